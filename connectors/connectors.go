@@ -1,0 +1,57 @@
+// Package connectors says what a downstream system must be able to do, and what
+// of it can be said in data.
+//
+// A Connector makes one system agree with the bridge, account by account. What
+// else a system may be able to do is a small interface of its own, found by a
+// type assertion. Plan says which steps lie between two accounts, in an order
+// that ends access before anything else. A Profile states a system's dialect and
+// limits as data, so that a deviation is a line of YAML and not a fork.
+package connectors
+
+import (
+	"context"
+	"iter"
+
+	"drawbridge/schema"
+)
+
+// A Connector makes one downstream system agree with the bridge. It is safe for
+// concurrent use, for different accounts.
+type Connector interface {
+	// Apply turns the account have into want and returns the account that is now
+	// there, also when it fails halfway. It is safe to call again, and with an
+	// out-of-date have: what is already as wanted is not an error. Entitlements
+	// are the target's own names; of those in have or at the target, only what is
+	// in have.Managed may be taken away.
+	//
+	// A want that is not Active asks for the account to be disabled; one that
+	// does not exist yet is then not created. The returned account carries
+	// RemoteID, Active, Attributes (those the connector wrote or read) and
+	// Entitlements.
+	//
+	// An error says whether to come back and when: see Error.
+	Apply(ctx context.Context, have, want schema.Account) (got schema.Account, err error)
+}
+
+// A Lister can say what accounts its system has. A sequence that ends without an
+// error was complete; after an error, nothing may be concluded from what is
+// absent.
+type Lister interface {
+	List(ctx context.Context) iter.Seq2[schema.Account, error]
+}
+
+// A Reader can read one account back, by its remote id. An account that is not
+// there is an error that is Gone.
+type Reader interface {
+	Read(ctx context.Context, remoteID string) (schema.Account, error)
+}
+
+// A Prober can say whether its system is there and lets us in.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
+// A Closer has something to release when the bridge stops.
+type Closer interface {
+	Close() error
+}

@@ -1,0 +1,69 @@
+// Package policy says who should have what. It is pure: the same facts at the
+// same time always give the same answer, and nothing is touched.
+//
+// Documents are read from a folder of YAML (Load), which reports every mistake
+// at once with file, line and column. Compile turns them into a Book, in which
+// every rule is type-checked CEL. A Book evaluates one identity's Facts into its
+// Access, in three values: a rule that needs what nobody supplied is neither
+// true nor false, and grants and revokes nothing.
+package policy
+
+import (
+	"time"
+
+	"drawbridge/schema"
+)
+
+// Facts are all that evaluation looks at.
+type Facts struct {
+	Identity   schema.Identity
+	Groups     []string // names of the groups it is in, nested ones included
+	Grants     []schema.Grant
+	Tombstones []schema.Tombstone
+}
+
+// An Outcome says what became of one role for one identity.
+type Outcome string
+
+// The outcomes.
+const (
+	Assigned      Outcome = "assigned"      // held, by rule or by a live grant
+	Eligible      Outcome = "eligible"      // may be asked for
+	NotEligible   Outcome = "not-eligible"  // the rule is false
+	Indeterminate Outcome = "indeterminate" // the rule needs what nobody supplied
+	Withdrawn     Outcome = "withdrawn"     // a revoke trigger fired, whatever the rule says
+	Suspended     Outcome = "suspended"     // a suspend trigger fired; restorable
+	Buried        Outcome = "buried"        // a tombstone stands against it
+	Quarantined   Outcome = "quarantined"   // the role's governance is broken: what is held stays, nobody new gets it
+)
+
+// A Verdict is the outcome for one role, and why.
+type Verdict struct {
+	Role    string
+	Type    schema.RoleType
+	Outcome Outcome
+	Mode    schema.Mode    // the least of policy set and role; connectors may lower it further
+	Grant   string         // id of the live grant it rests on, if any
+	Trigger string         // SET/NAME of what fired, if any
+	Missing []string       // attributes nobody supplied, of Indeterminate
+	Inputs  map[string]any // the attribute values that its rules read
+	Reason  string         // one sentence for people
+}
+
+// A Fired is a trigger that fired for a role that the identity holds or would hold.
+type Fired struct {
+	Role    string
+	Trigger string // SET/NAME
+	Action  string // revoke, suspend, reapprove, reassign, rotate, hold
+	Grant   string // id of the grant it ends, if it ends one
+	Within  time.Duration
+}
+
+// Access is what an identity should hold, and until when that stands.
+type Access struct {
+	Verdicts    []Verdict           // by role name
+	Fired       []Fired             // by role name, then trigger
+	Assignments []schema.Assignment // by connector and entitlement; Since is left zero
+	Keep        []string            // roles whose present assignments stay as they are: indeterminate or quarantined
+	Next        time.Time           // when to look again; zero if only a change can matter
+}

@@ -1,0 +1,68 @@
+package schema
+
+import (
+	"slices"
+	"time"
+)
+
+// An Assignment is one line of desired state: this identity should hold this
+// entitlement, for these reasons.
+type Assignment struct {
+	Identity    string    `json:"identity"`
+	Connector   string    `json:"connector"`
+	Entitlement string    `json:"entitlement"` // id in the connector's catalogue
+	Because     []string  `json:"because"`     // role/NAME and grant/ID, sorted
+	Mode        Mode      `json:"mode"`        // only Enforce reaches a target
+	Since       time.Time `json:"since"`
+}
+
+// Ref returns the entitlement's name across connectors: connector/id.
+func (a Assignment) Ref() string { return a.Connector + "/" + a.Entitlement }
+
+// A State says how an account's last provisioning ended.
+type State string
+
+// The states of an account.
+const (
+	Pending  State = "pending"  // desired and observed differ; work is due
+	Settled  State = "settled"  // the target agreed
+	Retrying State = "retrying" // failed, and is tried again
+	Parked   State = "parked"   // failed for good, until something changes
+)
+
+// An Account is one identity at one connector. What a connector is given and
+// returns is RemoteID, Active, Attributes and Entitlements; the rest is the
+// bridge's own memory of it.
+type Account struct {
+	Connector    string            `json:"connector"`
+	Identity     string            `json:"identity"`
+	RemoteID     string            `json:"remoteId,omitempty"` // the target's id; empty means no account there
+	Active       bool              `json:"active"`
+	Attributes   map[string]string `json:"attributes,omitempty"`   // by SCIM path: userName, name.givenName, emails.value, ...
+	Entitlements []string          `json:"entitlements,omitempty"` // the target's names, sorted
+
+	Managed  []string  `json:"managed,omitempty"` // those of Entitlements that the bridge granted or adopted, sorted
+	State    State     `json:"state,omitempty"`
+	Problem  string    `json:"problem,omitempty"`  // of the last failure, for people
+	Observed time.Time `json:"observed,omitzero"`  // when the target last told us
+	Verified bool      `json:"verified,omitempty"` // it was read back, not only acknowledged
+	Due      Change    `json:"due,omitzero"`       // the change the target has yet to hear of
+}
+
+// Exists reports whether the target is known to have the account.
+func (a Account) Exists() bool { return a.RemoteID != "" }
+
+// Holds reports whether the account holds the entitlement, by its target's name.
+func (a Account) Holds(target string) bool {
+	_, ok := slices.BinarySearch(a.Entitlements, target)
+	return ok
+}
+
+// Sorted returns the values sorted and without repeats, in a slice of its own.
+func Sorted(values ...string) []string {
+	s := slices.Clone(values)
+	slices.Sort(s)
+	return slices.Compact(s)
+}
+
+func union(a, b []string) []string { return Sorted(append(slices.Clone(a), b...)...) }

@@ -1,0 +1,60 @@
+package schema
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Verb says what a decision did. The set is closed: the log is read by people
+// and programs who need to know every word in it.
+type Verb string
+
+// The verbs of the log.
+const (
+	Admitted    Verb = "admitted"    // a source told of an identity or changed it
+	Left        Verb = "left"        // a source disabled or deleted an identity
+	Joined      Verb = "joined"      // a membership began
+	Parted      Verb = "parted"      // a membership ended
+	Ignored     Verb = "ignored"     // a source spoke beyond its authority; not applied
+	Granted     Verb = "granted"     // a role was given to an identity
+	Revoked     Verb = "revoked"     // a role was taken from an identity
+	Expired     Verb = "expired"     // a grant reached its end
+	Assigned    Verb = "assigned"    // an entitlement became part of desired state
+	Unassigned  Verb = "unassigned"  // an entitlement left desired state
+	Kept        Verb = "kept"        // desired state stays although nothing earns it (quarantine, observe)
+	Denied      Verb = "denied"      // asked for, and refused by a rule
+	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide
+	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked
+	Provisioned Verb = "provisioned" // a target was written to and agreed
+	Verified    Verb = "verified"    // a target was read back and agrees
+	Failed      Verb = "failed"      // a target refused, or could not be reached
+	Adopted     Verb = "adopted"     // an account that was already at the target is now managed
+	Drifted     Verb = "drifted"     // a target has what nobody decided, or lacks what was
+	Found       Verb = "found"       // a sweep noticed something
+	Swept       Verb = "swept"       // a sweep ran; its summary
+	Published   Verb = "published"   // a policy version came into force
+	Refused     Verb = "refused"     // a role was not automated, for what its template lacks
+	Tokened     Verb = "tokened"     // a credential was made or revoked
+)
+
+// A Decision is one entry of the decision log. It names and does not describe:
+// ids, verbs and reasons made by the bridge. What the law may one day ask to
+// forget is in Detail, of which the log keeps only a salted hash.
+type Decision struct {
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"`
+	Actor   string    `json:"actor"` // source/NAME, token/NAME, sweep/NAME, trigger/SET/NAME, connector/NAME, bridge
+	Verb    Verb      `json:"verb"`
+	Subject string    `json:"subject"`           // whose: an identity's id, or kind/NAME of what else it is about
+	Object  string    `json:"object,omitempty"`  // what: role/NAME, CONNECTOR/ENTITLEMENT, CONNECTOR, group/ID
+	Because []string  `json:"because,omitempty"` // role/NAME, grant/ID, trigger/SET/NAME, decision ids
+	Reason  string    `json:"reason,omitempty"`
+	Mode    Mode      `json:"mode,omitempty"`
+	Policy  string    `json:"policy,omitempty"` // digest of the policy in force
+
+	// Detail is what may have to be forgotten: attribute values a rule read, a
+	// person's own words. It is stored beside the log, under the decision's id.
+	Detail json.RawMessage `json:"-"`
+	// DetailHash is the salted hash of Detail, set when the decision is recorded.
+	DetailHash string `json:"detailHash,omitempty"`
+}

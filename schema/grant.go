@@ -1,0 +1,44 @@
+package schema
+
+import "time"
+
+// A Grant gives one identity one role for a time.
+type Grant struct {
+	ID        string     `json:"id"`
+	Identity  string     `json:"identity"`
+	Role      string     `json:"role"`
+	From      time.Time  `json:"from"`
+	Until     time.Time  `json:"until,omitzero"` // zero only where the role states permanence
+	By        string     `json:"by"`             // the actor who decided
+	Reason    string     `json:"reason"`
+	Ticket    string     `json:"ticket,omitempty"`
+	Approvals []Approval `json:"approvals,omitempty"`
+	LastUsed  time.Time  `json:"lastUsed,omitzero"`
+	Ended     time.Time  `json:"ended,omitzero"`    // when it stopped counting, for whatever reason
+	EndedBy   string     `json:"endedBy,omitempty"` // expired, revoked, or the trigger that fired
+}
+
+// Live reports whether the grant gives access at the time. The gate is here, at
+// the read, so that an expired grant is never effective however late a sweep is.
+func (g Grant) Live(now time.Time) bool {
+	return g.Ended.IsZero() && !now.Before(g.From) && (g.Until.IsZero() || now.Before(g.Until))
+}
+
+// An Approval is one person's yes to a grant.
+type Approval struct {
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Stage  int       `json:"stage"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// A Tombstone stands against access that ended coming back by itself: while it
+// is there, no rule and no replayed membership gives the identity the role. A
+// new grant, which is a decision, lifts it.
+type Tombstone struct {
+	Identity string    `json:"identity"`
+	Role     string    `json:"role"`
+	At       time.Time `json:"at"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason"`
+}

@@ -1,0 +1,112 @@
+package schema
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Kind says what sort of being an identity is.
+type Kind string
+
+// The kinds of identity. Service, workload and agent are machine identities
+// (NHIs): they need an owner among the living.
+const (
+	Human    Kind = "human"
+	Guest    Kind = "guest"
+	Service  Kind = "service"
+	Workload Kind = "workload"
+	Agent    Kind = "agent"
+)
+
+// An Identity is a person or a machine, as its source describes it.
+//
+// Resource is the source's own record in canonical SCIM form (RFC 7643): the
+// attributes as one JSON object, extensions under their URNs, without id, meta,
+// schemas and groups, which are derived. It is kept as sent even where the
+// source has no authority for an attribute; policy reads only what the source
+// may say.
+type Identity struct {
+	ID         string          `json:"id"`
+	Source     string          `json:"source"`
+	Kind       Kind            `json:"kind"`
+	UserName   string          `json:"userName"`
+	ExternalID string          `json:"externalId,omitempty"`
+	Email      string          `json:"email,omitempty"` // the primary one, as sent
+	Active     bool            `json:"active"`
+	Resource   json.RawMessage `json:"resource"`
+	Version    int64           `json:"version"` // counts the changes, from 1; the weak ETag
+	Created    time.Time       `json:"created"`
+	Modified   time.Time       `json:"modified"`
+	Deleted    time.Time       `json:"deleted,omitzero"` // when its source deleted it; history stays
+	Change     Change          `json:"change,omitzero"`  // the newest change not yet reconciled
+}
+
+// Gone reports whether the source deleted the identity.
+func (i Identity) Gone() bool { return !i.Deleted.IsZero() }
+
+// A Group is a source's group. Its members are edges of their own (Member),
+// never a list in here, so that joining a large group costs what joining a small
+// one does.
+type Group struct {
+	ID          string          `json:"id"`
+	Source      string          `json:"source"`
+	DisplayName string          `json:"displayName"`
+	ExternalID  string          `json:"externalId,omitempty"`
+	Resource    json.RawMessage `json:"resource"` // canonical, without members
+	Version     int64           `json:"version"`
+	Created     time.Time       `json:"created"`
+	Modified    time.Time       `json:"modified"`
+}
+
+// A Member is one edge of the membership graph: an identity, or a group, is in a
+// group.
+type Member struct {
+	Group  string `json:"group"`
+	Member string `json:"member"`           // id of an identity or of a group
+	Nested bool   `json:"nested,omitempty"` // the member is a group
+}
+
+// A Token is a credential by which a source, or a person or program using the
+// API, is known. The secret itself is not kept.
+type Token struct {
+	ID      string    `json:"id"`
+	Source  string    `json:"source,omitempty"` // set for a source's token
+	Name    string    `json:"name,omitempty"`   // set for an API token
+	Role    string    `json:"role,omitempty"`   // viewer, auditor, approver, operator, admin; for an API token
+	Hash    []byte    `json:"hash"`             // SHA-256 of the secret
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	Revoked time.Time `json:"revoked,omitzero"`
+}
+
+// A Change times one change of status on its way to the targets. The exposure
+// window of a revocation is the time from Received to its acknowledgement by
+// the last target.
+type Change struct {
+	Occurred time.Time `json:"occurred,omitzero"` // t0: the source's own time; zero is unknown
+	Received time.Time `json:"received,omitzero"` // t1: when the bridge received it
+	Decided  time.Time `json:"decided,omitzero"`  // t2: when access was decided
+	Ends     bool      `json:"ends,omitempty"`    // access ends by it
+	Because  []string  `json:"because,omitempty"` // ids of the decisions that caused it
+}
+
+// IsZero reports whether there is no change pending.
+func (c Change) IsZero() bool { return c.Received.IsZero() }
+
+// Join returns the change that stands for both: the earliest times, so that
+// nothing measured gets shorter by coalescing, and every cause.
+func (c Change) Join(d Change) Change {
+	switch {
+	case c.IsZero():
+		return d
+	case d.IsZero():
+		return c
+	}
+	first := c
+	if d.Received.Before(c.Received) {
+		first = d
+	}
+	first.Ends = c.Ends || d.Ends
+	first.Because = union(c.Because, d.Because)
+	return first
+}
