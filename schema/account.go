@@ -40,6 +40,7 @@ type Account struct {
 	Active       bool              `json:"active"`
 	Attributes   map[string]string `json:"attributes,omitempty"`   // by SCIM path: userName, name.givenName, emails.value, ...
 	Entitlements []string          `json:"entitlements,omitempty"` // the target's names, sorted
+	Adopted      bool              `json:"adopted,omitempty"`      // it was there before the bridge first wrote to it; set by a connector that found it
 
 	Managed  []string  `json:"managed,omitempty"` // those of Entitlements that the bridge granted or adopted, sorted
 	State    State     `json:"state,omitempty"`
@@ -64,5 +65,3 @@ func Sorted(values ...string) []string {
 	slices.Sort(s)
 	return slices.Compact(s)
 }
-
-func union(a, b []string) []string { return Sorted(append(slices.Clone(a), b...)...) }

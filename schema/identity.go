@@ -37,8 +37,8 @@ type Identity struct {
 	Version    int64           `json:"version"` // counts the changes, from 1; the weak ETag
 	Created    time.Time       `json:"created"`
 	Modified   time.Time       `json:"modified"`
-	Deleted    time.Time       `json:"deleted,omitzero"` // when its source deleted it; history stays
-	Change     Change          `json:"change,omitzero"`  // the newest change not yet reconciled
+	Deleted    time.Time       `json:"deleted,omitzero"`  // when its source deleted it; history stays
+	Occurred   time.Time       `json:"occurred,omitzero"` // t0 of the newest change: the source's own time; zero is unknown
 }
 
 // Gone reports whether the source deleted the identity.
@@ -77,36 +77,4 @@ type Token struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 	Revoked time.Time `json:"revoked,omitzero"`
-}
-
-// A Change times one change of status on its way to the targets. The exposure
-// window of a revocation is the time from Received to its acknowledgement by
-// the last target.
-type Change struct {
-	Occurred time.Time `json:"occurred,omitzero"` // t0: the source's own time; zero is unknown
-	Received time.Time `json:"received,omitzero"` // t1: when the bridge received it
-	Decided  time.Time `json:"decided,omitzero"`  // t2: when access was decided
-	Ends     bool      `json:"ends,omitempty"`    // access ends by it
-	Because  []string  `json:"because,omitempty"` // ids of the decisions that caused it
-}
-
-// IsZero reports whether there is no change pending.
-func (c Change) IsZero() bool { return c.Received.IsZero() }
-
-// Join returns the change that stands for both: the earliest times, so that
-// nothing measured gets shorter by coalescing, and every cause.
-func (c Change) Join(d Change) Change {
-	switch {
-	case c.IsZero():
-		return d
-	case d.IsZero():
-		return c
-	}
-	first := c
-	if d.Received.Before(c.Received) {
-		first = d
-	}
-	first.Ends = c.Ends || d.Ends
-	first.Because = union(c.Because, d.Because)
-	return first
 }
