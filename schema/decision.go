@@ -21,6 +21,7 @@ const (
 	Expired     Verb = "expired"     // a grant reached its end
 	Assigned    Verb = "assigned"    // an entitlement became part of desired state
 	Unassigned  Verb = "unassigned"  // an entitlement left desired state
+	Updated     Verb = "updated"     // an account is to follow its identity's attributes
 	Kept        Verb = "kept"        // desired state stays although nothing earns it (quarantine, observe)
 	Denied      Verb = "denied"      // asked for, and refused by a rule
 	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide

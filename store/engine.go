@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+)
+
+// ErrRetry is an engine's word for a conflict between transactions: run the
+// transaction again.
+var ErrRetry = errors.New("the transaction met another one; run it again")
+
+// An Engine is an ordered, transactional map: what bbolt is, and what a SQL
+// database can be asked to be. It knows nothing of identities. Package
+// enginetest holds its contract as tests.
+//
+//   - A transaction sees one snapshot and its own writes. Keys are bytes, ordered
+//     as bytes. A nil value and an empty one are the same, and different from none.
+//   - Of two transactions that write one key at once only one commits; the other
+//     gets ErrRetry. Reading a key promises nothing: to depend on a row, write it.
+//   - When Commit returns, what was written survives the machine.
+//   - Bytes handed out are borrowed until the transaction ends; bytes handed in are
+//     not changed by the caller until then.
+type Engine interface {
+	// Begin starts a transaction. Every one must be committed or rolled back.
+	Begin(ctx context.Context, write bool) (Txn, error)
+	// Writers is how many write transactions are worth having at once. One means
+	// that this process alone has the store.
+	Writers() int
+	Close() error
+}
+
+// A Txn is one transaction of an Engine. It is used by one goroutine.
+type Txn interface {
+	// Get returns the value of each key, nil where there is none.
+	Get(table string, keys ...[]byte) ([][]byte, error)
+	// Scan walks the keys from (inclusive) to (exclusive; nil is no end) in order.
+	// The table is not written to during the walk.
+	Scan(table string, from, to []byte) iter.Seq2[Row, error]
+	// Claim is Scan of at most n rows, passing over rows that another open
+	// transaction has claimed.
+	Claim(table string, from, to []byte, n int) ([]Row, error)
+	Put(table string, key, value []byte) error
+	Delete(table string, key []byte) error
+	Commit() error
+	// Rollback ends the transaction without a trace. After Commit it does nothing.
+	Rollback() error
+}
+
+// A Row is a key and its value.
+type Row struct{ Key, Value []byte }
+
+// A Backuper is an engine that can write a snapshot of itself while it is used.
+type Backuper interface {
+	Backup(ctx context.Context, w io.Writer) error
+}

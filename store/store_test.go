@@ -1,0 +1,250 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+	"drawbridge/store/enginetest"
+)
+
+// open returns a store on a new file.
+func open(t testing.TB) *store.Store {
+	t.Helper()
+	return openPath(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+func openPath(t testing.TB, path string) *store.Store {
+	t.Helper()
+	e, err := bolt.Open(path, bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func update(t testing.TB, s *store.Store, fn func(store.Tx) error) {
+	t.Helper()
+	if err := s.Update(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func view(t testing.TB, s *store.Store, fn func(store.Reader) error) {
+	t.Helper()
+	if err := s.View(context.Background(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSharedCommit has a hundred Updates at once, of which some fail and some
+// panic: each is told its own fate, and only the good ones leave a trace.
+func TestSharedCommit(t *testing.T) {
+	for _, engine := range []string{"one writer", "several writers"} {
+		t.Run(engine, func(t *testing.T) {
+			e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seam store.Engine = e
+			if engine == "several writers" {
+				seam = enginetest.Several(e)
+			}
+			s, err := store.Open(seam)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			sharedCommit(t, s)
+		})
+	}
+}
+
+func sharedCommit(t *testing.T, s *store.Store) {
+	errBad := errors.New("bad")
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); (p != nil) != (i%10 == 7) {
+					t.Errorf("update %d: panic %v", i, p)
+				}
+			}()
+			err := s.Update(t.Context(), func(tx store.Tx) error {
+				name := fmt.Sprintf("n%02d", i)
+				err := errors.Join(
+					store.Settings.Put(tx, store.Setting{Name: name, Value: "1"}),
+					store.Settings.Put(tx, store.Setting{Name: "last", Value: name}),
+					tx.Wake("lane", name, time.Now()))
+				if _, rerr := tx.Record(schema.Decision{Actor: "test", Verb: schema.Found, Subject: name}); rerr != nil {
+					return rerr
+				}
+				switch {
+				case err != nil:
+					return err
+				case i%10 == 3:
+					return errBad
+				case i%10 == 7:
+					panic("deliberate")
+				}
+				return nil
+			})
+			if errors.Is(err, errBad) != (i%10 == 3) {
+				t.Errorf("update %d: got %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	for {
+		if n, err := s.Sequence(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if n == 0 {
+			break
+		}
+	}
+	var settings, items, entries []string
+	view(t, s, func(r store.Reader) error {
+		for x, err := range store.Settings.All(r) {
+			if err != nil {
+				return err
+			}
+			if x.Name != "last" {
+				settings = append(settings, x.Name)
+			}
+		}
+		for x, err := range store.Items(r, "lane") {
+			if err != nil {
+				return err
+			}
+			items = append(items, x.ID)
+		}
+		for x, err := range store.Log(r, 0) {
+			if err != nil {
+				return err
+			}
+			entries = append(entries, x.Decision.Subject)
+		}
+		if n, err := store.Settings.Count(r); err != nil || n != 81 {
+			t.Errorf("count %d, %v; want 81", n, err)
+		}
+		return nil
+	})
+	slices.Sort(entries)
+	if len(settings) != 80 || !slices.Equal(settings, items) || !slices.Equal(settings, entries) {
+		t.Errorf("%d records, %d items, %d decisions; want the same 80", len(settings), len(items), len(entries))
+	}
+}
+
+func TestClosed(t *testing.T) {
+	s := open(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Update(t.Context(), func(store.Tx) error { return nil })
+	if !errors.Is(err, schema.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+func TestUniqueIndex(t *testing.T) {
+	s := open(t)
+	alice := schema.Identity{ID: "1", Source: "hr", UserName: "Alice"}
+	update(t, s, func(tx store.Tx) error { return store.Identities.Put(tx, alice) })
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		return store.Identities.Put(tx, schema.Identity{ID: "2", Source: "hr", UserName: "aLICE"})
+	})
+	if !errors.Is(err, schema.ErrConflict) || !strings.Contains(err.Error(), "userName") {
+		t.Errorf("got %v, want ErrConflict naming userName", err)
+	}
+	update(t, s, func(tx store.Tx) error {
+		alice.Deleted = tx.Now()
+		return errors.Join(store.Identities.Put(tx, alice),
+			store.Identities.Put(tx, schema.Identity{ID: "2", Source: "hr", UserName: "alice"}))
+	})
+	view(t, s, func(r store.Reader) error {
+		got, err := store.Identities.One(r, store.IdentityUserName, "hr", store.Fold("ALICE"))
+		if err == nil && got.ID != "2" {
+			t.Errorf("got %s, want 2: the deleted one is found by id only", got.ID)
+		}
+		return err
+	})
+}
+
+// TestUrgentFirst has a thousand items before an urgent one, which still is
+// leased first, and again first after it failed.
+func TestUrgentFirst(t *testing.T) {
+	s := open(t)
+	update(t, s, func(tx store.Tx) error {
+		for i := range 1000 {
+			if err := tx.Wake("lane", fmt.Sprint(i), tx.Now().Add(-time.Hour)); err != nil {
+				return err
+			}
+		}
+		return tx.WakeUrgent("lane", "leaver")
+	})
+	for attempt := 1; attempt <= 2; attempt++ {
+		update(t, s, func(tx store.Tx) error {
+			items, err := tx.Lease("lane", 1, time.Minute)
+			if err != nil {
+				return err
+			}
+			if len(items) != 1 || items[0].ID != "leaver" || items[0].Attempt != attempt {
+				t.Fatalf("attempt %d: leased %v", attempt, items)
+			}
+			return tx.Retry(items[0], tx.Now())
+		})
+	}
+}
+
+// TestCrashReleasesLeases leases an item and loses the process: the next one
+// gets the item at once, with the time it was due.
+func TestCrashReleasesLeases(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openPath(t, path)
+	var due time.Time
+	update(t, s, func(tx store.Tx) error { due = tx.Now(); return tx.Wake("lane", "a", due) })
+	update(t, s, func(tx store.Tx) error { _, err := tx.Lease("lane", 1, time.Hour); return err })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openPath(t, path)
+	update(t, s, func(tx store.Tx) error {
+		items, err := tx.Lease("lane", 1, time.Hour)
+		if len(items) != 1 || items[0].Attempt != 2 || !items[0].Due.Equal(due) {
+			t.Errorf("leased %v, want a, due %v, for the second time", items, due)
+		}
+		return err
+	})
+}
+
+func TestNewerLayout(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	e, err := bolt.Open(path, bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	txn, err := e.Begin(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 99}), txn.Commit()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(e); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("got %v, want ErrInvalid that says it is newer", err)
+	}
+}

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"strings"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// This file is the data model: every collection, its key, and what else it is
+// found by. Lanes are in lane.go, the decision log in log.go.
+
+// Identities, by id. Those whose source deleted them stay, for history, and are
+// found by id only.
+var (
+	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
+	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
+	IdentityEmail      = &Index[schema.Identity]{name: "email", of: living(func(i schema.Identity) []string { return unless(i.Email == "", i.Source, fold(i.Email)) })}
+	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
+
+	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified)
+)
+
+// Groups, by id, and the edges of membership, both ways.
+var (
+	GroupName       = &Index[schema.Group]{name: "displayName", of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
+	GroupExternalID = &Index[schema.Group]{name: "externalId", unique: true, of: one(func(g schema.Group) []string { return unless(g.ExternalID == "", g.Source, g.ExternalID) })}
+	GroupModified   = &Index[schema.Group]{name: "modified", of: one(func(g schema.Group) []string { return []string{g.Source, timePart(g.Modified)} })}
+
+	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupModified)
+
+	MemberOf = &Index[schema.Member]{name: "member", of: one(func(m schema.Member) []string { return []string{m.Member} })}
+
+	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf)
+)
+
+// Grants, by identity and id, whether they live or ended; and what stands
+// against roles coming back.
+var (
+	GrantRole  = &Index[schema.Grant]{name: "role", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero(), g.Role) })}
+	GrantUntil = &Index[schema.Grant]{name: "until", of: one(func(g schema.Grant) []string {
+		return unless(!g.Ended.IsZero() || g.Until.IsZero(), timePart(g.Until))
+	})}
+
+	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil)
+
+	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
+)
+
+// Assignments are desired state; accounts are observed state and what is due.
+var (
+	AssignmentHeld = &Index[schema.Assignment]{name: "held", of: one(func(a schema.Assignment) []string { return []string{a.Connector, a.Entitlement} })}
+
+	Assignments = define("assignments", func(a schema.Assignment) []string { return []string{a.Identity, a.Connector, a.Entitlement} }, AssignmentHeld)
+
+	AccountRemote = &Index[schema.Account]{name: "remote", of: one(func(a schema.Account) []string { return unless(a.RemoteID == "", a.Connector, a.RemoteID) })}
+	AccountOpen   = &Index[schema.Account]{name: "open", of: one(func(a schema.Account) []string {
+		return unless(a.Due.IsZero() || !a.Due.Ends, a.Connector, timePart(a.Due.Received))
+	})}
+	AccountState = &Index[schema.Account]{name: "state", of: one(func(a schema.Account) []string {
+		return unless(a.State != schema.Retrying && a.State != schema.Parked, a.Connector, string(a.State))
+	})}
+
+	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState)
+)
+
+// Sweeps: what they noticed, and that they ran.
+var (
+	Findings = define("findings", func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} })
+
+	RunSweep = &Index[schema.Run]{name: "sweep", of: one(func(r schema.Run) []string { return []string{r.Sweep} })}
+
+	Runs = define("runs", func(r schema.Run) []string { return []string{r.ID} }, RunSweep)
+)
+
+// Credentials, policy versions, and single values.
+var (
+	TokenSource = &Index[schema.Token]{name: "source", of: one(func(t schema.Token) []string { return unless(t.Source == "", t.Source) })}
+
+	Tokens = define("tokens", func(t schema.Token) []string { return []string{t.ID} }, TokenSource)
+
+	Policies = define("policies", func(p PolicyVersion) []string { return []string{p.Digest} })
+
+	Settings = define("settings", func(s Setting) []string { return []string{s.Name} })
+)
+
+// A PolicyVersion is a policy as it was put in force.
+type PolicyVersion struct {
+	Digest    string            `json:"digest"`
+	Published time.Time         `json:"published"`
+	By        string            `json:"by"`
+	Files     map[string]string `json:"files,omitempty"` // path to text
+}
+
+// A Setting is a single value.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// one is an index over at most one value a record; a nil value leaves it out.
+func one[R any](value func(R) []string) func(R) [][]string {
+	return func(r R) [][]string {
+		if v := value(r); v != nil {
+			return [][]string{v}
+		}
+		return nil
+	}
+}
+
+// living is one, of identities that their source still knows.
+func living(value func(schema.Identity) []string) func(schema.Identity) [][]string {
+	return one(func(i schema.Identity) []string {
+		if i.Gone() {
+			return nil
+		}
+		return value(i)
+	})
+}
+
+func unless(left bool, value ...string) []string {
+	if left {
+		return nil
+	}
+	return value
+}
+
+// fold makes names that differ in case only the same.
+func fold(s string) string { return strings.ToLower(s) }
+
+// Fold is how names are made comparable before an index is asked for them.
+func Fold(s string) string { return fold(s) }
