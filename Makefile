@@ -1,0 +1,48 @@
+# Nothing clever: each target is a command you could have typed.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+IMAGE    ?= drawbridge:$(VERSION)
+DOCKER   ?= docker
+LINTER   := go tool -modfile=tools/go.mod golangci-lint
+
+# The race detector needs a C compiler; without one the tests still run. In CI
+# it is not negotiable, and go test says what is missing.
+RACE := $(if $(CI)$(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fuzz bench cover image
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the static binary, bin/drawbridge
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/drawbridge ./cmd/drawbridge
+
+test: ## run every test, with the race detector where there is a C compiler
+	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
+	go test $(RACE) -shuffle=on -timeout 10m ./...
+
+lint: ## check formatting, vet and the house rules in .golangci.yml
+	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	$(LINTER) run ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@set -e; for pkg in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: ## run every benchmark once, without the tests
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+cover: ## run every test and write cover.html
+	go test -coverprofile=cover.out -coverpkg=./... ./...
+	go tool cover -html=cover.out -o cover.html
+	go tool cover -func=cover.out | tail -1
+
+image: ## build the container image with DOCKER (docker)
+	$(DOCKER) build --build-arg VERSION=$(VERSION) -t $(IMAGE) .

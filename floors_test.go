@@ -1,0 +1,229 @@
+// Package drawbridge_test holds the house together: which package may import
+// which, that each says what it is for, and that nothing depends on the machine
+// it was written on.
+package drawbridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A floor is a part of the house. Its packages import nothing but what is on
+// floors below.
+type floor struct {
+	name     string
+	packages []string // "a/*" is whatever is below a and is not named itself
+}
+
+// floors is the architecture, from the ground up. Floors 3, 5 and 6 have a
+// landing: what only wires its neighbours together.
+var floors = []floor{
+	{"0, the nouns", []string{"schema"}},
+	{"1, pure", []string{"schema/*", "policy", "audit"}},
+	{"2, contracts", []string{"store", "connectors", "policy/*"}},
+	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},
+	{"3, the map of connectors", []string{"connectors/builtin"}},
+	{"4, every way in which access changes", []string{"access"}},
+	{"5, what takes in and what carries out", []string{"server/*", "scheduler"}},
+	{"5, where the server is mounted", []string{"server"}},
+	{"6, what the program is made of", []string{"cmd/*"}},
+	{"6, the program", []string{"cmd/drawbridge"}},
+}
+
+// only says which packages may import one that is not for everybody above it.
+var only = map[string][]string{
+	"store/bolt":         {"cmd/drawbridge", "cmd/*"},
+	"store/postgres":     {"cmd/drawbridge", "cmd/*"},
+	"connectors/builtin": {"cmd/drawbridge", "cmd/*"},
+}
+
+// allowed narrows what packages import of ours further than their floor does.
+var allowed = map[string][]string{
+	"store":        {"schema", "audit"},
+	"connectors/*": {"schema", "connectors", "connectors/*"},
+}
+
+const module = "drawbridge"
+
+func TestFloors(t *testing.T) {
+	for _, p := range packages(t) {
+		here := floorOf(p.path)
+		if here < 0 {
+			t.Errorf("package %s is on no floor: decide where it belongs and add it to floors", p.path)
+			continue
+		}
+		for _, imported := range p.ours() {
+			below := floorOf(imported)
+			if below >= here {
+				t.Errorf("%s (floor %s) imports %s (floor %s): a package imports only from floors below its own",
+					p.path, floors[here].name, imported, floors[below].name)
+			}
+			if may, narrow := only[imported]; narrow && !matches(may, p.path) {
+				t.Errorf("%s imports %s, which is for %s only", p.path, imported, strings.Join(may, " and "))
+			}
+			if may := narrowed(p.path); may != nil && !matches(may, imported) {
+				t.Errorf("%s imports %s: of ours it may import %s only", p.path, imported, strings.Join(may, ", "))
+			}
+		}
+	}
+}
+
+func TestNounsNeedNothing(t *testing.T) {
+	for _, p := range packages(t) {
+		if floorOf(p.path) != 0 {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || first == module {
+				t.Errorf("%s imports %s: the nouns import the standard library only", p.path, imported)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.Doc == "" {
+			t.Errorf("package %s has no package comment: say in a sentence what it is for", p.path)
+		}
+	}
+}
+
+// TestNoPathOfOneMachine looks for absolute paths into somebody's home.
+func TestNoPathOfOneMachine(t *testing.T) {
+	home := regexp.MustCompile(`(^|[\s"'` + "`" + `=(:])/(home|root|work|Users)/[\w.-]+/`)
+	for _, name := range files(t) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(text), "\n") {
+			if found := home.FindString(line); found != "" {
+				t.Errorf("%s:%d: %s is a path of one machine", name, n+1, strings.TrimSpace(found))
+			}
+		}
+	}
+}
+
+// A pkg is a package of ours as the go command lists it.
+type pkg struct {
+	ImportPath string
+	Doc        string
+	Imports    []string // without those of its tests, which may look anywhere
+
+	path string // below the module
+}
+
+// ours returns the packages of this module that it imports, by path.
+func (p pkg) ours() []string {
+	var paths []string
+	for _, imported := range p.Imports {
+		if below, found := strings.CutPrefix(imported, module+"/"); found {
+			paths = append(paths, below)
+		}
+	}
+	return paths
+}
+
+// packages lists the packages of the module. The root has tests only.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=ImportPath,Doc,Imports", "./...")
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("read what go list printed: %v", err)
+		}
+		if below, found := strings.CutPrefix(p.ImportPath, module+"/"); found {
+			p.path = below
+			all = append(all, p)
+		}
+	}
+	if len(all) < 5 {
+		t.Fatalf("go list found %d packages: run the tests from a checkout", len(all))
+	}
+	return all
+}
+
+// floorOf returns the index of the floor a package is on, or -1. A package that
+// is named itself is where it is named; otherwise the longest pattern counts.
+func floorOf(pkgPath string) int {
+	at, longest := -1, -1
+	for i, f := range floors {
+		for _, pattern := range f.packages {
+			switch {
+			case pattern == pkgPath:
+				return i
+			case below(pattern, pkgPath) && len(pattern) > longest:
+				at, longest = i, len(pattern)
+			}
+		}
+	}
+	return at
+}
+
+// narrowed returns what of ours the package may import, or nil for whatever its
+// floor allows.
+func narrowed(pkgPath string) []string {
+	for pattern, may := range allowed {
+		if pattern == pkgPath || below(pattern, pkgPath) {
+			return may
+		}
+	}
+	return nil
+}
+
+func matches(patterns []string, pkgPath string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		return pattern == pkgPath || below(pattern, pkgPath)
+	})
+}
+
+func below(pattern, pkgPath string) bool {
+	folder, wild := strings.CutSuffix(pattern, "*")
+	return wild && strings.HasPrefix(pkgPath, folder)
+}
+
+// files lists the text files of the tree, by path below the root.
+func files(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS("."), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "dist", "data", "node_modules"}, d.Name()):
+			return fs.SkipDir
+		case d.Type().IsRegular() && slices.Contains(texts, path.Ext(name)):
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// texts are the extensions of what people read and write; "" is Makefile and
+// its like.
+var texts = []string{"", ".go", ".md", ".yaml", ".yml", ".json", ".txt", ".txtar", ".html", ".css", ".js", ".mod", ".ldif", ".conf", ".sh"}
