@@ -1,6 +1,9 @@
 package schema
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Change times one change of access on its way to one target. The exposure
 // window of a revocation is the time from Received to Acknowledged, or to
@@ -33,7 +36,7 @@ func (c Change) Join(d Change) Change {
 		first = d
 	}
 	first.Ends = c.Ends || d.Ends
-	first.Because = Sorted(append(c.Because[:len(c.Because):len(c.Because)], d.Because...)...)
+	first.Because = Sorted(slices.Concat(c.Because, d.Because)...)
 	return first
 }
 

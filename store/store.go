@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,8 @@ type Store struct {
 	rand   io.Reader
 	writer *writer // nil where the engine takes several writers at once
 
-	hints sync.Map // Lane to chan struct{}
+	hintsMu sync.Mutex
+	hints   map[Lane]chan struct{}
 	stats stats
 }
 
@@ -43,13 +45,14 @@ func WithRand(r io.Reader) Option { return func(s *Store) { s.rand = r } }
 // dead process left behind on an engine that only this process has are given
 // back.
 func Open(e Engine, opts ...Option) (*Store, error) {
-	s := &Store{engine: e, rand: rand.Reader}
+	s := &Store{engine: e, rand: rand.Reader, hints: map[Lane]chan struct{}{}}
 	for _, o := range opts {
 		o(s)
 	}
 	if e.Writers() == 1 {
 		s.writer = newWriter(s)
 	}
+	//nolint:forbidigo // opening is all or nothing: there is no caller who could lose interest half way
 	err := s.Update(context.Background(), func(tx Tx) error { return prepare(tx.transaction()) })
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
@@ -66,6 +69,8 @@ type Reader interface {
 }
 
 // A Tx reads and writes. Either all of it happens, or none.
+//
+//nolint:interfacebloat // sealed, and one thing: what may be done in one transaction
 type Tx interface {
 	Reader
 	// NewID returns a UUIDv7: ids made later sort later.
@@ -157,8 +162,7 @@ func (t *transaction) remember(table string, key []byte) error {
 }
 
 func (t *transaction) takeBack() error {
-	for i := len(t.undo) - 1; i >= 0; i-- {
-		u := t.undo[i]
+	for _, u := range slices.Backward(t.undo) {
 		var err error
 		if u.existed {
 			err = t.txn.Put(u.table, u.key, u.old)
@@ -217,11 +221,14 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 func (s *Store) Woken(lane Lane) <-chan struct{} { return s.hint(lane) }
 
 func (s *Store) hint(lane Lane) chan struct{} {
-	if c, ok := s.hints.Load(lane); ok {
-		return c.(chan struct{})
+	s.hintsMu.Lock()
+	defer s.hintsMu.Unlock()
+	c, ok := s.hints[lane]
+	if !ok {
+		c = make(chan struct{}, 1)
+		s.hints[lane] = c
 	}
-	c, _ := s.hints.LoadOrStore(lane, make(chan struct{}, 1))
-	return c.(chan struct{})
+	return c
 }
 
 func (s *Store) tell(lanes map[Lane]struct{}) {

@@ -185,6 +185,7 @@ func (w *writer) commit(batch []*request) {
 // share.
 func (w *writer) try(batch []*request) error {
 	s := w.store
+	//nolint:forbidigo // the commit belongs to many callers; each one's own context is looked at below
 	txn, err := s.engine.Begin(context.Background(), true)
 	if err != nil {
 		return err

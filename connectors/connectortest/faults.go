@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"drawbridge/connectors"
@@ -71,9 +72,7 @@ func fails(s *suite) {
 // as returns the account as another person's.
 func as(want schema.Account, person map[string]string) schema.Account {
 	attributes := map[string]string{}
-	for name, value := range want.Attributes {
-		attributes[name] = value
-	}
+	maps.Copy(attributes, want.Attributes)
 	for _, name := range []string{"userName", "externalId", "displayName", "name.familyName", "emails.value"} {
 		if value, ok := person[name]; ok {
 			attributes[name] = value

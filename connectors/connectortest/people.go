@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"drawbridge/schema"
@@ -35,9 +36,7 @@ func Values() map[string][]string {
 // wanted draws a desired account of the person with the attributes.
 func (s *suite) wanted(rt *rapid.T, person map[string]string, label string) schema.Account {
 	want := schema.Account{Attributes: map[string]string{}}
-	for name, value := range person {
-		want.Attributes[name] = value
-	}
+	maps.Copy(want.Attributes, person)
 	for _, name := range sortedKeys(s.Values) {
 		if rapid.Bool().Draw(rt, label+" sets "+name) {
 			want.Attributes[name] = rapid.SampledFrom(s.Values[name]).Draw(rt, label+" "+name)
