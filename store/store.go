@@ -31,7 +31,7 @@ type Store struct {
 
 	hintsMu sync.Mutex
 	hints   map[Lane]chan struct{}
-	stats stats
+	stats   stats
 }
 
 // An Option changes how a store is opened.
