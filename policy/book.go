@@ -1,0 +1,256 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// A Book is a policy that can be applied: every rule compiled, every reference
+// resolved, every role whose governance is incomplete left out. It never
+// changes, and is safe for concurrent use.
+type Book struct {
+	set         *Set
+	digest      string
+	mode        schema.Mode
+	language    *language
+	sources     map[string]*Source
+	scopes      map[string]*rule
+	views       map[string]view
+	connectors  map[string]*connector
+	names       []*Connector // by name
+	roles       []*compiledRole
+	byName      map[string]*compiledRole
+	refused     []Refusal
+	triggers    []*compiledTrigger
+	quarantined map[string]string // role to reason
+}
+
+// A Refusal is a role that is not automated, for what its template lacks.
+type Refusal struct {
+	Role     string
+	Codes    []string // sorted
+	Findings Findings
+}
+
+// A connector is a Connector document with its catalogue.
+type connector struct {
+	doc      *Connector
+	mode     schema.Mode
+	byID     map[string]schema.Entitlement
+	byTarget map[string]schema.Entitlement
+}
+
+// A compiledRole is a role in force.
+type compiledRole struct {
+	*Role
+	rule     *rule
+	triggers []*compiledTrigger
+	holdings []holding
+	mode     schema.Mode
+}
+
+// A holding is an entitlement that a role gives, and the mode in which.
+type holding struct {
+	schema.Entitlement
+	mode schema.Mode
+}
+
+// A compiledTrigger is one trigger of a set. Its number is its place among all.
+type compiledTrigger struct {
+	Trigger
+	number int
+	name   string // SET/NAME
+	rule   *rule
+}
+
+// Digest returns the hash of what the policy says; comments, layout and order do
+// not count.
+func (b *Book) Digest() string { return b.digest }
+
+// Name returns the policy set's name.
+func (b *Book) Name() string {
+	if b.set.Policy == nil {
+		return ""
+	}
+	return b.set.Policy.Metadata.Name
+}
+
+// Role returns a role in force.
+func (b *Book) Role(name string) (*Role, bool) {
+	r, ok := b.byName[name]
+	if !ok {
+		return nil, false
+	}
+	return r.Role, true
+}
+
+// Roles returns the roles in force, by name.
+func (b *Book) Roles() []*Role {
+	roles := make([]*Role, len(b.roles))
+	for i, r := range b.roles {
+		roles[i] = r.Role
+	}
+	return roles
+}
+
+// Refused returns the roles that are not in force, by name, and why.
+func (b *Book) Refused() []Refusal { return b.refused }
+
+// Sources returns the approved sources, by name.
+func (b *Book) Sources() []*Source {
+	var sources []*Source
+	for _, name := range slices.Sorted(maps.Keys(b.sources)) {
+		sources = append(sources, b.sources[name])
+	}
+	return sources
+}
+
+// Source returns an approved source. One whose document has an error is not
+// approved.
+func (b *Book) Source(name string) (*Source, bool) {
+	s, ok := b.sources[name]
+	return s, ok
+}
+
+// Authority reports whether a source may say what an attribute is: its document
+// claims the attribute by name, or claims "*" and no other source claims it by
+// name; and where the PolicySet says which sources an attribute is from, it is
+// one of them. Every source may say its own externalId.
+func (b *Book) Authority(source, attribute string) bool {
+	s, ok := b.sources[source]
+	if !ok || s.Spec.Trust == Observed {
+		return false
+	}
+	if attribute == "externalId" {
+		return true
+	}
+	switch attribute {
+	case "employmentStatus", "startDate", "endDate":
+		attribute = "employment"
+	}
+	if from := b.declared()[attribute].From; len(from) > 0 && !slices.Contains(from, source) {
+		return false
+	}
+	if slices.Contains(s.Spec.AuthoritativeFor, attribute) {
+		return true
+	}
+	if !slices.Contains(s.Spec.AuthoritativeFor, "*") {
+		return false
+	}
+	for name, other := range b.sources {
+		if name != source && slices.Contains(other.Spec.AuthoritativeFor, attribute) {
+			return false
+		}
+	}
+	return true
+}
+
+// InScope reports whether an identity is one that its source may speak of. A
+// scope that needs what is absent is not met.
+func (b *Book) InScope(id schema.Identity) bool {
+	if _, ok := b.sources[id.Source]; !ok {
+		return false
+	}
+	scope, ok := b.scopes[id.Source]
+	if !ok {
+		return true
+	}
+	a := b.Attributes(id, nil)
+	met, _ := scope.eval(&inputs{identity: a.identity, workload: a.workload})
+	return met == yes
+}
+
+// Ended reports whether an identity's employment is over: its source deleted it,
+// says so, or named a last day that has passed.
+func (b *Book) Ended(id schema.Identity, now time.Time) bool {
+	if id.Gone() {
+		return true
+	}
+	values := b.Attributes(id, nil).Values()
+	switch values["identity.employment.status"] {
+	case "ended", "terminated":
+		return true
+	}
+	end, ok := values["identity.employment.endDate"].(time.Time)
+	return ok && !end.After(now)
+}
+
+// Connectors returns the connectors, by name.
+func (b *Book) Connectors() []*Connector { return b.names }
+
+// Connector returns a connector.
+func (b *Book) Connector(name string) (*Connector, bool) {
+	c, ok := b.connectors[name]
+	if !ok {
+		return nil, false
+	}
+	return c.doc, true
+}
+
+// Entitlement returns an entry of a connector's catalogue. What is in no
+// catalogue can not be written.
+func (b *Book) Entitlement(connector, id string) (schema.Entitlement, bool) {
+	if c, ok := b.connectors[connector]; ok {
+		e, ok := c.byID[id]
+		return e, ok
+	}
+	return schema.Entitlement{}, false
+}
+
+// EntitlementByTarget returns the entry of a connector's catalogue that has the
+// name at the target.
+func (b *Book) EntitlementByTarget(connector, target string) (schema.Entitlement, bool) {
+	if c, ok := b.connectors[connector]; ok {
+		e, ok := c.byTarget[target]
+		return e, ok
+	}
+	return schema.Entitlement{}, false
+}
+
+// Limits returns the brakes on one run.
+func (b *Book) Limits() Limits {
+	if b.set.Policy == nil {
+		return Limits{}
+	}
+	return b.set.Policy.Spec.Limits
+}
+
+// Mode returns the effective mode: the least of policy set, role and connector,
+// of which an empty name is left out. What is unknown, names no mode, or has an
+// error in its document only observes.
+func (b *Book) Mode(role, connector string) schema.Mode {
+	modes := []schema.Mode{b.mode}
+	if role != "" {
+		mode := schema.Observe
+		if r, ok := b.byName[role]; ok {
+			mode = r.Spec.Mode
+		}
+		modes = append(modes, mode)
+	}
+	if connector != "" {
+		mode := schema.Observe
+		if c, ok := b.connectors[connector]; ok {
+			mode = c.mode
+		}
+		modes = append(modes, mode)
+	}
+	return schema.Least(modes...)
+}
+
+// With returns the same policy with roles in quarantine, by name, each with the
+// reason. It shares everything with the book, and leaves it as it is.
+func (b *Book) With(quarantined map[string]string) *Book {
+	c := *b
+	c.quarantined = maps.Clone(quarantined)
+	return &c
+}
+
+func (b *Book) declared() map[string]Attribute {
+	if b.set.Policy == nil {
+		return nil
+	}
+	return b.set.Policy.Spec.Identity
+}

@@ -1,0 +1,101 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"drawbridge/schema"
+)
+
+// catalogues reads what can be held at each connector. An entry that cannot be
+// meant is left out, so that a role which relies on it is refused.
+func (c *compiler) catalogues() {
+	for _, doc := range c.set.Connectors {
+		one := &connector{doc: doc, byID: map[string]schema.Entitlement{}, byTarget: map[string]schema.Entitlement{}}
+		for i, e := range doc.Spec.Entitlements {
+			c.entitlement(one, i, e)
+		}
+		c.book.connectors[doc.Metadata.Name] = one
+		c.book.names = append(c.book.names, doc)
+	}
+	for _, doc := range c.set.Connectors {
+		for i, e := range doc.Spec.Entitlements {
+			c.conferred(doc, i, e)
+		}
+		if one := c.book.connectors[doc.Metadata.Name]; !c.bad[doc.Ref()] {
+			one.mode = doc.Spec.Mode
+		}
+	}
+}
+
+// entitlement reads one entry of a catalogue. One without an owner of its own is
+// its connector's owner's.
+func (c *compiler) entitlement(one *connector, i int, e Entitlement) {
+	h, path := &one.doc.Header, in("spec", "entitlements", nth(i))
+	if e.ID == "" || e.Target == "" {
+		return // reported when it was read
+	}
+	if strings.ContainsAny(e.Target, "*?") {
+		c.report(h, CodeWildcard, append(path, "target"), "target %q is a pattern", e.Target).hint("name the one thing that is meant")
+		return
+	}
+	if _, twice := one.byID[e.ID]; twice {
+		c.report(h, CodeDup, append(path, "id"), "entitlement %q is in the catalogue twice", e.ID)
+		return
+	}
+	if other, twice := one.byTarget[e.Target]; twice {
+		c.report(h, CodeDup, append(path, "target"), "target %q is also entitlement %q", e.Target, other.ID)
+		return
+	}
+	owner := e.Owner
+	if owner == "" {
+		owner = h.Metadata.Owner.User
+	}
+	entry := schema.Entitlement{
+		Connector: h.Metadata.Name, ID: e.ID, Target: e.Target, Owner: owner,
+		Risk: e.Risk, Privileged: e.Privileged, Confers: slices.Clone(e.Confers),
+	}
+	one.byID[e.ID], one.byTarget[e.Target] = entry, entry
+}
+
+// conferred checks what an entitlement says it brings along.
+func (c *compiler) conferred(doc *Connector, i int, e Entitlement) {
+	for j, ref := range e.Confers {
+		if _, ok := c.book.byRef(ref); !ok {
+			c.report(&doc.Header, CodeEntitlement, in("spec", "entitlements", nth(i), "confers", nth(j)), "confers %q, which no catalogue has", ref)
+		}
+	}
+}
+
+// byRef returns an entitlement by connector/id.
+func (b *Book) byRef(ref string) (schema.Entitlement, bool) {
+	connector, id, _ := strings.Cut(ref, "/")
+	return b.Entitlement(connector, id)
+}
+
+// effective returns entitlements with all that they confer, directly or not, by
+// connector/id. Circles end.
+func (b *Book) effective(refs ...string) map[string]schema.Entitlement {
+	all := map[string]schema.Entitlement{}
+	for len(refs) > 0 {
+		ref := refs[0]
+		refs = refs[1:]
+		if _, seen := all[ref]; seen {
+			continue
+		}
+		if e, ok := b.byRef(ref); ok {
+			all[ref] = e
+			refs = append(refs, e.Confers...)
+		}
+	}
+	return all
+}
+
+// effectiveOf returns all that a role gives, by connector/id.
+func (b *Book) effectiveOf(r *Role) map[string]schema.Entitlement {
+	var refs []string
+	for _, g := range r.Spec.Grants {
+		refs = append(refs, g.Connector+"/"+g.Entitlement)
+	}
+	return b.effective(refs...)
+}

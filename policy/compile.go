@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"slices"
+	"strconv"
+
+	"drawbridge/schema"
+)
+
+// Compile makes a book of a set. Its findings are those beyond what Load found;
+// for what is refused, both count. A role with an error is refused by itself:
+// the others are in force. So is a source. A connector or policy set with an
+// error observes, whatever mode it asks for.
+func Compile(set *Set) (*Book, Findings) {
+	c := &compiler{set: set, bad: map[string]bool{}, book: &Book{
+		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
+		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
+	}}
+	for _, f := range set.found {
+		c.bad[f.Object] = c.bad[f.Object] || f.Severity == Error
+	}
+	for _, d := range set.documents() {
+		c.owned(d.header())
+	}
+	c.policySet()
+	c.catalogues()
+	c.sources()
+	c.flows()
+	sets := c.triggerSets()
+	for _, r := range set.Roles {
+		c.role(r, sets)
+	}
+	c.registers()
+	c.overlaps()
+	c.tests()
+	c.admit()
+	return c.book, c.found.sorted()
+}
+
+// A compiler gathers what is wrong on the way from a set to a book.
+type compiler struct {
+	set      *Set
+	book     *Book
+	found    Findings
+	bad      map[string]bool // documents with an error, by Kind/NAME
+	compiled []*compiledRole
+}
+
+// report adds a finding about a document, at a path in it.
+func (c *compiler) report(h *Header, code Code, path []string, format string, args ...any) *reported {
+	f := h.at.at(finding(code, h.Ref(), format, args...), path...)
+	c.found = append(c.found, f)
+	c.bad[h.Ref()] = c.bad[h.Ref()] || f.Severity == Error
+	return (*reported)(&c.found[len(c.found)-1])
+}
+
+func in(path ...string) []string { return path }
+
+func nth(i int) string { return strconv.Itoa(i) }
+
+// rule compiles the rule at a path of a document, and reports what is wrong.
+func (c *compiler) rule(h *Header, path []string, text string, variables ...string) *rule {
+	r, faults := c.book.language.compile(text, variables...)
+	for _, f := range faults {
+		message := path[len(path)-1] + ": " + f.message
+		finding := h.at.inside(finding(f.code, h.Ref(), "%s", message), h.at.find(path...), f.line, f.col)
+		finding.Hint = f.hint
+		c.found = append(c.found, finding)
+		c.bad[h.Ref()] = true
+	}
+	return r
+}
+
+// policySet reads the ceiling over everything. Without one there is nothing that
+// rules may read but the fixed attributes, and nothing more than observe.
+func (c *compiler) policySet() {
+	c.book.language = newLanguage(c.book.declared())
+	p := c.set.Policy
+	if p == nil {
+		f := finding(CodeKind, "PolicySet/", "there is no PolicySet").hint("one document of the folder is to say what rules may read")
+		f.File = "."
+		c.found = append(c.found, f)
+		return
+	}
+	for name := range p.Spec.Identity {
+		if slices.Contains(fixedAttributes, name) {
+			c.report(&p.Header, CodeDup, in("spec", "identity", name), "attribute %q is always there", name)
+		}
+	}
+	if !c.bad[p.Ref()] {
+		c.book.mode = p.Spec.Mode
+	}
+}
+
+// owned reports a document that nobody answers for.
+func (c *compiler) owned(h *Header) {
+	switch owner := h.Metadata.Owner; {
+	case owner.User == "":
+		c.report(h, CodeOwner, in("metadata"), "nobody owns %s", h.Ref()).hint("name metadata.owner.user, and a deputy")
+	case owner.Deputy == "":
+		c.report(h, CodeDeputy, in("metadata", "owner"), "nobody stands in for the owner of %s", h.Ref()).hint("name metadata.owner.deputy")
+	}
+}
+
+// sources approves the sources whose documents are in order.
+func (c *compiler) sources() {
+	b := c.book
+	for _, s := range c.set.Sources {
+		if s.Spec.Scope != "" {
+			if scope := c.rule(&s.Header, in("spec", "scope"), s.Spec.Scope, "identity", "workload"); scope != nil {
+				b.scopes[s.Metadata.Name] = scope
+			}
+		}
+		if !c.bad[s.Ref()] {
+			b.sources[s.Metadata.Name] = s
+		}
+	}
+	for name := range b.sources {
+		b.views[name] = b.viewOf(name)
+	}
+	if c.set.Policy == nil {
+		return
+	}
+	for attribute, a := range c.set.Policy.Spec.Identity {
+		for i, from := range a.From {
+			if !slices.ContainsFunc(c.set.Sources, func(s *Source) bool { return s.Metadata.Name == from }) {
+				c.report(&c.set.Policy.Header, CodeSource, in("spec", "identity", attribute, "from", nth(i)), "attribute %s is from source %q, and there is none", attribute, from)
+			}
+		}
+	}
+}
+
+// flows checks who approves, as far as it can be seen without identities.
+func (c *compiler) flows() {
+	for _, f := range c.set.Flows {
+		if len(f.Spec.Stages) == 0 {
+			c.report(&f.Header, CodeApprover, in("spec", "stages"), "nobody approves")
+		}
+		for i, stage := range f.Spec.Stages {
+			if len(stage.Approvers) == 0 || slices.Contains(stage.Approvers, Approver{}) {
+				c.report(&f.Header, CodeApprover, in("spec", "stages", nth(i)), "stage %d has nobody who approves", i+1)
+			}
+		}
+		if f.Spec.Rules.SelfApproval {
+			c.report(&f.Header, CodeSelf, in("spec", "rules", "selfApproval"), "people may approve what they ask for themselves")
+		}
+		if text := f.Spec.Rules.ApproverMustBe; text != "" {
+			c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now")
+		}
+	}
+}
+
+// triggerSets compiles what ends access. A set with an error is nil: roles that
+// rely on it are refused.
+func (c *compiler) triggerSets() map[string][]*compiledTrigger {
+	sets := map[string][]*compiledTrigger{}
+	for _, set := range c.set.Triggers {
+		var triggers []*compiledTrigger
+		for i, t := range set.Spec.Triggers {
+			path := in("spec", "triggers", nth(i), "when")
+			r := c.rule(&set.Header, path, t.When, "identity", "grant", "ticket", "workload", "account", "event", "now")
+			if r == nil {
+				continue
+			}
+			if r.names["event"] && !slices.Equal(t.On, []string{"event"}) {
+				c.report(&set.Header, CodeEvent, path, "trigger %q reads an event, and also runs when there is none", t.Name).hint("write on: [event]")
+			}
+			compiled := &compiledTrigger{Trigger: t, number: len(c.book.triggers), name: set.Metadata.Name + "/" + t.Name, rule: r}
+			c.book.triggers = append(c.book.triggers, compiled)
+			triggers = append(triggers, compiled)
+		}
+		if c.bad[set.Ref()] {
+			triggers = nil
+		}
+		sets[set.Metadata.Name] = triggers
+	}
+	return sets
+}
+
+// admit puts the roles without an error into force, and lists the others.
+func (c *compiler) admit() {
+	for _, r := range c.compiled {
+		if !c.bad[r.Ref()] {
+			c.book.roles = append(c.book.roles, r)
+			c.book.byName[r.Metadata.Name] = r
+			continue
+		}
+		refusal := Refusal{Role: r.Metadata.Name}
+		for _, f := range slices.Concat(c.set.found, c.found) {
+			if f.Object == r.Ref() && f.Severity == Error {
+				refusal.Findings = append(refusal.Findings, f)
+				refusal.Codes = append(refusal.Codes, string(f.Code))
+			}
+		}
+		refusal.Codes = schema.Sorted(refusal.Codes...)
+		refusal.Findings = refusal.Findings.sorted()
+		c.book.refused = append(c.book.refused, refusal)
+	}
+}

@@ -1,0 +1,145 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxException is how long an exception may last.
+const maxException = 366 * day
+
+// registers checks the documents that evaluation does not act on yet, for what
+// they refer to and for what they must not lack.
+func (c *compiler) registers() {
+	for _, k := range c.set.Registers.Constraints {
+		for i, side := range k.Spec.Conflict {
+			c.known(&k.Header, in("spec", "conflict", nth(i)), side)
+		}
+		c.known(&k.Header, in("spec", "appliesTo", "entitlements"), k.Spec.AppliesTo.Entitlements)
+		if k.Spec.Require != "" {
+			c.rule(&k.Header, in("spec", "require"), k.Spec.Require, "identity", "workload", "now")
+		}
+		c.separated(k)
+	}
+	for _, e := range c.set.Registers.Exceptions {
+		c.known(&e.Header, in("spec", "scope", "entitlements"), e.Spec.Scope.Entitlements)
+		c.exception(e)
+	}
+}
+
+// known reports entitlements that no catalogue has.
+func (c *compiler) known(h *Header, path, refs []string) {
+	for i, ref := range refs {
+		if _, ok := c.book.byRef(ref); !ok {
+			c.report(h, CodeEntitlement, append(slices.Clone(path), nth(i)), "no catalogue has %q", ref)
+		}
+	}
+}
+
+// separated refuses a role that by itself gives something of every side of a
+// separation of duties, inherited entitlements included.
+func (c *compiler) separated(k *Constraint) {
+	if len(k.Spec.Conflict) < 2 {
+		return
+	}
+	for _, r := range c.compiled {
+		gives := c.book.effectiveOf(r.Role)
+		breaks := !slices.ContainsFunc(k.Spec.Conflict, func(side []string) bool {
+			return !slices.ContainsFunc(side, func(ref string) bool { _, ok := gives[ref]; return ok })
+		})
+		if breaks {
+			c.report(&r.Header, CodeSOD, in("spec", "grants"), "role %q by itself breaks %q", r.Metadata.Name, k.Metadata.Name)
+		}
+	}
+}
+
+func (c *compiler) exception(e *Exception) {
+	s := e.Spec
+	switch {
+	case s.Expires.IsZero():
+		c.report(&e.Header, CodeExpiry, in("spec"), "exception %q never expires", e.Metadata.Name)
+	case s.Expires.Sub(s.ApprovedAt) > time.Duration(maxException):
+		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q lasts longer than %s", e.Metadata.Name, Duration(maxException))
+	}
+	if len(s.Subjects) == 0 || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
+		c.report(&e.Header, CodeException, in("spec"), "exception %q must say what is waived, for whom, why, and who approved", e.Metadata.Name)
+	}
+	if w := s.Waives; w.Constraint != "" && !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == w.Constraint }) {
+		c.report(&e.Header, CodeException, in("spec", "waives", "constraint"), "there is no constraint %q", w.Constraint)
+	}
+	if w := s.Waives; w.Role != "" && !c.isRole(w.Role) {
+		c.report(&e.Header, CodeException, in("spec", "waives", "role"), "there is no role %q", w.Role)
+	}
+}
+
+func (c *compiler) isRole(name string) bool {
+	return slices.ContainsFunc(c.set.Roles, func(r *Role) bool { return r.Metadata.Name == name })
+}
+
+// tests checks what tests name, and reports roles that none does.
+func (c *compiler) tests() {
+	tested := map[string]bool{}
+	for _, t := range c.set.Tests {
+		c.testFacts(t)
+		x := t.Spec.Expect
+		for field, names := range map[string][]string{
+			"assigned": x.Assigned, "notAssigned": x.NotAssigned, "eligible": x.Eligible, "notEligible": x.NotEligible,
+			"indeterminate": x.Indeterminate, "suspended": x.Suspended,
+		} {
+			for i, name := range names {
+				c.testRole(t, in("spec", "expect", field, nth(i)), name, tested)
+			}
+		}
+		c.known(&t.Header, in("spec", "expect", "entitlements"), x.Entitlements)
+		for i, f := range x.Fired {
+			c.testRole(t, in("spec", "expect", "fired", nth(i), "role"), f.Role, tested)
+		}
+		for i, g := range t.Spec.Grants {
+			c.testRole(t, in("spec", "grants", nth(i), "role"), g.Role, map[string]bool{})
+		}
+	}
+	for _, r := range c.set.Roles {
+		if !tested[r.Metadata.Name] {
+			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects anything of role %q", r.Metadata.Name)
+		}
+	}
+}
+
+func (c *compiler) testRole(t *Test, path []string, name string, tested map[string]bool) {
+	tested[name] = true
+	if !c.isRole(name) {
+		c.report(&t.Header, CodeDecode, path, "there is no role %q", name)
+	}
+}
+
+// testFacts checks that a test's facts are such as rules read.
+func (c *compiler) testFacts(t *Test) {
+	s := c.book.language.shapes
+	for _, part := range []struct {
+		name   string
+		shape  *shape
+		values map[string]any
+	}{
+		{"identity", s.identity, t.Spec.Identity}, {"ticket", s.ticket, t.Spec.Ticket},
+		{"workload", s.workload, t.Spec.Workload}, {"account", s.account, t.Spec.Account},
+	} {
+		_, unknown, wrong := objectOf(part.shape, part.values)
+		for _, name := range unknown {
+			r := c.report(&t.Header, CodeField, in("spec", part.name, name), "%s has no attribute %q", part.name, name)
+			if near := nearest(name, part.shape.names()); near != "" {
+				r.hint("did you mean %q?", near)
+			}
+		}
+		if wrong != nil {
+			c.report(&t.Header, CodeDecode, in("spec", part.name), "%v", wrong)
+		}
+	}
+}
+
+// readsAny reports whether the rule reads an attribute whose name begins so.
+func (r *rule) readsAny(prefixes ...string) bool {
+	return slices.ContainsFunc(r.reads, func(read read) bool {
+		return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(read.name, p) })
+	})
+}

@@ -1,0 +1,193 @@
+package policy
+
+import "drawbridge/schema"
+
+// APIVersion is the version of the document format that this package reads.
+const APIVersion = "drawbridge/v1"
+
+// A Header is what every document begins with. (Kind, Metadata.Name) is the
+// document's identity; the file it is in carries no meaning.
+type Header struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   Metadata `json:"metadata"`
+
+	at place
+}
+
+// Ref returns the document's name across kinds: Kind/NAME.
+func (h *Header) Ref() string { return h.Kind + "/" + h.Metadata.Name }
+
+// Position returns the file the document is in, and the line it begins in.
+func (h *Header) Position() (file string, line int) {
+	if h.at.node != nil {
+		line = h.at.node.Line
+	}
+	return h.at.file, line
+}
+
+func (h *Header) header() *Header { return h }
+
+// Metadata names a document and who answers for it.
+type Metadata struct {
+	Name  string `json:"name"`
+	Title string `json:"title,omitempty"`
+	Owner Owner  `json:"owner,omitzero"`
+}
+
+// An Owner is the person who answers for an object, and who does when they
+// leave. Both are named by email address.
+type Owner struct {
+	User   string `json:"user,omitempty"`
+	Deputy string `json:"deputy,omitempty"`
+}
+
+// A Set is everything a folder of documents says, as it was written. Slices are
+// in the order of names.
+type Set struct {
+	Policy     *PolicySet // nil where no document is one
+	Sources    []*Source
+	Connectors []*Connector
+	Roles      []*Role
+	Flows      []*ApprovalFlow
+	Triggers   []*TriggerSet
+	Registers  Registers
+	Tests      []*Test
+
+	found Findings // of Load: what a document is refused for before anything is compiled
+}
+
+// PolicySet is the ceiling over everything: how far automation may go, which
+// attributes rules may read, and the brakes.
+type PolicySet struct {
+	Header
+	Spec PolicySetSpec `json:"spec"`
+}
+
+// PolicySetSpec is the body of a PolicySet.
+type PolicySetSpec struct {
+	Mode        schema.Mode          `json:"mode,omitempty" jsonschema:"enum=observe,enum=propose,enum=enforce"`
+	Identity    map[string]Attribute `json:"identity,omitempty"`
+	Publication Publication          `json:"publication,omitzero"`
+	Limits      Limits               `json:"limits,omitzero"`
+	Retention   Retention            `json:"retention,omitzero"`
+}
+
+// An Attribute declares one attribute of an identity that rules may read.
+type Attribute struct {
+	Type   string            `json:"type" jsonschema:"enum=string,enum=bool,enum=int,enum=timestamp,enum=list"`
+	From   []string          `json:"from,omitempty"`   // the sources that may say it; none named: any with authority
+	MaxAge Duration          `json:"maxAge,omitempty"` // older counts as absent
+	Path   string            `json:"path,omitempty"`   // where it is in the source's record; empty means under its own name
+	Map    map[string]string `json:"map,omitempty"`    // the source's word to ours
+}
+
+// Publication says what it takes to put another policy in force.
+type Publication struct {
+	Approvers     Reviewers `json:"approvers,omitzero"`
+	Require       []string  `json:"require,omitempty"`
+	PlanMaxAge    Duration  `json:"planMaxAge,omitempty"`
+	SignedCommits bool      `json:"signedCommits,omitempty"`
+}
+
+// Limits are the brakes on a run that would do too much.
+type Limits struct {
+	RevokesPerRun    Brake  `json:"revokesPerRun,omitzero"`
+	GrantsPerRun     Brake  `json:"grantsPerRun,omitzero"`
+	RoleMatchPercent int    `json:"roleMatchPercent,omitempty"`
+	OnExceeded       string `json:"onExceeded,omitempty" jsonschema:"enum=hold"`
+}
+
+// A Brake stops a run at a count or at a percentage, whichever comes first; zero
+// sets none.
+type Brake struct {
+	Count   int     `json:"count,omitempty"`
+	Percent float64 `json:"percent,omitempty"`
+}
+
+// Retention says for how long the log and its evidence are kept.
+type Retention struct {
+	Decisions Duration `json:"decisions,omitempty"`
+	Evidence  Duration `json:"evidence,omitempty"`
+}
+
+// A Trust says how far a source is believed.
+type Trust string
+
+// The levels of trust.
+const (
+	Authoritative Trust = "authoritative" // may create and end identities
+	Contributing  Trust = "contributing"  // may say the attributes it has authority for
+	Observed      Trust = "observed"      // is recorded, and nothing it says is applied
+)
+
+// Source is an approved place that identities come from.
+type Source struct {
+	Header
+	Spec SourceSpec `json:"spec"`
+}
+
+// SourceSpec is the body of a Source.
+type SourceSpec struct {
+	Protocol         string     `json:"protocol" jsonschema:"enum=scim"`
+	Trust            Trust      `json:"trust" jsonschema:"enum=authoritative,enum=contributing,enum=observed"`
+	Scope            string     `json:"scope,omitempty"` // CEL over identity; empty means every identity
+	AuthoritativeFor []string   `json:"authoritativeFor,omitempty"`
+	CorrelateBy      []string   `json:"correlateBy,omitempty"`
+	Freshness        Freshness  `json:"freshness,omitzero"`
+	MassChange       MassChange `json:"massChange,omitzero"`
+	Credential       Credential `json:"credential,omitzero"`
+}
+
+// Freshness says how often a source is heard from, and what its silence means.
+type Freshness struct {
+	ExpectEvery Duration `json:"expectEvery,omitempty"`
+	StaleAfter  Duration `json:"staleAfter,omitempty"`
+	OnStale     string   `json:"onStale,omitempty" jsonschema:"enum=hold"`
+}
+
+// MassChange is the brake on one source.
+type MassChange struct {
+	DeactivationsPerHour int     `json:"deactivationsPerHour,omitempty"`
+	PercentPerDay        float64 `json:"percentPerDay,omitempty"`
+	OnExceeded           string  `json:"onExceeded,omitempty" jsonschema:"enum=hold"`
+}
+
+// A Credential refers to a secret; it never holds one.
+type Credential struct {
+	Ref         string   `json:"ref,omitempty"`
+	RotateEvery Duration `json:"rotateEvery,omitempty"`
+}
+
+// An Authority says whether a connector's target is ours alone.
+type Authority string
+
+// The kinds of authority over a target.
+const (
+	Exclusive Authority = "exclusive" // the bridge is the only writer: drift is reverted
+	Shared    Authority = "shared"    // others write too: drift is reported
+)
+
+// Connector is a downstream system and the catalogue of what can be held there.
+type Connector struct {
+	Header
+	Spec ConnectorSpec `json:"spec"`
+}
+
+// ConnectorSpec is the body of a Connector.
+type ConnectorSpec struct {
+	Type         string        `json:"type" jsonschema:"enum=scim,enum=ldap,enum=sql,enum=rest,enum=webhook,enum=file,enum=memory"`
+	Mode         schema.Mode   `json:"mode,omitempty" jsonschema:"enum=observe,enum=propose,enum=enforce"`
+	Authority    Authority     `json:"authority,omitempty" jsonschema:"enum=exclusive,enum=shared"`
+	Entitlements []Entitlement `json:"entitlements,omitempty"`
+}
+
+// An Entitlement is one entry of a connector's catalogue.
+type Entitlement struct {
+	ID         string   `json:"id"`
+	Target     string   `json:"target"` // its exact name at the target
+	Risk       string   `json:"risk,omitempty" jsonschema:"enum=low,enum=moderate,enum=high,enum=critical"`
+	Owner      string   `json:"owner,omitempty"`
+	Privileged bool     `json:"privileged,omitempty"`
+	Confers    []string `json:"confers,omitempty"` // connector/id of what comes with it
+}

@@ -1,0 +1,372 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+
+	"drawbridge/schema"
+)
+
+// lookAgain is when to look again at an identity with a rule that reads the
+// clock in a way of which the next change cannot be foretold.
+const lookAgain = time.Hour
+
+// Evaluate says what an identity should hold at a time, and why. The answer
+// depends on the book, the facts and the time alone.
+//
+// A role is held by rule (birthright, nhi), or by a live grant for which its
+// holder is still eligible. What stands above the rule, from the strongest:
+//
+//   - an identity that its source deleted holds nothing;
+//   - a trigger that revokes or suspends, whatever the rule says. One that cannot
+//     be decided does not fire. One that is failClosed fires also where nothing
+//     at all is known of employment: neither identity.active nor
+//     identity.employment.status;
+//   - a tombstone, until a new decision lifts it;
+//   - quarantine: what is held by rule or by a live grant is kept as it is, and
+//     nobody new gets it.
+//
+// A rule that needs what nobody supplied is indeterminate: what is held stays,
+// and nothing is given. Triggers that run on events alone do not fire here, for
+// there is no event; Access.Next is when time alone may change the answer.
+func (b *Book) Evaluate(f Facts, now time.Time) Access {
+	a := b.Attributes(f.Identity, f.Groups)
+	in := inputs{identity: a.identity, workload: a.workload}
+	in.ticket, in.account = b.language.shapes.ticket.new(), b.language.shapes.account.new()
+	e := b.evaluation(in, f, now)
+	return e.run()
+}
+
+// evaluation is one identity being evaluated. What many roles share (a trigger
+// without a grant, the values of the same attributes) is worked out once.
+type evaluation struct {
+	book    *Book
+	facts   Facts
+	in      inputs
+	now     time.Time
+	nothing *object          // a grant of which nothing is known
+	fired   []truth          // by trigger number: its value without a grant
+	known   []bool           // by trigger number: fired is set
+	read    []map[string]any // by rule.readsID: the values read
+	access  Access
+
+	observable map[string]bool // by grant id: whether its use can be observed, where that is known
+}
+
+func (b *Book) evaluation(in inputs, f Facts, now time.Time) *evaluation {
+	nothing := b.language.shapes.grant.new()
+	in.grant, in.event = nothing, b.language.shapes.event.new()
+	in.at(now)
+	return &evaluation{
+		book: b, facts: f, in: in, now: now, nothing: nothing,
+		fired: make([]truth, len(b.triggers)), known: make([]bool, len(b.triggers)),
+		read:   make([]map[string]any, len(b.language.reads)),
+		access: Access{Verdicts: make([]Verdict, 0, len(b.roles))},
+	}
+}
+
+// run evaluates every role. An index of the roles that can possibly match would
+// go before this loop.
+func (e *evaluation) run() Access {
+	for _, r := range e.book.roles {
+		v := e.role(r)
+		if v.Outcome == Assigned {
+			e.assign(r, v)
+		}
+		e.access.Verdicts = append(e.access.Verdicts, v)
+	}
+	for _, g := range e.facts.Grants {
+		if g.Ended.IsZero() {
+			e.soon(g.From)
+			e.soon(g.Until)
+		}
+	}
+	slices.SortFunc(e.access.Assignments, func(a, b schema.Assignment) int { return strings.Compare(a.Ref(), b.Ref()) })
+	return e.access
+}
+
+// role evaluates one role.
+func (e *evaluation) role(r *compiledRole) Verdict {
+	v := Verdict{Role: r.Metadata.Name, Type: r.Spec.Type, Mode: r.mode}
+	e.in.grant = e.nothing
+	value, err := r.rule.eval(&e.in)
+	e.moments(r.rule, 0)
+	v.Inputs = e.inputs(r.rule)
+	grant, vetoed := e.held(r, &v, value)
+	if vetoed {
+		return v
+	}
+	byRule := r.Spec.ByRule()
+	if !byRule {
+		v.Grant = grant
+	}
+	holds := byRule || grant != "" // if the rule agrees
+	switch {
+	case value == no && !e.buried(r) && e.quarantined(r, &v, holds):
+	case value == no:
+		v.Outcome, v.Reason = NotEligible, "its rule does not match"
+	case holds && e.buried(r):
+		v.Outcome, v.Reason = Buried, "it was taken away, and no new decision gives it back"
+	case e.quarantined(r, &v, holds):
+	case value == unknown:
+		e.undecided(r, &v, err)
+		if holds {
+			e.access.Keep = append(e.access.Keep, v.Role)
+		}
+	case byRule:
+		v.Outcome, v.Reason = Assigned, "its rule matches"
+	case grant != "":
+		v.Outcome, v.Reason = Assigned, "granted, and still eligible"
+	default:
+		v.Outcome, v.Reason = Eligible, "may be asked for"
+	}
+	return v
+}
+
+// held finds the grant that a role rests on, and applies the triggers: to each
+// live grant by itself, or to the role where it is held by rule or not at all.
+// It reports whether a trigger vetoes the role.
+func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant string, vetoed bool) {
+	suspended, revoked := "", ""
+	live := false
+	for _, g := range e.facts.Grants {
+		if g.Role != v.Role || !g.Live(e.now) {
+			continue
+		}
+		live = true
+		e.in.grant = e.grant(g)
+		switch action, trigger := e.triggers(r, g.ID, true); action {
+		case actionRevoke:
+			revoked = trigger
+		case actionSuspend:
+			suspended = trigger
+		default:
+			if grant == "" {
+				grant = g.ID
+			}
+		}
+	}
+	e.in.grant = e.nothing
+	if !live && value != no {
+		switch action, trigger := e.triggers(r, "", r.Spec.ByRule()); action {
+		case actionRevoke:
+			revoked = trigger
+		case actionSuspend:
+			suspended = trigger
+		}
+	}
+	if e.facts.Identity.Gone() {
+		return "", e.gone(r, v, revoked, live || r.Spec.ByRule() && value != no)
+	}
+	switch {
+	case grant != "":
+		return grant, false
+	case suspended != "":
+		v.Outcome, v.Trigger, v.Reason = Suspended, suspended, "trigger "+suspended+" suspends it"
+	case revoked != "":
+		v.Outcome, v.Trigger, v.Reason = Withdrawn, revoked, "trigger "+revoked+" revokes it"
+	}
+	return "", v.Outcome != ""
+}
+
+// sourceDeleted is the trigger that no policy has to write.
+const sourceDeleted = "source/deleted"
+
+// gone takes everything from an identity that its source deleted, also where no
+// trigger of the role says so.
+func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds bool) bool {
+	v.Outcome, v.Reason = NotEligible, "its source deleted the identity"
+	if !holds {
+		return true
+	}
+	v.Outcome, v.Trigger = Withdrawn, revoked
+	if revoked == "" {
+		v.Trigger = sourceDeleted
+		e.access.Fired = append(e.access.Fired, Fired{Role: r.Metadata.Name, Trigger: sourceDeleted, Action: actionRevoke})
+	}
+	return true
+}
+
+// triggers evaluates the triggers of a role on one grant, or on none, and returns
+// the strongest action that takes effect away, with its trigger. Those that fire
+// are listed where the role is held or would be.
+func (e *evaluation) triggers(r *compiledRole, grant string, listed bool) (action, name string) {
+	from := len(e.access.Fired)
+	for _, t := range r.triggers {
+		if !e.fires(t, grant) {
+			continue
+		}
+		f := Fired{Role: r.Metadata.Name, Trigger: t.name, Action: t.Action, Within: time.Duration(t.Within)}
+		if t.Action == actionRevoke {
+			f.Grant = grant
+		}
+		if listed {
+			e.access.Fired = append(e.access.Fired, f)
+		}
+		if t.Action == actionRevoke && action != actionRevoke || t.Action == actionSuspend && action == "" {
+			action, name = t.Action, t.name
+		}
+	}
+	slices.SortStableFunc(e.access.Fired[from:], func(a, b Fired) int { return strings.Compare(a.Trigger, b.Trigger) })
+	return action, name
+}
+
+// fires reports whether a trigger fires on the grant that is in the inputs. With
+// a grace, taking away waits until it would have fired that long ago.
+func (e *evaluation) fires(t *compiledTrigger, grant string) bool {
+	if !slices.Contains(t.On, "sweep") {
+		return false
+	}
+	shared := grant == "" || !t.rule.names["grant"] && !t.rule.names["ticket"]
+	if shared && e.known[t.number] {
+		return e.fired[t.number] == yes
+	}
+	var grace time.Duration
+	if t.Action == actionRevoke || t.Action == actionSuspend {
+		grace = time.Duration(t.Grace)
+	}
+	e.in.at(e.now.Add(-grace))
+	value, _ := t.rule.eval(&e.in)
+	e.in.at(e.now)
+	e.moments(t.rule, grace)
+	if value == unknown && t.FailClosed && e.inTheDark() {
+		value = yes
+	}
+	if shared {
+		e.fired[t.number], e.known[t.number] = value, true
+	}
+	return value == yes
+}
+
+// inTheDark reports whether nothing is known about employment.
+func (e *evaluation) inTheDark() bool {
+	id := e.in.identity
+	if id.slots[id.shape.index["active"]] != nil {
+		return false
+	}
+	employment, ok := id.slots[id.shape.index["employment"]].(*object)
+	return !ok || employment.slots[employment.shape.index["status"]] == nil
+}
+
+// undecided says which attributes a rule needs and nobody supplied.
+func (e *evaluation) undecided(r *compiledRole, v *Verdict, err error) {
+	v.Outcome = Indeterminate
+	for _, read := range r.rule.reads {
+		if !read.guarded && read.of(&e.in) == nil {
+			v.Missing = append(v.Missing, read.name)
+		}
+	}
+	slices.Sort(v.Missing)
+	if len(v.Missing) > 0 {
+		v.Reason = "nobody supplied " + strings.Join(v.Missing, ", ")
+		return
+	}
+	v.Reason = "its rule can not be decided"
+	if absent, ok := errors.AsType[*absence](err); ok {
+		v.Reason = absent.Error()
+	} else if err != nil {
+		v.Reason += ": " + err.Error()
+	}
+}
+
+// quarantined settles a role whose governance is broken now.
+func (e *evaluation) quarantined(r *compiledRole, v *Verdict, holds bool) bool {
+	reason, ok := e.book.quarantined[r.Metadata.Name]
+	if !ok {
+		return false
+	}
+	v.Outcome, v.Reason = Quarantined, reason
+	if holds {
+		e.access.Keep = append(e.access.Keep, v.Role)
+	}
+	return true
+}
+
+func (e *evaluation) buried(r *compiledRole) bool {
+	return slices.ContainsFunc(e.facts.Tombstones, func(t schema.Tombstone) bool { return t.Role == r.Metadata.Name })
+}
+
+// assign adds what a role gives to what is held. What two roles give is one line
+// with both reasons, in the higher of their modes.
+func (e *evaluation) assign(r *compiledRole, v Verdict) {
+	because := []string{"role/" + v.Role}
+	if v.Grant != "" {
+		because = append(because, "grant/"+v.Grant)
+	}
+	for _, h := range r.holdings {
+		line := schema.Assignment{
+			Identity: e.facts.Identity.ID, Connector: h.Connector, Entitlement: h.ID,
+			Because: schema.Sorted(because...), Mode: h.mode,
+		}
+		i := slices.IndexFunc(e.access.Assignments, func(a schema.Assignment) bool { return a.Connector == h.Connector && a.Entitlement == h.ID })
+		if i < 0 {
+			e.access.Assignments = append(e.access.Assignments, line)
+			continue
+		}
+		other := &e.access.Assignments[i]
+		other.Because = schema.Sorted(append(other.Because, because...)...)
+		if schema.Least(other.Mode, h.mode) == other.Mode {
+			other.Mode = h.mode
+		}
+	}
+}
+
+// inputs returns the values that a rule read, by name. Rules that read the same
+// share one map.
+func (e *evaluation) inputs(r *rule) map[string]any {
+	if values := e.read[r.readsID]; values != nil {
+		return values
+	}
+	values := make(map[string]any, len(r.reads))
+	for _, read := range r.reads {
+		if v := read.of(&e.in); v != nil {
+			if _, inner := v.(*object); !inner {
+				values[read.name] = native(v)
+			}
+		}
+	}
+	e.read[r.readsID] = values
+	return values
+}
+
+// moments looks for when time alone may change the rule's value.
+func (e *evaluation) moments(r *rule, later time.Duration) {
+	for _, m := range r.moments {
+		if at := m.of(&e.in); !at.IsZero() {
+			e.soon(at.Add(later))
+		}
+	}
+	if r.restless {
+		e.soon(e.now.Add(lookAgain))
+	}
+}
+
+// soon makes Next the instant, if it is to come and before what Next is now.
+func (e *evaluation) soon(at time.Time) {
+	if at.After(e.now) && (e.access.Next.IsZero() || at.Before(e.access.Next)) {
+		e.access.Next = at
+	}
+}
+
+// grant makes a grant such as triggers read.
+func (e *evaluation) grant(g schema.Grant) *object {
+	o := e.book.language.shapes.grant.new()
+	o.set("role", types.String(g.Role))
+	o.set("grantedAt", types.Timestamp{Time: g.From})
+	if !g.Until.IsZero() {
+		o.set("expiresAt", types.Timestamp{Time: g.Until})
+	}
+	if !g.LastUsed.IsZero() {
+		o.set("lastUsed", types.Timestamp{Time: g.LastUsed})
+	}
+	if g.Ticket != "" {
+		o.set("ticket", types.String(g.Ticket))
+	}
+	observable, known := e.observable[g.ID]
+	o.set("usageObservable", types.Bool(observable || !known && !g.LastUsed.IsZero()))
+	return o
+}

@@ -1,0 +1,56 @@
+package policy
+
+import "time"
+
+// Test is an example of the policy's own: facts about one identity at a time,
+// and what must come of them. Package policytest runs it. Tests are no part of
+// the policy's digest, because they decide nothing.
+type Test struct {
+	Header
+	Spec TestSpec `json:"spec"`
+}
+
+// TestSpec is the body of a Test. Identity, ticket, workload and account are
+// maps of the attributes that rules read; what is left out is absent.
+type TestSpec struct {
+	Now      time.Time      `json:"now"`
+	Identity map[string]any `json:"identity,omitempty"`
+	Grants   []TestGrant    `json:"grants,omitempty"`
+	Ticket   map[string]any `json:"ticket,omitempty"`
+	Workload map[string]any `json:"workload,omitempty"`
+	Account  map[string]any `json:"account,omitempty"`
+	Buried   []string       `json:"buried,omitempty"` // roles with a tombstone
+	Expect   Expectation    `json:"expect"`
+}
+
+// A TestGrant is a grant that the tested identity has.
+type TestGrant struct {
+	Role            string    `json:"role"`
+	GrantedAt       time.Time `json:"grantedAt"`
+	ExpiresAt       time.Time `json:"expiresAt,omitzero"`
+	LastUsed        time.Time `json:"lastUsed,omitzero"`
+	Ticket          string    `json:"ticket,omitempty"`
+	UsageObservable *bool     `json:"usageObservable,omitempty"`
+}
+
+// An Expectation is what must come of a test's facts. Assigned and Entitlements
+// are complete where they are given, also when empty; the others name some.
+// Eligible and NotEligible say whether the role could be asked for by somebody
+// who holds no grant.
+type Expectation struct {
+	Assigned      []string    `json:"assigned,omitempty"`
+	NotAssigned   []string    `json:"notAssigned,omitempty"`
+	Eligible      []string    `json:"eligible,omitempty"`
+	NotEligible   []string    `json:"notEligible,omitempty"`
+	Indeterminate []string    `json:"indeterminate,omitempty"`
+	Suspended     []string    `json:"suspended,omitempty"`
+	Entitlements  []string    `json:"entitlements,omitempty"` // connector/id
+	Fired         []TestFired `json:"fired,omitempty"`
+}
+
+// A TestFired is a trigger that must fire.
+type TestFired struct {
+	Role    string `json:"role"`
+	Trigger string `json:"trigger"` // SET/NAME
+	Action  string `json:"action" jsonschema:"enum=revoke,enum=suspend,enum=reapprove,enum=reassign,enum=rotate,enum=hold"`
+}
