@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"time"
 
 	"cel.dev/cel-go/common/ast"
@@ -95,7 +97,7 @@ func (a *analysis) step(outer read, within *shape, name string, guarded bool) (r
 		return read{}, false
 	}
 	return read{
-		variable: outer.variable, slots: append(outer.slots[:len(outer.slots):len(outer.slots)], i),
+		variable: outer.variable, slots: append(slices.Clip(outer.slots), i),
 		name: outer.name + "." + name, guarded: outer.guarded || guarded,
 	}, true
 }
@@ -111,7 +113,7 @@ func (a *analysis) inner(r read) *shape {
 
 // selection takes x.y, has(x.y) or x.?y apart; operand is nil for anything else.
 func selection(e ast.Expr) (operand ast.Expr, name string, guarded bool) {
-	switch e.Kind() {
+	switch e.Kind() { //nolint:exhaustive // the other kinds select nothing
 	case ast.SelectKind:
 		s := e.AsSelect()
 		return s.Operand(), s.FieldName(), s.IsTestOnly()

@@ -3,7 +3,6 @@ package policy
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // maxException is how long an exception may last.
@@ -59,7 +58,7 @@ func (c *compiler) exception(e *Exception) {
 	switch {
 	case s.Expires.IsZero():
 		c.report(&e.Header, CodeExpiry, in("spec"), "exception %q never expires", e.Metadata.Name)
-	case s.Expires.Sub(s.ApprovedAt) > time.Duration(maxException):
+	case s.Expires.Sub(s.ApprovedAt) > maxException:
 		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q lasts longer than %s", e.Metadata.Name, Duration(maxException))
 	}
 	if len(s.Subjects) == 0 || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {

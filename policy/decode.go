@@ -64,7 +64,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, allowed []string) {
 		d.report(codeOfNull(v), n, "empty where %s is wanted", wanted(v.Type())).hint("write a value, or leave the field out")
 		return
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		d.text(n, v, text)
 		return
 	}
@@ -247,7 +247,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, allowed []string) {
 		return
 	}
 	ok := false
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // no document has fields of the other kinds
 	case reflect.String:
 		d.string(n, v, allowed)
 		return

@@ -59,13 +59,13 @@ type Set struct {
 
 // PolicySet is the ceiling over everything: how far automation may go, which
 // attributes rules may read, and the brakes.
-type PolicySet struct {
+type PolicySet struct { //nolint:revive // it is the name of the document's kind
 	Header
 	Spec PolicySetSpec `json:"spec"`
 }
 
 // PolicySetSpec is the body of a PolicySet.
-type PolicySetSpec struct {
+type PolicySetSpec struct { //nolint:revive // it is the name of the document's kind
 	Mode        schema.Mode          `json:"mode,omitempty" jsonschema:"enum=observe,enum=propose,enum=enforce"`
 	Identity    map[string]Attribute `json:"identity,omitempty"`
 	Publication Publication          `json:"publication,omitzero"`

@@ -160,7 +160,8 @@ func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant strin
 		}
 	}
 	if e.facts.Identity.Gone() {
-		return "", e.gone(r, v, revoked, live || r.Spec.ByRule() && value != no)
+		e.gone(r, v, revoked, live || r.Spec.ByRule() && value != no)
+		return "", true
 	}
 	switch {
 	case grant != "":
@@ -178,17 +179,16 @@ const sourceDeleted = "source/deleted"
 
 // gone takes everything from an identity that its source deleted, also where no
 // trigger of the role says so.
-func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds bool) bool {
+func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds bool) {
 	v.Outcome, v.Reason = NotEligible, "its source deleted the identity"
 	if !holds {
-		return true
+		return
 	}
 	v.Outcome, v.Trigger = Withdrawn, revoked
 	if revoked == "" {
 		v.Trigger = sourceDeleted
 		e.access.Fired = append(e.access.Fired, Fired{Role: r.Metadata.Name, Trigger: sourceDeleted, Action: actionRevoke})
 	}
-	return true
 }
 
 // triggers evaluates the triggers of a role on one grant, or on none, and returns

@@ -3,6 +3,7 @@ package policy
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -196,10 +197,7 @@ func (c *compiler) overlaps() {
 		if len(refs) == 0 {
 			continue
 		}
-		key := ""
-		for _, ref := range refs {
-			key += ref + " "
-		}
+		key := strings.Join(refs, " ")
 		if other, ok := first[key]; ok {
 			c.report(&r.Header, CodeOverlap, in("spec", "grants"), "role %q confers what role %q does", r.Metadata.Name, other)
 			continue

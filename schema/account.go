@@ -48,6 +48,7 @@ type Account struct {
 	Observed time.Time `json:"observed,omitzero"`  // when the target last told us
 	Verified bool      `json:"verified,omitempty"` // it was read back, not only acknowledged
 	Due      Change    `json:"due,omitzero"`       // the change the target has yet to hear of
+	Last     Change    `json:"last,omitzero"`      // the newest change it agreed to
 }
 
 // Exists reports whether the target is known to have the account.

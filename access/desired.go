@@ -1,0 +1,157 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Desired returns the account that an identity should have at a connector, from
+// its assignments there. It is pure.
+//
+// What may not be touched is wanted as it is: everything where the connector is
+// not enforced, the entitlements of roles that are not, and protected accounts.
+// An account nobody earns any longer is wanted disabled and empty; it is not
+// wanted gone.
+func Desired(rules *Rules, book *policy.Book, id schema.Identity, lines []schema.Assignment, have schema.Account) (schema.Account, error) {
+	attributes, err := Attributes(id)
+	if err != nil {
+		return have, err
+	}
+	return desired(rules, book, id, attributes, lines, have), nil
+}
+
+func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map[string]string, lines []schema.Assignment, have schema.Account) schema.Account {
+	if book.Mode("", have.Connector) != schema.Enforce || rules.Protected(have.Connector, attributes["userName"]) {
+		return have
+	}
+	want := schema.Account{Connector: have.Connector, Identity: id.ID, RemoteID: have.RemoteID}
+	observed := false
+	for _, line := range lines {
+		e, ok := book.Entitlement(line.Connector, line.Entitlement)
+		switch {
+		case !ok: // no longer in the catalogue: nothing may be written for it
+		case line.Mode == schema.Enforce:
+			want.Entitlements = append(want.Entitlements, e.Target)
+			want.Active = true
+		default:
+			observed = true
+			if have.Holds(e.Target) {
+				want.Entitlements = append(want.Entitlements, e.Target)
+			}
+		}
+	}
+	want.Active = (want.Active || observed && have.Active) && id.Active && !id.Gone()
+	if !want.Active {
+		want.Entitlements = nil
+		return want
+	}
+	want.Entitlements = schema.Sorted(want.Entitlements...)
+	want.Attributes = attributes
+	return want
+}
+
+// resource is what targets are told of an identity.
+type resource struct {
+	UserName    string `json:"userName"`
+	DisplayName string `json:"displayName"`
+	Title       string `json:"title"`
+	UserType    string `json:"userType"`
+	Name        struct {
+		GivenName  string `json:"givenName"`
+		FamilyName string `json:"familyName"`
+	} `json:"name"`
+	Emails []struct {
+		Value   string `json:"value"`
+		Primary bool   `json:"primary"`
+	} `json:"emails"`
+	Enterprise struct {
+		EmployeeNumber string `json:"employeeNumber"`
+		Department     string `json:"department"`
+	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+}
+
+// Attributes returns what targets are told of an identity, by SCIM path. Every
+// path is there; an empty value says that the source has none, so that a target
+// clears it.
+func Attributes(id schema.Identity) (map[string]string, error) {
+	var r resource
+	if len(id.Resource) > 0 {
+		if err := json.Unmarshal(id.Resource, &r); err != nil {
+			return nil, fmt.Errorf("identity %s: stored record: %w", id.ID, err)
+		}
+	}
+	email := id.Email
+	for i, e := range r.Emails {
+		if e.Primary || (email == "" && i == 0) {
+			email = e.Value
+		}
+	}
+	display := r.DisplayName
+	if display == "" {
+		display = id.UserName
+	}
+	return map[string]string{
+		"userName":        id.UserName,
+		"externalId":      id.ID,
+		"displayName":     display,
+		"name.givenName":  r.Name.GivenName,
+		"name.familyName": r.Name.FamilyName,
+		"emails.value":    email,
+		"title":           r.Title,
+		"userType":        r.UserType,
+		"department":      r.Enterprise.Department,
+		"employeeNumber":  r.Enterprise.EmployeeNumber,
+	}, nil
+}
+
+// account returns the account an identity has at a connector, as far as is
+// known; one that was never heard of is empty.
+func account(r store.Reader, connector, identity string) (schema.Account, error) {
+	a, err := store.Accounts.Get(r, connector, identity)
+	if notFound(err) {
+		return schema.Account{Connector: connector, Identity: identity}, nil
+	}
+	return a, err
+}
+
+// Work is what one account's provisioning starts from: what is there as far as
+// is known, and what should be.
+type Work struct {
+	Have, Want schema.Account
+	Policy     string // digest of the policy it was wanted under
+}
+
+// WorkFor looks at one account as things are now.
+func WorkFor(r store.Reader, rules *Rules, connector, identity string) (Work, error) {
+	book := rules.Book()
+	w := Work{Policy: book.Digest()}
+	id, err := store.Identities.Get(r, identity)
+	if err != nil {
+		return w, err
+	}
+	var lines []schema.Assignment
+	for a, err := range store.Assignments.All(r, identity, connector) {
+		if err != nil {
+			return w, err
+		}
+		lines = append(lines, a)
+	}
+	if w.Have, err = account(r, connector, identity); err != nil {
+		return w, err
+	}
+	w.Want, err = Desired(rules, book, id, lines, w.Have)
+	return w, err
+}
+
+// governed returns those of the target's entitlements that the catalogue names.
+func governed(book *policy.Book, connector string, targets []string) []string {
+	return slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
+		_, ok := book.EntitlementByTarget(connector, target)
+		return !ok
+	})
+}

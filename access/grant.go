@@ -1,0 +1,198 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Grant gives one identity one role for a time, which somebody decided: By says
+// who, Approvals who agreed. Only a role that is asked for can be granted, only
+// to who is eligible, and never without an end unless its template states
+// permanence. A zero From means now, a zero Until the role's default. A grant is
+// a new decision, so it lifts the tombstone of an earlier one.
+//
+// What a rule refuses is ErrForbidden, and is logged as denied by the caller's
+// choice (Deny); what cannot be meant is ErrInvalid.
+func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error) {
+	now := tx.Now()
+	if g.From.IsZero() {
+		g.From = now
+	}
+	role, err := grantable(book, g)
+	if err != nil {
+		return g, err
+	}
+	if g.Until, err = end(role, g, now); err != nil {
+		return g, err
+	}
+	facts, err := Gather(tx, g.Identity)
+	if err != nil {
+		return g, err
+	}
+	if err := eligible(book, facts, g.Role, now); err != nil {
+		return g, err
+	}
+	g.ID, g.Ended, g.EndedBy = tx.NewID(), time.Time{}, ""
+	if err := store.Tombstones.Delete(tx, g.Identity, g.Role); err != nil {
+		return g, err
+	}
+	if err := store.Grants.Put(tx, g); err != nil {
+		return g, err
+	}
+	detail, err := json.Marshal(map[string]any{"reason": g.Reason, "ticket": g.Ticket, "approvals": g.Approvals})
+	if err != nil {
+		return g, err
+	}
+	reason := "without an end"
+	if !g.Until.IsZero() {
+		reason = "until " + g.Until.UTC().Format(time.RFC3339)
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: g.By, Verb: schema.Granted, Subject: g.Identity, Object: "role/" + g.Role,
+		Because: []string{"grant/" + g.ID}, Reason: reason, Policy: book.Digest(), Detail: detail,
+	})
+	if err != nil {
+		return g, err
+	}
+	return g, tx.Wake(LaneIdentity, g.Identity, now)
+}
+
+// grantable returns the role, where it may be granted at all in this way.
+func grantable(book *policy.Book, g schema.Grant) (*policy.Role, error) {
+	role, ok := book.Role(g.Role)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("role %s: %w", g.Role, schema.ErrNotFound)
+	case role.Spec.Type == schema.Birthright || role.Spec.Type == schema.NHI:
+		return nil, fmt.Errorf("role %s is held by rule, not by grant: %w", g.Role, schema.ErrForbidden)
+	case g.By == "" || g.Reason == "":
+		return nil, fmt.Errorf("grant of role %s: say who decided and why: %w", g.Role, schema.ErrInvalid)
+	case len(g.Approvals) == 0:
+		return nil, fmt.Errorf("role %s: nobody approved: %w", g.Role, schema.ErrForbidden)
+	}
+	by := map[string]bool{}
+	for _, a := range g.Approvals {
+		if a.By == "identity/"+g.Identity || by[a.By] {
+			return nil, fmt.Errorf("role %s: %s may not approve this, or not twice: %w", g.Role, a.By, schema.ErrForbidden)
+		}
+		by[a.By] = true
+	}
+	return role, nil
+}
+
+// end returns when a grant of the role ends: as asked, within what the role
+// allows.
+func end(role *policy.Role, g schema.Grant, now time.Time) (time.Time, error) {
+	d := role.Spec.Duration
+	if d == nil {
+		if !g.Until.IsZero() && !g.Until.After(g.From) {
+			return g.Until, fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
+		}
+		return g.Until, nil // permanence stated in the template; it would not be in the book otherwise
+	}
+	until := g.Until
+	if until.IsZero() {
+		until = g.From.Add(time.Duration(d.Default))
+	}
+	switch {
+	case !until.After(g.From) || !until.After(now):
+		return until, fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
+	case d.Max > 0 && until.Sub(g.From) > time.Duration(d.Max):
+		return until, fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(d.Max), schema.ErrForbidden)
+	}
+	return until, nil
+}
+
+// eligible asks policy whether the identity may hold the role if it is granted.
+func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) error {
+	f.Tombstones = slices.DeleteFunc(f.Tombstones, func(t schema.Tombstone) bool { return t.Role == role })
+	for _, v := range book.Evaluate(f, now).Verdicts {
+		if v.Role != role {
+			continue
+		}
+		if v.Outcome == policy.Eligible || v.Outcome == policy.Assigned {
+			return nil
+		}
+		return fmt.Errorf("role %s: %s (%s): %w", role, v.Outcome, v.Reason, schema.ErrForbidden)
+	}
+	return fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
+}
+
+// A Revocation takes a role from an identity: by whom, and why.
+type Revocation struct {
+	Identity, Role string
+	By, Reason     string
+}
+
+// Revoke ends every grant of the role to the identity and puts a tombstone
+// against it, so that neither a rule nor a replay brings it back before a new
+// decision does.
+func Revoke(tx store.Tx, book *policy.Book, v Revocation) error {
+	if v.By == "" || v.Reason == "" {
+		return fmt.Errorf("revocation of role %s: say who decided and why: %w", v.Role, schema.ErrInvalid)
+	}
+	if _, err := store.Identities.Get(tx, v.Identity); err != nil {
+		return err
+	}
+	for g, err := range store.Grants.All(tx, v.Identity) {
+		if err != nil {
+			return err
+		}
+		if g.Role != v.Role || !g.Ended.IsZero() {
+			continue
+		}
+		g.Ended, g.EndedBy = tx.Now(), "revoked"
+		if err := store.Grants.Put(tx, g); err != nil {
+			return err
+		}
+	}
+	stone := schema.Tombstone{Identity: v.Identity, Role: v.Role, At: tx.Now(), By: v.By, Reason: v.Reason}
+	if err := store.Tombstones.Put(tx, stone); err != nil {
+		return err
+	}
+	detail, err := json.Marshal(map[string]string{"reason": v.Reason})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: v.By, Verb: schema.Revoked, Subject: v.Identity, Object: "role/" + v.Role,
+		Reason: "revoked by a person", Policy: book.Digest(), Detail: detail,
+	})
+	if err != nil {
+		return err
+	}
+	return tx.WakeUrgent(LaneIdentity, v.Identity)
+}
+
+// Expire ends a grant whose time has come, and has its identity looked at before
+// the others. One that ended already, or has time left, is left alone; it
+// reports whether this call ended it.
+func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, error) {
+	g, err := store.Grants.Get(tx, g.Identity, g.ID)
+	if err != nil || !g.Ended.IsZero() || g.Until.IsZero() || tx.Now().Before(g.Until) {
+		return false, err
+	}
+	if err := endGrant(tx, actor, policyDigest, g, schema.Expired, "expired", "reached its end at "+g.Until.UTC().Format(time.RFC3339)); err != nil {
+		return false, err
+	}
+	return true, tx.WakeUrgent(LaneIdentity, g.Identity)
+}
+
+// endGrant marks a grant as ended and records why.
+func endGrant(tx store.Tx, actor, digest string, g schema.Grant, verb schema.Verb, by, reason string) error {
+	g.Ended, g.EndedBy = tx.Now(), by
+	if err := store.Grants.Put(tx, g); err != nil {
+		return err
+	}
+	_, err := tx.Record(schema.Decision{
+		Actor: actor, Verb: verb, Subject: g.Identity, Object: "role/" + g.Role,
+		Because: []string{"grant/" + g.ID}, Reason: reason, Policy: digest,
+	})
+	return err
+}

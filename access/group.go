@@ -1,0 +1,220 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// chunk is how many edges or identities one background transaction touches, so
+// that no single one keeps the others waiting.
+const chunk = 250
+
+// AdmitGroup stores what a source says of a group: a new one where ID is empty,
+// its record otherwise. Members are edges (Join, Leave). A new name concerns
+// every member, who are looked at again.
+func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error) {
+	if _, err := p.approved(); err != nil {
+		return g, err
+	}
+	now := tx.Now()
+	if g.ID == "" {
+		g.ID, g.Source, g.Version, g.Created, g.Modified = tx.NewID(), p.Source, 1, now, now
+		if err := store.Groups.Put(tx, g); err != nil {
+			return g, err
+		}
+		return g, recordGroup(tx, p, schema.Admitted, g.ID, "created")
+	}
+	old, err := ownGroup(tx, p, g.ID)
+	if err != nil {
+		return g, err
+	}
+	if old.DisplayName == g.DisplayName && old.ExternalID == g.ExternalID && bytes.Equal(old.Resource, g.Resource) {
+		return old, nil
+	}
+	g.Source, g.Created, g.Modified, g.Version = old.Source, old.Created, now, old.Version+1
+	if err := store.Groups.Put(tx, g); err != nil {
+		return g, err
+	}
+	if old.DisplayName != g.DisplayName {
+		if err := tx.Wake(LaneGroup, g.ID, now); err != nil {
+			return g, err
+		}
+	}
+	return g, recordGroup(tx, p, schema.Admitted, g.ID, "changed")
+}
+
+// RemoveGroup records that a source deleted a group. It counts no more from this
+// transaction on; its edges are cleared, and its members looked at, by the group
+// lane, because there may be many.
+func RemoveGroup(tx store.Tx, p Provenance, group string) error {
+	if _, err := ownGroup(tx, p, group); err != nil {
+		return err
+	}
+	if err := store.Groups.Delete(tx, group); err != nil {
+		return err
+	}
+	for m, err := range store.Members.By(tx, store.MemberOf, group) {
+		if err != nil {
+			return err
+		}
+		if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
+			return err
+		}
+	}
+	if err := tx.WakeUrgent(LaneGroup, group); err != nil {
+		return err
+	}
+	return recordGroup(tx, p, schema.Left, group, "deleted by its source")
+}
+
+// Join records that an identity, or a group, is in a group. It reports whether
+// that is news.
+func Join(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
+	_, err := store.Members.Get(tx, m.Group, m.Member)
+	if err == nil {
+		return false, nil
+	}
+	if !errors.Is(err, schema.ErrNotFound) {
+		return false, err
+	}
+	if err := store.Members.Put(tx, m); err != nil {
+		return false, err
+	}
+	return true, moved(tx, p, schema.Joined, m)
+}
+
+// Leave records that an identity, or a group, is no longer in a group. It
+// reports whether that is news.
+func Leave(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
+	was, err := store.Members.Get(tx, m.Group, m.Member)
+	if errors.Is(err, schema.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
+		return false, err
+	}
+	return true, moved(tx, p, schema.Parted, was)
+}
+
+func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: verb, Subject: m.Member, Object: "group/" + m.Group, Because: because(p),
+	})
+	if err != nil {
+		return err
+	}
+	lane := LaneIdentity
+	if m.Nested {
+		lane = LaneGroup
+	}
+	if verb == schema.Parted {
+		return tx.WakeUrgent(lane, m.Member)
+	}
+	return tx.Wake(lane, m.Member, tx.Now())
+}
+
+func recordGroup(tx store.Tx, p Provenance, verb schema.Verb, group, reason string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: verb, Subject: "group/" + group, Reason: reason, Because: because(p),
+	})
+	return err
+}
+
+func ownGroup(r store.Reader, p Provenance, id string) (schema.Group, error) {
+	g, err := store.Groups.Get(r, id)
+	if err != nil {
+		return g, err
+	}
+	if g.Source != p.Source {
+		return g, fmt.Errorf("group %s of source %s: %w", id, p.Source, schema.ErrNotFound)
+	}
+	return g, nil
+}
+
+// Regroup does what a group's new name, or its end, asks for: everyone in it,
+// directly or through groups in it, is woken, a chunk at a time, and the edges
+// of a group that is gone are cleared.
+func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, error) {
+	members, nested, err := everyoneIn(ctx, s, item.ID)
+	if err != nil {
+		return nil, err
+	}
+	background := store.Background(ctx)
+	for some := range slices.Chunk(members, chunk) {
+		err := s.Update(background, func(tx store.Tx) error {
+			return wakeAll(tx, some)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := clearEdges(background, s, item.ID, append(members, nested...)); err != nil {
+		return nil, err
+	}
+	return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
+}
+
+func wakeAll(tx store.Tx, identities []string) error {
+	for _, id := range identities {
+		if err := tx.Wake(LaneIdentity, id, tx.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyoneIn returns the identities in a group, through nested groups too, and
+// those groups. Groups that contain each other are walked once.
+func everyoneIn(ctx context.Context, s *store.Store, group string) (identities, groups []string, err error) {
+	seen := map[string]bool{group: true}
+	err = s.View(ctx, func(r store.Reader) error {
+		for queue := []string{group}; len(queue) > 0; queue = queue[1:] {
+			for m, err := range store.Members.All(r, queue[0]) {
+				if err != nil {
+					return err
+				}
+				switch {
+				case seen[m.Member]:
+				case m.Nested:
+					queue, groups = append(queue, m.Member), append(groups, m.Member)
+				default:
+					identities = append(identities, m.Member)
+				}
+				seen[m.Member] = true
+			}
+		}
+		return nil
+	})
+	return identities, groups, err
+}
+
+// clearEdges deletes the edges of a group that is gone; of a living one, none.
+func clearEdges(ctx context.Context, s *store.Store, group string, members []string) error {
+	for some := range slices.Chunk(members, chunk) {
+		err := s.Update(ctx, func(tx store.Tx) error {
+			if _, err := store.Groups.Get(tx, group); !errors.Is(err, schema.ErrNotFound) {
+				return err // it lives, or the store failed
+			}
+			for _, member := range some {
+				if err := store.Members.Delete(tx, group, member); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package access
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Provenance says where a change comes from.
+type Provenance struct {
+	Source   string
+	Occurred time.Time    // t0: the source's own time; zero is unknown
+	Received time.Time    // t1
+	Request  string       // id of the request, for the log
+	Book     *policy.Book // the policy in force, which says what the source may say
+}
+
+func (p Provenance) actor() string { return "source/" + p.Source }
+
+// approved returns the source's document, or ErrForbidden where policy has none.
+func (p Provenance) approved() (*policy.Source, error) {
+	src, ok := p.Book.Source(p.Source)
+	if !ok {
+		return nil, fmt.Errorf("source %s: no Source document approves it: %w", p.Source, schema.ErrForbidden)
+	}
+	return src, nil
+}
+
+// Admit stores what a source says of an identity: a new one where ID is empty,
+// its whole record otherwise. What is stored already changes nothing. Only an
+// authoritative source may bring an identity into being; what any source says
+// beyond its authority is kept in its record, where no rule reads it, and logged
+// as ignored.
+//
+// The errors are ErrForbidden, ErrNotFound (no such identity of this source) and
+// ErrConflict (its userName or externalId is taken).
+func Admit(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, error) {
+	src, err := p.approved()
+	if err != nil {
+		return id, err
+	}
+	if id.ID == "" {
+		if src.Spec.Trust != policy.Authoritative {
+			return id, fmt.Errorf("source %s: only an authoritative source creates identities: %w", p.Source, schema.ErrForbidden)
+		}
+		return create(tx, p, id)
+	}
+	old, err := ownIdentity(tx, p, id.ID)
+	if err != nil {
+		return id, err
+	}
+	return change(tx, p, old, id)
+}
+
+func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, error) {
+	now := tx.Now()
+	id.ID, id.Source, id.Version, id.Created, id.Modified = tx.NewID(), p.Source, 1, now, now
+	id.Occurred, id.Deleted = p.Occurred, time.Time{}
+	if err := store.Identities.Put(tx, id); err != nil {
+		return id, err
+	}
+	return id, admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, id.ID, false)
+}
+
+func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity, error) {
+	id.Source, id.Created, id.Deleted = old.Source, old.Created, old.Deleted
+	changed, err := changedAttributes(old, id)
+	if err != nil {
+		return id, err
+	}
+	if len(changed) == 0 {
+		return old, nil
+	}
+	if ignored := beyond(p, changed); len(ignored) > 0 {
+		if slices.Contains(ignored, "active") {
+			id.Active = old.Active
+		}
+		_, err := tx.Record(schema.Decision{
+			Actor: p.actor(), Verb: schema.Ignored, Subject: id.ID, Policy: p.Book.Digest(),
+			Reason: "no authority for " + strings.Join(ignored, ", "), Because: because(p),
+		})
+		if err != nil {
+			return id, err
+		}
+	}
+	id.Version, id.Modified, id.Occurred = old.Version+1, tx.Now(), p.Occurred
+	if err := store.Identities.Put(tx, id); err != nil {
+		return id, err
+	}
+	d := schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "changed " + strings.Join(changed, ", ")}
+	left := (old.Active && !id.Active) || p.Book.Ended(id, tx.Now())
+	if old.Active && !id.Active {
+		d.Verb, d.Reason = schema.Left, "deactivated by its source"
+	}
+	return id, admitted(tx, p, d, id.ID, left)
+}
+
+// Remove records that a source deleted an identity: its memberships end, and its
+// access with it. History stays. Where the source has no authority over who
+// exists, the deletion is logged as ignored, and nothing else happens.
+func Remove(tx store.Tx, p Provenance, identity string) error {
+	src, err := p.approved()
+	if err != nil {
+		return err
+	}
+	id, err := ownIdentity(tx, p, identity)
+	if err != nil {
+		return err
+	}
+	if src.Spec.Trust != policy.Authoritative {
+		_, err := tx.Record(schema.Decision{
+			Actor: p.actor(), Verb: schema.Ignored, Subject: id.ID, Policy: p.Book.Digest(),
+			Reason: "only an authoritative source ends an identity", Because: because(p),
+		})
+		return err
+	}
+	for m, err := range store.Members.By(tx, store.MemberOf, id.ID) {
+		if err != nil {
+			return err
+		}
+		if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
+			return err
+		}
+	}
+	id.Deleted, id.Active, id.Modified, id.Occurred, id.Version = tx.Now(), false, tx.Now(), p.Occurred, id.Version+1
+	if err := store.Identities.Put(tx, id); err != nil {
+		return err
+	}
+	return admitted(tx, p, schema.Decision{Verb: schema.Left, Subject: id.ID, Reason: "deleted by its source"}, id.ID, true)
+}
+
+// admitted records what a source did and has the identity looked at, before
+// everyone else where access may end.
+func admitted(tx store.Tx, p Provenance, d schema.Decision, identity string, urgent bool) error {
+	d.Actor, d.Because = p.actor(), because(p)
+	if _, err := tx.Record(d); err != nil {
+		return err
+	}
+	if urgent {
+		return tx.WakeUrgent(LaneIdentity, identity)
+	}
+	return tx.Wake(LaneIdentity, identity, tx.Now())
+}
+
+func because(p Provenance) []string {
+	if p.Request == "" {
+		return nil
+	}
+	return []string{"request/" + p.Request}
+}
+
+// ownIdentity returns a living identity of the source; those of others are none
+// of its business.
+func ownIdentity(r store.Reader, p Provenance, id string) (schema.Identity, error) {
+	got, err := store.Identities.Get(r, id)
+	if err != nil {
+		return got, err
+	}
+	if got.Source != p.Source || got.Gone() {
+		return got, fmt.Errorf("identity %s of source %s: %w", id, p.Source, schema.ErrNotFound)
+	}
+	return got, nil
+}
+
+// changedAttributes names what differs between two versions of a record, sorted;
+// attributes of an extension go by their own name.
+func changedAttributes(old, id schema.Identity) ([]string, error) {
+	if old.Active == id.Active && bytes.Equal(old.Resource, id.Resource) {
+		return nil, nil
+	}
+	was, err := flatten(old.Resource)
+	if err != nil {
+		return nil, fmt.Errorf("identity %s: stored record: %w", id.ID, err)
+	}
+	is, err := flatten(id.Resource)
+	if err != nil {
+		return nil, fmt.Errorf("identity %s: %w: %w", id.ID, schema.ErrInvalid, err)
+	}
+	var changed []string
+	for name, value := range is {
+		if !bytes.Equal(was[name], value) {
+			changed = append(changed, name)
+		}
+	}
+	for name := range was {
+		if _, still := is[name]; !still {
+			changed = append(changed, name)
+		}
+	}
+	if old.Active != id.Active {
+		changed = append(changed, "active")
+	}
+	return schema.Sorted(changed...), nil
+}
+
+// flatten returns a resource's attributes, those of its extensions among them.
+func flatten(resource json.RawMessage) (map[string]json.RawMessage, error) {
+	all := map[string]json.RawMessage{}
+	if len(resource) == 0 {
+		return all, nil
+	}
+	if err := json.Unmarshal(resource, &all); err != nil {
+		return nil, err
+	}
+	for name, value := range all {
+		if !strings.HasPrefix(name, "urn:") {
+			continue
+		}
+		delete(all, name)
+		var extension map[string]json.RawMessage
+		if err := json.Unmarshal(value, &extension); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		maps.Copy(all, extension)
+	}
+	return all, nil
+}
+
+// beyond returns those of the attributes that the source has no authority for.
+func beyond(p Provenance, attributes []string) []string {
+	var names []string
+	for _, a := range attributes {
+		if !p.Book.Authority(p.Source, a) {
+			names = append(names, a)
+		}
+	}
+	return names
+}

@@ -1,0 +1,27 @@
+package access
+
+import (
+	"strings"
+
+	"drawbridge/store"
+)
+
+// The lanes of the bridge. An item's id says what to look at, never what
+// happened to it.
+const (
+	LaneIdentity store.Lane = "identity" // id of an identity: work out its access
+	LaneGroup    store.Lane = "group"    // id of a group: its name or its end concerns all its members
+	LaneRollout  store.Lane = "rollout"  // digest of a policy version: everyone is to be looked at again
+	LaneSweep    store.Lane = "sweep"    // name of a sweep: its schedule says it is due
+)
+
+const accountPrefix = "account/"
+
+// LaneAccount is the lane of one connector's accounts; its items are ids of
+// identities. Each connector has its own, so that a slow one delays nobody else.
+func LaneAccount(connector string) store.Lane { return store.Lane(accountPrefix + connector) }
+
+// ConnectorOf returns the connector whose lane it is, if it is one.
+func ConnectorOf(lane store.Lane) (connector string, ok bool) {
+	return strings.CutPrefix(string(lane), accountPrefix)
+}

@@ -1,0 +1,111 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// settingPolicy names the digest of the policy in force; settingCursor, before
+// a digest, how far that policy's rollout has come.
+const (
+	settingPolicy = "policy"
+	settingCursor = "rollout/"
+)
+
+// Publish records that a policy came into force, which roles it refuses to
+// automate, and has everyone looked at again. The policy that is in force
+// already changes nothing.
+func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string) (bool, error) {
+	digest := book.Digest()
+	now, err := store.Settings.Get(tx, settingPolicy)
+	if err != nil && !notFound(err) {
+		return false, err
+	}
+	if now.Value == digest {
+		return false, nil
+	}
+	if err := store.Settings.Put(tx, store.Setting{Name: settingPolicy, Value: digest}); err != nil {
+		return false, err
+	}
+	err = store.Policies.Put(tx, store.PolicyVersion{Digest: digest, Published: tx.Now(), By: by, Files: files})
+	if err != nil {
+		return false, err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Published, Subject: "policy/" + digest, Policy: digest,
+		Reason: fmt.Sprintf("%d roles in force, %d refused", len(book.Roles()), len(book.Refused())),
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, r := range book.Refused() {
+		_, err := tx.Record(schema.Decision{
+			Actor: by, Verb: schema.Refused, Subject: "role/" + r.Role, Policy: digest, Reason: strings.Join(r.Codes, ", "),
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	if err := store.Settings.Delete(tx, settingCursor+digest); err != nil {
+		return false, err
+	}
+	return true, tx.Wake(LaneRollout, digest, tx.Now())
+}
+
+// Rollout wakes every identity for a new policy, a chunk at a time behind
+// everyone else's writes. It remembers how far it came, so that a restart goes
+// on from there; a policy that was superseded meanwhile is left off.
+func Rollout(ctx context.Context, s *store.Store, item store.Item) (Finish, error) {
+	for {
+		var more bool
+		err := s.Update(store.Background(ctx), func(tx store.Tx) (err error) {
+			more, err = rollOn(tx, item.ID)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !more {
+			return func(tx store.Tx) (time.Time, error) {
+				return time.Time{}, store.Settings.Delete(tx, settingCursor+item.ID)
+			}, nil
+		}
+	}
+}
+
+func rollOn(tx store.Tx, digest string) (more bool, err error) {
+	current, err := store.Settings.Get(tx, settingPolicy)
+	if err != nil {
+		return false, err
+	}
+	if current.Value != digest {
+		return false, nil
+	}
+	cursor, err := store.Settings.Get(tx, settingCursor+digest)
+	if err != nil && !notFound(err) {
+		return false, err
+	}
+	var batch []string
+	for id, err := range store.Identities.From(tx, cursor.Value) {
+		if err != nil {
+			return false, err
+		}
+		batch = append(batch, id.ID)
+		if len(batch) == chunk {
+			break
+		}
+	}
+	if len(batch) == 0 {
+		return false, nil
+	}
+	if err := wakeAll(tx, batch); err != nil {
+		return false, err
+	}
+	return len(batch) == chunk, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})
+}

@@ -1,0 +1,257 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A Finish writes what came of some work, in the transaction that ends the
+// work's lease: both happen, or neither does. It returns when to look again, or
+// zero if only a change can matter.
+type Finish func(tx store.Tx) (next time.Time, err error)
+
+// Reconcile works out one identity's access as things are now: facts to
+// assignments, with a decision for every line that changed, and every account
+// whose target should hear of it woken, urgently where access ends.
+//
+// Rules are evaluated outside the write transaction. If the identity was woken
+// meanwhile, the Finish writes nothing: the item is due again already.
+func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
+	var l *look
+	err := s.View(ctx, func(r store.Reader) (err error) {
+		l, err = lookAt(r, rules, item)
+		return err
+	})
+	if notFound(err) {
+		return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.access = l.book.Evaluate(l.facts, l.now)
+	return func(tx store.Tx) (time.Time, error) {
+		if stale, err := tx.Rewoken(item); err != nil || stale {
+			return time.Time{}, err
+		}
+		return l.write(tx)
+	}, nil
+}
+
+// A look is one identity's access as it is and as policy wants it, at a time.
+type look struct {
+	now     time.Time
+	since   time.Time // when what made us look happened, or fell due
+	book    *policy.Book
+	rules   *Rules
+	facts   policy.Facts
+	held    []schema.Assignment
+	notices []schema.Finding // what is known of it to be undecided or kept
+	access  policy.Access
+
+	attributes map[string]string
+	lines      []schema.Assignment // what it holds from now on
+	because    map[string][]string // connector to the decisions made on its lines
+	noticed    map[noticeKey]bool
+}
+
+func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
+	l := &look{
+		now: r.Now(), since: item.Due, rules: rules, book: rules.Book(),
+		because: map[string][]string{}, noticed: map[noticeKey]bool{},
+	}
+	if l.since.IsZero() || l.since.After(l.now) {
+		l.since = l.now
+	}
+	var err error
+	if l.facts, err = Gather(r, item.ID); err != nil {
+		return nil, err
+	}
+	if l.attributes, err = Attributes(l.facts.Identity); err != nil {
+		return nil, err
+	}
+	for a, err := range store.Assignments.All(r, item.ID) {
+		if err != nil {
+			return nil, err
+		}
+		l.held = append(l.held, a)
+	}
+	for _, kind := range []string{noticeUndecided, noticeKept} {
+		for f, err := range store.Findings.All(r, kind, "", item.ID) {
+			if err != nil {
+				return nil, err
+			}
+			l.notices = append(l.notices, f)
+		}
+	}
+	return l, nil
+}
+
+// write makes the store agree with what policy wants, in one transaction.
+func (l *look) write(tx store.Tx) (time.Time, error) {
+	if err := l.endGrants(tx); err != nil {
+		return time.Time{}, err
+	}
+	for _, v := range l.access.Verdicts {
+		if v.Outcome == policy.Indeterminate {
+			if err := l.notice(tx, noticeUndecided, schema.Undecided, "role/"+v.Role, v.Reason); err != nil {
+				return time.Time{}, err
+			}
+		}
+	}
+	if err := l.assign(tx); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.unassign(tx); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.forgetNotices(tx); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.wakeAccounts(tx); err != nil {
+		return time.Time{}, err
+	}
+	return l.access.Next, nil
+}
+
+// endGrants marks the grants that reached their end, or that a trigger ended.
+func (l *look) endGrants(tx store.Tx) error {
+	digest := l.book.Digest()
+	for _, g := range l.facts.Grants {
+		if !g.Ended.IsZero() {
+			continue
+		}
+		if !g.Until.IsZero() && !l.now.Before(g.Until) {
+			if err := endGrant(tx, "bridge", digest, g, schema.Expired, "expired", "reached its end at "+g.Until.UTC().Format(time.RFC3339)); err != nil {
+				return err
+			}
+			continue
+		}
+		i := slices.IndexFunc(l.access.Fired, func(f policy.Fired) bool { return f.Grant == g.ID && f.Action == "revoke" })
+		if i < 0 {
+			continue
+		}
+		trigger := "trigger/" + l.access.Fired[i].Trigger
+		if err := endGrant(tx, trigger, digest, g, schema.Revoked, trigger, "its trigger fired"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// assign writes the lines that are wanted and not held, or held for other
+// reasons. A line that was enforced stays as it is while its mode is lower.
+func (l *look) assign(tx store.Tx) error {
+	for _, want := range l.access.Assignments {
+		i := slices.IndexFunc(l.held, func(h schema.Assignment) bool { return h.Ref() == want.Ref() })
+		want.Since = tx.Now()
+		if i >= 0 {
+			held := l.held[i]
+			if held.Mode == schema.Enforce && want.Mode != schema.Enforce ||
+				held.Mode == want.Mode && slices.Equal(held.Because, want.Because) {
+				l.lines = append(l.lines, held)
+				continue
+			}
+			want.Since = held.Since
+		}
+		if err := store.Assignments.Put(tx, want); err != nil {
+			return err
+		}
+		l.lines = append(l.lines, want)
+		if err := l.decide(tx, schema.Assigned, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unassign ends the lines that are held and no longer wanted, but for those that
+// nothing may be concluded about, and those whose roles are not enforced.
+func (l *look) unassign(tx store.Tx) error {
+	for _, held := range l.held {
+		if slices.ContainsFunc(l.access.Assignments, func(w schema.Assignment) bool { return w.Ref() == held.Ref() }) {
+			continue
+		}
+		if why := l.keep(held); why != "" {
+			l.lines = append(l.lines, held)
+			if err := l.notice(tx, noticeKept, schema.Kept, held.Ref(), why); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := store.Assignments.Delete(tx, held.Identity, held.Connector, held.Entitlement); err != nil {
+			return err
+		}
+		if err := l.decide(tx, schema.Unassigned, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keep says why a line stays although nothing earns it, or nothing if it ends.
+func (l *look) keep(line schema.Assignment) string {
+	enforced := line.Mode != schema.Enforce // what never reached a target may end in any mode
+	for _, role := range rolesOf(line) {
+		if slices.Contains(l.access.Keep, role) {
+			return "role " + role + " can not be decided now"
+		}
+		if _, refused := l.refused(role); refused {
+			return "role " + role + " is refused; what is held stays until it is mended or removed"
+		}
+		if _, known := l.book.Role(role); !known {
+			role = ""
+		}
+		enforced = enforced || l.book.Mode(role, line.Connector) == schema.Enforce
+	}
+	if !enforced {
+		return "it would end, but its mode is not enforce"
+	}
+	return ""
+}
+
+func (l *look) refused(role string) (policy.Refusal, bool) {
+	for _, r := range l.book.Refused() {
+		if r.Role == role {
+			return r, true
+		}
+	}
+	return policy.Refusal{}, false
+}
+
+// wakeAccounts wakes the account at every connector where something is to be
+// done now. Accounts are read in this transaction, not in the look, because
+// provisioning writes them meanwhile.
+func (l *look) wakeAccounts(tx store.Tx) error {
+	for _, connector := range l.connectors() {
+		acc, err := account(tx, connector, l.facts.Identity.ID)
+		if err != nil {
+			return err
+		}
+		lines := slices.DeleteFunc(slices.Clone(l.lines), func(a schema.Assignment) bool { return a.Connector != connector })
+		want := desired(l.rules, l.book, l.facts.Identity, l.attributes, lines, acc)
+		if err := l.wakeAccount(tx, acc, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connectors returns those of the policy and those of the lines, sorted.
+func (l *look) connectors() []string {
+	var names []string
+	for _, c := range l.book.Connectors() {
+		names = append(names, c.Metadata.Name)
+	}
+	for _, a := range l.held {
+		names = append(names, a.Connector)
+	}
+	return schema.Sorted(names...)
+}
+
+func notFound(err error) bool { return errors.Is(err, schema.ErrNotFound) }

@@ -1,0 +1,87 @@
+package access
+
+import (
+	"context"
+	"slices"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// RecordRun keeps the record of a sweep's run. A quiet run, which found nothing
+// and had no problem, replaces the quiet run before it: that a sweep ran is
+// evidence, a year of nothing is not.
+func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
+	if run.Found == 0 && run.Held == "" && run.Problem == "" {
+		run.ID = "quiet/" + run.Sweep
+		return store.Runs.Put(tx, run)
+	}
+	if err := store.Runs.Put(tx, run); err != nil {
+		return err
+	}
+	d := schema.Decision{
+		Actor: "sweep/" + run.Sweep, Verb: schema.Swept, Subject: "run/" + run.ID, Policy: book.Digest(),
+		Reason: joinLimited([]string{
+			count(run.Looked, "looked at"), count(run.Found, "found"), count(run.Done, "acted on"), count(run.Reported, "reported"),
+		}, 4),
+	}
+	switch {
+	case run.Held != "":
+		d.Verb, d.Reason = schema.Held, run.Held
+	case run.Problem != "":
+		d.Verb, d.Reason = schema.Failed, run.Problem
+	}
+	_, err := tx.Record(d)
+	return err
+}
+
+// ReportOrphans makes the findings of one connector's orphans those of a
+// complete listing: new ones are raised, those that are gone are resolved.
+func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []schema.Account) error {
+	const kind = "orphan"
+	there := map[string]bool{}
+	for _, o := range orphans {
+		there[o.RemoteID] = true
+	}
+	var resolved []schema.Finding
+	err := s.View(ctx, func(r store.Reader) error {
+		resolved = nil
+		for f, err := range store.Findings.All(r, kind, connector) {
+			if err != nil {
+				return err
+			}
+			if !there[f.Subject] {
+				resolved = append(resolved, f)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(orphans, chunk) {
+		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+			for _, o := range some {
+				err := Report(tx, book, "sweep/orphans", schema.Finding{
+					Kind: kind, Connector: connector, Subject: o.RemoteID, Reason: "no identity explains this account",
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return s.Update(store.Background(ctx), func(tx store.Tx) error {
+		for _, f := range resolved {
+			if err := Resolve(tx, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

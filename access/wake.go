@@ -1,0 +1,157 @@
+package access
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// wakeAccount notes on the account what its target has yet to agree to, and
+// wakes it: when something is to be done, when its lines changed while a call may
+// be under way, and when an earlier change is still open.
+func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
+	steps := connectors.Plan(acc, want)
+	causes := l.because[acc.Connector]
+	if len(steps) == 0 && (len(causes) == 0 || acc.Due.IsZero()) {
+		return nil
+	}
+	if len(causes) == 0 {
+		d, err := tx.Record(schema.Decision{
+			Actor: "bridge", Verb: schema.Updated, Subject: acc.Identity, Object: acc.Connector,
+			Reason: "the account is to follow its identity: " + summary(steps), Mode: schema.Enforce, Policy: l.book.Digest(),
+		})
+		if err != nil {
+			return err
+		}
+		causes = []string{d.ID}
+	}
+	ends := slices.ContainsFunc(steps, connectors.Step.Ends)
+	change := schema.Change{Received: l.since, Decided: tx.Now(), Ends: ends, Because: causes}
+	if id := l.facts.Identity; !id.Modified.Before(l.since) {
+		change.Occurred = id.Occurred
+	}
+	acc.Due, acc.State, acc.Problem = acc.Due.Join(change), schema.Pending, ""
+	if err := store.Accounts.Put(tx, acc); err != nil {
+		return err
+	}
+	lane := LaneAccount(acc.Connector)
+	if ends {
+		return tx.WakeUrgent(lane, acc.Identity)
+	}
+	return tx.Wake(lane, acc.Identity, tx.Now())
+}
+
+// decide records one line's beginning or end.
+func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) error {
+	actor, reasons := "bridge", []string(nil)
+	inputs := map[string]any{}
+	because := slices.Clone(line.Because)
+	for _, role := range rolesOf(line) {
+		v, ok := l.verdict(role)
+		if !ok {
+			reasons = append(reasons, "role "+role+" is no longer in the policy")
+			continue
+		}
+		reasons = append(reasons, v.Reason)
+		if v.Trigger != "" && verb == schema.Unassigned {
+			actor = "trigger/" + v.Trigger
+			because = append(because, actor)
+		}
+		maps.Copy(inputs, v.Inputs)
+	}
+	detail, err := json.Marshal(map[string]any{"inputs": inputs})
+	if err != nil {
+		return err
+	}
+	d, err := tx.Record(schema.Decision{
+		Actor: actor, Verb: verb, Subject: line.Identity, Object: line.Ref(), Because: schema.Sorted(because...),
+		Reason: strings.Join(reasons, "; "), Mode: line.Mode, Policy: l.book.Digest(), Detail: detail,
+	})
+	if err != nil {
+		return err
+	}
+	if line.Mode == schema.Enforce {
+		l.because[line.Connector] = append(l.because[line.Connector], d.ID)
+	}
+	return nil
+}
+
+func (l *look) verdict(role string) (policy.Verdict, bool) {
+	i := slices.IndexFunc(l.access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
+	if i < 0 {
+		return policy.Verdict{}, false
+	}
+	return l.access.Verdicts[i], true
+}
+
+// The kinds of finding that say of one identity what stays open; each is
+// recorded once, when it begins.
+const (
+	noticeUndecided = "undecided"
+	noticeKept      = "kept"
+)
+
+type noticeKey struct{ kind, object string }
+
+// notice raises a finding, and records it if it is news.
+func (l *look) notice(tx store.Tx, kind string, verb schema.Verb, object, reason string) error {
+	l.noticed[noticeKey{kind, object}] = true
+	id := l.facts.Identity.ID
+	known := slices.ContainsFunc(l.notices, func(f schema.Finding) bool { return f.Kind == kind && f.Object == object })
+	if known {
+		return nil
+	}
+	err := store.Findings.Put(tx, schema.Finding{
+		Kind: kind, Subject: id, Object: object, Reason: reason, First: tx.Now(), Last: tx.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: "bridge", Verb: verb, Subject: id, Object: object, Reason: reason, Policy: l.book.Digest(),
+	})
+	return err
+}
+
+// forgetNotices resolves the findings that no longer hold.
+func (l *look) forgetNotices(tx store.Tx) error {
+	for _, f := range l.notices {
+		if l.noticed[noticeKey{f.Kind, f.Object}] {
+			continue
+		}
+		if err := store.Findings.Delete(tx, f.Kind, f.Connector, f.Subject, f.Object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rolesOf returns the names of the roles a line rests on.
+func rolesOf(line schema.Assignment) []string {
+	var roles []string
+	for _, b := range line.Because {
+		if role, ok := strings.CutPrefix(b, "role/"); ok {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// summary says in a few words what the steps do.
+func summary(steps []connectors.Step) string {
+	var words []string
+	for _, s := range steps {
+		word := s.Verb.String()
+		if len(s.Entitlements) > 0 {
+			word += " " + strings.Join(s.Entitlements, ", ")
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, "; ")
+}

@@ -1,0 +1,191 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/store"
+)
+
+// A Handler does the work that an item stands for. What it must write it leaves
+// to the Finish it returns, which runs in the transaction that ends the lease.
+// With an error the item is tried again later, after the Finish if there is one.
+type Handler func(ctx context.Context, item store.Item) (access.Finish, error)
+
+// A Loop does the work of one lane, several items at a time and no item twice
+// at once.
+type Loop struct {
+	Store   *store.Store
+	Lane    store.Lane
+	Handle  Handler
+	Workers int           // at least 1
+	TTL     time.Duration // how long a lease lasts: longer than any item takes
+	Grace   time.Duration // how long work under way may go on once the loop is told to stop
+	Backoff Backoff
+	Log     *slog.Logger
+}
+
+// Run serves the lane until ctx is done, then lets the work under way end. It
+// returns when nothing of it is running any more.
+func (l *Loop) Run(ctx context.Context) error {
+	working, stop := outlive(ctx, l.Grace)
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	free := make(chan struct{}, l.Workers)
+	for range l.Workers {
+		free <- struct{}{}
+	}
+	for {
+		idle, ok := take(ctx, free)
+		if !ok {
+			return nil
+		}
+		items, err := l.lease(ctx, idle)
+		for range idle - len(items) {
+			free <- struct{}{}
+		}
+		for _, item := range items {
+			wg.Go(func() {
+				l.work(ctx, working, item)
+				free <- struct{}{}
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			l.Log.ErrorContext(ctx, "lease", "lane", l.Lane, "error", err)
+		}
+		if len(items) == 0 && !l.wait(ctx, err) {
+			return nil
+		}
+	}
+}
+
+// take waits for one free worker and takes all that are free.
+func take(ctx context.Context, free chan struct{}) (n int, ok bool) {
+	select {
+	case <-ctx.Done():
+		return 0, false
+	case <-free:
+	}
+	for n = 1; ; n++ {
+		select {
+		case <-free:
+		default:
+			return n, ctx.Err() == nil
+		}
+	}
+}
+
+// lease takes up to n due items. It looks before it writes: a lane with nothing
+// due costs a read.
+func (l *Loop) lease(ctx context.Context, n int) (items []store.Item, err error) {
+	due := false
+	err = l.Store.View(ctx, func(r store.Reader) error {
+		at, ok, err := store.NextDue(r, l.Lane)
+		due = ok && !at.After(r.Now())
+		return err
+	})
+	if err != nil || !due {
+		return nil, err
+	}
+	err = l.Store.Update(ctx, func(tx store.Tx) (err error) {
+		items, err = tx.Lease(l.Lane, n, l.TTL)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+// wait sleeps until the lane has something due, or may have. After an error it
+// sleeps for a while, so that a broken store is not hammered.
+func (l *Loop) wait(ctx context.Context, failed error) bool {
+	var next time.Time
+	err := l.Store.View(ctx, func(r store.Reader) error {
+		at, ok, err := store.NextDue(r, l.Lane)
+		if ok {
+			next = at
+		}
+		return err
+	})
+	var timer <-chan time.Time
+	switch {
+	case err != nil || failed != nil:
+		timer = time.After(time.Second)
+	case !next.IsZero():
+		timer = time.After(time.Until(next))
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-l.Store.Woken(l.Lane):
+	case <-timer:
+	}
+	return true
+}
+
+// work handles one item and settles it.
+func (l *Loop) work(ctx, working context.Context, item store.Item) {
+	finish, err := l.handle(working, item)
+	if err != nil && ctx.Err() == nil {
+		l.Log.WarnContext(ctx, "will try again", "lane", l.Lane, "item", item.ID, "attempt", item.Attempt, "error", err)
+	}
+	if settling := l.settle(working, item, finish, err); settling != nil && !errors.Is(settling, store.ErrLeaseLost) {
+		l.Log.ErrorContext(ctx, "finish", "lane", l.Lane, "item", item.ID, "error", settling)
+		// The work is done but could not be written down: the item must come
+		// back, or it would wait for its lease to end.
+		if err := l.settle(working, item, nil, settling); err != nil && !errors.Is(err, store.ErrLeaseLost) {
+			l.Log.ErrorContext(ctx, "give back", "lane", l.Lane, "item", item.ID, "error", err)
+		}
+	}
+}
+
+// handle calls the handler; one that panics has failed, and the others go on.
+func (l *Loop) handle(ctx context.Context, item store.Item) (finish access.Finish, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			finish, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return l.Handle(ctx, item)
+}
+
+func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish, failed error) error {
+	return l.Store.Update(ctx, func(tx store.Tx) error {
+		var next time.Time
+		if finish != nil {
+			var err error
+			if next, err = finish(tx); err != nil {
+				return err
+			}
+		}
+		if failed == nil {
+			return tx.Done(item, next)
+		}
+		wait := max(connectors.RetryAfter(failed), l.Backoff.After(item.Attempt))
+		return tx.Retry(item, tx.Now().Add(wait))
+	})
+}
+
+// outlive returns a context that lives on for the grace after ctx is done.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-working.Done():
+		}
+	})
+	return working, func() { stop(); cancel() }
+}

@@ -1,0 +1,134 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// An Observer is told how long changes took. It is safe for concurrent use.
+type Observer interface {
+	// Exposure is called when a target agreed to a change: how long it was from
+	// receiving it to the stage (decided, acknowledged, verified).
+	Exposure(connector, stage string, took time.Duration, ends bool)
+	// Swept is called after each run of a sweep.
+	Swept(run schema.Run)
+}
+
+// When a target is read back after it acknowledged.
+const (
+	VerifyRevocations = "revocations" // after access was taken away
+	VerifyAlways      = "always"
+	VerifyNever       = "never"
+)
+
+// Provision makes one connector's accounts as they should be.
+type Provision struct {
+	Store     *store.Store
+	Rules     *access.Rules
+	Name      string
+	Connector connectors.Connector
+	Verify    string // one of the Verify constants; empty means VerifyRevocations
+	Observer  Observer
+}
+
+// Handle provisions the account of the identity the item names: desired minus
+// observed, as they are now. What the target refuses for good is parked until
+// something changes; everything else that fails is tried again.
+func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
+	var work access.Work
+	err := p.Store.View(ctx, func(r store.Reader) (err error) {
+		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID)
+		return err
+	})
+	if errors.Is(err, schema.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := access.Outcome{Work: work, Steps: connectors.Plan(work.Have, work.Want), Got: work.Have}
+	if len(o.Steps) > 0 {
+		p.apply(ctx, &o)
+	}
+	o.Park = o.Err != nil && parks(o.Err)
+	finish := func(tx store.Tx) (time.Time, error) {
+		done, err := access.Observe(tx, p.Rules, item, o)
+		if err == nil {
+			p.observe(done)
+		}
+		return time.Time{}, err
+	}
+	if o.Park {
+		return finish, nil
+	}
+	return finish, o.Err
+}
+
+// apply asks the connector for it, and reads back what was taken away.
+func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
+	o.Sent = time.Now()
+	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)
+	o.Acked = time.Now()
+	if o.Err != nil {
+		if connectors.KindOf(o.Err) == connectors.Gone {
+			// The target no longer has what we remember: look for it anew.
+			o.Got = schema.Account{Connector: o.Work.Have.Connector, Identity: o.Work.Have.Identity}
+		}
+		return
+	}
+	reader, ok := p.Connector.(connectors.Reader)
+	if !ok || !p.verifies(o.Steps) || !o.Got.Exists() {
+		return
+	}
+	read, err := reader.Read(ctx, o.Got.RemoteID)
+	if err != nil && connectors.KindOf(err) != connectors.Gone {
+		o.Err = fmt.Errorf("read back: %w", err)
+		return
+	}
+	read.Managed = o.Work.Have.Managed
+	if left := connectors.Plan(read, o.Work.Want); slices.ContainsFunc(left, connectors.Step.Ends) {
+		o.Got.Entitlements, o.Got.Active = read.Entitlements, read.Active
+		o.Err = errors.New("the target acknowledged, but read back it still gives access")
+		return
+	}
+	o.Verified = time.Now()
+}
+
+func (p *Provision) verifies(steps []connectors.Step) bool {
+	switch p.Verify {
+	case VerifyNever:
+		return false
+	case VerifyAlways:
+		return true
+	}
+	return slices.ContainsFunc(steps, connectors.Step.Ends)
+}
+
+// observe tells how long the change took. It may be called again for the same
+// change if the commit is run again; a histogram bears that.
+func (p *Provision) observe(c schema.Change) {
+	if p.Observer == nil || c.IsZero() {
+		return
+	}
+	p.Observer.Exposure(p.Name, "decided", c.Decided.Sub(c.Received), c.Ends)
+	if !c.Acknowledged.IsZero() {
+		p.Observer.Exposure(p.Name, "acknowledged", c.Acknowledged.Sub(c.Received), c.Ends)
+	}
+	if !c.Verified.IsZero() {
+		p.Observer.Exposure(p.Name, "verified", c.Verified.Sub(c.Received), c.Ends)
+	}
+}
+
+// parks reports whether trying again can not help.
+func parks(err error) bool {
+	kind := connectors.KindOf(err)
+	return kind == connectors.Permanent || kind == connectors.Exists
+}
