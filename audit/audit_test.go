@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +23,7 @@ import (
 // key returns a key pair that is the same in every run for one seed.
 func key(t *testing.T, seed byte) (note.Signer, note.Verifier) {
 	t.Helper()
-	s, v, err := audit.NewKey(rand.NewChaCha8([32]byte{seed}), "test.log")
+	s, v, err := audit.NewKey("test.log", rand.NewChaCha8([32]byte{seed}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,14 +64,14 @@ func sequence(all [][]byte) iter.Seq2[[]byte, error] {
 	}
 }
 
-// sign returns the signed head of a log with the leaves, hashed in the plain way.
-func sign(t *testing.T, all [][]byte, signer note.Signer) []byte {
+// stored returns the hashes of a log, made in the plain way.
+func stored(t *testing.T, all [][]byte) tlog.HashReader {
 	t.Helper()
-	var stored []tlog.Hash
+	var kept []tlog.Hash
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		var hashes []tlog.Hash
 		for _, i := range indexes {
-			hashes = append(hashes, stored[i])
+			hashes = append(hashes, kept[i])
 		}
 		return hashes, nil
 	})
@@ -78,9 +80,15 @@ func sign(t *testing.T, all [][]byte, signer note.Signer) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stored = append(stored, hashes...)
+		kept = append(kept, hashes...)
 	}
-	root, err := tlog.TreeHash(int64(len(all)), reader)
+	return reader
+}
+
+// sign returns the signed head of a log with the leaves.
+func sign(t *testing.T, all [][]byte, signer note.Signer) []byte {
+	t.Helper()
+	root, err := tlog.TreeHash(int64(len(all)), stored(t, all))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,9 +123,24 @@ func TestTreeOfEverySize(t *testing.T) {
 	signer, verifier := key(t, 1)
 	all := leaves(t, 70)
 	for n := range all {
-		if _, err := audit.Verify(sequence(all[:n]), sign(t, all[:n], signer), verifier); err != nil {
+		if _, err := audit.Verify(sequence(all[:n]), verifier, sign(t, all[:n], signer)); err != nil {
 			t.Errorf("%d entries: %v", n, err)
 		}
+	}
+}
+
+func TestKeyName(t *testing.T) {
+	for _, name := range []string{"", "two words", "a+b", "line\n"} {
+		if _, _, err := audit.NewKey(name, rand.NewChaCha8([32]byte{1})); !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("name %q: got %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
+func TestDetailHashNeedsItsSalt(t *testing.T) {
+	a, b := audit.HashDetail([]byte("salt"), []byte("detail")), audit.HashDetail([]byte("sal"), []byte("tdetail"))
+	if a == b || len(a) != 64 {
+		t.Errorf("got %s and %s: salt and detail are not told apart", a, b)
 	}
 }
 
@@ -127,60 +150,178 @@ func TestTampering(t *testing.T) {
 	_, stranger := key(t, 2)
 	all := leaves(t, 21)
 	signed := sign(t, all, signer)
-	edited := append([][]byte(nil), all...)
+	edited := slices.Clone(all)
 	edited[7] = bytes.Replace(edited[7], []byte(`"s7"`), []byte(`"s8"`), 1)
-	reordered := append([][]byte(nil), all...)
+	reordered := slices.Clone(all)
 	reordered[3], reordered[4] = reordered[4], reordered[3]
+	forged := slices.Clone(all)
+	forged[2] = edited[7]
 	for _, c := range []struct {
 		name     string
 		leaves   [][]byte
 		signed   []byte
 		verifier note.Verifier
-		want     error
+		known    [][]byte
+		fault    string // "" if there is none
 	}{
-		{"as it was signed", all, signed, verifier, nil},
-		{"grown since", leaves(t, 25), signed, verifier, nil},
-		{"cut", all[:20], signed, verifier, audit.ErrTampered},
-		{"one entry dropped and another added", append(append([][]byte(nil), all[:5]...), leaves(t, 30)[6:]...), signed, verifier, audit.ErrTampered},
-		{"edited", edited, signed, verifier, audit.ErrTampered},
-		{"reordered", reordered, signed, verifier, audit.ErrTampered},
-		{"signed by somebody else", all, signed, stranger, audit.ErrTampered},
-		{"checkpoint edited", all, bytes.Replace(signed, []byte("\n21\n"), []byte("\n20\n"), 1), verifier, audit.ErrTampered},
+		{"as it was signed", all, signed, verifier, nil, ""},
+		{"grown since", leaves(t, 25), signed, verifier, nil, ""},
+		{"continuing what was known", all, signed, verifier, [][]byte{sign(t, all[:8], signer)}, ""},
+		{"cut", all[:20], signed, verifier, nil, "entry 20 is missing"},
+		{"one entry dropped and another added", slices.Concat(all[:5], leaves(t, 30)[6:]), signed, verifier, nil, "hashes to"},
+		{"edited", edited, signed, verifier, nil, "entries 0 to 20"},
+		{"edited after a known checkpoint", edited, signed, verifier, [][]byte{sign(t, all[:5], signer), sign(t, all[:12], signer)}, "entries 5 to 11"},
+		{"reordered", reordered, signed, verifier, nil, "hashes to"},
+		{"rewritten and signed again", forged, sign(t, forged, signer), verifier, [][]byte{sign(t, all[:8], signer)}, "entries 0 to 7"},
+		{"rolled back", all[:5], sign(t, all[:5], signer), verifier, [][]byte{sign(t, all[:8], signer)}, "entry 5 is missing"},
+		{"signed by somebody else", all, signed, stranger, nil, "checkpoint"},
+		{"checkpoint edited", all, bytes.Replace(signed, []byte("\n21\n"), []byte("\n20\n"), 1), verifier, nil, "checkpoint"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := audit.Verify(sequence(c.leaves), c.signed, c.verifier); !errors.Is(err, c.want) {
-				t.Errorf("got %v, want %v", err, c.want)
-			}
+			_, err := audit.Verify(sequence(c.leaves), c.verifier, c.signed, c.known...)
+			wantFault(t, err, c.fault)
 		})
+	}
+}
+
+// wantFault checks that an error is ErrTampered and names the fault.
+func wantFault(t *testing.T, err error, fault string) {
+	t.Helper()
+	switch {
+	case fault == "" && err != nil:
+		t.Errorf("got %v, want no fault", err)
+	case fault != "" && (!errors.Is(err, audit.ErrTampered) || !strings.Contains(err.Error(), fault)):
+		t.Errorf("got %v, want ErrTampered with %q", err, fault)
 	}
 }
 
 func TestExport(t *testing.T) {
 	signer, verifier := key(t, 1)
+	_, stranger := key(t, 2)
 	all := leaves(t, 13)
-	var out bytes.Buffer
-	if err := audit.Export(&out, sequence(all), sign(t, all, signer)); err != nil {
+	text := export(t, all, sign(t, all[:5], signer), sign(t, all, signer))
+	lines := strings.SplitAfter(text, "\n") // 0 to 4, a checkpoint, 5 to 12, a checkpoint
+	swapped := slices.Clone(lines)
+	swapped[2], swapped[3] = swapped[3], swapped[2]
+	forged := slices.Clone(all)
+	forged[9] = bytes.Replace(all[9], []byte(`"s9"`), []byte(`"s0"`), 1)
+	rehashed := strings.SplitAfter(export(t, forged, sign(t, forged[:5], signer), sign(t, forged, signer)), "\n")
+	rehashed[14] = lines[14] // the forger has no key, and must keep the old checkpoint
+	for _, c := range []struct {
+		name, text string
+		verifier   note.Verifier
+		known      [][]byte
+		line       int64
+		fault      string
+	}{
+		{"as exported", text, verifier, nil, 0, ""},
+		{"with what was known", text, verifier, [][]byte{sign(t, all[:7], signer), sign(t, all, signer)}, 0, ""},
+		{"an older one", strings.Join(lines[:6], ""), verifier, nil, 0, ""},
+		{"an older one, of a log known to be longer", strings.Join(lines[:6], ""), verifier, [][]byte{sign(t, all[:7], signer)}, 7, "entry 5 is missing"},
+		{"a line dropped", strings.Join(slices.Concat(lines[:4], lines[5:]), ""), verifier, nil, 5, "checkpoint of 5 entries stands after 4"},
+		{"a line dropped in the middle", strings.Join(slices.Concat(lines[:8], lines[9:]), ""), verifier, nil, 9, "entry 7 should be here"},
+		{"two lines swapped", strings.Join(swapped, ""), verifier, nil, 3, "entry 2 should be here"},
+		{"a leaf edited", strings.Replace(text, `\"s5\"`, `\"s6\"`, 1), verifier, nil, 7, "entry 5 was changed"},
+		{"a leaf edited, and its hash", strings.Join(rehashed, ""), verifier, nil, 15, "entries 5 to 12"},
+		{"without its checkpoint", strings.Join(lines[:14], ""), verifier, nil, 15, "a checkpoint should be here"},
+		{"with a line after the checkpoint", text + lines[0], verifier, nil, 16, "entry 13 should be here"},
+		{"with another key", text, stranger, nil, 6, "checkpoint"},
+		{"not JSON", "nonsense", verifier, nil, 1, "not a line of an export"},
+		{"empty", "", verifier, nil, 1, "a checkpoint should be here"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			report, err := audit.VerifyExport(strings.NewReader(c.text), c.verifier, c.known...)
+			wantFault(t, err, c.fault)
+			if report.Line != c.line {
+				t.Errorf("at line %d, want %d (%v)", report.Line, c.line, err)
+			}
+		})
+	}
+}
+
+func export(t *testing.T, all [][]byte, checkpoints ...[]byte) string {
+	t.Helper()
+	var out strings.Builder
+	if err := audit.Export(&out, sequence(all), sequence(checkpoints)); err != nil {
 		t.Fatal(err)
 	}
-	text := out.String()
-	lines := strings.SplitAfter(text, "\n")
-	swapped := append([]string(nil), lines...)
-	swapped[2], swapped[3] = swapped[3], swapped[2]
+	return out.String()
+}
+
+func TestExportOfMissingEntries(t *testing.T) {
+	signer, _ := key(t, 1)
+	all := leaves(t, 4)
+	err := audit.Export(io.Discard, sequence(all[:3]), sequence([][]byte{sign(t, all, signer)}))
+	wantFault(t, err, "entry 3 is missing")
+}
+
+// TestProofs proves each entry of logs of every size to somebody who has only
+// the key, and that nothing else can be proved.
+func TestProofs(t *testing.T) {
+	signer, verifier := key(t, 1)
+	all := leaves(t, 9)
+	hashes := stored(t, all)
+	for size := 1; size <= len(all); size++ {
+		newer := sign(t, all[:size], signer)
+		for n := range size {
+			p, err := audit.ProveInclusion(newer, int64(n), all[n], hashes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, d, err := p.Check(verifier); err != nil || d.ID != fmt.Sprint(n) {
+				t.Errorf("entry %d of %d: %v, %v", n, size, d, err)
+			}
+			p.Leaf = string(all[(n+1)%len(all)])
+			if _, _, err := p.Check(verifier); !errors.Is(err, audit.ErrTampered) {
+				t.Errorf("another leaf as entry %d of %d: got %v, want ErrTampered", n, size, err)
+			}
+			older := sign(t, all[:n], signer)
+			c, err := audit.ProveConsistency(older, newer, hashes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := c.Check(verifier); err != nil {
+				t.Errorf("from %d to %d: %v", n, size, err)
+			}
+		}
+	}
+	other := leaves(t, 5)
+	other[1] = all[7]
+	c, err := audit.ProveConsistency(sign(t, other, signer), sign(t, all, signer), hashes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = c.Check(verifier)
+	wantFault(t, err, "from 5 to 9")
+	if _, err := audit.ProveInclusion(sign(t, all, signer), 9, nil, hashes); !errors.Is(err, schema.ErrNotFound) {
+		t.Errorf("an entry that is not signed: got %v, want ErrNotFound", err)
+	}
+}
+
+// TestCheckpointText reads what others may write, and refuses what nobody should.
+func TestCheckpointText(t *testing.T) {
+	signer, verifier := key(t, 1)
+	root := strings.Repeat("A", 43) + "="
 	for _, c := range []struct {
 		name, text string
 		want       error
 	}{
-		{"as exported", text, nil},
-		{"a line dropped", strings.Join(append(append([]string(nil), lines[:4]...), lines[5:]...), ""), audit.ErrTampered},
-		{"two lines swapped", strings.Join(swapped, ""), audit.ErrTampered},
-		{"a leaf edited", strings.Replace(text, `\"s5\"`, `\"s6\"`, 1), audit.ErrTampered},
-		{"without its checkpoint", strings.Join(lines[:13], ""), audit.ErrTampered},
-		{"with a line after the checkpoint", text + lines[0], audit.ErrTampered},
-		{"not JSON", "nonsense", schema.ErrInvalid},
+		{"plain", "o\n5\n" + root + "\n", nil},
+		{"with an extension", "o\n5\n" + root + "\nmore\n", nil},
+		{"no origin", "\n5\n" + root + "\n", schema.ErrInvalid},
+		{"leading zero", "o\n05\n" + root + "\n", schema.ErrInvalid},
+		{"negative", "o\n-5\n" + root + "\n", schema.ErrInvalid},
+		{"short root", "o\n5\nAAAA\n", schema.ErrInvalid},
+		{"two lines", "o\n5\n", schema.ErrInvalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := audit.VerifyExport(strings.NewReader(c.text), verifier); !errors.Is(err, c.want) {
-				t.Errorf("got %v, want %v", err, c.want)
+			signed, err := note.Sign(&note.Note{Text: c.text}, signer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := audit.Open(signed, verifier)
+			if !errors.Is(err, c.want) || err == nil && (got.Size != 5 || got.Origin != "o") {
+				t.Errorf("got %v, %v; want %v", got, err, c.want)
 			}
 		})
 	}
@@ -204,6 +345,17 @@ func FuzzDecode(f *testing.F) {
 		again, err := audit.Encode(d)
 		if err != nil || !bytes.Equal(canonical, again) {
 			t.Errorf("%s became %s: %v", canonical, again, err)
+		}
+	})
+}
+
+func FuzzVerifyExport(f *testing.F) {
+	f.Add([]byte(`{"seq":0,"hash":"","leaf":"{}"}`))
+	f.Add([]byte(`{"checkpoint":"o\n0\nroot\n\n\u2014 name sig\n"}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, verifier := key(t, 1)
+		if _, err := audit.VerifyExport(bytes.NewReader(text), verifier); err == nil {
+			t.Errorf("%q verified, and nobody signed it", text)
 		}
 	})
 }
