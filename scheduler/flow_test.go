@@ -1,0 +1,478 @@
+package scheduler_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+	"drawbridge/store/enginetest"
+)
+
+const documents = `
+apiVersion: drawbridge/v1
+kind: PolicySet
+metadata: { name: test, owner: { user: iam, deputy: iam2 } }
+spec:
+  mode: enforce
+  identity:
+    department: { type: string, from: [hr] }
+---
+apiVersion: drawbridge/v1
+kind: Source
+metadata: { name: hr, owner: { user: hr, deputy: hr2 } }
+spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"] }
+---
+apiVersion: drawbridge/v1
+kind: Connector
+metadata: { name: wiki, owner: { user: wiki, deputy: wiki2 } }
+spec:
+  type: scim
+  mode: enforce
+  authority: exclusive
+  entitlements:
+    - { id: readers, target: Readers, risk: low, owner: wiki }
+    - { id: editors, target: Editors, risk: moderate, owner: wiki }
+---
+apiVersion: drawbridge/v1
+kind: TriggerSet
+metadata: { name: leaver, owner: { user: iam, deputy: iam2 } }
+spec:
+  triggers:
+    - { name: ended, on: [event, sweep], when: 'identity.employment.status in ["terminated", "ended"]', action: revoke, failClosed: true }
+    - { name: suspended, on: [event, sweep], when: 'identity.active == false', action: suspend }
+---
+apiVersion: drawbridge/v1
+kind: ApprovalFlow
+metadata: { name: owner, owner: { user: iam, deputy: iam2 } }
+spec:
+  stages: [{ approvers: [{ roleOwner: true }], min: 1, within: 4h }]
+  rules: { selfApproval: false, distinctApprovers: true, onTimeout: deny, requireReason: true }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: engineer, owner: { user: iam, deputy: iam2 } }
+spec:
+  type: birthright
+  mode: enforce
+  intent: Engineers read the wiki.
+  assign: identity.kind == "human" && identity.department == "Engineering"
+  grants: [{ connector: wiki, entitlement: readers }]
+  triggers: [leaver]
+  permanent: { because: Held for the length of employment. }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: editor, owner: { user: iam, deputy: iam2 } }
+spec:
+  type: requestable
+  mode: enforce
+  intent: Edit the wiki for a while.
+  eligible: identity.kind == "human" && identity.department == "Engineering"
+  approval: owner
+  grants: [{ connector: wiki, entitlement: editors }]
+  duration: { default: 8h, max: 24h }
+  triggers: [leaver]
+`
+
+// A target is a system in memory that judges: it is never told of the same
+// account twice at once.
+type target struct {
+	mu       sync.Mutex
+	accounts map[string]schema.Account
+	calls    int
+	fail     func(call int) error // what the nth call answers, after it did half
+	broken   bool                 // its listing ends with an error
+}
+
+func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Account, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.calls++
+	id := "r-" + want.Identity
+	now := g.accounts[id]
+	now.Managed = have.Managed
+	for _, step := range connectors.Plan(now, want) {
+		switch step.Verb {
+		case connectors.Revoke:
+			now.Entitlements = slices.DeleteFunc(slices.Clone(now.Entitlements), func(e string) bool { return slices.Contains(step.Entitlements, e) })
+		case connectors.Disable:
+			now.Active = false
+		case connectors.Create:
+			now.RemoteID, now.Active, now.Attributes = id, true, want.Attributes
+		case connectors.Update:
+			now.Attributes = want.Attributes
+		case connectors.Enable:
+			now.Active = true
+		case connectors.Grant:
+			now.Entitlements = schema.Sorted(append(slices.Clone(now.Entitlements), step.Entitlements...)...)
+		}
+		if now.RemoteID != "" {
+			g.accounts[id] = now
+		}
+		if g.fail != nil {
+			if err := g.fail(g.calls); err != nil {
+				return now, err
+			}
+		}
+	}
+	return now, nil
+}
+
+func (g *target) Read(_ context.Context, id string) (schema.Account, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.accounts[id], nil
+}
+
+func (g *target) List(context.Context) iter.Seq2[schema.Account, error] {
+	return func(yield func(schema.Account, error) bool) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for _, a := range g.accounts {
+			if !yield(a, nil) {
+				return
+			}
+		}
+		if g.broken {
+			yield(schema.Account{}, errors.New("the page after this one could not be read"))
+		}
+	}
+}
+
+func (g *target) holds(identity string) (active bool, entitlements []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := g.accounts["r-"+identity]
+	return a.Active, a.Entitlements
+}
+
+// A world is a bridge with one target, on an engine whose every other commit is
+// run again.
+type world struct {
+	t      *testing.T
+	store  *store.Store
+	rules  *access.Rules
+	target *target
+	stop   func()
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents)}})
+	book, more := policy.Compile(set)
+	for _, f := range append(findings, more...) {
+		if f.Code[0] == 'E' {
+			t.Fatal(f)
+		}
+	}
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(enginetest.Again(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, rules: access.NewRules(book, nil), target: &target{accounts: map[string]schema.Account{}}}
+	w.start()
+	return w
+}
+
+func (w *world) start() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var wg sync.WaitGroup
+	loop := func(lane store.Lane, handle scheduler.Handler) {
+		l := scheduler.Loop{
+			Store: w.store, Lane: lane, Handle: handle, Workers: 4, TTL: time.Minute, Grace: time.Second,
+			Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute}, Log: slog.New(slog.DiscardHandler),
+		}
+		wg.Go(func() {
+			if err := l.Run(ctx); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	loop(access.LaneIdentity, func(ctx context.Context, item store.Item) (access.Finish, error) {
+		return access.Reconcile(ctx, w.store, w.rules, item)
+	})
+	provision := scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: w.target}
+	loop(access.LaneAccount("wiki"), provision.Handle)
+	w.stop = func() {
+		cancel()
+		wg.Wait()
+		if err := w.store.Close(); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+func (w *world) update(fn func(store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.Update(w.t.Context(), fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) hr() access.Provenance {
+	return access.Provenance{Source: "hr", Received: time.Now(), Book: w.rules.Book()}
+}
+
+// admit tells of one person, and returns their id.
+func (w *world) admit(id, department string, active bool) string {
+	const name = "ada"
+	w.t.Helper()
+	resource, err := json.Marshal(map[string]any{
+		"userName": name,
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": map[string]any{"department": department},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var got schema.Identity
+	w.update(func(tx store.Tx) (err error) {
+		got, err = access.Admit(tx, w.hr(), schema.Identity{ID: id, UserName: name, Active: active, Resource: resource})
+		return err
+	})
+	return got.ID
+}
+
+func (w *world) want(identity string, active bool, entitlements ...string) {
+	w.t.Helper()
+	gotActive, got := w.target.holds(identity)
+	if gotActive != active || !slices.Equal(got, entitlements) {
+		w.t.Errorf("the target has active=%v %v, want active=%v %v", gotActive, got, active, entitlements)
+	}
+}
+
+func (w *world) sweep(name string, run func(context.Context, scheduler.Sweep, *schema.Run) error, limits scheduler.Limits) (schema.Run, error) {
+	r := schema.Run{ID: "run", Sweep: name}
+	err := run(w.t.Context(), scheduler.Sweep{Name: name, Limits: limits, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}, &r)
+	return r, err
+}
+
+func inBubble(t *testing.T, fn func(w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		fn(w)
+	})
+}
+
+// settle lets everything that is due happen.
+func settle(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // of the bubble's own time: nothing waits
+	synctest.Wait()
+}
+
+func TestJoinerMoverLeaver(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.want(id, true, "Readers")
+		w.admit(id, "Sales", true)
+		settle(time.Second)
+		w.want(id, false)
+		w.admit(id, "Engineering", true)
+		settle(time.Second)
+		w.want(id, true, "Readers")
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
+		settle(time.Second)
+		w.want(id, false)
+	})
+}
+
+func TestUnknownIsNotFalse(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.update(func(tx store.Tx) error {
+			_, err := access.Admit(tx, w.hr(), schema.Identity{ID: id, UserName: "ada", Active: true, Resource: []byte(`{"userName":"ada"}`)})
+			return err
+		})
+		settle(time.Second)
+		w.want(id, true, "Readers") // the department is unknown: nothing is taken
+		w.admit(id, "Sales", true)
+		settle(time.Second)
+		w.want(id, false)
+	})
+}
+
+func grantEditor(w *world, id string) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		_, err := access.Grant(tx, w.rules.Book(), schema.Grant{
+			Identity: id, Role: "editor", By: "token/test", Reason: "to write the manual",
+			Approvals: []schema.Approval{{By: "iam", At: tx.Now()}},
+		})
+		return err
+	})
+}
+
+func TestGrantEnds(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		grantEditor(w, id)
+		settle(8*time.Hour - 2*time.Second)
+		w.want(id, true, "Editors", "Readers")
+		settle(3 * time.Second)
+		w.want(id, true, "Readers")
+	})
+}
+
+func TestRevokedStaysRevoked(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.update(func(tx store.Tx) error {
+			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: id, Role: "engineer", By: "token/test", Reason: "under investigation"})
+		})
+		settle(time.Second)
+		w.want(id, false)
+		for i := range 20 {
+			w.admit(id, "Engineering", i%2 == 0)
+			settle(time.Second)
+		}
+		w.admit(id, "Engineering", true)
+		settle(time.Second)
+		w.want(id, false)
+	})
+}
+
+// TestEveryCallMayFail has each of the first calls fail after it took effect.
+func TestEveryCallMayFail(t *testing.T) {
+	for failing := 1; failing <= 4; failing++ {
+		t.Run(fmt.Sprint(failing), func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.target.fail = func(call int) error {
+					if call <= failing {
+						return errors.New("the line broke")
+					}
+					return nil
+				}
+				id := w.admit("", "Engineering", true)
+				settle(10 * time.Minute)
+				w.want(id, true, "Readers")
+				w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
+				settle(10 * time.Minute)
+				w.want(id, false)
+			})
+		})
+	}
+}
+
+func TestPermanentFailureIsParked(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such plan")} }
+		id := w.admit("", "Engineering", true)
+		settle(24 * time.Hour)
+		if w.target.calls != 1 {
+			t.Errorf("%d calls, want one and then patience", w.target.calls)
+		}
+		err := w.store.View(t.Context(), func(r store.Reader) error {
+			a, err := store.Accounts.Get(r, "wiki", id)
+			if a.State != schema.Parked || a.Problem != "no such plan" {
+				t.Errorf("account is %s with problem %q", a.State, a.Problem)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestDrift(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		a := w.target.accounts["r-"+id]
+		a.Entitlements = []string{"Editors", "Readers"}
+		w.target.accounts["r-"+id] = a
+		settle(time.Second)
+
+		w.target.broken = true
+		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err == nil || run.Done != 0 {
+			t.Errorf("after an incomplete listing: %+v, %v; want nothing done, and an error", run, err)
+		}
+		w.target.broken = false
+		if run, err := w.sweep("drift", drift, scheduler.Limits{}); !errors.Is(err, schema.ErrHeld) || run.Done != 0 {
+			t.Errorf("over its limit: %+v, %v; want it held", run, err)
+		}
+		settle(time.Second)
+		w.want(id, true, "Editors", "Readers")
+		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
+			t.Errorf("%+v, %v; want one account woken", run, err)
+		}
+		settle(time.Second)
+		w.want(id, true, "Readers")
+	})
+}
+
+func TestOrphansAreReportedAndNotTouched(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.accounts["stranger"] = schema.Account{RemoteID: "stranger", Active: true, Entitlements: []string{"Editors"}}
+		orphans := scheduler.Orphans(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		if run, err := w.sweep("orphans", orphans, scheduler.Limits{}); err != nil || run.Reported != 1 || run.Done != 0 {
+			t.Errorf("%+v, %v; want one reported", run, err)
+		}
+		if !w.target.accounts["stranger"].Active || w.target.calls != 0 {
+			t.Error("the account was touched")
+		}
+	})
+}
+
+// TestNoWriteWithoutDecision compares what the target was told with the log.
+func TestNoWriteWithoutDecision(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		verbs := map[schema.Verb]schema.Decision{}
+		for {
+			if n, err := w.store.Sequence(t.Context()); err != nil {
+				t.Fatal(err)
+			} else if n == 0 {
+				break
+			}
+		}
+		err := w.store.View(t.Context(), func(r store.Reader) error {
+			for e, err := range store.LogAbout(r, id) {
+				if err != nil {
+					return err
+				}
+				verbs[e.Decision.Verb] = e.Decision
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		assigned, provisioned := verbs[schema.Assigned], verbs[schema.Provisioned]
+		if assigned.Policy == "" || assigned.Reason == "" || assigned.DetailHash == "" {
+			t.Errorf("decision without policy, reason or inputs: %+v", assigned)
+		}
+		if !slices.Contains(provisioned.Because, assigned.ID) {
+			t.Errorf("provisioned because of %v, want the decision %s among them", provisioned.Because, assigned.ID)
+		}
+	})
+}
