@@ -281,6 +281,7 @@ func plainInt(s string) bool {
 func (d *decoder) string(n *yaml.Node, v reflect.Value, allowed []string) {
 	if tag := stringTag(n); tag != "!!str" {
 		d.report(CodeQuote, n, "%q reads as %s", n.Value, tag).hint("quote it")
+		v.SetString(n.Value) // what was meant, so that nothing else is said about it
 		return
 	}
 	if len(allowed) > 0 && !slices.Contains(allowed, n.Value) {

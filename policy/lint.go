@@ -37,6 +37,9 @@ func (c *compiler) holdings(r *Role) []holding {
 	var holdings []holding
 	for i, g := range r.Spec.Grants {
 		path := in("spec", "grants", nth(i))
+		if g.Connector == "" || g.Entitlement == "" {
+			continue // reported when it was read
+		}
 		one, ok := c.book.connectors[g.Connector]
 		if !ok {
 			rep := c.report(&r.Header, CodeConnector, append(path, "connector"), "there is no connector %q", g.Connector)
