@@ -75,8 +75,9 @@ func parse(text string) (Checkpoint, error) {
 	return Checkpoint{Origin: lines[0], Size: size, Root: tlog.Hash(root)}, nil
 }
 
-// unsigned returns what a note says, whoever signed it.
-func unsigned(signed []byte) (Checkpoint, error) {
+// Read returns the checkpoint that a note holds, whoever signed it: for those who
+// keep notes, not for those who rely on them.
+func Read(signed []byte) (Checkpoint, error) {
 	text, _, ok := bytes.Cut(signed, []byte("\n\n"))
 	if !ok {
 		return Checkpoint{}, fmt.Errorf("checkpoint: it is not a signed note: %w", schema.ErrInvalid)

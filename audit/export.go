@@ -49,7 +49,7 @@ func Export(w io.Writer, leaves, checkpoints iter.Seq2[[]byte, error]) error {
 		if err != nil {
 			return err
 		}
-		c, err := unsigned(signed)
+		c, err := Read(signed)
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ type Inclusion struct {
 
 // ProveInclusion proves that the leaf is entry seq of the log that was signed.
 func ProveInclusion(signed []byte, seq int64, leaf []byte, hashes tlog.HashReader) (Inclusion, error) {
-	c, err := unsigned(signed)
+	c, err := Read(signed)
 	if err != nil {
 		return Inclusion{}, err
 	}
@@ -59,11 +59,11 @@ type Consistency struct {
 // ProveConsistency proves that the older checkpoint's log is the beginning of
 // the newer one's.
 func ProveConsistency(older, newer []byte, hashes tlog.HashReader) (Consistency, error) {
-	o, err := unsigned(older)
+	o, err := Read(older)
 	if err != nil {
 		return Consistency{}, err
 	}
-	n, err := unsigned(newer)
+	n, err := Read(newer)
 	if err != nil {
 		return Consistency{}, err
 	}

@@ -2,9 +2,7 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -15,27 +13,15 @@ import (
 )
 
 // A Collection keeps records of one type by key, as JSON.
+//
+// Records come out as copies, decoded, which the caller may keep and change. An
+// error that an iterator yields ends it. Within an Update, what the function
+// itself wrote is there; a walk of a table that is written to meanwhile may or
+// may not come to what was written.
 type Collection[R any] struct {
 	name    string
 	key     func(R) []string
 	indexes []*Index[R]
-}
-
-// An Index finds records by something else than their key. Of returns the values
-// a record is found by, one list of parts each, none to leave it out.
-type Index[R any] struct {
-	name   string
-	unique bool
-	of     func(R) [][]string
-}
-
-// indexed is the index's entry for one value: the table is the index's own.
-func (x *Index[R]) entry(value []string, key []byte) (entry, stored []byte) {
-	entry = makeKey(value...)
-	if x.unique {
-		return entry, key
-	}
-	return append(entry, key...), nil
 }
 
 func define[R any](name string, key func(R) []string, indexes ...*Index[R]) *Collection[R] {
@@ -50,9 +36,13 @@ func define[R any](name string, key func(R) []string, indexes ...*Index[R]) *Col
 func (c *Collection[R]) Get(r Reader, key ...string) (R, error) {
 	rec, ok, err := c.load(r.transaction(), makeKey(key...))
 	if err == nil && !ok {
-		err = fmt.Errorf("%s %s: %w", c.name, strings.Join(key, " "), schema.ErrNotFound)
+		err = c.notFound(key)
 	}
 	return rec, err
+}
+
+func (c *Collection[R]) notFound(key []string) error {
+	return fmt.Errorf("%s %s: %w", c.name, strings.Join(key, " "), schema.ErrNotFound)
 }
 
 func (c *Collection[R]) load(t *transaction, key []byte) (rec R, ok bool, err error) {
@@ -78,19 +68,18 @@ func (c *Collection[R]) All(r Reader, prefix ...string) iter.Seq2[R, error] {
 }
 
 // From walks the records that come after the key, in key order, to go on where
-// an earlier walk ended. An empty key is before all.
-func (c *Collection[R]) From(r Reader, key ...string) iter.Seq2[R, error] {
+// an earlier walk ended. No key, or an empty one, is before all.
+func (c *Collection[R]) From(r Reader, after ...string) iter.Seq2[R, error] {
 	var from []byte
-	if len(key) > 0 && key[0] != "" {
-		from = append(makeKey(key...), 0)
+	if len(after) > 0 && after[0] != "" {
+		from = append(makeKey(after...), 0)
 	}
 	return c.scan(r.transaction(), from, nil)
 }
 
 func (c *Collection[R]) scan(t *transaction, from, to []byte) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		rows := t.rows(c.name, from, to)
-		for row, err := range rows {
+		for row, err := range t.rows(c.name, from, to) {
 			var rec R
 			if err == nil {
 				rec, err = c.decode(row.Key, row.Value)
@@ -102,39 +91,6 @@ func (c *Collection[R]) scan(t *transaction, from, to []byte) iter.Seq2[R, error
 	}
 }
 
-// rows scans a table. Within a write transaction it reads a page of rows ahead,
-// so that the walker may write to the table meanwhile.
-func (t *transaction) rows(table string, from, to []byte) iter.Seq2[Row, error] {
-	if !t.write {
-		return t.txn.Scan(table, from, to)
-	}
-	const page = 256
-	return func(yield func(Row, error) bool) {
-		for {
-			var ahead []Row
-			for row, err := range t.txn.Scan(table, from, to) {
-				if err != nil {
-					yield(Row{}, err)
-					return
-				}
-				ahead = append(ahead, Row{bytes.Clone(row.Key), bytes.Clone(row.Value)})
-				if len(ahead) == page {
-					break
-				}
-			}
-			for _, row := range ahead {
-				if !yield(row, nil) {
-					return
-				}
-			}
-			if len(ahead) < page {
-				return
-			}
-			from = append(ahead[page-1].Key, 0)
-		}
-	}
-}
-
 // By walks the records that an index has under the value, or under values that
 // begin with its parts.
 func (c *Collection[R]) By(r Reader, x *Index[R], value ...string) iter.Seq2[R, error] {
@@ -142,8 +98,8 @@ func (c *Collection[R]) By(r Reader, x *Index[R], value ...string) iter.Seq2[R, 
 	return c.follow(r.transaction(), x, from, after(from))
 }
 
-// Until walks the records of a time index that are due at the time, in order,
-// and reads no others.
+// Until walks the records that a time index has up to the time and at it, in
+// order, and reads no others.
 func (c *Collection[R]) Until(r Reader, x *Index[R], at time.Time) iter.Seq2[R, error] {
 	return c.follow(r.transaction(), x, nil, after(makeKey(timePart(at))))
 }
@@ -164,13 +120,14 @@ func (c *Collection[R]) follow(t *transaction, x *Index[R], from, to []byte) ite
 
 // behind returns the record that an index entry points to.
 func (c *Collection[R]) behind(t *transaction, x *Index[R], row Row) (R, error) {
-	key := row.Value
-	if !x.unique {
-		key = row.Key[len(row.Key)-int(binary.BigEndian.Uint32(row.Value)):]
+	key, ok := x.points(row)
+	var rec R
+	var err error
+	if ok {
+		rec, ok, err = c.load(t, key)
 	}
-	rec, ok, err := c.load(t, key)
 	if err == nil && !ok {
-		err = fmt.Errorf("%s: index %s points to nothing; run a check of the store: %w", c.name, x.name, schema.ErrNotFound)
+		err = fmt.Errorf("%s: index %s points to nothing; check the store: %w", c.name, x.name, schema.ErrNotFound)
 	}
 	return rec, err
 }
@@ -187,44 +144,63 @@ func (c *Collection[R]) One(r Reader, x *Index[R], value ...string) (R, error) {
 
 // Count returns how many records there are. It is kept, not counted.
 func (c *Collection[R]) Count(r Reader) (int64, error) {
-	return readCount(r.transaction(), c.name)
+	return r.transaction().count(countRecords, c.name)
 }
 
 // Put writes a record and its index entries. A value that a unique index has for
-// another record is ErrConflict.
+// another record is ErrConflict, and then nothing is written.
 func (c *Collection[R]) Put(tx Tx, rec R) error {
 	t := tx.transaction()
-	key := makeKey(c.key(rec)...)
-	old, existed, err := c.load(t, key)
-	if err != nil {
-		return err
-	}
 	value, err := json.Marshal(rec)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.name, err)
+		return fmt.Errorf("%s: %w: %w", c.name, schema.ErrInvalid, err)
 	}
-	if err := t.put(c.name, key, value); err != nil {
+	parts := c.key(rec)
+	if rec, err = c.asRead(rec, parts, value); err != nil {
 		return err
 	}
-	if !existed {
-		if err := addCount(t, c.name, 1); err != nil {
+	key := makeKey(parts...)
+	old, err := t.get(c.name, key)
+	if err != nil {
+		return err
+	}
+	var was R
+	if old != nil && len(c.indexes) > 0 {
+		if was, err = c.decode(key, old); err != nil {
 			return err
 		}
 	}
-	for _, x := range c.indexes {
-		var was [][]string
-		if existed {
-			was = x.of(old)
-		}
-		if err := x.update(t, key, was, x.of(rec)); err != nil {
+	changes, err := c.changes(t, key, was, rec, old != nil)
+	if err != nil {
+		return err
+	}
+	if err := t.replace(c.name, key, old, value); err != nil {
+		return err
+	}
+	if old == nil {
+		if err := t.addCount(countRecords, c.name, key, 1); err != nil {
 			return err
 		}
 	}
-	return nil
+	return apply(t, changes)
+}
+
+// asRead returns the record as it will be read back, so that its index entries
+// are those that the next Put or Delete will take away. Only text that is not
+// UTF-8, which JSON replaces, makes a difference; in a key it is ErrInvalid.
+func (c *Collection[R]) asRead(rec R, key []string, value []byte) (R, error) {
+	if !bytes.Contains(value, []byte(`\ufffd`)) {
+		return rec, nil
+	}
+	read, err := c.decode(nil, value)
+	if err == nil && !slices.Equal(key, c.key(read)) {
+		err = fmt.Errorf("%s %q: the key is not UTF-8: %w", c.name, key, schema.ErrInvalid)
+	}
+	return read, err
 }
 
 // Touch makes the transaction depend on a record without changing it: of two
-// that touch one record, one is run again.
+// that touch one record, one is run again. ErrNotFound if it is not there.
 func (c *Collection[R]) Touch(tx Tx, key ...string) error {
 	t := tx.transaction()
 	k := makeKey(key...)
@@ -233,9 +209,9 @@ func (c *Collection[R]) Touch(tx Tx, key ...string) error {
 		return err
 	}
 	if value == nil {
-		return fmt.Errorf("%s %s: %w", c.name, strings.Join(key, " "), schema.ErrNotFound)
+		return c.notFound(key)
 	}
-	return t.put(c.name, k, bytes.Clone(value))
+	return t.replace(c.name, k, value, bytes.Clone(value))
 }
 
 // Delete removes a record and its index entries. What is not there is no error.
@@ -246,68 +222,16 @@ func (c *Collection[R]) Delete(tx Tx, key ...string) error {
 	if err != nil || !existed {
 		return err
 	}
-	if err := t.delete(c.name, k); err != nil {
-		return err
-	}
 	for _, x := range c.indexes {
-		if err := x.update(t, k, x.of(old), nil); err != nil {
-			return err
-		}
-	}
-	return addCount(t, c.name, -1)
-}
-
-// update makes the index's entries for one record those of its new values.
-func (x *Index[R]) update(t *transaction, key []byte, was, is [][]string) error {
-	for _, value := range was {
-		if !containsValue(is, value) {
-			entry, _ := x.entry(value, key)
+		for _, value := range x.of(old) {
+			entry, _ := x.entry(value, k)
 			if err := t.delete(x.name, entry); err != nil {
 				return err
 			}
 		}
 	}
-	for _, value := range is {
-		if containsValue(was, value) {
-			continue
-		}
-		entry, stored := x.entry(value, key)
-		if !x.unique {
-			stored = binary.BigEndian.AppendUint32(nil, uint32(len(key)))
-		} else if taken, err := t.get(x.name, entry); err != nil {
-			return err
-		} else if taken != nil && !bytes.Equal(taken, key) {
-			return fmt.Errorf("%s: %q is taken: %w", x.name, value[len(value)-1], schema.ErrConflict)
-		}
-		if err := t.put(x.name, entry, stored); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func containsValue(values [][]string, v []string) bool {
-	return slices.ContainsFunc(values, func(w []string) bool { return slices.Equal(v, w) })
-}
-
-// Counts are kept in one table, a row each.
-const tableCounts = "counts"
-
-func readCount(t *transaction, name string) (int64, error) {
-	value, err := t.get(tableCounts, []byte(name))
-	if err != nil || value == nil {
-		return 0, err
-	}
-	if len(value) != 8 {
-		return 0, errors.New("count of " + name + ": stored value is not a number")
-	}
-	return keySeq(value), nil
-}
-
-func addCount(t *transaction, name string, n int64) error {
-	count, err := readCount(t, name)
-	if err != nil {
+	if err := t.delete(c.name, k); err != nil {
 		return err
 	}
-	return t.put(tableCounts, []byte(name), seqKey(count+n))
+	return t.addCount(countRecords, c.name, k, -1)
 }

@@ -28,7 +28,7 @@ func appendPart(key []byte, part string) []byte {
 }
 
 func makeKey(parts ...string) []byte {
-	n := 0
+	n := 8 // room for what is put behind: a number
 	for _, p := range parts {
 		n += len(p) + 2
 	}
@@ -75,22 +75,60 @@ func after(prefix []byte) []byte {
 	return nil
 }
 
-// timePart writes a time so that byte order is time order, to the nanosecond,
-// from 1678 to 2262; the zero time comes before all.
-func timePart(t time.Time) string {
-	var b [8]byte
-	if !t.IsZero() {
-		binary.BigEndian.PutUint64(b[:], uint64(t.UnixNano())^(1<<63))
+// A time is written as nine bytes: seconds since the year 1 in five, nanoseconds
+// in four. Byte order is time order, to the nanosecond, until the year 34,865,
+// so that an end in 9999, which stands for never, is far off and not long ago.
+const (
+	timeSize    = 9
+	lastSecond  = 1<<40 - 1
+	yearOne     = -62135596800 // of the zero time.Time, in Unix seconds
+	nanosecond0 = 5            // where the nanoseconds begin
+)
+
+func appendTime(b []byte, t time.Time) []byte {
+	seconds, nanos := t.Unix()-yearOne, uint32(t.Nanosecond())
+	switch {
+	case seconds < 0:
+		seconds, nanos = 0, 0
+	case seconds > lastSecond:
+		seconds, nanos = lastSecond, 0
 	}
-	return string(b[:])
+	var whole [8]byte
+	binary.BigEndian.PutUint64(whole[:], uint64(seconds))
+	return binary.BigEndian.AppendUint32(append(b, whole[8-nanosecond0:]...), nanos)
 }
 
-func partTime(part string) time.Time {
-	if len(part) != 8 || part == "\x00\x00\x00\x00\x00\x00\x00\x00" {
+// readTime returns the time that the first nine bytes are, in UTC.
+func readTime(b []byte) time.Time {
+	var whole [8]byte
+	copy(whole[8-nanosecond0:], b[:nanosecond0])
+	seconds, nanos := binary.BigEndian.Uint64(whole[:]), binary.BigEndian.Uint32(b[nanosecond0:timeSize])
+	if seconds == 0 && nanos == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, int64(binary.BigEndian.Uint64([]byte(part))^(1<<63)))
+	return time.Unix(int64(seconds)+yearOne, int64(nanos)).UTC()
+}
+
+// timePart is a time as a part of a key.
+func timePart(t time.Time) string {
+	var b [timeSize]byte
+	return string(appendTime(b[:0], t))
+}
+
+// partTime is the time that a part of a key is; ok is false if it is none.
+func partTime(part string) (t time.Time, ok bool) {
+	if len(part) != timeSize {
+		return t, false
+	}
+	return readTime([]byte(part)), true
 }
 
 func seqKey(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
-func keySeq(b []byte) int64 { return int64(binary.BigEndian.Uint64(b)) }
+
+// keySeq reads a number; ok is false if it is none.
+func keySeq(b []byte) (n int64, ok bool) {
+	if len(b) != 8 {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(b)), true
+}

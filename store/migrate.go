@@ -1,7 +1,7 @@
 package store
 
 import (
-	"errors"
+	"context"
 	"fmt"
 
 	"drawbridge/schema"
@@ -10,47 +10,107 @@ import (
 // Single values about the store itself.
 const (
 	tableMeta  = "meta"
-	metaLayout = "layout"
-	metaSigned = "log.signed"
+	metaLayout = "layout" // the number of the layout that what is stored is in
 )
 
-// layout is the number of the layout this code writes. A change of it comes with
-// a step in migrations.
-const layout = 1
+// A migration brings what is stored from one layout to the next, in one
+// transaction with the new layout's number, so that it happened or did not.
+type migration func(*transaction) error
 
-// migrations bring a store from the layout of their index to the next one, each
-// in one transaction.
-var migrations = map[int64]func(*transaction) error{}
+// migrations lead to the layout of this code: the first from layout 1 to 2, and
+// so on. There is one layout so far.
+func migrations() []migration { return nil }
 
-// prepare makes a store ready: its layout that of this code, its leases those of
-// living workers.
-func prepare(t *transaction) error {
-	value, err := t.get(tableMeta, []byte(metaLayout))
+// prepare makes what is stored ready for this code: in its layout, and without
+// leases of the dead. If it is, nothing is written.
+func (s *Store) prepare(ctx context.Context, steps []migration) error {
+	newest := int64(1 + len(steps))
+	at, leased, err := s.inspect(ctx)
 	if err != nil {
 		return err
 	}
-	at := int64(layout)
-	if value != nil {
-		if len(value) != 8 {
-			return errors.New("stored layout is not a number; is this a Drawbridge store?")
+	if at > newest {
+		return fmt.Errorf("it was written by a newer version of Drawbridge (layout %d, and this one knows %d); run that version: %w", at, newest, schema.ErrInvalid)
+	}
+	writers := s.engine.Writers()
+	if writers == 0 {
+		if at != newest {
+			return fmt.Errorf("it is in layout %d and can only be read; let a bridge that may write open it first: %w", at, schema.ErrInvalid)
 		}
-		at = keySeq(value)
+		return nil
 	}
-	if at > layout {
-		return fmt.Errorf("it was written by a newer version (layout %d, and this one knows %d): %w", at, layout, schema.ErrInvalid)
-	}
-	for ; at < layout; at++ {
-		if err := migrations[at](t); err != nil {
-			return fmt.Errorf("migrate from layout %d: %w", at, err)
-		}
-	}
-	if value == nil || keySeq(value) != layout {
-		if err := t.put(tableMeta, []byte(metaLayout), seqKey(layout)); err != nil {
+	if at == 0 { // it is new
+		if err := s.advance(ctx, 0, newest, nil); err != nil {
 			return err
 		}
 	}
-	if t.store.engine.Writers() > 1 {
-		return nil
+	for ; at > 0 && at < newest; at++ {
+		if err := s.advance(ctx, at, at+1, steps[at-1]); err != nil {
+			return err
+		}
 	}
-	return releaseLeases(t)
+	if writers == 1 && leased {
+		return s.release(ctx)
+	}
+	return nil
+}
+
+// inspect returns the layout of what is stored, 0 if nothing is, and whether
+// anything is leased.
+func (s *Store) inspect(ctx context.Context) (at int64, leased bool, err error) {
+	err = s.View(ctx, func(r Reader) (err error) {
+		t := r.transaction()
+		if at, err = t.layout(); err != nil || at == 0 {
+			return err
+		}
+		lanes, err := t.leasedLanes()
+		leased = len(lanes) > 0
+		return err
+	})
+	return at, leased, err
+}
+
+func (t *transaction) layout() (int64, error) {
+	value, err := t.get(tableMeta, []byte(metaLayout))
+	if err != nil || value == nil {
+		return 0, err
+	}
+	at, ok := keySeq(value)
+	if !ok {
+		return 0, fmt.Errorf("its layout has no number: is it a Drawbridge store? %w", schema.ErrInvalid)
+	}
+	return at, nil
+}
+
+// advance takes one step, unless another process took it meanwhile.
+func (s *Store) advance(ctx context.Context, from, to int64, step migration) error {
+	err := s.Update(ctx, func(tx Tx) error {
+		t := tx.transaction()
+		at, err := t.layout()
+		if err != nil || at != from {
+			return err
+		}
+		if step != nil {
+			if err := step(t); err != nil {
+				return err
+			}
+		}
+		return t.put(tableMeta, []byte(metaLayout), seqKey(to))
+	})
+	if err != nil {
+		return fmt.Errorf("layout %d: %w", to, err)
+	}
+	return nil
+}
+
+func (s *Store) release(ctx context.Context) error {
+	var released int
+	err := s.Update(ctx, func(tx Tx) (err error) {
+		released, err = tx.transaction().releaseLeases()
+		return err
+	})
+	if err == nil {
+		s.log.InfoContext(ctx, "gave back what the last process had leased", "items", released)
+	}
+	return err
 }

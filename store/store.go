@@ -13,12 +13,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"drawbridge/schema"
 )
@@ -27,191 +24,104 @@ import (
 type Store struct {
 	engine Engine
 	rand   io.Reader
-	writer *writer // nil where the engine takes several writers at once
+	log    *slog.Logger
+	stats  stats
+	writer interface { // how Updates come to their commits
+		update(ctx context.Context, fn func(Tx) error) error
+		close()
+	}
 
 	hintsMu sync.Mutex
 	hints   map[Lane]chan struct{}
-	stats   stats
 }
 
 // An Option changes how a store is opened.
 type Option func(*Store)
 
 // WithRand sets where ids and salts take their randomness from, instead of
-// crypto/rand.
-func WithRand(r io.Reader) Option { return func(s *Store) { s.rand = r } }
+// crypto/rand. It need not be safe for concurrent use.
+func WithRand(r io.Reader) Option { return func(s *Store) { s.rand = &lockedReader{r: r} } }
 
-// Open returns a store on an engine, which it closes in the end. Leases that a
-// dead process left behind on an engine that only this process has are given
-// back.
+// WithLog sets where the store says what an operator may want to know, such as
+// leases that it gave back. Without it, nothing is said.
+func WithLog(log *slog.Logger) Option { return func(s *Store) { s.log = log } }
+
+// lockedReader lets goroutines take turns at a reader.
+type lockedReader struct {
+	mu sync.Mutex
+	r  io.Reader
+}
+
+func (l *lockedReader) Read(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(b)
+}
+
+// Open returns a store on an engine, which it closes in the end, also when it
+// fails. On an engine that only this process has, leases that a dead process
+// left behind are given back. A store as it should be is opened without a write,
+// so that one that can only be read can be opened too.
 func Open(e Engine, opts ...Option) (*Store, error) {
-	s := &Store{engine: e, rand: rand.Reader, hints: map[Lane]chan struct{}{}}
+	s := &Store{engine: e, rand: rand.Reader, log: slog.New(slog.DiscardHandler), hints: map[Lane]chan struct{}{}}
 	for _, o := range opts {
 		o(s)
 	}
-	if e.Writers() == 1 {
-		s.writer = newWriter(s)
+	switch e.Writers() {
+	case 0:
+		s.writer = nobody{}
+	case 1:
+		s.writer = newQueue(s)
+	default:
+		s.writer = newCrowd(s)
 	}
 	//nolint:forbidigo // opening is all or nothing: there is no caller who could lose interest half way
-	err := s.Update(context.Background(), func(tx Tx) error { return prepare(tx.transaction()) })
-	if err != nil {
+	if err := s.prepare(context.Background(), migrations()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	}
 	return s, nil
 }
 
-// A Reader reads the store as of one moment. It is used by one goroutine, until
-// the function it was given to returns.
-type Reader interface {
-	// Now is the moment; everything decided in the transaction is decided as of then.
-	Now() time.Time
-	transaction() *transaction
-}
-
-// A Tx reads and writes. Either all of it happens, or none.
-//
-//nolint:interfacebloat // sealed, and one thing: what may be done in one transaction
-type Tx interface {
-	Reader
-	// NewID returns a UUIDv7: ids made later sort later.
-	NewID() string
-	// Wake makes an item due at a time, or sooner if it is due sooner already. A
-	// leased item stays with its worker and is due again afterwards.
-	Wake(lane Lane, id string, at time.Time) error
-	// WakeUrgent makes an item due now and before all that are not urgent. It
-	// stays urgent until it is done.
-	WakeUrgent(lane Lane, id string) error
-	// Lease takes up to n items that are due, urgent ones first. They come back if
-	// they are not settled before the lease ends.
-	Lease(lane Lane, n int, ttl time.Duration) ([]Item, error)
-	// Done settles a leased item: due next, or no longer if next is zero. One that
-	// was woken meanwhile is due then, if that is sooner. A lease that ended
-	// meanwhile is ErrLeaseLost.
-	Done(item Item, next time.Time) error
-	// Retry settles a leased item whose work failed.
-	Retry(item Item, at time.Time) error
-	// Rewoken reports whether a leased item was woken meanwhile, so that its work
-	// is out of date.
-	Rewoken(item Item) (bool, error)
-	// Record writes a decision to the log. It sets the id and the time where they
-	// are empty and returns the decision as recorded.
-	Record(d schema.Decision) (schema.Decision, error)
-}
-
-// transaction is the one implementation of Reader and Tx.
-type transaction struct {
-	store *Store
-	txn   Txn
-	now   time.Time
-
-	write  bool
-	undo   []undo            // how to take back what was written, newest last
-	leaves []leaf            // decisions recorded, to be numbered at the commit
-	woken  map[Lane]struct{} // lanes to hint about after the commit
-}
-
-func (t *transaction) Now() time.Time            { return t.now }
-func (t *transaction) transaction() *transaction { return t }
-
-func (t *transaction) NewID() string {
-	id, err := uuid.NewV7FromReader(t.store.rand)
-	if err != nil { // the source of randomness failed: take the operating system's
-		id = uuid.Must(uuid.NewV7())
-	}
-	return id.String()
-}
-
-// undo takes back one write.
-type undo struct {
-	table    string
-	key, old []byte
-	existed  bool
-}
-
-func (t *transaction) get(table string, key []byte) ([]byte, error) {
-	values, err := t.txn.Get(table, key)
-	if err != nil {
-		return nil, err
-	}
-	return values[0], nil
-}
-
-func (t *transaction) put(table string, key, value []byte) error {
-	if err := t.remember(table, key); err != nil {
-		return err
-	}
-	return t.txn.Put(table, key, value)
-}
-
-func (t *transaction) delete(table string, key []byte) error {
-	if err := t.remember(table, key); err != nil {
-		return err
-	}
-	return t.txn.Delete(table, key)
-}
-
-// remember keeps what a key holds before it is written, so that this function's
-// writes can be taken back without those of others that share its commit.
-func (t *transaction) remember(table string, key []byte) error {
-	old, err := t.get(table, key)
-	if err != nil {
-		return err
-	}
-	t.undo = append(t.undo, undo{table, key, append([]byte(nil), old...), old != nil})
-	return nil
-}
-
-func (t *transaction) takeBack() error {
-	for _, u := range slices.Backward(t.undo) {
-		var err error
-		if u.existed {
-			err = t.txn.Put(u.table, u.key, u.old)
-		} else {
-			err = t.txn.Delete(u.table, u.key)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	t.undo, t.leaves, t.woken = nil, nil, nil
-	return nil
-}
-
-// View runs fn on a snapshot. It does no I/O besides: a long View keeps a bolt
-// file from growing, and then everyone waits.
+// View runs fn on a snapshot, which ends when fn returns. fn does no I/O besides
+// and waits for nothing: a long View keeps an engine from using space again.
 func (s *Store) View(ctx context.Context, fn func(Reader) error) error {
 	txn, err := s.engine.Begin(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = txn.Rollback() }() // of a snapshot: nothing to lose
-	return fn(&transaction{store: s, txn: txn, now: time.Now()})
+	t := newTransaction(s, txn, ctx)
+	defer func() {
+		t.end()
+		_ = txn.Rollback() // of a snapshot: nothing to lose
+	}()
+	return fn(t)
 }
 
 // Update runs fn in a transaction and returns when it is durable. fn may run
 // more than once and shares its commit with others, so it uses its Tx and
-// nothing else; if it fails or panics, nothing of it stays and the others go on.
+// nothing else, and starts no Update of its own, which would wait for itself. If
+// it fails or panics, nothing of it stays and the others go on. A context that
+// is done before fn starts keeps it from running; afterwards it changes nothing.
+// After Close, Update is ErrUnavailable.
 func (s *Store) Update(ctx context.Context, fn func(Tx) error) error {
-	if s.writer != nil {
-		return s.writer.update(ctx, fn)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	return s.updateAlone(ctx, fn)
+	return s.writer.update(ctx, fn)
 }
 
-// Close waits for the Updates that were accepted and closes the engine. Later
-// ones fail with ErrUnavailable.
+// Close finishes the Updates that were accepted and closes the engine.
 func (s *Store) Close() error {
-	if s.writer != nil {
-		s.writer.close()
-	}
+	s.writer.close()
 	return s.engine.Close()
 }
 
-// Backup writes a consistent snapshot while the store is used.
+// Backup writes a consistent snapshot while the store is used. An engine that
+// has a way of its own is ErrInvalid.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	b, ok := s.engine.(Backuper)
 	if !ok {
-		return fmt.Errorf("this engine has its own way of backup: %w", schema.ErrInvalid)
+		return fmt.Errorf("this engine is backed up by its own means: %w", schema.ErrInvalid)
 	}
 	return b.Backup(ctx, w)
 }
@@ -240,20 +150,6 @@ func (s *Store) tell(lanes map[Lane]struct{}) {
 	}
 }
 
-// Stats counts what the store did since it was opened.
-type Stats struct {
-	Commits int64 // transactions made durable
-	Updates int64 // functions that were in them
-	Failed  int64 // functions that were taken back
-}
-
-type stats struct{ commits, updates, failed atomic.Int64 }
-
-// Stats returns the counts so far.
-func (s *Store) Stats() Stats {
-	return Stats{s.stats.commits.Load(), s.stats.updates.Load(), s.stats.failed.Load()}
-}
-
 type backgroundKey struct{}
 
 // Background marks Updates made with the context as ones that give way to all
@@ -261,3 +157,20 @@ type backgroundKey struct{}
 func Background(ctx context.Context) context.Context {
 	return context.WithValue(ctx, backgroundKey{}, true)
 }
+
+func inBackground(ctx context.Context) bool { return ctx.Value(backgroundKey{}) != nil }
+
+func errClosed() error { return fmt.Errorf("the store is closed: %w", schema.ErrUnavailable) }
+
+// now is the moment of a transaction: in UTC and without the monotonic clock, as
+// it will be read back.
+func now() time.Time { return time.Now().UTC().Round(0) }
+
+// nobody is the writer of a store that can only be read.
+type nobody struct{}
+
+func (nobody) update(context.Context, func(Tx) error) error {
+	return fmt.Errorf("the store was opened for reading only: %w", schema.ErrForbidden)
+}
+
+func (nobody) close() {}

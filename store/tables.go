@@ -8,7 +8,8 @@ import (
 )
 
 // This file is the data model: every collection, its key, and what else it is
-// found by. Lanes are in lane.go, the decision log in log.go.
+// found by. A value that an index is asked for is in the case that Fold makes where
+// the index folds. Lanes are in lane.go, the decision log in log.go.
 
 // Identities, by id. Those whose source deleted them stay, for history, and are
 // found by id only.
@@ -84,6 +85,11 @@ var (
 
 	Settings = define("settings", func(s Setting) []string { return []string{s.Name} })
 )
+
+// everything is all of the above, for the check.
+func everything() []checked {
+	return []checked{Identities, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+}
 
 // A PolicyVersion is a policy as it was put in force.
 type PolicyVersion struct {

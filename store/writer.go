@@ -3,275 +3,265 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
-
-	"drawbridge/schema"
 )
 
-// maxShared is how many Updates share a commit at most, so that nobody waits for
-// a crowd.
-const maxShared = 512
+// What bounds a commit, so that nobody waits long for a crowd: how many Updates
+// share it, and for how long one may still join.
+const (
+	maxShared  = 512
+	maxJoining = 20 * time.Millisecond
+)
 
-// A writer runs the Updates of a store whose engine takes one writer. While one
-// commit is under way the next ones gather, and share the one after it; it never
-// waits for more to come, so that a lone Update is as quick as can be.
-type writer struct {
-	store       *Store
-	interactive chan *request
-	background  chan *request
+// A queue is the writer of a store whose engine takes one writer. While one
+// commit is under way the next Updates gather, and share the one after it; it
+// never waits for more to come, so that a lone Update is as quick as can be.
+type queue struct {
+	store *Store
+	done  chan struct{} // closed when the last Update was settled
 
-	mu     sync.RWMutex // held to send, so that close knows when all have sent
-	closed bool
-	done   chan struct{}
+	mu          sync.Mutex
+	more        sync.Cond  // interactive, background or closed changed
+	interactive []*request // oldest first
+	background  []*request // the same; one of them joins each commit
+	closed      bool
 }
 
-// A request is one Update waiting for its commit.
+// A request is one Update on its way to its commit.
 type request struct {
-	fn       func(Tx) error
-	ctx      context.Context
+	fn   func(Tx) error
+	ctx  context.Context
+	done chan struct{} // closed when it is settled; then the rest may be read
+
 	err      error
 	panicked any
-	done     chan struct{}
+	exited   bool // fn ended its goroutine, as t.FailNow does
 }
 
-func newWriter(s *Store) *writer {
-	w := &writer{
-		store:       s,
-		interactive: make(chan *request, maxShared),
-		background:  make(chan *request, 16),
-		done:        make(chan struct{}),
-	}
-	go w.run()
-	return w
+func newQueue(s *Store) *queue {
+	q := &queue{store: s, done: make(chan struct{})}
+	q.more.L = &q.mu
+	go q.run()
+	return q
 }
 
-func (w *writer) update(ctx context.Context, fn func(Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+func (q *queue) update(ctx context.Context, fn func(Tx) error) error {
 	r := &request{fn: fn, ctx: ctx, done: make(chan struct{})}
-	if err := w.send(ctx, r); err != nil {
-		return err
+	if !q.add(r) {
+		return errClosed()
 	}
 	<-r.done
-	if r.panicked != nil {
-		panic(r.panicked) // in the goroutine that caused it
+	switch { // what befell fn befalls its caller
+	case r.panicked != nil:
+		panic(r.panicked)
+	case r.exited:
+		runtime.Goexit()
 	}
 	return r.err
 }
 
-func (w *writer) send(ctx context.Context, r *request) error {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	if w.closed {
-		return fmt.Errorf("the store is closed: %w", schema.ErrUnavailable)
+func (q *queue) add(r *request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return false
 	}
-	queue := w.interactive
-	if ctx.Value(backgroundKey{}) != nil {
-		queue = w.background
+	if inBackground(r.ctx) {
+		q.background = append(q.background, r)
+	} else {
+		q.interactive = append(q.interactive, r)
 	}
-	select {
-	case queue <- r:
+	q.more.Signal()
+	return true
+}
+
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.more.Signal()
+	q.mu.Unlock()
+	<-q.done
+}
+
+// wait returns when there is an Update to run, or false when there never will be.
+func (q *queue) wait() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.interactive)+len(q.background) == 0 {
+		if q.closed {
+			return false
+		}
+		q.more.Wait()
+	}
+	return true
+}
+
+// next takes the next Update that may join the batch, nil if there is none.
+func (q *queue) next(b *batch) *request {
+	if b.last {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	from := &q.interactive
+	if b.full() || len(*from) == 0 {
+		if from = &q.background; len(*from) == 0 {
+			return nil
+		}
+		b.last = true // it gave way to all others; whoever comes now goes first next time
+	}
+	r := (*from)[0]
+	(*from)[0] = nil
+	*from = (*from)[1:]
+	return r
 }
 
-func (w *writer) close() {
-	w.mu.Lock()
-	already := w.closed
-	w.closed = true
-	w.mu.Unlock()
-	if !already {
-		close(w.interactive)
-		close(w.background)
-	}
-	<-w.done
+// putBack lets Updates that were taken go first again.
+func (q *queue) putBack(requests []*request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.interactive = slices.Concat(requests, q.interactive)
 }
 
-func (w *writer) run() {
-	defer close(w.done)
-	for {
-		batch, ok := w.gather()
-		if len(batch) > 0 {
-			w.commit(batch)
-		}
-		if !ok {
-			return
-		}
-	}
-}
-
-// gather waits for one Update and takes all that are there, and one of the
-// background. It reports false when no more will come.
-func (w *writer) gather() (batch []*request, more bool) {
-	select {
-	case r, ok := <-w.interactive:
-		if !ok {
-			return w.rest(), false
-		}
-		batch = append(batch, r)
-	case r, ok := <-w.background:
-		if !ok {
-			for r := range w.interactive {
-				batch = append(batch, r)
-			}
-			return batch, false
-		}
-		return append(w.take(nil), r), true
-	}
-	batch = w.take(batch)
-	select {
-	case r, ok := <-w.background:
-		if ok {
-			batch = append(batch, r)
-		}
-	default:
-	}
-	return batch, true
-}
-
-func (w *writer) take(batch []*request) []*request {
-	for len(batch) < maxShared {
-		select {
-		case r, ok := <-w.interactive:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, r)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-func (w *writer) rest() (batch []*request) {
-	for r := range w.background {
-		batch = append(batch, r)
-	}
-	return batch
-}
-
-// commit runs the functions one after the other in one transaction and makes it
-// durable. Each is told how its own part went.
-func (w *writer) commit(batch []*request) {
+func (q *queue) run() {
+	var b *batch
 	defer func() {
-		for _, r := range batch {
-			close(r.done)
-		}
-	}()
-	for {
-		err := w.try(batch)
-		if !errors.Is(err, ErrRetry) {
-			for _, r := range batch {
-				if r.err == nil && r.panicked == nil {
-					r.err = err
-				}
-			}
+		if b == nil {
+			close(q.done)
 			return
 		}
-		for _, r := range batch {
-			r.err, r.panicked = nil, nil
+		// A function ended this goroutine. Its caller's ends likewise; the others of
+		// its commit start over in a new one.
+		q.putBack(b.abandoned())
+		go q.run()
+	}()
+	for q.wait() {
+		b = &batch{store: q.store, began: time.Now()}
+		b.requests = append(b.requests, q.next(b))
+		for errors.Is(b.run(q.next), ErrRetry) {
+			q.store.stats.retried.Add(1)
 		}
+		b.settle()
+		b = nil
 	}
 }
 
-// try runs the batch in one transaction. Its error is one that all of them
-// share.
-func (w *writer) try(batch []*request) error {
-	s := w.store
+// A batch is the Updates that share one commit.
+type batch struct {
+	store    *Store
+	requests []*request
+	began    time.Time
+	last     bool  // one of the background joined: nobody else does
+	err      error // of the transaction, and so of all
+
+	good  int // functions that returned no error
+	log   []leaf
+	woken map[Lane]struct{}
+}
+
+// full reports whether it is time to commit, whoever else waits.
+func (b *batch) full() bool {
+	return len(b.requests) >= maxShared || time.Since(b.began) > maxJoining
+}
+
+// run runs the functions one after the other in one transaction, and those that
+// next still brings, and makes them durable together. Its error is one that all
+// of them share; after ErrRetry it is called again.
+func (b *batch) run(next func(*batch) *request) (err error) {
+	defer func() { b.err = err }()
+	s := b.store
 	//nolint:forbidigo // the commit belongs to many callers; each one's own context is looked at below
 	txn, err := s.engine.Begin(context.Background(), true)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = txn.Rollback() }() // after a commit it does nothing
-	woken := map[Lane]struct{}{}
-	var leaves []leaf
-	good := 0
-	for _, r := range batch {
-		if r.err = r.ctx.Err(); r.err != nil {
-			continue
-		}
-		t := &transaction{store: s, txn: txn, now: time.Now(), write: true}
-		if r.err, r.panicked = attempt(r.fn, t); r.err != nil || r.panicked != nil {
-			s.stats.failed.Add(1)
-			if err := t.takeBack(); err != nil {
-				return err
+	b.good, b.log, b.woken = 0, nil, map[Lane]struct{}{}
+	for i := 0; ; i++ {
+		if i == len(b.requests) {
+			r := next(b)
+			if r == nil {
+				break
 			}
-			if errors.Is(r.err, ErrRetry) {
-				return r.err
-			}
-			continue
+			b.requests = append(b.requests, r)
 		}
-		good++
-		leaves = append(leaves, t.leaves...)
-		for lane := range t.woken {
-			woken[lane] = struct{}{}
-		}
-	}
-	if good == 0 {
-		return nil
-	}
-	if err := appendLog(txn, leaves); err != nil {
-		return err
-	}
-	if err := txn.Commit(); err != nil {
-		return err
-	}
-	s.stats.commits.Add(1)
-	s.stats.updates.Add(int64(good))
-	s.tell(woken)
-	return nil
-}
-
-func attempt(fn func(Tx) error, t *transaction) (err error, panicked any) { //nolint:revive,staticcheck // the panic is what is left when there is no error
-	defer func() { panicked = recover() }()
-	return fn(t), nil
-}
-
-// updateAlone runs one Update in a transaction of its own, again as often as the
-// engine asks for it. Decisions wait in the outbox for the sequencer, because
-// numbering them here would make every writer contend for one row.
-func (s *Store) updateAlone(ctx context.Context, fn func(Tx) error) error {
-	for tried := 0; ; tried++ {
-		err := s.updateOnce(ctx, fn)
-		if !errors.Is(err, ErrRetry) {
+		if err := b.try(b.requests[i], txn); err != nil {
 			return err
 		}
-		wait := time.Duration(1+rand.IntN(1<<min(tried, 6))) * time.Millisecond
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait):
-		}
 	}
-}
-
-func (s *Store) updateOnce(ctx context.Context, fn func(Tx) error) error {
-	txn, err := s.engine.Begin(ctx, true)
-	if err != nil {
+	if b.good == 0 {
+		return nil
+	}
+	if err := appendLog(txn, b.log); err != nil {
 		return err
 	}
-	defer func() { _ = txn.Rollback() }() // after a commit it does nothing
-	t := &transaction{store: s, txn: txn, now: time.Now(), write: true}
-	if err := fn(t); err != nil {
-		s.stats.failed.Add(1)
-		return err
-	}
-	if err := appendOutbox(t); err != nil {
-		return err
-	}
+	start := time.Now()
 	if err := txn.Commit(); err != nil {
 		return err
 	}
-	s.stats.commits.Add(1)
-	s.stats.updates.Add(1)
-	s.tell(t.woken)
+	s.stats.committed(b.good, time.Since(start))
 	return nil
+}
+
+// try runs one function. What it wrote is taken back if it fails; an error is
+// one of the transaction.
+func (b *batch) try(r *request, txn Txn) error {
+	r.err, r.panicked, r.exited = r.ctx.Err(), nil, false
+	if r.err != nil {
+		return nil
+	}
+	t := newTransaction(b.store, txn, r.ctx)
+	t.write = true
+	defer t.end()
+	r.call(t)
+	if r.err != nil || r.panicked != nil {
+		b.store.stats.failed.Add(1)
+		return t.takeBack()
+	}
+	b.good++
+	b.log = append(append(b.log, t.sequenced...), t.recorded...)
+	for lane := range t.woken {
+		b.woken[lane] = struct{}{}
+	}
+	return nil
+}
+
+// call runs the function, whichever way it ends.
+func (r *request) call(t *transaction) {
+	returned := false
+	defer func() {
+		r.panicked = recover()
+		r.exited = !returned && r.panicked == nil
+	}()
+	r.err = r.fn(t)
+	returned = true
+}
+
+// settle tells everyone how it went, and the lanes' workers that there is work.
+func (b *batch) settle() {
+	for _, r := range b.requests {
+		if b.err != nil && r.err == nil && r.panicked == nil {
+			r.err = b.err
+		}
+	}
+	if b.err == nil {
+		b.store.tell(b.woken)
+	}
+	for _, r := range b.requests {
+		close(r.done)
+	}
+}
+
+// abandoned settles the request whose function ended the goroutine, and returns
+// the others.
+func (b *batch) abandoned() []*request {
+	return slices.DeleteFunc(b.requests, func(r *request) bool {
+		if r.exited {
+			close(r.done)
+		}
+		return r.exited
+	})
 }

@@ -1,0 +1,260 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+)
+
+// A Fault is a row that is not what the others make it, or that is missing.
+type Fault struct {
+	Table   string
+	Key     string
+	Problem string
+}
+
+// String says it in one line.
+func (f Fault) String() string { return fmt.Sprintf("%s %q: %s", f.Table, f.Key, f.Problem) }
+
+// A CheckReport says what a check went through and what it found.
+type CheckReport struct {
+	Records      int64 // in all collections
+	IndexEntries int64 // that they are found by
+	Items        int64 // in all lanes
+	Decisions    int64 // in the log
+	Faults       []Fault
+	More         int // faults that were found beyond those in Faults
+}
+
+// OK reports whether nothing is wrong.
+func (r CheckReport) OK() bool { return len(r.Faults) == 0 }
+
+const maxFaults = 100
+
+// Check makes every index, every lane's order, every kept count and the log's
+// tree anew and compares them with what is stored, in one snapshot. It changes
+// nothing and holds little in memory. An engine that can look for damage of its
+// own does that first; what it finds is the error.
+func (s *Store) Check(ctx context.Context) (CheckReport, error) {
+	var report CheckReport
+	if c, ok := s.engine.(Checker); ok {
+		if err := c.Check(ctx); err != nil {
+			return report, err
+		}
+	}
+	err := s.View(ctx, func(r Reader) error {
+		c := checking{transaction: r.transaction(), report: &report}
+		for _, collection := range everything() {
+			if err := collection.check(&c); err != nil {
+				return err
+			}
+		}
+		if err := c.lanes(); err != nil {
+			return err
+		}
+		return c.decisions()
+	})
+	return report, err
+}
+
+// checked is what a collection of any type can do.
+type checked interface{ check(c *checking) error }
+
+// A checking is a check under way.
+type checking struct {
+	*transaction
+	report *CheckReport
+}
+
+func (c *checking) fault(table string, key []byte, format string, args ...any) {
+	if len(c.report.Faults) == maxFaults {
+		c.report.More++
+		return
+	}
+	c.report.Faults = append(c.report.Faults, Fault{table, readableKey(key), fmt.Sprintf(format, args...)})
+}
+
+func readableKey(key []byte) string {
+	if parts, ok := splitKey(key); ok {
+		return string(bytes.Join(byteParts(parts), []byte(" ")))
+	}
+	return string(key)
+}
+
+func byteParts(parts []string) [][]byte {
+	all := make([][]byte, len(parts))
+	for i, p := range parts {
+		all[i] = []byte(p)
+	}
+	return all
+}
+
+// holds reports a fault if a row does not hold the value, where nil is no row.
+func (c *checking) holds(table string, key, want []byte, problem string) error {
+	got, err := c.get(table, key)
+	if err != nil {
+		return err
+	}
+	if (got == nil) != (want == nil) || !bytes.Equal(got, want) {
+		c.fault(table, key, "%s", problem)
+	}
+	return nil
+}
+
+// kept reports a fault if a kept count is not what was counted.
+func (c *checking) kept(what, of string, counted int64) error {
+	kept, err := c.count(what, of)
+	if err == nil && kept != counted {
+		c.fault(tableCounts, makeKey(what, of), "says %d, and there are %d", kept, counted)
+	}
+	return err
+}
+
+// size counts the rows of a table.
+func (c *checking) size(table string) (n int64, err error) {
+	for _, err := range c.rows(table, nil, nil) {
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// check compares a collection's records with their index entries.
+func (c *Collection[R]) check(k *checking) error {
+	entries := make([]int64, len(c.indexes)) // that there should be
+	var records int64
+	for row, err := range k.rows(c.name, nil, nil) {
+		if err != nil {
+			return err
+		}
+		records++
+		rec, err := c.decode(row.Key, row.Value)
+		if err != nil {
+			k.fault(c.name, row.Key, "%v", err)
+			continue
+		}
+		if !bytes.Equal(makeKey(c.key(rec)...), row.Key) {
+			k.fault(c.name, row.Key, "the record says that its key is %q", c.key(rec))
+		}
+		for i, x := range c.indexes {
+			n, err := x.checkRecord(k, rec, row.Key)
+			if err != nil {
+				return err
+			}
+			entries[i] += n
+		}
+	}
+	k.report.Records += records
+	for i, x := range c.indexes {
+		if err := c.checkIndex(k, x, entries[i]); err != nil {
+			return err
+		}
+	}
+	return k.kept(countRecords, c.name, records)
+}
+
+// checkRecord looks for a record's entries in the index.
+func (x *Index[R]) checkRecord(k *checking, rec R, key []byte) (entries int64, err error) {
+	values := x.of(rec)
+	for i, value := range values {
+		if contains(values[:i], value) {
+			continue
+		}
+		entries++
+		entry, holds := x.entry(value, key)
+		if err := k.holds(x.name, entry, holds, "should point to "+readableKey(key)); err != nil {
+			return entries, err
+		}
+	}
+	return entries, nil
+}
+
+// checkIndex looks for entries that no record made. It asks the records only if
+// there are more than there should be.
+func (c *Collection[R]) checkIndex(k *checking, x *Index[R], want int64) error {
+	n, err := k.size(x.name)
+	k.report.IndexEntries += n
+	if err != nil || n == want {
+		return err
+	}
+	for row, err := range k.rows(x.name, nil, nil) {
+		if err != nil {
+			return err
+		}
+		key, ok := x.points(row)
+		if !ok {
+			k.fault(x.name, row.Key, "is not an entry of an index")
+			continue
+		}
+		rec, ok, err := c.load(k.transaction, key)
+		if err != nil {
+			continue // the record's own fault, found above
+		}
+		if !ok || !x.has(rec, key, row.Key) {
+			k.fault(x.name, row.Key, "points to %s, which is not so", readableKey(key))
+		}
+	}
+	return nil
+}
+
+func (x *Index[R]) has(rec R, key, entry []byte) bool {
+	for _, value := range x.of(rec) {
+		if e, _ := x.entry(value, key); bytes.Equal(e, entry) {
+			return true
+		}
+	}
+	return false
+}
+
+// lanes compares the items of all lanes with their order and their counts.
+func (c *checking) lanes() error {
+	items, leased := map[string]int64{}, map[string]int64{}
+	var all int64
+	for row, err := range c.rows(tableLanes, nil, nil) {
+		if err != nil {
+			return err
+		}
+		item, err := readItem(row)
+		if err != nil {
+			c.fault(tableLanes, row.Key, "%v", err)
+			continue
+		}
+		all++
+		items[string(item.Lane)]++
+		if !item.Leased.IsZero() {
+			leased[string(item.Lane)]++
+		}
+		s, _ := decodeState(row.Value)
+		if err := c.holds(tableReady, s.readyKey(item.Lane, item.ID), []byte{}, "is missing: its item is never looked at"); err != nil {
+			return err
+		}
+	}
+	c.report.Items = all
+	n, err := c.size(tableReady)
+	if err != nil {
+		return err
+	}
+	if n != all {
+		c.fault(tableReady, nil, "%d rows for %d items", n, all)
+	}
+	return errors.Join(c.keptLanes(countItems, items), c.keptLanes(countLeased, leased))
+}
+
+func (c *checking) keptLanes(what string, counted map[string]int64) error {
+	kept, err := c.counts(makeKey(what))
+	if err != nil {
+		return err
+	}
+	for lane := range counted {
+		kept[lane] += 0 // looked at also where nothing is kept
+	}
+	for lane, n := range kept {
+		if n != counted[lane] {
+			c.fault(tableCounts, makeKey(what, lane), "says %d, and there are %d", n, counted[lane])
+		}
+	}
+	return nil
+}

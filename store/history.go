@@ -1,0 +1,150 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"drawbridge/audit"
+	"drawbridge/schema"
+)
+
+// An Entry is one decision in the log, with its number and its exact bytes.
+type Entry struct {
+	Seq      int64 // from 0
+	Leaf     []byte
+	Decision schema.Decision // without its Detail, which Detail returns
+}
+
+// LogSize returns how many entries the log has.
+func LogSize(r Reader) (int64, error) { return logSize(r.transaction().txn) }
+
+// Log walks the entries in order, from a number on.
+func Log(r Reader, from int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for row, err := range r.transaction().rows(tableLog, seqKey(max(0, from)), nil) {
+			var e Entry
+			if err == nil {
+				e, err = readEntry(row)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func readEntry(row Row) (Entry, error) {
+	seq, ok := keySeq(row.Key)
+	if !ok {
+		return Entry{}, broken(tableLog, row.Key)
+	}
+	e := Entry{Seq: seq, Leaf: append([]byte(nil), row.Value...)}
+	var err error
+	if e.Decision, err = audit.Decode(e.Leaf); err != nil {
+		err = fmt.Errorf("log entry %d: %w", seq, err)
+	}
+	return e, err
+}
+
+// LogAbout walks the entries whose Subject it is, oldest first, and reads no
+// others.
+func LogAbout(r Reader, subject string) iter.Seq2[Entry, error] {
+	t := r.transaction()
+	from := makeKey(subject)
+	return func(yield func(Entry, error) bool) {
+		for row, err := range t.rows(tableAbout, from, after(from)) {
+			var e Entry
+			if err == nil {
+				e, err = t.entry(row.Key[len(from):])
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// LogLatest returns the newest entry about a subject and an object, which may be
+// empty, or ErrNotFound. It reads two rows.
+func LogLatest(r Reader, subject, object string) (Entry, error) {
+	t := r.transaction()
+	number, err := t.get(tableLatest, makeKey(subject, object))
+	if err != nil {
+		return Entry{}, err
+	}
+	if number == nil {
+		return Entry{}, fmt.Errorf("no decision about %s and %q: %w", subject, object, schema.ErrNotFound)
+	}
+	return t.entry(number)
+}
+
+// entry returns the entry with a number, as it is written in keys.
+func (t *transaction) entry(number []byte) (Entry, error) {
+	leaf, err := t.get(tableLog, number)
+	if err != nil {
+		return Entry{}, err
+	}
+	if leaf == nil {
+		return Entry{}, broken(tableLog, number)
+	}
+	return readEntry(Row{number, leaf})
+}
+
+// LogTail returns the newest n entries, oldest first.
+func LogTail(r Reader, n int) ([]Entry, error) {
+	size, err := LogSize(r)
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	for e, err := range Log(r, size-int64(n)) {
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// Detail returns what else is known of a decision, or ErrNotFound if there is
+// nothing, or nothing any more.
+func Detail(r Reader, decisionID string) (json.RawMessage, error) {
+	kept, err := r.transaction().get(tableDetails, []byte(decisionID))
+	if err != nil {
+		return nil, err
+	}
+	if len(kept) < saltSize {
+		return nil, fmt.Errorf("detail of decision %s: %w", decisionID, schema.ErrNotFound)
+	}
+	return append(json.RawMessage(nil), kept[saltSize:]...), nil
+}
+
+// Forget deletes a decision's detail with its salt. The log stays verifiable,
+// and from the hash in it nothing can be learned. What is not there is no error.
+func Forget(tx Tx, decisionID string) error {
+	return tx.transaction().delete(tableDetails, []byte(decisionID))
+}
+
+// Leaves walks the exact bytes of the entries in order, for verification and
+// export. They are borrowed until the next one.
+func Leaves(r Reader) iter.Seq2[[]byte, error] { return values(r, tableLog) }
+
+// Checkpoints walks the signed heads of the log, oldest first. They are borrowed
+// until the next one.
+func Checkpoints(r Reader) iter.Seq2[[]byte, error] { return values(r, tableCheckpoints) }
+
+func values(r Reader, table string) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for row, err := range r.transaction().rows(table, nil, nil) {
+			if !yield(row.Value, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Hashes reads the tree's stored hashes, for proofs.
+func Hashes(r Reader) tlog.HashReader { return &growing{txn: r.transaction().txn} }

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/schema"
+)
+
+// An Index finds records by something else than their key.
+//
+// Its table has a row for each value of each record. Of a unique index the row's
+// key is the value and what it holds is the record's key; a second record finds
+// the row taken. Of any other the row's key is the value with the record's key
+// behind it, so that records of one value are in key order, and it holds the
+// length of the latter.
+type Index[R any] struct {
+	name   string
+	unique bool
+	of     func(R) [][]string // the values a record is found by, a list of parts each; none to leave it out
+}
+
+// entry is the index's row for one value of the record with the key.
+func (x *Index[R]) entry(value []string, key []byte) (entry, holds []byte) {
+	entry = makeKey(value...)
+	if x.unique {
+		return entry, key
+	}
+	return append(entry, key...), binary.BigEndian.AppendUint32(nil, uint32(len(key)))
+}
+
+// points returns the key of the record that a row points to.
+func (x *Index[R]) points(row Row) (key []byte, ok bool) {
+	if x.unique {
+		return row.Value, true
+	}
+	if len(row.Value) != 4 {
+		return nil, false
+	}
+	n := int(binary.BigEndian.Uint32(row.Value))
+	if n > len(row.Key) {
+		return nil, false
+	}
+	return row.Key[len(row.Key)-n:], true
+}
+
+// A change is one row of an index that comes or goes.
+type change struct {
+	table        string
+	entry, holds []byte
+	goes         bool
+}
+
+func apply(t *transaction, changes []change) error {
+	for _, c := range changes {
+		var err error
+		if c.goes {
+			err = t.delete(c.table, c.entry)
+		} else {
+			err = t.put(c.table, c.entry, c.holds)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changes returns what a record's new version changes in the indexes: for each
+// the difference of two small sets. It writes nothing, so that a conflict leaves
+// nothing half done.
+func (c *Collection[R]) changes(t *transaction, key []byte, was, is R, existed bool) ([]change, error) {
+	var changes []change
+	for _, x := range c.indexes {
+		var before [][]string
+		if existed {
+			before = x.of(was)
+		}
+		now := x.of(is)
+		for _, value := range before {
+			if !contains(now, value) {
+				entry, _ := x.entry(value, key)
+				changes = append(changes, change{table: x.name, entry: entry, goes: true})
+			}
+		}
+		for _, value := range now {
+			if contains(before, value) {
+				continue
+			}
+			entry, holds := x.entry(value, key)
+			if x.unique {
+				if err := c.free(t, x, value, entry, key); err != nil {
+					return nil, err
+				}
+			}
+			changes = append(changes, change{table: x.name, entry: entry, holds: holds})
+		}
+	}
+	return changes, nil
+}
+
+// free returns ErrConflict if a unique index has the value for another record.
+func (c *Collection[R]) free(t *transaction, x *Index[R], value []string, entry, key []byte) error {
+	taken, err := t.get(x.name, entry)
+	if err == nil && taken != nil && !bytes.Equal(taken, key) {
+		_, name, _ := strings.Cut(x.name, "/")
+		err = fmt.Errorf("%s: another record has the %s %q: %w", c.name, name, strings.Join(value, " "), schema.ErrConflict)
+	}
+	return err
+}
+
+func contains(values [][]string, v []string) bool {
+	return slices.ContainsFunc(values, func(w []string) bool { return slices.Equal(v, w) })
+}

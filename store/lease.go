@@ -1,0 +1,188 @@
+package store
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"drawbridge/schema"
+)
+
+func (t *transaction) Lease(lane Lane, n int, ttl time.Duration) ([]Item, error) {
+	if ttl <= 0 {
+		return nil, fmt.Errorf("lane %s: a lease of %v: %w", lane, ttl, schema.ErrInvalid)
+	}
+	due, err := t.due(lane, n)
+	if err != nil {
+		return nil, err
+	}
+	items := make([]Item, 0, len(due))
+	for _, was := range due {
+		is := state{
+			since: was.due, pressing: was.urgent, until: t.now.Add(ttl), fence: rand.Uint64(),
+			attempt: was.attempt + 1,
+		}
+		if err := t.move(lane, was.id, &was.state, &is); err != nil {
+			return nil, err
+		}
+		items = append(items, is.item(lane, was.id))
+	}
+	return items, nil
+}
+
+// A candidate is an item that may be leased. Its own state has what its place in
+// the order is made of, beside it stands what the work is.
+type candidate struct {
+	state
+	id     string
+	due    time.Time
+	urgent bool
+}
+
+// due returns up to n items that are due, the most urgent first. Those whose
+// lease ended stand where their work stood before it was leased.
+func (t *transaction) due(lane Lane, n int) ([]candidate, error) {
+	var all []candidate
+	for _, class := range []string{classLeased, classUrgent, classDue} {
+		from, to := makeKey(string(lane), class), after(makeKey(string(lane), class, timePart(t.now)))
+		rows, err := t.txn.Claim(tableReady, from, to, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			_, id, err := readReady(row.Key)
+			if err != nil {
+				return nil, err
+			}
+			s, err := t.state(lane, id)
+			if err == nil && s == nil {
+				err = broken(tableReady, row.Key)
+			}
+			if err != nil {
+				return nil, err
+			}
+			work := s.returned()
+			all = append(all, candidate{state: *s, id: id, due: work.due, urgent: work.urgent})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		if a.urgent != b.urgent {
+			if a.urgent {
+				return -1
+			}
+			return 1
+		}
+		return a.due.Compare(b.due)
+	})
+	return all[:min(n, len(all))], nil
+}
+
+// returned is the item's state without its lease: what a worker had waits again,
+// joined with what woke it meanwhile.
+func (s state) returned() state {
+	is := state{due: s.due, urgent: s.urgent, attempt: s.attempt}
+	if s.leased() {
+		is.join(s.since, s.pressing)
+	}
+	return is
+}
+
+// leased returns the state of an item that the caller has leased.
+func (t *transaction) leased(item Item) (*state, error) {
+	s, err := t.state(item.Lane, item.ID)
+	if err == nil && (s == nil || !s.leased() || s.fence != item.fence) {
+		err = ErrLeaseLost
+	}
+	return s, err
+}
+
+func (t *transaction) Done(item Item, next time.Time) error {
+	was, err := t.leased(item)
+	if err != nil {
+		return err
+	}
+	is := state{due: was.due, urgent: was.urgent}
+	if !next.IsZero() {
+		is.join(next, false)
+	}
+	return t.settle(item, was, is)
+}
+
+func (t *transaction) Retry(item Item, at time.Time) error {
+	was, err := t.leased(item)
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		return fmt.Errorf("lane %s: %s is tried again at no time: %w", item.Lane, item.ID, schema.ErrInvalid)
+	}
+	is := state{due: was.due, urgent: was.urgent, attempt: was.attempt}
+	if !is.due.IsZero() && !at.Before(is.due) {
+		is.attempt = 0 // a change came first: patience begins anew
+	}
+	is.join(at, was.pressing)
+	return t.settle(item, was, is)
+}
+
+func (t *transaction) settle(item Item, was *state, is state) error {
+	if is.due.IsZero() {
+		return t.move(item.Lane, item.ID, was, nil)
+	}
+	t.hint(item.Lane)
+	return t.move(item.Lane, item.ID, was, &is)
+}
+
+func (t *transaction) Rewoken(item Item) (bool, error) {
+	s, err := t.leased(item)
+	if err != nil {
+		return false, err
+	}
+	return !s.due.IsZero(), nil
+}
+
+// leasedLanes returns the lanes that have leased items.
+func (t *transaction) leasedLanes() ([]Lane, error) {
+	leased, err := t.counts(makeKey(countLeased))
+	var lanes []Lane
+	for lane, n := range leased {
+		if n != 0 {
+			lanes = append(lanes, Lane(lane))
+		}
+	}
+	return lanes, err
+}
+
+// releaseLeases gives back what a dead process had leased: it reads the leased
+// and nothing else.
+func (t *transaction) releaseLeases() (released int, err error) {
+	lanes, err := t.leasedLanes()
+	if err != nil {
+		return 0, err
+	}
+	for _, lane := range lanes {
+		from := makeKey(string(lane), classLeased)
+		for row, err := range t.rows(tableReady, from, after(from)) {
+			if err != nil {
+				return released, err
+			}
+			_, id, err := readReady(row.Key)
+			if err != nil {
+				return released, err
+			}
+			was, err := t.state(lane, id)
+			if err != nil {
+				return released, err
+			}
+			if was == nil {
+				return released, broken(tableReady, row.Key)
+			}
+			is := was.returned()
+			if err := t.move(lane, id, was, &is); err != nil {
+				return released, err
+			}
+			released++
+		}
+	}
+	return released, nil
+}
