@@ -60,11 +60,10 @@ func TestSharedCommit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var seam store.Engine = e
 			if engine == "several writers" {
-				seam = enginetest.Several(e)
+				e = enginetest.Several(e)
 			}
-			s, err := store.Open(seam)
+			s, err := store.Open(e)
 			if err != nil {
 				t.Fatal(err)
 			}

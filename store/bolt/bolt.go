@@ -3,14 +3,13 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -23,200 +22,150 @@ import (
 
 // Options change how a file is opened. The zero value is right for production.
 type Options struct {
-	NoSync   bool // commits are not durable: for tests and for rebuilding
-	ReadOnly bool // several processes may read; no other may write meanwhile
-	// MmapSize is how much address space the file may grow into before everyone
-	// must wait for it to be mapped anew. 64 GiB if zero.
+	// NoSync makes commits that do not survive the machine: for tests, and for
+	// building what can be built again.
+	NoSync bool
+	// ReadOnly opens a file that is there, to be looked at. Several processes may,
+	// and none may write meanwhile: take a copy of a running bridge's.
+	ReadOnly bool
+	// MmapSize is how much address space, in bytes, the file may grow into before
+	// everyone must wait for it to be mapped anew. Zero is 64 GiB where address
+	// space costs nothing, and as much as is needed elsewhere.
 	MmapSize int
+	// Timeout is how long to wait for another process to close the file. Zero is
+	// two seconds.
+	Timeout time.Duration
 }
 
-const defaultMmap = 64 << 30
+// mmapSize is the default of Options.MmapSize. A reader that is held while its
+// own goroutine writes would wait for itself when the file has to be mapped anew;
+// so it is mapped once, with room for the largest store this engine is meant for.
+// Only 64-bit Linux and Darwin map beyond a file's end for nothing.
+func mmapSize() int {
+	if math.MaxInt == math.MaxInt32 || runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		return 0
+	}
+	const gib = 30
+	return int(int64(64) << gib)
+}
 
-// Engine is a store.Engine on a bbolt file.
-type Engine struct{ db *bbolt.DB }
+// An engine is a store.Engine on a bbolt file.
+type engine struct {
+	db       *bbolt.DB
+	path     string
+	readOnly bool
+}
 
-// Open opens a file, or makes it, with its folder. A file that another process
-// has open is ErrConflict.
-func Open(path string, o Options) (*Engine, error) {
+// Open opens a file, or makes it, with its folder, for nobody else to read. A
+// file that another process has open is ErrConflict; one that is not bbolt's, or
+// was cut short, is ErrInvalid.
+func Open(path string, o Options) (store.Engine, error) {
 	if !o.ReadOnly {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
 	}
 	if o.MmapSize == 0 {
-		o.MmapSize = defaultMmap
+		o.MmapSize = mmapSize()
 	}
+	if o.Timeout == 0 {
+		o.Timeout = 2 * time.Second
+	}
+	if err := complete(path, o); err != nil {
+		return nil, err
+	}
+	db, err := open(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{db: db, path: path, readOnly: o.ReadOnly}, nil
+}
+
+func open(path string, o Options) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         2 * time.Second,
+		Timeout:         o.Timeout,
 		NoSync:          o.NoSync,
 		ReadOnly:        o.ReadOnly,
-		NoFreelistSync:  true,
+		NoFreelistSync:  true, // it is found again when the file is opened, and not written by each commit
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: o.MmapSize,
 	})
 	switch {
 	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, fmt.Errorf("store %s: another process has it open; stop it, or ask it with --server: %w", path, schema.ErrConflict)
+		return nil, fmt.Errorf("store %s: another process has it open; stop that one, or ask it with --server: %w", path, schema.ErrConflict)
+	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("store %s: it is not a store, or it is damaged; restore a backup: %w: %w", path, schema.ErrInvalid, err)
 	case err != nil:
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	return &Engine{db}, nil
+	return db, nil
 }
 
-// Writers is one: a bbolt file has a single writer.
-func (e *Engine) Writers() int { return 1 }
+// complete refuses a file that was cut short, as a copy may be: whoever reads
+// what is mapped beyond a file's end is killed.
+func complete(path string, o Options) error {
+	file, err := os.Stat(path)
+	if err != nil || file.Size() == 0 {
+		return nil //nolint:nilerr // it is new, or opening it will say what is wrong
+	}
+	o.ReadOnly = true // then bbolt reads nothing but the first two pages
+	db, err := open(path, o)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		if tx.Size() > file.Size() {
+			return fmt.Errorf("store %s: it was cut short: %d bytes of %d; restore a backup: %w", path, file.Size(), tx.Size(), schema.ErrInvalid)
+		}
+		return nil
+	})
+	return errors.Join(err, db.Close())
+}
+
+// Writers is one: a bbolt file has a single writer. None, if it is only read.
+func (e *engine) Writers() int {
+	if e.readOnly {
+		return 0
+	}
+	return 1
+}
 
 // Close closes the file, once running transactions have ended.
-func (e *Engine) Close() error { return e.db.Close() }
+func (e *engine) Close() error { return e.db.Close() }
 
-// Begin starts a transaction.
-func (e *Engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
+// Begin starts a transaction; one that writes, once the one before it ended.
+func (e *engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	tx, err := e.db.Begin(write)
 	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+		return nil, explain(err)
 	}
 	return &txn{tx: tx, buckets: map[string]*bbolt.Bucket{}}, nil
 }
 
-// Backup writes a snapshot while the file is used.
-func (e *Engine) Backup(_ context.Context, w io.Writer) error {
-	return e.db.View(func(tx *bbolt.Tx) error {
-		_, err := tx.WriteTo(w)
-		return err
-	})
-}
-
-// Check walks the file's pages and returns what is broken in them.
-func (e *Engine) Check() error {
-	return e.db.View(func(tx *bbolt.Tx) error {
-		var errs []error
-		for err := range tx.Check() {
-			errs = append(errs, err)
-		}
-		return errors.Join(errs...)
-	})
-}
-
-type txn struct {
-	tx      *bbolt.Tx
-	buckets map[string]*bbolt.Bucket
-}
-
-// bucket returns the table's bucket, nil if nothing was ever written to it.
-func (t *txn) bucket(table string, write bool) (*bbolt.Bucket, error) {
-	if b, ok := t.buckets[table]; ok {
-		return b, nil
+// explain gives bbolt's errors the kinds that cross packages.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, bbolterrors.ErrDatabaseNotOpen):
+		return fmt.Errorf("the store is closed: %w", schema.ErrUnavailable)
+	case errors.Is(err, bbolterrors.ErrDatabaseReadOnly), errors.Is(err, bbolterrors.ErrTxNotWritable):
+		return fmt.Errorf("the store was opened for reading only: %w", schema.ErrForbidden)
+	case errors.Is(err, bbolterrors.ErrKeyTooLarge), errors.Is(err, bbolterrors.ErrValueTooLarge):
+		return fmt.Errorf("too long to be stored or found by (a key may have %d bytes): %w", bbolt.MaxKeySize, schema.ErrInvalid)
 	}
-	b := t.tx.Bucket([]byte(table))
-	if b == nil {
-		if !write {
-			return nil, nil
-		}
-		var err error
-		if b, err = t.tx.CreateBucket([]byte(table)); err != nil {
-			return nil, fmt.Errorf("store: table %s: %w", table, err)
-		}
-	}
-	if ascending(table) {
-		b.FillPercent = 0.9
-	}
-	t.buckets[table] = b
-	return b, nil
+	return fmt.Errorf("store: %w", err)
 }
 
-// ascending names the tables whose keys mostly come in order, so that pages can
-// be filled further.
+// ascending names the tables whose keys mostly come in order. Their pages are
+// filled further, because nothing will be put in between.
 func ascending(table string) bool {
 	switch table {
-	case "identities", "groups", "runs", "settings":
+	case "identities", "groups", "runs":
 		return true
+	case "log/about", "log/latest": // by subject
+		return false
 	}
-	return strings.HasPrefix(table, "log") && table != "log/about"
-}
-
-func (t *txn) Get(table string, keys ...[]byte) ([][]byte, error) {
-	values := make([][]byte, len(keys))
-	b, err := t.bucket(table, false)
-	if b == nil {
-		return values, err
-	}
-	for i, key := range keys {
-		values[i] = b.Get(key)
-	}
-	return values, nil
-}
-
-func (t *txn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
-	return func(yield func(store.Row, error) bool) {
-		b, err := t.bucket(table, false)
-		if err != nil {
-			yield(store.Row{}, err)
-			return
-		}
-		if b == nil {
-			return
-		}
-		c := b.Cursor()
-		for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
-			if !yield(store.Row{Key: k, Value: v}, nil) {
-				return
-			}
-		}
-	}
-}
-
-// Claim is a scan: with one writer, nobody else has claimed anything.
-func (t *txn) Claim(table string, from, to []byte, n int) ([]store.Row, error) {
-	var rows []store.Row
-	if n <= 0 {
-		return nil, nil
-	}
-	for row, err := range t.Scan(table, from, to) {
-		if err != nil {
-			return nil, err
-		}
-		if rows = append(rows, row); len(rows) == n {
-			break
-		}
-	}
-	return rows, nil
-}
-
-func (t *txn) Put(table string, key, value []byte) error {
-	b, err := t.bucket(table, true)
-	if err != nil {
-		return err
-	}
-	if err := b.Put(key, value); err != nil {
-		return fmt.Errorf("store: table %s: %w", table, err)
-	}
-	return nil
-}
-
-func (t *txn) Delete(table string, key []byte) error {
-	b, err := t.bucket(table, false)
-	if err != nil || b == nil {
-		return err
-	}
-	if err := b.Delete(key); err != nil {
-		return fmt.Errorf("store: table %s: %w", table, err)
-	}
-	return nil
-}
-
-func (t *txn) Commit() error {
-	if err := t.tx.Commit(); err != nil {
-		return fmt.Errorf("store: commit: %w", err)
-	}
-	return nil
-}
-
-func (t *txn) Rollback() error {
-	if err := t.tx.Rollback(); err != nil && !errors.Is(err, bbolterrors.ErrTxClosed) {
-		return fmt.Errorf("store: roll back: %w", err)
-	}
-	return nil
+	return strings.HasPrefix(table, "log")
 }

@@ -1,5 +1,7 @@
 // Package enginetest is the contract of store.Engine as tests. An engine's own
-// test hands Run a way to make an empty engine.
+// test hands Run a way to make an empty engine, and Reopen a way to lose one.
+//
+// Again, Several and Memory are engines for the tests of what stands on one.
 package enginetest
 
 import (
@@ -10,37 +12,43 @@ import (
 	"sync"
 	"testing"
 
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
 // Run checks every sentence of the contract. open returns an empty engine, which
 // the suite closes.
 func Run(t *testing.T, open func(t *testing.T) store.Engine) {
-	for _, c := range []struct {
-		name string
-		test func(*testing.T, store.Engine)
-	}{
-		{"what was not written is not there", missing},
-		{"a transaction sees its own writes", ownWrites},
-		{"a rollback leaves no trace", rollback},
-		{"a nil value is an empty one, and not none", emptyValue},
-		{"a scan is in the order of bytes, from inclusive to exclusive", scanOrder},
-		{"a snapshot does not see later writes", snapshot},
-		{"of two writers of one key none is lost", lostUpdate},
-		{"claim takes at most n", claim},
-		{"rollback after commit does nothing", rollbackAfterCommit},
-		{"a done context begins nothing", doneContext},
-	} {
-		t.Run(c.name, func(t *testing.T) {
+	run := func(name string, test func(*testing.T, store.Engine)) {
+		t.Run(name, func(t *testing.T) {
 			e := open(t)
 			t.Cleanup(func() {
 				if err := e.Close(); err != nil {
 					t.Errorf("close: %v", err)
 				}
 			})
-			c.test(t, e)
+			test(t, e)
 		})
 	}
+	run("what was not written is not there", missing)
+	run("a transaction sees its own writes", ownWrites)
+	run("a rollback leaves no trace", rollback)
+	run("a nil value is an empty one, and not none", emptyValue)
+	run("get answers key by key", getMany)
+	run("tables are apart", tables)
+	run("a scan is in the order of bytes, from inclusive to exclusive", scanOrder)
+	run("a scan ends when its caller has enough", scanStops)
+	run("a snapshot does not see later writes", snapshot)
+	run("of two writers of one key none is lost", lostUpdate)
+	run("claim takes at most n", claim)
+	run("rollback after commit does nothing", rollbackAfterCommit)
+	run("what only reads does not write", readOnly)
+	run("a done context begins nothing", doneContext)
+	run("a closed engine begins nothing", closed)
+	run("any history is that of a map", history)
+	run("where several write, of two who write one key one is sent back", conflict)
+	run("where several write, strangers do not meet", strangers)
+	run("where several write, no row is claimed twice", claimedOnce)
 }
 
 func update(t *testing.T, e store.Engine, fn func(store.Txn) error) {
@@ -75,13 +83,20 @@ func put(t *testing.T, e store.Engine, pairs ...string) {
 	})
 }
 
-// begin returns a read transaction that ends with the test.
-func begin(t *testing.T, e store.Engine) store.Txn {
+// read returns a transaction that reads and ends with the test.
+func read(t *testing.T, e store.Engine) store.Txn { return begin(t, e, false) }
+
+// write returns a transaction that writes and ends with the test, if it did not
+// before.
+func write(t *testing.T, e store.Engine) store.Txn { return begin(t, e, true) }
+
+func begin(t *testing.T, e store.Engine, write bool) store.Txn {
 	t.Helper()
-	txn, err := e.Begin(t.Context(), false)
+	txn, err := e.Begin(t.Context(), write)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = txn.Rollback() })
 	return txn
 }
 
@@ -107,8 +122,7 @@ func keys(t *testing.T, txn store.Txn, from, to []byte) string {
 }
 
 func missing(t *testing.T, e store.Engine) {
-	txn := begin(t, e)
-	defer func() { _ = txn.Rollback() }()
+	txn := read(t, e)
 	if got := get(t, txn, "a"); got != nil {
 		t.Errorf("got %q, want none", got)
 	}
@@ -132,15 +146,11 @@ func ownWrites(t *testing.T, e store.Engine) {
 
 func rollback(t *testing.T, e store.Engine) {
 	put(t, e, "a", "1")
-	txn, err := e.Begin(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	txn := write(t, e)
 	if err := errors.Join(txn.Put("table", []byte("a"), []byte("2")), txn.Put("other", []byte("b"), nil), txn.Rollback()); err != nil {
 		t.Fatal(err)
 	}
-	r := begin(t, e)
-	defer func() { _ = r.Rollback() }()
+	r := read(t, e)
 	if got := get(t, r, "a"); string(got) != "1" {
 		t.Errorf("got %q, want what was there before", got)
 	}
@@ -148,8 +158,7 @@ func rollback(t *testing.T, e store.Engine) {
 
 func emptyValue(t *testing.T, e store.Engine) {
 	update(t, e, func(txn store.Txn) error { return txn.Put("table", []byte("a"), nil) })
-	txn := begin(t, e)
-	defer func() { _ = txn.Rollback() }()
+	txn := read(t, e)
 	if got := get(t, txn, "a"); got == nil || len(got) != 0 {
 		t.Errorf("got %v, want an empty value that is not nil", got)
 	}
@@ -157,8 +166,7 @@ func emptyValue(t *testing.T, e store.Engine) {
 
 func scanOrder(t *testing.T, e store.Engine) {
 	put(t, e, "b", "", "a\x00", "", "a", "", "\xff", "", "ab", "")
-	txn := begin(t, e)
-	defer func() { _ = txn.Rollback() }()
+	txn := read(t, e)
 	if got, want := keys(t, txn, nil, nil), "a a\x00 ab b \xff "; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -169,8 +177,7 @@ func scanOrder(t *testing.T, e store.Engine) {
 
 func snapshot(t *testing.T, e store.Engine) {
 	put(t, e, "a", "1")
-	before := begin(t, e)
-	defer func() { _ = before.Rollback() }()
+	before := read(t, e)
 	if got := get(t, before, "a"); string(got) != "1" {
 		t.Fatalf("got %q", got)
 	}
@@ -210,8 +217,7 @@ func lostUpdate(t *testing.T, e store.Engine) {
 		})
 	}
 	wg.Wait()
-	txn := begin(t, e)
-	defer func() { _ = txn.Rollback() }()
+	txn := read(t, e)
 	if got, want := get(t, txn, "n"), fmt.Append(nil, writers*rounds); !bytes.Equal(got, want) {
 		t.Errorf("got %s, want %s: an update was lost", got, want)
 	}
@@ -232,15 +238,11 @@ func claim(t *testing.T, e store.Engine) {
 }
 
 func rollbackAfterCommit(t *testing.T, e store.Engine) {
-	txn, err := e.Begin(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
+	txn := write(t, e)
 	if err := errors.Join(txn.Put("table", []byte("a"), []byte("1")), txn.Commit(), txn.Rollback()); err != nil {
 		t.Fatal(err)
 	}
-	r := begin(t, e)
-	defer func() { _ = r.Rollback() }()
+	r := read(t, e)
 	if got := get(t, r, "a"); string(got) != "1" {
 		t.Errorf("got %q, want what was committed", got)
 	}
@@ -251,5 +253,70 @@ func doneContext(t *testing.T, e store.Engine) {
 	cancel()
 	if txn, err := e.Begin(ctx, true); !errors.Is(err, context.Canceled) {
 		t.Errorf("begin: %v, %v; want context.Canceled", txn, err)
+	}
+}
+
+func getMany(t *testing.T, e store.Engine) {
+	put(t, e, "a", "1", "c", "")
+	values, err := read(t, e).Get("table", []byte("c"), []byte("b"), []byte("a"), []byte("c"))
+	if err != nil || len(values) != 4 {
+		t.Fatalf("got %q, %v", values, err)
+	}
+	if values[0] == nil || values[1] != nil || string(values[2]) != "1" || values[3] == nil {
+		t.Errorf("got %q, want an empty one, none, 1 and an empty one", values)
+	}
+	if values, err := read(t, e).Get("table"); err != nil || len(values) != 0 {
+		t.Errorf("of no keys: got %q, %v", values, err)
+	}
+}
+
+func tables(t *testing.T, e store.Engine) {
+	update(t, e, func(txn store.Txn) error {
+		return errors.Join(txn.Put("table", []byte("a"), []byte("1")), txn.Put("table/of", []byte("a"), []byte("2")), txn.Delete("none", []byte("a")))
+	})
+	r := read(t, e)
+	for table, want := range map[string]string{"table": "1", "table/of": "2"} {
+		if values, err := r.Get(table, []byte("a")); err != nil || string(values[0]) != want {
+			t.Errorf("%s: got %q, %v; want %s", table, values, err, want)
+		}
+	}
+}
+
+func scanStops(t *testing.T, e store.Engine) {
+	put(t, e, "a", "", "b", "", "c", "")
+	r := read(t, e)
+	for range 2 { // the second time, the first has left nothing behind
+		for row, err := range r.Scan("table", nil, nil) {
+			if err != nil || string(row.Key) != "a" {
+				t.Errorf("got %q, %v; want a", row.Key, err)
+			}
+			break
+		}
+	}
+}
+
+func readOnly(t *testing.T, e store.Engine) {
+	put(t, e, "a", "1")
+	r := read(t, e)
+	if err := r.Put("table", []byte("a"), []byte("2")); err == nil {
+		t.Error("it took a write")
+	}
+	if err := r.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, read(t, e), "a"); string(got) != "1" {
+		t.Errorf("got %q: it wrote", got)
+	}
+}
+
+func closed(t *testing.T, e store.Engine) {
+	put(t, e, "a", "1")
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, write := range []bool{true, false} {
+		if txn, err := e.Begin(t.Context(), write); !errors.Is(err, schema.ErrUnavailable) {
+			t.Errorf("begin, write %v: %v, %v; want ErrUnavailable", write, txn, err)
+		}
 	}
 }

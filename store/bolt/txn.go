@@ -1,0 +1,129 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"drawbridge/store"
+)
+
+// A txn is one bbolt transaction. A table is a bucket, made by its first write.
+type txn struct {
+	tx      *bbolt.Tx
+	buckets map[string]*bbolt.Bucket // those looked up so far; nil is not there
+}
+
+// bucket returns the table's bucket, nil if nothing was ever written to it.
+func (t *txn) bucket(table string) *bbolt.Bucket {
+	b, known := t.buckets[table]
+	if !known {
+		b = t.tx.Bucket([]byte(table))
+		t.keep(table, b)
+	}
+	return b
+}
+
+func (t *txn) keep(table string, b *bbolt.Bucket) {
+	if b != nil && ascending(table) {
+		b.FillPercent = 0.9
+	}
+	t.buckets[table] = b
+}
+
+// writable is bucket, which it makes if it is not there.
+func (t *txn) writable(table string) (*bbolt.Bucket, error) {
+	if b := t.bucket(table); b != nil {
+		return b, nil
+	}
+	b, err := t.tx.CreateBucket([]byte(table))
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", table, explain(err))
+	}
+	t.keep(table, b)
+	return b, nil
+}
+
+func (t *txn) Get(table string, keys ...[]byte) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	b := t.bucket(table)
+	if b == nil {
+		return values, nil
+	}
+	for i, key := range keys {
+		values[i] = b.Get(key)
+	}
+	return values, nil
+}
+
+func (t *txn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		b := t.bucket(table)
+		if b == nil {
+			return
+		}
+		c := b.Cursor()
+		for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
+			if !yield(store.Row{Key: k, Value: v}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Claim is a scan: with one writer, nobody else has claimed anything.
+func (t *txn) Claim(table string, from, to []byte, n int) ([]store.Row, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	var rows []store.Row
+	for row, err := range t.Scan(table, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		if rows = append(rows, row); len(rows) == n {
+			break
+		}
+	}
+	return rows, nil
+}
+
+func (t *txn) Put(table string, key, value []byte) error {
+	b, err := t.writable(table)
+	if err != nil {
+		return err
+	}
+	if err := b.Put(key, value); err != nil {
+		return fmt.Errorf("table %s: %w", table, explain(err))
+	}
+	return nil
+}
+
+func (t *txn) Delete(table string, key []byte) error {
+	b := t.bucket(table)
+	if b == nil {
+		return nil
+	}
+	if err := b.Delete(key); err != nil {
+		return fmt.Errorf("table %s: %w", table, explain(err))
+	}
+	return nil
+}
+
+func (t *txn) Commit() error {
+	if err := t.tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", explain(err))
+	}
+	return nil
+}
+
+func (t *txn) Rollback() error {
+	if err := t.tx.Rollback(); err != nil && !errors.Is(err, bbolterrors.ErrTxClosed) {
+		return fmt.Errorf("roll back: %w", explain(err))
+	}
+	return nil
+}
