@@ -1,0 +1,171 @@
+package connectors
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"drawbridge/schema"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// LoadProfile reads the profile NAME.yaml from the file system. What the file
+// leaves out is as in DefaultProfile. Every mistake is reported at once, each
+// with file and line; the error is schema.ErrInvalid, or schema.ErrNotFound if
+// there is no such profile.
+func LoadProfile(fsys fs.FS, name string) (Profile, error) {
+	file := name + ".yaml"
+	if !fs.ValidPath(file) || strings.Contains(name, "/") {
+		return Profile{}, fmt.Errorf("profile %q: %w: a profile's name is the name of a file without .yaml", name, schema.ErrInvalid)
+	}
+	text, err := fs.ReadFile(fsys, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Profile{}, fmt.Errorf("profile %q: %w: there is no %s", name, schema.ErrNotFound, file)
+	}
+	if err != nil {
+		return Profile{}, fmt.Errorf("profile %q: %w", name, err)
+	}
+	return ParseProfile(file, text)
+}
+
+// ParseProfile reads a profile from YAML. The file's name is for errors.
+func ParseProfile(file string, text []byte) (Profile, error) {
+	p := DefaultProfile()
+	if err := yaml.Load(text, &p, yaml.WithKnownFields()); err != nil {
+		return Profile{}, fmt.Errorf("profile: %w: %w", schema.ErrInvalid, located(file, err))
+	}
+	var root yaml.Node
+	if err := yaml.Load(text, &root); err != nil {
+		return Profile{}, fmt.Errorf("profile: %w: %s: %w", schema.ErrInvalid, file, err)
+	}
+	var errs []error
+	for _, m := range p.mistakes() {
+		errs = append(errs, fmt.Errorf("%s:%d: %s %s", file, lineOf(&root, m.key), m.key, m.text))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Profile{}, fmt.Errorf("profile: %w: %w", schema.ErrInvalid, err)
+	}
+	return p, nil
+}
+
+// located gives each of the parser's errors its file and line.
+func located(file string, err error) error {
+	var all *yaml.LoadErrors
+	if !errors.As(err, &all) {
+		if one, ok := errors.AsType[*yaml.LoadError](err); ok {
+			return fmt.Errorf("%s:%d: %s", file, one.Mark.Line, one.Message)
+		}
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	var errs []error
+	for _, e := range all.Errors {
+		errs = append(errs, fmt.Errorf("%s:%d: %s", file, e.Mark.Line, e.Message))
+	}
+	return errors.Join(errs...)
+}
+
+// lineOf returns the line of the dotted key, or of what of it is there.
+func lineOf(root *yaml.Node, key string) int {
+	node, line := root, 1
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	for part := range strings.SplitSeq(key, ".") {
+		next := (*yaml.Node)(nil)
+		for i := 0; i+1 < len(node.Content) && node.Kind == yaml.MappingNode; i += 2 {
+			if node.Content[i].Value == part {
+				line, next = node.Content[i].Line, node.Content[i+1]
+			}
+		}
+		if next == nil {
+			return line
+		}
+		node = next
+	}
+	return line
+}
+
+// A mistake is a value that cannot be right, under its key.
+type mistake struct{ key, text string }
+
+// mistakes returns what is wrong with the profile, by key.
+func (p Profile) mistakes() []mistake {
+	var all []mistake
+	wrong := func(key, format string, args ...any) {
+		all = append(all, mistake{key, fmt.Sprintf(format, args...)})
+	}
+	oneOf(wrong, "find", p.Find, FindFirst, FindOnConflict)
+	oneOf(wrong, "update", p.Update, UpdatePatch, UpdatePut)
+	oneOf(wrong, "deactivate", p.Deactivate, DeactivateActive, DeactivateDelete)
+	oneOf(wrong, "groups.update", p.Groups.Update, UpdatePatch, UpdatePut)
+	oneOf(wrong, "groups.memberRemove", p.Groups.MemberRemove, RemoveByPath, RemoveByValue)
+	oneOf(wrong, "groups.of", p.Groups.Of, GroupsOfUser, GroupsOfFilter)
+	oneOf(wrong, "paging.style", p.Paging.Style, PagingNone, PagingIndex, PagingCursor)
+	oneOf(wrong, "order", p.Order, UsersFirst, AnyOrder)
+	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic)
+	if len(p.Match) == 0 {
+		wrong("match", "is empty: name at least one attribute to find accounts by")
+	}
+	if p.Find == FindOnConflict && !slices.Equal(p.Match, []string{"userName"}) {
+		wrong("find", "is on-conflict, which finds by userName only: match must be [userName]")
+	}
+	if p.Auth.Header == "" && p.Auth.Scheme == AuthHeader {
+		wrong("auth.header", "is empty: name the header that carries the credential")
+	}
+	if p.Paging.Style != PagingNone && p.Paging.Size < 1 {
+		wrong("paging.size", "is %d, want at least 1", p.Paging.Size)
+	}
+	if !slices.Contains(p.Filter.Operators, "eq") {
+		wrong("filter.operators", "lacks eq, without which no account can be found")
+	}
+	p.numbers(wrong)
+	return all
+}
+
+// numbers finds limits that are negative or cannot be kept.
+func (p Profile) numbers(wrong func(key, format string, args ...any)) {
+	for _, n := range []struct {
+		key   string
+		value float64
+	}{
+		{"concurrency", float64(p.Concurrency)},
+		{"groups.maxMembers", float64(p.Groups.MaxMembers)},
+		{"groups.maxBytes", float64(p.Groups.MaxBytes)},
+		{"rate.perSecond", p.Rate.PerSecond},
+		{"rate.perHour", float64(p.Rate.PerHour)},
+		{"rate.burst", float64(p.Rate.Burst)},
+		{"token.life", float64(p.Token.Life)},
+	} {
+		if n.value < 0 {
+			wrong(n.key, "is negative; 0 means no limit")
+		}
+	}
+	if p.Groups.MaxBytes > 0 && p.Groups.MaxBytes < 512 {
+		wrong("groups.maxBytes", "is %d: not even one member fits below 512", p.Groups.MaxBytes)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Attributes.MaxLength)) {
+		if p.Attributes.MaxLength[name] < 1 {
+			wrong("attributes.maxLength."+name, "is %d, want at least 1", p.Attributes.MaxLength[name])
+		}
+	}
+	for _, method := range slices.Sorted(maps.Keys(p.Rate.Methods)) {
+		m := p.Rate.Methods[method]
+		if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method) {
+			wrong("rate.methods."+method, "is no HTTP method: write GET, POST, PUT, PATCH or DELETE")
+		}
+		if min(m.PerSecond, float64(m.Burst), float64(m.PerHour)) < 0 {
+			wrong("rate.methods."+method, "is negative; 0 means no limit")
+		}
+	}
+}
+
+func oneOf[T cmp.Ordered](wrong func(key, format string, args ...any), key string, got T, allowed ...T) {
+	if !slices.Contains(allowed, got) {
+		wrong(key, "is %q, want one of %q", fmt.Sprint(got), allowed)
+	}
+}

@@ -1,0 +1,208 @@
+package connectors
+
+import (
+	"reflect"
+	"time"
+)
+
+// A Profile states a target's dialect and limits. Start from DefaultProfile: the
+// zero value is not a usable profile.
+type Profile struct {
+	Title string `yaml:"title"`
+	// Unknown names what nobody has found out about the target yet, for people.
+	Unknown []string `yaml:"unknown"`
+
+	// Match lists the attributes by which an account that is there already is
+	// found, in order; the first that finds exactly one wins.
+	Match []string `yaml:"match"`
+	// Find says when to look: before every create, or only when a create is
+	// answered with a conflict, which saves a call where userName is all there
+	// is to match by.
+	Find Find `yaml:"find"`
+	// Update is the method by which resources are changed.
+	Update Method `yaml:"update"`
+	// Deactivate says how an account is disabled.
+	Deactivate Deactivate `yaml:"deactivate"`
+	// Irreversible says that a disabled account cannot be had back.
+	Irreversible bool `yaml:"irreversible"`
+
+	Attributes Attributes `yaml:"attributes"`
+	Groups     Groups     `yaml:"groups"`
+	Paging     Paging     `yaml:"paging"`
+	Filter     Filter     `yaml:"filter"`
+	Rate       RateLimit  `yaml:"rate"`
+	Auth       AuthScheme `yaml:"auth"`
+	Token      Token      `yaml:"token"`
+
+	Concurrency int    `yaml:"concurrency"` // calls under way at once; 0: no limit
+	Order       Order  `yaml:"order"`
+	UserAgent   string `yaml:"userAgent"` // sent with every request
+	Discovery   string `yaml:"discovery"` // path of the provider's configuration; empty: it has none
+	// BooleanText says that booleans are written as "True" and "False".
+	BooleanText bool `yaml:"booleanText"`
+	// Throttled lists texts by which an answer, whatever its status, is known to
+	// mean "too many requests".
+	Throttled []string `yaml:"throttled"`
+}
+
+// Find says when an account that is there already is looked for.
+type Find string
+
+// The times to look.
+const (
+	FindFirst      Find = "first"
+	FindOnConflict Find = "on-conflict"
+)
+
+// Method is the HTTP method by which a resource is changed.
+type Method string
+
+// The methods.
+const (
+	UpdatePatch Method = "patch"
+	UpdatePut   Method = "put"
+)
+
+// Deactivate says how an account is disabled.
+type Deactivate string
+
+// The ways to disable.
+const (
+	DeactivateActive Deactivate = "active" // active: false
+	DeactivateDelete Deactivate = "delete" // DELETE
+)
+
+// Order says what must exist before what.
+type Order string
+
+// The orders.
+const (
+	UsersFirst Order = "users-first" // a group may only name members that exist
+	AnyOrder   Order = "any"
+)
+
+// Attributes are a target's wishes about what it is sent. Names are SCIM paths.
+type Attributes struct {
+	Required     []string          `yaml:"required"`
+	SingleValued []string          `yaml:"singleValued"` // multi-valued attributes of which it keeps one value
+	Omit         []string          `yaml:"omit"`         // never sent
+	Uncleared    []string          `yaml:"uncleared"`    // cannot be cleared once they are set
+	Forbidden    map[string]string `yaml:"forbidden"`    // to the characters it refuses
+	MaxLength    map[string]int    `yaml:"maxLength"`    // in characters
+}
+
+// Groups says how a target's groups are read and changed.
+type Groups struct {
+	Update Method `yaml:"update"` // of the group
+	// MemberRemove is the form of a PATCH that removes a member: path names the
+	// member in a filter, value lists it in the operation's value.
+	MemberRemove MemberRemove `yaml:"memberRemove"`
+	MaxMembers   int          `yaml:"maxMembers"` // changes of one request; 0: no cap
+	MaxBytes     int          `yaml:"maxBytes"`   // of one request's body; 0: no cap
+	// Of says where the groups of an account are read.
+	Of GroupsOf `yaml:"of"`
+}
+
+// MemberRemove is the form of a PATCH that removes a member.
+type MemberRemove string
+
+// The forms.
+const (
+	RemoveByPath  MemberRemove = "path"
+	RemoveByValue MemberRemove = "value"
+)
+
+// GroupsOf says where the groups of an account are read.
+type GroupsOf string
+
+// The places.
+const (
+	GroupsOfUser   GroupsOf = "user"   // the user's own groups attribute
+	GroupsOfFilter GroupsOf = "filter" // groups filtered by members.value
+)
+
+// Paging says how long listings are read.
+type Paging struct {
+	Style PagingStyle `yaml:"style"`
+	Size  int         `yaml:"size"` // of a page
+}
+
+// PagingStyle is the way from one page to the next.
+type PagingStyle string
+
+// The styles: everything at once, RFC 7644 section 3.4.2.4, and RFC 9865.
+const (
+	PagingNone   PagingStyle = "none"
+	PagingIndex  PagingStyle = "index"
+	PagingCursor PagingStyle = "cursor"
+)
+
+// Filter is the part of the filter language that the target understands.
+type Filter struct {
+	Operators  []string `yaml:"operators"`  // eq, and, or, co, ...
+	Attributes []string `yaml:"attributes"` // that may be filtered by; empty: all
+}
+
+// RateLimit is how fast a target may be called.
+type RateLimit struct {
+	PerSecond float64               `yaml:"perSecond"` // 0: no limit
+	Burst     int                   `yaml:"burst"`     // at once; at least 1 where PerSecond is set
+	PerHour   int                   `yaml:"perHour"`   // in any hour; 0: no limit
+	Shared    bool                  `yaml:"shared"`    // others use up the same limit: 429 is to be expected
+	Methods   map[string]MethodRate `yaml:"methods"`   // by HTTP method, within the above
+}
+
+// MethodRate is how fast one method may be called.
+type MethodRate struct {
+	PerSecond float64 `yaml:"perSecond"`
+	Burst     int     `yaml:"burst"`
+	PerHour   int     `yaml:"perHour"`
+}
+
+// AuthScheme says how the credential is sent.
+type AuthScheme struct {
+	Scheme AuthKind `yaml:"scheme"`
+	Header string   `yaml:"header"` // its name
+	Prefix string   `yaml:"prefix"` // what stands before the secret, the space included
+}
+
+// AuthKind is a scheme of authentication.
+type AuthKind string
+
+// The schemes.
+const (
+	AuthBearer AuthKind = "bearer" // Authorization: Bearer SECRET
+	AuthHeader AuthKind = "header" // HEADER: PREFIXSECRET
+	AuthBasic  AuthKind = "basic"  // user and secret
+)
+
+// Token is what is known of the credential's life.
+type Token struct {
+	Life  time.Duration `yaml:"life"`  // 0: unknown
+	Owner string        `yaml:"owner"` // whose leaving ends it
+}
+
+// DefaultProfile returns the profile of a target that keeps to RFC 7644, with
+// limits that are gentle.
+func DefaultProfile() Profile {
+	return Profile{
+		Title:      "SCIM 2.0",
+		Match:      []string{"userName"},
+		Find:       FindFirst,
+		Update:     UpdatePatch,
+		Deactivate: DeactivateActive,
+		Attributes: Attributes{Required: []string{"userName"}},
+		Groups: Groups{
+			Update: UpdatePatch, MemberRemove: RemoveByPath, MaxMembers: 100, MaxBytes: 1 << 20, Of: GroupsOfUser,
+		},
+		Paging:      Paging{Style: PagingIndex, Size: 100},
+		Filter:      Filter{Operators: []string{"eq", "and"}},
+		Auth:        AuthScheme{Scheme: AuthBearer, Header: "Authorization"},
+		Concurrency: 8,
+		Order:       UsersFirst,
+		UserAgent:   "drawbridge",
+		Discovery:   "/ServiceProviderConfig",
+	}
+}
+
+func (p Profile) isZero() bool { return reflect.ValueOf(p).IsZero() }

@@ -1,0 +1,144 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// longestWait is how long a call waits for its turn. A longer wait is told to
+// the caller instead, who has a lane to put the work back into.
+const longestWait = 5 * time.Second
+
+// errPaced says that a call was not made because of our own limit.
+var errPaced = errors.New("the target's rate limit is used up")
+
+// A Rate holds calls back to what a target allows: per second with a burst, in
+// any hour, and by method. It also stands still for as long as the target asked
+// for. It is safe for concurrent use; a nil Rate lets everything through.
+type Rate struct {
+	all    pace
+	method map[string]*pace
+
+	mu    sync.Mutex
+	until time.Time // the target asked for quiet until then
+}
+
+// NewRate returns a Rate that keeps the limit.
+func NewRate(l RateLimit) *Rate {
+	r := &Rate{all: newPace(l.PerSecond, l.Burst, l.PerHour), method: map[string]*pace{}}
+	for name, m := range l.Methods {
+		p := newPace(m.PerSecond, m.Burst, m.PerHour)
+		r.method[name] = &p
+	}
+	return r
+}
+
+// Wait returns when a call of the method may be made, or with an error that is
+// Transient, and says After when, if that is too far off to wait for.
+func (r *Rate) Wait(ctx context.Context, method string) error {
+	if r == nil {
+		return ctx.Err()
+	}
+	delay, undo := r.reserve(method, time.Now())
+	if delay > longestWait {
+		undo()
+		return &Error{Kind: Transient, After: delay, Err: errPaced}
+	}
+	if delay <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		undo()
+		return fmt.Errorf("wait for the target's rate limit: %w", ctx.Err())
+	}
+}
+
+// Pause makes every call wait until the time has passed.
+func (r *Rate) Pause(d time.Duration) {
+	if r == nil || d <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if until := time.Now().Add(d); until.After(r.until) {
+		r.until = until
+	}
+}
+
+// reserve takes a place in every limit that counts for the method, and returns
+// how long the slowest wants it to wait.
+func (r *Rate) reserve(method string, now time.Time) (time.Duration, func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delay, undo := r.all.reserve(now)
+	delay = max(delay, r.until.Sub(now))
+	m, ok := r.method[method]
+	if !ok {
+		return delay, r.locked(undo)
+	}
+	d, undoMethod := m.reserve(now)
+	return max(delay, d), r.locked(func() { undo(); undoMethod() })
+}
+
+func (r *Rate) locked(f func()) func() {
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		f()
+	}
+}
+
+// A pace is one limit: a bucket for the seconds, and the times of the last calls
+// for the hour, so that no hour, wherever it begins, has more.
+type pace struct {
+	second *rate.Limiter
+	hour   []time.Time // a ring of the newest calls' times; nil: no limit
+	next   int         // the oldest in the ring, which the next call replaces
+}
+
+func newPace(perSecond float64, burst, perHour int) pace {
+	p := pace{second: rate.NewLimiter(rate.Inf, 0)}
+	if perSecond > 0 {
+		p.second = rate.NewLimiter(rate.Limit(perSecond), max(1, burst))
+	}
+	if perHour > 0 {
+		p.hour = make([]time.Time, perHour)
+	}
+	return p
+}
+
+// reserve returns how long to wait, and what gives the place back.
+func (p *pace) reserve(now time.Time) (time.Duration, func()) {
+	at := now
+	if p.hour != nil {
+		if free := p.hour[p.next].Add(time.Hour); free.After(at) {
+			at = free
+		}
+	}
+	place := p.second.ReserveN(now, 1)
+	if then := now.Add(place.DelayFrom(now)); then.After(at) {
+		at = then
+	}
+	if p.hour == nil {
+		return at.Sub(now), func() { place.CancelAt(now) }
+	}
+	slot, was := p.next, p.hour[p.next]
+	p.hour[slot] = at
+	p.next = (p.next + 1) % len(p.hour)
+	return at.Sub(now), func() {
+		place.CancelAt(now)
+		if p.next == (slot+1)%len(p.hour) {
+			p.hour[slot], p.next = was, slot
+		}
+	}
+}
