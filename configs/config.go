@@ -1,0 +1,178 @@
+package configs
+
+import (
+	"log/slog"
+	"time"
+
+	"drawbridge/connectors"
+)
+
+// A Config is what one bridge is told: where it listens, what it keeps where,
+// who may speak to it and whom it speaks to. Paths are as the process can open
+// them, and secrets are resolved. Start from Default: the zero value is not a
+// usable configuration.
+type Config struct {
+	Listen    string        `yaml:"listen"`    // host:port
+	PublicURL string        `yaml:"publicURL"` // how the bridge is reached from outside, without a slash at the end
+	TLS       TLS           `yaml:"tls"`
+	Store     Store         `yaml:"store"`
+	Policy    Folder        `yaml:"policy"`   // of policy documents
+	Profiles  Folder        `yaml:"profiles"` // of profiles beside those that ship; none if the path is empty
+	Audit     Audit         `yaml:"audit"`
+	Admin     Admin         `yaml:"admin"`
+	Sources   []Source      `yaml:"sources"`
+	Sweeps    []Sweep       `yaml:"sweeps"`
+	Limits    RequestLimits `yaml:"limits"`
+	Log       Log           `yaml:"log"`
+	Shutdown  Shutdown      `yaml:"shutdown"`
+
+	// Connectors are how the systems downstream are reached, and Care how the
+	// bridge goes about each, by its name.
+	Connectors []connectors.Config `yaml:"-"`
+	Care       map[string]Care     `yaml:"-"`
+}
+
+// TLS names the files of a certificate and its key. Without them the bridge
+// speaks plain HTTP, for loopback or for something in front that does TLS.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// On reports whether the bridge itself speaks TLS.
+func (t TLS) On() bool { return t.Cert != "" }
+
+// Store says where the bridge keeps what it knows.
+type Store struct {
+	Driver string `yaml:"driver"` // bolt
+	Path   string `yaml:"path"`
+	// NoSync makes commits that do not survive the machine. It is for tests and
+	// demonstrations, which set it themselves: no configuration file can.
+	NoSync bool `yaml:"-"`
+}
+
+// A Folder is a folder by path.
+type Folder struct {
+	Path string `yaml:"path"`
+}
+
+// Audit says how the decision log is signed.
+type Audit struct {
+	Key             string        `yaml:"key"`    // file of the signing key, made at the first start; the public key is beside it, in KEY.pub
+	Origin          string        `yaml:"origin"` // the log's name, in every checkpoint
+	CheckpointEvery time.Duration `yaml:"checkpointEvery"`
+}
+
+// Admin names who may use the API.
+type Admin struct {
+	Tokens []AdminToken `yaml:"tokens"`
+}
+
+// An AdminToken is a credential of a person or a program that uses the API.
+type AdminToken struct {
+	Name   string            `yaml:"name"`
+	Role   string            `yaml:"role"` // viewer, auditor, approver, operator, admin
+	Secret connectors.Secret `yaml:"secret"`
+}
+
+// A Source is the transport side of a Source document: its credential. One
+// without a token here has those that were issued for it.
+type Source struct {
+	Name  string            `yaml:"name"`
+	Token connectors.Secret `yaml:"token"`
+}
+
+// A Sweep says when a sweep runs, and how much one run of it may take away.
+type Sweep struct {
+	Name     string `yaml:"name"`     // expiry, drift, orphans
+	Schedule string `yaml:"schedule"` // cron's five fields, or @every 30s
+	Limits   Limits `yaml:"limits"`
+}
+
+// Limits hold a run that would take away too much. The policy set's own limits
+// hold too: the tighter one counts.
+type Limits struct {
+	Count   int     `yaml:"count"`
+	Percent float64 `yaml:"percent"`
+}
+
+// RequestLimits cap what one request may ask for. Zero is the default of what
+// reads it.
+type RequestLimits struct {
+	Body       int64 `yaml:"body"`       // bytes
+	Filter     int   `yaml:"filter"`     // bytes of a filter
+	Depth      int   `yaml:"depth"`      // nesting of a filter
+	Operations int   `yaml:"operations"` // of one PATCH
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  slog.Level `yaml:"level"`
+	Format string     `yaml:"format"` // text, json
+}
+
+// Shutdown says how the bridge stops.
+type Shutdown struct {
+	Grace time.Duration `yaml:"grace"` // how long requests and work under way may go on
+}
+
+// Care is how the bridge goes about one connector.
+type Care struct {
+	Timeout   time.Duration // for one account
+	Verify    string        // revocations, always, never: when a target is read back
+	Protected []string      // userNames of accounts that are never disabled and lose nothing
+}
+
+// Default returns the configuration of a bridge that listens on loopback, keeps
+// its data in a folder data, and has neither sources nor connectors.
+func Default() Config {
+	return Config{
+		Listen: "127.0.0.1:8080",
+		Store:  Store{Driver: "bolt", Path: "data/drawbridge.db"},
+		Policy: Folder{Path: "policy"},
+		Audit:  Audit{Key: "data/audit.key", Origin: "drawbridge", CheckpointEvery: 10 * time.Second},
+		Log:    Log{Level: slog.LevelInfo, Format: "text"},
+		Sweeps: []Sweep{
+			{Name: "expiry", Schedule: "@every 30s", Limits: defaultLimits},
+			{Name: "drift", Schedule: "@every 15m", Limits: defaultLimits},
+			{Name: "orphans", Schedule: "@every 1h", Limits: defaultLimits},
+		},
+		Shutdown: Shutdown{Grace: 20 * time.Second},
+	}
+}
+
+var (
+	defaultLimits = Limits{Count: 50, Percent: 10}
+	defaultCare   = Care{Timeout: time.Minute, Verify: "revocations"}
+)
+
+// CareOf returns how the bridge goes about a connector, with a value for
+// whatever was left out.
+func (c *Config) CareOf(connector string) Care {
+	care := c.Care[connector]
+	if care.Timeout == 0 {
+		care.Timeout = defaultCare.Timeout
+	}
+	if care.Verify == "" {
+		care.Verify = defaultCare.Verify
+	}
+	return care
+}
+
+// Protected returns the protected accounts by connector.
+func (c *Config) Protected() map[string][]string {
+	all := map[string][]string{}
+	for name, care := range c.Care {
+		if len(care.Protected) > 0 {
+			all[name] = care.Protected
+		}
+	}
+	return all
+}
+
+// What there is to choose from.
+var (
+	roles    = []string{"viewer", "auditor", "approver", "operator", "admin"} // from least to most
+	verifies = []string{"revocations", "always", "never"}
+	sweeps   = []string{"expiry", "drift", "orphans"}
+)

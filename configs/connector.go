@@ -1,0 +1,152 @@
+package configs
+
+import (
+	"maps"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"drawbridge/connectors"
+)
+
+// A connector is the transport side of a Connector document, as it is written.
+type connector struct {
+	Name              string            `yaml:"name"`
+	Kind              string            `yaml:"kind"`    // scim, ldap, file, memory
+	Profile           string            `yaml:"profile"` // a file of the profiles, without .yaml
+	BaseURL           string            `yaml:"baseURL"`
+	Auth              auth              `yaml:"auth"`
+	Options           map[string]string `yaml:"options"` // of the kind
+	AllowIrreversible bool              `yaml:"allowIrreversible"`
+	Concurrency       int               `yaml:"concurrency"` // accounts at once; the profile's if it is 0
+	Timeout           time.Duration     `yaml:"timeout"`
+	Verify            string            `yaml:"verify"`
+	Protected         []string          `yaml:"protected"`
+}
+
+// auth is one of: a bearer token, a header of the target's own, a user with a
+// password.
+type auth struct {
+	Bearer     connectors.Secret `yaml:"bearer"`
+	Header     connectors.Secret `yaml:"header"`
+	HeaderName string            `yaml:"headerName"`
+	User       string            `yaml:"user"`
+	Password   connectors.Secret `yaml:"password"`
+	Insecure   bool              `yaml:"insecure"`
+}
+
+// connector adds the file's connector i to the configuration.
+func (r *reader) connector(i int, f *file) {
+	c := f.Connectors[i]
+	at := func(name string) string { return key("connectors", i, name) }
+	if c.Kind == "" {
+		r.wrong(at("kind"), "is missing: write scim, ldap, file or memory")
+	}
+	if c.Concurrency < 0 {
+		r.wrong(at("concurrency"), "is negative; 0 leaves it to the profile")
+	}
+	if c.Timeout < 0 {
+		r.wrong(at("timeout"), "is negative; 0 is %v", defaultCare.Timeout)
+	}
+	if c.Verify != "" {
+		r.oneOf(at("verify"), c.Verify, verifies)
+	}
+	profile := r.profile(at("profile"), c, f.Profiles.Path)
+	if c.Concurrency > 0 {
+		profile.Concurrency = c.Concurrency
+	}
+	out := connectors.Config{
+		Name: c.Name, Kind: c.Kind, BaseURL: c.BaseURL, Auth: r.auth(at, c, &profile), Profile: profile,
+		Options: r.options(c.Options), AllowIrreversible: c.AllowIrreversible,
+	}
+	if c.Kind == "scim" || c.BaseURL != "" {
+		r.target(at("baseURL"), out)
+	}
+	f.Config.Connectors = append(f.Config.Connectors, out)
+	if f.Care == nil {
+		f.Care = map[string]Care{}
+	}
+	f.Care[c.Name] = Care{Timeout: c.Timeout, Verify: c.Verify, Protected: c.Protected}
+}
+
+func (r *reader) profile(key string, c connector, dir string) connectors.Profile {
+	if c.Profile == "" {
+		return connectors.DefaultProfile()
+	}
+	p, err := connectors.LoadProfile(Profiles(dir), c.Profile)
+	if err != nil {
+		r.wrong(key, "cannot be used: %v", err)
+	}
+	return p
+}
+
+// auth resolves a connector's credential. The way it is sent is the profile's,
+// unless what is written here is another.
+func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile) connectors.Auth {
+	a := c.Auth
+	out := connectors.Auth{User: a.User, Insecure: a.Insecure}
+	given := 0
+	use := func(name string, reference connectors.Secret, kind connectors.AuthKind) {
+		if reference == "" {
+			return
+		}
+		given++
+		out.Secret = r.secret(at("auth."+name), reference)
+		if p.Auth.Scheme != kind {
+			p.Auth = connectors.AuthScheme{Scheme: kind, Header: "Authorization"}
+		}
+	}
+	use("bearer", a.Bearer, connectors.AuthBearer)
+	use("header", a.Header, connectors.AuthHeader)
+	use("password", a.Password, connectors.AuthBasic)
+	if a.HeaderName != "" {
+		p.Auth.Header = a.HeaderName
+	}
+	switch {
+	case given > 1:
+		r.wrong(at("auth"), "has %d credentials: write one of bearer, header and password", given)
+	case a.Header != "" && a.HeaderName == "" && p.Auth.Header == "Authorization":
+		r.wrong(at("auth.headerName"), "is missing: name the header that carries the credential")
+	case a.HeaderName != "" && a.Header == "":
+		r.wrong(at("auth.headerName"), "names a header and auth.header has no secret for it")
+	case a.Password != "" && a.User == "":
+		r.wrong(at("auth.user"), "is missing: a password is some user's")
+	case a.User != "" && a.Password == "":
+		r.wrong(at("auth.password"), "is missing: write env:NAME or file:PATH")
+	}
+	return out
+}
+
+// options makes the paths among the options ones that can be opened: path, and
+// whatever ends in File.
+func (r *reader) options(options map[string]string) map[string]string {
+	out := maps.Clone(options)
+	for name, value := range out {
+		if name == "path" || strings.HasSuffix(name, "File") {
+			out[name] = r.path(value)
+		}
+	}
+	return out
+}
+
+// target looks at where a connector leads: a secret leaves the machine
+// encrypted, or by a word that says otherwise.
+func (r *reader) target(key string, c connectors.Config) {
+	u, err := url.Parse(c.BaseURL)
+	switch {
+	case c.BaseURL == "":
+		r.wrong(key, "is missing: write the URL that /Users follows, as in https://wiki.example.com/scim/v2")
+	case err != nil || u.Scheme == "" || u.Host == "" && u.Path == "":
+		r.wrong(key, "is not a URL with a scheme, as in https://wiki.example.com/scim/v2")
+	case u.User != nil:
+		r.wrong(key, "holds a user: write it under auth, and the password as a reference")
+	case u.Scheme == "http" && c.Auth.Secret != "" && !c.Auth.Insecure && !loopback(u.Hostname()):
+		r.wrong(key, "would send the credential unencrypted to another machine: use https, or say auth.insecure: true")
+	}
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,172 @@
+package configs
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/robfig/cron/v3"
+)
+
+// values checks what is written, and fills in what follows from it.
+func (r *reader) values(f *file) {
+	r.listen(f)
+	r.oneOf("store.driver", f.Store.Driver, []string{"bolt"})
+	for _, p := range []struct{ key, value string }{
+		{"store.path", f.Store.Path}, {"policy.path", f.Policy.Path}, {"audit.key", f.Audit.Key},
+	} {
+		if p.value == "" {
+			r.wrong(p.key, "is empty: write a path, or leave it out")
+		}
+	}
+	if info, err := os.Stat(f.Policy.Path); f.Policy.Path != "" && (err != nil || !info.IsDir()) {
+		r.wrong("policy.path", "is %s, which is not a folder that can be read", f.Policy.Path)
+	}
+	if f.Audit.Origin == "" || strings.ContainsAny(f.Audit.Origin, " \t\r\n+") {
+		r.wrong("audit.origin", "names the log, without spaces and plus signs, as in example.com/drawbridge")
+	}
+	if f.Audit.CheckpointEvery <= 0 {
+		r.wrong("audit.checkpointEvery", "must be more than nothing")
+	}
+	r.oneOf("log.format", f.Log.Format, []string{"text", "json"})
+	if f.Shutdown.Grace < 0 {
+		r.wrong("shutdown.grace", "is negative")
+	}
+	r.caps(f.Limits)
+	r.names(f)
+	for i := range f.Sweeps {
+		r.sweep(i, &f.Sweeps[i])
+	}
+}
+
+// names checks the lists of what has a name.
+func (r *reader) names(f *file) {
+	var tokens, sources, targets, runs []string
+	for i, t := range f.Admin.Tokens {
+		tokens = append(tokens, t.Name)
+		r.oneOf(key("admin.tokens", i, "role"), t.Role, roles)
+	}
+	for _, s := range f.Sources {
+		sources = append(sources, s.Name)
+	}
+	for i, c := range f.Connectors {
+		targets = append(targets, c.Name)
+		if strings.ContainsAny(c.Name, "/ ") {
+			r.wrong(key("connectors", i, "name"), "is %q: write it without slashes and spaces", c.Name)
+		}
+	}
+	for _, s := range f.Sweeps {
+		runs = append(runs, s.Name)
+	}
+	r.unique("admin.tokens", tokens)
+	r.unique("sources", sources)
+	r.unique("connectors", targets)
+	r.unique("sweeps", runs)
+}
+
+func (r *reader) listen(f *file) {
+	host, port, err := net.SplitHostPort(f.Listen)
+	if err != nil || port == "" {
+		r.wrong("listen", "is %q: write host:port, as in 127.0.0.1:8080", f.Listen)
+	}
+	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
+		r.wrong("tls", "needs both cert and key, or neither")
+	}
+	for _, p := range []struct{ key, path string }{{"tls.cert", f.TLS.Cert}, {"tls.key", f.TLS.Key}} {
+		if _, err := os.Stat(p.path); p.path != "" && err != nil {
+			r.wrong(p.key, "is %s, which cannot be read", p.path)
+		}
+	}
+	if f.PublicURL == "" {
+		f.PublicURL = publicURL(f.TLS.On(), host, port)
+	}
+	f.PublicURL = strings.TrimRight(f.PublicURL, "/")
+	u, err := url.Parse(f.PublicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		r.wrong("publicURL", "is how others reach the bridge, as in https://drawbridge.example.com")
+	}
+}
+
+// publicURL is how a bridge is reached where nobody says otherwise.
+func publicURL(tls bool, host, port string) string {
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+func (r *reader) caps(l RequestLimits) {
+	for _, c := range []struct {
+		key   string
+		value int64
+	}{
+		{"body", l.Body}, {"filter", int64(l.Filter)}, {"depth", int64(l.Depth)}, {"operations", int64(l.Operations)},
+	} {
+		if c.value < 0 {
+			r.wrong("limits."+c.key, "is negative; 0 is the default")
+		}
+	}
+}
+
+func (r *reader) sweep(i int, s *Sweep) {
+	at := func(name string) string { return key("sweeps", i, name) }
+	r.oneOf(at("name"), s.Name, sweeps)
+	if _, err := cron.ParseStandard(s.Schedule); err != nil {
+		r.wrong(at("schedule"), "is %q: write cron's five fields, or @every 30s (%v)", s.Schedule, err)
+	}
+	if s.Limits.Count < 0 || s.Limits.Percent < 0 || s.Limits.Percent > 100 {
+		r.wrong(at("limits"), "must be a count and a percentage, neither of them negative")
+	}
+	if s.Limits.Count == 0 {
+		s.Limits.Count = defaultLimits.Count
+	}
+	if s.Limits.Percent == 0 {
+		s.Limits.Percent = defaultLimits.Percent
+	}
+}
+
+// Warnings returns what is not wrong and yet should be known, a line each.
+func (c *Config) Warnings() []string {
+	var all []string
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err == nil && !c.TLS.On() && !loopback(host) {
+		all = append(all, fmt.Sprintf("listen: %s is open to other machines without TLS: let something in front do TLS, or set tls", c.Listen))
+	}
+	if len(c.Admin.Tokens) == 0 {
+		all = append(all, "admin.tokens: nobody may use the API")
+	}
+	for _, t := range c.Connectors {
+		if t.Auth.Secret == "" && (t.Kind == "scim" || t.Kind == "ldap") {
+			all = append(all, fmt.Sprintf("connectors: %s shows no credential to its target", t.Name))
+		}
+	}
+	return all
+}
+
+// unique reports names that are missing or there twice.
+func (r *reader) unique(list string, names []string) {
+	for i, name := range names {
+		switch {
+		case name == "":
+			r.wrong(key(list, i, "name"), "is missing")
+		case slices.Index(names, name) < i:
+			r.wrong(key(list, i, "name"), "is %q, which is there already", name)
+		}
+	}
+}
+
+func (r *reader) oneOf(key, got string, allowed []string) {
+	if !slices.Contains(allowed, got) {
+		r.wrong(key, "is %q: write one of %s", got, strings.Join(allowed, ", "))
+	}
+}
+
+// key is a key within an element of a list.
+func key(list string, i int, name string) string { return fmt.Sprintf("%s.%d.%s", list, i, name) }
