@@ -1,0 +1,51 @@
+package builtin_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/builtin"
+)
+
+// configs has the least that each kind can be opened with.
+func configs(t *testing.T) map[string]connectors.Config {
+	return map[string]connectors.Config{
+		"file":   {Options: map[string]string{"path": filepath.Join(t.TempDir(), "target.jsonl")}},
+		"memory": {},
+	}
+}
+
+func TestEveryKindOpensAndKnowsItsOptions(t *testing.T) {
+	least := configs(t)
+	for kind := range builtin.Kinds() {
+		c, ok := least[kind]
+		if !ok {
+			t.Errorf("kind %s: this test has no configuration for it", kind)
+			continue
+		}
+		c.Name, c.Kind = "x", kind
+		opened, err := builtin.Kinds().Open(connectors.Options{Config: c})
+		if err != nil {
+			t.Errorf("kind %s: %v", kind, err)
+			continue
+		}
+		if closer, ok := opened.(connectors.Closer); ok {
+			if err := closer.Close(); err != nil {
+				t.Errorf("kind %s: close: %v", kind, err)
+			}
+		}
+		c.Options = map[string]string{"no such option": "x"}
+		if _, err := builtin.Kinds().Open(connectors.Options{Config: c}); err == nil || !strings.Contains(err.Error(), "no such option") {
+			t.Errorf("kind %s with an option it does not know: %v, want it refused", kind, err)
+		}
+	}
+}
+
+func TestUnknownKind(t *testing.T) {
+	_, err := builtin.Kinds().Open(connectors.Options{Config: connectors.Config{Name: "x", Kind: "carrier pigeon"}})
+	if err == nil || !strings.Contains(err.Error(), "file, ") {
+		t.Errorf("an unknown kind: %v, want an error that lists those there are", err)
+	}
+}
