@@ -104,10 +104,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			}
 		}
 	}
-	if err := l.assign(tx); err != nil {
-		return time.Time{}, err
-	}
-	if err := l.unassign(tx); err != nil {
+	if err := l.apply(tx, compare(l.book, l.held, l.access)); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.forgetNotices(tx); err != nil {
@@ -144,84 +141,34 @@ func (l *look) endGrants(tx store.Tx) error {
 	return nil
 }
 
-// assign writes the lines that are wanted and not held, or held for other
-// reasons. A line that was enforced stays as it is while its mode is lower.
-func (l *look) assign(tx store.Tx) error {
-	for _, want := range l.access.Assignments {
-		i := slices.IndexFunc(l.held, func(h schema.Assignment) bool { return h.Ref() == want.Ref() })
-		want.Since = tx.Now()
-		if i >= 0 {
-			held := l.held[i]
-			if held.Mode == schema.Enforce && want.Mode != schema.Enforce ||
-				held.Mode == want.Mode && slices.Equal(held.Because, want.Because) {
-				l.lines = append(l.lines, held)
-				continue
-			}
-			want.Since = held.Since
+// apply writes the difference, with a decision for every line of it.
+func (l *look) apply(tx store.Tx, d difference) error {
+	l.lines = d.lines
+	for _, line := range d.begun {
+		if line.Since.IsZero() {
+			line.Since = tx.Now()
 		}
-		if err := store.Assignments.Put(tx, want); err != nil {
+		if err := store.Assignments.Put(tx, line); err != nil {
 			return err
 		}
-		l.lines = append(l.lines, want)
-		if err := l.decide(tx, schema.Assigned, want); err != nil {
+		if err := l.decide(tx, schema.Assigned, line); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// unassign ends the lines that are held and no longer wanted, but for those that
-// nothing may be concluded about, and those whose roles are not enforced.
-func (l *look) unassign(tx store.Tx) error {
-	for _, held := range l.held {
-		if slices.ContainsFunc(l.access.Assignments, func(w schema.Assignment) bool { return w.Ref() == held.Ref() }) {
-			continue
-		}
-		if why := l.keep(held); why != "" {
-			l.lines = append(l.lines, held)
-			if err := l.notice(tx, noticeKept, schema.Kept, held.Ref(), why); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := store.Assignments.Delete(tx, held.Identity, held.Connector, held.Entitlement); err != nil {
+	for _, k := range d.kept {
+		if err := l.notice(tx, noticeKept, schema.Kept, k.line.Ref(), k.why); err != nil {
 			return err
 		}
-		if err := l.decide(tx, schema.Unassigned, held); err != nil {
+	}
+	for _, line := range d.ended {
+		if err := store.Assignments.Delete(tx, line.Identity, line.Connector, line.Entitlement); err != nil {
+			return err
+		}
+		if err := l.decide(tx, schema.Unassigned, line); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// keep says why a line stays although nothing earns it, or nothing if it ends.
-func (l *look) keep(line schema.Assignment) string {
-	enforced := line.Mode != schema.Enforce // what never reached a target may end in any mode
-	for _, role := range rolesOf(line) {
-		if slices.Contains(l.access.Keep, role) {
-			return "role " + role + " can not be decided now"
-		}
-		if _, refused := l.refused(role); refused {
-			return "role " + role + " is refused; what is held stays until it is mended or removed"
-		}
-		if _, known := l.book.Role(role); !known {
-			role = ""
-		}
-		enforced = enforced || l.book.Mode(role, line.Connector) == schema.Enforce
-	}
-	if !enforced {
-		return "it would end, but its mode is not enforce"
-	}
-	return ""
-}
-
-func (l *look) refused(role string) (policy.Refusal, bool) {
-	for _, r := range l.book.Refused() {
-		if r.Role == role {
-			return r, true
-		}
-	}
-	return policy.Refusal{}, false
 }
 
 // wakeAccounts wakes the account at every connector where something is to be

@@ -58,7 +58,7 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 			reasons = append(reasons, "role "+role+" is no longer in the policy")
 			continue
 		}
-		reasons = append(reasons, v.Reason)
+		reasons = append(reasons, "role "+role+": "+l.reason(verb, line, v))
 		if v.Trigger != "" && verb == schema.Unassigned {
 			actor = "trigger/" + v.Trigger
 			because = append(because, actor)
@@ -80,6 +80,24 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		l.because[line.Connector] = append(l.because[line.Connector], d.ID)
 	}
 	return nil
+}
+
+// reason says why a role gives a line, or no longer does. Of a role that was
+// granted it is what ended the grant, rather than that it may be asked for again.
+func (l *look) reason(verb schema.Verb, line schema.Assignment, v policy.Verdict) string {
+	if verb != schema.Unassigned || v.Trigger != "" {
+		return v.Reason
+	}
+	for _, g := range l.facts.Grants {
+		switch {
+		case g.Role != v.Role || !slices.Contains(line.Because, "grant/"+g.ID):
+		case !g.Ended.IsZero():
+			return "its grant was ended (" + g.EndedBy + ")"
+		case !g.Live(l.now):
+			return "its grant reached its end"
+		}
+	}
+	return v.Reason
 }
 
 func (l *look) verdict(role string) (policy.Verdict, bool) {

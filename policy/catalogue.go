@@ -99,3 +99,22 @@ func (b *Book) effectiveOf(r *Role) map[string]schema.Entitlement {
 	}
 	return b.effective(refs...)
 }
+
+// Conferring returns the roles that give an entitlement (connector/id), directly
+// or by what they give conferring it, by name: those in force and those refused.
+func (b *Book) Conferring(ref string) []*Role {
+	var roles []*Role
+	for _, r := range b.set.Roles {
+		if _, gives := b.effectiveOf(r)[ref]; gives {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+// Confers reports whether who has one entitlement has the other with it; each
+// has itself.
+func (b *Book) Confers(ref, other string) bool {
+	_, gives := b.effective(ref)[other]
+	return gives || ref == other
+}

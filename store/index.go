@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -45,6 +46,55 @@ func (x *Index[R]) points(row Row) (key []byte, ok bool) {
 		return nil, false
 	}
 	return row.Key[len(row.Key)-n:], true
+}
+
+// Firsts walks the different first parts of an index's values, in order: where an
+// index is by source, the sources. It reads a row for each of them, and no other.
+func (x *Index[R]) Firsts(r Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		var from []byte
+		for {
+			first, found, err := x.firstFrom(r.transaction(), from)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			if !found || !yield(first, nil) {
+				return
+			}
+			from = after(makeKey(first))
+		}
+	}
+}
+
+func (x *Index[R]) firstFrom(t *transaction, from []byte) (first string, found bool, err error) {
+	for row, err := range t.txn.Scan(x.name, from, nil) {
+		if err != nil {
+			return "", false, err
+		}
+		parts, ok := splitKey(row.Key)
+		if !ok || len(parts) == 0 {
+			return "", false, broken(x.name, row.Key)
+		}
+		return parts[0], true, nil
+	}
+	return "", false, nil
+}
+
+// Count returns how many records the index has under the value, or under values
+// that begin with its parts, and stops counting at the limit. It reads rows of the
+// index, and no records.
+func (x *Index[R]) Count(r Reader, limit int, value ...string) (n int, err error) {
+	from := makeKey(value...)
+	for _, err := range r.transaction().txn.Scan(x.name, from, after(from)) {
+		if err != nil {
+			return n, err
+		}
+		if n++; n >= limit {
+			break
+		}
+	}
+	return n, nil
 }
 
 // A change is one row of an index that comes or goes.

@@ -12,15 +12,17 @@ import (
 // the index folds. Lanes are in lane.go, the decision log in log.go.
 
 // Identities, by id. Those whose source deleted them stay, for history, and are
-// found by id only.
+// found by id, and by the names they had, whichever source they were of.
 var (
 	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
 	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
 	IdentityEmail      = &Index[schema.Identity]{name: "email", of: living(func(i schema.Identity) []string { return unless(i.Email == "", i.Source, fold(i.Email)) })}
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
 
+	IdentityFormer = &Index[schema.Identity]{name: "former", of: former}
+
 	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
-		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified)
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer)
 )
 
 // Groups, by id, and the edges of membership, both ways.
@@ -123,6 +125,18 @@ func living(value func(schema.Identity) []string) func(schema.Identity) [][]stri
 		}
 		return value(i)
 	})
+}
+
+// former are the names of an identity that its source deleted.
+func former(i schema.Identity) [][]string {
+	if !i.Gone() {
+		return nil
+	}
+	names := [][]string{{fold(i.UserName)}}
+	if i.Email != "" && fold(i.Email) != fold(i.UserName) {
+		names = append(names, []string{fold(i.Email)})
+	}
+	return names
 }
 
 func unless(left bool, value ...string) []string {

@@ -1,0 +1,201 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A Standing says in a word where an identity stands with an entitlement.
+type Standing string
+
+// The standings.
+const (
+	Holds     Standing = "holds"     // it should have it, and its target agreed
+	Due       Standing = "due"       // it should have it, and its target has yet to agree
+	Watched   Standing = "watched"   // it should have it, in a mode in which nothing is written
+	Ending    Standing = "ending"    // it should have it no more, and its target has yet to agree
+	Lost      Standing = "lost"      // it had it, and has it no more
+	Unmanaged Standing = "unmanaged" // its account has it, and the bridge did not give it
+	Never     Standing = "never"     // it has it not, and never had
+)
+
+// An Explanation says why an identity has, had, lost or never had an
+// entitlement: what is desired, what was observed, what the roles that confer it
+// say now, and the decisions that made it so, oldest first.
+type Explanation struct {
+	Identity    string             `json:"identity"` // its id
+	UserName    string             `json:"userName"`
+	Entitlement string             `json:"entitlement"` // connector/id
+	Standing    Standing           `json:"standing"`
+	Answer      string             `json:"answer"` // one sentence
+	Line        *schema.Assignment `json:"line,omitempty"`
+	Through     string             `json:"through,omitempty"` // the entitlement that confers it, where it is not held by itself
+	Account     *Holding           `json:"account,omitempty"`
+	Roles       []RoleStanding     `json:"roles"` // those that confer it
+	Decisions   []Reason           `json:"decisions"`
+	Omitted     int                `json:"omitted,omitempty"` // older decisions that are left out
+	Policy      string             `json:"policy"`            // digest of the policy in force
+	At          time.Time          `json:"at"`
+}
+
+// A Holding is what is known of the entitlement at its target.
+type Holding struct {
+	RemoteID string        `json:"remoteId,omitempty"`
+	Active   bool          `json:"active"`
+	Held     bool          `json:"held"`    // the account has it
+	Managed  bool          `json:"managed"` // the bridge granted or adopted it
+	State    schema.State  `json:"state,omitempty"`
+	Problem  string        `json:"problem,omitempty"`
+	Observed time.Time     `json:"observed,omitzero"`
+	Verified bool          `json:"verified,omitempty"`
+	Open     schema.Change `json:"open,omitzero"` // the change its target has yet to agree to
+	Last     schema.Change `json:"last,omitzero"` // the newest that it agreed to
+}
+
+// A RoleStanding is what one role that confers the entitlement says now.
+type RoleStanding struct {
+	Role      string            `json:"role"`
+	Type      schema.RoleType   `json:"type"`
+	Outcome   policy.Outcome    `json:"outcome,omitempty"` // empty where the role is refused
+	Reason    string            `json:"reason"`
+	Refused   []string          `json:"refused,omitempty"` // codes of what its template lacks
+	Missing   []string          `json:"missing,omitempty"` // attributes that nobody supplied
+	Trigger   string            `json:"trigger,omitempty"`
+	Mode      schema.Mode       `json:"mode,omitempty"`
+	Inputs    map[string]any    `json:"inputs,omitempty"`
+	Grants    []schema.Grant    `json:"grants,omitempty"` // all of them, with who approved, also those that ended
+	Tombstone *schema.Tombstone `json:"tombstone,omitempty"`
+}
+
+// Explain answers why an identity (by id, userName or email) has, had, lost or
+// never had an entitlement (connector/id). It reads, in one snapshot, and changes
+// nothing. What no catalogue has, and nobody ever decided about, is ErrNotFound.
+func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, error) {
+	id, err := FindIdentity(r, identity)
+	if err != nil {
+		return Explanation{}, err
+	}
+	connector, entitlement, ok := strings.Cut(ref, "/")
+	if !ok || connector == "" || entitlement == "" {
+		return Explanation{}, fmt.Errorf("%q: an entitlement is named connector/entitlement: %w", ref, schema.ErrInvalid)
+	}
+	book := rules.Book()
+	e := Explanation{Identity: id.ID, UserName: id.UserName, Entitlement: ref, Policy: book.Digest(), At: r.Now()}
+	if err := e.line(r, book); err != nil {
+		return e, err
+	}
+	entry, catalogued := book.Entitlement(connector, entitlement)
+	if err := e.account(r, connector, entry.Target); err != nil {
+		return e, err
+	}
+	if err := e.roles(r, book); err != nil {
+		return e, err
+	}
+	if err := e.history(r, connector); err != nil {
+		return e, err
+	}
+	if !catalogued && e.Line == nil && !e.decided() {
+		return e, fmt.Errorf("no catalogue has %s, and nobody ever decided about it for %s: %w", ref, id.UserName, schema.ErrNotFound)
+	}
+	e.Standing = e.standing()
+	e.Answer = e.answer()
+	return e, nil
+}
+
+// line finds what is desired: the entitlement itself, or one that confers it.
+func (e *Explanation) line(r store.Reader, book *policy.Book) error {
+	for a, err := range store.Assignments.All(r, e.Identity) {
+		if err != nil {
+			return err
+		}
+		switch {
+		case a.Ref() == e.Entitlement:
+			e.Line, e.Through = &a, ""
+			return nil
+		case e.Line == nil && book.Confers(a.Ref(), e.Entitlement):
+			e.Line, e.Through = &a, a.Ref()
+		}
+	}
+	return nil
+}
+
+// account finds what was observed, where there is or was an account.
+func (e *Explanation) account(r store.Reader, connector, target string) error {
+	a, err := store.Accounts.Get(r, connector, e.Identity)
+	if notFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	e.Account = &Holding{
+		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(target), Managed: slices.Contains(a.Managed, target),
+		State: a.State, Problem: a.Problem, Observed: a.Observed, Verified: a.Verified, Open: a.Due, Last: a.Last,
+	}
+	return nil
+}
+
+// roles asks each role that confers it what it says now.
+func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
+	facts, err := Gather(r, e.Identity)
+	if err != nil {
+		return err
+	}
+	access := book.Evaluate(facts, r.Now())
+	for _, role := range book.Conferring(e.Entitlement) {
+		name := role.Metadata.Name
+		s := RoleStanding{Role: name, Type: role.Spec.Type}
+		for _, g := range facts.Grants {
+			if g.Role == name {
+				s.Grants = append(s.Grants, g)
+			}
+		}
+		if i := slices.IndexFunc(facts.Tombstones, func(t schema.Tombstone) bool { return t.Role == name }); i >= 0 {
+			s.Tombstone = &facts.Tombstones[i]
+		}
+		if i := slices.IndexFunc(access.Verdicts, func(v policy.Verdict) bool { return v.Role == name }); i >= 0 {
+			v := access.Verdicts[i]
+			s.Outcome, s.Reason, s.Missing, s.Trigger, s.Mode, s.Inputs = v.Outcome, v.Reason, v.Missing, v.Trigger, v.Mode, v.Inputs
+		}
+		for _, refusal := range book.Refused() {
+			if refusal.Role == name {
+				s.Refused, s.Reason = refusal.Codes, "it is refused: "+strings.Join(refusal.Codes, ", ")
+			}
+		}
+		e.Roles = append(e.Roles, s)
+	}
+	return nil
+}
+
+// standing sums up what is desired and what was observed.
+func (e *Explanation) standing() Standing {
+	held := e.Account != nil && e.Account.Held
+	switch {
+	case e.Line != nil && e.Line.Mode != schema.Enforce:
+		return Watched
+	case e.Line != nil && (held || e.Through != ""):
+		return Holds
+	case e.Line != nil:
+		return Due
+	case held && e.Account.Managed:
+		return Ending
+	case held:
+		return Unmanaged
+	case e.decided():
+		return Lost
+	}
+	return Never
+}
+
+// decided reports whether the entitlement ever was, or ceased to be, desired.
+func (e *Explanation) decided() bool {
+	return slices.ContainsFunc(e.Decisions, func(d Reason) bool {
+		return d.Object == e.Entitlement && (d.Verb == schema.Assigned || d.Verb == schema.Unassigned)
+	})
+}

@@ -1,0 +1,75 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// FindIdentity returns the identity that a person means by a name: an id, a
+// userName or an email address, in any case, at any source. One that a source
+// still knows goes before one that its source deleted. ErrNotFound if nobody is
+// meant; ErrConflict, which names the ids, if several are.
+func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
+	folded := store.Fold(strings.TrimSpace(name))
+	id, err := store.Identities.Get(r, folded)
+	if err == nil || !notFound(err) {
+		return id, err
+	}
+	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byUserName, byEmail, byFormerName} {
+		found, err := look(r, folded)
+		switch {
+		case err != nil:
+			return schema.Identity{}, err
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			return schema.Identity{}, ambiguous(name, found)
+		}
+	}
+	return schema.Identity{}, fmt.Errorf("no identity has the id, userName or email %q: %w", name, schema.ErrNotFound)
+}
+
+func byUserName(r store.Reader, folded string) ([]schema.Identity, error) {
+	return atEverySource(r, store.IdentityUserName, folded)
+}
+
+func byEmail(r store.Reader, folded string) ([]schema.Identity, error) {
+	return atEverySource(r, store.IdentityEmail, folded)
+}
+
+// atEverySource asks an index that is by source for a value at each of them.
+func atEverySource(r store.Reader, x *store.Index[schema.Identity], value string) (found []schema.Identity, err error) {
+	for source, err := range x.Firsts(r) {
+		if err != nil {
+			return nil, err
+		}
+		for id, err := range store.Identities.By(r, x, source, value) {
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, id)
+		}
+	}
+	return found, nil
+}
+
+func byFormerName(r store.Reader, folded string) (found []schema.Identity, err error) {
+	for id, err := range store.Identities.By(r, store.IdentityFormer, folded) {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, id)
+	}
+	return found, nil
+}
+
+func ambiguous(name string, found []schema.Identity) error {
+	var ids []string
+	for _, id := range found {
+		ids = append(ids, fmt.Sprintf("%s (%s of source %s)", id.ID, id.UserName, id.Source))
+	}
+	return fmt.Errorf("%q may be any of %s; name one by its id: %w", name, joinLimited(ids, 5), schema.ErrConflict)
+}

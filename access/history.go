@@ -1,0 +1,222 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A Reason is one decision that matters to an explanation.
+type Reason struct {
+	Seq int64 `json:"seq"` // its number in the log, for proofs
+	schema.Decision
+	Approvals []schema.Approval `json:"approvals,omitempty"` // of a grant: who agreed
+	Words     string            `json:"words,omitempty"`     // the person's own, where they are kept
+	Ticket    string            `json:"ticket,omitempty"`
+	Change    *schema.Change    `json:"change,omitempty"`   // of what a target agreed to: when each step of it was
+	Exposure  string            `json:"exposure,omitempty"` // how long it took until the target agreed
+}
+
+// maxReasons is how many decisions an explanation has at most: the newest.
+const maxReasons = 200
+
+// history gathers the decisions that matter: those about the entitlement, those
+// about the roles that confer it or did, and what the target said to them.
+func (e *Explanation) history(r store.Reader, connector string) error {
+	roles, err := e.rolesEver(r)
+	if err != nil {
+		return err
+	}
+	matters := map[string]bool{} // ids of decisions
+	for entry, err := range store.LogAbout(r, e.Identity) {
+		if err != nil {
+			return err
+		}
+		d := entry.Decision
+		role, isRole := strings.CutPrefix(d.Object, "role/")
+		switch {
+		case d.Object == e.Entitlement, e.Through != "" && d.Object == e.Through:
+			matters[d.ID] = true
+		case isRole && roles[role], d.Verb == schema.Left, d.Object == connector && d.Verb == schema.Drifted:
+		case d.Object == connector && slices.ContainsFunc(d.Because, func(id string) bool { return matters[id] }):
+		default:
+			continue
+		}
+		e.Decisions = append(e.Decisions, Reason{Seq: entry.Seq, Decision: d})
+		if len(e.Decisions) > 2*maxReasons {
+			e.Decisions = slices.Delete(e.Decisions, 0, maxReasons)
+			e.Omitted += maxReasons
+		}
+	}
+	if more := len(e.Decisions) - maxReasons; more > 0 {
+		e.Decisions, e.Omitted = e.Decisions[more:], e.Omitted+more
+	}
+	for i := range e.Decisions {
+		if err := e.Decisions[i].detail(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rolesEver returns the roles that confer the entitlement, and those that earlier
+// decisions about it name.
+func (e *Explanation) rolesEver(r store.Reader) (map[string]bool, error) {
+	roles := map[string]bool{}
+	for _, s := range e.Roles {
+		roles[s.Role] = true
+	}
+	for entry, err := range store.LogAbout(r, e.Identity) {
+		if err != nil {
+			return nil, err
+		}
+		if entry.Decision.Object != e.Entitlement {
+			continue
+		}
+		for _, because := range entry.Decision.Because {
+			if role, ok := strings.CutPrefix(because, "role/"); ok {
+				roles[role] = true
+			}
+		}
+	}
+	return roles, nil
+}
+
+// detail adds what is kept beside the log, as far as it was not forgotten.
+func (d *Reason) detail(r store.Reader) error {
+	if d.DetailHash == "" {
+		return nil
+	}
+	raw, err := store.Detail(r, d.ID)
+	if notFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var kept struct {
+		Reason    string            `json:"reason"`
+		Problem   string            `json:"problem"`
+		Ticket    string            `json:"ticket"`
+		Approvals []schema.Approval `json:"approvals"`
+		Change    *schema.Change    `json:"change"`
+	}
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return fmt.Errorf("decision %s: its detail: %w", d.ID, err)
+	}
+	d.Words, d.Ticket, d.Approvals = kept.Reason, kept.Ticket, kept.Approvals
+	if d.Words == "" {
+		d.Words = kept.Problem
+	}
+	if kept.Change != nil && !kept.Change.IsZero() {
+		d.Change, d.Exposure = kept.Change, kept.Change.Exposure().Round(time.Microsecond).String()
+	}
+	return nil
+}
+
+// answer says it in one sentence.
+func (e *Explanation) answer() string {
+	who, what := e.UserName, e.Entitlement
+	switch e.Standing {
+	case Holds:
+		return fmt.Sprintf("%s has %s since %s%s: %s.", who, what, day(e.Line.Since), e.through(), e.earned())
+	case Due:
+		return fmt.Sprintf("%s should have %s since %s (%s), and its target has yet to agree%s.", who, what, day(e.Line.Since), e.earned(), e.state())
+	case Watched:
+		return fmt.Sprintf("%s would have %s since %s (%s), but its mode is %s, so nothing is written.", who, what, day(e.Line.Since), e.earned(), e.Line.Mode)
+	case Ending:
+		return fmt.Sprintf("%s is losing %s: %s, and its target has yet to agree%s.", who, what, e.ended(), e.state())
+	case Lost:
+		return fmt.Sprintf("%s had %s and lost it: %s.", who, what, e.ended())
+	case Unmanaged:
+		return fmt.Sprintf("%s has %s at its target, but the bridge neither gave nor adopted it: %s.", who, what, e.unearned())
+	case Never:
+	}
+	return fmt.Sprintf("%s never had %s: %s.", who, what, e.unearned())
+}
+
+// day writes a time as people read it.
+func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func (e *Explanation) through() string {
+	if e.Through == "" {
+		return ""
+	}
+	return " with " + e.Through
+}
+
+func (e *Explanation) state() string {
+	switch {
+	case e.Account == nil || e.Account.State == "":
+		return ""
+	case e.Account.Problem != "":
+		return fmt.Sprintf(" (%s: %s)", e.Account.State, e.Account.Problem)
+	}
+	return fmt.Sprintf(" (%s)", e.Account.State)
+}
+
+// earned says what a line rests on.
+func (e *Explanation) earned() string {
+	var words []string
+	for _, name := range rolesOf(*e.Line) {
+		i := slices.IndexFunc(e.Roles, func(s RoleStanding) bool { return s.Role == name })
+		if i < 0 {
+			words = append(words, "role "+name+", which the policy no longer has")
+			continue
+		}
+		words = append(words, "role "+name+", "+e.Roles[i].Reason+e.Roles[i].approved(*e.Line))
+	}
+	return strings.Join(words, "; ")
+}
+
+// approved says who agreed to the grant that a line rests on, and when it ends.
+func (s RoleStanding) approved(line schema.Assignment) string {
+	for _, g := range s.Grants {
+		if !slices.Contains(line.Because, "grant/"+g.ID) {
+			continue
+		}
+		var by []string
+		for _, a := range g.Approvals {
+			by = append(by, a.By)
+		}
+		words := ", approved by " + strings.Join(by, " and ")
+		if !g.Until.IsZero() {
+			words += ", until " + day(g.Until)
+		}
+		return words
+	}
+	return ""
+}
+
+// ended says which decision took the entitlement away.
+func (e *Explanation) ended() string {
+	for i, d := range slices.Backward(e.Decisions) {
+		if d.Verb != schema.Unassigned || d.Object != e.Entitlement {
+			continue
+		}
+		words := fmt.Sprintf("on %s, because %s", day(d.Time), d.Reason)
+		told := func(later Reason) bool { return slices.Contains(later.Because, d.ID) && later.Exposure != "" }
+		if j := slices.IndexFunc(e.Decisions[i:], told); j >= 0 {
+			words += fmt.Sprintf("; its target agreed %s after the bridge was told", e.Decisions[i+j].Exposure)
+		}
+		return words
+	}
+	return "nothing earns it any more"
+}
+
+// unearned says why no role gives it.
+func (e *Explanation) unearned() string {
+	if len(e.Roles) == 0 {
+		return "no role confers it"
+	}
+	var words []string
+	for _, s := range e.Roles {
+		words = append(words, "role "+s.Role+": "+s.Reason)
+	}
+	return joinLimited(words, 5)
+}

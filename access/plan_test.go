@@ -1,0 +1,100 @@
+package access_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+)
+
+func (w *world) plan(to *policy.Book) access.Plan {
+	w.t.Helper()
+	p, err := access.PlanPolicy(w.t.Context(), w.store, w.rules.Book(), to)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+func TestPlan(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.admit(person{name: "bob", department: "Sales"})
+		w.admit(person{name: "eve"})
+		if p := w.plan(w.rules.Book()); p.Grants != 2 || p.Pending != 2 || p.Undecided == 0 {
+			t.Errorf("before anybody was looked at: %+v; want two grants, both pending", p)
+		}
+		w.work()
+		if p := w.plan(w.rules.Book()); p.Grants+p.Revocations+p.Remodes+p.Holds != 0 || p.Held != 2 || p.Identities != 3 {
+			t.Errorf("the policy in force changes %+v; want nothing", p)
+		}
+		next := book(t,
+			"identity.department == \"Engineering\"\n  grants: [{ connector: wiki, entitlement: readers }]", "identity.department == \"Sales\"\n  grants: [{ connector: wiki, entitlement: readers }]",
+			"name: crm,", "name: sales-crm,", "connector: crm,", "connector: sales-crm,",
+			"  mode: enforce\n  identity:", "  mode: enforce\n  limits: { revokesPerRun: { count: 1 } }\n  identity:")
+		p := w.plan(next)
+		type line struct {
+			Change               policy.Change
+			UserName, Ref, Roles string
+		}
+		var got []line
+		for _, l := range p.Lines {
+			if l.Change != policy.Open {
+				got = append(got, line{l.Change, l.UserName, l.Connector + "/" + l.Entitlement, l.Roles[0]})
+			}
+		}
+		want := []line{
+			{policy.Revoke, "ada", "wiki/readers", "engineer"},
+			{policy.Revoke, "bob", "crm/sales", "seller"},
+			{policy.Grant, "bob", "sales-crm/sales", "seller"},
+			{policy.Grant, "bob", "wiki/readers", "engineer"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the plan's lines (-want +got):\n%s", diff)
+		}
+		if p.Affected != 2 || p.Pending != 0 || p.Suppressed != 2 {
+			t.Errorf("%d affected, %d pending, %d suppressed; want 2, 0 and 2", p.Affected, p.Pending, p.Suppressed)
+		}
+		if len(p.Brakes) != 1 || !p.Brakes[0].Exceeded {
+			t.Errorf("brakes %+v; want that two revocations exceed one", p.Brakes)
+		}
+		w.want(ada, "Readers")
+		w.publish(next)
+		w.work()
+		if p := w.plan(next); p.Grants+p.Revocations+p.Remodes != 0 {
+			t.Errorf("after it was put in force it still changes %+v", p.Totals)
+		}
+	})
+}
+
+// TestPlanKeepsWhatReconcileKeeps has a role refused by the next policy: what is
+// held stays, and the plan says so.
+func TestPlanKeepsWhatReconcileKeeps(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		next := refusing(t)
+		p := w.plan(next)
+		if p.Holds != 1 || p.Revocations != 0 || len(p.Refused) != 1 || !p.Refused[0].News {
+			t.Errorf("%+v; want one line held and one role refused", p)
+		}
+		w.publish(next)
+		w.work()
+		w.want(ada, "Readers")
+		if p := w.plan(next); p.Holds != 1 {
+			t.Errorf("%d held after it was put in force, want 1", p.Holds)
+		}
+	})
+}
+
+// refusing is a policy that refuses the role engineer, which nobody owns.
+func refusing(t testing.TB) *policy.Book {
+	t.Helper()
+	b := refused(t, "metadata: { name: engineer, owner: { user: lead@example.com, deputy: second@example.com } }", "metadata: { name: engineer }")
+	if len(b.Refused()) != 1 {
+		t.Fatal("the role is not refused")
+	}
+	return b
+}
