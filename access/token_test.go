@@ -1,0 +1,163 @@
+package access_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+	"drawbridge/store/enginetest"
+)
+
+// tokenStore is a store on bolt whose every other commit is run again.
+func tokenStore(t *testing.T) *store.Store {
+	t.Helper()
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(enginetest.Again(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func issue(t *testing.T, s *store.Store, tok schema.Token) (secret string, got schema.Token, err error) {
+	t.Helper()
+	err = s.Update(t.Context(), func(tx store.Tx) (err error) {
+		secret, got, err = access.IssueToken(tx, "token/root", tok)
+		return err
+	})
+	return secret, got, err
+}
+
+func decisionsAbout(t *testing.T, s *store.Store, subject string) (got []schema.Decision) {
+	t.Helper()
+	err := s.View(t.Context(), func(r store.Reader) error {
+		got = nil
+		for e, err := range store.LogAbout(r, subject) {
+			if err != nil {
+				return err
+			}
+			got = append(got, e.Decision)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestIssueToken(t *testing.T) {
+	s := tokenStore(t)
+	secret, tok, err := issue(t, s, schema.Token{Name: "ci", Role: "viewer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, part, ok := access.ParseToken(secret)
+	if !ok || id != tok.ID || len(part) != 43 || !strings.HasPrefix(secret, "db_") {
+		t.Fatalf("secret %q of token %s does not read db_ID_SECRET", secret, tok.ID)
+	}
+	if !bytes.Equal(access.HashToken(part), tok.Hash) {
+		t.Error("the hash kept is not that of the secret")
+	}
+	err = s.View(t.Context(), func(r store.Reader) error {
+		kept, err := store.Tokens.Get(r, id)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(kept)
+		if strings.Contains(string(text), part) {
+			t.Error("the store has the secret")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := decisionsAbout(t, s, "token/"+id)
+	if len(log) != 1 || log[0].Verb != schema.Tokened || log[0].Actor != "token/root" || log[0].Object != "token/ci" {
+		t.Errorf("decisions: %+v", log)
+	}
+	other, _, err := issue(t, s, schema.Token{Name: "ci", Role: "viewer"})
+	if err != nil || other == secret {
+		t.Errorf("a second token for rotation: %v, and the same: %v", err, other == secret)
+	}
+}
+
+func TestRevokeTokenOnce(t *testing.T) {
+	s := tokenStore(t)
+	_, tok, err := issue(t, s, schema.Token{Source: "hr", Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		err := s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := decisionsAbout(t, s, "token/"+tok.ID)
+	if len(log) != 2 || log[1].Reason != "revoked" || log[1].Object != "source/hr" {
+		t.Errorf("decisions: %+v; want one for the issue and one for the end", log)
+	}
+	err = s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", "nobody") })
+	if !errors.Is(err, schema.ErrNotFound) {
+		t.Errorf("revoke what is not there: %v", err)
+	}
+}
+
+func TestTokensThatCannotBe(t *testing.T) {
+	s := tokenStore(t)
+	for name, tok := range map[string]schema.Token{
+		"for nobody":          {},
+		"for both":            {Source: "hr", Name: "ci", Role: "viewer"},
+		"a name and no role":  {Name: "ci"},
+		"a source and a role": {Source: "hr", Role: "admin"},
+		"expired":             {Source: "hr", Expires: time.Now().Add(-time.Minute)},
+	} {
+		if _, _, err := issue(t, s, tok); !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("%s: %v, want ErrInvalid", name, err)
+		}
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		_, _, err := access.IssueToken(tx, "", schema.Token{Source: "hr"})
+		return err
+	})
+	if !errors.Is(err, schema.ErrInvalid) {
+		t.Errorf("issued by nobody: %v, want ErrInvalid", err)
+	}
+}
+
+func TestParseToken(t *testing.T) {
+	for _, test := range []struct {
+		token, id, secret string
+		ok                bool
+	}{
+		{"db_019-a_s_e-cret", "019-a", "s_e-cret", true},
+		{"db_019-a_", "", "", false},
+		{"db__secret", "", "", false},
+		{"db_019-a", "", "", false},
+		{"hunter2", "", "", false},
+		{"", "", "", false},
+	} {
+		id, secret, ok := access.ParseToken(test.token)
+		if ok != test.ok || ok && (id != test.id || secret != test.secret) {
+			t.Errorf("ParseToken(%q) = %q, %q, %v; want %q, %q, %v", test.token, id, secret, ok, test.id, test.secret, test.ok)
+		}
+	}
+}
