@@ -86,19 +86,19 @@ func TestLastRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	any := func(schema.Run) bool { return true }
+	every := func(schema.Run) bool { return true }
 	fine := func(run schema.Run) bool { return run.Problem == "" }
 	err = s.View(t.Context(), func(r store.Reader) error {
-		if run, err := access.LastRun(r, "drift", any); err != nil || run.Problem != "gone" {
+		if run, err := access.LastRun(r, "drift", every); err != nil || run.Problem != "gone" {
 			t.Errorf("last run: %+v, %v", run, err)
 		}
 		if run, err := access.LastRun(r, "drift", fine); err != nil || run.Found != 2 {
 			t.Errorf("last good run: %+v, %v", run, err)
 		}
-		if run, err := access.LastRun(r, "expiry", any); err != nil || run.ID != "quiet/expiry" {
+		if run, err := access.LastRun(r, "expiry", every); err != nil || run.ID != "quiet/expiry" {
 			t.Errorf("last quiet run: %+v, %v", run, err)
 		}
-		if _, err := access.LastRun(r, "never", any); !errors.Is(err, schema.ErrNotFound) {
+		if _, err := access.LastRun(r, "never", every); !errors.Is(err, schema.ErrNotFound) {
 			t.Errorf("of a sweep that never ran: %v", err)
 		}
 		return nil

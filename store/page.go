@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // This file is for those who read a long list a page at a time: each walk begins
@@ -48,7 +49,7 @@ func LogAboutBefore(r Reader, subject string, before int64, n int) ([]Entry, err
 	from := makeKey(subject)
 	newest := make([][]byte, 0, n) // a ring: the last n so far
 	seen := 0
-	for row, err := range t.rows(tableAbout, from, append(from[:len(from):len(from)], seqKey(max(0, before))...)) {
+	for row, err := range t.rows(tableAbout, from, append(slices.Clip(from), seqKey(max(0, before))...)) {
 		if err != nil {
 			return nil, err
 		}

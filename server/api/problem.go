@@ -13,7 +13,7 @@ import (
 
 // A Problem is an error as RFC 9457 has it. Code is for programs: what kind of
 // error it is, where a status alone would not tell.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it a problem, and so do its readers
 	Type   string  `json:"type" doc:"Always about:blank: the code says which problem it is."`
 	Title  string  `json:"title" doc:"The status in words."`
 	Status int     `json:"status"`

@@ -1,0 +1,84 @@
+// Package api is the bridge's own HTTP API, for the command line, the console and
+// others: what is, why it is, and the few things that people may do about it.
+//
+// Each operation is one line in the table of operations, with the least role that
+// may use it. Its document at /api/openapi.json is made from the same types as its
+// answers. Lists come a page at a time, with a cursor over keys; nothing is ever
+// loaded whole.
+package api
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/access"
+	"drawbridge/store"
+)
+
+// Options are what the API is made of.
+type Options struct {
+	Store      *store.Store
+	Rules      *access.Rules
+	Log        *slog.Logger
+	Version    string
+	Sweeps     []string // names
+	Connectors []string // names
+}
+
+// API serves /api/v1.
+type API struct {
+	Options
+	planning chan struct{} // one plan at a time: each compiles a policy
+}
+
+// New returns the API.
+func New(o Options) (*API, error) {
+	return &API{Options: o, planning: make(chan struct{}, 1)}, nil
+}
+
+// DocumentPath is where the API describes itself.
+const DocumentPath = "/api/openapi.json"
+
+// Mount mounts the operations, and the document that describes them. It expects
+// the caller of each request in its context.
+func (a *API) Mount(e *echo.Echo) {
+	h := humaecho.New(e, a.config())
+	a.register(h)
+	document, err := h.OpenAPI().MarshalJSON()
+	e.GET(DocumentPath, func(c echo.Context) error {
+		if err != nil {
+			return err
+		}
+		return c.Blob(http.StatusOK, "application/vnd.oai.openapi+json;version=3.1", document)
+	})
+}
+
+// config is huma without its pages, which load what they need from elsewhere, and
+// without what it adds to answers.
+func (a *API) config() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Drawbridge", Version: a.Version,
+				Description: "What the bridge knows and decides, and what people may do about it.",
+				License:     &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+			},
+			Components: &huma.Components{
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
+			},
+			Security: []map[string][]string{{"bearer": {}}},
+		},
+		Formats:                      map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{asProblem},
+	}
+}
+
+func (a *API) register(huma.API) {}

@@ -1,0 +1,140 @@
+// Package metrics says how the bridge does, to Prometheus. What happens is
+// counted as it happens; what stands in the store is read at each scrape, by
+// counts that are kept and the first rows of indexes, whatever the store's size.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Metrics are the bridge's metrics. They are safe for concurrent use.
+type Metrics struct {
+	store      *store.Store
+	connectors []string
+	registry   *prometheus.Registry
+
+	exposure   *prometheus.HistogramVec
+	provision  *prometheus.HistogramVec
+	lastSweep  *prometheus.GaugeVec
+	sweeps     *prometheus.CounterVec
+	requests   *prometheus.CounterVec
+	latency    *prometheus.HistogramVec
+	served     *prometheus.CounterVec
+	serving    *prometheus.HistogramVec
+	ungoverned *prometheus.GaugeVec
+
+	mu   sync.Mutex
+	tail tail
+}
+
+// hours are buckets from milliseconds to days: most changes take less than a
+// second, and those that take a day are the ones to know of.
+var hours = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
+
+// requests take from a tenth of a millisecond to a minute.
+var seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60}
+
+// New returns the metrics of a bridge with these connectors.
+func New(s *store.Store, connectors []string) *Metrics {
+	m := &Metrics{store: s, connectors: connectors, registry: prometheus.NewRegistry()}
+	m.exposure = histogram("exposure_seconds", "From receiving a change that ends access to the stage.", hours, "connector", "stage")
+	m.provision = histogram("provision_seconds", "From receiving a change that ends no access to the stage.", hours, "connector", "stage")
+	m.requests = counter("connector_requests_total", "Requests to targets, by the status they were answered with; 0 is no answer.", "connector", "code")
+	m.latency = histogram("connector_request_seconds", "How long targets took to answer.", seconds, "connector", "method")
+	m.sweeps = counter("sweep_runs_total", "Runs of sweeps, by how they ended: done, held or failed.", "sweep", "outcome")
+	m.lastSweep = gauge("sweep_last_success_timestamp_seconds", "When a sweep last ran to its end.", "sweep")
+	m.ungoverned = gauge("ungoverned_accounts", "Accounts that no identity explains, as of the last sweep that looked.", "connector")
+	m.served = counter("http_requests_total", "Requests served.", "route", "method", "code")
+	m.serving = histogram("http_request_seconds", "How long serving a request took.", seconds, "route", "method")
+	m.registry.MustRegister(m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.begin()
+	return m
+}
+
+// Exposure is told how long it took from receiving a change to a stage of it.
+func (m *Metrics) Exposure(connector, stage string, took time.Duration, ends bool) {
+	h := m.provision
+	if ends {
+		h = m.exposure
+	}
+	h.WithLabelValues(connector, stage).Observe(took.Seconds())
+}
+
+// Swept is told of each run of a sweep.
+func (m *Metrics) Swept(run schema.Run) {
+	switch {
+	case run.Held != "":
+		m.sweeps.WithLabelValues(run.Sweep, "held").Inc()
+	case run.Problem != "":
+		m.sweeps.WithLabelValues(run.Sweep, "failed").Inc()
+	default:
+		m.sweeps.WithLabelValues(run.Sweep, "done").Inc()
+		m.lastSweep.WithLabelValues(run.Sweep).Set(float64(run.Ended.UnixMilli()) / 1e3)
+	}
+	m.countUngoverned()
+}
+
+// Request is told of each request to a target.
+func (m *Metrics) Request(connector, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(connector, code(status)).Inc()
+	m.latency.WithLabelValues(connector, verb(method)).Observe(took.Seconds())
+}
+
+// Served is told of each request that the bridge answered. The route is a
+// pattern, not a path, so that there are not more series than routes.
+func (m *Metrics) Served(route, method string, status int, took time.Duration) {
+	method = verb(method)
+	m.served.WithLabelValues(route, method, code(status)).Inc()
+	m.serving.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+// ServeHTTP answers a scrape.
+func (m *Metrics) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	standing := prometheus.NewRegistry()
+	standing.MustRegister(snapshot{m, req.Context()})
+	promhttp.HandlerFor(prometheus.Gatherers{m.registry, standing}, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, // what can be read is worth more than nothing
+	}).ServeHTTP(w, req)
+}
+
+// code and verb keep what others send from making series without end.
+func code(status int) string {
+	if status < 0 || status > 999 {
+		status = 0
+	}
+	return strconv.Itoa(status)
+}
+
+func verb(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+		"bind", "search", "add", "modify", "delete", "moddn", "read", "write":
+		return method
+	}
+	return "other"
+}
+
+const namespace = "drawbridge"
+
+func histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}

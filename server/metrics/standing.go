@@ -1,0 +1,209 @@
+package metrics
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// What stands in the store.
+var (
+	openSeconds   = desc("exposure_open_seconds", "Age of the oldest revocation that its target has yet to agree to; 0 if there is none.", "connector")
+	laneItems     = desc("lane_items", "Items in a lane, due or not.", "lane")
+	laneLeased    = desc("lane_leased", "Items of a lane that a worker has.", "lane")
+	laneOldest    = desc("lane_oldest_seconds", "How long the first item that waits has been due; 0 if none is.", "lane")
+	decisions     = desc("decisions_total", "Decisions in the log since the process began, by what they did.", "verb")
+	logEntries    = desc("log_entries", "Entries of the decision log.")
+	records       = desc("records", "Records in the store.", "collection")
+	storeCommits  = desc("store_commits_total", "Transactions made durable.")
+	storeUpdates  = desc("store_updates_total", "Updates that were in them.")
+	storeFailed   = desc("store_failed_total", "Updates that failed and left no trace.")
+	storeRetried  = desc("store_retried_total", "Transactions that were run again.")
+	storeSeconds  = desc("store_committing_seconds_total", "Time spent on making transactions durable.")
+	storeShared   = desc("store_commit_updates", "How many Updates shared a commit.")
+	storeReadable = desc("store_up", "Whether the store could be read for this scrape.")
+)
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(namespace+"_"+name, help, labels, nil)
+}
+
+// A snapshot reads the store for one scrape. It takes the scrape's context, which
+// a collector is not given.
+type snapshot struct {
+	*Metrics
+	ctx context.Context
+}
+
+// Describe describes nothing: which lanes and verbs there are shows when looking.
+func (s snapshot) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the store.
+func (s snapshot) Collect(out chan<- prometheus.Metric) {
+	s.stats(out)
+	var found []prometheus.Metric
+	err := s.store.View(s.ctx, func(r store.Reader) (err error) {
+		found, err = s.read(r)
+		return err
+	})
+	up := 1.0
+	if err != nil {
+		up = 0
+	}
+	out <- prometheus.MustNewConstMetric(storeReadable, prometheus.GaugeValue, up)
+	for _, metric := range found {
+		out <- metric
+	}
+	for verb, n := range s.count(s.ctx) {
+		out <- prometheus.MustNewConstMetric(decisions, prometheus.CounterValue, float64(n), string(verb))
+	}
+}
+
+// read looks at kept counts and at the first rows of indexes.
+func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
+	level := func(d *prometheus.Desc, value float64, labels ...string) {
+		found = append(found, prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...))
+	}
+	lanes, err := store.LaneStats(r)
+	if err != nil {
+		return found, err
+	}
+	for lane, stat := range lanes {
+		level(laneItems, float64(stat.Items), string(lane))
+		level(laneLeased, float64(stat.Leased), string(lane))
+		level(laneOldest, age(r, stat.Oldest), string(lane))
+	}
+	for _, connector := range s.connectors {
+		since, err := oldestOpen(r, connector)
+		if err != nil {
+			return found, err
+		}
+		level(openSeconds, age(r, since), connector)
+	}
+	size, err := store.LogSize(r)
+	if err != nil {
+		return found, err
+	}
+	level(logEntries, float64(size))
+	for name, count := range counts {
+		n, err := count(r)
+		if err != nil {
+			return found, err
+		}
+		level(records, float64(n), name)
+	}
+	return found, nil
+}
+
+// counts are the collections whose size is worth watching.
+var counts = map[string]func(store.Reader) (int64, error){
+	"identities":  store.Identities.Count,
+	"groups":      store.Groups.Count,
+	"members":     store.Members.Count,
+	"grants":      store.Grants.Count,
+	"assignments": store.Assignments.Count,
+	"accounts":    store.Accounts.Count,
+	"findings":    store.Findings.Count,
+}
+
+// oldestOpen returns when the first open revocation at a connector was received;
+// zero if none is open.
+func oldestOpen(r store.Reader, connector string) (time.Time, error) {
+	for a, err := range store.Accounts.By(r, store.AccountOpen, connector) {
+		return a.Due.Received, err
+	}
+	return time.Time{}, nil
+}
+
+// age is how long ago it was; 0 of what is to come, and of never.
+func age(r store.Reader, since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, r.Now().Sub(since).Seconds())
+}
+
+// stats are the store's own counts.
+func (s snapshot) stats(out chan<- prometheus.Metric) {
+	st := s.store.Stats()
+	for d, n := range map[*prometheus.Desc]float64{
+		storeCommits: float64(st.Commits), storeUpdates: float64(st.Updates), storeFailed: float64(st.Failed),
+		storeRetried: float64(st.Retried), storeSeconds: st.Committing.Seconds(),
+	} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, n)
+	}
+	buckets := map[float64]uint64{}
+	var commits uint64
+	for i, n := range st.Shared {
+		commits += uint64(n)
+		if i < len(st.Shared)-1 {
+			buckets[float64(int64(1)<<i)] = commits
+		}
+	}
+	out <- prometheus.MustNewConstHistogram(storeShared, commits, float64(st.Updates), buckets)
+}
+
+// begin takes up where an earlier process left off: when sweeps last ran, how
+// many accounts nobody explains, how long the log is.
+func (m *Metrics) begin() {
+	for _, connector := range m.connectors {
+		m.ungoverned.WithLabelValues(connector).Set(0)
+	}
+	//nolint:forbidigo // a bridge starts whole or not at all, and what is read here is little
+	ctx := context.Background()
+	_ = m.store.View(ctx, func(r store.Reader) (err error) { // what cannot be read shows at the first scrape
+		m.tail.next, err = store.LogSize(r)
+		m.tail.known = err == nil
+		return err
+	})
+	m.countUngoverned()
+}
+
+// Sweeps names the sweeps there are, so that one that has not run yet in this
+// process, or never, shows too: 0 is never.
+func (m *Metrics) Sweeps(ctx context.Context, names []string) error {
+	return m.store.View(ctx, func(r store.Reader) error {
+		for _, name := range names {
+			run, err := access.LastRun(r, name, func(run schema.Run) bool { return run.Held == "" && run.Problem == "" })
+			switch {
+			case isNotFound(err):
+				m.lastSweep.WithLabelValues(name).Set(0)
+			case err != nil:
+				return err
+			default:
+				m.lastSweep.WithLabelValues(name).Set(float64(run.Ended.UnixMilli()) / 1e3)
+			}
+		}
+		return nil
+	})
+}
+
+// countUngoverned counts the orphans on record. It walks them, which is why it is
+// done after a sweep, that walked a whole target to find them, and not at a
+// scrape.
+func (m *Metrics) countUngoverned() {
+	//nolint:forbidigo // the sweep that ran is over, and its context with it
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, connector := range m.connectors {
+		n := 0
+		err := m.store.View(ctx, func(r store.Reader) error {
+			n = 0
+			for _, err := range store.Findings.All(r, "orphan", connector) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		if err == nil {
+			m.ungoverned.WithLabelValues(connector).Set(float64(n))
+		}
+	}
+}

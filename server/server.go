@@ -1,0 +1,137 @@
+// Package server is the bridge's one HTTP listener: what is mounted on it, who
+// may use what, and how errors look. It answers; it decides nothing.
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/server/api"
+	"drawbridge/server/metrics"
+	"drawbridge/store"
+)
+
+// Options are what a server is made of.
+type Options struct {
+	Store       *store.Store
+	Rules       *access.Rules
+	Log         *slog.Logger // nil: none
+	PublicURL   string       // as others see the bridge, for links; without a path below it
+	Version     string
+	Credentials []Credential
+	Metrics     *metrics.Metrics
+	Sweeps      []string // names, for status and to run now
+	Connectors  []string // names
+	Limits      Limits
+
+	// Ready, where it is not nil, says why the bridge should get no traffic yet.
+	Ready func(ctx context.Context) error
+}
+
+// A Credential is a configured bearer token: of a source, or of a person or
+// program that uses the API.
+type Credential struct {
+	Name   string // of whoever uses it, for the log
+	Source string // set for a source's
+	Role   string // set for an API user's: one of api.Roles
+	Secret connectors.Secret
+}
+
+// New returns the handler. It reads as the list of everything that is mounted.
+func New(o Options) (http.Handler, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	g, err := newGate(o)
+	if err != nil {
+		return nil, err
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = answerError(o.Log)
+	e.IPExtractor = echo.ExtractIPDirect() // what a client says of itself in a header is not believed
+	e.Logger.SetOutput(io.Discard)
+
+	e.Use(observe(o.Log, o.Metrics)) // request id, access log, metrics; outermost, for it sees every answer
+	e.Use(recovered)
+	e.Use(secured(o.PublicURL))
+	e.Use(g.guard) // who may use /scim and /api
+
+	if err := mountSCIM(e, o); err != nil { // /scim/v2
+		return nil, err
+	}
+	a, err := api.New(api.Options{ // /api/v1, /api/openapi.json
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version,
+		Sweeps: o.Sweeps, Connectors: o.Connectors,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.Mount(e)
+	e.GET("/healthz", alive)
+	e.GET("/readyz", ready(o))
+	if o.Metrics != nil {
+		e.GET("/metrics", echo.WrapHandler(o.Metrics))
+	}
+	return e, nil
+}
+
+// HTTP returns an HTTP server for the handler that no slow client can hold up.
+// Reading and writing may take a minute; what streams longer moves its own
+// deadline on.
+func HTTP(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		WriteTimeout:      time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// secured sets what browsers and caches are to know of every answer: nothing here
+// is a page, and nothing may be kept.
+func secured(publicURL string) echo.MiddlewareFunc {
+	https := strings.HasPrefix(publicURL, "https://")
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			h := c.Response().Header()
+			h["X-Content-Type-Options"] = []string{"nosniff"}
+			h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
+			h["Referrer-Policy"] = []string{"no-referrer"}
+			h["Cache-Control"] = []string{"no-store"}
+			if https {
+				h["Strict-Transport-Security"] = []string{"max-age=31536000"}
+			}
+			return next(c)
+		}
+	}
+}
+
+// recovered makes an error of a panic, so that one request's fault is its own.
+// http.ErrAbortHandler ends the connection, as it is meant to.
+func recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
+				panic(p)
+			}
+			err = &panicError{fmt.Sprint(p), stack()}
+		}()
+		return next(c)
+	}
+}
