@@ -46,9 +46,6 @@ func (t TLS) On() bool { return t.Cert != "" }
 type Store struct {
 	Driver string `yaml:"driver"` // bolt
 	Path   string `yaml:"path"`
-	// NoSync makes commits that do not survive the machine. It is for tests and
-	// demonstrations, which set it themselves: no configuration file can.
-	NoSync bool `yaml:"-"`
 }
 
 // A Folder is a folder by path.
@@ -96,13 +93,17 @@ type Limits struct {
 	Percent float64 `yaml:"percent"`
 }
 
-// RequestLimits cap what one request may ask for. Zero is the default of what
-// reads it.
+// RequestLimits cap what one request may ask for, and how often. Zero is the
+// default of what reads it; a negative rate is no limit.
 type RequestLimits struct {
 	Body       int64 `yaml:"body"`       // bytes
 	Filter     int   `yaml:"filter"`     // bytes of a filter
 	Depth      int   `yaml:"depth"`      // nesting of a filter
 	Operations int   `yaml:"operations"` // of one PATCH
+
+	SourceRate float64 `yaml:"sourceRate"` // requests a second of one source's credential
+	APIRate    float64 `yaml:"apiRate"`    // requests a second of one API credential
+	FailedRate float64 `yaml:"failedRate"` // attempts a minute with a wrong credential from one address
 }
 
 // Log says what is logged, and how.

@@ -13,7 +13,8 @@ import (
 )
 
 // Load reads a configuration and resolves what it refers to; env looks up a
-// variable of the environment, as os.LookupEnv does. Every mistake is reported
+// variable of the environment, as os.LookupEnv does; with a nil env, secrets are
+// left empty, for whoever looks at a bridge and speaks to nobody. Every mistake is reported
 // at once, each with file and line; the error is schema.ErrInvalid, or
 // schema.ErrNotFound if there is no such file. No error says what a secret is.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {

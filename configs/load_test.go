@@ -145,6 +145,16 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 }
 
+func TestWithoutSecrets(t *testing.T) {
+	c, err := Load("testdata/full.good.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Sources[0].Token != "" || c.Connectors[1].Auth.Secret != "" {
+		t.Error("a secret was resolved")
+	}
+}
+
 func TestConnectorsAreReadWhole(t *testing.T) {
 	c, err := Load("testdata/full.good.yaml", environment)
 	if err != nil {

@@ -42,6 +42,9 @@ func (r *reader) token(key string, reference connectors.Secret, needed bool) con
 // it may be the secret itself.
 func (r *reader) secret(key string, reference connectors.Secret) connectors.Secret {
 	kind, name, _ := strings.Cut(reference.Reveal(), ":")
+	if r.env == nil && (kind == "env" || kind == "file") && name != "" {
+		return "" // nobody asked for secrets
+	}
 	var value string
 	switch {
 	case kind == "env" && name != "":

@@ -1,0 +1,92 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"drawbridge/audit"
+	"drawbridge/configs"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// PublicKeyFile returns the file of the public half of a signing key.
+func PublicKeyFile(key string) string { return key + ".pub" }
+
+// openKey returns the key that signs the decision log. It is made where there is
+// none, unless the log was signed before: then it was lost, and a new one would
+// hide that.
+func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signer, error) {
+	last, err := lastCheckpoint(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(cfg.Key)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && last.Origin != "":
+		return nil, fmt.Errorf("audit.key: %s is not there, and the decision log was signed with it: put it back: %w", cfg.Key, schema.ErrInvalid)
+	case errors.Is(err, os.ErrNotExist):
+		if text, err = makeKey(cfg); err != nil {
+			return nil, fmt.Errorf("audit.key: %w", err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("audit.key: %w", err)
+	}
+	if last.Origin != "" && last.Origin != cfg.Origin {
+		return nil, fmt.Errorf("audit.origin is %s, and the decision log is signed as %s: a log keeps its name: %w", cfg.Origin, last.Origin, schema.ErrInvalid)
+	}
+	signer, err := note.NewSigner(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("audit.key: %s is not a signing key: %w", cfg.Key, schema.ErrInvalid) // the cause may quote it
+	}
+	return signer, nil
+}
+
+func lastCheckpoint(ctx context.Context, s *store.Store) (last audit.Checkpoint, err error) {
+	err = s.View(ctx, func(r store.Reader) error {
+		signed, err := store.Checkpoint(r)
+		if errors.Is(err, schema.ErrNotFound) {
+			last = audit.Checkpoint{}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		last, err = audit.Read(signed)
+		return err
+	})
+	return last, err
+}
+
+// makeKey makes a key pair. The public half is written first, so that whoever
+// finds the private one finds both.
+func makeKey(cfg configs.Audit) ([]byte, error) {
+	private, public, err := audit.NewKey(cfg.Origin, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Key), 0o700); err != nil {
+		return nil, err
+	}
+	if err := writeFile(PublicKeyFile(cfg.Key), public+"\n", 0o644, os.O_TRUNC); err != nil {
+		return nil, err
+	}
+	return []byte(private), writeFile(cfg.Key, private+"\n", 0o600, os.O_EXCL)
+}
+
+// writeFile writes a file so that it is there after a crash.
+func writeFile(path, text string, mode os.FileMode, flag int) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flag, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -1,0 +1,124 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"drawbridge/access"
+	"drawbridge/configs"
+	"drawbridge/policy"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+const (
+	// deciders is how many identities are decided at once. Each waits for a commit
+	// that they share, so there are many more of them than processors.
+	deciders = 32
+	// unlimited is how many accounts are provisioned at once where a profile sets
+	// no limit.
+	unlimited = 64
+)
+
+// lanes returns a loop for each lane there is.
+func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
+	quick := scheduler.Backoff{First: time.Second, Most: time.Minute}
+	slow := scheduler.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
+	loops := []*scheduler.Loop{
+		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, TTL: time.Minute, Backoff: quick},
+		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: time.Hour, Backoff: quick},
+		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
+		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
+	}
+	for _, c := range b.cfg.Connectors {
+		care := b.cfg.CareOf(c.Name)
+		workers := c.Profile.Concurrency
+		if workers <= 0 {
+			workers = unlimited
+		}
+		loops = append(loops, &scheduler.Loop{
+			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care), Workers: workers,
+			// A lease that ended while its work went on would give the account to two
+			// workers at once.
+			TTL: care.Timeout + b.cfg.Shutdown.Grace + time.Minute, Backoff: quick,
+		})
+	}
+	for _, l := range loops {
+		l.Store, l.Log, l.Grace = b.store, b.Log, b.cfg.Shutdown.Grace
+	}
+	return loops
+}
+
+func (b *Bridge) reconcile(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Reconcile(ctx, b.store, b.rules, item)
+}
+
+func (b *Bridge) regroup(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Regroup(ctx, b.store, item)
+}
+
+func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Rollout(ctx, b.store, item)
+}
+
+// provision makes one connector's accounts as they should be, each within the
+// connector's timeout.
+func (b *Bridge) provision(name string, care configs.Care) scheduler.Handler {
+	p := scheduler.Provision{
+		Store: b.store, Rules: b.rules, Name: name, Connector: b.targets[name], Verify: care.Verify, Observer: b.metrics,
+	}
+	return func(ctx context.Context, item store.Item) (access.Finish, error) {
+		ctx, cancel := context.WithTimeout(ctx, care.Timeout)
+		defer cancel()
+		return p.Handle(ctx, item)
+	}
+}
+
+// sweeper returns the sweeps that are configured.
+func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
+	runs := map[string]func(context.Context, scheduler.Sweep, *schema.Run) error{
+		"expiry":  scheduler.Expiry(b.store, b.rules),
+		"drift":   scheduler.Drift(b.store, b.rules, b.targets),
+		"orphans": scheduler.Orphans(b.store, b.rules, b.targets),
+	}
+	w := &scheduler.Sweeper{Store: b.store, Rules: b.rules, Sweeps: map[string]scheduler.Sweep{}, Observer: b.metrics}
+	var problems []error
+	for _, s := range b.cfg.Sweeps {
+		schedule, err := cron.ParseStandard(s.Schedule)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("sweep %s: schedule %q: %w: %w", s.Name, s.Schedule, schema.ErrInvalid, err))
+			continue
+		}
+		run, ok := runs[s.Name]
+		if !ok {
+			problems = append(problems, fmt.Errorf("sweep %s: %w", s.Name, schema.ErrNotFound))
+			continue
+		}
+		w.Sweeps[s.Name] = scheduler.Sweep{Name: s.Name, Schedule: schedule, Limits: scheduler.Limits(s.Limits), Run: b.braked(run)}
+	}
+	return w, errors.Join(problems...)
+}
+
+// braked runs a sweep within the tighter of its own limits and those of the
+// policy that is in force when it runs.
+func (b *Bridge) braked(run func(context.Context, scheduler.Sweep, *schema.Run) error) func(context.Context, scheduler.Sweep, *schema.Run) error {
+	return func(ctx context.Context, sweep scheduler.Sweep, record *schema.Run) error {
+		sweep.Limits = tighter(sweep.Limits, b.rules.Book().Limits().RevokesPerRun)
+		return run(ctx, sweep, record)
+	}
+}
+
+func tighter(own scheduler.Limits, set policy.Brake) scheduler.Limits {
+	if set.Count > 0 {
+		own.Count = min(own.Count, set.Count)
+	}
+	if set.Percent > 0 {
+		own.Percent = min(own.Percent, set.Percent)
+	}
+	return own
+}

@@ -1,0 +1,180 @@
+package bridge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/configs"
+	"drawbridge/connectors"
+	"drawbridge/schema"
+	"drawbridge/server"
+	"drawbridge/server/metrics"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+)
+
+func (b *Bridge) openStore(context.Context) (err error) {
+	b.store, err = OpenStore(b.cfg, bolt.Options{NoSync: b.NoSync}, store.WithLog(b.Log))
+	return err
+}
+
+// OpenStore opens the store of a bridge that is stopped.
+func OpenStore(cfg *configs.Config, o bolt.Options, opts ...store.Option) (*store.Store, error) {
+	engine, err := bolt.Open(cfg.Store.Path, o)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(engine, opts...)
+}
+
+func (b *Bridge) openKey(ctx context.Context) (err error) {
+	b.signer, err = openKey(ctx, b.cfg.Audit, b.store)
+	return err
+}
+
+func (b *Bridge) openPolicy(ctx context.Context) error {
+	p, err := ReadPolicy(b.Policy)
+	if err != nil {
+		return err
+	}
+	b.rules = access.NewRules(p.Book, b.cfg.Protected())
+	return b.publish(ctx, p)
+}
+
+func (b *Bridge) openMetrics(context.Context) error {
+	b.metrics = metrics.New(b.store, b.names())
+	return nil
+}
+
+// names returns the connectors' names as the configuration has them.
+func (b *Bridge) names() []string {
+	names := make([]string, len(b.cfg.Connectors))
+	for i, c := range b.cfg.Connectors {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// openConnectors opens every connector there is, so that all that is wrong with
+// them is told at once. Whether a target is there, its lane will find out.
+func (b *Bridge) openConnectors(context.Context) error {
+	var problems []error
+	for _, c := range b.cfg.Connectors {
+		target, err := b.Kinds.Open(connectors.Options{
+			Config: c, Log: b.Log.With("connector", c.Name), Transport: b.Transport,
+			Observe: func(method string, status int, took time.Duration) { b.metrics.Request(c.Name, method, status, took) },
+		})
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		b.targets[c.Name] = target
+	}
+	return errors.Join(problems...)
+}
+
+func (b *Bridge) openListener(ctx context.Context) (err error) {
+	if b.cfg.TLS.On() {
+		if err := b.loadCertificate(); err != nil {
+			return err
+		}
+	}
+	b.listener = b.Listener
+	if b.listener == nil {
+		if b.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", b.cfg.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+	}
+	b.url, err = publicURL(b.cfg, b.Addr())
+	return err
+}
+
+func (b *Bridge) loadCertificate() error {
+	cert, err := tls.LoadX509KeyPair(b.cfg.TLS.Cert, b.cfg.TLS.Key)
+	if err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
+	b.cert.Store(&cert)
+	return nil
+}
+
+// publicURL is how the bridge is reached: as configured, but for a port that was
+// left to the system.
+func publicURL(cfg *configs.Config, addr string) (string, error) {
+	if cfg.PublicURL == "" {
+		if cfg.TLS.On() {
+			return "https://" + addr, nil
+		}
+		return "http://" + addr, nil
+	}
+	u, err := url.Parse(cfg.PublicURL)
+	if err != nil {
+		return "", fmt.Errorf("publicURL: %w: %w", schema.ErrInvalid, err)
+	}
+	if u.Port() == "0" {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return "", fmt.Errorf("listen: %w", err)
+		}
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	return u.String(), nil
+}
+
+func (b *Bridge) openServer(context.Context) (err error) {
+	b.handler, err = server.New(server.Options{
+		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
+		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(),
+		Ready:  b.ready,
+		Limits: server.Limits{Source: b.cfg.Limits.SourceRate, API: b.cfg.Limits.APIRate, Failed: b.cfg.Limits.FailedRate},
+	})
+	return err
+}
+
+func credentials(cfg *configs.Config) []server.Credential {
+	var all []server.Credential
+	for _, t := range cfg.Admin.Tokens {
+		all = append(all, server.Credential{Name: t.Name, Role: t.Role, Secret: t.Secret})
+	}
+	for _, s := range cfg.Sources {
+		if s.Token != "" {
+			all = append(all, server.Credential{Name: s.Name, Source: s.Name, Secret: s.Token})
+		}
+	}
+	return all
+}
+
+func (b *Bridge) sweepNames() []string {
+	var names []string
+	for _, s := range b.cfg.Sweeps {
+		names = append(names, s.Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ready says why the bridge is not to be sent anything now, or nil.
+func (b *Bridge) ready(context.Context) error {
+	if !b.running.Load() {
+		return fmt.Errorf("the bridge is starting or stopping: %w", schema.ErrUnavailable)
+	}
+	return nil
+}
+
+// announce says what is worth knowing before anything runs.
+func (b *Bridge) announce(ctx context.Context) {
+	for _, warning := range slices.Concat(b.cfg.Warnings(), Joins(b.cfg, b.rules.Book())) {
+		b.Log.WarnContext(ctx, "configuration", "warning", warning)
+	}
+	b.Log.InfoContext(ctx, "open", "store", b.cfg.Store.Path, "policy", b.rules.Book().Digest(),
+		"roles", len(b.rules.Book().Roles()), "refused", len(b.rules.Book().Refused()),
+		"connectors", slices.Sorted(maps.Keys(b.targets)), "sources", len(b.cfg.Sources))
+}

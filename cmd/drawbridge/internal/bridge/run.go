@@ -1,0 +1,152 @@
+package bridge
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"drawbridge/scheduler"
+	"drawbridge/server"
+)
+
+// answerTimeout is how long one answer may take. It is long, for a group of
+// 100,000 members read over a slow line is a long one.
+const answerTimeout = 10 * time.Minute
+
+// Run serves and schedules until ctx is done, then stops gracefully, each part
+// within the configured grace. It returns when nothing of it is running any
+// more: nil if it was told to stop, and otherwise why it could not go on.
+func (b *Bridge) Run(ctx context.Context) error {
+	sweeper, err := b.sweeper()
+	if err != nil {
+		return err
+	}
+	if err := sweeper.Plan(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("plan the sweeps: %w", err)
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	// Each part has a context of its own, so that they end one after the other.
+	signing := start(ctx, fail, b.checkpoints)
+	working := start(ctx, fail, b.scheduled(sweeper)...)
+	serving := start(ctx, fail, b.serve)
+	b.running.Store(true)
+	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
+
+	<-ctx.Done()
+	b.running.Store(false)
+	b.Log.InfoContext(ctx, "stopping")
+	serving.stop()
+	working.stop()
+	signing.stop()
+	b.Log.InfoContext(ctx, "stopped")
+	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return nil
+}
+
+// parts are what runs together and ends together.
+type parts struct {
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+// start runs each of the functions. They outlive ctx, until stop; one that ends
+// before that has failed, with all the rest.
+func start(ctx context.Context, fail context.CancelCauseFunc, run ...func(context.Context) error) *parts {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p := &parts{cancel: cancel}
+	for _, f := range run {
+		p.group.Go(func() {
+			err := f(own)
+			switch {
+			case own.Err() != nil && err == nil: // it was told to
+			case err != nil:
+				fail(err)
+			default:
+				fail(errors.New("a part of the bridge ended by itself"))
+			}
+		})
+	}
+	return p
+}
+
+// stop ends them and waits until they have.
+func (p *parts) stop() {
+	p.cancel()
+	p.group.Wait()
+}
+
+func (b *Bridge) checkpoints(ctx context.Context) error {
+	scheduler.Checkpoints(ctx, b.store, b.signer, b.cfg.Audit.Origin, b.cfg.Audit.CheckpointEvery, b.Log)
+	return nil
+}
+
+// scheduled returns the lanes as functions to run.
+func (b *Bridge) scheduled(sweeper *scheduler.Sweeper) []func(context.Context) error {
+	var run []func(context.Context) error
+	for _, l := range b.lanes(sweeper) {
+		run = append(run, func(ctx context.Context) error {
+			if err := l.Run(ctx); err != nil {
+				return fmt.Errorf("lane %s: %w", l.Lane, err)
+			}
+			return nil
+		})
+	}
+	return run
+}
+
+// serve answers requests until ctx is done, then lets those under way end.
+func (b *Bridge) serve(ctx context.Context) error {
+	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	var answering sync.WaitGroup
+	s := server.HTTP(counted(&answering, b.handler), b.Log)
+	s.WriteTimeout = answerTimeout
+	s.BaseContext = func(net.Listener) context.Context { return requests }
+	ended := make(chan error, 1)
+	go func() { ended <- b.listen(s) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(requests, b.cfg.Shutdown.Grace)
+	defer cancel()
+	if err := s.Shutdown(grace); err != nil {
+		b.Log.WarnContext(ctx, "requests were still under way and are cut off", "grace", b.cfg.Shutdown.Grace)
+		abort()
+		_ = s.Close() // of connections that are being cut off
+		answering.Wait()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
+
+// counted lets somebody wait for the requests that are being answered.
+func counted(answering *sync.WaitGroup, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answering.Add(1)
+		defer answering.Done()
+		h.ServeHTTP(w, r)
+	})
+}
+
+func (b *Bridge) listen(s *http.Server) error {
+	if b.cert.Load() == nil {
+		return s.Serve(b.listener)
+	}
+	s.TLSConfig = &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return b.cert.Load(), nil },
+	}
+	return s.ServeTLS(b.listener, "", "")
+}
