@@ -29,6 +29,11 @@ type Connector interface {
 	// RemoteID, Active, Attributes (those the connector wrote or read) and
 	// Entitlements.
 	//
+	// A have that exists and has no Attributes is one of which nobody knows what
+	// is there: it is looked at before anything is written. A connector returns
+	// such an account, active and with all that it may hold, where a call had no
+	// answer and what came of it cannot be found out.
+	//
 	// An error says whether to come back and when: see Error.
 	Apply(ctx context.Context, have, want schema.Account) (got schema.Account, err error)
 }

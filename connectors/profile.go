@@ -119,6 +119,7 @@ type GroupsOf string
 const (
 	GroupsOfUser   GroupsOf = "user"   // the user's own groups attribute
 	GroupsOfFilter GroupsOf = "filter" // groups filtered by members.value
+	GroupsOfNone   GroupsOf = "none"   // nowhere: the target has no groups
 )
 
 // Paging says how long listings are read.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"drawbridge/connectors"
 	"drawbridge/schema"
 
 	"pgregory.net/rapid"
@@ -68,10 +69,11 @@ func stale(s *suite) {
 		old.Managed = b.have.Managed
 		b.have = old
 		third := s.wanted(rt, person, "third")
+		steps := connectors.Plan(old, third)
 		if err := b.apply(third); err != nil {
 			rt.Fatalf("Apply with an out-of-date have: %v", err)
 		}
-		if is, err := s.at(person["userName"]); err != nil || is.Active != third.Active {
+		if is, err := s.at(person["userName"]); err != nil || moves(steps) && is.Active != third.Active {
 			rt.Fatalf("after an out-of-date have the target has active %v, %v, want %v", is.Active, err, third.Active)
 		}
 		s.refresh(rt, &b, person["userName"])
@@ -80,6 +82,47 @@ func stale(s *suite) {
 		}
 		if diff := s.differs(third); diff != "" {
 			rt.Fatal(diff)
+		}
+	})
+}
+
+// moves reports whether the steps say that the account is to be active, or that
+// it is not: only then must it be, after an Apply that was told something else.
+func moves(steps []connectors.Step) bool {
+	return slices.ContainsFunc(steps, func(step connectors.Step) bool {
+		return step.Verb == connectors.Disable || step.Verb == connectors.Create || step.Verb == connectors.Enable
+	})
+}
+
+// doubts lets the bridge forget everything about an account but where it is, as
+// after a crash, while it was changed or removed.
+func doubts(s *suite) {
+	s.check(func(rt *rapid.T) {
+		b, person := bridge{suite: s}, s.person()
+		first := s.wanted(rt, person, "first")
+		first.Active = true
+		if err := b.apply(first); err != nil {
+			rt.Fatalf("first Apply: %v", err)
+		}
+		known := b.have
+		if err := b.apply(s.wanted(rt, person, "second")); err != nil {
+			rt.Fatalf("second Apply: %v", err)
+		}
+		if rapid.Bool().Draw(rt, "removed by hand") && b.have.Exists() {
+			if err := s.Hand.Remove(s.Context(), b.have.RemoteID); err != nil {
+				rt.Fatalf("remove by hand: %v", err)
+			}
+		}
+		b.have = schema.Account{RemoteID: known.RemoteID, Active: true, Managed: s.Entitlements}
+		third := s.wanted(rt, person, "third")
+		if err := b.apply(third); err != nil {
+			rt.Fatalf("Apply of an account that is not known: %v", err)
+		}
+		if diff := s.differs(third); diff != "" {
+			rt.Fatal(diff)
+		}
+		if diff := s.misreports(b.have, person["userName"]); diff != "" {
+			rt.Fatalf("Apply %s", diff)
 		}
 	})
 }
@@ -109,6 +152,9 @@ func adopts(s *suite) {
 	}
 	if got, want := b.have.RemoteID, there.RemoteID; got != want {
 		s.Errorf("adopted account %q, want %q", got, want)
+	}
+	if !b.have.Adopted {
+		s.Error("returned an account that was there before as one that is not Adopted")
 	}
 	if diff := s.differs(want, s.Entitlements[0]); diff != "" {
 		s.Error(diff)

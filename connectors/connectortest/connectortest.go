@@ -86,6 +86,7 @@ const (
 	Converges  = "converges"  // from any account to any other
 	Idle       = "idle"       // nothing to do is nothing written
 	Stale      = "stale"      // an out-of-date have is safe
+	Doubts     = "doubts"     // an account of which only the id is known
 	Adopts     = "adopts"     // an account that is there already is taken over, as it is
 	Unmanaged  = "unmanaged"  // entitlements that are not managed stay
 	Reenables  = "reenables"  // disabled and enabled again
@@ -108,6 +109,7 @@ func Run(t *testing.T, h Harness) {
 		{Converges, converges},
 		{Idle, idle},
 		{Stale, stale},
+		{Doubts, doubts},
 		{Adopts, adopts},
 		{Unmanaged, unmanaged},
 		{Reenables, reenables},

@@ -1,0 +1,229 @@
+package scim
+
+import (
+	"context"
+	"iter"
+	"net/url"
+	"slices"
+	"sync/atomic"
+
+	"drawbridge/connectors"
+)
+
+// A writer writes one group, one request at a time, so that no two of ours can
+// undo each other. What is asked for while a request is under way waits, and
+// goes out together in the next: a hundred people who join one group at once
+// cost two calls, or as many as the target's caps ask for.
+type writer struct {
+	waiting []*change
+}
+
+// A change makes one user a member, or makes it none.
+type change struct {
+	ctx  context.Context
+	user string
+	in   bool
+	done chan error // holds the outcome
+}
+
+// change makes the user a member of the group with the id, or makes it none.
+func (g *groups) change(ctx context.Context, id, user string, in bool) error {
+	ch := &change{ctx: ctx, user: user, in: in, done: make(chan error, 1)}
+	g.mu.Lock()
+	w, writing := g.writers[id]
+	if !writing {
+		w = &writer{}
+		g.writers[id] = w
+	}
+	w.waiting = append(w.waiting, ch)
+	g.mu.Unlock()
+	if !writing {
+		go g.write(id, w)
+	}
+	select {
+	case err := <-ch.done:
+		return err
+	case <-ctx.Done():
+		g.withdraw(w, ch)
+		return ctx.Err()
+	}
+}
+
+func (g *groups) withdraw(w *writer, ch *change) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w.waiting = slices.DeleteFunc(w.waiting, func(other *change) bool { return other == ch })
+}
+
+// write writes until nothing waits any longer.
+func (g *groups) write(id string, w *writer) {
+	for {
+		batch := g.next(id, w)
+		if len(batch) == 0 {
+			return
+		}
+		err := g.send(id, batch)
+		if err == nil || len(batch) == 1 || !divisible(err) {
+			batch.end(err)
+			continue
+		}
+		// One of them is refused: find out which, so that the others pass.
+		for _, ch := range batch {
+			ch.done <- g.send(id, changes{ch})
+		}
+	}
+}
+
+// divisible reports whether some of a batch may pass where all of it did not.
+func divisible(err error) bool {
+	switch connectors.KindOf(err) {
+	case connectors.Permanent, connectors.Gone, connectors.Exists:
+		return true
+	}
+	return false
+}
+
+// next takes what goes into one request: removals first, as much as the target's
+// caps allow. It retires the writer if nothing waits.
+func (g *groups) next(id string, w *writer) changes {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(w.waiting) == 0 {
+		delete(g.writers, id)
+		return nil
+	}
+	slices.SortStableFunc(w.waiting, func(a, b *change) int {
+		switch {
+		case a.in == b.in:
+			return 0
+		case b.in:
+			return -1
+		}
+		return 1
+	})
+	n := g.fits(w.waiting)
+	batch := changes(slices.Clone(w.waiting[:n]))
+	w.waiting = slices.Delete(w.waiting, 0, n)
+	return batch
+}
+
+// The bytes that a request takes, at most: by itself, and for each change.
+const (
+	envelope  = 200
+	perMember = 80
+)
+
+// fits returns how many of the changes, at least one, go into one request.
+func (g *groups) fits(waiting []*change) int {
+	limits := g.c.profile.Groups
+	if limits.Update == connectors.UpdatePut {
+		return len(waiting)
+	}
+	bytes := envelope
+	for n, ch := range waiting {
+		bytes += perMember + len(ch.user)
+		if n > 0 && (limits.MaxMembers > 0 && n >= limits.MaxMembers || limits.MaxBytes > 0 && bytes > limits.MaxBytes) {
+			return n
+		}
+	}
+	return len(waiting)
+}
+
+// send writes the changes in one request.
+func (g *groups) send(id string, batch changes) error {
+	ctx, stop := batch.context()
+	defer stop()
+	if g.c.profile.Groups.Update == connectors.UpdatePut {
+		_, err := g.c.replace(ctx, groupPath(id), batch.into)
+		return err
+	}
+	_, err := g.c.patch(ctx, groupPath(id), "", batch.operations(g.c.profile.Groups.MemberRemove))
+	return err
+}
+
+// changes are those of one request.
+type changes []*change
+
+func (b changes) end(err error) {
+	for _, ch := range b {
+		ch.done <- err
+	}
+}
+
+// context returns one that ends when nobody waits for the changes any longer.
+func (b changes) context() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(b[0].ctx))
+	var left atomic.Int64
+	left.Store(int64(len(b)))
+	stops := make([]func() bool, len(b))
+	for i, ch := range b {
+		stops[i] = context.AfterFunc(ch.ctx, func() {
+			if left.Add(-1) == 0 {
+				cancel()
+			}
+		})
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+		cancel()
+	}
+}
+
+// operations returns the operations of a PATCH, removals first.
+func (b changes) operations(form connectors.MemberRemove) []operation {
+	var all []operation
+	var in, out []map[string]string
+	for _, ch := range b {
+		switch {
+		case ch.in:
+			in = append(in, map[string]string{"value": ch.user})
+		case form == connectors.RemoveByValue:
+			out = append(out, map[string]string{"value": ch.user})
+		default:
+			all = append(all, operation{Op: "remove", Path: "members[" + equals("value", ch.user) + "]"})
+		}
+	}
+	if out != nil {
+		all = append(all, operation{Op: "remove", Path: "members", Value: out})
+	}
+	if in != nil {
+		all = append(all, operation{Op: "add", Path: "members", Value: in})
+	}
+	return all
+}
+
+// into writes the changes into the group as it was read.
+func (b changes) into(group resource) {
+	k := key(group, "members")
+	members, _ := group[k].([]any)
+	is := func(user string) func(any) bool {
+		return func(v any) bool {
+			m, _ := v.(map[string]any)
+			return text(m[key(m, "value")]) == user
+		}
+	}
+	for _, ch := range b {
+		switch there := slices.ContainsFunc(members, is(ch.user)); {
+		case there && !ch.in:
+			members = slices.DeleteFunc(members, is(ch.user))
+		case !there && ch.in:
+			members = append(members, map[string]any{"value": ch.user})
+		}
+	}
+	if members == nil {
+		members = []any{}
+	}
+	group[k] = members
+}
+
+// named returns the groups that may have the name: those that the target finds
+// by it, or all where it cannot look.
+func (g *groups) named(ctx context.Context, name string) iter.Seq2[resource, error] {
+	query := "excludedAttributes=members"
+	if g.filters() {
+		query += "&filter=" + url.QueryEscape(equals("displayName", name))
+	}
+	return g.c.all(ctx, "/Groups", query)
+}

@@ -1,0 +1,92 @@
+package scim_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/connectortest"
+	"drawbridge/connectors/scim"
+	"drawbridge/connectors/scim/fake"
+)
+
+// token is what the fake targets of these tests want to be shown.
+const token = "s3cret-of-the-tests"
+
+var entitlements = []string{"editors", `people & "others"`, "readers", "writers"}
+
+// dialects are the profiles that the connector is held to its contract with:
+// each makes it take another way.
+func dialects() map[string]connectors.Profile {
+	change := func(how func(*connectors.Profile)) connectors.Profile {
+		p := connectors.DefaultProfile()
+		how(&p)
+		return p
+	}
+	return map[string]connectors.Profile{
+		"generic": connectors.DefaultProfile(),
+		"put-only": change(func(p *connectors.Profile) {
+			p.Update, p.Groups.Update = connectors.UpdatePut, connectors.UpdatePut
+		}),
+		"deletes": change(func(p *connectors.Profile) {
+			p.Deactivate, p.Irreversible = connectors.DeactivateDelete, true
+			p.Groups.MaxMembers, p.Groups.MaxBytes = 2, 512
+		}),
+		"inactive is gone": change(func(p *connectors.Profile) { p.Irreversible = true }),
+		"cursors": change(func(p *connectors.Profile) {
+			p.Paging = connectors.Paging{Style: connectors.PagingCursor, Size: 3}
+		}),
+		"small pages":  change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
+		"no pages":     change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
+		"group filter": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
+		"words": change(func(p *connectors.Profile) {
+			p.BooleanText, p.Groups.MemberRemove = true, connectors.RemoveByValue
+			p.Auth = connectors.AuthScheme{Scheme: connectors.AuthHeader, Header: "X-Api-Key", Prefix: "key "}
+		}),
+		"on conflict": change(func(p *connectors.Profile) {
+			p.Find, p.Auth.Scheme = connectors.FindOnConflict, connectors.AuthBasic
+		}),
+		"one email, few filters": change(func(p *connectors.Profile) {
+			p.Attributes.SingleValued = []string{"emails"}
+			p.Match = []string{"externalId", "userName"}
+			p.Filter.Attributes = []string{"externalId", "userName"}
+		}),
+	}
+}
+
+// open starts a fake target with the profile, and a connector to it.
+func open(t *testing.T, p connectors.Profile, change ...func(*connectors.Options)) (connectors.Connector, *fake.Provider) {
+	t.Helper()
+	target := fake.New(fake.Options{Profile: p, Groups: entitlements, Token: token, User: "bridge"})
+	server := httptest.NewServer(target)
+	t.Cleanup(server.Close)
+	o := connectors.Options{Config: connectors.Config{
+		Name: "wiki", Kind: "scim", BaseURL: server.URL + "/scim/v2", Profile: p,
+		Auth: connectors.Auth{Secret: token, User: "bridge"}, AllowIrreversible: true,
+	}}
+	for _, c := range change {
+		c(&o)
+	}
+	c, err := connectors.Kinds{"scim": scim.Open}.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.(connectors.Closer).Close() })
+	return c, target
+}
+
+func TestContract(t *testing.T) {
+	for name, profile := range dialects() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connectortest.Run(t, connectortest.Harness{
+				Entitlements: entitlements,
+				Deletes:      profile.Irreversible,
+				Open: func(t *testing.T) connectortest.Target {
+					c, target := open(t, profile)
+					return connectortest.Target{Connector: c, Hand: target, Faults: target}
+				},
+			})
+		})
+	}
+}

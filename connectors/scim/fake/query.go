@@ -1,0 +1,179 @@
+package fake
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"drawbridge/connectors"
+)
+
+// list answers a page of the table.
+func (p *Provider) list(r *http.Request, t *table, show func(*entry) map[string]any) (reply, error) {
+	matching, err := p.matching(r.URL.Query().Get("filter"), t)
+	if err != nil {
+		return reply{}, err
+	}
+	from, to, next, err := p.window(r, len(matching))
+	if err != nil {
+		return reply{}, err
+	}
+	resources := make([]any, 0, to-from)
+	for _, id := range matching[from:to] {
+		resources = append(resources, show(t.rows[id]))
+	}
+	answer := map[string]any{
+		"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
+		"totalResults": len(matching), "itemsPerPage": len(resources), "Resources": resources,
+	}
+	if next != "" {
+		answer["nextCursor"] = next
+	}
+	if p.profile.Paging.Style == connectors.PagingIndex {
+		answer["startIndex"] = from + 1
+	}
+	return reply{status: http.StatusOK, body: answer}, nil
+}
+
+// window returns which of n entries the request asks for, in the target's style.
+func (p *Provider) window(r *http.Request, n int) (from, to int, next string, err error) {
+	q := r.URL.Query()
+	size := p.profile.Paging.Size
+	if p.profile.Paging.Style == connectors.PagingNone {
+		size = n
+	}
+	if text := q.Get("count"); text != "" {
+		count, err := strconv.Atoi(text)
+		if err != nil || count < 0 {
+			return 0, 0, "", invalid("count is %q", text)
+		}
+		size = min(size, count)
+	}
+	switch p.profile.Paging.Style {
+	case connectors.PagingIndex:
+		if start, err := strconv.Atoi(q.Get("startIndex")); err == nil {
+			from = max(0, start-1)
+		}
+	case connectors.PagingCursor:
+		if q.Get("startIndex") != "" && q.Get("startIndex") != "1" {
+			return 0, 0, "", invalid("pages are reached by cursor here")
+		}
+		if from, err = position(q.Get("cursor")); err != nil {
+			return 0, 0, "", err
+		}
+	}
+	from = min(from, n)
+	to = min(n, from+size)
+	if p.profile.Paging.Style == connectors.PagingCursor && to < n {
+		next = base64.RawURLEncoding.EncodeToString([]byte("at " + strconv.Itoa(to)))
+	}
+	return from, to, next, nil
+}
+
+func position(cursor string) (int, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(cursor)
+	at, found := strings.CutPrefix(string(plain), "at ")
+	n, numErr := strconv.Atoi(at)
+	if err != nil || !found || numErr != nil {
+		return 0, refuse(http.StatusBadRequest, "invalidCursor", "the cursor was not made here")
+	}
+	return n, nil
+}
+
+// A term is one comparison of a filter.
+type term struct{ attribute, value string }
+
+// matching returns the ids of the table's entries that the filter lets through,
+// in order.
+func (p *Provider) matching(filter string, t *table) ([]string, error) {
+	if filter == "" {
+		return t.order, nil
+	}
+	terms, err := p.terms(filter)
+	if err != nil {
+		return nil, err
+	}
+	candidates := t.order
+	if t == &p.users && terms[0].attribute == "userName" {
+		id, ok := p.byName[strings.ToLower(terms[0].value)]
+		if !ok {
+			return nil, nil
+		}
+		candidates = []string{id}
+	}
+	if u, ok := p.users.rows[terms[0].value]; ok && t == &p.groups && terms[0].attribute == "members.value" {
+		candidates = sortedKeys(u.links)
+	}
+	var matching []string
+	for _, id := range candidates {
+		if !slices.ContainsFunc(terms, func(term term) bool { return !term.holds(t.rows[id]) }) {
+			matching = append(matching, id)
+		}
+	}
+	return matching, nil
+}
+
+func (term term) holds(e *entry) bool {
+	switch term.attribute {
+	case "id":
+		return e.id == term.value
+	case "members.value", "members":
+		_, ok := e.links[term.value]
+		return ok
+	case "externalId":
+		return text(e.doc["externalId"]) == term.value
+	}
+	return strings.EqualFold(placeOf(term.attribute).value(e.doc), term.value)
+}
+
+// terms reads a filter of equalities joined by "and", which is all this target
+// knows, and less where its profile says so.
+func (p *Provider) terms(filter string) ([]term, error) {
+	var terms []term
+	for rest := filter; ; {
+		attribute, after, _ := strings.Cut(rest, " ")
+		operator, after, _ := strings.Cut(after, " ")
+		value, after, err := literal(after)
+		if err != nil || !strings.EqualFold(operator, "eq") {
+			return nil, refuse(http.StatusBadRequest, "invalidFilter", "the filter %q is not supported", filter)
+		}
+		if may := p.profile.Filter.Attributes; len(may) > 0 && !slices.Contains(may, attribute) {
+			return nil, refuse(http.StatusBadRequest, "invalidFilter", "%s cannot be filtered by", attribute)
+		}
+		terms = append(terms, term{attribute, value})
+		if after == "" {
+			return terms, nil
+		}
+		next, found := strings.CutPrefix(after, " and ")
+		if !found || !slices.Contains(p.profile.Filter.Operators, "and") {
+			return nil, refuse(http.StatusBadRequest, "invalidFilter", "the filter %q is not supported", filter)
+		}
+		rest = next
+	}
+}
+
+// literal reads a JSON string from the beginning of the text and returns what
+// follows it.
+func literal(from string) (value, rest string, err error) {
+	d := json.NewDecoder(strings.NewReader(from))
+	if err := d.Decode(&value); err != nil {
+		return "", "", err
+	}
+	return value, from[d.InputOffset():], nil
+}
+
+// filteredMember returns the id in members[value eq "id"].
+func filteredMember(path string) (id string, ok bool) {
+	inner, ok := strings.CutPrefix(path, "members[value eq ")
+	if !ok {
+		return "", false
+	}
+	id, rest, err := literal(inner)
+	return id, err == nil && rest == "]"
+}

@@ -1,0 +1,212 @@
+package scim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"drawbridge/connectors"
+	"drawbridge/schema"
+)
+
+// A listing is one page of a list.
+type listing struct {
+	TotalResults *int       `json:"totalResults"`
+	NextCursor   string     `json:"nextCursor"`
+	Resources    []resource `json:"Resources"`
+}
+
+func (l listing) total() int {
+	if l.TotalResults == nil {
+		return len(l.Resources)
+	}
+	return *l.TotalResults
+}
+
+func (c *Connector) page(ctx context.Context, path, query string) (listing, error) {
+	var l listing
+	a, err := c.do(ctx, call{method: http.MethodGet, path: path, query: query})
+	if err != nil {
+		return l, err
+	}
+	d := json.NewDecoder(bytes.NewReader(a.body))
+	d.UseNumber()
+	if err := d.Decode(&l); err != nil {
+		return l, transient("GET %s: the target's answer is not a list: %w", path, err)
+	}
+	if l.TotalResults == nil && l.Resources == nil {
+		return l, permanent("GET %s: the target's answer is not a list: baseURL may be wrong", path)
+	}
+	return l, nil
+}
+
+// List returns every account, or an error.
+func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
+	return func(yield func(schema.Account, error) bool) {
+		held, err := c.groups.everybody(ctx)
+		if err != nil {
+			yield(schema.Account{}, err)
+			return
+		}
+		for r, err := range c.all(ctx, "/Users", "") {
+			var account schema.Account
+			switch {
+			case err != nil:
+			case held != nil:
+				account = schema.Account{RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: held[r.id()]}
+			default:
+				account, err = c.account(ctx, r)
+			}
+			if !yield(account, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// everybody returns the names of the groups that each user is in, by the user's
+// id, and nil where the users say so themselves.
+func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
+	if g.c.profile.Groups.Of != connectors.GroupsOfFilter {
+		return nil, nil
+	}
+	held := map[string][]string{}
+	for r, err := range g.c.all(ctx, "/Groups", "") {
+		if err != nil {
+			return nil, err
+		}
+		name := g.learn(r)
+		members, _ := r[key(r, "members")].([]any)
+		for _, v := range members {
+			m, _ := v.(map[string]any)
+			user := text(m[key(m, "value")])
+			held[user] = append(held[user], name)
+		}
+	}
+	for user, names := range held {
+		slices.Sort(names)
+		held[user] = slices.Compact(names)
+	}
+	return held, nil
+}
+
+// maxPages is more than any target can need: it ends a listing that would go on
+// for ever.
+const maxPages = 1_000_000
+
+// all returns every resource of the list, page by page, or an error: a list that
+// repeats itself, shrinks, or ends before its total, is none.
+func (c *Connector) all(ctx context.Context, path, query string) iter.Seq2[resource, error] {
+	return func(yield func(resource, error) bool) {
+		w := walk{style: c.profile.Paging.Style, size: c.profile.Paging.Size, path: path, seen: map[string]struct{}{}}
+		for range maxPages {
+			l, err := c.page(ctx, path, w.query(query))
+			if err == nil {
+				err = w.check(l)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, r := range l.Resources {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if w.done {
+				return
+			}
+		}
+		yield(nil, transient("GET %s: the list does not end", path))
+	}
+}
+
+// A walk goes through the pages of a list.
+type walk struct {
+	style  connectors.PagingStyle
+	size   int
+	path   string
+	cursor string
+	total  int // of the page before; what seen must come to
+	pages  int
+	done   bool
+	seen   map[string]struct{} // ids
+}
+
+// query returns the query of the next page.
+func (w *walk) query(rest string) string {
+	q := rest
+	and := func(s string) {
+		if q != "" {
+			q += "&"
+		}
+		q += s
+	}
+	switch w.style {
+	case connectors.PagingCursor:
+		and("cursor=" + url.QueryEscape(w.cursor))
+		and("count=" + strconv.Itoa(w.size))
+	case connectors.PagingIndex:
+		and("startIndex=" + strconv.Itoa(len(w.seen)+1))
+		and("count=" + strconv.Itoa(w.size))
+	}
+	return q
+}
+
+// check looks at a page before anybody else does.
+func (w *walk) check(l listing) error {
+	for _, r := range l.Resources {
+		id := r.id()
+		if id == "" {
+			return w.incomplete("an entry has no id")
+		}
+		if _, twice := w.seen[id]; twice {
+			return w.incomplete(fmt.Sprintf("%s is listed twice", id))
+		}
+		w.seen[id] = struct{}{}
+	}
+	if w.style != connectors.PagingCursor && l.TotalResults == nil {
+		return w.incomplete("it does not say how many there are")
+	}
+	if l.TotalResults != nil {
+		if w.pages > 0 && *l.TotalResults < w.total {
+			return w.incomplete(fmt.Sprintf("it shrank from %d to %d", w.total, *l.TotalResults))
+		}
+		w.total = *l.TotalResults
+	}
+	w.pages++
+	return w.end(l)
+}
+
+// end finds out whether the page was the last.
+func (w *walk) end(l listing) error {
+	if w.style == connectors.PagingCursor {
+		if l.NextCursor != "" && l.NextCursor == w.cursor {
+			return w.incomplete("a page leads back to itself")
+		}
+		w.cursor, w.done = l.NextCursor, l.NextCursor == ""
+		if w.done && l.TotalResults != nil && len(w.seen) != w.total {
+			return w.incomplete(fmt.Sprintf("it ended after %d of %d", len(w.seen), w.total))
+		}
+		return nil
+	}
+	switch {
+	case len(w.seen) > w.total:
+		return w.incomplete(fmt.Sprintf("it has %d entries and says %d", len(w.seen), w.total))
+	case len(w.seen) == w.total:
+		w.done = true
+	case len(l.Resources) == 0 || w.style == connectors.PagingNone:
+		return w.incomplete(fmt.Sprintf("it ended after %d of %d", len(w.seen), w.total))
+	}
+	return nil
+}
+
+func (w *walk) incomplete(why string) error {
+	return transient("GET %s: the list is not complete: %s", w.path, why)
+}

@@ -1,0 +1,221 @@
+package scim
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	urlpath "path"
+	"slices"
+	"strings"
+
+	"drawbridge/connectors"
+	"drawbridge/schema"
+)
+
+// Read returns the account with the id at the target.
+func (c *Connector) Read(ctx context.Context, remoteID string) (schema.Account, error) {
+	r, err := c.get(ctx, remoteID)
+	if err != nil {
+		return schema.Account{}, err
+	}
+	return c.account(ctx, r)
+}
+
+// account returns the user as an account, with the groups it is in.
+func (c *Connector) account(ctx context.Context, r resource) (schema.Account, error) {
+	held, err := c.groups.of(ctx, r)
+	if err != nil {
+		return schema.Account{}, err
+	}
+	return schema.Account{RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: held}, nil
+}
+
+// find returns the one user that the first attribute to match by finds, and nil
+// if none of them finds any. Several are an error: nobody can tell which of them
+// is meant.
+func (c *Connector) find(ctx context.Context, attributes map[string]string) (resource, error) {
+	for _, name := range c.profile.Match {
+		value := attributes[name]
+		if value == "" {
+			continue
+		}
+		p := parsePath(name)
+		list, err := c.page(ctx, "/Users", "filter="+url.QueryEscape(equals(p.String(), value))+"&count=2")
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list.Resources {
+			if !strings.EqualFold(r.get(p), value) {
+				return nil, permanent("the target answers a filter by %s with users who have another: it cannot be matched by", name)
+			}
+		}
+		switch {
+		case len(list.Resources) > 1 || list.total() > 1:
+			return nil, &connectors.Error{Kind: connectors.Exists, Err: errAmbiguous(name)}
+		case len(list.Resources) == 1:
+			return list.Resources[0], nil
+		}
+	}
+	return nil, nil
+}
+
+// errAmbiguous says by which attribute more than one user was found.
+type errAmbiguous string
+
+func (e errAmbiguous) Error() string {
+	return "the target has several users with this " + string(e) + ": none of them is adopted"
+}
+
+func (c *Connector) get(ctx context.Context, id string) (resource, error) {
+	r, _, err := c.fetch(ctx, userPath(id), "")
+	return r, err
+}
+
+func (c *Connector) fetch(ctx context.Context, path, query string) (resource, string, error) {
+	a, err := c.do(ctx, call{method: http.MethodGet, path: path, query: query})
+	if err != nil {
+		return nil, "", err
+	}
+	r, err := decode(a.body)
+	return r, a.etag, err
+}
+
+// post makes a user and returns its id.
+func (c *Connector) post(ctx context.Context, attributes map[string]string) (string, error) {
+	a, err := c.do(ctx, call{method: http.MethodPost, path: "/Users", body: c.user(attributes)})
+	if err != nil {
+		return "", err
+	}
+	if r, err := decode(a.body); err == nil && r.id() != "" {
+		return r.id(), nil
+	}
+	if u, err := url.Parse(a.location); err == nil && a.location != "" {
+		return urlpath.Base(u.Path), nil
+	}
+	return "", transient("POST /Users: the target says that it made the user, and not its id")
+}
+
+func (c *Connector) remove(ctx context.Context, id string) error {
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: userPath(id)})
+	return err
+}
+
+// activate writes whether the user is active, and nothing else.
+func (c *Connector) activate(ctx context.Context, id string, active bool) error {
+	var a answer
+	var err error
+	if c.profile.Update == connectors.UpdatePut {
+		a, err = c.replace(ctx, userPath(id), func(r resource) { r[key(r, "active")] = c.boolean(active) })
+	} else {
+		a, err = c.patch(ctx, userPath(id), "", []operation{{Op: "replace", Path: "active", Value: c.boolean(active)}})
+	}
+	if err != nil {
+		return err
+	}
+	if r, err := decode(a.body); err == nil && r.id() == id && r.active() != active && !c.profile.Irreversible {
+		return transient("%s: the target answers that it is done, and that active is still %v", userPath(id), !active)
+	}
+	return nil
+}
+
+// write writes the attributes that changed, and nothing else.
+func (c *Connector) write(ctx context.Context, id string, changed map[string]string) error {
+	if c.profile.Update == connectors.UpdatePut {
+		_, err := c.replace(ctx, userPath(id), func(r resource) {
+			for _, name := range slices.Sorted(maps.Keys(changed)) {
+				r.set(parsePath(name), changed[name], c.boolean(true))
+			}
+		})
+		return err
+	}
+	return c.current(func() error {
+		operations, etag, err := c.operations(ctx, id, changed)
+		if err == nil {
+			_, err = c.patch(ctx, userPath(id), etag, operations)
+		}
+		return err
+	})
+}
+
+// operations returns the operations that write the changes. One value of several
+// is written by writing all of them, so the others are read first: paths with a
+// filter in them are understood by too few, and not the same way.
+func (c *Connector) operations(ctx context.Context, id string, changed map[string]string) (all []operation, etag string, err error) {
+	var now resource
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		p, value := parsePath(name), changed[name]
+		if !p.several() {
+			all = append(all, written(p.String(), value))
+			continue
+		}
+		if now == nil {
+			now = resource{}
+			if !slices.Contains(c.profile.Attributes.SingleValued, p.name) {
+				if now, etag, err = c.fetch(ctx, userPath(id), ""); err != nil {
+					return nil, "", err
+				}
+			}
+		}
+		now.set(p, value, c.boolean(true))
+		all = slices.DeleteFunc(all, func(o operation) bool { return o.Path == p.name })
+		if list, ok := now[key(now, p.name)].([]any); ok {
+			all = append(all, operation{Op: "replace", Path: p.name, Value: list})
+		} else {
+			all = append(all, operation{Op: "remove", Path: p.name})
+		}
+	}
+	return all, etag, nil
+}
+
+// An operation is one of a PATCH.
+type operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
+}
+
+func written(path, value string) operation {
+	if value == "" {
+		return operation{Op: "remove", Path: path}
+	}
+	return operation{Op: "replace", Path: path, Value: value}
+}
+
+func (c *Connector) patch(ctx context.Context, path, etag string, operations []operation) (answer, error) {
+	body := map[string]any{"schemas": []string{patchURN}, "Operations": operations}
+	return c.do(ctx, call{method: http.MethodPatch, path: path, body: body, ifMatch: etag})
+}
+
+// replace reads the resource, changes it and writes it back, again if somebody
+// else wrote it meanwhile and the target can tell.
+func (c *Connector) replace(ctx context.Context, path string, change func(resource)) (a answer, err error) {
+	err = c.current(func() error {
+		r, etag, err := c.fetch(ctx, path, "")
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{"meta", "groups"} {
+			delete(r, key(r, name))
+		}
+		change(r)
+		a, err = c.do(ctx, call{method: http.MethodPut, path: path, body: r, ifMatch: etag})
+		return err
+	})
+	return a, err
+}
+
+// current does it again while the target says that what was read is not current.
+func (c *Connector) current(do func() error) error {
+	err := do()
+	for range 3 {
+		if statusOf(err) != http.StatusPreconditionFailed {
+			break
+		}
+		err = do()
+	}
+	return err
+}
+
+func userPath(id string) string  { return "/Users/" + url.PathEscape(id) }
+func groupPath(id string) string { return "/Groups/" + url.PathEscape(id) }
