@@ -76,11 +76,7 @@ func (g *groups) write(id string, w *writer) {
 
 // divisible reports whether some of a batch may pass where all of it did not.
 func divisible(err error) bool {
-	switch connectors.KindOf(err) {
-	case connectors.Permanent, connectors.Gone, connectors.Exists:
-		return true
-	}
-	return false
+	return connectors.KindOf(err) != connectors.Transient
 }
 
 // next takes what goes into one request: removals first, as much as the target's

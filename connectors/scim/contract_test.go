@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"flag"
 	"net/http/httptest"
 	"testing"
 
@@ -89,4 +90,13 @@ func TestContract(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestMain asks for fewer runs of each property than rapid would make, for there
+// are many dialects to hold to it; -rapid.checks asks for as many as one likes.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "20"); err != nil {
+		panic(err)
+	}
+	m.Run()
 }

@@ -149,6 +149,7 @@ func (w *walk) query(rest string) string {
 		q += s
 	}
 	switch w.style {
+	case connectors.PagingNone:
 	case connectors.PagingCursor:
 		and("cursor=" + url.QueryEscape(w.cursor))
 		and("count=" + strconv.Itoa(w.size))

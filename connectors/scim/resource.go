@@ -18,7 +18,7 @@ const (
 
 // enterprise are the attributes that are written under the enterprise extension
 // when an account names them without its URN.
-var enterprise = []string{"department", "employeeNumber", "costCenter", "organization", "division", "manager"}
+var enterprise = []string{"department", "employeeNumber", "costCenter", "organization", "division", "manager"} //nolint:misspell // SCIM spells it so
 
 // several are the attributes of which a user may have several values. An account
 // names one of them: the primary one, or the one for work, or the first.
@@ -274,7 +274,7 @@ func canonical(name string) string {
 
 var spelt = []string{
 	"userName", "externalId", "displayName", "name.givenName", "name.familyName", "emails.value", "title", "userType",
-	"department", "employeeNumber", "costCenter", "organization", "division", "manager.value", "phoneNumbers.value",
+	"department", "employeeNumber", "costCenter", "organization", "division", "manager.value", "phoneNumbers.value", //nolint:misspell // SCIM spells it so
 }
 
 // text returns a string or number as text, and nothing for anything else.

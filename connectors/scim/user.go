@@ -52,7 +52,7 @@ func (c *Connector) find(ctx context.Context, attributes map[string]string) (res
 		}
 		switch {
 		case len(list.Resources) > 1 || list.total() > 1:
-			return nil, &connectors.Error{Kind: connectors.Exists, Err: errAmbiguous(name)}
+			return nil, &connectors.Error{Kind: connectors.Exists, Err: ambiguousError(name)}
 		case len(list.Resources) == 1:
 			return list.Resources[0], nil
 		}
@@ -60,10 +60,10 @@ func (c *Connector) find(ctx context.Context, attributes map[string]string) (res
 	return nil, nil
 }
 
-// errAmbiguous says by which attribute more than one user was found.
-type errAmbiguous string
+// An ambiguousError says by which attribute more than one user was found.
+type ambiguousError string
 
-func (e errAmbiguous) Error() string {
+func (e ambiguousError) Error() string {
 	return "the target has several users with this " + string(e) + ": none of them is adopted"
 }
 

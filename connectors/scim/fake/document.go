@@ -11,7 +11,7 @@ const enterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:Use
 
 // The attributes of the enterprise extension, and those of several values.
 var (
-	enterprise = []string{"department", "employeeNumber", "costCenter", "organization", "division", "manager"}
+	enterprise = []string{"department", "employeeNumber", "costCenter", "organization", "division", "manager"} //nolint:misspell // SCIM spells it so
 	several    = []string{"emails", "phoneNumbers", "addresses", "ims", "photos", "roles", "entitlements", "x509Certificates"}
 )
 
@@ -37,12 +37,12 @@ func placeOf(name string) place {
 func isURN(name string) bool { return strings.HasPrefix(name, "urn:") }
 
 // holder returns the object in which the attribute is, or would be.
-func (at place) holder(doc map[string]any, make bool) map[string]any {
+func (at place) holder(doc map[string]any, create bool) map[string]any {
 	if at.urn == "" {
 		return doc
 	}
 	inner, _ := doc[at.urn].(map[string]any)
-	if inner == nil && make {
+	if inner == nil && create {
 		inner = map[string]any{}
 		doc[at.urn] = inner
 	}

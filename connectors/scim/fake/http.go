@@ -150,7 +150,7 @@ func (p *Provider) admit(r *http.Request) error {
 	if p.o.Token == "" {
 		return nil
 	}
-	ok := false
+	var ok bool
 	switch p.profile.Auth.Scheme {
 	case connectors.AuthBasic:
 		user, password, sent := r.BasicAuth()

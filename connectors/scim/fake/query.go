@@ -57,6 +57,7 @@ func (p *Provider) window(r *http.Request, n int) (from, to int, next string, er
 		if start, err := strconv.Atoi(q.Get("startIndex")); err == nil {
 			from = max(0, start-1)
 		}
+	case connectors.PagingNone:
 	case connectors.PagingCursor:
 		if q.Get("startIndex") != "" && q.Get("startIndex") != "1" {
 			return 0, 0, "", invalid("pages are reached by cursor here")
