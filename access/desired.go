@@ -134,6 +134,9 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string) (Work, er
 	if err != nil {
 		return w, err
 	}
+	if id, err = believed(r, id); err != nil {
+		return w, err
+	}
 	var lines []schema.Assignment
 	for a, err := range store.Assignments.All(r, identity, connector) {
 		if err != nil {

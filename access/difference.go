@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"time"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -14,6 +15,7 @@ type difference struct {
 	begun []schema.Assignment // of these, what is new, or held in another mode or for other reasons; Since is zero where it is new
 	ended []schema.Assignment // what is held no more
 	kept  []keptLine          // what stays although nothing earns it
+	plain []schema.Assignment // of what is ended, or kept by the brake, what ends by the policy alone
 }
 
 // A keptLine is a line that stays although nothing earns it, and why.
@@ -22,10 +24,22 @@ type keptLine struct {
 	why  string
 }
 
-// compare works out the difference. It is pure. A line that was enforced stays as
-// it is while its mode is lower; one that nothing may be concluded about, or whose
-// roles are not enforced, is kept.
-func compare(book *policy.Book, held []schema.Assignment, access policy.Access) difference {
+// A comparison is all that a difference depends on. Brake says why the policy takes
+// nothing away by itself, nothing if it does.
+type comparison struct {
+	book   *policy.Book
+	facts  policy.Facts
+	held   []schema.Assignment
+	access policy.Access
+	now    time.Time
+	brake  string
+}
+
+// difference works out what lies between. It is pure. A line that was enforced
+// stays as it is while its mode is lower; one that nothing may be concluded about,
+// or whose roles are not enforced, is kept.
+func (c comparison) difference() difference {
+	held, access := c.held, c.access
 	var d difference
 	for _, want := range access.Assignments {
 		if i := index(held, want); i >= 0 {
@@ -44,10 +58,18 @@ func compare(book *policy.Book, held []schema.Assignment, access policy.Access) 
 		if index(access.Assignments, was) >= 0 {
 			continue
 		}
-		if why := keep(book, access, was); why != "" {
+		if why := c.keep(was); why != "" {
 			d.lines = append(d.lines, was)
 			d.kept = append(d.kept, keptLine{was, why})
 			continue
+		}
+		if byPolicy(c.facts, access, was, c.now) {
+			d.plain = append(d.plain, was)
+			if c.brake != "" {
+				d.lines = append(d.lines, was)
+				d.kept = append(d.kept, keptLine{was, c.brake})
+				continue
+			}
 		}
 		d.ended = append(d.ended, was)
 	}
@@ -62,22 +84,26 @@ func index(lines []schema.Assignment, line schema.Assignment) int {
 }
 
 // keep says why a line stays although nothing earns it, or nothing if it ends.
-func keep(book *policy.Book, access policy.Access, line schema.Assignment) string {
+func (c comparison) keep(line schema.Assignment) string {
 	enforced := line.Mode != schema.Enforce // what never reached a target may end in any mode
 	for _, role := range rolesOf(line) {
-		if slices.Contains(access.Keep, role) {
+		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now"
 		}
-		if slices.ContainsFunc(book.Refused(), func(r policy.Refusal) bool { return r.Role == role }) {
+		if c.refused(role) && !c.book.Ended(c.facts.Identity, c.now) { // whose triggers are not asked
 			return "role " + role + " is refused; what is held stays until it is mended or removed"
 		}
-		if _, known := book.Role(role); !known {
+		if _, known := c.book.Role(role); !known {
 			role = ""
 		}
-		enforced = enforced || book.Mode(role, line.Connector) == schema.Enforce
+		enforced = enforced || c.book.Mode(role, line.Connector) == schema.Enforce
 	}
 	if !enforced {
 		return "it would end, but its mode is not enforce"
 	}
 	return ""
+}
+
+func (c comparison) refused(role string) bool {
+	return slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
 }

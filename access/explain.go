@@ -85,7 +85,10 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 	if !ok || connector == "" || entitlement == "" {
 		return Explanation{}, fmt.Errorf("%q: an entitlement is named connector/entitlement: %w", ref, schema.ErrInvalid)
 	}
-	book := rules.Book()
+	book, err := inForce(r, rules.Book())
+	if err != nil {
+		return Explanation{}, err
+	}
 	e := Explanation{Identity: id.ID, UserName: id.UserName, Entitlement: ref, Policy: book.Digest(), At: r.Now()}
 	if err := e.line(r, book); err != nil {
 		return e, err

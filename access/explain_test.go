@@ -19,7 +19,7 @@ func TestFindIdentity(t *testing.T) {
 		gone := w.admit(person{name: "eve", department: "Sales"})
 		w.update(func(tx store.Tx) error {
 			twin := schema.Identity{ID: "twin", Source: "okta", UserName: "BOB", Email: "bob@example.com", Active: true}
-			return errors.Join(access.Remove(tx, w.from("hr"), gone), store.Identities.Put(tx, twin))
+			return errors.Join(access.Remove(tx, w.hr(), gone), store.Identities.Put(tx, twin))
 		})
 		for _, c := range []struct {
 			name, want string
@@ -105,7 +105,7 @@ func TestExplain(t *testing.T) {
 		w.work()
 		ask("crm/sales", access.Watched, "observe")
 		ask("wiki/readers", access.Lost, "role engineer", "its rule does not match")
-		w.update(func(tx store.Tx) error { return access.Remove(tx, w.from("hr"), id) })
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
 		w.work()
 		if e := ask("crm/sales", access.Lost, "its source deleted the identity"); !slices.Contains(verbsOf(e), schema.Left) {
 			t.Errorf("decisions %v, want that she left among them", verbsOf(e))

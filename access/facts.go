@@ -11,15 +11,23 @@ import (
 // maxNesting is how deep groups in groups are followed.
 const maxNesting = 16
 
-// Gather returns all that policy looks at for one identity, as it is now.
+// Gather returns all that policy looks at for one identity, as it is now; of one
+// whose end is withheld, as it was.
 func Gather(r store.Reader, identity string) (policy.Facts, error) {
 	var f policy.Facts
 	var err error
 	if f.Identity, err = store.Identities.Get(r, identity); err != nil {
 		return f, err
 	}
-	if f.Groups, err = groupNames(r, identity); err != nil {
+	switch held, err := store.WithheldIdentities.Get(r, identity); {
+	case err == nil:
+		f.Identity, f.Groups = held.Identity, held.Groups
+	case !notFound(err):
 		return f, err
+	default:
+		if f.Groups, err = groupNames(r, identity); err != nil {
+			return f, err
+		}
 	}
 	for g, err := range store.Grants.All(r, identity) {
 		if err != nil {

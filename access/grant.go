@@ -35,7 +35,11 @@ func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error)
 	if err != nil {
 		return g, err
 	}
-	if err := eligible(book, facts, g.Role, now); err != nil {
+	governed, err := inForce(tx, book)
+	if err != nil {
+		return g, err
+	}
+	if err := eligible(governed, facts, g.Role, now); err != nil {
 		return g, err
 	}
 	g.ID, g.Ended, g.EndedBy = tx.NewID(), time.Time{}, ""

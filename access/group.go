@@ -113,6 +113,17 @@ func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
 	if err != nil {
 		return err
 	}
+	if p.Book.Approves() {
+		g, err := store.Groups.Get(tx, m.Group)
+		if err != nil && !notFound(err) {
+			return err
+		}
+		if p.Book.Approving(g.DisplayName) {
+			if err := wakeGovernance(tx); err != nil {
+				return err
+			}
+		}
+	}
 	lane := LaneIdentity
 	if m.Nested {
 		lane = LaneGroup

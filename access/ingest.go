@@ -61,13 +61,16 @@ func Admit(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, erro
 }
 
 func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, error) {
+	if err := makeWay(tx, p, id.UserName); err != nil {
+		return id, err
+	}
 	now := tx.Now()
 	id.ID, id.Source, id.Version, id.Created, id.Modified = tx.NewID(), p.Source, 1, now, now
 	id.Occurred, id.Deleted = p.Occurred, time.Time{}
 	if err := store.Identities.Put(tx, id); err != nil {
 		return id, err
 	}
-	return id, admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, id.ID, false)
+	return id, admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, schema.Identity{}, id)
 }
 
 func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity, error) {
@@ -96,11 +99,10 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 		return id, err
 	}
 	d := schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "changed " + strings.Join(changed, ", ")}
-	left := (old.Active && !id.Active) || p.Book.Ended(id, tx.Now())
 	if old.Active && !id.Active {
 		d.Verb, d.Reason = schema.Left, "deactivated by its source"
 	}
-	return id, admitted(tx, p, d, id.ID, left)
+	return id, admitted(tx, p, d, old, id)
 }
 
 // Remove records that a source deleted an identity: its memberships end, and its
@@ -111,15 +113,23 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 	if err != nil {
 		return err
 	}
-	id, err := ownIdentity(tx, p, identity)
+	old, err := ownIdentity(tx, p, identity)
 	if err != nil {
 		return err
 	}
 	if src.Spec.Trust != policy.Authoritative {
 		_, err := tx.Record(schema.Decision{
-			Actor: p.actor(), Verb: schema.Ignored, Subject: id.ID, Policy: p.Book.Digest(),
+			Actor: p.actor(), Verb: schema.Ignored, Subject: old.ID, Policy: p.Book.Digest(),
 			Reason: "only an authoritative source ends an identity", Because: because(p),
 		})
+		return err
+	}
+	id := old
+	id.Deleted, id.Active, id.Modified, id.Occurred, id.Version = tx.Now(), false, tx.Now(), p.Occurred, id.Version+1
+	if err := store.Identities.Put(tx, id); err != nil {
+		return err
+	}
+	if err := admitted(tx, p, schema.Decision{Verb: schema.Left, Subject: id.ID, Reason: "deleted by its source"}, old, id); err != nil {
 		return err
 	}
 	for m, err := range store.Members.By(tx, store.MemberOf, id.ID) {
@@ -130,24 +140,50 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 			return err
 		}
 	}
-	id.Deleted, id.Active, id.Modified, id.Occurred, id.Version = tx.Now(), false, tx.Now(), p.Occurred, id.Version+1
-	if err := store.Identities.Put(tx, id); err != nil {
-		return err
-	}
-	return admitted(tx, p, schema.Decision{Verb: schema.Left, Subject: id.ID, Reason: "deleted by its source"}, id.ID, true)
+	return nil
 }
 
+// settleTime is how soon after a change the next one waits, so that a burst of
+// edits of one identity is looked at when it begins and when it is over, and not
+// at each of them. Where access may end nothing waits.
+const settleTime = time.Second
+
 // admitted records what a source did and has the identity looked at, before
-// everyone else where access may end.
-func admitted(tx store.Tx, p Provenance, d schema.Decision, identity string, urgent bool) error {
+// everyone else where access may end, unless the brake on its source holds that.
+// Old is zero of one that is new.
+func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Identity) error {
 	d.Actor, d.Because = p.actor(), because(p)
 	if _, err := tx.Record(d); err != nil {
 		return err
 	}
-	if urgent {
-		return tx.WakeUrgent(LaneIdentity, identity)
+	if governs(p.Book, old, id) {
+		if err := wakeGovernance(tx); err != nil {
+			return err
+		}
 	}
-	return tx.Wake(LaneIdentity, identity, tx.Now())
+	ends := ended(p.Book, id, tx.Now()) && old.ID != "" && !ended(p.Book, old, tx.Now())
+	withheld, err := withhold(tx, p, old, id, ends)
+	switch {
+	case err != nil:
+		return err
+	case ends && !withheld:
+		return tx.WakeUrgent(LaneIdentity, id.ID)
+	case tx.Now().Sub(old.Modified) < settleTime:
+		return tx.Wake(LaneIdentity, id.ID, tx.Now().Add(settleTime))
+	}
+	return tx.Wake(LaneIdentity, id.ID, tx.Now())
+}
+
+// governs reports whether roles may depend on what changed of an identity.
+func governs(book *policy.Book, old, id schema.Identity) bool {
+	return book.Responsible(id.Email) || book.Responsible(id.UserName) ||
+		book.Responsible(old.Email) || book.Responsible(old.UserName) ||
+		old.ID != "" && old.Active != id.Active && book.Approves()
+}
+
+// ended reports whether an identity is one whose access ends.
+func ended(book *policy.Book, id schema.Identity, now time.Time) bool {
+	return !id.Active || book.Ended(id, now)
 }
 
 func because(p Provenance) []string {

@@ -13,6 +13,9 @@ const (
 	LaneGroup    store.Lane = "group"    // id of a group: its name or its end concerns all its members
 	LaneRollout  store.Lane = "rollout"  // digest of a policy version: everyone is to be looked at again
 	LaneSweep    store.Lane = "sweep"    // name of a sweep: its schedule says it is due
+
+	// LaneGovernance has one item: who answers for the roles is to be looked at.
+	LaneGovernance store.Lane = "governance"
 )
 
 const accountPrefix = "account/"

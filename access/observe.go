@@ -60,6 +60,9 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if len(o.Steps) == 0 {
 		return done, nil
 	}
+	if err := relieve(tx, rules.Book(), now, o.Work.Have); err != nil {
+		return done, err
+	}
 	return done, succeed(tx, now, o)
 }
 

@@ -29,6 +29,7 @@ type Plan struct {
 	Holds       int `json:"holds"`      // would end, and stays
 	Undecided   int `json:"undecided"`  // roles not held that cannot be decided
 	Suppressed  int `json:"suppressed"` // of grants and revocations, those whose mode keeps them from their target
+	ByPolicy    int `json:"byPolicy"`   // of revocations, those that end by the policy alone: what its limit counts
 	Pending     int `json:"pending"`    // of grants and revocations, those that the policy in force is about to make anyway
 
 	Totals      []PlanTotal       `json:"totals,omitempty"`      // by change, role and entitlement
@@ -45,7 +46,8 @@ type PlanLine struct {
 	Identity string `json:"identity"`
 	UserName string `json:"userName"`
 	policy.Line
-	Pending bool `json:"pending,omitempty"` // the policy in force is about to make it anyway
+	ByPolicy bool `json:"byPolicy,omitempty"` // it ends by the policy alone, and for no reason of the identity's own
+	Pending  bool `json:"pending,omitempty"`  // the policy in force is about to make it anyway
 }
 
 // A PlanTotal counts the lines that are alike.
@@ -101,6 +103,9 @@ func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each f
 	if from != nil {
 		p.plan.From = from.Digest()
 	}
+	if err := s.View(ctx, p.govern); err != nil {
+		return p.plan, err
+	}
 	for after := ""; ; {
 		page, last, err := p.page(ctx, s, after)
 		if err != nil {
@@ -127,6 +132,23 @@ type planning struct {
 	from, to   *policy.Book
 	totals     map[PlanTotal]*PlanTotal // by what makes lines alike
 	suppressed map[string]int           // by connector
+}
+
+// govern puts the roles into quarantine that are, or would be.
+func (p *planning) govern(r store.Reader) error {
+	g := governance{book: p.to}
+	if err := g.look(r); err != nil {
+		return err
+	}
+	if len(g.quarantined) > 0 {
+		p.to, p.plan.Quarantined = p.to.With(g.quarantined), g.quarantined
+	}
+	if p.from == nil {
+		return nil
+	}
+	var err error
+	p.from, err = inForce(r, p.from)
+	return err
 }
 
 // planPage is how many identities one snapshot is held for.
@@ -178,43 +200,49 @@ func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLin
 		}
 		held = append(held, a)
 	}
-	var now []policy.Line
-	for i, line := range planned(p.to, held, facts, r.Now()) {
+	c := comparison{book: p.to, facts: facts, held: held, now: r.Now()}
+	var now []PlanLine
+	for i, line := range c.planned() {
 		if i == 0 && p.from != nil {
-			now = planned(p.from, held, facts, r.Now())
+			c.book = p.from
+			now = c.planned()
 		}
-		pending := slices.ContainsFunc(now, func(l policy.Line) bool {
+		line.UserName = id.UserName
+		line.Pending = slices.ContainsFunc(now, func(l PlanLine) bool {
 			return l.Change == line.Change && l.Connector == line.Connector && l.Entitlement == line.Entitlement
 		})
-		lines = append(lines, PlanLine{Identity: id.ID, UserName: id.UserName, Line: line, Pending: pending})
+		lines = append(lines, line)
 	}
 	return lines, len(held), nil
 }
 
 // planned returns what reconciling an identity under a policy would change.
-func planned(book *policy.Book, held []schema.Assignment, facts policy.Facts, now time.Time) []policy.Line {
-	access := book.Evaluate(facts, now)
-	d := compare(book, held, access)
-	var lines []policy.Line
+func (c comparison) planned() []PlanLine {
+	access := c.book.Evaluate(c.facts, c.now)
+	c.access = access
+	d := c.difference()
+	id := c.facts.Identity.ID
+	var lines []PlanLine
 	for _, a := range d.begun {
 		change := policy.Grant
-		if index(held, a) >= 0 {
+		if index(c.held, a) >= 0 {
 			change = policy.Remode
 		}
-		lines = append(lines, planLine(change, a, access, ""))
+		lines = append(lines, PlanLine{Identity: id, Line: planLine(change, a, access, "")})
 	}
 	for _, a := range d.ended {
-		lines = append(lines, planLine(policy.Revoke, a, access, ""))
+		lines = append(lines, PlanLine{Identity: id, Line: planLine(policy.Revoke, a, access, ""), ByPolicy: index(d.plain, a) >= 0})
 	}
 	for _, k := range d.kept {
-		lines = append(lines, planLine(policy.Hold, k.line, access, k.why))
+		lines = append(lines, PlanLine{Identity: id, Line: planLine(policy.Hold, k.line, access, k.why)})
 	}
-	slices.SortStableFunc(lines, func(x, y policy.Line) int {
+	slices.SortStableFunc(lines, func(x, y PlanLine) int {
 		return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Entitlement, y.Entitlement))
 	})
 	for _, v := range access.Verdicts {
-		if v.Outcome == policy.Indeterminate && !slices.ContainsFunc(lines, func(l policy.Line) bool { return slices.Contains(l.Roles, v.Role) }) {
-			lines = append(lines, policy.Line{Change: policy.Open, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason})
+		if v.Outcome == policy.Indeterminate && !slices.ContainsFunc(lines, func(l PlanLine) bool { return slices.Contains(l.Roles, v.Role) }) {
+			open := policy.Line{Change: policy.Open, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason}
+			lines = append(lines, PlanLine{Identity: id, Line: open})
 		}
 	}
 	return lines
@@ -261,6 +289,9 @@ func (p *planning) count(line PlanLine) {
 	if writes && line.Pending {
 		p.plan.Pending++
 	}
+	if line.ByPolicy {
+		p.plan.ByPolicy++
+	}
 	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode}
 	if line.Connector != "" {
 		alike.Entitlement = line.Connector + "/" + line.Entitlement
@@ -293,7 +324,7 @@ func (p *planning) finish() {
 	}
 	p.plan.Modes = p.modes()
 	limits := p.to.Limits()
-	p.brake("revokesPerRun", p.plan.Revocations, limits.RevokesPerRun)
+	p.brake("revokesPerRun", p.plan.ByPolicy, limits.RevokesPerRun)
 	p.brake("grantsPerRun", p.plan.Grants, limits.GrantsPerRun)
 }
 

@@ -57,8 +57,8 @@ func TestPlan(t *testing.T) {
 		if p.Affected != 2 || p.Pending != 0 || p.Suppressed != 2 {
 			t.Errorf("%d affected, %d pending, %d suppressed; want 2, 0 and 2", p.Affected, p.Pending, p.Suppressed)
 		}
-		if len(p.Brakes) != 1 || !p.Brakes[0].Exceeded {
-			t.Errorf("brakes %+v; want that two revocations exceed one", p.Brakes)
+		if len(p.Brakes) != 1 || p.Brakes[0].Lines != 1 || p.Brakes[0].Exceeded {
+			t.Errorf("brakes %+v; want that the one enforced revocation is within one", p.Brakes)
 		}
 		w.want(ada, "Readers")
 		w.publish(next)

@@ -55,23 +55,60 @@ func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string)
 	if err := store.Settings.Delete(tx, settingCursor+digest); err != nil {
 		return false, err
 	}
+	if err := wakeGovernance(tx); err != nil {
+		return false, err
+	}
+	if err := holdUntilWeighed(tx, book, now.Value != ""); err != nil {
+		return false, err
+	}
 	return true, tx.Wake(LaneRollout, digest, tx.Now())
 }
 
-// Rollout wakes every identity for a new policy, a chunk at a time behind
-// everyone else's writes. It remembers how far it came, so that a restart goes
-// on from there; a policy that was superseded meanwhile is left off.
-func Rollout(ctx context.Context, s *store.Store, item store.Item) (Finish, error) {
+// wakeEveryone has every identity looked at again under the policy in force.
+func wakeEveryone(tx store.Tx) error {
+	current, err := store.Settings.Get(tx, settingPolicy)
+	if notFound(err) {
+		return nil // none was published: nothing is held by one
+	}
+	if err != nil {
+		return err
+	}
+	if err := store.Settings.Delete(tx, settingCursor+current.Value); err != nil {
+		return err
+	}
+	return tx.Wake(LaneRollout, current.Value, tx.Now())
+}
+
+// How a rollout gives way: it wakes no more people while so many are waiting, and
+// looks again a little later, so that who joins meanwhile is not behind everyone.
+const (
+	rolloutAhead = 1000
+	rolloutPause = 50 * time.Millisecond
+)
+
+// Rollout weighs a new policy, and wakes every identity for it, a chunk at a time
+// behind everyone else's writes. It remembers how far it came, so that a restart
+// goes on from there; a policy that was superseded meanwhile is left off.
+func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
+	if err := weigh(ctx, s, rules, item.ID); err != nil {
+		return nil, err
+	}
 	for {
-		var more bool
-		err := s.Update(store.Background(ctx), func(tx store.Tx) (err error) {
+		busy, more := false, false
+		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+			n, err := store.Backlog(tx, LaneIdentity, rolloutAhead)
+			if busy = n >= rolloutAhead; err != nil || busy {
+				return err
+			}
 			more, err = rollOn(tx, item.ID)
 			return err
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if !more {
+		case busy:
+			return func(tx store.Tx) (time.Time, error) { return tx.Now().Add(rolloutPause), nil }, nil
+		case !more:
 			return func(tx store.Tx) (time.Time, error) {
 				return time.Time{}, store.Settings.Delete(tx, settingCursor+item.ID)
 			}, nil

@@ -48,10 +48,11 @@ type look struct {
 	now     time.Time
 	since   time.Time // when what made us look happened, or fell due
 	book    *policy.Book
+	brake   string // why the policy takes nothing away by itself; nothing if it does
 	rules   *Rules
 	facts   policy.Facts
 	held    []schema.Assignment
-	notices []schema.Finding // what is known of it to be undecided or kept
+	notices []schema.Finding // what is known of it to be undecided, kept or held
 	access  policy.Access
 
 	attributes map[string]string
@@ -69,6 +70,12 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		l.since = l.now
 	}
 	var err error
+	if l.book, err = inForce(r, l.book); err != nil {
+		return nil, err
+	}
+	if l.brake, err = HeldPolicy(r, l.book); err != nil {
+		return nil, err
+	}
 	if l.facts, err = Gather(r, item.ID); err != nil {
 		return nil, err
 	}
@@ -81,7 +88,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
-	for _, kind := range []string{noticeUndecided, noticeKept} {
+	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast} {
 		for f, err := range store.Findings.All(r, kind, "", item.ID) {
 			if err != nil {
 				return nil, err
@@ -104,7 +111,8 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			}
 		}
 	}
-	if err := l.apply(tx, compare(l.book, l.held, l.access)); err != nil {
+	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake}
+	if err := l.apply(tx, c.difference()); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.forgetNotices(tx); err != nil {
@@ -161,6 +169,14 @@ func (l *look) apply(tx store.Tx, d difference) error {
 		}
 	}
 	for _, line := range d.ended {
+		last, err := l.last(tx, line)
+		if err != nil {
+			return err
+		}
+		if last {
+			l.lines = append(l.lines, line)
+			continue
+		}
 		if err := store.Assignments.Delete(tx, line.Identity, line.Connector, line.Entitlement); err != nil {
 			return err
 		}

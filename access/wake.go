@@ -41,8 +41,11 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 		return err
 	}
 	lane := LaneAccount(acc.Connector)
-	if ends {
+	switch {
+	case ends:
 		return tx.WakeUrgent(lane, acc.Identity)
+	case tx.Now().Sub(acc.Observed) < settleTime: // its target was told a moment ago: tell it of a burst at once
+		return tx.Wake(lane, acc.Identity, acc.Observed.Add(settleTime))
 	}
 	return tx.Wake(lane, acc.Identity, tx.Now())
 }
@@ -113,6 +116,7 @@ func (l *look) verdict(role string) (policy.Verdict, bool) {
 const (
 	noticeUndecided = "undecided"
 	noticeKept      = "kept"
+	noticeLast      = "last-admin"
 )
 
 type noticeKey struct{ kind, object string }

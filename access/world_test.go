@@ -219,8 +219,8 @@ func (w *world) view(fn func(store.Reader) error) {
 	}
 }
 
-func (w *world) from(source string) access.Provenance {
-	return access.Provenance{Source: source, Received: time.Now(), Book: w.rules.Book()}
+func (w *world) hr() access.Provenance {
+	return access.Provenance{Source: "hr", Received: time.Now(), Book: w.rules.Book()}
 }
 
 // A person is what hr says of somebody.
@@ -246,7 +246,7 @@ func (w *world) admit(p person) string {
 	w.t.Helper()
 	var got schema.Identity
 	w.update(func(tx store.Tx) (err error) {
-		got, err = access.Admit(tx, w.from("hr"), p.identity(w.t))
+		got, err = access.Admit(tx, w.hr(), p.identity(w.t))
 		return err
 	})
 	return got.ID
@@ -267,8 +267,11 @@ func (w *world) work() {
 		busy = w.lane(access.LaneGroup, func(item store.Item) (access.Finish, error) {
 			return access.Regroup(w.t.Context(), w.store, item)
 		}) || busy
+		busy = w.lane(access.LaneGovernance, func(item store.Item) (access.Finish, error) {
+			return access.Govern(w.t.Context(), w.store, w.rules, item)
+		}) || busy
 		busy = w.lane(access.LaneRollout, func(item store.Item) (access.Finish, error) {
-			return access.Rollout(w.t.Context(), w.store, item)
+			return access.Rollout(w.t.Context(), w.store, w.rules, item)
 		}) || busy
 	}
 	for {
@@ -360,17 +363,15 @@ func (w *world) want(identity, entitlements string) {
 	}
 }
 
-func (w *world) grant(identity, role string) schema.Grant {
+func (w *world) grant(identity, role string) {
 	w.t.Helper()
-	var g schema.Grant
-	w.update(func(tx store.Tx) (err error) {
-		g, err = access.Grant(tx, w.rules.Book(), schema.Grant{
+	w.update(func(tx store.Tx) error {
+		_, err := access.Grant(tx, w.rules.Book(), schema.Grant{
 			Identity: identity, Role: role, By: "token/test", Reason: "to write the manual", Ticket: "CHG-1",
 			Approvals: []schema.Approval{{By: "iam@example.com", At: tx.Now()}},
 		})
 		return err
 	})
-	return g
 }
 
 func (w *world) publish(b *policy.Book) {
@@ -380,4 +381,36 @@ func (w *world) publish(b *policy.Book) {
 		_, err := access.Publish(tx, b, "token/test", nil)
 		return err
 	})
+}
+
+// verbs returns the verbs of the decisions about a subject, oldest first.
+func (w *world) verbs(subject string) (verbs []schema.Verb) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		verbs = nil
+		for e, err := range store.LogAbout(r, subject) {
+			if err != nil {
+				return err
+			}
+			verbs = append(verbs, e.Decision.Verb)
+		}
+		return nil
+	})
+	return verbs
+}
+
+// findings returns the subjects of the open findings of a kind.
+func (w *world) findings(kind string) (subjects []string) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		subjects = nil
+		for f, err := range store.Findings.All(r, kind) {
+			if err != nil {
+				return err
+			}
+			subjects = append(subjects, f.Subject)
+		}
+		return nil
+	})
+	return subjects
 }

@@ -26,6 +26,8 @@ type Book struct {
 	refused     []Refusal
 	triggers    []*compiledTrigger
 	quarantined map[string]string // role to reason
+	responsible map[string]bool   // email addresses, case folded, of those who answer for roles
+	approving   map[string]bool   // names of the groups that approve
 }
 
 // A Refusal is a role that is not automated, for what its template lacks.
@@ -176,6 +178,13 @@ func (b *Book) Ended(id schema.Identity, now time.Time) bool {
 	}
 	end, ok := values["identity.employment.endDate"].(time.Time)
 	return ok && !end.After(now)
+}
+
+// LastDay returns when an identity's employment ends, as far as its source says;
+// zero if it does not.
+func (b *Book) LastDay(id schema.Identity) time.Time {
+	end, _ := b.Attributes(id, nil).Values()["identity.employment.endDate"].(time.Time)
+	return end
 }
 
 // Connectors returns the connectors, by name.

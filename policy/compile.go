@@ -34,6 +34,7 @@ func Compile(set *Set) (*Book, Findings) {
 	c.overlaps()
 	c.tests()
 	c.admit()
+	c.book.govern()
 	return c.book, c.found.sorted()
 }
 

@@ -36,6 +36,8 @@ const (
 	Published   Verb = "published"   // a policy version came into force
 	Refused     Verb = "refused"     // a role was not automated, for what its template lacks
 	Tokened     Verb = "tokened"     // a credential was made or revoked
+	Quarantined Verb = "quarantined" // a role's governance broke: what is held stays, nobody new gets it
+	Released    Verb = "released"    // what was held, parked or in quarantine goes on
 )
 
 // A Decision is one entry of the decision log. It names and does not describe:

@@ -243,6 +243,24 @@ func (t *transaction) earliest(lane Lane, classes ...string) (at time.Time, ok b
 	return at, ok, nil
 }
 
+// Backlog returns how many items of a lane are due and wait for a worker, and
+// stops counting at the limit.
+func Backlog(r Reader, lane Lane, limit int) (n int, err error) {
+	t := r.transaction()
+	for _, class := range []string{classUrgent, classDue} {
+		from, to := makeKey(string(lane), class), after(makeKey(string(lane), class, timePart(t.now)))
+		for _, err := range t.txn.Scan(tableReady, from, to) {
+			if err != nil {
+				return n, err
+			}
+			if n++; n >= limit {
+				return n, nil
+			}
+		}
+	}
+	return n, nil
+}
+
 // Items walks a lane's items by id.
 func Items(r Reader, lane Lane) iter.Seq2[Item, error] {
 	return r.transaction().items(makeKey(string(lane)))

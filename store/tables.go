@@ -25,6 +25,13 @@ var (
 		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer)
 )
 
+// Withheld identities, by id: whose end the brake on their source holds.
+var (
+	WithheldSource = &Index[Withheld]{name: "source", of: one(func(w Withheld) []string { return []string{w.Identity.Source} })}
+
+	WithheldIdentities = define("withheld", func(w Withheld) []string { return []string{w.Identity.ID} }, WithheldSource)
+)
+
 // Groups, by id, and the edges of membership, both ways.
 var (
 	GroupName       = &Index[schema.Group]{name: "displayName", of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
@@ -90,7 +97,16 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+}
+
+// A Withheld is an identity as it was before its source ended it, which is what
+// policy goes by until people let the end through.
+type Withheld struct {
+	Identity schema.Identity `json:"identity"`
+	Groups   []string        `json:"groups,omitempty"` // names of those it was in, nested ones included
+	Since    time.Time       `json:"since"`
+	Reason   string          `json:"reason"`
 }
 
 // A PolicyVersion is a policy as it was put in force.

@@ -1,0 +1,335 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// settingQuarantine is the roles in quarantine, as JSON: role to reason. There is
+// no such row where none is. Whoever decides reads it in their own transaction, so
+// that it holds from the commit on, in every process and after a restart.
+const settingQuarantine = "quarantine"
+
+// The kinds of finding that governance raises, about role/NAME.
+const (
+	findingQuarantine = "quarantine" // nobody answers for it any more
+	findingOwner      = "owner-left" // its deputy does, and it wants an owner
+)
+
+const governanceItem = "roles"
+
+// Quarantined returns the roles that nobody new gets, and why.
+func Quarantined(r store.Reader) (map[string]string, error) {
+	row, err := store.Settings.Get(r, settingQuarantine)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var roles map[string]string
+	if err := json.Unmarshal([]byte(row.Value), &roles); err != nil {
+		return nil, fmt.Errorf("setting %s: %w", settingQuarantine, err)
+	}
+	return roles, nil
+}
+
+// inForce is the policy with the roles in quarantine that are so now.
+func inForce(r store.Reader, book *policy.Book) (*policy.Book, error) {
+	roles, err := Quarantined(r)
+	if err != nil || len(roles) == 0 {
+		return book, err
+	}
+	return book.With(roles), nil
+}
+
+// wakeGovernance has the roles' governance looked at, once for all that happens
+// meanwhile.
+func wakeGovernance(tx store.Tx) error {
+	return tx.Wake(LaneGovernance, governanceItem, tx.Now().Add(settleTime))
+}
+
+// Govern looks at who answers for the roles in force. A role whose owner left,
+// with no deputy who is there, or whose approvers are all gone, is put in
+// quarantine: what is held stays, nobody new gets it. It comes out when somebody
+// answers for it again, and then everyone is looked at. Who was never heard of is
+// not held against a role here.
+func Govern(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
+	g := governance{book: rules.Book()}
+	if err := s.View(ctx, g.look); err != nil {
+		return nil, err
+	}
+	return func(tx store.Tx) (time.Time, error) {
+		if stale, err := tx.Rewoken(item); err != nil || stale {
+			return time.Time{}, err
+		}
+		return g.next, g.write(tx)
+	}, nil
+}
+
+// A governance is one look at who answers for the roles.
+type governance struct {
+	book        *policy.Book
+	reader      store.Reader
+	known       map[string]presence
+	quarantined map[string]string // role to reason
+	orphaned    map[string]string // role to reason, where the deputy answers for it
+	next        time.Time         // when somebody's last day is over; zero if that of nobody is known
+}
+
+// look works out what is so now.
+func (g *governance) look(r store.Reader) error {
+	g.reader, g.known, g.next = r, map[string]presence{}, time.Time{}
+	g.quarantined, g.orphaned = map[string]string{}, map[string]string{}
+	for _, role := range g.book.Roles() {
+		if err := g.role(role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *governance) role(role *policy.Role) error {
+	name, owner := role.Metadata.Name, role.Metadata.Owner
+	there, err := g.presence(owner.User)
+	if err != nil {
+		return err
+	}
+	if there == left {
+		deputy, err := g.presence(owner.Deputy)
+		if err != nil {
+			return err
+		}
+		if deputy != here {
+			g.quarantined[name] = fmt.Sprintf("its owner %s left, and no deputy is there", owner.User)
+			return nil
+		}
+		g.orphaned[name] = fmt.Sprintf("its owner %s left; the deputy %s answers for it until a new owner is named", owner.User, owner.Deputy)
+	}
+	for i, stage := range g.book.Stages(role) {
+		gone, err := g.abandoned(stage)
+		if err != nil {
+			return err
+		}
+		if gone {
+			g.quarantined[name] = fmt.Sprintf("nobody is left who could approve it at stage %d", i+1)
+			return nil
+		}
+	}
+	return nil
+}
+
+// abandoned reports whether everybody who could agree at a stage is known to be
+// gone.
+func (g *governance) abandoned(stage policy.Stage) (bool, error) {
+	for _, a := range stage.Approvers {
+		var there presence
+		var err error
+		switch {
+		case a.User != "":
+			there, err = g.presence(a.User)
+		case a.Group != "":
+			there, err = g.group(a.Group)
+		}
+		if err != nil || there != left {
+			return false, err
+		}
+	}
+	return len(stage.Approvers) > 0, nil
+}
+
+// A presence says whether somebody is there.
+type presence int
+
+const (
+	unheard presence = iota // of whom no source ever spoke
+	here
+	left
+)
+
+// presence says whether the person with the email address (or userName) is there:
+// active at a source, and employed as far as is known.
+func (g *governance) presence(email string) (presence, error) {
+	folded := store.Fold(email)
+	if there, ok := g.known[folded]; ok || folded == "" {
+		return there, nil
+	}
+	there := unheard
+	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byEmail, byUserName, byFormerName} {
+		found, err := look(g.reader, folded)
+		if err != nil {
+			return unheard, err
+		}
+		for _, id := range found {
+			active, err := g.active(id)
+			if err != nil {
+				return unheard, err
+			}
+			if active {
+				there = here
+			}
+			there = cmp.Or(there, left)
+		}
+	}
+	g.known[folded] = there
+	return there, nil
+}
+
+// active reports whether an identity is one that can answer for something, and
+// remembers when that ends.
+func (g *governance) active(id schema.Identity) (bool, error) {
+	if _, approved := g.book.Source(id.Source); !approved {
+		return false, nil
+	}
+	id, err := believed(g.reader, id)
+	if err != nil || !id.Active || g.book.Ended(id, g.reader.Now()) {
+		return false, err
+	}
+	if end := g.book.LastDay(id); !end.IsZero() && (g.next.IsZero() || end.Before(g.next)) {
+		g.next = end
+	}
+	return true, nil
+}
+
+// group says whether anybody is in the groups of a name. One in a group in it
+// counts without a look.
+func (g *governance) group(name string) (presence, error) {
+	there := unheard
+	for source, err := range store.GroupName.Firsts(g.reader) {
+		if err != nil {
+			return there, err
+		}
+		for group, err := range store.Groups.By(g.reader, store.GroupName, source, store.Fold(name)) {
+			if err != nil {
+				return there, err
+			}
+			somebody, err := g.somebodyIn(group.ID)
+			if err != nil || somebody {
+				return here, err
+			}
+			there = left
+		}
+	}
+	return there, nil
+}
+
+func (g *governance) somebodyIn(group string) (bool, error) {
+	for m, err := range store.Members.All(g.reader, group) {
+		if err != nil || m.Nested {
+			return m.Nested, err
+		}
+		id, err := store.Identities.Get(g.reader, m.Member)
+		if notFound(err) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if active, err := g.active(id); err != nil || active {
+			return active, err
+		}
+	}
+	return false, nil
+}
+
+// write makes the store agree, with a decision for every role that goes into
+// quarantine or comes out of it.
+func (g *governance) write(tx store.Tx) error {
+	was, err := Quarantined(tx)
+	if err != nil {
+		return err
+	}
+	if err := g.report(tx); err != nil {
+		return err
+	}
+	if maps.Equal(was, g.quarantined) {
+		return nil
+	}
+	freed := false
+	for _, role := range slices.Sorted(maps.Keys(was)) {
+		if _, still := g.quarantined[role]; still {
+			continue
+		}
+		freed = true
+		if err := g.decide(tx, schema.Released, role, "somebody answers for it again"); err != nil {
+			return err
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(g.quarantined)) {
+		if was[role] == g.quarantined[role] {
+			continue
+		}
+		if err := g.decide(tx, schema.Quarantined, role, g.quarantined[role]); err != nil {
+			return err
+		}
+	}
+	if err := g.keep(tx); err != nil || !freed {
+		return err
+	}
+	return wakeEveryone(tx)
+}
+
+func (g *governance) keep(tx store.Tx) error {
+	if len(g.quarantined) == 0 {
+		return store.Settings.Delete(tx, settingQuarantine)
+	}
+	value, err := json.Marshal(g.quarantined)
+	if err != nil {
+		return err
+	}
+	return store.Settings.Put(tx, store.Setting{Name: settingQuarantine, Value: string(value)})
+}
+
+func (g *governance) decide(tx store.Tx, verb schema.Verb, role, reason string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: "bridge", Verb: verb, Subject: "role/" + role, Object: "quarantine", Reason: reason, Policy: g.book.Digest(),
+	})
+	return err
+}
+
+// report raises the findings that hold, and resolves those that do no more.
+func (g *governance) report(tx store.Tx) error {
+	for kind, roles := range map[string]map[string]string{findingQuarantine: g.quarantined, findingOwner: g.orphaned} {
+		open, err := findings(tx, kind)
+		if err != nil {
+			return err
+		}
+		for role, reason := range roles {
+			if f, known := open["role/"+role]; known && f.Reason == reason {
+				delete(open, f.Subject)
+				continue
+			}
+			delete(open, "role/"+role)
+			if err := Report(tx, g.book, "bridge", schema.Finding{Kind: kind, Subject: "role/" + role, Reason: reason}); err != nil {
+				return err
+			}
+		}
+		for _, f := range open {
+			if err := Resolve(tx, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// findings returns the open findings of a kind, by subject.
+func findings(r store.Reader, kind string) (map[string]schema.Finding, error) {
+	open := map[string]schema.Finding{}
+	for f, err := range store.Findings.All(r, kind) {
+		if err != nil {
+			return nil, err
+		}
+		open[f.Subject] = f
+	}
+	return open, nil
+}

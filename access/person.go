@@ -1,0 +1,73 @@
+package access
+
+import (
+	"context"
+	"fmt"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// SweepNow makes a sweep due at once. ErrNotFound if there is none of the name.
+func SweepNow(tx store.Tx, name string) error {
+	for item, err := range store.Items(tx, LaneSweep) {
+		if err != nil {
+			return err
+		}
+		if item.ID == name {
+			return tx.Wake(LaneSweep, name, tx.Now())
+		}
+	}
+	return fmt.Errorf("sweep %s: %w", name, schema.ErrNotFound)
+}
+
+// Unpark has an account tried again that was given up. Whatever changes about its
+// identity or the policy does so too. One that is not parked is left alone.
+func Unpark(tx store.Tx, by, connector, identity string) error {
+	a, err := store.Accounts.Get(tx, connector, identity)
+	if err != nil || a.State != schema.Parked {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Released, Subject: identity, Object: connector, Because: a.Due.Because,
+		Reason: "to be tried again",
+	})
+	if err != nil {
+		return err
+	}
+	a.State = schema.Pending
+	if err := store.Accounts.Put(tx, a); err != nil {
+		return err
+	}
+	if a.Due.Ends {
+		return tx.WakeUrgent(LaneAccount(connector), identity)
+	}
+	return tx.Wake(LaneAccount(connector), identity, tx.Now())
+}
+
+// UnparkAll is Unpark for every account of a connector, a chunk at a time: for a
+// target, or its configuration, that was mended. It returns how many there were.
+func UnparkAll(ctx context.Context, s *store.Store, by, connector string) (int, error) {
+	for all := 0; ; {
+		n := 0
+		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+			n = 0
+			for a, err := range store.Accounts.By(tx, store.AccountState, connector, string(schema.Parked)) {
+				if err != nil {
+					return err
+				}
+				if err := Unpark(tx, by, connector, a.Identity); err != nil {
+					return err
+				}
+				if n++; n == chunk {
+					break
+				}
+			}
+			return nil
+		})
+		all += n
+		if err != nil || n < chunk {
+			return all, err
+		}
+	}
+}

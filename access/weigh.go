@@ -1,0 +1,176 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A policy in force is weighed before it takes anything away by itself: what it
+// would take from everybody together, against its own limit revokesPerRun. Until
+// that is known, and for as long as it is too much, what it alone would end stays
+// as it is; what it gives is given, and what ends for other reasons ends: leavers,
+// triggers, grants that reach their end, what a person revokes. Released by people,
+// it goes on.
+
+// settingWeighing is a weight, as JSON; there is no such row once a policy was
+// found light enough, or was released.
+const settingWeighing = "weighing"
+
+const findingPolicy = "held-policy" // about policy/DIGEST
+
+// A weight says which policy is held, and why; without a reason it is still being
+// weighed.
+type weight struct {
+	Digest string `json:"digest"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func readWeight(r store.Reader) (w weight, err error) {
+	row, err := store.Settings.Get(r, settingWeighing)
+	if notFound(err) {
+		return w, nil
+	}
+	if err != nil {
+		return w, err
+	}
+	if err := json.Unmarshal([]byte(row.Value), &w); err != nil {
+		return w, fmt.Errorf("setting %s: %w", settingWeighing, err)
+	}
+	return w, nil
+}
+
+func (w weight) write(tx store.Tx) error {
+	value, err := json.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return store.Settings.Put(tx, store.Setting{Name: settingWeighing, Value: string(value)})
+}
+
+// HeldPolicy returns why the policy in force takes nothing away by itself, nothing
+// if it is not held.
+func HeldPolicy(r store.Reader, book *policy.Book) (string, error) {
+	w, err := readWeight(r)
+	switch {
+	case err != nil || w.Digest != book.Digest():
+		return "", err
+	case w.Reason == "":
+		return "the policy is being weighed", nil
+	}
+	return w.Reason, nil
+}
+
+// holdUntilWeighed keeps a policy from taking anything away before it was weighed,
+// if it sets a limit. The first of all has nothing to take away.
+func holdUntilWeighed(tx store.Tx, book *policy.Book, followed bool) error {
+	if err := forgetWeight(tx); err != nil {
+		return err
+	}
+	if !followed || book.Limits().RevokesPerRun == (policy.Brake{}) {
+		return nil
+	}
+	return weight{Digest: book.Digest()}.write(tx)
+}
+
+func forgetWeight(tx store.Tx) error {
+	w, err := readWeight(tx)
+	if err != nil || w.Digest == "" {
+		return err
+	}
+	if err := Resolve(tx, schema.Finding{Kind: findingPolicy, Subject: "policy/" + w.Digest}); err != nil {
+		return err
+	}
+	return store.Settings.Delete(tx, settingWeighing)
+}
+
+// weigh works out what the policy in force would take away by itself, if that is
+// not known yet, and holds it if it is too much.
+func weigh(ctx context.Context, s *store.Store, rules *Rules, digest string) error {
+	book := rules.Book()
+	var w weight
+	err := s.View(ctx, func(r store.Reader) (err error) {
+		w, err = readWeight(r)
+		return err
+	})
+	if err != nil || w.Digest != digest || w.Reason != "" || book.Digest() != digest {
+		return err
+	}
+	plan, err := PlanPolicy(ctx, s, nil, book)
+	if err != nil {
+		return fmt.Errorf("weigh policy %s: %w", digest, err)
+	}
+	limit := book.Limits().RevokesPerRun
+	return s.Update(ctx, func(tx store.Tx) error {
+		if now, err := readWeight(tx); err != nil || now != w {
+			return err
+		}
+		if !limit.Stops(plan.ByPolicy, plan.Held) {
+			return forgetWeight(tx)
+		}
+		held := weight{Digest: digest, Reason: fmt.Sprintf(
+			"the policy would take away %d of %d lines, and its limit is %s", plan.ByPolicy, plan.Held, limit)}
+		if err := held.write(tx); err != nil {
+			return err
+		}
+		_, err := tx.Record(schema.Decision{
+			Actor: "bridge", Verb: schema.Held, Subject: "policy/" + digest, Reason: held.Reason, Policy: digest,
+		})
+		if err != nil {
+			return err
+		}
+		return Report(tx, book, "bridge", schema.Finding{Kind: findingPolicy, Subject: "policy/" + digest, Reason: held.Reason})
+	})
+}
+
+// ReleasePolicy lets the policy in force take away what it was held from, and has
+// everyone looked at again. ErrNotFound if it is not held.
+func ReleasePolicy(tx store.Tx, book *policy.Book, by, reason string) error {
+	w, err := readWeight(tx)
+	if err != nil {
+		return err
+	}
+	if w.Digest != book.Digest() {
+		return fmt.Errorf("policy %s is not held: %w", book.Digest(), schema.ErrNotFound)
+	}
+	if err := forgetWeight(tx); err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Released, Subject: "policy/" + w.Digest, Reason: reason, Policy: w.Digest,
+	})
+	if err != nil {
+		return err
+	}
+	return wakeEveryone(tx)
+}
+
+// byPolicy reports whether a line ends because of what the policy's rules say, and
+// for no reason of the identity's own.
+func byPolicy(facts policy.Facts, access policy.Access, line schema.Assignment, now time.Time) bool {
+	if line.Mode != schema.Enforce || !facts.Identity.Active || facts.Identity.Gone() {
+		return false
+	}
+	for _, role := range rolesOf(line) {
+		i := slices.IndexFunc(access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
+		if i < 0 {
+			continue // the policy has it no more
+		}
+		switch access.Verdicts[i].Outcome { //nolint:exhaustive // the others do not end anything
+		case policy.Withdrawn, policy.Suspended, policy.Buried:
+			return false
+		}
+	}
+	for _, g := range facts.Grants {
+		if slices.Contains(line.Because, "grant/"+g.ID) && !g.Live(now) {
+			return false
+		}
+	}
+	return true
+}

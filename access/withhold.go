@@ -1,0 +1,244 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A source that ends identities by the dozen has probably lost them: a filter was
+// changed, a file came short. Its document says how many ends are believed in an
+// hour and in a day (massChange); those beyond are withheld. What the source said
+// is stored and answered as ever, but policy goes by the identity as it was, until
+// people let the end through (LetGo) or the source takes it back. The single
+// leaver, well within the limits, is not kept waiting.
+
+const findingMassChange = "mass-change" // about source/NAME
+
+// believed is the identity as policy goes by it.
+func believed(r store.Reader, id schema.Identity) (schema.Identity, error) {
+	held, err := store.WithheldIdentities.Get(r, id.ID)
+	if err == nil {
+		return held.Identity, nil
+	}
+	if notFound(err) {
+		err = nil
+	}
+	return id, err
+}
+
+// withhold settles whether the brake on its source holds a change that ends an
+// identity, or held an earlier one. It is called with the change already stored,
+// while its memberships are still there.
+func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bool, error) {
+	if old.ID == "" {
+		return false, nil
+	}
+	if !ends {
+		return false, takeBack(tx, p, id)
+	}
+	why, err := brake(tx, p)
+	if err != nil || why == "" {
+		return false, err
+	}
+	held := store.Withheld{Identity: old, Since: tx.Now(), Reason: why}
+	if held.Groups, err = groupNames(tx, id.ID); err != nil {
+		return false, err
+	}
+	if err := store.WithheldIdentities.Put(tx, held); err != nil {
+		return false, err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: schema.Held, Subject: id.ID, Object: "source/" + p.Source, Because: because(p), Reason: why, Policy: p.Book.Digest(),
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, Report(tx, p.Book, p.actor(), schema.Finding{Kind: findingMassChange, Subject: "source/" + p.Source, Reason: why})
+}
+
+// takeBack lets go of what is withheld of an identity that its source wants after
+// all.
+func takeBack(tx store.Tx, p Provenance, id schema.Identity) error {
+	if n, err := store.WithheldIdentities.Count(tx); err != nil || n == 0 || ended(p.Book, id, tx.Now()) {
+		return err
+	}
+	held, err := store.WithheldIdentities.Get(tx, id.ID)
+	if notFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return letGo(tx, p.Book, p.actor(), held, "its source took the end back")
+}
+
+// A tally is how many identities a source ended lately. An hour and a day begin
+// with the first that falls into them.
+type tally struct {
+	Hour   time.Time `json:"hour"`
+	InHour int       `json:"inHour"`
+	Day    time.Time `json:"day"`
+	InDay  int       `json:"inDay"`
+
+	AtLeast int  `json:"atLeast"` // how many identities the source has at least
+	Exactly bool `json:"exactly"` // they were counted to the end
+}
+
+const settingTally = "ended/" // before a source
+
+// brake counts one more end, or says why it is beyond what its source may do.
+func brake(tx store.Tx, p Provenance) (why string, err error) {
+	src, err := p.approved()
+	if err != nil {
+		return "", err
+	}
+	limits := src.Spec.MassChange
+	if limits.DeactivationsPerHour <= 0 && limits.PercentPerDay <= 0 {
+		return "", nil
+	}
+	t, err := readTally(tx, p.Source)
+	if err != nil {
+		return "", err
+	}
+	now := tx.Now()
+	if now.Sub(t.Hour) >= time.Hour {
+		t.Hour, t.InHour = now, 0
+	}
+	if now.Sub(t.Day) >= 24*time.Hour {
+		t = tally{Hour: t.Hour, InHour: t.InHour, Day: now}
+	}
+	if n := limits.DeactivationsPerHour; n > 0 && t.InHour >= n {
+		why = fmt.Sprintf("the source ended more than %d identities in an hour", n)
+	} else if few, err := t.tooFew(tx, p.Source, limits.PercentPerDay); err != nil {
+		return "", err
+	} else if few {
+		why = fmt.Sprintf("the source ended more than %g%% of its identities in a day", limits.PercentPerDay)
+	} else {
+		t.InHour, t.InDay = t.InHour+1, t.InDay+1
+	}
+	value, err := json.Marshal(t)
+	if err != nil {
+		return "", err
+	}
+	return why, store.Settings.Put(tx, store.Setting{Name: settingTally + p.Source, Value: string(value)})
+}
+
+func readTally(r store.Reader, source string) (t tally, err error) {
+	row, err := store.Settings.Get(r, settingTally+source)
+	if notFound(err) {
+		return t, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal([]byte(row.Value), &t); err != nil {
+		return t, fmt.Errorf("setting %s%s: %w", settingTally, source, err)
+	}
+	return t, nil
+}
+
+// tooFew reports whether the source has too few identities for one more to end
+// today. One may always. They are counted only as far as is needed, and not again
+// for the next ones.
+func (t *tally) tooFew(r store.Reader, source string, percent float64) (bool, error) {
+	if percent <= 0 || t.InDay == 0 {
+		return false, nil
+	}
+	need := int(math.Floor(float64(t.InDay)*100/percent)) + 1
+	if need > t.AtLeast && !t.Exactly {
+		n, err := store.IdentityUserName.Count(r, 2*need, source)
+		if err != nil {
+			return false, err
+		}
+		t.AtLeast, t.Exactly = n+t.InDay, n < 2*need // those deleted today count
+	}
+	return need > t.AtLeast, nil
+}
+
+// makeWay lets an end through that was withheld from an identity whose userName
+// its source gives to a new one: the old one is not to linger beside it.
+func makeWay(tx store.Tx, p Provenance, userName string) error {
+	if n, err := store.WithheldIdentities.Count(tx); err != nil || n == 0 {
+		return err
+	}
+	former, err := byFormerName(tx, store.Fold(userName))
+	if err != nil {
+		return err
+	}
+	for _, id := range former {
+		if id.Source != p.Source {
+			continue
+		}
+		if err := LetGo(tx, p.Book, p.actor(), id.ID, "its source has a new identity of that name"); err != nil && !notFound(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// LetGo lets the end of an identity through that was withheld: from now on policy
+// goes by what its source says. ErrNotFound if nothing is withheld of it.
+func LetGo(tx store.Tx, book *policy.Book, by, identity, reason string) error {
+	held, err := store.WithheldIdentities.Get(tx, identity)
+	if err != nil {
+		return err
+	}
+	return letGo(tx, book, by, held, reason)
+}
+
+func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reason string) error {
+	id, source := held.Identity.ID, held.Identity.Source
+	if err := store.WithheldIdentities.Delete(tx, id); err != nil {
+		return err
+	}
+	_, err := tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Released, Subject: id, Object: "source/" + source, Reason: reason, Policy: book.Digest(),
+	})
+	if err != nil {
+		return err
+	}
+	left, err := store.WithheldSource.Count(tx, 1, source)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		if err := Resolve(tx, schema.Finding{Kind: findingMassChange, Subject: "source/" + source}); err != nil {
+			return err
+		}
+	}
+	return tx.WakeUrgent(LaneIdentity, id)
+}
+
+// LetAllGo lets every end through that is withheld of a source, a chunk at a time,
+// and returns how many there were.
+func LetAllGo(ctx context.Context, s *store.Store, book *policy.Book, by, source, reason string) (int, error) {
+	for all := 0; ; {
+		n := 0
+		err := s.Update(ctx, func(tx store.Tx) error {
+			n = 0
+			for held, err := range store.WithheldIdentities.By(tx, store.WithheldSource, source) {
+				if err != nil {
+					return err
+				}
+				if err := letGo(tx, book, by, held, reason); err != nil {
+					return err
+				}
+				if n++; n == chunk {
+					break
+				}
+			}
+			return nil
+		})
+		all += n
+		if err != nil || n < chunk {
+			return all, err
+		}
+	}
+}
