@@ -32,6 +32,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	loops := []*scheduler.Loop{
 		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: time.Hour, Backoff: quick},
+		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
 	}
@@ -62,8 +63,12 @@ func (b *Bridge) regroup(ctx context.Context, item store.Item) (access.Finish, e
 	return access.Regroup(ctx, b.store, item)
 }
 
+func (b *Bridge) govern(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Govern(ctx, b.store, b.rules, item)
+}
+
 func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, error) {
-	return access.Rollout(ctx, b.store, item)
+	return access.Rollout(ctx, b.store, b.rules, item)
 }
 
 // provision makes one connector's accounts as they should be, each within the
