@@ -5,6 +5,7 @@ package builtin
 import (
 	"drawbridge/connectors"
 	"drawbridge/connectors/file"
+	"drawbridge/connectors/ldap"
 	"drawbridge/connectors/memory"
 )
 
@@ -12,6 +13,7 @@ import (
 func Kinds() connectors.Kinds {
 	return connectors.Kinds{
 		"file":   file.Open,
+		"ldap":   ldap.Open,
 		"memory": memory.Open,
 	}
 }

@@ -12,7 +12,11 @@ import (
 // configs has the least that each kind can be opened with.
 func configs(t *testing.T) map[string]connectors.Config {
 	return map[string]connectors.Config{
-		"file":   {Options: map[string]string{"path": filepath.Join(t.TempDir(), "target.jsonl")}},
+		"file": {Options: map[string]string{"path": filepath.Join(t.TempDir(), "target.jsonl")}},
+		"ldap": {
+			BaseURL: "ldap://127.0.0.1", Profile: connectors.DefaultProfile(),
+			Options: map[string]string{"userBase": "ou=people,dc=example,dc=com"},
+		},
 		"memory": {},
 	}
 }

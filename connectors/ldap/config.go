@@ -1,0 +1,320 @@
+package ldap
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"drawbridge/connectors"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// The ways to disable.
+const (
+	byAttribute = "attribute" // an attribute says so
+	byMove      = "move"      // the entry stands elsewhere
+	byDelete    = "delete"    // the entry is gone
+)
+
+// settings is what the options of a connector come to.
+type settings struct {
+	address  string // host:port, or the path of a socket
+	network  string // tcp or unix
+	tls      *tls.Config
+	startTLS bool
+	user     string
+	secret   connectors.Secret
+
+	userBase     string
+	userClasses  []string
+	userFilter   string
+	rdn          string              // the attribute that names a new entry
+	id           string              // the attribute that is the remote id
+	attributes   map[string][]string // SCIM path to the attributes that carry it; the first is read
+	required     []string            // attributes that an entry must have
+	groupBase    string              // empty: there are no entitlements
+	groupFilter  string
+	groupName    string
+	member       string
+	placeholder  string // the member of a group that has nobody
+	memberFollow bool   // the server renames members itself
+
+	disable      string // one of the ways
+	disableAttr  string
+	disableValue string
+	enableValue  string // empty: the attribute is removed
+	disabledBase string
+
+	timeout     time.Duration
+	connections int
+	pageSize    uint32
+}
+
+// defaults has the value of every option that may be left out and is not empty then.
+var defaults = map[string]string{
+	"userClass":        "inetOrgPerson",
+	"rdn":              "uid",
+	"id":               "entryUUID",
+	"required":         "cn sn",
+	"groupClass":       "groupOfNames",
+	"groupName":        "cn",
+	"member":           "member",
+	"disable":          byAttribute,
+	"disableAttribute": "pwdAccountLockedTime",
+	"disableValue":     "000001010000Z", // locked until somebody unlocks it, for the ppolicy overlay
+	"timeout":          "30s",
+	"connections":      "8",
+	"pageSize":         "500",
+	"startTLS":         "false",
+	"memberFollow":     "false",
+
+	"attribute.userName":        "uid",
+	"attribute.displayName":     "cn displayName",
+	"attribute.name.givenName":  "givenName",
+	"attribute.name.familyName": "sn",
+	"attribute.emails.value":    "mail",
+	"attribute.title":           "title",
+	"attribute.department":      "departmentNumber",
+	"attribute.employeeNumber":  "employeeNumber",
+}
+
+// optional are the options that are empty when they are left out.
+var optional = []string{"userBase", "userFilter", "groupBase", "groupFilter", "placeholder", "enableValue", "disabledBase", "caFile"}
+
+const attributePrefix = "attribute."
+
+// read returns the settings that the configuration comes to, or everything that
+// is wrong with it.
+func read(c connectors.Config) (*settings, error) {
+	known := slices.Concat(slices.Sorted(maps.Keys(defaults)), optional)
+	for name := range c.Options {
+		if strings.HasPrefix(name, attributePrefix) {
+			known = append(known, name)
+		}
+	}
+	r := &reader{options: maps.Clone(defaults)}
+	r.check(c.Known(known...))
+	maps.Copy(r.options, c.Options)
+	s := &settings{
+		user: c.Auth.User, secret: c.Auth.Secret,
+		userBase: r.dn("userBase"), userClasses: r.words("userClass"), rdn: r.word("rdn"), id: r.word("id"),
+		required: r.words("required"), groupBase: r.dn("groupBase"), groupName: r.word("groupName"), member: r.word("member"),
+		placeholder: r.dn("placeholder"), memberFollow: r.flag("memberFollow"),
+		disable: r.options["disable"], disableAttr: r.word("disableAttribute"), disableValue: r.options["disableValue"],
+		enableValue: r.options["enableValue"], disabledBase: r.dn("disabledBase"),
+		timeout: r.duration("timeout"), connections: r.number("connections", 1000), pageSize: uint32(r.number("pageSize", 100_000)),
+		startTLS: r.flag("startTLS"), attributes: r.attributes(),
+	}
+	s.userFilter = r.filter("userFilter", "userClass")
+	s.groupFilter = r.filter("groupFilter", "groupClass")
+	if s.placeholder == "" {
+		s.placeholder = "cn=nobody," + s.groupBase
+	}
+	r.check(s.consistent(c))
+	r.check(s.server(c, r.options["caFile"]))
+	return s, errors.Join(r.errs...)
+}
+
+// consistent finds options that do not fit each other.
+func (s *settings) consistent(c connectors.Config) error {
+	var errs []error
+	if s.userBase == "" {
+		errs = append(errs, errors.New("option userBase is empty: name the entry below which people are"))
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(s.attributes)), func(names []string) bool { return slices.Contains(names, s.rdn) }) {
+		errs = append(errs, fmt.Errorf("option rdn is %s, which no attribute option writes: add one, as in attribute.userName: %s", s.rdn, s.rdn))
+	}
+	for _, path := range c.Profile.Match {
+		if len(s.attributes[path]) == 0 {
+			errs = append(errs, fmt.Errorf("the profile matches accounts by %s: say what carries it, as in attribute.%s: uid", path, path))
+		}
+	}
+	errs = append(errs, s.once())
+	switch s.disable {
+	case byAttribute:
+	case byMove:
+		if s.disabledBase == "" {
+			errs = append(errs, errors.New("option disabledBase is empty: name the entry below which the disabled are moved"))
+		}
+	case byDelete:
+		if !c.AllowIrreversible {
+			errs = append(errs, errors.New("option disable is delete, which cannot be undone: say allowIrreversible: true as well, or disable by attribute or move"))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("option disable is %q, want attribute, move or delete", s.disable))
+	}
+	return errors.Join(errs...)
+}
+
+// once refuses an attribute that would be written for two reasons.
+func (s *settings) once() error {
+	var errs []error
+	why := map[string]string{}
+	if s.disable == byAttribute {
+		why[strings.ToLower(s.disableAttr)] = "disableAttribute"
+	}
+	for _, path := range slices.Sorted(maps.Keys(s.attributes)) {
+		for _, name := range s.attributes[path] {
+			if other, twice := why[strings.ToLower(name)]; twice {
+				errs = append(errs, fmt.Errorf("options %s%s and %s both write %s", attributePrefix, path, other, name))
+			}
+			why[strings.ToLower(name)] = attributePrefix + path
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// server reads where the server is, and refuses to send the password to another
+// machine in clear text.
+func (s *settings) server(c connectors.Config, caFile string) error {
+	if c.Auth.User != "" && c.Auth.Secret == "" {
+		return errors.New("auth has a user and no password: a server takes that for anybody")
+	}
+	u, err := url.Parse(c.BaseURL)
+	if path, socket := strings.CutPrefix(c.BaseURL, "ldapi://"); socket {
+		s.network = "unix"
+		s.address, err = url.PathUnescape(path)
+		return err
+	}
+	if err != nil || u.Hostname() == "" || u.Scheme != "ldap" && u.Scheme != "ldaps" {
+		return fmt.Errorf("baseURL is %q, want ldaps://HOST, ldap://HOST or ldapi://PATH", c.BaseURL)
+	}
+	port := map[string]string{"ldap": "389", "ldaps": "636"}[u.Scheme]
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	s.network, s.address = "tcp", net.JoinHostPort(u.Hostname(), port)
+	if u.Scheme == "ldaps" || s.startTLS {
+		s.tls = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	}
+	switch {
+	case u.Scheme == "ldaps" && s.startTLS:
+		return errors.New("option startTLS is for ldap://, and baseURL is ldaps:// already")
+	case s.tls == nil && c.Auth.Secret != "" && !c.Auth.Insecure && !loopback(u.Hostname()):
+		return errors.New("the password would go unencrypted to another machine: use ldaps://, or option startTLS: true, or say auth.insecure: true")
+	case caFile == "":
+		return nil
+	case s.tls == nil:
+		return errors.New("option caFile is for ldaps:// or startTLS")
+	}
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return fmt.Errorf("option caFile: %w", err)
+	}
+	s.tls.RootCAs = x509.NewCertPool()
+	if !s.tls.RootCAs.AppendCertsFromPEM(pem) {
+		return fmt.Errorf("option caFile: %s has no certificate in PEM", caFile)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// A reader reads options and gathers what is wrong with them.
+type reader struct {
+	options map[string]string
+	errs    []error
+}
+
+func (r *reader) check(err error) {
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+func (r *reader) wrong(name, want string) {
+	r.errs = append(r.errs, fmt.Errorf("option %s is %q, want %s", name, r.options[name], want))
+}
+
+func (r *reader) words(name string) []string {
+	words := strings.FieldsFunc(r.options[name], func(c rune) bool { return c == ' ' || c == ',' })
+	for _, word := range words {
+		if !descr(word) {
+			r.wrong(name, "names of the LDAP schema")
+			break
+		}
+	}
+	return words
+}
+
+func (r *reader) word(name string) string {
+	words := r.words(name)
+	if len(words) != 1 {
+		r.wrong(name, "one name")
+		return ""
+	}
+	return words[0]
+}
+
+// descr reports whether the word can be the name of an attribute or a class: what
+// is put into filters unescaped.
+func descr(word string) bool {
+	return !strings.ContainsFunc(word, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != ';'
+	})
+}
+
+func (r *reader) dn(name string) string {
+	if _, err := ldap.ParseDN(r.options[name]); err != nil {
+		r.wrong(name, "a distinguished name, as in ou=people,dc=example,dc=com")
+	}
+	return r.options[name]
+}
+
+func (r *reader) filter(name, class string) string {
+	filter := r.options[name]
+	if classes := r.words(class); filter == "" && len(classes) > 0 {
+		return "(objectClass=" + classes[0] + ")"
+	}
+	if _, err := ldap.CompileFilter(filter); err != nil {
+		r.wrong(name, "a filter in parentheses, as in (objectClass=person)")
+	}
+	return filter
+}
+
+func (r *reader) flag(name string) bool {
+	on, err := connectors.Config{Options: r.options}.Flag(name)
+	r.check(err)
+	return on
+}
+
+func (r *reader) duration(name string) time.Duration {
+	d, err := time.ParseDuration(r.options[name])
+	if err != nil || d <= 0 {
+		r.wrong(name, "a duration such as 30s")
+	}
+	return d
+}
+
+func (r *reader) number(name string, most int) int {
+	n, err := strconv.Atoi(r.options[name])
+	if err != nil || n < 1 || n > most {
+		r.wrong(name, fmt.Sprintf("a number from 1 to %d", most))
+	}
+	return n
+}
+
+// attributes returns what carries each SCIM path. A path whose option is empty is
+// not written.
+func (r *reader) attributes() map[string][]string {
+	all := map[string][]string{}
+	for name := range r.options {
+		if path, ok := strings.CutPrefix(name, attributePrefix); ok && r.options[name] != "" {
+			all[path] = r.words(name)
+		}
+	}
+	return all
+}

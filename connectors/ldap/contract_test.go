@@ -1,0 +1,190 @@
+package ldap
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/connectortest"
+	"drawbridge/schema"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// groupNames are names that need every kind of escaping.
+var groupNames = []string{`#1, "quoted" (all) * \ <x>`, "plain", "Überall + 東京"}
+
+func TestContract(t *testing.T) {
+	for name, options := range map[string]map[string]string{
+		"attribute": {"disableAttribute": "employeeType", "disableValue": "disabled", "enableValue": "active"},
+		"ppolicy":   {},
+		"move":      {"disable": byMove},
+		"delete":    {"disable": byDelete},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needServer(t)
+			t.Parallel()
+			connectortest.Run(t, connectortest.Harness{
+				Open:         func(t *testing.T) connectortest.Target { return target(t, options).Target },
+				Entitlements: groupNames,
+				Deletes:      options["disable"] == byDelete,
+			})
+		})
+	}
+}
+
+// A place is a part of the tree, and the connector to it.
+type place struct {
+	connectortest.Target
+
+	connector *Connector
+	proxy     *proxy
+	base      string
+	conn      *ldap.Conn // past the connector
+}
+
+// target opens a connector to a part of the server's tree.
+func target(t *testing.T, options map[string]string) *place {
+	t.Helper()
+	s := needServer(t)
+	tree := suffix
+	if options["memberFollow"] == "true" {
+		tree = followSuffix
+	}
+	base, conn := s.part(t, tree)
+	for _, name := range groupNames {
+		group(t, conn, base, name)
+	}
+	p := newProxy(t, s.socket)
+	o := map[string]string{
+		"userBase": "ou=people," + base, "groupBase": "ou=groups," + base, "disabledBase": "ou=disabled," + base,
+		"attribute.externalId": "carLicense", "timeout": "10s",
+	}
+	maps.Copy(o, options)
+	c, err := Open(connectors.Options{Config: connectors.Config{
+		Kind: "ldap", BaseURL: "ldap://" + p.Addr().String(), Auth: connectors.Auth{User: rootDN, Secret: rootPassword},
+		Options: o, AllowIrreversible: true, Profile: connectors.DefaultProfile(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector := c.(*Connector)
+	t.Cleanup(func() { _ = connector.Close() })
+	h := &hand{settings: connector.settings, conn: conn, proxy: p}
+	return &place{
+		Target:    connectortest.Target{Connector: c, Hand: h, Faults: p},
+		connector: connector, proxy: p, base: base, conn: conn,
+	}
+}
+
+// A hand is somebody with ldapmodify.
+type hand struct {
+	*settings
+
+	conn  *ldap.Conn
+	proxy *proxy
+}
+
+func (h *hand) Writes() int { return h.proxy.written() }
+
+func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
+	groups, err := h.find(h.groupBase, "(objectClass=groupOfNames)")
+	if err != nil {
+		return nil, err
+	}
+	var all []schema.Account
+	for _, base := range []string{h.userBase, h.disabledBase} {
+		people, err := h.find(base, "(objectClass=inetOrgPerson)")
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range people {
+			a := schema.Account{RemoteID: e.GetAttributeValue("entryUUID"), Active: h.isActive(base, e), Attributes: map[string]string{}}
+			for path, carriers := range h.attributes {
+				for _, name := range carriers {
+					if value := e.GetAttributeValue(name); value != nothing {
+						a.Attributes[path] = value
+					}
+				}
+			}
+			for _, g := range groups {
+				if slices.Contains(g.GetAttributeValues("member"), e.DN) {
+					a.Entitlements = append(a.Entitlements, g.GetAttributeValue("cn"))
+				}
+			}
+			a.Entitlements = schema.Sorted(a.Entitlements...)
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+func (h *hand) isActive(base string, e *ldap.Entry) bool {
+	switch h.disable {
+	case byAttribute:
+		return e.GetAttributeValue(h.disableAttr) != h.disableValue
+	case byMove:
+		return base == h.userBase
+	}
+	return true
+}
+
+func (h *hand) find(base, filter string) ([]*ldap.Entry, error) {
+	r, err := h.conn.Search(ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, 0, 0, 0, false, filter, []string{"*", "+"}, nil))
+	if err != nil {
+		return nil, err
+	}
+	return r.Entries, nil
+}
+
+func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error) {
+	base := h.userBase
+	if !a.Active && h.disable == byMove {
+		base = h.disabledBase
+	}
+	add := ldap.NewAddRequest(dn("uid", a.Attributes["userName"], base), nil)
+	add.Attribute("objectClass", []string{"inetOrgPerson"})
+	for path, carriers := range h.attributes {
+		for _, name := range carriers {
+			if value := a.Attributes[path]; value != "" {
+				add.Attribute(name, []string{value})
+			}
+		}
+	}
+	if !a.Active && h.disable == byAttribute {
+		add.Attribute(h.disableAttr, []string{h.disableValue})
+	}
+	if err := h.conn.Add(add); err != nil {
+		return a, err
+	}
+	for _, e := range a.Entitlements {
+		m := ldap.NewModifyRequest(dn("cn", e, h.groupBase), nil)
+		m.Add("member", []string{add.DN})
+		if err := h.conn.Modify(m); err != nil {
+			return a, err
+		}
+	}
+	all, err := h.Accounts(ctx)
+	for _, there := range all {
+		if there.Attributes["userName"] == a.Attributes["userName"] {
+			return there, err
+		}
+	}
+	return a, fmt.Errorf("put %s: it is not there: %w", add.DN, err)
+}
+
+func (h *hand) Remove(_ context.Context, id string) error {
+	for _, base := range []string{h.userBase, h.disabledBase} {
+		found, err := h.find(base, "(entryUUID="+id+")")
+		if err != nil {
+			return err
+		}
+		for _, e := range found {
+			return h.conn.Del(ldap.NewDelRequest(e.DN, nil))
+		}
+	}
+	return fmt.Errorf("remove %s: it is not there", id)
+}

@@ -1,0 +1,189 @@
+package ldap
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/connectors"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// groupsOf returns the names of the groups that list the member, by entitlement.
+// An entitlement is spelt as among spellings, if it is there: the directory does
+// not tell case apart.
+func (s *session) groupsOf(member string, spellings []string) (map[string][]string, error) {
+	if s.groupBase == "" {
+		return nil, nil
+	}
+	groups := map[string][]string{}
+	filter := fmt.Sprintf("(&%s(%s=%s))", s.groupFilter, s.member, ldap.EscapeFilter(member))
+	err := s.search(s.groupBase, filter, []string{s.groupName}, func(page []*ldap.Entry) error {
+		for _, e := range page {
+			name := s.entitlement(e, spellings)
+			groups[name] = append(groups[name], e.DN)
+		}
+		return nil
+	})
+	return groups, err
+}
+
+// entitlement returns the entitlement that the group is.
+func (s *settings) entitlement(e *ldap.Entry, spellings []string) string {
+	names := []string{e.DN}
+	if s.groupName != "dn" {
+		names = e.GetEqualFoldAttributeValues(s.groupName)
+	}
+	for _, name := range names {
+		for _, spelling := range spellings {
+			if strings.EqualFold(name, spelling) {
+				return spelling
+			}
+		}
+	}
+	if len(names) == 0 {
+		return e.DN
+	}
+	return names[0]
+}
+
+// members returns the entitlements by the normal names of those who hold them.
+func (s *session) members() (map[string][]string, error) {
+	all := map[string][]string{}
+	if s.groupBase == "" {
+		return all, nil
+	}
+	err := s.search(s.groupBase, s.groupFilter, []string{s.groupName, s.member}, func(page []*ldap.Entry) error {
+		for _, e := range page {
+			name := s.entitlement(e, nil)
+			for _, member := range e.GetEqualFoldAttributeValues(s.member) {
+				member = normal(member)
+				all[member] = append(all[member], name)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// revoke takes the person out of the groups.
+func (s *session) revoke(p *person, entitlements []string) error {
+	for _, entitlement := range entitlements {
+		for _, group := range p.groups[entitlement] {
+			if err := s.leave(group, p.entry.DN); err != nil {
+				return err
+			}
+		}
+		delete(p.groups, entitlement)
+		p.account.Entitlements = slices.DeleteFunc(p.account.Entitlements, func(e string) bool { return e == entitlement })
+	}
+	return nil
+}
+
+// grant puts the person into the groups. Those that are there are joined even if
+// others are not.
+func (s *session) grant(p *person, entitlements []string) error {
+	if s.groupBase == "" {
+		return refused(connectors.Permanent, "there are no groups to grant: option groupBase is empty")
+	}
+	found, err := s.named(entitlements)
+	if err != nil {
+		return err
+	}
+	var problem error
+	for _, entitlement := range entitlements {
+		groups := found[entitlement]
+		switch {
+		case len(groups) == 0:
+			problem = refused(connectors.Permanent, "there is no group %q below %s", entitlement, s.groupBase)
+			continue
+		case len(groups) > 1:
+			problem = refused(connectors.Permanent, "%s and %s are both called %q: which is meant is not clear", groups[0], groups[1], entitlement)
+			continue
+		}
+		if err := s.join(groups[0], p.entry.DN); err != nil {
+			return err
+		}
+		p.account.Entitlements = append(p.account.Entitlements, entitlement)
+		slices.Sort(p.account.Entitlements)
+	}
+	return problem
+}
+
+// named returns the names of the groups that are the entitlements.
+func (s *session) named(entitlements []string) (map[string][]string, error) {
+	found := map[string][]string{}
+	if s.groupName == "dn" {
+		for _, entitlement := range entitlements {
+			e, err := s.entry(entitlement, []string{"1.1"})
+			if err != nil {
+				return nil, err
+			}
+			if e != nil && below(s.groupBase, e.DN) {
+				found[entitlement] = []string{e.DN}
+			}
+		}
+		return found, nil
+	}
+	var either strings.Builder
+	for _, entitlement := range entitlements {
+		fmt.Fprintf(&either, "(%s=%s)", s.groupName, ldap.EscapeFilter(entitlement))
+	}
+	filter := fmt.Sprintf("(&%s(|%s))", s.groupFilter, either.String())
+	err := s.search(s.groupBase, filter, []string{s.groupName}, func(page []*ldap.Entry) error {
+		for _, e := range page {
+			name := s.entitlement(e, entitlements)
+			found[name] = append(found[name], e.DN)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// join makes the group list the member. That it does already is fine.
+func (s *session) join(group, member string) error {
+	m := ldap.NewModifyRequest(group, nil)
+	m.Add(s.member, []string{member})
+	err := s.modify(m, ldap.LDAPResultAttributeOrValueExists, ldap.LDAPResultEntryAlreadyExists)
+	if is(err, ldap.LDAPResultNoSuchObject) {
+		return refused(connectors.Transient, "the group %s is gone, or whom it would list", group)
+	}
+	return err
+}
+
+// leave makes the group not list the member. That it does not is fine, and so is
+// that there is no such group. A group that may not be empty gets the
+// placeholder, in the same request.
+func (s *session) leave(group, member string) error {
+	m := ldap.NewModifyRequest(group, nil)
+	m.Delete(s.member, []string{member})
+	gone := []uint16{ldap.LDAPResultNoSuchAttribute, ldap.LDAPResultNoSuchObject}
+	err := s.modify(m, gone...)
+	if !is(err, ldap.LDAPResultObjectClassViolation) {
+		return err
+	}
+	m.Add(s.member, []string{s.placeholder})
+	return s.modify(m, gone...)
+}
+
+// strays takes a name that no entry has out of all groups that still list it.
+func (s *session) strays(name string) error {
+	groups, err := s.groupsOf(name, nil)
+	if err != nil {
+		return err
+	}
+	return s.each(groups, func(group string) error { return s.leave(group, name) })
+}
+
+// each does something for every group.
+func (s *session) each(groups map[string][]string, do func(group string) error) error {
+	for _, some := range groups {
+		for _, group := range some {
+			if err := do(group); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+// Package ldap provisions to a directory that speaks LDAP: people are entries
+// below one base, and what they hold are groups below another, which list their
+// members by name.
+//
+// Two things of a directory shape this package. An entry's name is where it
+// stands, so that renaming or moving it makes every group that lists it wrong,
+// unless the server sees to that; and a name that nobody has any longer may
+// still be listed, so that whoever gets it next would hold what was another's.
+// See session.rename and session.strays.
+package ldap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"drawbridge/connectors"
+	"drawbridge/schema"
+)
+
+// A Connector keeps accounts in one directory.
+type Connector struct {
+	connectors.Options
+	*settings
+
+	pool *pool
+}
+
+var (
+	_ connectors.Connector = (*Connector)(nil)
+	_ connectors.Lister    = (*Connector)(nil)
+	_ connectors.Reader    = (*Connector)(nil)
+	_ connectors.Prober    = (*Connector)(nil)
+	_ connectors.Closer    = (*Connector)(nil)
+)
+
+// Open returns a connector to the directory at BaseURL. It connects when it is
+// first used.
+func Open(o connectors.Options) (connectors.Connector, error) {
+	o = o.Defaults()
+	s, err := read(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &Connector{Options: o, settings: s, pool: newPool(s)}, nil
+}
+
+// Apply takes the steps between the account as the directory has it and want.
+func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got schema.Account, err error) {
+	got = have
+	if err := ctx.Err(); err != nil {
+		return got, fmt.Errorf("apply: %w", err)
+	}
+	err = c.with(ctx, func(s *session) error {
+		p, err := s.find(have, want)
+		if err != nil {
+			return err
+		}
+		adopted := p.account.Exists() && !have.Exists()
+		defer func() {
+			got = p.account
+			got.Connector, got.Identity, got.Adopted = want.Connector, want.Identity, adopted
+		}()
+		return s.apply(p, have, want)
+	})
+	return got, err
+}
+
+func (s *session) apply(p *person, have, want schema.Account) error {
+	if err := s.forget(p, have); err != nil {
+		return err
+	}
+	now := p.account
+	now.Managed = have.Managed
+	want.Attributes = s.carried(want.Attributes)
+	for _, step := range connectors.Plan(now, want) {
+		if err := s.take(p, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read returns the account with the remote id.
+func (c *Connector) Read(ctx context.Context, remoteID string) (got schema.Account, err error) {
+	err = c.with(ctx, func(s *session) error {
+		p, err := s.find(schema.Account{RemoteID: remoteID}, schema.Account{})
+		if err != nil {
+			return err
+		}
+		if got = p.account; !got.Exists() {
+			return refused(connectors.Gone, "there is no entry with %s %s", s.id, remoteID)
+		}
+		return nil
+	})
+	return got, err
+}
+
+// List returns all accounts. It reads the groups first and keeps who is in which,
+// and then reads the people page by page.
+func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
+	return func(yield func(schema.Account, error) bool) {
+		err := ctx.Err()
+		if err == nil {
+			err = c.with(ctx, func(s *session) error { return s.list(yield) })
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(schema.Account{}, fmt.Errorf("list: %w", err))
+		}
+	}
+}
+
+// Probe reports whether the server lets us in, has the bases, and knows the
+// attributes that are to be written.
+func (c *Connector) Probe(ctx context.Context) error {
+	return c.with(ctx, func(s *session) error { return s.probe() })
+}
+
+// Close ends the connections that are not in use.
+func (c *Connector) Close() error {
+	c.pool.close()
+	return nil
+}

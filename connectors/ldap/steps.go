@@ -1,0 +1,292 @@
+package ldap
+
+import (
+	"maps"
+	"slices"
+
+	"drawbridge/connectors"
+	"drawbridge/schema"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// take takes one step. The person is changed as the entry is.
+func (s *session) take(p *person, step connectors.Step) error {
+	switch step.Verb {
+	case connectors.Revoke:
+		return s.revoke(p, step.Entitlements)
+	case connectors.Disable:
+		return s.switchOff(p)
+	case connectors.Create:
+		return s.create(p, step.Attributes)
+	case connectors.Update:
+		return s.update(p, step.Attributes)
+	case connectors.Enable:
+		return s.switchOn(p)
+	case connectors.Grant:
+		return s.grant(p, step.Entitlements)
+	}
+	return refused(connectors.Permanent, "a directory knows no step %s", step.Verb)
+}
+
+// create adds the entry and reads the id that the server gave it.
+func (s *session) create(p *person, attributes map[string]string) error {
+	values := map[string]string{}
+	for path, value := range attributes {
+		for _, name := range s.attributes[path] {
+			values[name] = s.value(name, value)
+		}
+	}
+	if values[s.rdn] == "" {
+		return refused(connectors.Permanent, "the entry would have no %s, which names it", s.rdn)
+	}
+	name := dn(s.rdn, values[s.rdn], s.userBase)
+	if err := s.vacant(name); err != nil {
+		return err
+	}
+	if err := s.strays(name); err != nil {
+		return err
+	}
+	add := ldap.NewAddRequest(name, nil)
+	add.Attribute("objectClass", s.userClasses)
+	for _, attribute := range s.required {
+		if values[attribute] == "" {
+			values[attribute] = nothing
+		}
+	}
+	if s.disable == byAttribute && s.enableValue != "" {
+		values[s.disableAttr] = s.enableValue
+	}
+	for attribute, value := range values {
+		if value != "" {
+			add.Attribute(attribute, []string{value})
+		}
+	}
+	if err := s.request("add", func(c *ldap.Conn) error { return c.Add(add) }); err != nil {
+		return err
+	}
+	e, err := s.entry(name, s.wanted())
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		return refused(connectors.Transient, "%s was added and is not there", name)
+	}
+	p.entry, p.account = e, s.account(e, attributes)
+	return nil
+}
+
+// vacant refuses a name that an entry has already, which is not the account: it
+// would have been found.
+func (s *session) vacant(name string) error {
+	e, err := s.entry(name, []string{"1.1"})
+	if err == nil && e != nil {
+		return refused(connectors.Exists, "there is an entry %s already, which is not matched: it is not taken over", name)
+	}
+	return err
+}
+
+// update changes attributes: by a new name where the entry is named by them, and
+// otherwise in one request.
+func (s *session) update(p *person, attributes map[string]string) error {
+	own, parent, err := split(p.entry.DN)
+	if err != nil {
+		return refused(connectors.Permanent, "the entry's name %q: %w", p.entry.DN, err)
+	}
+	modify := ldap.NewModifyRequest(p.entry.DN, nil)
+	naming := map[string]string{}
+	for path, value := range attributes {
+		for _, name := range s.attributes[path] {
+			if names(own, name) {
+				naming[name] = s.value(name, value)
+				continue
+			}
+			change(modify, name, p.entry.GetEqualFoldAttributeValues(name), p.account.Attributes[path], s.value(name, value))
+		}
+	}
+	if rdn, changed := renamed(own, naming); changed {
+		for name, value := range naming {
+			if value == "" {
+				return refused(connectors.Permanent, "%s cannot be cleared: it names the entry", name)
+			}
+		}
+		if err := s.rename(p, rdn, parent); err != nil {
+			return err
+		}
+	}
+	if len(modify.Changes) > 0 {
+		modify.DN = p.entry.DN
+		if err := s.modify(modify); err != nil {
+			return err
+		}
+	}
+	maps.Copy(p.account.Attributes, attributes)
+	return nil
+}
+
+// change adds what replaces one value of an attribute by another. Further values
+// are not ours.
+func change(m *ldap.ModifyRequest, attribute string, values []string, was, value string) {
+	var now []string
+	if value != "" {
+		now = []string{value}
+	}
+	switch {
+	case len(values) <= 1:
+		m.Replace(attribute, now)
+	case !slices.Contains(values, was):
+		if value != "" && !slices.Contains(values, value) {
+			m.Add(attribute, now)
+		}
+	default:
+		m.Delete(attribute, []string{was})
+		if value != "" && !slices.Contains(values, value) {
+			m.Add(attribute, now)
+		}
+	}
+}
+
+func (s *session) modify(m *ldap.ModifyRequest, fine ...uint16) error {
+	return s.request("modify", func(c *ldap.Conn) error { return c.Modify(m) }, fine...)
+}
+
+// switchOff disables the account, the way that is configured.
+func (s *session) switchOff(p *person) error {
+	switch s.disable {
+	case byMove:
+		return s.move(p, s.disabledBase, false)
+	case byDelete:
+		return s.remove(p)
+	}
+	m := ldap.NewModifyRequest(p.entry.DN, nil)
+	m.Replace(s.disableAttr, []string{s.disableValue})
+	if err := s.modify(m); err != nil {
+		return err
+	}
+	p.account.Active = false
+	return nil
+}
+
+// switchOn enables it again.
+func (s *session) switchOn(p *person) error {
+	if s.disable == byMove {
+		return s.move(p, s.userBase, true)
+	}
+	m := ldap.NewModifyRequest(p.entry.DN, nil)
+	if s.enableValue != "" {
+		m.Replace(s.disableAttr, []string{s.enableValue})
+	} else {
+		m.Replace(s.disableAttr, nil)
+	}
+	if err := s.modify(m); err != nil {
+		return err
+	}
+	p.account.Active = true
+	return nil
+}
+
+func (s *session) move(p *person, base string, active bool) error {
+	own, _, err := split(p.entry.DN)
+	if err != nil {
+		return refused(connectors.Permanent, "the entry's name %q: %w", p.entry.DN, err)
+	}
+	rdn, _ := renamed(own, nil)
+	if err := s.rename(p, rdn, base); err != nil {
+		return err
+	}
+	p.account.Active = active
+	return nil
+}
+
+// remove deletes the entry, and its name from every group: what a group lists
+// that is not there would be held by whoever gets the name next.
+func (s *session) remove(p *person) error {
+	for _, groups := range p.groups {
+		for _, group := range groups {
+			if err := s.leave(group, p.entry.DN); err != nil {
+				return err
+			}
+		}
+	}
+	del := ldap.NewDelRequest(p.entry.DN, nil)
+	err := s.request("delete", func(c *ldap.Conn) error { return c.Del(del) }, ldap.LDAPResultNoSuchObject)
+	if err == nil {
+		*p = person{}
+	}
+	return err
+}
+
+// rename gives the entry another name or parent, and its groups the new name. The
+// groups list the new name first, then the entry gets it, and then they drop the
+// old one: whatever is cut short loses nobody what they hold, and forget finds
+// what is left over.
+func (s *session) rename(p *person, rdn, base string) error {
+	old, name := p.entry.DN, rdn+","+base
+	_, parent, err := split(old)
+	if err != nil {
+		return refused(connectors.Permanent, "the entry's name %q: %w", old, err)
+	}
+	follow := !s.memberFollow && normal(old) != normal(name)
+	if normal(old) != normal(name) {
+		if err := s.vacant(name); err != nil {
+			return err
+		}
+	}
+	if follow {
+		if err := s.strays(name); err != nil {
+			return err
+		}
+		if err := s.each(p.groups, func(group string) error { return s.join(group, name) }); err != nil {
+			return err
+		}
+	}
+	superior := ""
+	if normal(parent) != normal(base) {
+		superior = base
+	}
+	modify := ldap.NewModifyDNRequest(old, rdn, true, superior)
+	if err := s.request("rename", func(c *ldap.Conn) error { return c.ModifyDN(modify) }); err != nil {
+		return err
+	}
+	p.entry.DN = name
+	if !follow {
+		return nil
+	}
+	return s.each(p.groups, func(group string) error { return s.leave(group, old) })
+}
+
+// forget drops what a rename that was cut short left over: the groups may still
+// list the name that the account had when it was last heard of.
+func (s *session) forget(p *person, have schema.Account) error {
+	if p.entry == nil || !have.Exists() || s.memberFollow {
+		return nil
+	}
+	own, parent, err := split(p.entry.DN)
+	if err != nil {
+		return refused(connectors.Permanent, "the entry's name %q: %w", p.entry.DN, err)
+	}
+	values := map[string]string{}
+	for path, value := range have.Attributes {
+		for _, name := range s.attributes[path] {
+			if value != "" {
+				values[name] = value
+			}
+		}
+	}
+	rdn, changed := renamed(own, values)
+	if s.disable == byMove && have.Active != p.account.Active {
+		changed = true
+		if parent = s.userBase; !have.Active {
+			parent = s.disabledBase
+		}
+	}
+	name := rdn + "," + parent
+	if !changed || normal(name) == normal(p.entry.DN) {
+		return nil
+	}
+	other, err := s.entry(name, []string{"1.1"})
+	if err != nil || other != nil {
+		return err
+	}
+	return s.strays(name)
+}
