@@ -7,6 +7,7 @@ import (
 	"drawbridge/connectors/file"
 	"drawbridge/connectors/ldap"
 	"drawbridge/connectors/memory"
+	"drawbridge/connectors/scim"
 )
 
 // Kinds returns what opens each kind of connector, by its name in configuration.
@@ -15,5 +16,6 @@ func Kinds() connectors.Kinds {
 		"file":   file.Open,
 		"ldap":   ldap.Open,
 		"memory": memory.Open,
+		"scim":   scim.Open,
 	}
 }

@@ -18,6 +18,7 @@ func configs(t *testing.T) map[string]connectors.Config {
 			Options: map[string]string{"userBase": "ou=people,dc=example,dc=com"},
 		},
 		"memory": {},
+		"scim":   {BaseURL: "http://127.0.0.1:1/scim/v2"},
 	}
 }
 
