@@ -39,6 +39,8 @@ type Identity struct {
 	Modified   time.Time       `json:"modified"`
 	Deleted    time.Time       `json:"deleted,omitzero"`  // when its source deleted it; history stays
 	Occurred   time.Time       `json:"occurred,omitzero"` // t0 of the newest change: the source's own time; zero is unknown
+
+	OtherEmails []string `json:"otherEmails,omitempty"` // all but the primary one, sorted; it is found by them too
 }
 
 // Gone reports whether the source deleted the identity.

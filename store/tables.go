@@ -16,7 +16,7 @@ import (
 var (
 	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
 	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
-	IdentityEmail      = &Index[schema.Identity]{name: "email", of: living(func(i schema.Identity) []string { return unless(i.Email == "", i.Source, fold(i.Email)) })}
+	IdentityEmail      = &Index[schema.Identity]{name: "email", of: emails}
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
 
 	IdentityFormer = &Index[schema.Identity]{name: "former", of: former}
@@ -153,6 +153,21 @@ func former(i schema.Identity) [][]string {
 		names = append(names, []string{fold(i.Email)})
 	}
 	return names
+}
+
+// emails are all the addresses of an identity that its source still knows.
+func emails(i schema.Identity) [][]string {
+	if i.Gone() {
+		return nil
+	}
+	var all [][]string
+	for _, address := range append([]string{i.Email}, i.OtherEmails...) {
+		value := []string{i.Source, fold(address)}
+		if address != "" && !contains(all, value) {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 func unless(left bool, value ...string) []string {

@@ -1,0 +1,198 @@
+package scim
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Apply returns the record as the patch leaves it; the given one stays as it is.
+// It is atomic: after an error, nothing of the patch is meant to happen.
+func (p Patch) Apply(r Record) (Record, error) {
+	r = r.Clone()
+	for _, o := range p.Operations {
+		if !o.Attribute.edges {
+			o.apply(r)
+		}
+	}
+	return r, r.complete()
+}
+
+func (o Operation) apply(r Record) {
+	a := o.Attribute
+	old := r.values[a.slot]
+	var now []byte
+	switch {
+	case o.Where != nil:
+		now = o.chosen(a, old)
+	case o.Sub != nil && a.Multi:
+		now = o.everyElement(a, old)
+	case o.Sub != nil:
+		now = setMember(a, old, o.Sub, o.Value)
+	case o.Op == Remove && o.Value != nil:
+		now = without(a, old, o.Value)
+	case o.Op == Remove || o.Value == nil:
+		now = nil
+	case a.Multi && o.Op == Add:
+		now = union(a, old, o.Value)
+	case a.Multi:
+		now = keepPrimary(a, o.Value, -1)
+	case a.Kind == Complex:
+		now = merge(a, old, o.Value)
+	default:
+		now = o.Value
+	}
+	if now == nil && a.Name == "active" && a.URN == "" {
+		return // whoever unsets it says nothing of whether access ends
+	}
+	r.values[a.slot] = now
+}
+
+// merge returns a complex value with the sub-attributes of another one set.
+func merge(a *Attribute, old, with []byte) []byte {
+	if old == nil {
+		return with
+	}
+	for _, s := range a.Subs {
+		if v := member(with, s.Name); v != nil {
+			old = setMember(a, old, s, v)
+		}
+	}
+	return old
+}
+
+// union returns the list with the elements of another one. An element that has
+// an old one's value and type stands for it.
+func union(a *Attribute, old, more []byte) []byte {
+	all := slices.Collect(elements(old))
+	primary := -1
+	for e := range elements(more) {
+		i := slices.IndexFunc(all, func(o []byte) bool { return same(a, o, e) })
+		if i < 0 {
+			i = len(all)
+			all = append(all, e)
+		} else if a.Kind == Complex {
+			all[i] = merge(a, all[i], e)
+		}
+		if string(member(e, "primary")) == "true" {
+			primary = i
+		}
+	}
+	return keepPrimary(a, joinList(all), primary)
+}
+
+// same reports whether two elements of a list are about one thing.
+func same(a *Attribute, x, y []byte) bool {
+	if _, ok := a.subs["value"]; !ok || a.Kind != Complex {
+		return bytes.Equal(x, y)
+	}
+	value := member(x, "value")
+	return value != nil && bytes.Equal(value, member(y, "value")) && bytes.Equal(member(x, "type"), member(y, "type"))
+}
+
+// without returns the list without the elements that are given, by their value
+// where they have one.
+func without(a *Attribute, old, given []byte) []byte {
+	all := slices.DeleteFunc(slices.Collect(elements(old)), func(e []byte) bool {
+		for g := range elements(given) {
+			if meant(a, e, g) {
+				return true
+			}
+		}
+		return false
+	})
+	return joinList(all)
+}
+
+// meant reports whether an element has everything that was given of it.
+func meant(a *Attribute, e, given []byte) bool {
+	if a.Kind != Complex {
+		return bytes.Equal(e, given)
+	}
+	if value := member(given, "value"); value != nil {
+		return bytes.Equal(value, member(e, "value"))
+	}
+	for name, v := range members(given) {
+		if !bytes.Equal(member(e, name), v) {
+			return false
+		}
+	}
+	return true
+}
+
+// everyElement sets, or unsets, a sub-attribute of all elements; of an empty
+// list, it makes one.
+func (o Operation) everyElement(a *Attribute, old []byte) []byte {
+	var all [][]byte
+	for e := range elements(old) {
+		if e = setMember(a, e, o.Sub, o.Value); e != nil {
+			all = append(all, e)
+		}
+	}
+	if old == nil && o.Value != nil {
+		all = append(all, setMember(a, nil, o.Sub, o.Value))
+	}
+	return keepPrimary(a, joinList(all), -1)
+}
+
+// chosen changes the elements that the filter chooses. Where it chooses none and
+// something is to be set, the element that it describes is made.
+func (o Operation) chosen(a *Attribute, old []byte) []byte {
+	var all [][]byte
+	found, primary := false, -1
+	for e := range elements(old) {
+		if o.Where.matchElement(e) {
+			found = true
+			e = o.change(a, e)
+		}
+		if e == nil {
+			continue
+		}
+		all = append(all, e)
+		if o.setsPrimary() && primary < 0 && found {
+			primary = len(all) - 1
+		}
+	}
+	if !found && o.Op != Remove && o.Value != nil {
+		if e := o.make(a); e != nil {
+			all = append(all, e)
+			primary = len(all) - 1
+		}
+	}
+	return keepPrimary(a, joinList(all), primary)
+}
+
+// setsPrimary reports whether the operation makes an element the primary one.
+func (o Operation) setsPrimary() bool {
+	if o.Sub != nil {
+		return o.Sub.Name == "primary" && string(o.Value) == "true"
+	}
+	return string(member(o.Value, "primary")) == "true"
+}
+
+// change returns an element as the operation leaves it, nil if it is removed.
+func (o Operation) change(a *Attribute, e []byte) []byte {
+	switch {
+	case o.Sub != nil:
+		return setMember(a, e, o.Sub, o.Value)
+	case o.Op == Remove || o.Value == nil:
+		return nil
+	case a.Kind == Complex:
+		return merge(a, e, o.Value)
+	}
+	return o.Value
+}
+
+// make returns the element that the filter describes, with the value set.
+func (o Operation) make(a *Attribute) []byte {
+	parts := map[*Attribute][]byte{}
+	if !o.Where.template(parts) {
+		return nil
+	}
+	var e []byte
+	for _, s := range a.Subs {
+		if v, ok := parts[s]; ok {
+			e = setMember(a, e, s, v)
+		}
+	}
+	return o.change(a, e)
+}

@@ -1,0 +1,171 @@
+package scim
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// How many resources a page has where the sender does not say, and at most.
+const (
+	DefaultCount = 100
+	MaxCount     = 500
+)
+
+// A Page is which part of a list is asked for.
+type Page struct {
+	StartIndex int // from 1
+	Count      int
+}
+
+// ParsePage reads startIndex and count. What is out of range is brought into it,
+// as RFC 7644, section 3.4.2.4, has it; what is not a number is refused.
+func ParsePage(q url.Values) (Page, error) {
+	p := Page{StartIndex: 1, Count: DefaultCount}
+	for name, at := range map[string]*int{"startIndex": &p.StartIndex, "count": &p.Count} {
+		s := q.Get(name)
+		if s == "" {
+			continue
+		}
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return p, Invalid(InvalidValue, "%s: it must be a whole number", name)
+		}
+		*at = n
+	}
+	p.StartIndex, p.Count = max(p.StartIndex, 1), min(max(p.Count, 0), MaxCount)
+	return p, nil
+}
+
+// A Projection is which attributes of a resource are asked for. The zero value
+// is all of them.
+type Projection struct {
+	typ     *Type
+	only    bool // those named, and no others; else all but those named
+	whole   map[*Attribute]bool
+	parts   map[*Attribute]map[*Attribute]bool
+	meta    bool
+	nothing bool // no parameter was given
+}
+
+// ParseProjection reads attributes and excludedAttributes. Names that no schema
+// knows are passed over; where both are given, attributes counts.
+func (t *Type) ParseProjection(attributes, excluded string) Projection {
+	p := Projection{typ: t, nothing: true, whole: map[*Attribute]bool{}, parts: map[*Attribute]map[*Attribute]bool{}}
+	list := excluded
+	if strings.TrimSpace(attributes) != "" {
+		list, p.only = attributes, true
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			p.nothing = false
+			p.add(name)
+		}
+	}
+	return p
+}
+
+func (p *Projection) add(name string) {
+	if first, _, _ := strings.Cut(fold(name), "."); first == "meta" {
+		p.meta = true
+		return
+	}
+	if x, ok := p.typ.extension(name); ok {
+		for _, a := range x.attributes {
+			p.whole[a] = true
+		}
+		return
+	}
+	a, sub, err := p.typ.resolve(name)
+	switch {
+	case err != nil:
+	case sub == nil:
+		p.whole[a] = true
+	default:
+		if p.parts[a] == nil {
+			p.parts[a] = map[*Attribute]bool{}
+		}
+		p.parts[a][sub] = true
+	}
+}
+
+// All reports whether everything is asked for.
+func (p Projection) All() bool { return p.typ == nil || p.nothing }
+
+// Meta reports whether meta is asked for.
+func (p Projection) Meta() bool { return p.All() || p.meta == p.only }
+
+// Edges reports whether the members of a group, or the groups of a user, are
+// asked for.
+func (p Projection) Edges() bool {
+	if p.All() {
+		return true
+	}
+	for _, a := range p.typ.attributes {
+		if a.edges {
+			if p.only {
+				return p.whole[a] || p.parts[a] != nil
+			}
+			return !p.whole[a]
+		}
+	}
+	return false
+}
+
+// Resource returns what is asked for of a canonical resource.
+func (p Projection) Resource(resource []byte) ([]byte, error) {
+	if p.All() {
+		return resource, nil
+	}
+	r, err := p.typ.Decode(resource)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range p.typ.attributes {
+		switch {
+		case r.values[i] == nil || p.whole[a] && p.only:
+		case p.whole[a]:
+			r.values[i] = nil
+		case p.parts[a] != nil:
+			r.values[i] = p.some(a, r.values[i])
+		case p.only:
+			r.values[i] = nil
+		}
+	}
+	return r.Encode(), nil
+}
+
+// some returns a complex value with those sub-attributes that are asked for.
+func (p Projection) some(a *Attribute, value []byte) []byte {
+	if !a.Multi {
+		return p.part(a, value)
+	}
+	var all [][]byte
+	for e := range elements(value) {
+		if e = p.part(a, e); e != nil {
+			all = append(all, e)
+		}
+	}
+	return joinList(all)
+}
+
+func (p Projection) part(a *Attribute, object []byte) []byte {
+	for _, s := range a.Subs {
+		if p.parts[a][s] != p.only {
+			object = setMember(a, object, s, nil)
+		}
+	}
+	return object
+}
+
+// SchemasOf returns the URNs of the schemas that a canonical resource uses, as a
+// JSON list.
+func (t *Type) SchemasOf(dst, resource []byte) []byte {
+	dst = appendText(append(dst, '['), t.Schemas[0].ID)
+	for _, x := range t.extensions {
+		if contains(resource, x.marker) {
+			dst = appendText(append(dst, ','), x.urn)
+		}
+	}
+	return append(dst, ']')
+}

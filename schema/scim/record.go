@@ -1,0 +1,195 @@
+package scim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// A Record is one resource in canonical form: for each attribute of its type the
+// JSON of its value, or nil where it is unset. What is readOnly, and who is in
+// which group, is not in it.
+type Record struct {
+	typ    *Type
+	values [][]byte
+}
+
+func (t *Type) newRecord() Record { return Record{typ: t, values: make([][]byte, len(t.attributes))} }
+
+// Decode reads what Encode wrote. The Record shares the bytes.
+func (t *Type) Decode(resource []byte) (Record, error) {
+	r := t.newRecord()
+	if len(resource) == 0 {
+		return r, nil
+	}
+	if !json.Valid(resource) {
+		return r, fmt.Errorf("stored resource is not JSON: %w", schema.ErrInvalid)
+	}
+	for name, value := range members(resource) {
+		if a, ok := t.core[fold(name)]; ok {
+			r.values[a.slot] = value
+			continue
+		}
+		if x, ok := t.extension(name); ok {
+			for name, value := range members(value) {
+				if a, ok := x.attributes[fold(name)]; ok {
+					r.values[a.slot] = value
+				}
+			}
+		}
+	}
+	return r, nil
+}
+
+// Clone returns a copy that can be changed by itself.
+func (r Record) Clone() Record {
+	return Record{typ: r.typ, values: append([][]byte(nil), r.values...)}
+}
+
+// Encode returns the record as one JSON object, its attributes in the order of
+// their schemas: two records that say the same are the same bytes.
+func (r Record) Encode() json.RawMessage {
+	size := 2
+	for i, v := range r.values {
+		if v != nil {
+			size += len(v) + len(r.typ.attributes[i].key) + 1
+		}
+	}
+	for _, x := range r.typ.extensions {
+		size += len(x.key) + 3
+	}
+	dst := append(make([]byte, 0, size), '{')
+	urn, at := "", 0
+	for i, v := range r.values {
+		a := r.typ.attributes[i]
+		if v == nil {
+			continue
+		}
+		if a.URN != urn {
+			if urn != "" {
+				dst = append(dst, '}')
+			}
+			for r.typ.extensions[at].urn != a.URN {
+				at++
+			}
+			dst = append(append(comma(dst), r.typ.extensions[at].key...), '{')
+			urn = a.URN
+		}
+		dst = append(append(comma(dst), a.key...), v...)
+	}
+	if urn != "" {
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}
+
+// comma separates what comes next from what is before it in an object or array.
+func comma(dst []byte) []byte {
+	switch dst[len(dst)-1] {
+	case '{', '[':
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// get returns an attribute's value by name, nil if it is unset or unknown.
+func (r Record) get(urn, name string) []byte {
+	if a, ok := r.typ.attribute(urn, name); ok {
+		return r.values[a.slot]
+	}
+	return nil
+}
+
+// maxIndexed is how long, in bytes, a value may be that resources are found by.
+const maxIndexed = 1024
+
+// complete returns an error if a required attribute is unset, or one that
+// resources are found by is too long.
+func (r Record) complete() error {
+	for _, name := range []string{"userName", "externalId", "displayName"} {
+		if len(r.get("", name)) > maxIndexed {
+			return Invalid(InvalidValue, "%s: it is longer than %d bytes", name, maxIndexed)
+		}
+	}
+	for e := range elements(r.get("", "emails")) {
+		if len(member(e, "value")) > maxIndexed {
+			return Invalid(InvalidValue, "emails.value: it is longer than %d bytes", maxIndexed)
+		}
+	}
+	for i, a := range r.typ.attributes {
+		if a.Required && a.URN == "" && !a.edges && r.values[i] == nil {
+			return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
+		}
+	}
+	return nil
+}
+
+// Identity returns the identity as the record describes it. What the record does
+// not say, such as whether it is active, stays as it is.
+func (r Record) Identity(id schema.Identity) schema.Identity {
+	if active := r.get("", "active"); active != nil {
+		id.Active = string(active) == "true"
+	} else if a, ok := r.typ.attribute("", "active"); ok {
+		r = r.Clone()
+		r.values[a.slot] = []byte("false")
+		if id.Active {
+			r.values[a.slot] = []byte("true")
+		}
+	}
+	id.Kind = schema.Human
+	if kind := text(r.get(DrawbridgeURN, "kind")); kind != "" {
+		id.Kind = schema.Kind(kind)
+	}
+	id.UserName, id.ExternalID = text(r.get("", "userName")), text(r.get("", "externalId"))
+	id.Email, id.OtherEmails = addresses(r.get("", "emails"))
+	id.Resource = r.Encode()
+	return id
+}
+
+// addresses returns the primary address, or else the first one, and the others.
+func addresses(emails []byte) (first string, others []string) {
+	primary := -1
+	var all []string
+	for e := range elements(emails) {
+		value := text(member(e, "value"))
+		if value == "" {
+			continue
+		}
+		if bytes.Equal(member(e, "primary"), []byte("true")) && primary < 0 {
+			primary = len(all)
+		}
+		all = append(all, value)
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	primary = max(primary, 0)
+	first = all[primary]
+	for i, value := range all {
+		if i != primary && fold(value) != fold(first) {
+			others = append(others, value)
+		}
+	}
+	return first, schema.Sorted(others...)
+}
+
+// Group returns the group as the record describes it.
+func (r Record) Group(g schema.Group) schema.Group {
+	g.DisplayName, g.ExternalID = text(r.get("", "displayName")), text(r.get("", "externalId"))
+	g.Resource = r.Encode()
+	return g
+}
+
+// instant reads an xsd:dateTime, or a day, which stands for its first moment.
+// One without a zone is in UTC.
+func instant(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}

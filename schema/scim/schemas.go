@@ -1,0 +1,84 @@
+package scim
+
+import (
+	"slices"
+
+	library "github.com/elimity-com/scim/schema"
+
+	"github.com/elimity-com/scim/optional"
+)
+
+// The URNs of the schemas that are always there.
+const (
+	UserURN       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	DrawbridgeURN = "urn:drawbridge:scim:schemas:extension:2.0:User"
+)
+
+// Users is the resource type of identities, with the extensions that are always
+// there and those an operator registered.
+func Users(extensions ...library.Schema) (*Type, error) {
+	core := library.CoreUserSchema()
+	// The bridge authenticates nobody: a password that is sent is dropped, and
+	// none is advertised.
+	core.Attributes = slices.DeleteFunc(core.Attributes, func(a library.CoreAttribute) bool { return a.Name() == "password" })
+	known := []library.Schema{library.ExtensionEnterpriseUser(), drawbridgeUser()}
+	return newType("User", "/Users", "A person or a machine.", core, append(known, extensions...))
+}
+
+// Groups is the resource type of groups. Their members are edges, and are never
+// part of a Record.
+func Groups() (*Type, error) {
+	return newType("Group", "/Groups", "A group of identities, and of groups.", library.CoreGroupSchema(), nil)
+}
+
+// drawbridgeUser is our own extension: what sources say of employment and of
+// machines that the standard has no attribute for. Policy reads it.
+func drawbridgeUser() library.Schema {
+	return library.Schema{
+		ID:          DrawbridgeURN,
+		Name:        optional.NewString("Drawbridge User"),
+		Description: optional.NewString("Employment, ownership and what is known of a workload"),
+		Attributes: []library.CoreAttribute{
+			word("kind", "What sort of being it is; human where nothing is said.", "human", "guest", "service", "workload", "agent"),
+			word("employmentStatus", "The state of employment, in the words that policy uses, e.g., 'active' or 'terminated'."),
+			moment("startDate", "When employment begins."),
+			moment("endDate", "When employment ends."),
+			word("owner", "Who answers for a machine identity: an identity's id or userName."),
+			word("repo", "The repository a workload is built from."),
+			word("environment", "Where a workload runs."),
+			word("attestation", "How a workload proves what it is."),
+			word("state", "The state of a workload, e.g., 'running' or 'deleted'."),
+			moment("lastSeen", "When a workload was last seen."),
+			library.SimpleCoreAttribute(library.SimpleDateTimeParams(library.DateTimeParams{
+				Name:        occurredName,
+				Description: optional.NewString("When the change that this request tells of happened at the source. It is of the request, and is not kept in the record."),
+				Mutability:  library.AttributeMutabilityWriteOnly(),
+				Returned:    library.AttributeReturnedNever(),
+			})),
+		},
+	}
+}
+
+// occurredName is the attribute by which a source says when a change happened.
+const occurredName = "occurred"
+
+func word(name, description string, words ...string) library.CoreAttribute {
+	return library.SimpleCoreAttribute(library.SimpleStringParams(library.StringParams{
+		Name: name, Description: optional.NewString(description), CanonicalValues: words,
+	}))
+}
+
+func moment(name, description string) library.CoreAttribute {
+	return library.SimpleCoreAttribute(library.SimpleDateTimeParams(library.DateTimeParams{
+		Name: name, Description: optional.NewString(description),
+	}))
+}
+
+// externalID is the common attribute that every resource may have.
+func externalID() library.CoreAttribute {
+	return library.SimpleCoreAttribute(library.SimpleStringParams(library.StringParams{
+		Name: "externalId", CaseExact: true, Description: optional.NewString("The resource's id at its source."),
+	}))
+}

@@ -1,0 +1,163 @@
+package scim
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func users(t testing.TB) *Type {
+	t.Helper()
+	u, err := Users()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func TestParse(t *testing.T) {
+	for _, test := range []struct{ name, body, want, dropped, err string }{
+		{name: "as the RFC has it", body: `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"bjensen","externalId":"bj","name":{"formatted":"Ms. B","familyName":"Jensen"}}`,
+			want: `{"userName":"bjensen","externalId":"bj","name":{"formatted":"Ms. B","familyName":"Jensen"}}`},
+		{name: "keys in any case and order", body: ` { "NAME" : {"givenname" : "Ada"} , "USERNAME":"ada" } `,
+			want: `{"userName":"ada","name":{"givenName":"Ada"}}`},
+		{name: "text booleans", body: `{"userName":"a","active":"False","emails":[{"value":"a@x","primary":"True"}]}`,
+			want: `{"userName":"a","active":false,"emails":[{"value":"a@x","primary":true}]}`},
+		{name: "numbers in strings", body: `{"userName":7,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":701984}}`,
+			want: `{"userName":"7","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984"}}`},
+		{name: "nulls, empty strings and empty lists are unset", body: `{"userName":"a","title":null,"nickName":"","emails":[],"name":{"givenName":null},"roles":[null,{}]}`,
+			want: `{"userName":"a"}`},
+		{name: "one object for a list", body: `{"userName":"a","emails":{"value":"a@x"}}`,
+			want: `{"userName":"a","emails":[{"value":"a@x"}]}`},
+		{name: "text for a complex value", body: `{"userName":"a","emails":"a@x","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":"m1"}}`,
+			want: `{"userName":"a","emails":[{"value":"a@x"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"m1"}}}`},
+		{name: "a URN in another case, and an attribute behind it", body: `{"userName":"a","URN:ietf:params:scim:schemas:extension:ENTERPRISE:2.0:user:department":"Sales"}`,
+			want: `{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}`},
+		{name: "the enterprise extension without its URN", body: `{"userName":"a","department":"Sales"}`,
+			want: `{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}`},
+		{name: "unknown attributes are named", body: `{"userName":"a","shoeSize":44,"urn:x:2.0:User":{"a":1},"emails":[{"value":"a@x","verified":true}]}`,
+			want: `{"userName":"a","emails":[{"value":"a@x"}]}`, dropped: "shoeSize urn:x:2.0:User:a emails.verified"},
+		{name: "what the bridge sets itself, and a password, are passed over", body: `{"id":"1","meta":{"resourceType":"User"},"groups":[{"value":"g"}],"password":"secret","userName":"a"}`,
+			want: `{"userName":"a"}`},
+		{name: "roles in one text, and an object in a text", body: `{"userName":"a","roles":"x, y","entitlements":[{"value":"{\"id\":\"1\",\"value\":\"v\",\"displayName\":\"V\"}"}]}`,
+			want: `{"userName":"a","entitlements":[{"value":"v","display":"V"}],"roles":[{"value":"x"},{"value":"y"}]}`},
+		{name: "one primary at most", body: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":true}]}`,
+			want: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":false}]}`},
+		{name: "escapes are as they are stored", body: `{"userName":"\u0041\u00e9\/<&>\u2028"}`, want: "{\"userName\":\"Aé/\\u003c\\u0026\\u003e\\u2028\"}"},
+		{name: "no userName", body: `{"externalId":"x"}`, err: "userName: it is required and must not be empty"},
+		{name: "an empty userName", body: `{"userName":""}`, err: "userName: it is required and must not be empty"},
+		{name: "an object for text", body: `{"userName":{"a":"b"}}`, err: "userName: it must be a string, not an object"},
+		{name: "nonsense for truth", body: `{"userName":"a","active":"perhaps"}`, err: "active: it must be true or false"},
+		{name: "no such kind", body: `{"userName":"a","urn:drawbridge:scim:schemas:extension:2.0:User":{"kind":"robot"}}`,
+			err: `urn:drawbridge:scim:schemas:extension:2.0:User:kind: "robot" is none of human, guest, service, workload, agent`},
+		{name: "NUL", body: `{"userName":"a\u0000b"}`, err: "userName: it must not contain the character NUL"},
+		{name: "not UTF-8", body: "{\"userName\":\"\xff\"}", err: "the body is not UTF-8"},
+		{name: "not JSON", body: `{"userName":"a"`, err: "the body is not valid JSON"},
+		{name: "garbage behind it", body: `{"userName":"a"} x`, err: "the body is not valid JSON"},
+		{name: "a list", body: `[]`, err: "the body must be a JSON object: a User"},
+		{name: "nothing", body: ` `, err: "the body is empty; it must be a JSON object"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b, err := users(t).Parse([]byte(test.body), Limits{})
+			if got := message(err); got != test.err {
+				t.Fatalf("error %q, want %q", got, test.err)
+			}
+			if err != nil {
+				return
+			}
+			if diff := cmp.Diff(test.want, string(b.Record.Encode())); diff != "" {
+				t.Error(diff)
+			}
+			if got := join(b.Dropped); got != test.dropped {
+				t.Errorf("dropped %q, want %q", got, test.dropped)
+			}
+		})
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func join(s []string) string {
+	all := ""
+	for i, one := range s {
+		if i > 0 {
+			all += " "
+		}
+		all += one
+	}
+	return all
+}
+
+func TestPatch(t *testing.T) {
+	const work = `"emails":[{"value":"a@x","type":"work","primary":true}]`
+	for _, test := range []struct{ name, have, ops, want, dropped, err string }{
+		{name: "replace, capitalised, as text", have: `{"userName":"a","active":true}`, ops: `{"op":"Replace","path":"active","value":"False"}`, want: `{"userName":"a","active":false}`},
+		{name: "replace, wrapped as an old job does", have: `{"userName":"a","active":true}`, ops: `{"op":"Replace","path":"active","value":[{"$ref":null,"value":"False"}]}`, want: `{"userName":"a","active":false}`},
+		{name: "without a path, dotted and behind URNs", have: `{"userName":"a"}`,
+			ops:  `{"op":"replace","value":{"displayName":"A","name.givenName":"Ada","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department":"Sales","emails[type eq \"work\"].value":"a@x"}}`,
+			want: `{"userName":"a","name":{"givenName":"Ada"},"displayName":"A","emails":[{"value":"a@x","type":"work"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}`},
+		{name: "without a path, a whole user", have: `{"userName":"a","title":"T","active":false}`,
+			ops:  `{"op":"replace","value":{"schemas":["x"],"id":"1","meta":{},"userName":"b","title":null,"active":true,"groups":[],"password":"p","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":null},"division":"D"}}}`,
+			want: `{"userName":"b","active":true,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"division":"D"}}`},
+		{name: "unknown attributes are named and fail nothing", have: `{"userName":"a"}`, ops: `{"op":"add","path":"urn:x:2.0:User:shoe","value":1},{"op":"add","value":{"hat":"h","nickName":"n"}}`,
+			want: `{"userName":"a","nickName":"n"}`, dropped: "urn:x:2.0:User:shoe hat"},
+		{name: "an element that is there", have: `{"userName":"a",` + work + `}`, ops: `{"op":"replace","path":"emails[type eq \"work\"].value","value":"b@x"}`,
+			want: `{"userName":"a","emails":[{"value":"b@x","type":"work","primary":true}]}`},
+		{name: "an element that is not there", have: `{"userName":"a"}`, ops: `{"op":"Add","path":"phoneNumbers[type eq \"mobile\"].value","value":"1"}`,
+			want: `{"userName":"a","phoneNumbers":[{"value":"1","type":"mobile"}]}`},
+		{name: "a role chosen by truth as text", have: `{"userName":"a"}`, ops: `{"op":"Add","path":"roles[primary eq \"True\"].value","value":"admin"}`,
+			want: `{"userName":"a","roles":[{"value":"admin","primary":true}]}`},
+		{name: "add to a list, and a new primary", have: `{"userName":"a",` + work + `}`, ops: `{"op":"add","path":"emails","value":[{"value":"h@x","type":"home","primary":true}]}`,
+			want: `{"userName":"a","emails":[{"value":"a@x","type":"work","primary":false},{"value":"h@x","type":"home","primary":true}]}`},
+		{name: "add what is there", have: `{"userName":"a",` + work + `}`, ops: `{"op":"add","path":"emails","value":{"value":"a@x","type":"work"}}`, want: `{"userName":"a",` + work + `}`},
+		{name: "remove an element by filter", have: `{"userName":"a",` + work + `}`, ops: `{"op":"remove","path":"emails[type eq \"work\" and value ew \"x\"]"}`, want: `{"userName":"a"}`},
+		{name: "remove elements by value", have: `{"userName":"a","roles":[{"value":"x"},{"value":"y"}]}`, ops: `{"op":"Remove","path":"roles","value":[{"value":"x"}]}`, want: `{"userName":"a","roles":[{"value":"y"}]}`},
+		{name: "remove what is not there", have: `{"userName":"a"}`, ops: `{"op":"remove","path":"emails[type eq \"work\"]"},{"op":"remove","path":"title"}`, want: `{"userName":"a"}`},
+		{name: "manager as text, and gone again", have: `{"userName":"a"}`,
+			ops:  `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":"m"},{"op":"Remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":[{"value":"m"}]}`,
+			want: `{"userName":"a"}`},
+		{name: "a list for manager", have: `{"userName":"a"}`, ops: `{"op":"Add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager","value":[{"$ref":"../Users/m","value":"m"}]}`,
+			want: `{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"m","$ref":"../Users/m"}}}`},
+		{name: "a whole extension", have: `{"userName":"a"}`, ops: `{"op":"add","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User","value":{"department":"D"}},{"op":"remove","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"}`, want: `{"userName":"a"}`},
+		{name: "complex values merge", have: `{"userName":"a","name":{"givenName":"A","familyName":"B"}}`, ops: `{"op":"replace","path":"name","value":{"givenName":"C"}},{"op":"remove","path":"name.familyName"}`, want: `{"userName":"a","name":{"givenName":"C"}}`},
+		{name: "empty text unsets", have: `{"userName":"a","title":"T"}`, ops: `{"op":"Replace","path":"title","value":""}`, want: `{"userName":"a"}`},
+		{name: "active is never unset", have: `{"userName":"a","active":false}`, ops: `{"op":"remove","path":"active"},{"op":"replace","path":"active","value":null}`, want: `{"userName":"a","active":false}`},
+		{name: "no operations", have: `{"userName":"a"}`, ops: ``, want: `{"userName":"a"}`},
+		{name: "a path with a slash before it", have: `{"userName":"a"}`, ops: `{"op":"add","path":"/title","value":"T"}`, want: `{"userName":"a","title":"T"}`},
+		{name: "userName can not be removed", have: `{"userName":"a"}`, ops: `{"op":"remove","path":"userName"}`, err: "userName: it is required and must not be empty"},
+		{name: "read-only by its path", have: `{"userName":"a"}`, ops: `{"op":"replace","path":"groups","value":[]}`, err: "groups: it is read-only"},
+		{name: "id by its path", have: `{"userName":"a"}`, ops: `{"op":"replace","path":"id","value":"2"}`, err: "id: it is read-only"},
+		{name: "no such operation", have: `{"userName":"a"}`, ops: `{"op":"move","path":"title"}`, err: `op: "move" is none of add, remove, replace`},
+		{name: "nothing to remove", have: `{"userName":"a"}`, ops: `{"op":"remove"}`, err: "path: a remove must say what"},
+		{name: "a broken path", have: `{"userName":"a"}`, ops: `{"op":"remove","path":"emails[type eq"}`, err: `path: the bracket in "emails[type eq" is not closed`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u := users(t)
+			have, err := u.Decode([]byte(test.have))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := u.ParsePatch([]byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[`+test.ops+`]}`), Limits{})
+			if err == nil {
+				have, err = p.Apply(have)
+			}
+			if got := message(err); got != test.err {
+				t.Fatalf("error %q, want %q", got, test.err)
+			}
+			if err != nil {
+				return
+			}
+			if diff := cmp.Diff(test.want, string(have.Encode())); diff != "" {
+				t.Error(diff)
+			}
+			if got := join(p.Dropped); got != test.dropped {
+				t.Errorf("dropped %q, want %q", got, test.dropped)
+			}
+		})
+	}
+}

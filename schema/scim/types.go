@@ -1,0 +1,190 @@
+package scim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	library "github.com/elimity-com/scim/schema"
+)
+
+// A Kind is the data type of an attribute.
+type Kind string
+
+// The kinds of attribute (RFC 7643, section 2.3).
+const (
+	String    Kind = "string"
+	Boolean   Kind = "boolean"
+	Decimal   Kind = "decimal"
+	Integer   Kind = "integer"
+	DateTime  Kind = "dateTime"
+	Binary    Kind = "binary"
+	Reference Kind = "reference"
+	Complex   Kind = "complex"
+)
+
+// An Attribute is one attribute of a resource type, or a sub-attribute of one.
+type Attribute struct {
+	Name      string
+	URN       string // of its extension; empty in the core schema
+	Kind      Kind
+	Multi     bool
+	CaseExact bool
+	Required  bool
+	ReadOnly  bool
+	Words     []string     // canonical values
+	Subs      []*Attribute // of a complex one, in the schema's order
+
+	parent *Attribute            // of a sub-attribute
+	slot   int                   // where a Record has it
+	edges  bool                  // who is in which group: kept as edges, not in a Record
+	passes bool                  // of the request, and not kept
+	closed bool                  // Words are all there are
+	subs   map[string]*Attribute // by folded name, aliases among them
+	key    []byte                // "name":
+}
+
+// Path returns the attribute's full name, as errors and filters say it.
+func (a *Attribute) Path() string {
+	switch {
+	case a.parent != nil:
+		return a.parent.Path() + "." + a.Name
+	case a.URN != "":
+		return a.URN + ":" + a.Name
+	}
+	return a.Name
+}
+
+// Sub returns the sub-attribute with the name, in any case.
+func (a *Attribute) Sub(name string) (*Attribute, bool) {
+	s, ok := a.subs[fold(name)]
+	return s, ok
+}
+
+// A Type is a resource type: its schemas, as tables.
+type Type struct {
+	Name        string
+	Endpoint    string
+	Description string
+	Schemas     []library.Schema // the core schema, and the extensions
+
+	attributes []*Attribute // by slot: those of the core schema, then of each extension
+	core       map[string]*Attribute
+	extensions []*extension
+}
+
+type extension struct {
+	urn        string
+	key        []byte // "urn":
+	marker     []byte // what a canonical record that has it contains: "urn":{
+	attributes map[string]*Attribute
+}
+
+func newType(name, endpoint, description string, core library.Schema, extensions []library.Schema) (*Type, error) {
+	t := &Type{Name: name, Endpoint: endpoint, Description: description, Schemas: append([]library.Schema{core}, extensions...)}
+	own := slices.Clone(core.Attributes)
+	own = slices.Insert(own, min(1, len(own)), externalID())
+	t.core = t.add("", own)
+	for _, s := range extensions {
+		if s.ID == "" || slices.ContainsFunc(t.Schemas[:1+len(t.extensions)], func(o library.Schema) bool { return strings.EqualFold(o.ID, s.ID) }) {
+			return nil, fmt.Errorf("resource type %s: extension %q has no id of its own", name, s.ID)
+		}
+		key := append(appendText(nil, s.ID), ':')
+		t.extensions = append(t.extensions, &extension{
+			urn: s.ID, key: key, marker: append(slices.Clone(key), '{'), attributes: t.add(s.ID, s.Attributes),
+		})
+	}
+	return t, nil
+}
+
+func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*Attribute {
+	names := map[string]*Attribute{}
+	for i := range attributes {
+		a := newAttribute(urn, &attributes[i])
+		a.slot = len(t.attributes)
+		a.edges = urn == "" && (t.Name == "Group" && a.Name == "members" || t.Name == "User" && a.Name == "groups")
+		a.passes = urn == DrawbridgeURN && a.Name == occurredName
+		a.closed = urn == DrawbridgeURN && len(a.Words) > 0
+		t.attributes = append(t.attributes, a)
+		names[fold(a.Name)] = a
+	}
+	return names
+}
+
+func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
+	a := &Attribute{
+		Name: from.Name(), URN: urn, Kind: Kind(from.AttributeType()), Multi: from.MultiValued(),
+		CaseExact: from.CaseExact(), Required: from.Required(), ReadOnly: from.Mutability() == "readOnly",
+		Words: from.CanonicalValues(), key: append(appendText(nil, from.Name()), ':'),
+	}
+	subs := from.SubAttributes()
+	for i := range subs {
+		s := newAttribute("", &subs[i])
+		s.parent, s.slot = a, i
+		a.Subs = append(a.Subs, s)
+	}
+	a.subs = map[string]*Attribute{}
+	for _, s := range a.Subs {
+		a.subs[fold(s.Name)] = s
+	}
+	// Senders who have no display call it displayName.
+	if display, ok := a.subs["display"]; ok && a.subs["displayname"] == nil {
+		a.subs["displayname"] = display
+	}
+	return a
+}
+
+// attribute returns the attribute of a schema, named in any case; the core
+// schema's URN may be left out.
+func (t *Type) attribute(urn, name string) (*Attribute, bool) {
+	name = fold(name)
+	if urn == "" || strings.EqualFold(urn, t.Schemas[0].ID) {
+		a, ok := t.core[name]
+		return a, ok
+	}
+	for _, x := range t.extensions {
+		if strings.EqualFold(x.urn, urn) {
+			a, ok := x.attributes[name]
+			return a, ok
+		}
+	}
+	return nil, false
+}
+
+// bare returns the core attribute with the name, or the enterprise extension's:
+// many senders leave its URN out.
+func (t *Type) bare(name string) (*Attribute, bool) {
+	if a, ok := t.attribute("", name); ok {
+		return a, true
+	}
+	return t.attribute(EnterpriseURN, name)
+}
+
+// urnOf splits what begins with the URN of one of the type's schemas: the URN,
+// and what follows behind a colon.
+func (t *Type) urnOf(path string) (urn, rest string, ok bool) {
+	for _, s := range t.Schemas {
+		n := len(s.ID)
+		if len(path) < n || !strings.EqualFold(path[:n], s.ID) {
+			continue
+		}
+		switch {
+		case len(path) == n:
+			return s.ID, "", true
+		case path[n] == ':':
+			return s.ID, path[n+1:], true
+		}
+	}
+	return "", path, false
+}
+
+// extension returns the extension with the URN, in any case.
+func (t *Type) extension(urn string) (*extension, bool) {
+	i := slices.IndexFunc(t.extensions, func(x *extension) bool { return strings.EqualFold(x.urn, urn) })
+	if i < 0 {
+		return nil, false
+	}
+	return t.extensions[i], true
+}
+
+func fold(s string) string { return strings.ToLower(s) }

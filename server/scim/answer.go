@@ -1,0 +1,96 @@
+package scim
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/schema"
+	wire "drawbridge/schema/scim"
+)
+
+// An answer is put together from what is stored: a canonical resource is copied
+// into it, and neither decoded nor encoded.
+
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
+func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+
+// A stored resource is what users and groups have in common.
+type stored struct {
+	typ               *wire.Type
+	id                string
+	resource          []byte
+	created, modified time.Time
+	version           int64
+}
+
+func (h *Handler) storedUser(id schema.Identity) stored {
+	return stored{h.users, id.ID, id.Resource, id.Created, id.Modified, id.Version}
+}
+
+func (h *Handler) storedGroup(g schema.Group) stored {
+	return stored{h.groups, g.ID, g.Resource, g.Created, g.Modified, g.Version}
+}
+
+func (h *Handler) location(s stored) string { return h.BaseURL + s.typ.Endpoint + "/" + s.id }
+
+// open writes a resource up to where its edges, if any, come: schemas, id and
+// attributes.
+func (s stored) open(dst []byte, p wire.Projection) ([]byte, error) {
+	resource, err := p.Resource(s.resource)
+	if err != nil {
+		return dst, err
+	}
+	dst = s.typ.SchemasOf(append(dst, `{"schemas":`...), resource)
+	dst = wire.AppendText(append(dst, `,"id":`...), s.id)
+	if len(resource) > 2 {
+		dst = append(append(dst, ','), resource[1:len(resource)-1]...)
+	}
+	return dst, nil
+}
+
+// finish writes what comes after the edges: meta.
+func (h *Handler) finish(dst []byte, s stored, p wire.Projection) []byte {
+	if p.Meta() {
+		dst = wire.AppendText(append(dst, `,"meta":{"resourceType":`...), s.typ.Name)
+		dst = s.created.UTC().AppendFormat(append(dst, `,"created":"`...), timeFormat)
+		dst = s.modified.UTC().AppendFormat(append(dst, `","lastModified":"`...), timeFormat)
+		dst = wire.AppendText(append(dst, `","location":`...), h.location(s))
+		dst = strconv.AppendInt(append(dst, `,"version":"W/\"`...), s.version, 10)
+		dst = append(dst, `\""}`...)
+	}
+	return append(dst, '}')
+}
+
+// head sets the headers that say which version of what it is.
+func (q *request) head(s stored) {
+	header := q.c.Response().Header()
+	header.Set(echo.HeaderLocation, q.location(s))
+	header.Set("ETag", etag(s.version))
+}
+
+// user answers with a user, and the groups it is in where they are asked for.
+func (q *request) user(status int, id schema.Identity, groups []byte, p wire.Projection) error {
+	s := q.storedUser(id)
+	b, _ := buffers.Get().(*bytes.Buffer)
+	defer release(b)
+	dst, err := s.open(b.AvailableBuffer(), p)
+	if err != nil {
+		return err
+	}
+	dst = append(dst, groups...)
+	dst = q.finish(dst, s, p)
+	b.Write(dst)
+	q.head(s)
+	return q.c.Blob(status, mediaType, b.Bytes())
+}
+
+// notModified answers that the sender has the version already.
+func (q *request) notModified(s stored) error {
+	q.head(s)
+	return q.c.NoContent(http.StatusNotModified)
+}

@@ -1,0 +1,128 @@
+package scim
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	wire "drawbridge/schema/scim"
+)
+
+// What the endpoint says of itself is made once, from what it is made of: the
+// schemas that requests are read by, and the limits they are held to.
+
+type object = map[string]any
+
+func (h *Handler) discovery() ([]route, error) {
+	types := h.resourceTypes()
+	schemas, err := h.schemas()
+	if err != nil {
+		return nil, err
+	}
+	config, err := fixed(h.serviceProviderConfig())
+	if err != nil {
+		return nil, err
+	}
+	routes := []route{{"/ServiceProviderConfig", config},
+		{"/Me", verbs{http.MethodGet: notImplemented}}, {"/Bulk", verbs{http.MethodPost: notImplemented}}}
+	for path, all := range map[string][]object{"/ResourceTypes": types, "/Schemas": schemas} {
+		whole, err := fixed(object{
+			"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
+			"totalResults": len(all), "startIndex": 1, "itemsPerPage": len(all), "Resources": all,
+		})
+		if err != nil {
+			return nil, err
+		}
+		one := map[string]verbs{}
+		for _, o := range all {
+			id, _ := o["id"].(string)
+			if one[strings.ToLower(id)], err = fixed(o); err != nil {
+				return nil, err
+			}
+		}
+		// A filter on them must be refused (RFC 7644, section 4).
+		list := whole[http.MethodGet]
+		whole[http.MethodGet] = func(q *request) error {
+			if q.c.QueryParam("filter") != "" {
+				return &wire.Error{Status: http.StatusForbidden, Detail: "this list is not filtered; read it whole"}
+			}
+			return list(q)
+		}
+		routes = append(routes, route{path, whole}, route{path + "/:id", verbs{http.MethodGet: func(q *request) error {
+			if v, ok := one[strings.ToLower(q.c.Param("id"))]; ok {
+				return v[http.MethodGet](q)
+			}
+			return &wire.Error{Status: http.StatusNotFound, Detail: "there is no " + q.c.Param("id")}
+		}}})
+	}
+	return routes, nil
+}
+
+// fixed answers always the same.
+func fixed(o object) (verbs, error) {
+	body, err := json.Marshal(o)
+	return verbs{http.MethodGet: func(q *request) error { return q.c.Blob(http.StatusOK, mediaType, body) }}, err
+}
+
+func notImplemented(*request) error {
+	return &wire.Error{Status: http.StatusNotImplemented, Detail: "this is not supported; /ServiceProviderConfig says what is"}
+}
+
+func (h *Handler) serviceProviderConfig() object {
+	supported := func(yes bool) object { return object{"supported": yes} }
+	return object{
+		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		"patch":          supported(true),
+		"bulk":           object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         object{"supported": true, "maxResults": wire.MaxCount},
+		"changePassword": supported(false),
+		"sort":           supported(false),
+		"etag":           supported(true),
+		"authenticationSchemes": []object{{
+			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
+			"description": "A token that the operator of the bridge makes for one source, in the Authorization header",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+		}},
+		"meta": h.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+	}
+}
+
+func (h *Handler) meta(kind, path string) object {
+	return object{"resourceType": kind, "location": h.BaseURL + path}
+}
+
+func (h *Handler) resourceTypes() []object {
+	var all []object
+	for _, t := range []*wire.Type{h.users, h.groups} {
+		extensions := []object{}
+		for _, s := range t.Schemas[1:] {
+			extensions = append(extensions, object{"schema": s.ID, "required": false})
+		}
+		all = append(all, object{
+			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
+			"id":      t.Name, "name": t.Name, "description": t.Description, "endpoint": t.Endpoint,
+			"schema": t.Schemas[0].ID, "schemaExtensions": extensions,
+			"meta": h.meta("ResourceType", "/ResourceTypes/"+t.Name),
+		})
+	}
+	return all
+}
+
+func (h *Handler) schemas() ([]object, error) {
+	var all []object
+	for _, t := range []*wire.Type{h.users, h.groups} {
+		for _, s := range t.Schemas {
+			raw, err := json.Marshal(s)
+			if err != nil {
+				return nil, err
+			}
+			var o object
+			if err := json.Unmarshal(raw, &o); err != nil {
+				return nil, err
+			}
+			o["meta"] = h.meta("Schema", "/Schemas/"+s.ID)
+			all = append(all, o)
+		}
+	}
+	return all, nil
+}

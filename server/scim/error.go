@@ -1,0 +1,54 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	wire "drawbridge/schema/scim"
+)
+
+const mediaType = "application/scim+json"
+
+// WriteError answers with any error, as SCIM has it (RFC 7644, section 3.12).
+// Where an answer is under way already, it can not.
+func WriteError(c echo.Context, err error) error {
+	if c.Response().Committed {
+		return nil
+	}
+	e := errorOf(err)
+	body := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`)
+	body = append(strconv.AppendInt(body, int64(e.Status), 10), '"')
+	if e.Type != "" {
+		body = wire.AppendText(append(body, `,"scimType":`...), e.Type)
+	}
+	body = append(wire.AppendText(append(body, `,"detail":`...), e.Detail), '}')
+	return c.Blob(e.Status, mediaType, body)
+}
+
+// errorOf returns what a sender is told, of errors of echo too.
+func errorOf(err error) *wire.Error {
+	var of *echo.HTTPError
+	var ours *wire.Error
+	if errors.As(err, &ours) || !errors.As(err, &of) {
+		return wire.ErrorOf(err)
+	}
+	detail := http.StatusText(of.Code)
+	if of.Code < http.StatusInternalServerError && of.Message != nil {
+		detail = fmt.Sprint(of.Message)
+	}
+	return &wire.Error{Status: of.Code, Detail: detail}
+}
+
+// fail answers with an error, and logs what only an operator can mend.
+func (q *request) fail(err error) error {
+	if errorOf(err).Status >= http.StatusInternalServerError && q.c.Request().Context().Err() == nil {
+		r := q.c.Request()
+		q.Log.ErrorContext(r.Context(), "a SCIM request failed", "method", r.Method, "path", r.URL.Path,
+			"source", q.source, "request", q.id(), "error", err)
+	}
+	return WriteError(q.c, err)
+}

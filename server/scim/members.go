@@ -1,0 +1,213 @@
+package scim
+
+import (
+	"context"
+	"errors"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// How much of a group one transaction touches, and one look at it reads, so that
+// a large one keeps nobody waiting.
+const (
+	maxEdits = 250
+	maxRead  = 10_000
+)
+
+// A move is one edge that is to come or to go.
+type move struct {
+	member string
+	joins  bool
+}
+
+// edit changes a group and who is in it. The first transaction runs begin, which
+// returns the group, and the first moves; where there are many, others follow,
+// which give way to everyone else's. The last one in which an edge came or went
+// gives the group its next version. Sent again after a failure, it goes on where
+// it was.
+func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(store.Tx) (schema.Group, error)) (schema.Group, error) {
+	ctx := q.c.Request().Context()
+	steps := newSteps(q.Store, id, e)
+	var g schema.Group
+	tally := tally{}
+	for first := true; ; first = false {
+		moves, more, err := steps.next(ctx)
+		if err != nil {
+			return g, err
+		}
+		if !first && len(moves) == 0 && more {
+			continue
+		}
+		before := tally
+		err = q.Store.Update(ctx, func(tx store.Tx) (err error) {
+			tally = before
+			if first {
+				g, err = begin(tx)
+			} else {
+				g, err = q.ownGroup(tx, g.ID)
+			}
+			if err != nil {
+				return err
+			}
+			if err := q.move(tx, p, g.ID, moves, &tally); err != nil {
+				return err
+			}
+			if !more && tally.moved > 0 && g.ID == id {
+				g, err = access.Stamp(tx, p, g.ID)
+			}
+			return err
+		})
+		if err != nil {
+			return g, err
+		}
+		if !more {
+			q.unknown(g.ID, tally)
+			return g, nil
+		}
+		ctx = store.Background(ctx)
+	}
+}
+
+// A tally counts what became of moves.
+type tally struct {
+	moved, unknown int
+	example        string // an id that nobody has
+}
+
+// unknown tells of members that were sent and that the source has nobody for.
+func (q *request) unknown(group string, t tally) {
+	if t.unknown == 0 {
+		return
+	}
+	q.Log.WarnContext(q.c.Request().Context(), "members were passed over: the source has nobody with their id",
+		"source", q.source, "group", group, "count", t.unknown, "example", t.example, "request", q.id())
+}
+
+// move makes edges come and go. A member that the source does not have is passed
+// over: it must not keep the others from their places.
+func (q *request) move(tx store.Tx, p access.Provenance, group string, moves []move, t *tally) error {
+	for _, m := range moves {
+		edge := schema.Member{Group: group, Member: m.member}
+		if !m.joins {
+			news, err := access.Leave(tx, p, edge)
+			if err != nil {
+				return err
+			}
+			t.count(news)
+			continue
+		}
+		known, nested, err := q.knows(tx, m.member)
+		if err != nil {
+			return err
+		}
+		if edge.Nested = nested; !known || m.member == group {
+			if t.unknown++; t.example == "" {
+				t.example = m.member
+			}
+			continue
+		}
+		news, err := access.Join(tx, p, edge)
+		if err != nil {
+			return err
+		}
+		t.count(news)
+	}
+	return nil
+}
+
+func (t *tally) count(news bool) {
+	if news {
+		t.moved++
+	}
+}
+
+// knows reports whether the source has an identity, or a group, with the id.
+func (q *request) knows(r store.Reader, id string) (known, nested bool, err error) {
+	i, err := store.Identities.Get(r, id)
+	if err == nil {
+		return i.Source == q.source && !i.Gone(), false, nil
+	}
+	if !errors.Is(err, schema.ErrNotFound) {
+		return false, false, err
+	}
+	g, err := store.Groups.Get(r, id)
+	if errors.Is(err, schema.ErrNotFound) {
+		return false, false, nil
+	}
+	return err == nil && g.Source == q.source, true, err
+}
+
+// steps brings the moves that edits ask for, a transaction's worth at a time.
+type steps struct {
+	store *store.Store
+	group string
+	edits wire.Edits
+	after string // of a Replace: members up to it are settled
+	taken int    // otherwise: moves that were brought
+}
+
+func newSteps(s *store.Store, group string, e wire.Edits) *steps {
+	return &steps{store: s, group: group, edits: e}
+}
+
+// next returns some moves, and whether there are more. Those that end a
+// membership come first.
+func (s *steps) next(ctx context.Context) (moves []move, more bool, err error) {
+	if s.edits.Replace {
+		return s.merge(ctx)
+	}
+	leave, join := s.edits.Leave, s.edits.Join
+	for ; s.taken < len(leave)+len(join) && len(moves) < maxEdits; s.taken++ {
+		if s.taken < len(leave) {
+			moves = append(moves, move{leave[s.taken], false})
+		} else {
+			moves = append(moves, move{join[s.taken-len(leave)], true})
+		}
+	}
+	return moves, s.taken < len(leave)+len(join), nil
+}
+
+// merge walks who is in the group and who should be, both in order, and brings
+// the difference: neither is ever held as a whole.
+func (s *steps) merge(ctx context.Context) (moves []move, more bool, err error) {
+	read := 0
+	err = s.store.View(ctx, func(r store.Reader) error {
+		for m, err := range store.Members.From(r, s.group, s.after) {
+			if err != nil {
+				return err
+			}
+			if m.Group != s.group {
+				break
+			}
+			if read++; read > maxRead || !s.joinBefore(m.Member, &moves) {
+				more = true
+				return nil
+			}
+			if len(s.edits.Join) > 0 && s.edits.Join[0] == m.Member {
+				s.edits.Join = s.edits.Join[1:]
+			} else {
+				moves = append(moves, move{m.Member, false})
+			}
+			s.after = m.Member
+		}
+		more = !s.joinBefore("", &moves)
+		return nil
+	})
+	return moves, more, err
+}
+
+// joinBefore brings those who should be in the group and sort before a member
+// that is, or all of them; it reports whether there was room.
+func (s *steps) joinBefore(member string, moves *[]move) bool {
+	for len(s.edits.Join) > 0 && (member == "" || s.edits.Join[0] < member) {
+		if len(*moves) >= maxEdits {
+			return false
+		}
+		*moves = append(*moves, move{s.edits.Join[0], true})
+		s.edits.Join = s.edits.Join[1:]
+	}
+	return len(*moves) < maxEdits
+}

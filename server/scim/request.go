@@ -1,0 +1,140 @@
+package scim
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/access"
+	wire "drawbridge/schema/scim"
+)
+
+// A request is one request of a source.
+type request struct {
+	*Handler
+	c        echo.Context
+	source   string
+	received time.Time
+}
+
+// id is the request's own, as the middleware before us gave it.
+func (q *request) id() string { return q.c.Response().Header().Get(echo.HeaderXRequestID) }
+
+// buffers are kept for bodies and answers of the usual size.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxPooled = 64 << 10
+
+func release(b *bytes.Buffer) {
+	if b.Cap() <= maxPooled {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
+// withBody hands the body to a function, which keeps nothing of it.
+func (q *request) withBody(limit int64, read func(body []byte) error) error {
+	r := q.c.Request()
+	if err := acceptable(r.Header.Get(echo.HeaderContentType)); err != nil {
+		return err
+	}
+	tooLarge := &wire.Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", limit)}
+	if r.ContentLength > limit {
+		return tooLarge
+	}
+	b, _ := buffers.Get().(*bytes.Buffer)
+	defer release(b)
+	_, err := b.ReadFrom(http.MaxBytesReader(q.c.Response(), r.Body, limit))
+	var cut *http.MaxBytesError
+	switch {
+	case errors.As(err, &cut):
+		return tooLarge
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return wire.Invalid(wire.InvalidSyntax, "the body ends before its length")
+	case err != nil:
+		return wire.Invalid(wire.InvalidSyntax, "the body could not be read to its end")
+	}
+	return read(b.Bytes())
+}
+
+// acceptable returns an error unless the body is said to be JSON. Who says
+// nothing is believed to send it.
+func acceptable(contentType string) error {
+	switch contentType {
+	case "", mediaType, echo.MIMEApplicationJSON:
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(contentType); err == nil && (media == mediaType || media == echo.MIMEApplicationJSON) {
+		return nil
+	}
+	return &wire.Error{Status: http.StatusUnsupportedMediaType, Detail: "send " + mediaType}
+}
+
+// provenance says where a change comes from. Its own time counts where the
+// source stated it: by our extension, or by a meta.lastModified that is newer
+// than what is stored, because senders echo ours. A time that is yet to come is
+// not believed.
+func (q *request) provenance(occurred, modified, stored time.Time) access.Provenance {
+	if occurred.IsZero() && modified.After(stored) {
+		occurred = modified
+	}
+	if occurred.After(q.received) {
+		occurred = time.Time{}
+	}
+	return access.Provenance{Source: q.source, Occurred: occurred, Received: q.received, Request: q.id(), Book: q.Rules.Book()}
+}
+
+// report tells of attributes that were sent and are in no schema.
+func (q *request) report(dropped []string) {
+	if q.Dropped == nil {
+		return
+	}
+	for _, name := range dropped {
+		q.Dropped(q.source, name)
+	}
+}
+
+// matches returns an error unless the version is one that If-Match allows.
+func (q *request) matches(version int64) error {
+	want := q.c.Request().Header.Get("If-Match")
+	if want == "" || listed(want, version) {
+		return nil
+	}
+	return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource has changed: it is at version " + etag(version)}
+}
+
+// unchanged reports whether the sender has the version already.
+func (q *request) unchanged(version int64) bool {
+	have := q.c.Request().Header.Get("If-None-Match")
+	return have != "" && listed(have, version)
+}
+
+// listed reports whether a list of ETags has the version's. They are weak, so
+// that the mark of weakness makes no difference.
+func listed(tags string, version int64) bool {
+	own := strings.TrimPrefix(etag(version), "W/")
+	for tag := range strings.SplitSeq(tags, ",") {
+		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == own {
+			return true
+		}
+	}
+	return false
+}
+
+// projection is which attributes the sender wants to see.
+func (q *request) projection(t *wire.Type) wire.Projection {
+	u := q.c.Request().URL
+	if u.RawQuery == "" {
+		return wire.Projection{}
+	}
+	v := u.Query()
+	return t.ParseProjection(strings.Join(v["attributes"], ","), strings.Join(v["excludedAttributes"], ","))
+}

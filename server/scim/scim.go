@@ -1,0 +1,192 @@
+// Package scim is the SCIM 2.0 service provider: where sources push identities
+// and groups in.
+//
+// What senders send is understood by package schema/scim, and everything that
+// changes goes through package access, each request in one transaction; only
+// what touches very many members takes several. What is here is HTTP:
+//
+//	request ─► source, caps ─► schema/scim ─► store.Update{ access.… } ─► answer
+//
+// Answers are put together from the bytes that are stored. A source sees its own
+// resources and no others.
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	library "github.com/elimity-com/scim/schema"
+
+	"drawbridge/access"
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// Options are what a Handler is made of.
+type Options struct {
+	Store      *store.Store
+	Rules      *access.Rules
+	BaseURL    string                      // public, ends in /scim/v2; for meta.location and $ref
+	Source     func(c echo.Context) string // the source that the credential named
+	Log        *slog.Logger
+	Limits     Limits
+	Extensions []library.Schema // of users, that the operator registered
+	// Dropped is told of attributes that were sent and are in no schema; it may be
+	// nil.
+	Dropped func(source, attribute string)
+}
+
+// Limits bound what one request may ask for. Zero values stand for defaults.
+type Limits struct {
+	UserBody   int64 // bytes; 1 MiB
+	GroupBody  int64 // bytes; 16 MiB
+	Operations int   // of one PATCH; 5,000
+	Depth      int   // of nested JSON; 32
+	Scan       int   // identities or groups looked at for a filter that no index serves; 10,000
+}
+
+func (l Limits) orDefaults() Limits {
+	l.UserBody, l.GroupBody = or(l.UserBody, 1<<20), or(l.GroupBody, 16<<20)
+	l.Operations, l.Depth, l.Scan = or(l.Operations, 5000), or(l.Depth, 32), or(l.Scan, 10_000)
+	return l
+}
+
+func or[N int | int64](n, otherwise N) N {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// A Handler answers for /scim/v2.
+type Handler struct {
+	Options
+	users, groups *wire.Type
+	routes        []route
+	scans         chan struct{} // held by each request that looks at many resources
+}
+
+// maxScans is how many requests look at many resources at once; others wait.
+const maxScans = 2
+
+// New returns a handler.
+func New(o Options) (*Handler, error) {
+	switch {
+	case o.Store == nil || o.Rules == nil || o.Source == nil:
+		return nil, errors.New("the SCIM endpoint needs a store, rules, and a way to know the source")
+	case o.Log == nil:
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.BaseURL, o.Limits = strings.TrimSuffix(o.BaseURL, "/"), o.Limits.orDefaults()
+	users, err := wire.Users(o.Extensions...)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := wire.Groups()
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{Options: o, users: users, groups: groups, scans: make(chan struct{}, maxScans)}
+	discovery, err := h.discovery()
+	if err != nil {
+		return nil, err
+	}
+	h.routes = append(discovery, resources()...)
+	return h, nil
+}
+
+func (h *Handler) wireLimits() wire.Limits {
+	return wire.Limits{Depth: h.Limits.Depth, Operations: h.Limits.Operations}
+}
+
+// A route is one path and what may be done with it.
+type route struct {
+	path  string
+	verbs map[string]func(*request) error
+}
+
+func resources() []route {
+	return []route{
+		{"/Users", verbs{http.MethodPost: createUser, http.MethodGet: listUsers}},
+		{"/Users/:id", verbs{http.MethodGet: getUser, http.MethodPut: replaceUser, http.MethodPatch: patchUser, http.MethodDelete: deleteUser}},
+		{"/Groups", verbs{http.MethodPost: createGroup, http.MethodGet: listGroups}},
+		{"/Groups/:id", verbs{http.MethodGet: getGroup, http.MethodPut: replaceGroup, http.MethodPatch: patchGroup, http.MethodDelete: deleteGroup}},
+	}
+}
+
+type verbs = map[string]func(*request) error
+
+// allVerbs are those that a route answers, be it with 405.
+var allVerbs = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+}
+
+// Mount puts the endpoint below a group, /scim/v2, which is behind authentication.
+func (h *Handler) Mount(g *echo.Group) {
+	for _, r := range h.routes {
+		var allowed []string
+		for _, verb := range allVerbs {
+			if r.verb(verb) != nil {
+				allowed = append(allowed, verb)
+			}
+		}
+		allow := strings.Join(allowed, ", ")
+		for _, verb := range allVerbs {
+			answer := r.verb(verb)
+			if answer == nil {
+				answer = notAllowed(allow)
+			}
+			g.Add(verb, r.path, h.serve(answer))
+			if !strings.Contains(r.path, ":") {
+				g.Add(verb, r.path+"/", h.serve(answer))
+			}
+		}
+	}
+	nowhere := h.serve(func(q *request) error {
+		return &wire.Error{Status: http.StatusNotFound, Detail: "there is no such endpoint: " + q.c.Request().URL.Path}
+	})
+	g.RouteNotFound("", nowhere)
+	g.RouteNotFound("/*", nowhere)
+}
+
+// verb returns what a method does, nil where it is not allowed.
+func (r route) verb(method string) func(*request) error {
+	if method == http.MethodHead { // net/http leaves the body out
+		method = http.MethodGet
+	}
+	return r.verbs[method]
+}
+
+func notAllowed(allow string) func(*request) error {
+	return func(q *request) error {
+		q.c.Response().Header().Set(echo.HeaderAllow, allow)
+		return &wire.Error{Status: http.StatusMethodNotAllowed, Detail: "this resource takes " + allow}
+	}
+}
+
+// serve answers one request. Whatever happens in it, the process goes on, and
+// the sender gets a SCIM error.
+func (h *Handler) serve(answer func(*request) error) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		q := &request{Handler: h, c: c, received: time.Now().UTC().Round(0)}
+		defer func() {
+			if r := recover(); r != nil {
+				err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+			}
+		}()
+		if q.source = h.Source(c); q.source == "" {
+			return q.fail(&wire.Error{Status: http.StatusUnauthorized, Detail: "the credential names no source"})
+		}
+		if err := answer(q); err != nil {
+			return q.fail(err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,131 @@
+package scim
+
+import (
+	"bytes"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/schema"
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// A stream is an answer that is written while it is read: a group's members are
+// never held as a whole, and no transaction is open while the sender takes its
+// time.
+type stream struct {
+	q      *request
+	status int
+	buf    *bytes.Buffer
+	begun  bool
+}
+
+// maxChunk is how many members are read at once.
+const maxChunk = 1000
+
+func (q *request) stream(status int) *stream {
+	b, _ := buffers.Get().(*bytes.Buffer)
+	return &stream{q: q, status: status, buf: b}
+}
+
+// flush writes what has gathered.
+func (s *stream) flush() error {
+	if !s.begun {
+		s.begun = true
+		s.q.c.Response().Header().Set(echo.HeaderContentType, mediaType)
+		s.q.c.Response().WriteHeader(s.status)
+	}
+	_, err := s.q.c.Response().Write(s.buf.Bytes())
+	s.buf.Reset()
+	return err
+}
+
+// end writes the rest. After an error, an answer that has begun is broken off, so
+// that nobody takes what came for all there is.
+func (s *stream) end(err error) error {
+	defer release(s.buf)
+	switch {
+	case err == nil && !s.begun:
+		return s.q.c.Blob(s.status, mediaType, s.buf.Bytes())
+	case err == nil:
+		return s.flush()
+	case s.begun:
+		_ = http.NewResponseController(s.q.c.Response()).SetWriteDeadline(time.Unix(1, 0))
+	}
+	return err
+}
+
+// group answers with a group.
+func (q *request) group(status int, g schema.Group, p wire.Projection) error {
+	q.head(q.storedGroup(g))
+	s := q.stream(status)
+	return s.end(s.group(g, p))
+}
+
+// group writes a group, its members while a cursor walks over them.
+func (s *stream) group(g schema.Group, p wire.Projection) error {
+	of := s.q.storedGroup(g)
+	dst, err := of.open(s.buf.AvailableBuffer(), p)
+	if err != nil {
+		return err
+	}
+	s.buf.Write(dst)
+	if p.Edges() {
+		if err := s.members(g.ID); err != nil {
+			return err
+		}
+	}
+	s.buf.Write(s.q.finish(s.buf.AvailableBuffer(), of, p))
+	return nil
+}
+
+func (s *stream) members(group string) error {
+	after, count := "", 0
+	for {
+		n := 0
+		err := s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) error {
+			for m, err := range store.Members.From(r, group, after) {
+				if err != nil {
+					return err
+				}
+				if m.Group != group || n == maxChunk {
+					break
+				}
+				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, count == 0))
+				after, n, count = m.Member, n+1, count+1
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if n < maxChunk {
+			break
+		}
+		if err := s.flush(); err != nil {
+			return err
+		}
+	}
+	if count > 0 {
+		s.buf.WriteByte(']')
+	}
+	return nil
+}
+
+// member writes one member.
+func (q *request) member(dst []byte, m schema.Member, first bool) []byte {
+	of, kind := q.users, `"User"`
+	if m.Nested {
+		of, kind = q.groups, `"Group"`
+	}
+	if first {
+		dst = append(dst, `,"members":[`...)
+	} else {
+		dst = append(dst, ',')
+	}
+	dst = wire.AppendText(append(dst, `{"value":`...), m.Member)
+	dst = wire.AppendText(append(dst, `,"$ref":`...), q.location(stored{typ: of, id: m.Member}))
+	return append(append(append(dst, `,"type":`...), kind...), '}')
+}

@@ -1,0 +1,206 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+func createUser(q *request) error {
+	var b wire.Body
+	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+		b, err = q.users.Parse(body, q.wireLimits())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	said := b.Record.Identity(schema.Identity{Active: true})
+	p := q.provenance(b.Occurred, b.Modified, time.Time{})
+	var got schema.Identity
+	err = q.Store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
+		got, err = access.Admit(tx, p, said)
+		return err
+	})
+	if err != nil {
+		return q.taken(err, said)
+	}
+	q.report(b.Dropped)
+	return q.user(http.StatusCreated, got, nil, q.projection(q.users))
+}
+
+// taken says which of a user's names another one has.
+func (q *request) taken(err error, said schema.Identity) error {
+	var told *wire.Error
+	if !errors.Is(err, schema.ErrConflict) || errors.As(err, &told) {
+		return err
+	}
+	detail := "its userName or its externalId is taken"
+	_ = q.Store.View(q.c.Request().Context(), func(r store.Reader) error {
+		if id, err := store.Identities.One(r, store.IdentityUserName, q.source, store.Fold(said.UserName)); err == nil && id.ID != said.ID {
+			detail = fmt.Sprintf("userName: %q is taken by user %s", said.UserName, id.ID)
+		} else if id, err := store.Identities.One(r, store.IdentityExternalID, q.source, said.ExternalID); err == nil && id.ID != said.ID {
+			detail = fmt.Sprintf("externalId: %q is taken by user %s", said.ExternalID, id.ID)
+		}
+		return nil
+	})
+	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: detail}
+}
+
+// ownUser returns a user of the source. Others are none of its business.
+func (q *request) ownUser(r store.Reader, id string) (schema.Identity, error) {
+	got, err := store.Identities.Get(r, id)
+	if errors.Is(err, schema.ErrNotFound) || err == nil && (got.Source != q.source || got.Gone()) {
+		return got, &wire.Error{Status: http.StatusNotFound, Detail: "there is no user " + id}
+	}
+	return got, err
+}
+
+func getUser(q *request) error {
+	p := q.projection(q.users)
+	var id schema.Identity
+	var groups []byte
+	err := q.Store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
+		if id, err = q.ownUser(r, q.c.Param("id")); err != nil {
+			return err
+		}
+		groups, err = q.groupsOf(r, nil, id.ID, p)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if q.unchanged(id.Version) {
+		return q.notModified(q.storedUser(id))
+	}
+	return q.user(http.StatusOK, id, groups, p)
+}
+
+// groupsOf writes the groups that a user is in, where they are asked for.
+func (h *Handler) groupsOf(r store.Reader, dst []byte, id string, p wire.Projection) ([]byte, error) {
+	if !p.Edges() {
+		return dst, nil
+	}
+	first := true
+	for m, err := range store.Members.By(r, store.MemberOf, id) {
+		if err != nil {
+			return dst, err
+		}
+		g, err := store.Groups.Get(r, m.Group)
+		if errors.Is(err, schema.ErrNotFound) {
+			continue // its source deleted it; the edge is yet to be cleared
+		}
+		if err != nil {
+			return dst, err
+		}
+		if first {
+			dst = append(dst, `,"groups":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		first = false
+		dst = wire.AppendText(append(dst, `{"value":`...), g.ID)
+		dst = wire.AppendText(append(dst, `,"$ref":`...), h.location(h.storedGroup(g)))
+		dst = wire.AppendText(append(dst, `,"display":`...), g.DisplayName)
+		dst = append(dst, `,"type":"direct"}`...)
+	}
+	if !first {
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+func replaceUser(q *request) error {
+	var b wire.Body
+	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+		b, err = q.users.Parse(body, q.wireLimits())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	q.report(b.Dropped)
+	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
+		return b.Record.Identity(old), q.provenance(b.Occurred, b.Modified, old.Modified), nil
+	})
+}
+
+func patchUser(q *request) error {
+	var p wire.Patch
+	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+		p, err = q.users.ParsePatch(body, q.wireLimits())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	q.report(p.Dropped)
+	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
+		from := q.provenance(p.Occurred, p.Modified, old.Modified)
+		record, err := q.users.Decode(old.Resource)
+		if err == nil {
+			record, err = p.Apply(record)
+		}
+		if err != nil {
+			return old, from, err
+		}
+		return record.Identity(old), from, nil
+	})
+}
+
+// change changes the user that the path names, and answers with it.
+func (q *request) change(to func(old schema.Identity) (schema.Identity, access.Provenance, error)) error {
+	var got, said schema.Identity
+	ctx := q.c.Request().Context()
+	err := q.Store.Update(ctx, func(tx store.Tx) error {
+		old, err := q.ownUser(tx, q.c.Param("id"))
+		if err != nil {
+			return err
+		}
+		if err := q.matches(old.Version); err != nil {
+			return err
+		}
+		var p access.Provenance
+		if said, p, err = to(old); err != nil {
+			return err
+		}
+		got, err = access.Admit(tx, p, said)
+		return err
+	})
+	if err != nil {
+		return q.taken(err, said)
+	}
+	p := q.projection(q.users)
+	var groups []byte
+	err = q.Store.View(ctx, func(r store.Reader) (err error) {
+		groups, err = q.groupsOf(r, nil, got.ID, p)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return q.user(http.StatusOK, got, groups, p)
+}
+
+func deleteUser(q *request) error {
+	err := q.Store.Update(q.c.Request().Context(), func(tx store.Tx) error {
+		old, err := q.ownUser(tx, q.c.Param("id"))
+		if err != nil {
+			return err
+		}
+		if err := q.matches(old.Version); err != nil {
+			return err
+		}
+		return access.Remove(tx, q.provenance(time.Time{}, time.Time{}, old.Modified), old.ID)
+	})
+	if err != nil {
+		return err
+	}
+	return q.c.NoContent(http.StatusNoContent)
+}
