@@ -119,6 +119,7 @@ type GroupsOf string
 const (
 	GroupsOfUser   GroupsOf = "user"   // the user's own groups attribute
 	GroupsOfFilter GroupsOf = "filter" // groups filtered by members.value
+	GroupsOfPair   GroupsOf = "pair"   // groups filtered by id and members: it says whether one user is in one group, and no more
 	GroupsOfNone   GroupsOf = "none"   // nowhere: the target has no groups
 )
 

@@ -129,7 +129,7 @@ func (m *move) members(ctx context.Context, names []string, in bool) error {
 		case err != nil:
 			failed = append(failed, fmt.Errorf("group %q: %w", name, err))
 		case in:
-			m.is.Entitlements = schema.Sorted(append(m.is.Entitlements, name)...)
+			m.is.Entitlements = schema.Sorted(append(slices.Clone(m.is.Entitlements), name)...)
 		default:
 			m.is.Entitlements = slices.DeleteFunc(slices.Clone(m.is.Entitlements), func(e string) bool { return e == name })
 		}
@@ -256,7 +256,7 @@ func (m *move) look(ctx context.Context) error {
 }
 
 func (m *move) become(ctx context.Context, found resource) error {
-	account, err := m.account(ctx, found)
+	account, err := m.account(ctx, found, slices.Concat(m.is.Entitlements, m.is.Managed, m.want.Entitlements))
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ func dialects() map[string]connectors.Profile {
 		"small pages":  change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
 		"no pages":     change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
 		"group filter": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
+		"pairs":        change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
 		"words": change(func(p *connectors.Profile) {
 			p.BooleanText, p.Groups.MemberRemove = true, connectors.RemoveByValue
 			p.Auth = connectors.AuthScheme{Scheme: connectors.AuthHeader, Header: "X-Api-Key", Prefix: "key "}
@@ -76,6 +77,17 @@ func open(t *testing.T, p connectors.Profile, change ...func(*connectors.Options
 	return c, target
 }
 
+// exceptions are what a target with the profile makes impossible.
+func exceptions(p connectors.Profile) map[string]string {
+	if p.Groups.Of != connectors.GroupsOfPair {
+		return nil
+	}
+	const blind = "the target does not say what else an account holds"
+	return map[string]string{
+		connectortest.Adopts: blind, connectortest.Unmanaged: blind, connectortest.Lists: "the target cannot be listed",
+	}
+}
+
 func TestContract(t *testing.T) {
 	for name, profile := range dialects() {
 		t.Run(name, func(t *testing.T) {
@@ -83,6 +95,7 @@ func TestContract(t *testing.T) {
 			connectortest.Run(t, connectortest.Harness{
 				Entitlements: entitlements,
 				Deletes:      profile.Irreversible,
+				Exceptions:   exceptions(profile),
 				Open: func(t *testing.T) connectortest.Target {
 					c, target := open(t, profile)
 					return connectortest.Target{Connector: c, Hand: target, Faults: target}

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type groups struct {
 	mu      sync.Mutex
 	ids     map[string]groupID // by name
 	names   map[string]string  // by id
+	looks   map[string]*lookup // under way, by name
 	writers map[string]*writer // of those groups that changes wait for, by id
 }
 
@@ -37,7 +39,7 @@ type groupID struct {
 }
 
 func newGroups(c *Connector) *groups {
-	return &groups{c: c, ids: map[string]groupID{}, names: map[string]string{}, writers: map[string]*writer{}}
+	return &groups{c: c, ids: map[string]groupID{}, names: map[string]string{}, looks: map[string]*lookup{}, writers: map[string]*writer{}}
 }
 
 // member makes the user a member of the group, or makes it none.
@@ -67,14 +69,49 @@ func (g *groups) member(ctx context.Context, name, user string, in bool) error {
 	}
 }
 
-// id returns the id of the group with the name.
+// id returns the id of the group with the name. Of several who ask for the same
+// at once, one asks the target.
 func (g *groups) id(ctx context.Context, name string) (string, error) {
-	g.mu.Lock()
-	known, ok := g.ids[name]
-	g.mu.Unlock()
-	if ok && g.c.o.Now().Before(known.until) {
-		return known.id, nil
+	for {
+		g.mu.Lock()
+		if known, ok := g.ids[name]; ok && g.c.o.Now().Before(known.until) {
+			g.mu.Unlock()
+			return known.id, nil
+		}
+		look, looking := g.looks[name]
+		if !looking {
+			look = &lookup{done: make(chan struct{})}
+			g.looks[name] = look
+		}
+		g.mu.Unlock()
+		if !looking {
+			look.id, look.err = g.find(ctx, name)
+			g.mu.Lock()
+			delete(g.looks, name)
+			g.mu.Unlock()
+			close(look.done)
+			return look.id, look.err
+		}
+		select {
+		case <-look.done:
+			if !errors.Is(look.err, context.Canceled) && !errors.Is(look.err, context.DeadlineExceeded) {
+				return look.id, look.err
+			}
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
 	}
+}
+
+// A lookup is one under way; its outcome is there when done is closed.
+type lookup struct {
+	done chan struct{}
+	id   string
+	err  error
+}
+
+// find asks the target for the id of the group with the name.
+func (g *groups) find(ctx context.Context, name string) (string, error) {
 	var found []string
 	for r, err := range g.named(ctx, name) {
 		if err != nil {
@@ -95,6 +132,13 @@ func (g *groups) id(ctx context.Context, name string) (string, error) {
 	return "", permanent("the target has %d groups of this name", len(found))
 }
 
+// heard returns the names of all groups that the bridge had to do with.
+func (g *groups) heard() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Collect(maps.Keys(g.ids))
+}
+
 // learn remembers the group and returns its name.
 func (g *groups) learn(r resource) string {
 	name, id := text(r[key(r, "displayName")]), r.id()
@@ -112,10 +156,10 @@ func (g *groups) forget(name string) {
 	delete(g.ids, name)
 }
 
-// of returns the names of the groups that the user is in, sorted. Groups it is
-// in by way of other groups are not its own.
-func (g *groups) of(ctx context.Context, user resource) ([]string, error) {
+// of returns the names of the groups that the user is in, sorted.
+func (g *groups) of(ctx context.Context, user resource, names []string) ([]string, error) {
 	var held []string
+	var err error
 	switch g.c.profile.Groups.Of {
 	case connectors.GroupsOfNone:
 	case connectors.GroupsOfFilter:
@@ -126,24 +170,53 @@ func (g *groups) of(ctx context.Context, user resource) ([]string, error) {
 			}
 			held = append(held, g.learn(r))
 		}
+	case connectors.GroupsOfPair:
+		held, err = g.asked(ctx, user.id(), schema.Sorted(names...))
 	default:
-		list, _ := user[key(user, "groups")].([]any)
-		for _, v := range list {
-			m, _ := v.(map[string]any)
-			if strings.EqualFold(text(m[key(m, "type")]), "indirect") {
-				continue
+		held, err = g.said(ctx, user)
+	}
+	return schema.Sorted(held...), err
+}
+
+// said returns the groups that the user itself names. Groups it is in by way of
+// other groups are not its own.
+func (g *groups) said(ctx context.Context, user resource) (held []string, err error) {
+	list, _ := user[key(user, "groups")].([]any)
+	for _, v := range list {
+		m, _ := v.(map[string]any)
+		if strings.EqualFold(text(m[key(m, "type")]), "indirect") {
+			continue
+		}
+		name := text(m[key(m, "display")])
+		if name == "" {
+			if name, err = g.name(ctx, text(m[key(m, "value")])); err != nil {
+				return nil, err
 			}
-			name := text(m[key(m, "display")])
-			if name == "" {
-				var err error
-				if name, err = g.name(ctx, text(m[key(m, "value")])); err != nil {
-					return nil, err
-				}
-			}
+		}
+		held = append(held, name)
+	}
+	return held, nil
+}
+
+// asked returns those of the groups that the user is in, asking for one by one.
+func (g *groups) asked(ctx context.Context, user string, names []string) (held []string, err error) {
+	for _, name := range names {
+		id, err := g.id(ctx, name)
+		if errors.Is(err, errNoGroup) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		l, err := g.c.page(ctx, "/Groups", "filter="+url.QueryEscape(equals("id", id)+" and "+equals("members", user)))
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(l.Resources, func(r resource) bool { return r.id() == id }) {
 			held = append(held, name)
 		}
 	}
-	return schema.Sorted(held...), nil
+	return held, nil
 }
 
 // name returns the name of the group with the id.

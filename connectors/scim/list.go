@@ -32,6 +32,9 @@ func (l listing) total() int {
 func (c *Connector) page(ctx context.Context, path, query string) (listing, error) {
 	var l listing
 	a, err := c.do(ctx, call{method: http.MethodGet, path: path, query: query})
+	if connectors.KindOf(err) == connectors.Gone {
+		return l, astray(err)
+	}
 	if err != nil {
 		return l, err
 	}
@@ -44,6 +47,12 @@ func (c *Connector) page(ctx context.Context, path, query string) (listing, erro
 		return l, permanent("GET %s: the target's answer is not a list: baseURL may be wrong", path)
 	}
 	return l, nil
+}
+
+// astray is the error of not finding what every target has. Perhaps it is being
+// deployed, or baseURL is wrong: that nobody is there, it does not mean.
+func astray(err error) error {
+	return transient("is baseURL right? %w", err)
 }
 
 // List returns every account, or an error.
@@ -61,7 +70,7 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 			case held != nil:
 				account = schema.Account{RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: held[r.id()]}
 			default:
-				account, err = c.account(ctx, r)
+				account, err = c.account(ctx, r, nil)
 			}
 			if !yield(account, err) || err != nil {
 				return
@@ -73,7 +82,14 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 // everybody returns the names of the groups that each user is in, by the user's
 // id, and nil where the users say so themselves.
 func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
-	if g.c.profile.Groups.Of != connectors.GroupsOfFilter {
+	switch g.c.profile.Groups.Of {
+	case connectors.GroupsOfFilter:
+	case connectors.GroupsOfPair:
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		return nil, permanent("the target does not say who is in a group, only whether one user is: it cannot be listed")
+	default:
 		return nil, nil
 	}
 	held := map[string][]string{}

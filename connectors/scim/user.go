@@ -19,12 +19,13 @@ func (c *Connector) Read(ctx context.Context, remoteID string) (schema.Account, 
 	if err != nil {
 		return schema.Account{}, err
 	}
-	return c.account(ctx, r)
+	return c.account(ctx, r, c.groups.heard())
 }
 
-// account returns the user as an account, with the groups it is in.
-func (c *Connector) account(ctx context.Context, r resource) (schema.Account, error) {
-	held, err := c.groups.of(ctx, r)
+// account returns the user as an account, with the groups it is in: of those
+// with the names where the target says no more than that.
+func (c *Connector) account(ctx context.Context, r resource, names []string) (schema.Account, error) {
+	held, err := c.groups.of(ctx, r, names)
 	if err != nil {
 		return schema.Account{}, err
 	}
@@ -69,7 +70,20 @@ func (e ambiguousError) Error() string {
 
 func (c *Connector) get(ctx context.Context, id string) (resource, error) {
 	r, _, err := c.fetch(ctx, userPath(id), "")
-	return r, err
+	return r, c.certain(ctx, err)
+}
+
+// certain returns the error of a call for one user, and a transient one where
+// "not found" is not to be believed, because the target does not find its list
+// of users either: then it is the way there that is broken, and nobody is gone.
+func (c *Connector) certain(ctx context.Context, err error) error {
+	if err == nil || connectors.KindOf(err) != connectors.Gone {
+		return err
+	}
+	if _, pageErr := c.page(ctx, "/Users", "startIndex=1&count=1"); pageErr != nil {
+		return transient("a user was not found, which is not believed: %w", pageErr)
+	}
+	return err
 }
 
 func (c *Connector) fetch(ctx context.Context, path, query string) (resource, string, error) {
@@ -84,6 +98,9 @@ func (c *Connector) fetch(ctx context.Context, path, query string) (resource, st
 // post makes a user and returns its id.
 func (c *Connector) post(ctx context.Context, attributes map[string]string) (string, error) {
 	a, err := c.do(ctx, call{method: http.MethodPost, path: "/Users", body: c.user(attributes)})
+	if connectors.KindOf(err) == connectors.Gone {
+		return "", astray(err)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +115,7 @@ func (c *Connector) post(ctx context.Context, attributes map[string]string) (str
 
 func (c *Connector) remove(ctx context.Context, id string) error {
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: userPath(id)})
-	return err
+	return c.certain(ctx, err)
 }
 
 // activate writes whether the user is active, and nothing else.
@@ -111,7 +128,7 @@ func (c *Connector) activate(ctx context.Context, id string, active bool) error 
 		a, err = c.patch(ctx, userPath(id), "", []operation{{Op: "replace", Path: "active", Value: c.boolean(active)}})
 	}
 	if err != nil {
-		return err
+		return c.certain(ctx, err)
 	}
 	if r, err := decode(a.body); err == nil && r.id() == id && r.active() != active && !c.profile.Irreversible {
 		return transient("%s: the target answers that it is done, and that active is still %v", userPath(id), !active)
@@ -127,15 +144,15 @@ func (c *Connector) write(ctx context.Context, id string, changed map[string]str
 				r.set(parsePath(name), changed[name], c.boolean(true))
 			}
 		})
-		return err
+		return c.certain(ctx, err)
 	}
-	return c.current(func() error {
+	return c.certain(ctx, c.current(func() error {
 		operations, etag, err := c.operations(ctx, id, changed)
 		if err == nil {
 			_, err = c.patch(ctx, userPath(id), etag, operations)
 		}
 		return err
-	})
+	}))
 }
 
 // operations returns the operations that write the changes. One value of several

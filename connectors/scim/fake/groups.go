@@ -39,6 +39,10 @@ func (p *Provider) groupDoc(r *http.Request) func(*entry) map[string]any {
 		if short {
 			return doc
 		}
+		if p.profile.Groups.Of == connectors.GroupsOfPair {
+			doc["members"] = []any{}
+			return doc
+		}
 		members := make([]any, 0, len(g.links))
 		for _, id := range sortedKeys(g.links) {
 			members = append(members, map[string]any{"value": id, "type": "User"})

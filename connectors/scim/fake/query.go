@@ -100,6 +100,9 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.profile.Groups.Of == connectors.GroupsOfPair && t == &p.groups && !paired(terms) {
+		return nil, refuse(http.StatusBadRequest, "invalidFilter", "members can be filtered by together with id only")
+	}
 	candidates := t.order
 	if t == &p.users && terms[0].attribute == "userName" {
 		id, ok := p.byName[strings.ToLower(terms[0].value)]
@@ -118,6 +121,14 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 		}
 	}
 	return matching, nil
+}
+
+// paired reports whether a filter that asks for members asks for one group's.
+func paired(terms []term) bool {
+	asks := func(attribute string) bool {
+		return slices.ContainsFunc(terms, func(t term) bool { return t.attribute == attribute })
+	}
+	return asks("id") && asks("members") || !asks("members") && !asks("members.value")
 }
 
 func (term term) holds(e *entry) bool {
