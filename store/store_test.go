@@ -209,6 +209,25 @@ func TestUrgentFirst(t *testing.T) {
 	}
 }
 
+// TestWokenAndLeasedInOneCommit has an item come and go in one transaction, as
+// happens when Updates share a commit: of its place in the order nothing stays.
+func TestWokenAndLeasedInOneCommit(t *testing.T) {
+	s := open(t)
+	update(t, s, func(tx store.Tx) error {
+		if err := tx.Wake("lane", "a", tx.Now()); err != nil {
+			return err
+		}
+		items, err := tx.Lease("lane", 1, time.Minute)
+		if err != nil || len(items) != 1 {
+			t.Fatalf("leased %v, %v", items, err)
+		}
+		return tx.Done(items[0], time.Time{})
+	})
+	if report, err := s.Check(t.Context()); err != nil || !report.OK() {
+		t.Errorf("%v, %v", report.Faults, err)
+	}
+}
+
 // TestCrashReleasesLeases leases an item and loses the process: the next one
 // gets the item at once, with the time it was due.
 func TestCrashReleasesLeases(t *testing.T) {

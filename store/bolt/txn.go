@@ -97,6 +97,9 @@ func (t *txn) Put(table string, key, value []byte) error {
 	if err != nil {
 		return err
 	}
+	if value == nil {
+		value = []byte{} // bbolt would answer nil, which is none, until the commit
+	}
 	if err := b.Put(key, value); err != nil {
 		return fmt.Errorf("table %s: %w", table, explain(err))
 	}

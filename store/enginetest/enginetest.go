@@ -157,9 +157,16 @@ func rollback(t *testing.T, e store.Engine) {
 }
 
 func emptyValue(t *testing.T, e store.Engine) {
-	update(t, e, func(txn store.Txn) error { return txn.Put("table", []byte("a"), nil) })
-	txn := read(t, e)
-	if got := get(t, txn, "a"); got == nil || len(got) != 0 {
+	update(t, e, func(txn store.Txn) error {
+		if err := txn.Put("table", []byte("a"), nil); err != nil {
+			return err
+		}
+		if values, err := txn.Get("table", []byte("a")); err != nil || values[0] == nil {
+			t.Errorf("got %v, %v before the commit, want an empty value that is not nil", values, err)
+		}
+		return nil
+	})
+	if got := get(t, read(t, e), "a"); got == nil || len(got) != 0 {
 		t.Errorf("got %v, want an empty value that is not nil", got)
 	}
 }
