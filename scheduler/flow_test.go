@@ -101,11 +101,17 @@ type target struct {
 	calls    int
 	fail     func(call int) error // what the nth call answers, after it did half
 	broken   bool                 // its listing ends with an error
+	dead     bool                 // it does not answer
+	log      []call
 }
 
 func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.log = append(g.log, call{want.Identity, !g.dead})
+	if g.dead {
+		return have, errors.New("connection refused")
+	}
 	g.calls++
 	id := "r-" + want.Identity
 	now := g.accounts[id]
@@ -168,14 +174,24 @@ func (g *target) holds(identity string) (active bool, entitlements []string) {
 // A world is a bridge with one target, on an engine whose every other commit is
 // run again.
 type world struct {
-	t      *testing.T
-	store  *store.Store
-	rules  *access.Rules
-	target *target
-	stop   func()
+	t       *testing.T
+	store   *store.Store
+	rules   *access.Rules
+	target  *target
+	breaker *scheduler.Breaker
+	stop    func()
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newWorldOn(t, enginetest.Again(e))
+}
+
+func newWorldOn(t *testing.T, e store.Engine) *world {
 	t.Helper()
 	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents)}})
 	book, more := policy.Compile(set)
@@ -184,15 +200,12 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(f)
 		}
 	}
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(enginetest.Again(e))
+	s, err := store.Open(e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: s, rules: access.NewRules(book, nil), target: &target{accounts: map[string]schema.Account{}}}
+	w.breaker = scheduler.NewBreaker(5, scheduler.Backoff{First: time.Second, Most: time.Minute})
 	w.start()
 	return w
 }
@@ -200,10 +213,10 @@ func newWorld(t *testing.T) *world {
 func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var wg sync.WaitGroup
-	loop := func(lane store.Lane, handle scheduler.Handler) {
+	loop := func(lane store.Lane, handle scheduler.Handler, breaker *scheduler.Breaker) {
 		l := scheduler.Loop{
 			Store: w.store, Lane: lane, Handle: handle, Workers: 4, TTL: time.Minute, Grace: time.Second,
-			Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute}, Log: slog.New(slog.DiscardHandler),
+			Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute}, Log: slog.New(slog.DiscardHandler), Breaker: breaker,
 		}
 		wg.Go(func() {
 			if err := l.Run(ctx); err != nil {
@@ -213,9 +226,9 @@ func (w *world) start() {
 	}
 	loop(access.LaneIdentity, func(ctx context.Context, item store.Item) (access.Finish, error) {
 		return access.Reconcile(ctx, w.store, w.rules, item)
-	})
-	provision := scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: w.target}
-	loop(access.LaneAccount("wiki"), provision.Handle)
+	}, nil)
+	provision := scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: w.target, Breaker: w.breaker}
+	loop(access.LaneAccount("wiki"), provision.Handle, w.breaker)
 	w.stop = func() {
 		cancel()
 		wg.Wait()
@@ -224,6 +237,8 @@ func (w *world) start() {
 		}
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (w *world) update(fn func(store.Tx) error) {
 	w.t.Helper()
@@ -238,7 +253,11 @@ func (w *world) hr() access.Provenance {
 
 // admit tells of one person, and returns their id.
 func (w *world) admit(id, department string, active bool) string {
-	const name = "ada"
+	w.t.Helper()
+	return w.admitNamed("ada", id, department, active)
+}
+
+func (w *world) admitNamed(name, id, department string, active bool) string {
 	w.t.Helper()
 	resource, err := json.Marshal(map[string]any{
 		"userName": name,

@@ -29,6 +29,7 @@ type Loop struct {
 	TTL     time.Duration // how long a lease lasts: longer than any item takes
 	Grace   time.Duration // how long work under way may go on once the loop is told to stop
 	Backoff Backoff
+	Breaker *Breaker // of the target that the lane is about; nil if it is about none
 	Log     *slog.Logger
 }
 
@@ -48,20 +49,29 @@ func (l *Loop) Run(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		items, err := l.lease(ctx, idle)
+		n, again := l.Breaker.admit(idle)
+		items, err := l.lease(ctx, n)
+		l.Breaker.begin(len(items))
 		for range idle - len(items) {
 			free <- struct{}{}
 		}
 		for _, item := range items {
 			wg.Go(func() {
 				l.work(ctx, working, item)
+				l.Breaker.end()
 				free <- struct{}{}
 			})
 		}
 		if err != nil && ctx.Err() == nil {
 			l.Log.ErrorContext(ctx, "lease", "lane", l.Lane, "error", err)
 		}
-		if len(items) == 0 && !l.wait(ctx, err) {
+		switch {
+		case len(items) > 0:
+		case n == 0:
+			if !l.pause(ctx, again) {
+				return nil
+			}
+		case !l.wait(ctx, err):
 			return nil
 		}
 	}
@@ -86,6 +96,9 @@ func take(ctx context.Context, free chan struct{}) (n int, ok bool) {
 // lease takes up to n due items. It looks before it writes: a lane with nothing
 // due costs a read.
 func (l *Loop) lease(ctx context.Context, n int) (items []store.Item, err error) {
+	if n == 0 {
+		return nil, nil
+	}
 	due := false
 	err = l.Store.View(ctx, func(r store.Reader) error {
 		at, ok, err := store.NextDue(r, l.Lane)
@@ -132,6 +145,21 @@ func (l *Loop) wait(ctx context.Context, failed error) bool {
 	return true
 }
 
+// pause sleeps while the breaker admits nobody.
+func (l *Loop) pause(ctx context.Context, again time.Time) bool {
+	var timer <-chan time.Time
+	if !again.IsZero() {
+		timer = time.After(time.Until(again))
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-l.Breaker.hints():
+	case <-timer:
+	}
+	return true
+}
+
 // work handles one item and settles it.
 func (l *Loop) work(ctx, working context.Context, item store.Item) {
 	finish, err := l.handle(working, item)
@@ -158,7 +186,12 @@ func (l *Loop) handle(ctx context.Context, item store.Item) (finish access.Finis
 	return l.Handle(ctx, item)
 }
 
-func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish, failed error) error {
+func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish, failed error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	return l.Store.Update(ctx, func(tx store.Tx) error {
 		var next time.Time
 		if finish != nil {
@@ -171,6 +204,9 @@ func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish
 			return tx.Done(item, next)
 		}
 		wait := max(connectors.RetryAfter(failed), l.Backoff.After(item.Attempt))
+		if item.Urgent {
+			wait = l.Breaker.patience(wait)
+		}
 		return tx.Retry(item, tx.Now().Add(wait))
 	})
 }

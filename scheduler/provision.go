@@ -35,7 +35,8 @@ type Provision struct {
 	Rules     *access.Rules
 	Name      string
 	Connector connectors.Connector
-	Verify    string // one of the Verify constants; empty means VerifyRevocations
+	Verify    string   // one of the Verify constants; empty means VerifyRevocations
+	Breaker   *Breaker // is told what comes of each call; nil if there is none
 	Observer  Observer
 }
 
@@ -77,6 +78,7 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	o.Sent = time.Now()
 	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)
 	o.Acked = time.Now()
+	p.Breaker.Record(o.Err)
 	if o.Err != nil {
 		if connectors.KindOf(o.Err) == connectors.Gone {
 			// The target no longer has what we remember: look for it anew.
@@ -89,6 +91,7 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 		return
 	}
 	read, err := reader.Read(ctx, o.Got.RemoteID)
+	p.Breaker.Record(err)
 	if err != nil && connectors.KindOf(err) != connectors.Gone {
 		o.Err = fmt.Errorf("read back: %w", err)
 		return
