@@ -238,14 +238,14 @@ func checkProblem(t *testing.T, res answer, body string) {
 func TestTokensExpire(t *testing.T) {
 	w := newWorld(t)
 	expiring, tok := w.issue(t, schema.Token{Name: "ci", Role: "viewer", Expires: time.Now().Add(time.Hour)})
-	if res, _ := w.do(t, "GET", "/api/v1/nothing", expiring, ""); res.StatusCode != 404 {
+	if res, _ := w.do(t, "GET", "/api/v1/nothing", expiring, ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("before it expires: %d", res.StatusCode)
 	}
 	tok.Expires = time.Now().Add(-time.Second)
 	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return store.Tokens.Put(tx, tok) }); err != nil {
 		t.Fatal(err)
 	}
-	if res, _ := w.do(t, "GET", "/api/v1/nothing", expiring, ""); res.StatusCode != 401 {
+	if res, _ := w.do(t, "GET", "/api/v1/nothing", expiring, ""); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("afterwards: %d", res.StatusCode)
 	}
 }
@@ -270,7 +270,7 @@ func TestRateLimits(t *testing.T) {
 		}
 		test.check(t, res, body)
 	}
-	if res, _ := w.do(t, "GET", "/api/v1/nothing", adminSecret, ""); res.StatusCode != 404 {
+	if res, _ := w.do(t, "GET", "/api/v1/nothing", adminSecret, ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("a right credential from an address that others tried from: %d", res.StatusCode)
 	}
 }
@@ -344,7 +344,7 @@ func TestNotReady(t *testing.T) {
 	if !strings.Contains(w.log.String(), "10.1.2.3") {
 		t.Error("the log does not say why")
 	}
-	if res, _ := w.do(t, "GET", "/healthz", "", ""); res.StatusCode != 200 {
+	if res, _ := w.do(t, "GET", "/healthz", "", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("alive: %d", res.StatusCode)
 	}
 }

@@ -10,12 +10,14 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/store"
 )
 
@@ -48,6 +50,9 @@ const DocumentPath = "/api/openapi.json"
 func (a *API) Mount(e *echo.Echo) {
 	h := humaecho.New(e, a.config())
 	a.register(h)
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(h.OpenAPI().Components.Schemas.Map(), name) // what errors would be if they were not problems
+	}
 	document, err := h.OpenAPI().MarshalJSON()
 	e.GET(DocumentPath, func(c echo.Context) error {
 		if err != nil {
@@ -69,7 +74,7 @@ func (a *API) config() huma.Config {
 				License:     &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 			},
 			Components: &huma.Components{
-				Schemas:         huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:         huma.NewMapRegistry("#/components/schemas/", schemaName),
 				SecuritySchemes: map[string]*huma.SecurityScheme{"bearer": {Type: "http", Scheme: "bearer"}},
 			},
 			Security: []map[string][]string{{"bearer": {}}},
@@ -81,4 +86,15 @@ func (a *API) config() huma.Config {
 	}
 }
 
-func (a *API) register(huma.API) {}
+// schemaName is huma's, with the package where one word stands for two things: a
+// finding of policy is about documents, any other about accounts.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[policy.Finding]().PkgPath() {
+		return "Policy" + name
+	}
+	return name
+}

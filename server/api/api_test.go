@@ -1,0 +1,538 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/server"
+	"drawbridge/server/api"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+)
+
+const documents = `
+apiVersion: drawbridge/v1
+kind: PolicySet
+metadata: { name: test, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  mode: enforce
+  identity:
+    department: { type: string, from: [hr] }
+---
+apiVersion: drawbridge/v1
+kind: Source
+metadata: { name: hr, owner: { user: hr@example.com, deputy: hr2@example.com } }
+spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"] }
+---
+apiVersion: drawbridge/v1
+kind: Connector
+metadata: { name: wiki, owner: { user: wiki@example.com, deputy: wiki2@example.com } }
+spec:
+  type: memory
+  mode: enforce
+  authority: exclusive
+  entitlements:
+    - { id: readers, target: Readers, risk: low }
+    - { id: editors, target: Editors, risk: moderate }
+---
+apiVersion: drawbridge/v1
+kind: TriggerSet
+metadata: { name: leaver, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  triggers:
+    - { name: ended, on: [event, sweep], when: 'identity.employment.status in ["terminated", "ended"]', action: revoke, failClosed: true }
+    - { name: suspended, on: [event, sweep], when: 'identity.active == false', action: suspend }
+---
+apiVersion: drawbridge/v1
+kind: ApprovalFlow
+metadata: { name: owner, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  stages: [{ approvers: [{ roleOwner: true }], min: 1, within: 4h }]
+  rules: { selfApproval: false, distinctApprovers: true, onTimeout: deny, requireReason: true }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: engineer, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  type: birthright
+  mode: enforce
+  intent: Engineers read the wiki.
+  assign: identity.kind == "human" && identity.department == "Engineering"
+  grants: [{ connector: wiki, entitlement: readers }]
+  triggers: [leaver]
+  permanent: { because: Held for the length of employment. }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: editor, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  type: requestable
+  mode: enforce
+  intent: Edit the wiki for a while.
+  eligible: identity.kind == "human" && identity.department == "Engineering"
+  approval: owner
+  grants: [{ connector: wiki, entitlement: editors }]
+  duration: { default: 8h, max: 24h }
+  triggers: [leaver]
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: unowned }
+spec:
+  type: birthright
+  mode: enforce
+  intent: Nobody answers for it.
+  assign: identity.department == "Sales"
+  grants: [{ connector: wiki, entitlement: readers }]
+  triggers: [leaver]
+  permanent: { because: Held for the length of employment. }
+`
+
+func compile(t *testing.T, text string) *policy.Book {
+	t.Helper()
+	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
+	book, _ := policy.Compile(set)
+	return book
+}
+
+// A world is the API over HTTP on a real store, with a credential for each role.
+type world struct {
+	t     *testing.T
+	url   string
+	http  *http.Client
+	store *store.Store
+	rules *access.Rules
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: s, rules: access.NewRules(compile(t, documents), nil)}
+	o := server.Options{
+		Store: s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
+		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"}, Limits: server.Limits{API: -1},
+	}
+	for _, role := range api.Roles {
+		o.Credentials = append(o.Credentials, server.Credential{Name: role, Role: role, Secret: secretOf(role)})
+	}
+	o.Credentials = append(o.Credentials, server.Credential{Name: "ada@example.com", Role: "admin", Secret: secretOf("ada")})
+	h, err := server.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(h)
+	w.url, w.http = srv.URL, srv.Client()
+	t.Cleanup(func() {
+		srv.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func secretOf(role string) connectors.Secret { return connectors.Secret(role + "-secret-0123456789") }
+
+// call sends a request as a role, decodes the answer into out unless it is nil,
+// and returns the status and the body.
+func (w *world) call(as, method, path, body string, out any) (status int, text string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+secretOf(as).Reveal())
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := w.http.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if out != nil {
+		if err := json.Unmarshal(b, out); err != nil {
+			w.t.Fatalf("%s %s: %s: %v", method, path, b, err)
+		}
+	}
+	return res.StatusCode, string(b)
+}
+
+// want fails unless the answer has the status.
+func (w *world) want(status int, as, method, path, body string, out any) string {
+	w.t.Helper()
+	got, text := w.call(as, method, path, body, out)
+	if got != status {
+		w.t.Fatalf("%s %s as %s: %d, want %d: %s", method, path, as, got, status, text)
+	}
+	return text
+}
+
+func (w *world) update(fn func(store.Tx) error) {
+	w.t.Helper()
+	if err := w.store.Update(w.t.Context(), fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// person makes an engineer with an account, who holds what the role gives.
+func (w *world) person(name string) schema.Identity {
+	w.t.Helper()
+	var id schema.Identity
+	w.update(func(tx store.Tx) (err error) {
+		id = schema.Identity{
+			Kind: schema.Human, UserName: name, Email: name, Active: true,
+			Resource: json.RawMessage(`{"userName":"` + name + `","active":true,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering"}}`),
+		}
+		id, err = access.Admit(tx, access.Provenance{Source: "hr", Received: tx.Now(), Book: w.rules.Book()}, id)
+		return err
+	})
+	w.reconcile()
+	return id
+}
+
+// reconcile does what the scheduler would do with the identities that wait.
+func (w *world) reconcile() {
+	w.t.Helper()
+	var items []store.Item
+	w.update(func(tx store.Tx) (err error) {
+		items, err = tx.Lease(access.LaneIdentity, 100, time.Minute)
+		return err
+	})
+	for _, item := range items {
+		finish, err := access.Reconcile(w.t.Context(), w.store, w.rules, item)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.update(func(tx store.Tx) error {
+			next, err := finish(tx)
+			if err != nil {
+				return err
+			}
+			return tx.Done(item, next)
+		})
+	}
+}
+
+func (w *world) logSize() (n int64) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
+		n, err = store.LogSize(r)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// operations is every operation and who may use it, as a reader of docs/api.md
+// knows it. That it is written twice is the point: a change is meant.
+var operations = map[string]string{
+	"GET /api/v1/identities":            "viewer",
+	"GET /api/v1/identities/{identity}": "viewer",
+	"GET /api/v1/accounts":              "viewer",
+	"GET /api/v1/assignments":           "viewer",
+	"GET /api/v1/grants":                "viewer",
+	"GET /api/v1/explain":               "viewer",
+	"GET /api/v1/roles":                 "viewer",
+	"GET /api/v1/policy":                "viewer",
+	"GET /api/v1/lanes":                 "viewer",
+	"GET /api/v1/sweeps":                "viewer",
+	"GET /api/v1/runs":                  "viewer",
+	"GET /api/v1/findings":              "viewer",
+	"GET /api/v1/decisions":             "viewer",
+	"GET /api/v1/log/checkpoint":        "viewer",
+	"GET /api/v1/log/export":            "auditor",
+	"POST /api/v1/policy/plan":          "viewer",
+	"POST /api/v1/grants":               "approver",
+	"POST /api/v1/revocations":          "operator",
+	"POST /api/v1/sweeps/{name}/run":    "operator",
+	"GET /api/v1/tokens":                "admin",
+	"POST /api/v1/tokens":               "admin",
+	"DELETE /api/v1/tokens/{id}":        "admin",
+}
+
+// document is what of the OpenAPI document the tests look at.
+type document struct {
+	OpenAPI string `json:"openapi"`
+	Paths   map[string]map[string]struct {
+		Role     string         `json:"x-role"`
+		Security []any          `json:"security"`
+		Answers  map[string]any `json:"responses"`
+	} `json:"paths"`
+}
+
+func TestEveryOperationHasALeastRole(t *testing.T) {
+	w := newWorld(t)
+	var doc document
+	text := w.want(200, "viewer", "GET", "/api/openapi.json", "", &doc)
+	if doc.OpenAPI != "3.1.0" {
+		t.Errorf("openapi %q", doc.OpenAPI)
+	}
+	if strings.Contains(text, "https://") || strings.Contains(text, "ErrorModel") {
+		t.Error("the document refers to elsewhere, or to errors that are none of ours")
+	}
+	seen := 0
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			name := strings.ToUpper(method) + " " + path
+			least, ok := operations[name]
+			if !ok || op.Role != least {
+				t.Errorf("%s needs %q, and the table here says %q", name, op.Role, least)
+			}
+			if op.Answers["default"] == nil {
+				t.Errorf("%s documents no problem", name)
+			}
+			seen++
+		}
+	}
+	if seen != len(operations) {
+		t.Errorf("the document has %d operations, the table %d", seen, len(operations))
+	}
+}
+
+func TestEachRoleMayWhatItMay(t *testing.T) {
+	w := newWorld(t)
+	for name, least := range operations {
+		method, path, _ := strings.Cut(name, " ")
+		path = strings.NewReplacer("{identity}", "nobody", "{name}", "nothing", "{id}", "nothing").Replace(path)
+		body := ""
+		if method == "POST" {
+			body = `{}`
+		}
+		for _, role := range api.Roles {
+			var p struct{ Code string }
+			status, text := w.call(role, method, path, body, nil)
+			_ = json.Unmarshal([]byte(text), &p) // not every answer is JSON
+			refused := status == 403 && p.Code == "role"
+			if should := slices.Index(api.Roles, role) < slices.Index(api.Roles, least); refused != should {
+				t.Errorf("%s as %s: %d %s; it needs %s", name, role, status, text, least)
+			}
+			if status >= 500 {
+				t.Errorf("%s as %s: %d %s", name, role, status, text)
+			}
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	w := newWorld(t)
+	for _, test := range []struct {
+		name, method, path, body string
+		status                   int
+		code, location           string
+	}{
+		{"an unknown parameter", "GET", "/api/v1/identities?nme=x", "", 422, "invalid", "query.nme"},
+		{"a limit too large", "GET", "/api/v1/identities?limit=501", "", 422, "invalid", "query.limit"},
+		{"a forged cursor", "GET", "/api/v1/identities?cursor=!!!", "", 422, "invalid", ""},
+		{"another list's cursor", "GET", "/api/v1/identities?cursor=WyJhIiwiYiJd", "", 422, "invalid", ""},
+		{"nobody", "GET", "/api/v1/identities/nobody", "", 404, "not-found", ""},
+		{"nothing asked", "GET", "/api/v1/assignments", "", 422, "invalid", ""},
+		{"half an entitlement", "GET", "/api/v1/assignments?entitlement=wiki", "", 422, "invalid", ""},
+		{"a wrong state", "GET", "/api/v1/accounts?state=odd", "", 422, "invalid", "query.state"},
+		{"not JSON", "POST", "/api/v1/revocations", `{"identity":`, 400, "invalid", "body"},
+		{"a field too many", "POST", "/api/v1/revocations", `{"identity":"a","role":"b","reason":"c","force":true}`, 422, "invalid", "body.force"},
+		{"a field too few", "POST", "/api/v1/revocations", `{"identity":"a","role":"b"}`, 422, "invalid", "body"},
+		{"too much", "POST", "/api/v1/revocations", `{"identity":"` + strings.Repeat("a", 70_000) + `"}`, 413, "too-large", ""},
+		{"a wrong method", "PUT", "/api/v1/roles", "", 405, "method", ""},
+		{"a wrong path", "GET", "/api/v1/rolls", "", 404, "not-found", ""},
+		{"no checkpoint yet", "GET", "/api/v1/log/checkpoint", "", 404, "not-found", ""},
+		{"no export yet", "GET", "/api/v1/log/export", "", 404, "not-found", ""},
+		{"no such sweep", "POST", "/api/v1/sweeps/odd/run", "", 404, "not-found", ""},
+		{"a policy outside its folder", "POST", "/api/v1/policy/plan", `{"files":{"../x.yaml":"a: b"}}`, 422, "invalid", ""},
+	} {
+		var p api.Problem
+		status, text := w.call("admin", test.method, test.path, test.body, &p)
+		if status != test.status || p.Status != status || p.Code != test.code || p.Detail == "" {
+			t.Errorf("%s: %d %s; want %d and code %s", test.name, status, text, test.status, test.code)
+		}
+		at := slices.ContainsFunc(p.Errors, func(f api.Fault) bool { return f.Location == test.location })
+		if test.location != "" && !at {
+			t.Errorf("%s: faults %+v, want one at %s", test.name, p.Errors, test.location)
+		}
+	}
+}
+
+func TestNothingInternalLeaks(t *testing.T) {
+	w := newWorld(t)
+	if err := w.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/api/v1/identities", "/api/v1/lanes", "/api/v1/decisions", "/api/v1/log/export"} {
+		var p api.Problem
+		status, text := w.call("admin", "GET", path, "", &p)
+		if status < 500 || strings.Contains(text, ".go") || strings.Contains(text, "/test.db") || strings.Contains(text, "bolt") {
+			t.Errorf("%s with the store gone: %d %s", path, status, text)
+		}
+	}
+}
+
+// pages reads a whole list, a page at a time.
+func pages[T any](w *world, path string) (all []T, n int) {
+	w.t.Helper()
+	join := "?"
+	if strings.Contains(path, "?") {
+		join = "&"
+	}
+	next := ""
+	for {
+		var list api.List[T]
+		at := path
+		if next != "" {
+			at += join + "cursor=" + next
+		}
+		w.want(200, "auditor", "GET", at, "", &list)
+		all = append(all, list.Items...)
+		n++
+		if next = list.Next; next == "" {
+			return all, n
+		}
+		if n > 100 {
+			w.t.Fatalf("%s never ends", path)
+		}
+	}
+}
+
+func TestListIdentities(t *testing.T) {
+	w := newWorld(t)
+	w.update(func(tx store.Tx) error {
+		for i := range 1200 {
+			id := schema.Identity{
+				ID: tx.NewID(), Source: "hr", Kind: schema.Human, UserName: fmt.Sprintf("User%04d", i), Active: i%100 == 0,
+				Resource: json.RawMessage(`{}`),
+			}
+			if err := store.Identities.Put(tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	all, n := pages[schema.Identity](w, "/api/v1/identities?limit=500")
+	if len(all) != 1200 || n != 3 || !slices.IsSortedFunc(all, func(a, b schema.Identity) int { return strings.Compare(a.ID, b.ID) }) {
+		t.Errorf("%d identities in %d pages, want 1200 in 3, by id", len(all), n)
+	}
+	active, _ := pages[schema.Identity](w, "/api/v1/identities?active=true&limit=5")
+	if len(active) != 12 {
+		t.Errorf("%d are active, want 12", len(active))
+	}
+	named, _ := pages[schema.Identity](w, "/api/v1/identities?userName=uSER0042")
+	if len(named) != 1 || named[0].UserName != "User0042" {
+		t.Errorf("by name: %+v", named)
+	}
+	var one api.Person
+	w.want(200, "viewer", "GET", "/api/v1/identities/"+all[7].ID, "", &one)
+	if one.UserName != all[7].UserName {
+		t.Errorf("by id: %+v", one)
+	}
+}
+
+func TestWhatIsDecidedAboutAPerson(t *testing.T) {
+	w := newWorld(t)
+	ada := w.person("ada@example.com")
+	w.person("bob@example.com")
+	var one api.Person
+	w.want(200, "viewer", "GET", "/api/v1/identities/ADA@example.com", "", &one)
+	if one.ID != ada.ID || len(one.Assignments) != 1 || len(one.Accounts) != 1 {
+		t.Fatalf("%+v", one)
+	}
+	for path, want := range map[string]int{
+		"/api/v1/assignments?identity=ada@example.com":                          1,
+		"/api/v1/assignments?identity=ada@example.com&entitlement=wiki/editors": 0,
+		"/api/v1/assignments?entitlement=wiki/readers&limit=1":                  2,
+		"/api/v1/accounts?connector=wiki&limit=1":                               2,
+		"/api/v1/accounts?connector=wiki&state=pending":                         2,
+		"/api/v1/accounts?connector=wiki&state=parked":                          0,
+		"/api/v1/accounts?identity=" + ada.ID:                                   1,
+		"/api/v1/accounts?identity=" + ada.ID + "&state=parked":                 0,
+		"/api/v1/accounts":                        2,
+		"/api/v1/grants?identity=ada@example.com": 0,
+		"/api/v1/findings":                        0,
+	} {
+		if got, _ := pages[json.RawMessage](w, path); len(got) != want {
+			t.Errorf("%s: %d, want %d: %s", path, len(got), want, got)
+		}
+	}
+	var e access.Explanation
+	w.want(200, "auditor", "GET", "/api/v1/explain?identity=ada@example.com&entitlement=wiki/readers", "", &e)
+	if e.Answer == "" || len(e.Roles) == 0 || len(e.Roles[0].Inputs) == 0 {
+		t.Errorf("for an auditor: %+v", e)
+	}
+	text := w.want(200, "viewer", "GET", "/api/v1/explain?identity=ada@example.com&entitlement=wiki/readers", "", &e)
+	if strings.Contains(text, "inputs") {
+		t.Errorf("a viewer sees what rules read: %s", text)
+	}
+}
+
+func TestRolesAndPolicy(t *testing.T) {
+	w := newWorld(t)
+	var roles struct {
+		InForce []api.RoleView
+		Refused []api.RefusedView
+	}
+	w.want(200, "viewer", "GET", "/api/v1/roles", "", &roles)
+	if len(roles.InForce) != 2 || roles.InForce[0].Name != "editor" || roles.InForce[0].Max != "24h0m0s" || roles.InForce[1].Entitlements[0] != "wiki/readers" {
+		t.Errorf("in force: %+v", roles.InForce)
+	}
+	if len(roles.Refused) != 1 || roles.Refused[0].Role != "unowned" || !slices.Contains(roles.Refused[0].Codes, "E-OWNER") {
+		t.Errorf("refused: %+v", roles.Refused)
+	}
+	w.update(func(tx store.Tx) error {
+		_, err := access.Publish(tx, w.rules.Book(), "token/admin", nil)
+		return err
+	})
+	var p api.PolicyView
+	w.want(200, "viewer", "GET", "/api/v1/policy", "", &p)
+	if p.Digest != w.rules.Book().Digest() || p.Roles != 2 || p.Refused != 1 || p.By != "token/admin" || p.Published.IsZero() {
+		t.Errorf("policy: %+v", p)
+	}
+}
+
+func TestPlanTouchesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.person("ada@example.com")
+	before := w.logSize()
+	body, err := json.Marshal(map[string]any{"files": map[string]string{
+		"policy.yaml":      strings.ReplaceAll(documents, `identity.department == "Engineering"`, `identity.department == "Nowhere"`),
+		"roles/broken.yml": "kind: [",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan api.PlanReply
+	w.want(200, "viewer", "POST", "/api/v1/policy/plan", string(body), &plan)
+	if plan.Plan.Revocations != 1 || plan.Plan.Identities != 1 || len(plan.Plan.Lines) != 1 {
+		t.Errorf("plan: %+v", plan.Plan)
+	}
+	if !slices.ContainsFunc(plan.Findings, func(f policy.Finding) bool { return f.File == "roles/broken.yml" && f.Line > 0 }) {
+		t.Errorf("findings: %v", plan.Findings)
+	}
+	if after := w.logSize(); after != before {
+		t.Errorf("the log grew from %d to %d", before, after)
+	}
+}

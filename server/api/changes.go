@@ -1,0 +1,212 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// DryRun asks for what would happen, and for nothing to happen.
+type DryRun struct {
+	Dry bool `query:"dryRun" doc:"Say what would happen, and change nothing."`
+}
+
+// errDry ends a transaction that was only to be tried.
+var errDry = errors.New("only tried")
+
+// change runs fn in a transaction; of a dry run nothing stays.
+func (a *API) change(ctx context.Context, dry DryRun, fn func(store.Tx) error) error {
+	err := a.Store.Update(ctx, func(tx store.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		if dry.Dry {
+			return errDry
+		}
+		return nil
+	})
+	if errors.Is(err, errDry) {
+		return nil
+	}
+	return err
+}
+
+type revokeInput struct {
+	DryRun
+	Body struct {
+		Identity string `json:"identity" minLength:"1" doc:"An id, a userName or an email address."`
+		Role     string `json:"role" minLength:"1"`
+		Reason   string `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
+	}
+}
+
+// A Revoked says what a revocation does.
+type Revoked struct {
+	Identity string   `json:"identity"`
+	UserName string   `json:"userName"`
+	Role     string   `json:"role"`
+	Ends     []string `json:"ends" nullable:"false" doc:"Entitlements held because of this role alone."`
+	DryRun   bool     `json:"dryRun,omitempty"`
+}
+
+func (a *API) revoke(ctx context.Context, in *revokeInput) (*Reply[Revoked], error) {
+	book := a.Rules.Book()
+	who := CallerOf(ctx)
+	var out Revoked
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
+		id, err := access.FindIdentity(tx, in.Body.Identity)
+		if err != nil {
+			return err
+		}
+		if err := known(tx, book, id.ID, in.Body.Role); err != nil {
+			return err
+		}
+		out = Revoked{Identity: id.ID, UserName: id.UserName, Role: in.Body.Role, DryRun: in.Dry}
+		if out.Ends, err = restsOn(tx, id.ID, in.Body.Role); err != nil {
+			return err
+		}
+		return access.Revoke(tx, book, access.Revocation{Identity: id.ID, Role: in.Body.Role, By: who.Actor(), Reason: in.Body.Reason})
+	})
+	return reply(out), err
+}
+
+// known returns ErrNotFound of a role that neither policy nor any grant of the
+// identity names: a slip of the pen is not to end as a tombstone.
+func known(r store.Reader, book *policy.Book, identity, role string) error {
+	if _, ok := book.Role(role); ok {
+		return nil
+	}
+	if slices.ContainsFunc(book.Refused(), func(f policy.Refusal) bool { return f.Role == role }) {
+		return nil
+	}
+	for g, err := range store.Grants.All(r, identity) {
+		if err != nil {
+			return err
+		}
+		if g.Role == role {
+			return nil
+		}
+	}
+	return fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
+}
+
+// restsOn returns the entitlements that the identity should hold because of the
+// role and of no other.
+func restsOn(r store.Reader, identity, role string) ([]string, error) {
+	refs := []string{}
+	for line, err := range store.Assignments.All(r, identity) {
+		if err != nil {
+			return nil, err
+		}
+		others := slices.ContainsFunc(line.Because, func(b string) bool {
+			return strings.HasPrefix(b, "role/") && b != "role/"+role
+		})
+		if !others && slices.Contains(line.Because, "role/"+role) {
+			refs = append(refs, line.Ref())
+		}
+	}
+	return refs, nil
+}
+
+type grantInput struct {
+	DryRun
+	Body struct {
+		Identity  string       `json:"identity" minLength:"1" doc:"An id, a userName or an email address."`
+		Role      string       `json:"role" minLength:"1"`
+		From      time.Time    `json:"from,omitzero" doc:"Left out: now."`
+		Until     time.Time    `json:"until,omitzero" doc:"Left out: as long as the role says."`
+		Reason    string       `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
+		Ticket    string       `json:"ticket,omitempty" maxLength:"200"`
+		Approvals []ApprovedBy `json:"approvals,omitempty" maxItems:"20" doc:"Who agreed. Left out: the caller."`
+	}
+}
+
+// ApprovedBy names somebody who agreed to a grant.
+type ApprovedBy struct {
+	By     string    `json:"by" minLength:"1" doc:"The approver's id, userName or email address."`
+	At     time.Time `json:"at,omitzero" doc:"Left out: now."`
+	Stage  int       `json:"stage,omitempty" minimum:"0"`
+	Reason string    `json:"reason,omitempty" maxLength:"2000"`
+}
+
+// A Granted is a grant as it was given, or would be.
+type Granted struct {
+	schema.Grant
+	DryRun bool `json:"dryRun,omitempty"`
+}
+
+func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error) {
+	book := a.Rules.Book()
+	who := CallerOf(ctx)
+	var out Granted
+	var id schema.Identity
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
+		if id, err = access.FindIdentity(tx, in.Body.Identity); err != nil {
+			return err
+		}
+		g := schema.Grant{
+			Identity: id.ID, Role: in.Body.Role, From: in.Body.From, Until: in.Body.Until,
+			By: who.Actor(), Reason: in.Body.Reason, Ticket: in.Body.Ticket,
+		}
+		if g.Approvals, err = approvals(tx, who, id, in.Body.Approvals); err != nil {
+			return err
+		}
+		g, err = access.Grant(tx, book, g)
+		out = Granted{Grant: g, DryRun: in.Dry}
+		return err
+	})
+	if errors.Is(err, schema.ErrForbidden) && !in.Dry {
+		if noted := a.deny(ctx, book, who, id.ID, in.Body.Role, err); noted != nil {
+			return nil, noted
+		}
+	}
+	return reply(out), err
+}
+
+// approvals returns who agreed. They are people whom a source knows; nobody agrees
+// to their own access, neither as one of them nor as the caller. What refuses it
+// is for the log, and so names nobody.
+func approvals(r store.Reader, who Caller, subject schema.Identity, named []ApprovedBy) ([]schema.Approval, error) {
+	for _, name := range []string{subject.ID, subject.UserName, subject.Email} {
+		if name != "" && strings.EqualFold(name, who.Name) {
+			return nil, fmt.Errorf("nobody gives access to themselves: %w", schema.ErrForbidden)
+		}
+	}
+	if len(named) == 0 {
+		return []schema.Approval{{By: who.Actor(), At: r.Now()}}, nil
+	}
+	var agreed []schema.Approval
+	for _, n := range named {
+		id, err := access.FindIdentity(r, n.By)
+		if err != nil {
+			return nil, fmt.Errorf("approval by %s: %w", n.By, err)
+		}
+		switch {
+		case id.ID == subject.ID:
+			return nil, fmt.Errorf("nobody approves for themselves: %w", schema.ErrForbidden)
+		case !id.Active || id.Gone():
+			return nil, fmt.Errorf("who has left approves nothing: %w", schema.ErrForbidden)
+		}
+		at := n.At
+		if at.IsZero() || at.After(r.Now()) {
+			at = r.Now()
+		}
+		agreed = append(agreed, schema.Approval{By: "identity/" + id.ID, At: at, Stage: n.Stage, Reason: n.Reason})
+	}
+	return agreed, nil
+}
+
+// deny has the log say that a grant was refused, and by which rule.
+func (a *API) deny(ctx context.Context, book *policy.Book, who Caller, identity, role string, why error) error {
+	return a.Store.Update(ctx, func(tx store.Tx) error {
+		return access.Deny(tx, book, access.Denial{Identity: identity, Role: role, By: who.Actor(), Rule: why.Error()})
+	})
+}

@@ -1,0 +1,282 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+type identitiesInput struct {
+	Paging
+	UserName string `query:"userName" doc:"Those of this name, in any case, at any source."`
+	Active   string `query:"active" enum:"true,false"`
+	Source   string `query:"source"`
+}
+
+func (a *API) listIdentities(ctx context.Context, in *identitiesInput) (*Reply[List[schema.Identity]], error) {
+	var list List[schema.Identity]
+	keep := func(id schema.Identity) bool {
+		return (in.Active == "" || (in.Active == "true") == id.Active) && (in.Source == "" || in.Source == id.Source)
+	}
+	after, err := in.after(1)
+	if err != nil {
+		return nil, err
+	}
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		if in.UserName != "" {
+			list, err = named(r, in.UserName, keep)
+			return err
+		}
+		list, err = page(in.Paging, store.Identities.From(r, after...), pick[schema.Identity]{
+			keep: keep, key: func(id schema.Identity) []string { return []string{id.ID} },
+		})
+		return err
+	})
+	return reply(list), err
+}
+
+// named lists the identities with a userName: one a source at most.
+func named(r store.Reader, name string, keep func(schema.Identity) bool) (List[schema.Identity], error) {
+	list := List[schema.Identity]{Items: []schema.Identity{}}
+	for source, err := range store.IdentityUserName.Firsts(r) {
+		if err != nil {
+			return list, err
+		}
+		id, err := store.Identities.One(r, store.IdentityUserName, source, store.Fold(name))
+		if errors.Is(err, schema.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return list, err
+		}
+		if keep(id) {
+			list.Items = append(list.Items, id)
+		}
+	}
+	return list, nil
+}
+
+// A Person is an identity with all that is decided about it.
+type Person struct {
+	schema.Identity
+	Groups      []string            `json:"groups,omitempty" doc:"Names of the groups it is in, nested ones included."`
+	Grants      []schema.Grant      `json:"grants,omitempty" doc:"Also those that ended."`
+	Tombstones  []schema.Tombstone  `json:"tombstones,omitempty" doc:"What stands against roles coming back."`
+	Assignments []schema.Assignment `json:"assignments,omitempty"`
+	Accounts    []schema.Account    `json:"accounts,omitempty"`
+}
+
+type identityInput struct {
+	Identity string `path:"identity" doc:"An id, a userName or an email address."`
+}
+
+func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Person], error) {
+	var p Person
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		id, err := access.FindIdentity(r, in.Identity)
+		if err != nil {
+			return err
+		}
+		facts, err := access.Gather(r, id.ID)
+		if err != nil {
+			return err
+		}
+		p = Person{Identity: id, Groups: facts.Groups, Grants: facts.Grants, Tombstones: facts.Tombstones}
+		for line, err := range store.Assignments.All(r, id.ID) {
+			if err != nil {
+				return err
+			}
+			p.Assignments = append(p.Assignments, line)
+		}
+		p.Accounts, err = a.accountsOf(r, id.ID)
+		return err
+	})
+	return reply(p), err
+}
+
+// accountsOf returns the accounts of an identity: one a connector at most.
+func (a *API) accountsOf(r store.Reader, identity string) ([]schema.Account, error) {
+	names := slices.Clone(a.Connectors)
+	for _, c := range a.Rules.Book().Connectors() {
+		names = append(names, c.Metadata.Name)
+	}
+	accounts := []schema.Account{}
+	for _, connector := range schema.Sorted(names...) {
+		acc, err := store.Accounts.Get(r, connector, identity)
+		if errors.Is(err, schema.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		accounts = append(accounts, acc)
+	}
+	return accounts, nil
+}
+
+type accountsInput struct {
+	Paging
+	Connector string `query:"connector"`
+	State     string `query:"state" enum:"pending,settled,retrying,parked"`
+	Identity  string `query:"identity" doc:"An id, a userName or an email address."`
+}
+
+func (a *API) listAccounts(ctx context.Context, in *accountsInput) (*Reply[List[schema.Account]], error) {
+	after, err := in.after(2)
+	if err != nil {
+		return nil, err
+	}
+	wanted := pick[schema.Account]{
+		keep: func(acc schema.Account) bool {
+			return (in.State == "" || string(acc.State) == in.State) && (in.Connector == "" || acc.Connector == in.Connector)
+		},
+		key: func(acc schema.Account) []string { return []string{acc.Connector, acc.Identity} },
+	}
+	var list List[schema.Account]
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		if in.Identity != "" {
+			id, err := access.FindIdentity(r, in.Identity)
+			if err != nil {
+				return err
+			}
+			accounts, err := a.accountsOf(r, id.ID)
+			list = List[schema.Account]{Items: slices.DeleteFunc(accounts, func(acc schema.Account) bool { return !wanted.keep(acc) })}
+			return err
+		}
+		walk := store.Accounts.From(r, after...)
+		if in.Connector != "" {
+			walk = a.accountsAt(r, in, after)
+			wanted.within = func(acc schema.Account) bool { return acc.Connector == in.Connector }
+		}
+		list, err = page(in.Paging, walk, wanted)
+		return err
+	})
+	return reply(list), err
+}
+
+// accountsAt walks one connector's accounts behind a key, by the index where the
+// state has one.
+func (a *API) accountsAt(r store.Reader, in *accountsInput, after []string) iter.Seq2[schema.Account, error] {
+	if state := schema.State(in.State); state == schema.Retrying || state == schema.Parked {
+		return store.Accounts.ByFrom(r, store.AccountState, []string{in.Connector, in.State}, after...)
+	}
+	if after == nil {
+		after = []string{in.Connector}
+	}
+	return store.Accounts.From(r, after...)
+}
+
+type assignmentsInput struct {
+	Paging
+	Identity    string `query:"identity" doc:"An id, a userName or an email address."`
+	Entitlement string `query:"entitlement" doc:"connector/id"`
+}
+
+func (a *API) listAssignments(ctx context.Context, in *assignmentsInput) (*Reply[List[schema.Assignment]], error) {
+	after, err := in.after(3)
+	if err != nil {
+		return nil, err
+	}
+	wanted := pick[schema.Assignment]{key: func(l schema.Assignment) []string { return []string{l.Identity, l.Connector, l.Entitlement} }}
+	var list List[schema.Assignment]
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		switch {
+		case in.Identity != "":
+			id, err := access.FindIdentity(r, in.Identity)
+			if err != nil {
+				return err
+			}
+			if after == nil {
+				after = []string{id.ID}
+			}
+			wanted.within = func(l schema.Assignment) bool { return l.Identity == id.ID }
+			wanted.keep = func(l schema.Assignment) bool { return in.Entitlement == "" || l.Ref() == in.Entitlement }
+			list, err = page(in.Paging, store.Assignments.From(r, after...), wanted)
+			return err
+		case in.Entitlement != "":
+			connector, entitlement, err := splitRef(in.Entitlement)
+			if err != nil {
+				return err
+			}
+			walk := store.Assignments.ByFrom(r, store.AssignmentHeld, []string{connector, entitlement}, after...)
+			list, err = page(in.Paging, walk, wanted)
+			return err
+		}
+		return fmt.Errorf("say whose: ?identity=NAME or ?entitlement=CONNECTOR/ID: %w", schema.ErrInvalid)
+	})
+	return reply(list), err
+}
+
+// splitRef takes an entitlement's name apart.
+func splitRef(ref string) (connector, entitlement string, err error) {
+	connector, entitlement, ok := strings.Cut(ref, "/")
+	if !ok || connector == "" || entitlement == "" {
+		return "", "", fmt.Errorf("%q: an entitlement is named connector/entitlement: %w", ref, schema.ErrInvalid)
+	}
+	return connector, entitlement, nil
+}
+
+type grantsInput struct {
+	Paging
+	Identity string `query:"identity" doc:"An id, a userName or an email address."`
+	Role     string `query:"role"`
+}
+
+func (a *API) listGrants(ctx context.Context, in *grantsInput) (*Reply[List[schema.Grant]], error) {
+	after, err := in.after(2)
+	if err != nil {
+		return nil, err
+	}
+	wanted := pick[schema.Grant]{key: func(g schema.Grant) []string { return []string{g.Identity, g.ID} }}
+	var list List[schema.Grant]
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		switch {
+		case in.Identity != "":
+			id, err := access.FindIdentity(r, in.Identity)
+			if err != nil {
+				return err
+			}
+			if after == nil {
+				after = []string{id.ID}
+			}
+			wanted.within = func(g schema.Grant) bool { return g.Identity == id.ID }
+			wanted.keep = func(g schema.Grant) bool { return in.Role == "" || g.Role == in.Role }
+			list, err = page(in.Paging, store.Grants.From(r, after...), wanted)
+			return err
+		case in.Role != "":
+			list, err = page(in.Paging, store.Grants.ByFrom(r, store.GrantRole, []string{in.Role}, after...), wanted)
+			return err
+		}
+		return fmt.Errorf("say whose or of what: ?identity=NAME or ?role=NAME: %w", schema.ErrInvalid)
+	})
+	return reply(list), err
+}
+
+type explainInput struct {
+	Identity    string `query:"identity" required:"true" doc:"An id, a userName or an email address."`
+	Entitlement string `query:"entitlement" required:"true" doc:"connector/id"`
+}
+
+func (a *API) explain(ctx context.Context, in *explainInput) (*Reply[access.Explanation], error) {
+	var e access.Explanation
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		e, err = access.Explain(r, a.Rules, in.Identity, in.Entitlement)
+		return err
+	})
+	if !CallerOf(ctx).may(seesDetail) {
+		for i := range e.Roles {
+			e.Roles[i].Inputs = nil
+		}
+		for i := range e.Decisions {
+			e.Decisions[i].Words = ""
+		}
+	}
+	return reply(e), err
+}

@@ -1,0 +1,180 @@
+package api
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Roles are the policy's roles.
+type rolesBody struct {
+	Policy  string        `json:"policy" doc:"Digest of the policy in force."`
+	InForce []RoleView    `json:"inForce" nullable:"false"`
+	Refused []RefusedView `json:"refused" nullable:"false"`
+}
+
+// A RoleView is a role in force.
+type RoleView struct {
+	Name         string          `json:"name"`
+	Title        string          `json:"title,omitempty"`
+	Type         schema.RoleType `json:"type"`
+	Mode         schema.Mode     `json:"mode" doc:"The least of policy set and role; connectors may lower it further."`
+	Intent       string          `json:"intent,omitempty"`
+	Owner        string          `json:"owner"`
+	Deputy       string          `json:"deputy,omitempty"`
+	Rule         string          `json:"rule,omitempty" doc:"CEL: who has it, or who may ask for it."`
+	Approval     string          `json:"approval,omitempty"`
+	Entitlements []string        `json:"entitlements" nullable:"false" doc:"connector/id"`
+	Triggers     []string        `json:"triggers,omitempty"`
+	Default      string          `json:"defaultDuration,omitempty"`
+	Max          string          `json:"maxDuration,omitempty"`
+	Permanent    string          `json:"permanent,omitempty" doc:"Why it needs no end."`
+}
+
+// A RefusedView is a role that is not automated.
+type RefusedView struct {
+	Role     string           `json:"role"`
+	Codes    []string         `json:"codes" nullable:"false"`
+	Findings []policy.Finding `json:"findings,omitempty"`
+}
+
+func (a *API) listRoles(context.Context, *struct{}) (*Reply[rolesBody], error) {
+	book := a.Rules.Book()
+	body := rolesBody{Policy: book.Digest(), InForce: []RoleView{}, Refused: []RefusedView{}}
+	for _, role := range book.Roles() {
+		body.InForce = append(body.InForce, viewRole(book, role))
+	}
+	for _, r := range book.Refused() {
+		body.Refused = append(body.Refused, RefusedView{Role: r.Role, Codes: r.Codes, Findings: r.Findings})
+	}
+	return reply(body), nil
+}
+
+func viewRole(book *policy.Book, role *policy.Role) RoleView {
+	v := RoleView{
+		Name: role.Metadata.Name, Title: role.Metadata.Title, Owner: role.Metadata.Owner.User, Deputy: role.Metadata.Owner.Deputy,
+		Type: role.Spec.Type, Mode: book.Mode(role.Metadata.Name, ""), Intent: role.Spec.Intent,
+		Approval: role.Spec.Approval, Entitlements: []string{}, Triggers: role.Spec.Triggers,
+		Rule: role.Spec.Eligible,
+	}
+	if role.Spec.ByRule() {
+		v.Rule = role.Spec.Assign
+	}
+	for _, g := range role.Spec.Grants {
+		v.Entitlements = append(v.Entitlements, g.Connector+"/"+g.Entitlement)
+	}
+	if d := role.Spec.Duration; d != nil {
+		v.Default, v.Max = time.Duration(d.Default).String(), time.Duration(d.Max).String()
+	}
+	if p := role.Spec.Permanent; p != nil {
+		v.Permanent = p.Because
+	}
+	return v
+}
+
+// A PolicyView is the policy in force.
+type PolicyView struct {
+	Digest    string    `json:"digest"`
+	Name      string    `json:"name"`
+	Roles     int       `json:"roles"`
+	Refused   int       `json:"refused"`
+	Published time.Time `json:"published,omitzero"`
+	By        string    `json:"by,omitempty"`
+}
+
+func (a *API) readPolicy(ctx context.Context, _ *struct{}) (*Reply[PolicyView], error) {
+	book := a.Rules.Book()
+	v := PolicyView{Digest: book.Digest(), Name: book.Name(), Roles: len(book.Roles()), Refused: len(book.Refused())}
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		published, err := store.Policies.Get(r, v.Digest)
+		if errors.Is(err, schema.ErrNotFound) {
+			return nil // it was loaded and not published yet
+		}
+		v.Published, v.By = published.Published, published.By
+		return err
+	})
+	return reply(v), err
+}
+
+// Bounds on a policy that is sent to be planned.
+const (
+	mostPolicyBytes = 8 << 20
+	mostPolicyFiles = 5000
+)
+
+type planInput struct {
+	Body struct {
+		Files map[string]string `json:"files" doc:"The text of each file by its path, as below the policy folder."`
+	}
+}
+
+// PlanReply is a plan, and what is wrong with the policy it is of.
+type PlanReply struct {
+	Plan     access.Plan      `json:"plan"`
+	Findings []policy.Finding `json:"findings,omitempty"`
+}
+
+// planning lets a plan have the time that looking at everybody takes.
+func planning(op huma.Operation) huma.Operation {
+	op.MaxBodyBytes, op.BodyReadTimeout = mostPolicyBytes, 30*time.Second
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		extend(ctx, 10*time.Minute)
+		next(ctx)
+	}}
+	return op
+}
+
+func (a *API) planPolicy(ctx context.Context, in *planInput) (*Reply[PlanReply], error) {
+	select { // one at a time: compiling a policy takes a processor to itself
+	case a.planning <- struct{}{}:
+		defer func() { <-a.planning }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	files, err := tree(in.Body.Files)
+	if err != nil {
+		return nil, err
+	}
+	set, findings := policy.Load(files)
+	book, more := policy.Compile(set)
+	plan, err := access.PlanPolicy(ctx, a.Store, a.Rules.Book(), book)
+	return reply(PlanReply{Plan: plan, Findings: append(findings, more...)}), err
+}
+
+// tree makes a file system of texts by path: an archive in memory is one.
+func tree(files map[string]string) (fs.FS, error) {
+	if len(files) == 0 || len(files) > mostPolicyFiles {
+		return nil, fmt.Errorf("files: %d are sent, and a plan needs 1 to %d: %w", len(files), mostPolicyFiles, schema.ErrInvalid)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !fs.ValidPath(name) {
+			return nil, fmt.Errorf("files: %q is not a path below the policy folder: %w", name, schema.ErrInvalid)
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write([]byte(files[name])); err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+}

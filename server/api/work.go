@@ -1,0 +1,180 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A LaneView says how much work is in a lane.
+type LaneView struct {
+	Lane      string    `json:"lane"`
+	Connector string    `json:"connector,omitempty" doc:"Whose accounts it is for."`
+	Items     int       `json:"items" doc:"Also those that are due later."`
+	Leased    int       `json:"leased" doc:"Of these, those at a worker."`
+	Oldest    time.Time `json:"oldest,omitzero" doc:"When the first that waits is due, which may be to come."`
+}
+
+func (a *API) listLanes(ctx context.Context, _ *struct{}) (*Reply[List[LaneView]], error) {
+	list := List[LaneView]{Items: []LaneView{}}
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		stats, err := store.LaneStats(r)
+		for _, lane := range slices.Sorted(maps.Keys(stats)) {
+			s := stats[lane]
+			connector, _ := access.ConnectorOf(lane)
+			list.Items = append(list.Items, LaneView{Lane: string(lane), Connector: connector, Items: s.Items, Leased: s.Leased, Oldest: s.Oldest})
+		}
+		return err
+	})
+	return reply(list), err
+}
+
+// A SweepView says how a sweep stands.
+type SweepView struct {
+	Name    string      `json:"name"`
+	Next    time.Time   `json:"next,omitzero" doc:"When it is due."`
+	Running bool        `json:"running"`
+	Last    *schema.Run `json:"last,omitempty" doc:"Its last run."`
+}
+
+func (a *API) listSweeps(ctx context.Context, _ *struct{}) (*Reply[List[SweepView]], error) {
+	list := List[SweepView]{Items: []SweepView{}}
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		items := map[string]store.Item{}
+		for item, err := range store.Items(r, access.LaneSweep) {
+			if err != nil {
+				return err
+			}
+			items[item.ID] = item
+		}
+		for _, name := range schema.Sorted(a.Sweeps...) {
+			v := SweepView{Name: name, Next: items[name].Due, Running: !items[name].Leased.IsZero()}
+			run, err := access.LastRun(r, name, func(schema.Run) bool { return true })
+			switch {
+			case err == nil:
+				v.Last = &run
+			case !errors.Is(err, schema.ErrNotFound):
+				return err
+			}
+			list.Items = append(list.Items, v)
+		}
+		return nil
+	})
+	return reply(list), err
+}
+
+type runSweepInput struct {
+	Name string `path:"name"`
+	DryRun
+}
+
+// A SweepRun says that a sweep was woken.
+type SweepRun struct {
+	Sweep  string `json:"sweep"`
+	DryRun bool   `json:"dryRun,omitempty"`
+}
+
+func (a *API) runSweep(ctx context.Context, in *runSweepInput) (*Reply[SweepRun], error) {
+	if !slices.Contains(a.Sweeps, in.Name) {
+		return nil, fmt.Errorf("no sweep is named %q; there are %s: %w", in.Name, strings.Join(schema.Sorted(a.Sweeps...), ", "), schema.ErrNotFound)
+	}
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) error { return access.RunSweep(tx, in.Name) })
+	return reply(SweepRun{Sweep: in.Name, DryRun: in.Dry}), err
+}
+
+type runsInput struct {
+	Paging
+	Sweep string `query:"sweep"`
+}
+
+// listRuns lists runs newest first. Of quiet ones a sweep has one, the last; they
+// are on the first page.
+func (a *API) listRuns(ctx context.Context, in *runsInput) (*Reply[List[schema.Run]], error) {
+	after, err := in.after(1)
+	if err != nil {
+		return nil, err
+	}
+	before := ""
+	if after != nil {
+		before = after[0]
+	}
+	list := List[schema.Run]{Items: []schema.Run{}}
+	err = a.Store.View(ctx, func(r store.Reader) error {
+		runs, err := access.RunsBefore(r, in.Sweep, before, in.Limit)
+		if err != nil {
+			return err
+		}
+		if len(runs) == in.Limit {
+			list.Next = cursor([]string{runs[len(runs)-1].ID})
+		}
+		if before == "" {
+			quiet, err := a.quietRuns(r, in.Sweep)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, quiet...)
+			slices.SortStableFunc(runs, func(x, y schema.Run) int { return y.Started.Compare(x.Started) })
+		}
+		list.Items = append(list.Items, runs...)
+		return nil
+	})
+	return reply(list), err
+}
+
+func (a *API) quietRuns(r store.Reader, sweep string) (runs []schema.Run, err error) {
+	for _, name := range a.Sweeps {
+		if sweep != "" && name != sweep {
+			continue
+		}
+		run, err := access.QuietRun(r, name)
+		switch {
+		case err == nil:
+			runs = append(runs, run)
+		case !errors.Is(err, schema.ErrNotFound):
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+type findingsInput struct {
+	Paging
+	Kind      string `query:"kind" doc:"orphan, drift, undecided, kept, ..."`
+	Connector string `query:"connector" doc:"With a kind, or alone."`
+}
+
+func (a *API) listFindings(ctx context.Context, in *findingsInput) (*Reply[List[schema.Finding]], error) {
+	after, err := in.after(4)
+	if err != nil {
+		return nil, err
+	}
+	wanted := pick[schema.Finding]{
+		keep: func(f schema.Finding) bool { return in.Connector == "" || f.Connector == in.Connector },
+		key:  func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} },
+	}
+	if in.Kind != "" {
+		wanted.within = func(f schema.Finding) bool {
+			return f.Kind == in.Kind && (in.Connector == "" || f.Connector == in.Connector)
+		}
+		if after == nil {
+			after = []string{in.Kind}
+			if in.Connector != "" {
+				after = append(after, in.Connector)
+			}
+		}
+	}
+	var list List[schema.Finding]
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		list, err = page(in.Paging, store.Findings.From(r, after...), wanted)
+		return err
+	})
+	return reply(list), err
+}
