@@ -26,6 +26,10 @@ type Profile struct {
 	// Irreversible says that a disabled account cannot be had back.
 	Irreversible bool `yaml:"irreversible"`
 
+	// Account names the entitlement that an account holds by being active: a seat,
+	// a membership. It is granted by enabling and ends by disabling. Empty: none.
+	Account string `yaml:"account"`
+
 	Attributes Attributes `yaml:"attributes"`
 	Groups     Groups     `yaml:"groups"`
 	Paging     Paging     `yaml:"paging"`

@@ -140,13 +140,13 @@ func (s *suite) refresh(rt *rapid.T, b *bridge, userName string) {
 // adopts finds an account that nobody told the bridge of.
 func adopts(s *suite) {
 	person := s.person()
-	there := schema.Account{Active: true, Attributes: person, Entitlements: s.Entitlements[:1]}
+	there := schema.Account{Active: true, Attributes: person, Entitlements: s.some(0, 1)}
 	there, err := s.Hand.Put(s.Context(), there)
 	if err != nil {
 		s.Fatalf("put by hand: %v", err)
 	}
 	b := bridge{suite: s}
-	want := schema.Account{Active: true, Attributes: person, Entitlements: s.Entitlements[1:2]}
+	want := schema.Account{Active: true, Attributes: person, Entitlements: s.some(1, 2)}
 	if err := b.apply(want); err != nil {
 		s.Fatalf("Apply: %v", err)
 	}
@@ -156,7 +156,7 @@ func adopts(s *suite) {
 	if !b.have.Adopted {
 		s.Error("returned an account that was there before as one that is not Adopted")
 	}
-	if diff := s.differs(want, s.Entitlements[0]); diff != "" {
+	if diff := s.differs(want, s.some(0, 1)...); diff != "" {
 		s.Error(diff)
 	}
 	if diff := s.misreports(b.have, person["userName"]); diff != "" {
@@ -191,7 +191,7 @@ func unmanaged(s *suite) {
 // reenables disables an account, which must end what it held, and enables it.
 func reenables(s *suite) {
 	b, person := bridge{suite: s}, s.person()
-	on := schema.Account{Active: true, Attributes: person, Entitlements: s.Entitlements[:2]}
+	on := schema.Account{Active: true, Attributes: person, Entitlements: s.some(0, 2)}
 	off := schema.Account{Attributes: person}
 	for i, want := range []schema.Account{on, off, off, on, off, on} {
 		if err := b.apply(want); err != nil {
@@ -222,7 +222,7 @@ func concurrent(s *suite) {
 		person := s.person()
 		wants[i] = schema.Account{Active: i%4 != 3, Attributes: person}
 		if wants[i].Active {
-			wants[i].Entitlements = s.Entitlements[:1+i%3]
+			wants[i].Entitlements = s.some(0, 1+i%3)
 		}
 		group.Go(func() {
 			b := bridge{suite: s}

@@ -60,6 +60,13 @@ func (s *suite) entitlements(rt *rapid.T, label string) []string {
 	return held
 }
 
+// some returns the entitlements from one place to another, as far as there are
+// any.
+func (s *suite) some(from, to int) []string {
+	n := len(s.Entitlements)
+	return s.Entitlements[min(from, n):min(to, n)]
+}
+
 func sortedKeys(m map[string][]string) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {

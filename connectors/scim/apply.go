@@ -115,6 +115,9 @@ func (m *move) grant(ctx context.Context, names []string) error {
 func (m *move) members(ctx context.Context, names []string, in bool) error {
 	var failed []error
 	for _, name := range names {
+		if name == m.profile.Account {
+			continue // it comes with the account, and goes with it
+		}
 		err := m.groups.member(ctx, name, m.is.RemoteID, in)
 		if err != nil && refusesIt(err) {
 			// Perhaps because the account is not there any longer, or holds it, or
@@ -164,6 +167,7 @@ func (m *move) disable(ctx context.Context) error {
 		m.gone()
 	}
 	m.is.Active = false
+	m.is.Entitlements = m.withAccount(m.is.Entitlements, false)
 	return nil
 }
 
@@ -175,6 +179,7 @@ func (m *move) enable(ctx context.Context) error {
 	}
 	if err == nil {
 		m.is.Active = true
+		m.is.Entitlements = m.withAccount(m.is.Entitlements, true)
 	}
 	return err
 }
@@ -219,7 +224,7 @@ func (m *move) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.is.RemoteID, m.is.Active, m.is.Attributes, m.is.Entitlements = id, true, maps.Clone(m.want.Attributes), nil
+	m.is.RemoteID, m.is.Active, m.is.Attributes, m.is.Entitlements = id, true, maps.Clone(m.want.Attributes), m.withAccount(nil, true)
 	m.seen = true
 	return nil
 }

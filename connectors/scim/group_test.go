@@ -199,6 +199,40 @@ func TestTargetWithoutGroups(t *testing.T) {
 	}
 }
 
+// Where an account is all that there is to have, it is an entitlement by itself.
+func TestAccountThatIsAnEntitlement(t *testing.T) {
+	p := connectors.DefaultProfile()
+	p.Groups.Of, p.Account = connectors.GroupsOfNone, "member"
+	c, target := open(t, p)
+	on := schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"member"}}
+	var have schema.Account
+	for i, want := range []schema.Account{on, {}, on} {
+		got, err := c.Apply(t.Context(), have, want)
+		if err != nil {
+			t.Fatalf("state %d: %v", i, err)
+		}
+		if got.Active != want.Active || !slices.Equal(got.Entitlements, want.Entitlements) {
+			t.Errorf("state %d: got active %v with %q, want %v with %q", i, got.Active, got.Entitlements, want.Active, want.Entitlements)
+		}
+		if steps := connectors.Plan(got, want); len(steps) > 0 {
+			t.Errorf("state %d: there is more to do: %v", i, steps)
+		}
+		read, err := c.(connectors.Reader).Read(t.Context(), got.RemoteID)
+		if err != nil || !slices.Equal(read.Entitlements, want.Entitlements) {
+			t.Errorf("state %d: read %q, %v, want %q", i, read.Entitlements, err, want.Entitlements)
+		}
+		have, have.Managed = got, got.Entitlements
+	}
+	for account, err := range c.(connectors.Lister).List(t.Context()) {
+		if err != nil || !account.Holds("member") {
+			t.Errorf("listed %+v, %v, want it to hold member", account, err)
+		}
+	}
+	if got := target.Requests(http.MethodPatch); got != 2 {
+		t.Errorf("%d PATCH requests, want 2: off and on", got)
+	}
+}
+
 // Groups may be named by id only, be reached through others, and the target may
 // not filter them by name.
 func TestGroupsOfUserInEveryForm(t *testing.T) {

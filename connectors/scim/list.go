@@ -68,7 +68,7 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 			switch {
 			case err != nil:
 			case held != nil:
-				account = schema.Account{RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: held[r.id()]}
+				account = c.described(r, held[r.id()])
 			default:
 				account, err = c.account(ctx, r, nil)
 			}

@@ -538,7 +538,7 @@ func TestTimesOut(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	}}}
-	c := s.connector(t, connectors.DefaultProfile(), func(o *connectors.Options) { o.Config.Options = map[string]string{"timeout": "20ms"} })
+	c := s.connector(t, connectors.DefaultProfile(), func(o *connectors.Options) { o.Options = map[string]string{"timeout": "20ms"} })
 	err := c.Probe(t.Context())
 	if !errors.Is(err, context.DeadlineExceeded) || connectors.KindOf(err) != connectors.Transient {
 		t.Errorf("Probe of a target that hangs: %v, want a transient error, deadline exceeded", err)

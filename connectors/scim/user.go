@@ -29,7 +29,27 @@ func (c *Connector) account(ctx context.Context, r resource, names []string) (sc
 	if err != nil {
 		return schema.Account{}, err
 	}
-	return schema.Account{RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: held}, nil
+	return c.described(r, held), nil
+}
+
+// described returns the user as an account in the groups.
+func (c *Connector) described(r resource, held []string) schema.Account {
+	return schema.Account{
+		RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: c.withAccount(held, r.active()),
+	}
+}
+
+// withAccount returns what an account holds: with what it holds by being active,
+// if it is, and without it if it is not.
+func (c *Connector) withAccount(held []string, active bool) []string {
+	if c.profile.Account == "" {
+		return held
+	}
+	held = slices.DeleteFunc(slices.Clone(held), func(e string) bool { return e == c.profile.Account })
+	if active {
+		held = append(held, c.profile.Account)
+	}
+	return schema.Sorted(held...)
 }
 
 // find returns the one user that the first attribute to match by finds, and nil

@@ -1,0 +1,78 @@
+package scim_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/connectortest"
+)
+
+// TestShippedProfiles holds the connector to its contract with each profile that
+// ships, against a target that behaves as the profile says.
+func TestShippedProfiles(t *testing.T) {
+	shipped := os.DirFS("../../configs/profiles")
+	files, err := fs.Glob(shipped, "*.yaml")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d profiles, %v, want at least 20", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".yaml")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, err := connectors.LoadProfile(shipped, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Title == connectors.DefaultProfile().Title && name != "generic" {
+				t.Error("it has no title")
+			}
+			p.Rate = connectors.RateLimit{} // a test has no hour to spare
+			harness(t, p)
+		})
+	}
+}
+
+// harness runs the contract against a fake target with the profile, with people
+// whom that target would have.
+func harness(t *testing.T, p connectors.Profile) {
+	offered := entitlements
+	if p.Groups.Of == connectors.GroupsOfNone {
+		offered, p.Account = nil, "" // see TestAccountThatIsAnEntitlement
+	}
+	connectortest.Run(t, connectortest.Harness{
+		Entitlements: offered,
+		Deletes:      p.Irreversible || p.Deactivate == connectors.DeactivateDelete,
+		Exceptions:   exceptions(p),
+		Person: func(n int) map[string]string {
+			person := connectortest.Person(n)
+			for _, name := range p.Attributes.Omit {
+				delete(person, name)
+			}
+			return person
+		},
+		Values: values(p),
+		Open: func(t *testing.T) connectortest.Target {
+			c, target := open(t, p)
+			return connectortest.Target{Connector: c, Hand: target, Faults: target}
+		},
+	})
+}
+
+// values are those of the suite that the target would have.
+func values(p connectors.Profile) map[string][]string {
+	kept := maps.Clone(connectortest.Values())
+	for name := range kept {
+		switch {
+		case slices.Contains(p.Attributes.Omit, name):
+			delete(kept, name)
+		case slices.Contains(p.Attributes.Uncleared, name):
+			kept[name] = slices.DeleteFunc(kept[name], func(v string) bool { return v == "" })
+		}
+	}
+	return kept
+}
