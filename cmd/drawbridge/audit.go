@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -9,43 +12,192 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/audit"
+	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/store"
 )
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	var keyFile string
-	verify := &cobra.Command{
-		Use:   "verify FILE --key KEYFILE",
-		Short: "Check an exported decision log with the public key alone",
-		Args:  exactly(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return verifyExport(cmd, args[0], keyFile) },
-	}
-	verify.Flags().StringVar(&keyFile, "key", "", "file with the log's public key")
-	cmd.AddCommand(verify)
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand())
 	return cmd
 }
 
-func verifyExport(cmd *cobra.Command, file, keyFile string) error {
-	if keyFile == "" {
-		return fmt.Errorf("%w: --key names the file with the log's public key", errUsage)
+func auditVerifyCommand() *cobra.Command {
+	var a about
+	var f format
+	var keyFile string
+	var known []string
+	cmd := &cobra.Command{
+		Use:   "verify (FILE --key KEYFILE | --config FILE)",
+		Short: "Check the decision log: an export with the public key alone, or a stopped bridge's own",
+		Long: "Hashes every entry again and compares with what was signed. A checkpoint that was kept elsewhere\n" +
+			"(--checkpoint) also shows whether the log was cut or rewritten since.",
+		Args: between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && a.config != "" || len(args) == 0 && a.config == "" {
+				return fmt.Errorf("%w: name an exported file, or the configuration of a stopped bridge with --config", errUsage)
+			}
+			checkpoints, err := readAll(known)
+			if err != nil {
+				return err
+			}
+			var report audit.Report
+			var verifier note.Verifier
+			if len(args) == 1 {
+				report, verifier, err = verifyExport(args[0], keyFile, checkpoints)
+			} else {
+				report, verifier, err = verifyStore(cmd.Context(), a, keyFile, checkpoints)
+			}
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), verified{report.Entries, report.Checkpoint.Size, report.Checkpoints, verifier.Name()}, func(out io.Writer) error {
+				_, err := fmt.Fprintf(out, "verified: %d entries are what %s signed%s\n", report.Checkpoint.Size, verifier.Name(), unsigned(report))
+				return err
+			})
+		},
 	}
-	text, err := os.ReadFile(keyFile)
+	a.configFlag(cmd)
+	cmd.Flags().StringVar(&keyFile, "key", "", "file with the log's public key; with --config, the one beside the signing key")
+	cmd.Flags().StringArrayVar(&known, "checkpoint", nil, "file of a checkpoint that was kept elsewhere")
+	f.flag(cmd)
+	return cmd
+}
+
+// verified is the answer of a log that is what was signed.
+type verified struct {
+	Entries     int64  `json:"entries"`
+	Signed      int64  `json:"signed"`
+	Checkpoints int    `json:"checkpoints"`
+	Signer      string `json:"signer"`
+}
+
+func unsigned(r audit.Report) string {
+	if more := r.Entries - r.Checkpoint.Size; more > 0 {
+		return fmt.Sprintf("; %d newer ones are not signed yet", more)
+	}
+	return ""
+}
+
+func readAll(files []string) (texts [][]byte, err error) {
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}
+
+func readKey(file string) (note.Verifier, error) {
+	if file == "" {
+		return nil, fmt.Errorf("%w: --key names the file with the log's public key", errUsage)
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return fmt.Errorf("public key: %w", err)
+		return nil, fmt.Errorf("public key: %w", err)
 	}
 	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
 	if err != nil {
-		return fmt.Errorf("public key %s: %w", keyFile, err)
+		return nil, fmt.Errorf("public key %s: %w", file, err)
+	}
+	return verifier, nil
+}
+
+func verifyExport(file, keyFile string, known [][]byte) (audit.Report, note.Verifier, error) {
+	verifier, err := readKey(keyFile)
+	if err != nil {
+		return audit.Report{}, nil, err
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("exported log: %w", err)
+		return audit.Report{}, nil, fmt.Errorf("exported log: %w", err)
 	}
 	defer func() { _ = in.Close() }() // it was only read
-	report, err := audit.VerifyExport(in, verifier)
+	report, err := audit.VerifyExport(in, verifier, known...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		return report, verifier, fmt.Errorf("%s: %w", file, err)
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "verified: %d entries are what %s signed\n", report.Entries, verifier.Name())
-	return err
+	return report, verifier, nil
+}
+
+func verifyStore(ctx context.Context, a about, keyFile string, known [][]byte) (report audit.Report, verifier note.Verifier, err error) {
+	err = a.read(func(s stopped) error {
+		if keyFile == "" {
+			keyFile = bridge.PublicKeyFile(s.cfg.Audit.Key)
+		}
+		if verifier, err = readKey(keyFile); err != nil {
+			return err
+		}
+		return s.store.View(ctx, func(r store.Reader) error {
+			signed, err := store.Checkpoint(r)
+			if err != nil {
+				return fmt.Errorf("the log was never signed: %w", err)
+			}
+			report, err = audit.Verify(store.Leaves(r), verifier, signed, known...)
+			return err
+		})
+	})
+	return report, verifier, err
+}
+
+func auditExportCommand() *cobra.Command {
+	var a about
+	var to string
+	cmd := &cobra.Command{
+		Use:   "export [--to FILE] (--config FILE | --server URL)",
+		Short: "Write the decision log with its signatures, as JSON Lines that anybody can verify",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			running, err := a.running()
+			if err != nil {
+				return err
+			}
+			return writeTo(to, cmd.OutOrStdout(), func(out io.Writer) error {
+				if running {
+					c, err := newClient(a.server, os.Getenv(tokenVariable))
+					if err != nil {
+						return err
+					}
+					return c.export(cmd.Context(), out)
+				}
+				return a.read(func(s stopped) error { return export(cmd.Context(), s.store, out) })
+			})
+		},
+	}
+	a.flags(cmd)
+	cmd.Flags().StringVar(&to, "to", "", "file to write; stdout if it is left out")
+	return cmd
+}
+
+func export(ctx context.Context, s *store.Store, out io.Writer) error {
+	// Nobody waits for this snapshot to end: the bridge is stopped.
+	return s.View(ctx, func(r store.Reader) error { return audit.Export(out, store.Leaves(r), store.Checkpoints(r)) })
+}
+
+// writeTo writes to a file, which is there whole or not at all, or to stdout.
+func writeTo(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
+	if path == "" {
+		return write(stdout)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return hint(err, "nothing is overwritten: name another file, or move that one")
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+// thereIs reports a file that is not there.
+func thereIs(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }

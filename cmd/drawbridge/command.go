@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,12 +39,60 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	root.AddCommand(policyCommand(), auditCommand(), versionCommand())
-	err := root.ExecuteContext(ctx)
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, "drawbridge:", err) // nowhere is left to report that it failed
+	root.AddCommand(
+		serveCommand(), checkCommand(),
+		policyCommand(), accessCommand(), sweepCommand(), connectorCommand(), sourceCommand(),
+		auditCommand(), storeCommand(), versionCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		nounOnly(cmd)
 	}
+	err := root.ExecuteContext(ctx)
+	say(stderr, err)
 	return exitCode(err)
+}
+
+// nounOnly makes a noun without a verb, or with one that it does not have, an
+// error that names the verbs.
+func nounOnly(cmd *cobra.Command) {
+	if !cmd.HasSubCommands() {
+		return
+	}
+	var verbs []string
+	for _, sub := range cmd.Commands() {
+		verbs = append(verbs, sub.Name())
+		nounOnly(sub)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return fmt.Errorf("%w: drawbridge%s %s", errUsage, strings.TrimPrefix(cmd.CommandPath(), "drawbridge"), strings.Join(verbs, "|"))
+	}
+}
+
+// say tells what went wrong, and what may help.
+func say(stderr io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(stderr, "drawbridge:", err)
+	if h, ok := errors.AsType[*hinted](err); ok {
+		fmt.Fprintln(stderr, "hint:", h.hint)
+	}
+}
+
+// hinted is an error with what may help.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// hint adds what may help to an error, unless it has a hint already.
+func hint(err error, format string, args ...any) error {
+	if _, ok := errors.AsType[*hinted](err); ok || err == nil {
+		return err
+	}
+	return &hinted{err, fmt.Sprintf(format, args...)}
 }
 
 func exitCode(err error) int {
@@ -59,10 +108,13 @@ func exitCode(err error) int {
 }
 
 // exactly asks for n arguments.
-func exactly(n int) cobra.PositionalArgs {
+func exactly(n int) cobra.PositionalArgs { return between(n, n) }
+
+// between asks for from least to most arguments.
+func between(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return fmt.Errorf("%w: drawbridge %s", errUsage, cmd.UseLine())
+		if len(args) < least || len(args) > most {
+			return fmt.Errorf("%w: drawbridge%s", errUsage, strings.TrimPrefix(cmd.UseLine(), "drawbridge"))
 		}
 		return nil
 	}
@@ -74,12 +126,16 @@ func versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); v == "" && ok {
-				v = info.Main.Version
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "drawbridge", v)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "drawbridge", versionOf())
 			return err
 		},
 	}
+}
+
+// versionOf is the release's, or else what the build knows of itself.
+func versionOf() string {
+	if info, ok := debug.ReadBuildInfo(); version == "" && ok {
+		return info.Main.Version
+	}
+	return version
 }

@@ -1,19 +1,177 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
+	"net"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"drawbridge/access"
+	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/configs"
+	"drawbridge/schema"
+	"drawbridge/store"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"drawbridge": func() { os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) },
+		"drawbridge": main,
 	})
 }
 
+// TestScripts runs testdata/script. Each script begins in a folder with the
+// configuration and the policy of testdata/bridge, and has besides the usual
+// commands:
+//
+//	bridge start       run that bridge; its URL is in $SERVER
+//	bridge stop        stop it
+//	admit WHO WHERE    tell it of somebody who works in a department, and wait
+//	                   until every target has heard of it
+//	part WHO           tell it that somebody left, and wait likewise
+//	freeport NAME      put a port that is free into a variable, and write serve.yaml for it
+//	await URL          wait until a bridge that runs elsewhere is ready
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
+			env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
+			env.Values[key{}] = &stage{dir: env.WorkDir, env: env.Getenv}
+			env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
+			return os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge"))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"bridge":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).bridge(ts, args) },
+			"admit":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], args[1], true) },
+			"part":     func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], "", false) },
+			"freeport": func(ts *testscript.TestScript, _ bool, args []string) { freePort(ts, args[0]) },
+			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },
+		},
+	})
+}
+
+type key struct{}
+
+// A stage is what one script plays on.
+type stage struct {
+	dir     string
+	env     func(string) string
+	running *bridge.Bridge
+	cancel  context.CancelFunc
+	ended   chan error
+}
+
+func stageOf(ts *testscript.TestScript) *stage { return ts.Value(key{}).(*stage) }
+
+func (s *stage) bridge(ts *testscript.TestScript, args []string) {
+	if args[0] == "stop" {
+		ts.Check(s.end())
+		return
+	}
+	cfg, err := configs.Load(filepath.Join(s.dir, "drawbridge.yaml"), func(name string) (string, bool) { return ts.Getenv(name), true })
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	b, err := bridge.Open(ctx, cfg, bridge.Options{NoSync: true, Version: "test"})
+	if err != nil {
+		cancel()
+		ts.Check(err)
+	}
+	s.running, s.cancel, s.ended = b, cancel, make(chan error, 1)
+	go func() { s.ended <- b.Run(ctx) }()
+	ts.Setenv("SERVER", "http://"+b.Addr())
+}
+
+func (s *stage) end() error {
+	if s.running == nil {
+		return nil
+	}
+	s.cancel()
+	err := errors.Join(<-s.ended, s.running.Close())
+	s.running = nil
+	return err
+}
+
+func (s *stage) stop(t testscript.T) {
+	if err := s.end(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tell tells the bridge of somebody, and waits until nothing is due any more.
+func (s *stage) tell(ts *testscript.TestScript, who, department string, active bool) {
+	resource := map[string]any{
+		"userName": who,
+		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": map[string]any{"department": department},
+	}
+	text, err := json.Marshal(resource)
+	ts.Check(err)
+	b, ctx := s.running, context.Background()
+	p := access.Provenance{Source: "hr", Received: time.Now(), Book: b.Rules().Book()}
+	ts.Check(b.Store().Update(ctx, func(tx store.Tx) error {
+		id := schema.Identity{UserName: who, Active: active, Resource: text}
+		known, err := store.Identities.One(tx, store.IdentityUserName, "hr", who)
+		if err == nil {
+			id.ID = known.ID
+		} else if !errors.Is(err, schema.ErrNotFound) {
+			return err
+		}
+		_, err = access.Admit(tx, p, id)
+		return err
+	}))
+	within(ts, func() bool { return quiet(ts, b.Store()) })
+}
+
+// quiet reports whether nothing is due in any lane.
+func quiet(ts *testscript.TestScript, s *store.Store) (quiet bool) {
+	ts.Check(s.View(context.Background(), func(r store.Reader) error {
+		lanes, err := store.LaneStats(r)
+		quiet = true
+		for _, lane := range lanes {
+			due := !lane.Oldest.IsZero() && !lane.Oldest.After(r.Now())
+			quiet = quiet && lane.Leased == 0 && !due
+		}
+		return err
+	}))
+	return quiet
+}
+
+// freePort puts a port that was free a moment ago into a variable, and writes
+// serve.yaml, which is drawbridge.yaml with that port.
+func freePort(ts *testscript.TestScript, name string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(errors.Join(err, l.Close()))
+	ts.Setenv(name, port)
+	text, err := os.ReadFile(ts.MkAbs("drawbridge.yaml"))
+	ts.Check(err)
+	text = bytes.Replace(text, []byte("127.0.0.1:0"), []byte("127.0.0.1:"+port), 1)
+	ts.Check(os.WriteFile(ts.MkAbs("serve.yaml"), text, 0o600))
+}
+
+func await(ts *testscript.TestScript, url string) {
+	c, err := newClient(url, "")
+	ts.Check(err)
+	within(ts, func() bool { return c.ready(context.Background()) == nil })
+}
+
+// within waits for something to become true.
+func within(ts *testscript.TestScript, is func() bool) {
+	tick, timeout := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
+	defer tick.Stop()
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			ts.Fatalf("it never came to it")
+		}
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -15,60 +16,87 @@ import (
 var errWeak = errors.New("the policy is not as it should be")
 
 func policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Look at policy documents; no server is needed"}
-	cmd.AddCommand(
-		&cobra.Command{
-			Use:   "lint DIR",
-			Short: "Say what is wrong with the documents below a folder",
-			Args:  exactly(1),
-			RunE:  func(cmd *cobra.Command, args []string) error { return lintPolicy(cmd, args[0]) },
-		},
-		&cobra.Command{
-			Use:   "test DIR",
-			Short: "Run the tests among the documents below a folder",
-			Args:  exactly(1),
-			RunE:  func(cmd *cobra.Command, args []string) error { return testPolicy(cmd, args[0]) },
-		},
-	)
+	cmd := &cobra.Command{Use: "policy", Short: "Look at policy documents, and at what they would change"}
+	var lint, test format
+	lintCmd := &cobra.Command{
+		Use:   "lint DIR",
+		Short: "Say what is wrong with the documents below a folder",
+		Args:  exactly(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return lintPolicy(cmd.OutOrStdout(), args[0], lint) },
+	}
+	testCmd := &cobra.Command{
+		Use:   "test DIR",
+		Short: "Run the tests among the documents below a folder",
+		Args:  exactly(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return testPolicy(cmd.OutOrStdout(), args[0], test) },
+	}
+	lint.flag(lintCmd)
+	test.flag(testCmd)
+	cmd.AddCommand(lintCmd, testCmd, planCommand())
 	return cmd
 }
 
 // readPolicy reads and compiles the documents below a folder. The book is nil
 // where they are too broken for one.
 func readPolicy(dir string) (*policy.Set, *policy.Book, policy.Findings, error) {
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, nil, nil, fmt.Errorf("policy: %q is not a folder that can be read", dir)
+	if err := isFolder(dir); err != nil {
+		return nil, nil, nil, err
 	}
 	set, findings := policy.Load(os.DirFS(dir))
 	book, more := policy.Compile(set)
 	return set, book, append(findings, more...), nil
 }
 
-func lintPolicy(cmd *cobra.Command, dir string) error {
-	set, book, findings, err := readPolicy(dir)
-	if err != nil {
-		return err
-	}
-	out := cmd.OutOrStdout()
-	for _, f := range findings {
-		if _, err := fmt.Fprintln(out, f); err != nil {
-			return err
-		}
-	}
-	if book != nil {
-		_, err = fmt.Fprintf(out, "%d roles in force, %d refused, %d connectors, %d sources; %d findings\n",
-			len(book.Roles()), len(book.Refused()), len(book.Connectors()), len(book.Sources()), len(findings))
-		if err != nil {
-			return err
-		}
-	}
-	if findings.Errors() || set == nil {
-		return errWeak
+func isFolder(dir string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("policy: %q is not a folder that can be read", dir)
 	}
 	return nil
 }
 
-func testPolicy(cmd *cobra.Command, dir string) error {
+// linted is the answer of lint.
+type linted struct {
+	Findings   []policy.Finding `json:"findings"`
+	Roles      int              `json:"roles"`
+	Refused    int              `json:"refused"`
+	Connectors int              `json:"connectors"`
+	Sources    int              `json:"sources"`
+}
+
+func lintPolicy(out io.Writer, dir string, f format) error {
+	set, book, findings, err := readPolicy(dir)
+	if err != nil {
+		return err
+	}
+	answer := linted{Findings: append([]policy.Finding{}, findings...)}
+	if book != nil {
+		answer.Roles, answer.Refused = len(book.Roles()), len(book.Refused())
+		answer.Connectors, answer.Sources = len(book.Connectors()), len(book.Sources())
+	}
+	err = f.print(out, answer, func(out io.Writer) error {
+		for _, f := range findings {
+			fmt.Fprintln(out, f)
+		}
+		_, err := fmt.Fprintf(out, "%d roles in force, %d refused, %d connectors, %d sources; %d findings\n",
+			answer.Roles, answer.Refused, answer.Connectors, answer.Sources, len(findings))
+		return err
+	})
+	if err == nil && (findings.Errors() || set == nil) {
+		return errWeak
+	}
+	return err
+}
+
+// tested is the result of one test.
+type tested struct {
+	Name     string   `json:"name"`
+	OK       bool     `json:"ok"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Failures []string `json:"failures"`
+}
+
+func testPolicy(out io.Writer, dir string, f format) error {
 	set, book, findings, err := readPolicy(dir)
 	if err != nil {
 		return err
@@ -76,28 +104,32 @@ func testPolicy(cmd *cobra.Command, dir string) error {
 	if book == nil {
 		return fmt.Errorf("%w:\n%v", errWeak, findings)
 	}
-	results := policytest.Run(book, set)
-	out, passed := cmd.OutOrStdout(), 0
-	for _, r := range results {
-		word := "FAIL"
-		if r.OK() {
-			word = "ok"
+	results, passed := []tested{}, 0
+	for _, r := range policytest.Run(book, set) {
+		t := tested{r.Name, r.OK(), r.File, r.Line, []string{}}
+		for _, failure := range r.Failures {
+			t.Failures = append(t.Failures, fmt.Sprint(failure))
+		}
+		if results = append(results, t); t.OK {
 			passed++
 		}
-		if _, err := fmt.Fprintf(out, "%-4s %s\n", word, r.Name); err != nil {
-			return err
-		}
-		for _, failure := range r.Failures {
-			if _, err := fmt.Fprintf(out, "     %s:%d: %s\n", r.File, r.Line, failure); err != nil {
-				return err
+	}
+	err = f.print(out, results, func(out io.Writer) error {
+		for _, t := range results {
+			word := "FAIL"
+			if t.OK {
+				word = "ok"
+			}
+			fmt.Fprintf(out, "%-4s %s\n", word, t.Name)
+			for _, failure := range t.Failures {
+				fmt.Fprintf(out, "     %s:%d: %s\n", t.File, t.Line, failure)
 			}
 		}
-	}
-	if _, err := fmt.Fprintf(out, "%d/%d tests pass\n", passed, len(results)); err != nil {
+		_, err := fmt.Fprintf(out, "%d/%d tests pass\n", passed, len(results))
 		return err
-	}
-	if passed < len(results) {
+	})
+	if err == nil && passed < len(results) {
 		return errWeak
 	}
-	return nil
+	return err
 }

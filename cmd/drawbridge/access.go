@@ -1,0 +1,320 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+func accessCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "access", Short: "Who should have what, and why"}
+	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand())
+	return cmd
+}
+
+func accessExplainCommand() *cobra.Command {
+	var a about
+	var f format
+	cmd := &cobra.Command{
+		Use:   "explain USER CONNECTOR/ENTITLEMENT (--config FILE | --server URL)",
+		Short: "Say why somebody has, had or lost something, from the decision log",
+		Long:  "USER is an identity's id, userName or email address.",
+		Args:  exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := explain(cmd.Context(), a, args[0], args[1])
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), e, explanation(e))
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	return cmd
+}
+
+func explain(ctx context.Context, a about, who, what string) (e access.Explanation, err error) {
+	running, err := a.running()
+	if err != nil {
+		return e, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return e, err
+		}
+		return c.explain(ctx, who, what)
+	}
+	err = a.read(func(s stopped) error {
+		rules, err := s.rules(ctx)
+		if err != nil {
+			return err
+		}
+		return s.store.View(ctx, func(r store.Reader) error {
+			e, err = access.Explain(r, rules, who, what)
+			return err
+		})
+	})
+	return e, err
+}
+
+// mostListed is how many lines a list has at most, unless more are asked for.
+const mostListed = 1000
+
+func accessListCommand() *cobra.Command {
+	var a about
+	var f format
+	var q heldQuery
+	cmd := &cobra.Command{
+		Use:   "list [USER] [--entitlement CONNECTOR/ENTITLEMENT] (--config FILE | --server URL)",
+		Short: "List who should have what",
+		Args:  between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				q.who = args[0]
+			}
+			if err := q.check(); err != nil {
+				return err
+			}
+			lines, more, err := listHeld(cmd.Context(), a, q)
+			if err != nil {
+				return err
+			}
+			err = f.print(cmd.OutOrStdout(), lines, func(out io.Writer) error {
+				var rows [][]string
+				for _, l := range lines {
+					rows = append(rows, []string{cmp.Or(l.UserName, l.Identity), l.Ref(), string(l.Mode), moment(l.Since), strings.Join(l.Because, ", ")})
+				}
+				return table(out, "who entitlement mode since because", rows)
+			})
+			if err == nil && more {
+				fmt.Fprintf(cmd.ErrOrStderr(), "these are the first %d; --limit shows more\n", len(lines))
+			}
+			return err
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&q.entitlement, "entitlement", "", "only who should have this one")
+	cmd.Flags().IntVar(&q.limit, "limit", mostListed, "lines at most")
+	return cmd
+}
+
+// A heldQuery asks for lines of desired state.
+type heldQuery struct {
+	who, entitlement string
+	limit            int
+}
+
+func (q heldQuery) check() error {
+	if c, e, ok := strings.Cut(q.entitlement, "/"); q.entitlement != "" && (!ok || c == "" || e == "") {
+		return fmt.Errorf("%w: --entitlement is %q: write connector/entitlement", errUsage, q.entitlement)
+	}
+	if q.limit < 1 {
+		return fmt.Errorf("%w: --limit is %d", errUsage, q.limit)
+	}
+	return nil
+}
+
+// held is a line of desired state, with whose it is.
+type held struct {
+	schema.Assignment
+	UserName string `json:"userName"`
+}
+
+// listHeld returns the first lines that are asked for, and whether there are
+// more.
+func listHeld(ctx context.Context, a about, q heldQuery) (lines []held, more bool, err error) {
+	running, err := a.running()
+	if err != nil {
+		return nil, false, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return nil, false, err
+		}
+		return c.held(ctx, q)
+	}
+	err = a.read(func(s stopped) error {
+		return s.store.View(ctx, func(r store.Reader) error {
+			lines, more, err = q.from(r)
+			return err
+		})
+	})
+	return lines, more, err
+}
+
+// from reads the lines from a store, by the index that answers.
+func (q heldQuery) from(r store.Reader) (lines []held, more bool, err error) {
+	names := map[string]string{}
+	all := store.Assignments.All(r)
+	connector, entitlement, byEntitlement := strings.Cut(q.entitlement, "/")
+	switch {
+	case q.who != "":
+		id, err := access.FindIdentity(r, q.who)
+		if err != nil {
+			return nil, false, err
+		}
+		all = store.Assignments.All(r, id.ID)
+	case byEntitlement:
+		all = store.Assignments.By(r, store.AssignmentHeld, connector, entitlement)
+	}
+	lines = []held{}
+	for line, err := range all {
+		if err != nil {
+			return nil, false, err
+		}
+		if q.entitlement != "" && line.Ref() != q.entitlement {
+			continue
+		}
+		if len(lines) == q.limit {
+			return lines, true, nil
+		}
+		if _, ok := names[line.Identity]; !ok {
+			if names[line.Identity], err = nameOf(r, line.Identity); err != nil {
+				return nil, false, err
+			}
+		}
+		lines = append(lines, held{line, names[line.Identity]})
+	}
+	return lines, false, nil
+}
+
+func nameOf(r store.Reader, identity string) (string, error) {
+	id, err := store.Identities.Get(r, identity)
+	if errors.Is(err, schema.ErrNotFound) {
+		return identity, nil
+	}
+	return id.UserName, err
+}
+
+func accessRevokeCommand() *cobra.Command {
+	var a about
+	var f format
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "revoke USER ROLE --reason WHY [--dry-run] (--config FILE | --server URL)",
+		Short: "Take a role from somebody, so that nothing but a new decision gives it back",
+		Args:  exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if reason == "" {
+				return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
+			}
+			r, err := revoke(cmd.Context(), a, access.Revocation{Identity: args[0], Role: args[1], By: local(), Reason: reason}, dryRun)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), r, r.text)
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the decision log")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be lost, and do nothing")
+	return cmd
+}
+
+// A revocation is what somebody loses, or would.
+type revocation struct {
+	Identity string   `json:"identity"`
+	UserName string   `json:"userName"`
+	Role     string   `json:"role"`
+	Ends     []string `json:"ends"` // entitlements held because of this role alone
+	DryRun   bool     `json:"dryRun,omitempty"`
+}
+
+func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r revocation, err error) {
+	running, err := a.running()
+	if err != nil {
+		return r, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return r, err
+		}
+		return c.revoke(ctx, v, dryRun)
+	}
+	err = a.change(func(s stopped) error {
+		rules, err := s.rules(ctx)
+		if err != nil {
+			return err
+		}
+		return s.try(ctx, dryRun, func(tx store.Tx) error {
+			id, err := access.FindIdentity(tx, v.Identity)
+			if err != nil {
+				return err
+			}
+			v.Identity = id.ID
+			r = revocation{Identity: id.ID, UserName: id.UserName, Role: v.Role, DryRun: dryRun}
+			if err := isRole(tx, rules.Book(), v); err != nil {
+				return err
+			}
+			if r.Ends, err = restsOn(tx, v); err != nil {
+				return err
+			}
+			return access.Revoke(tx, rules.Book(), v)
+		})
+	})
+	return r, err
+}
+
+// isRole refuses a role that neither the policy nor a grant of the identity
+// names: a slip of the pen is not to stand against it for good.
+func isRole(r store.Reader, book *policy.Book, v access.Revocation) error {
+	if _, ok := book.Role(v.Role); ok {
+		return nil
+	}
+	if slices.ContainsFunc(book.Refused(), func(f policy.Refusal) bool { return f.Role == v.Role }) {
+		return nil
+	}
+	for g, err := range store.Grants.All(r, v.Identity) {
+		if err != nil || g.Role == v.Role {
+			return err
+		}
+	}
+	return fmt.Errorf("role %s: %w", v.Role, schema.ErrNotFound)
+}
+
+// restsOn returns what the identity should hold because of the role and of no
+// other.
+func restsOn(r store.Reader, v access.Revocation) ([]string, error) {
+	refs := []string{}
+	for line, err := range store.Assignments.All(r, v.Identity) {
+		if err != nil {
+			return nil, err
+		}
+		others := slices.ContainsFunc(line.Because, func(b string) bool {
+			return strings.HasPrefix(b, "role/") && b != "role/"+v.Role
+		})
+		if !others && slices.Contains(line.Because, "role/"+v.Role) {
+			refs = append(refs, line.Ref())
+		}
+	}
+	return refs, nil
+}
+
+func (r revocation) text(out io.Writer) error {
+	did, loses := "is revoked from", "loses"
+	if r.DryRun {
+		did, loses = "would be revoked from", "would lose"
+	}
+	fmt.Fprintf(out, "role %s %s %s\n", r.Role, did, r.UserName)
+	for _, ref := range r.Ends {
+		fmt.Fprintf(out, "  who %s %s\n", loses, ref)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+)
+
+// What follows is one operation of the API each.
+
+func (c *client) explain(ctx context.Context, who, what string) (e access.Explanation, err error) {
+	err = c.get(ctx, "/api/v1/explain", url.Values{"identity": {who}, "entitlement": {what}}, &e)
+	return e, err
+}
+
+func (c *client) plan(ctx context.Context, files map[string]string) (access.Plan, error) {
+	var answer struct {
+		Plan access.Plan `json:"plan"`
+	}
+	err := c.call(ctx, http.MethodPost, "/api/v1/policy/plan", map[string]any{"files": files}, &answer)
+	return answer.Plan, err
+}
+
+func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (r revocation, err error) {
+	body := map[string]string{"identity": v.Identity, "role": v.Role, "reason": v.Reason}
+	err = c.call(ctx, http.MethodPost, dry("/api/v1/revocations", dryRun), body, &r)
+	return r, err
+}
+
+func (c *client) runSweep(ctx context.Context, name string, dryRun bool) error {
+	return c.call(ctx, http.MethodPost, dry("/api/v1/sweeps/"+url.PathEscape(name)+"/run", dryRun), nil, nil)
+}
+
+// dry asks for a change to be tried only.
+func dry(path string, dryRun bool) string {
+	if dryRun {
+		return path + "?dryRun=true"
+	}
+	return path
+}
+
+func (c *client) sweeps(ctx context.Context) ([]sweepStatus, error) {
+	var list struct {
+		Items []sweepStatus `json:"items"`
+	}
+	err := c.get(ctx, "/api/v1/sweeps", nil, &list)
+	return list.Items, err
+}
+
+// held asks for lines of desired state. Whose they are is known by name where one
+// identity was asked for, and by id otherwise.
+func (c *client) held(ctx context.Context, q heldQuery) (lines []held, more bool, err error) {
+	var id schema.Identity
+	if q.who != "" {
+		if err := c.get(ctx, "/api/v1/identities/"+url.PathEscape(q.who), nil, &id); err != nil {
+			return nil, false, err
+		}
+	}
+	lines, err = pages[held](ctx, c, "/api/v1/assignments", url.Values{"identity": {id.ID}, "entitlement": {q.entitlement}}, q.limit+1)
+	for i := range lines {
+		lines[i].UserName = cmp.Or(lines[i].UserName, id.UserName)
+	}
+	if len(lines) > q.limit {
+		return lines[:q.limit], true, err
+	}
+	return lines, false, err
+}
+
+func (c *client) issue(ctx context.Context, t schema.Token, dryRun bool) (string, schema.Token, error) {
+	var answer struct {
+		listed
+		Secret string `json:"secret"`
+	}
+	body := map[string]any{"source": t.Source}
+	if !t.Expires.IsZero() {
+		body["expires"] = t.Expires
+	}
+	err := c.call(ctx, http.MethodPost, dry("/api/v1/tokens", dryRun), body, &answer)
+	t.ID = answer.ID
+	return answer.Secret, t, err
+}
+
+func (c *client) tokens(ctx context.Context) ([]listed, error) {
+	all, err := pages[listed](ctx, c, "/api/v1/tokens", nil, mostListed)
+	return slices.DeleteFunc(all, func(t listed) bool { return t.Source == "" }), err
+}
+
+func (c *client) revokeToken(ctx context.Context, id string, dryRun bool) (t listed, err error) {
+	err = c.call(ctx, http.MethodDelete, dry("/api/v1/tokens/"+url.PathEscape(id), dryRun), nil, &t)
+	return t, err
+}
+
+func (c *client) export(ctx context.Context, out io.Writer) error {
+	res, err := c.send(ctx, http.MethodGet, "/api/v1/log/export", nil)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, res.Body)
+	return errors.Join(err, res.Body.Close())
+}
+
+// pages reads a list page by page, up to a limit.
+func pages[T any](ctx context.Context, c *client, path string, query url.Values, limit int) ([]T, error) {
+	all := []T{}
+	if query == nil {
+		query = url.Values{}
+	}
+	for len(all) < limit {
+		query.Set("limit", strconv.Itoa(min(limit-len(all), 500)))
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
+		}
+		if err := c.get(ctx, path, query, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if page.Next == "" {
+			break
+		}
+		query.Set("cursor", page.Next)
+	}
+	return all, nil
+}

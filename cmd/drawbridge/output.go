@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// A format is how an answer is printed: for people, or as JSON for programs.
+// Nothing but the answer goes to stdout.
+type format struct{ name string }
+
+func (f *format) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.name, "output", "o", "text", "text or json")
+}
+
+// print prints v as JSON, or as text writes it.
+func (f *format) print(out io.Writer, v any, text func(io.Writer) error) error {
+	switch f.name {
+	case "text":
+		return text(out)
+	case "json":
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	}
+	return fmt.Errorf("%w: -o is %q: write text or json", errUsage, f.name)
+}
+
+// table prints rows under a heading, in columns.
+func table(out io.Writer, heading string, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if _, err := fmt.Fprintln(w, strings.ReplaceAll(heading, " ", "\t")); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// moment is a time as people read it; none is a dash.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// orDash is a text, or a dash where there is none.
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// plural is a count with its noun.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

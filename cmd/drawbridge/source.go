@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/user"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+func sourceCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "source", Short: "Where identities come from"}
+	token := &cobra.Command{Use: "token", Short: "The credentials by which a source is known"}
+	token.AddCommand(tokenIssueCommand(), tokenListCommand(), tokenRevokeCommand())
+	cmd.AddCommand(token)
+	return cmd
+}
+
+// local is how decisions name whoever works on the store of a stopped bridge.
+func local() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return "local/" + u.Username
+	}
+	return "local/unknown"
+}
+
+func tokenIssueCommand() *cobra.Command {
+	var a about
+	var f format
+	var expires string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "issue SOURCE [--expires 90d] (--config FILE | --server URL)",
+		Short: "Make a token for a source, and print its secret this once",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t := schema.Token{Source: args[0]}
+			if expires != "" {
+				life, err := policy.ParseDuration(expires)
+				if err != nil || life == 0 {
+					return fmt.Errorf("%w: --expires is %q: write a duration, as in 90d or 12h", errUsage, expires)
+				}
+				t.Expires = time.Now().Add(time.Duration(life)).UTC().Truncate(time.Second)
+			}
+			secret, t, err := issueToken(cmd.Context(), a, t, dryRun)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), issued{t.ID, t.Source, t.Expires, secret}, func(out io.Writer) error {
+				if dryRun {
+					_, err := fmt.Fprintf(out, "a token would be issued for source %s, %s\n", t.Source, until(t.Expires))
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "token %s for source %s, %s; it is not shown again:\n", t.ID, t.Source, until(t.Expires))
+				_, err := fmt.Fprintln(out, secret)
+				return err
+			})
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&expires, "expires", "", "how long it is valid; without an end if it is left out")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	return cmd
+}
+
+// issued is a token as it is shown once.
+type issued struct {
+	ID      string    `json:"id,omitempty"`
+	Source  string    `json:"source"`
+	Expires time.Time `json:"expires,omitzero"`
+	Secret  string    `json:"secret,omitempty"`
+}
+
+func until(t time.Time) string {
+	if t.IsZero() {
+		return "without an end"
+	}
+	return "until " + moment(t)
+}
+
+func issueToken(ctx context.Context, a about, t schema.Token, dryRun bool) (secret string, _ schema.Token, err error) {
+	running, err := a.running()
+	if err != nil {
+		return "", t, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return "", t, err
+		}
+		return c.issue(ctx, t, dryRun)
+	}
+	err = a.change(func(s stopped) error {
+		rules, err := s.rules(ctx)
+		if err != nil {
+			return err
+		}
+		if _, ok := rules.Book().Source(t.Source); !ok {
+			return hint(fmt.Errorf("source %s: %w", t.Source, schema.ErrNotFound), "the policy in force approves no source of that name")
+		}
+		return s.try(ctx, dryRun, func(tx store.Tx) (err error) {
+			secret, t, err = access.IssueToken(tx, local(), t)
+			return err
+		})
+	})
+	if dryRun {
+		secret, t.ID = "", ""
+	}
+	return secret, t, err
+}
+
+func tokenListCommand() *cobra.Command {
+	var a about
+	var f format
+	cmd := &cobra.Command{
+		Use:   "list (--config FILE | --server URL)",
+		Short: "List the tokens that were issued; their secrets are kept nowhere",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tokens, err := listTokens(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), tokens, func(out io.Writer) error {
+				var rows [][]string
+				for _, t := range tokens {
+					rows = append(rows, []string{t.ID, t.Source, moment(t.Created), moment(t.Expires), moment(t.Revoked)})
+				}
+				return table(out, "token source created expires revoked", rows)
+			})
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	return cmd
+}
+
+// listed is a token as it is listed.
+type listed struct {
+	ID      string    `json:"id"`
+	Source  string    `json:"source"`
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"`
+	Revoked time.Time `json:"revoked,omitzero"`
+}
+
+func listTokens(ctx context.Context, a about) ([]listed, error) {
+	running, err := a.running()
+	if err != nil {
+		return nil, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return nil, err
+		}
+		return c.tokens(ctx)
+	}
+	tokens := []listed{}
+	err = a.read(func(s stopped) error {
+		return s.store.View(ctx, func(r store.Reader) error {
+			tokens = tokens[:0]
+			for t, err := range store.Tokens.All(r) {
+				if err != nil {
+					return err
+				}
+				if t.Source != "" {
+					tokens = append(tokens, listed{t.ID, t.Source, t.Created, t.Expires, t.Revoked})
+				}
+			}
+			return nil
+		})
+	})
+	return tokens, err
+}
+
+func tokenRevokeCommand() *cobra.Command {
+	var a about
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "revoke ID (--config FILE | --server URL)",
+		Short: "End a token from the next request on",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := revokeToken(cmd.Context(), a, args[0], dryRun)
+			if errors.Is(err, schema.ErrNotFound) {
+				return hint(err, "drawbridge source token list shows the ids")
+			}
+			if err != nil {
+				return err
+			}
+			did := "revoked"
+			if dryRun {
+				did = "would be revoked"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s of source %s: %s\n", t.ID, t.Source, did)
+			return err
+		},
+	}
+	a.flags(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	return cmd
+}
+
+func revokeToken(ctx context.Context, a about, id string, dryRun bool) (t listed, err error) {
+	running, err := a.running()
+	if err != nil {
+		return t, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return t, err
+		}
+		return c.revokeToken(ctx, id, dryRun)
+	}
+	err = a.change(func(s stopped) error {
+		return s.try(ctx, dryRun, func(tx store.Tx) error {
+			known, err := store.Tokens.Get(tx, id)
+			if err != nil {
+				return fmt.Errorf("token %s: %w", id, err)
+			}
+			t = listed{known.ID, known.Source, known.Created, known.Expires, known.Revoked}
+			return access.RevokeToken(tx, local(), id)
+		})
+	})
+	return t, err
+}
