@@ -12,8 +12,8 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// lockedOut is how long the server is left alone after it refused our password:
-// every account's work runs into that, and none of them is at fault.
+// lockedOut is how long the server is left alone after it refused our password or
+// hid what is ours: every account's work runs into that, and none is at fault.
 const lockedOut = time.Minute
 
 // kinds says what may be done about a result. What is not listed was about what
@@ -56,6 +56,22 @@ func failure(ctx context.Context, request string, err error) error {
 		e.After = lockedOut
 	}
 	return e
+}
+
+// worst returns the failures as one, which is worth trying again if any of them
+// is.
+func worst(failed []error) error {
+	if len(failed) <= 1 {
+		return errors.Join(failed...)
+	}
+	all := &connectors.Error{Kind: connectors.KindOf(failed[0]), Err: errors.Join(failed...)}
+	for _, err := range failed {
+		if connectors.KindOf(err) == connectors.Transient {
+			all.Kind = connectors.Transient
+		}
+		all.After = max(all.After, connectors.RetryAfter(err))
+	}
+	return all
 }
 
 func code(result uint16) string {

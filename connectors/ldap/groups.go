@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,35 +51,47 @@ func (s *settings) entitlement(e *ldap.Entry, spellings []string) string {
 
 // members returns the entitlements by the normal names of those who hold them.
 func (s *session) members() (map[string][]string, error) {
-	all := map[string][]string{}
+	held := map[string][]string{}
 	if s.groupBase == "" {
-		return all, nil
+		return held, nil
 	}
 	err := s.search(s.groupBase, s.groupFilter, []string{s.groupName, s.member}, func(page []*ldap.Entry) error {
 		for _, e := range page {
 			name := s.entitlement(e, nil)
 			for _, member := range e.GetEqualFoldAttributeValues(s.member) {
 				member = normal(member)
-				all[member] = append(all[member], name)
+				held[member] = append(held[member], name)
 			}
 		}
 		return nil
 	})
-	return all, err
+	return held, err
 }
 
-// revoke takes the person out of the groups.
+// revoke takes the person out of the groups: out of all it can.
 func (s *session) revoke(p *person, entitlements []string) error {
+	var failed []error
 	for _, entitlement := range entitlements {
-		for _, group := range p.groups[entitlement] {
-			if err := s.leave(group, p.entry.DN); err != nil {
-				return err
-			}
+		if err := s.quit(p.groups[entitlement], p.entry.DN); err != nil {
+			failed = append(failed, err)
+			continue
 		}
 		delete(p.groups, entitlement)
 		p.account.Entitlements = slices.DeleteFunc(p.account.Entitlements, func(e string) bool { return e == entitlement })
 	}
-	return nil
+	return worst(failed)
+}
+
+// quit makes every one of the groups not list the member, and fails if one still
+// does.
+func (s *session) quit(groups []string, member string) error {
+	var failed []error
+	for _, group := range groups {
+		if err := s.leave(group, member); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return worst(failed)
 }
 
 // grant puts the person into the groups. Those that are there are joined even if
@@ -173,17 +186,10 @@ func (s *session) strays(name string) error {
 	if err != nil {
 		return err
 	}
-	return s.each(groups, func(group string) error { return s.leave(group, name) })
+	return s.quit(all(groups), name)
 }
 
-// each does something for every group.
-func (s *session) each(groups map[string][]string, do func(group string) error) error {
-	for _, some := range groups {
-		for _, group := range some {
-			if err := do(group); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// all returns the names of all groups, whatever the entitlement.
+func all(groups map[string][]string) []string {
+	return slices.Concat(slices.Collect(maps.Values(groups))...)
 }

@@ -74,12 +74,18 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 	now := p.account
 	now.Managed = have.Managed
 	want.Attributes = s.carried(want.Attributes)
+	// What ends access is tried whole, whatever of it fails. Nothing else is done
+	// unless all of it succeeded.
+	var failed []error
 	for _, step := range connectors.Plan(now, want) {
+		if !step.Ends() && len(failed) > 0 {
+			break
+		}
 		if err := s.take(p, step); err != nil {
-			return err
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return worst(failed)
 }
 
 // Read returns the account with the remote id.

@@ -325,6 +325,58 @@ func TestGroups(t *testing.T) {
 	p.apply(t, have, schema.Account{})
 }
 
+// TestEndsWhatItCan takes away all that may be taken away, when something may not.
+func TestEndsWhatItCan(t *testing.T) {
+	needServer(t)
+	t.Parallel()
+	p := target(t, nil)
+	group(t, p.conn, p.base, "locked")
+	entitlements := []string{groupNames[0], "locked", "plain"}
+	have := p.apply(t, schema.Account{}, schema.Account{Active: true, Attributes: someone("ada"), Entitlements: entitlements})
+	p.connector.user = bridgeDN
+	p.proxy.hangUp()
+	got, err := p.Connector.Apply(t.Context(), have, schema.Account{})
+	for connectors.KindOf(err) == connectors.Transient && err != nil { // of a connection that was hung up
+		got, err = p.Connector.Apply(t.Context(), have, schema.Account{})
+	}
+	if err == nil || connectors.KindOf(err) != connectors.Permanent || !strings.HasPrefix(err.Error(), "50: ") {
+		t.Errorf("a group that may not be written: %v, want a permanent error with the server's result 50", err)
+	}
+	if got.Active || !slices.Equal(got.Entitlements, []string{"locked"}) {
+		t.Errorf("got %v, want it disabled, and left with the one group", got)
+	}
+	again, err := p.connector.Read(t.Context(), got.RemoteID)
+	if err != nil || again.Active || !slices.Equal(again.Entitlements, got.Entitlements) {
+		t.Errorf("read back: %v, %v", again, err)
+	}
+}
+
+// TestUnseenIsNotGone hides the people from the bridge: that it sees nobody does
+// not mean that there is nobody.
+func TestUnseenIsNotGone(t *testing.T) {
+	s := needServer(t)
+	t.Parallel()
+	p := target(t, nil)
+	have := p.apply(t, schema.Account{}, schema.Account{Active: true, Attributes: someone("ada")})
+	people := "ou=people," + p.base
+	for _, how := range []string{"ou=hidden", "ou=empty"} { // the base as well, or only who is below it
+		if err := p.conn.ModifyDN(ldap.NewModifyDNRequest(people, how, true, "")); err != nil {
+			t.Fatal(err)
+		}
+		people = how + "," + p.base
+		c := mustOpen(t, connectors.Config{
+			BaseURL: "ldap://" + s.port, Auth: connectors.Auth{User: bridgeDN, Secret: rootPassword},
+			Options: map[string]string{"userBase": people, "groupBase": "ou=groups," + p.base},
+		})
+		if _, err := c.Apply(t.Context(), have, schema.Account{}); err == nil || connectors.KindOf(err) != connectors.Transient {
+			t.Errorf("%s: disable someone who is hidden: %v, want a transient error", how, err)
+		}
+		if _, err := c.Read(t.Context(), have.RemoteID); err == nil || connectors.KindOf(err) != connectors.Transient {
+			t.Errorf("%s: read someone who is hidden: %v, want a transient error", how, err)
+		}
+	}
+}
+
 // TestRequiredAttributes has people without what the directory demands of them.
 func TestRequiredAttributes(t *testing.T) {
 	needServer(t)
@@ -352,7 +404,7 @@ func TestListInPages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	count, held := 0, 0
+	count, held := -1, 0 // without the one who is there anyhow
 	for a, err := range p.connector.List(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
@@ -370,8 +422,8 @@ func TestListInPages(t *testing.T) {
 	}
 	p.connector.groupBase = "ou=nowhere," + p.base
 	for _, err := range p.connector.List(t.Context()) {
-		if err == nil || connectors.KindOf(err) != connectors.Permanent {
-			t.Errorf("a base that is not there: %v, want a permanent error", err)
+		if err == nil || connectors.RetryAfter(err) == 0 {
+			t.Errorf("a base that is not there: %v, want an error, and that it is tried again later", err)
 		}
 	}
 }

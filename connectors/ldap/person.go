@@ -111,6 +111,9 @@ func (s *session) find(have, want schema.Account) (*person, error) {
 	if err == nil && e == nil {
 		e, err = s.byMatch(want.Attributes, have.Attributes)
 	}
+	if err == nil && e == nil && have.Exists() && !want.Active {
+		err = s.populated()
+	}
 	if err != nil || e == nil {
 		return &person{}, err
 	}
@@ -121,6 +124,18 @@ func (s *session) find(have, want schema.Account) (*person, error) {
 	}
 	slices.Sort(p.account.Entitlements)
 	return p, err
+}
+
+// populated fails if the directory shows nobody at all: then an access rule or a
+// filter is more likely to blame than that everybody is gone, and nobody's access
+// may be taken for ended.
+func (s *session) populated() error {
+	for _, base := range s.bases() {
+		if found, err := s.few(base, s.userFilter, []string{"1.1"}); err != nil || len(found) > 0 {
+			return err
+		}
+	}
+	return refused(connectors.Transient, "the server shows us nobody with %s below %s: that the account is gone is not believed", s.userFilter, s.userBase)
 }
 
 func (s *session) byID(id string) (*ldap.Entry, error) {

@@ -243,7 +243,10 @@ func (s *session) ask(base string, scope int, filter string, attributes []string
 		return err
 	})
 	if is(err, ldap.LDAPResultNoSuchObject) && scope != ldap.ScopeBaseObject {
-		return nil, refused(connectors.Permanent, "search: there is no %s at the server", base)
+		return nil, &connectors.Error{
+			Kind: connectors.Transient, After: lockedOut, Code: code(ldap.LDAPResultNoSuchObject),
+			Err: fmt.Errorf("search: the server has no %s, or does not show it to us", base),
+		}
 	}
 	if err == nil && len(result.Referrals) > 0 {
 		return nil, refused(connectors.Permanent, "search %s: part of it is on another server (%s): name the server that has all", base, result.Referrals[0])

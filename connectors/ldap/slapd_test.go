@@ -32,6 +32,7 @@ const (
 	suffix       = "dc=example,dc=com"
 	followSuffix = "dc=follow,dc=com" // there the server renames members itself
 	rootDN       = "cn=admin," + suffix
+	bridgeDN     = "cn=bridge," + suffix // may do what the server's access rules say
 	rootPassword = "a secret, and not a short one"
 )
 
@@ -108,6 +109,10 @@ directory DIR/example
 maxsize 268435456
 dbnosync
 index objectClass,entryUUID,uid,mail,cn,member eq
+access to dn.regex="^cn=locked,ou=groups," by dn.exact="cn=bridge,dc=example,dc=com" read by * none
+access to dn.regex="^(uid=.*,)?ou=hidden," by * none
+access to dn.regex="^uid=.*,ou=empty," by * none
+access to * by dn.exact="cn=bridge,dc=example,dc=com" manage by anonymous auth by * none
 overlay ppolicy
 
 database mdb
@@ -267,7 +272,10 @@ func (s *server) trunk(c *ldap.Conn) error {
 		add.Attribute("objectClass", []string{"domain"})
 		errs = append(errs, c.Add(add))
 	}
-	return errors.Join(errs...)
+	bridge := ldap.NewAddRequest(bridgeDN, nil)
+	bridge.Attribute("objectClass", []string{"organizationalRole", "simpleSecurityObject"})
+	bridge.Attribute("userPassword", []string{rootPassword})
+	return errors.Join(append(errs, c.Add(bridge))...)
 }
 
 func (s *server) stop() {
@@ -281,7 +289,7 @@ func (s *server) stop() {
 }
 
 // part makes a part of the tree for one test, with places for people, disabled
-// people and groups, and returns its name and a connection to look at it.
+// people and groups, and somebody in it, and returns its name and a connection to look at it.
 func (s *server) part(t *testing.T, suffix string) (string, *ldap.Conn) {
 	t.Helper()
 	c, err := s.dial()
@@ -296,6 +304,13 @@ func (s *server) part(t *testing.T, suffix string) (string, *ldap.Conn) {
 		if err := c.Add(add); err != nil {
 			t.Fatalf("add %s: %v", name, err)
 		}
+	}
+	resident := ldap.NewAddRequest("uid=resident,ou=people,"+base, nil)
+	resident.Attribute("objectClass", []string{"inetOrgPerson"})
+	resident.Attribute("cn", []string{"Who was here before"})
+	resident.Attribute("sn", []string{"Resident"})
+	if err := c.Add(resident); err != nil {
+		t.Fatalf("add %s: %v", resident.DN, err)
 	}
 	return base, c
 }

@@ -201,19 +201,13 @@ func (s *session) move(p *person, base string, active bool) error {
 // remove deletes the entry, and its name from every group: what a group lists
 // that is not there would be held by whoever gets the name next.
 func (s *session) remove(p *person) error {
-	for _, groups := range p.groups {
-		for _, group := range groups {
-			if err := s.leave(group, p.entry.DN); err != nil {
-				return err
-			}
-		}
-	}
+	left := s.quit(all(p.groups), p.entry.DN)
 	del := ldap.NewDelRequest(p.entry.DN, nil)
-	err := s.request("delete", func(c *ldap.Conn) error { return c.Del(del) }, ldap.LDAPResultNoSuchObject)
-	if err == nil {
-		*p = person{}
+	if err := s.request("delete", func(c *ldap.Conn) error { return c.Del(del) }, ldap.LDAPResultNoSuchObject); err != nil {
+		return err
 	}
-	return err
+	*p = person{}
+	return left
 }
 
 // rename gives the entry another name or parent, and its groups the new name. The
@@ -236,8 +230,10 @@ func (s *session) rename(p *person, rdn, base string) error {
 		if err := s.strays(name); err != nil {
 			return err
 		}
-		if err := s.each(p.groups, func(group string) error { return s.join(group, name) }); err != nil {
-			return err
+		for _, group := range all(p.groups) {
+			if err := s.join(group, name); err != nil {
+				return err
+			}
 		}
 	}
 	superior := ""
@@ -252,7 +248,7 @@ func (s *session) rename(p *person, rdn, base string) error {
 	if !follow {
 		return nil
 	}
-	return s.each(p.groups, func(group string) error { return s.leave(group, old) })
+	return s.quit(all(p.groups), old)
 }
 
 // forget drops what a rename that was cut short left over: the groups may still
