@@ -26,7 +26,7 @@ func answerError(log *slog.Logger) echo.HTTPErrorHandler {
 		}
 		var writing error
 		if below(c, scimRoot) {
-			writing = writeSCIM(c, p, err)
+			writing = writeSCIM(c, p)
 		} else {
 			writing = p.Answer(c.Response())
 		}

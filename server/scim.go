@@ -1,32 +1,40 @@
 package server
 
 import (
-	"net/http"
-	"strconv"
+	"fmt"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/server/api"
+	"drawbridge/server/scim"
 )
 
 const scimRoot = "/scim"
 
-// mountSCIM mounts the SCIM service provider.
-func mountSCIM(*echo.Echo, Options) error { return nil }
-
-// writeSCIM answers an error as RFC 7644, section 3.12, has it.
-func writeSCIM(c echo.Context, p *api.Problem, _ error) error {
-	c.Response().Header().Set(echo.HeaderContentType, "application/scim+json")
-	return c.JSON(p.Status, map[string]any{
-		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"},
-		"status":  strconv.Itoa(p.Status),
-		"detail":  cmpOr(p.Detail, http.StatusText(p.Status)),
+// newSCIM returns the SCIM service provider, which answers as whoever the gate
+// let in.
+func newSCIM(o Options) (*scim.Handler, error) {
+	h, err := scim.New(scim.Options{
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM,
+		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + "/scim/v2",
+		Source: func(c echo.Context) string {
+			source, _ := c.Get(keySource).(string)
+			return source
+		},
+		Dropped: func(source, _ string) {
+			if o.Metrics != nil {
+				o.Metrics.Dropped(source)
+			}
+		},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("SCIM: %w", err)
+	}
+	return h, nil
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
+// writeSCIM answers an error that was met before the service provider was.
+func writeSCIM(c echo.Context, p *api.Problem) error {
+	return scim.WriteError(c, echo.NewHTTPError(p.Status, p.Detail))
 }

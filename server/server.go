@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"drawbridge/connectors"
 	"drawbridge/server/api"
 	"drawbridge/server/metrics"
+	"drawbridge/server/scim"
 	"drawbridge/store"
 )
 
@@ -32,6 +34,7 @@ type Options struct {
 	Sweeps      []string // names, for status and to run now
 	Connectors  []string // names
 	Limits      Limits
+	SCIM        scim.Limits
 
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error
@@ -55,6 +58,13 @@ func New(o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	provider, err := newSCIM(o)
+	if err != nil {
+		return nil, err
+	}
+	a := api.New(api.Options{
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
+	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)
 	e.IPExtractor = echo.ExtractIPDirect() // what a client says of itself in a header is not believed
@@ -65,17 +75,8 @@ func New(o Options) (http.Handler, error) {
 	e.Use(secured(o.PublicURL))
 	e.Use(g.guard) // who may use /scim and /api
 
-	if err := mountSCIM(e, o); err != nil { // /scim/v2
-		return nil, err
-	}
-	a, err := api.New(api.Options{ // /api/v1, /api/openapi.json
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version,
-		Sweeps: o.Sweeps, Connectors: o.Connectors,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.Mount(e)
+	provider.Mount(e.Group("/scim/v2"))
+	a.Mount(e) // /api/v1, /api/openapi.json
 	e.GET("/healthz", alive)
 	e.GET("/readyz", ready(o))
 	if o.Metrics != nil {
@@ -102,17 +103,18 @@ func HTTP(h http.Handler, log *slog.Logger) *http.Server {
 // secured sets what browsers and caches are to know of every answer: nothing here
 // is a page, and nothing may be kept.
 func secured(publicURL string) echo.MiddlewareFunc {
-	https := strings.HasPrefix(publicURL, "https://")
+	headers := map[string][]string{
+		"X-Content-Type-Options":  {"nosniff"},
+		"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+		"Referrer-Policy":         {"no-referrer"},
+		"Cache-Control":           {"no-store"},
+	}
+	if strings.HasPrefix(publicURL, "https://") {
+		headers["Strict-Transport-Security"] = []string{"max-age=31536000"}
+	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			h := c.Response().Header()
-			h["X-Content-Type-Options"] = []string{"nosniff"}
-			h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
-			h["Referrer-Policy"] = []string{"no-referrer"}
-			h["Cache-Control"] = []string{"no-store"}
-			if https {
-				h["Strict-Transport-Security"] = []string{"max-age=31536000"}
-			}
+			maps.Copy(c.Response().Header(), headers) // the values are shared: nobody writes into them
 			return next(c)
 		}
 	}

@@ -390,3 +390,53 @@ func TestCredentialsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestASourcePushes goes the whole way in: the source that the credential names
+// is whose the identity is, and the request's id is in the log.
+func TestASourcePushes(t *testing.T) {
+	w := newWorld(t)
+	res, body := w.do(t, "POST", "/scim/v2/Users", sourceSecret,
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"ada@example.com","password":"a-password-to-forget"}`)
+	if res.StatusCode != http.StatusCreated {
+		t.Fatalf("create: %d %s", res.StatusCode, body)
+	}
+	if location := res.Header.Get("Location"); !strings.HasPrefix(location, "https://bridge.example.com/scim/v2/Users/") {
+		t.Errorf("Location %q", location)
+	}
+	err := w.store.View(t.Context(), func(r store.Reader) error {
+		id, err := store.Identities.One(r, store.IdentityUserName, "hr", "ada@example.com")
+		if err != nil {
+			return err
+		}
+		tail, err := store.LogTail(r, 1)
+		if err != nil {
+			return err
+		}
+		want := "request/" + res.Header.Get("X-Request-Id")
+		if d := tail[0].Decision; d.Subject != id.ID || len(d.Because) != 1 || d.Because[0] != want {
+			t.Errorf("the decision is %+v, want it because of %s", d, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(body+w.log.String(), "a-password-to-forget") {
+		t.Error("the password is in the answer or the log")
+	}
+	res, body = w.do(t, "PUT", "/scim/v2/Users", sourceSecret, "{}")
+	if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") == "" {
+		t.Errorf("a wrong method: %d, Allow %q", res.StatusCode, res.Header.Get("Allow"))
+	}
+	checkSCIMError(t, res, body)
+	_, scraped := w.do(t, "GET", "/metrics", "", "")
+	for _, want := range []string{
+		`drawbridge_http_requests_total{code="201",method="POST",route="/scim/v2/Users"} 1`,
+		`drawbridge_decisions_total{verb="admitted"} 1`,
+		`drawbridge_lane_items{lane="identity"} 1`,
+	} {
+		if !strings.Contains(scraped, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}

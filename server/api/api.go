@@ -38,8 +38,8 @@ type API struct {
 }
 
 // New returns the API.
-func New(o Options) (*API, error) {
-	return &API{Options: o, planning: make(chan struct{}, 1)}, nil
+func New(o Options) *API {
+	return &API{Options: o, planning: make(chan struct{}, 1)}
 }
 
 // DocumentPath is where the API describes itself.

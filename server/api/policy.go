@@ -19,7 +19,6 @@ import (
 	"drawbridge/store"
 )
 
-// Roles are the policy's roles.
 type rolesBody struct {
 	Policy  string        `json:"policy" doc:"Digest of the policy in force."`
 	InForce []RoleView    `json:"inForce" nullable:"false"`
@@ -42,6 +41,7 @@ type RoleView struct {
 	Default      string          `json:"defaultDuration,omitempty"`
 	Max          string          `json:"maxDuration,omitempty"`
 	Permanent    string          `json:"permanent,omitempty" doc:"Why it needs no end."`
+	Quarantine   string          `json:"quarantine,omitempty" doc:"Why nobody new gets it: its governance broke."`
 }
 
 // A RefusedView is a role that is not automated.
@@ -51,11 +51,21 @@ type RefusedView struct {
 	Findings []policy.Finding `json:"findings,omitempty"`
 }
 
-func (a *API) listRoles(context.Context, *struct{}) (*Reply[rolesBody], error) {
+func (a *API) listRoles(ctx context.Context, _ *struct{}) (*Reply[rolesBody], error) {
 	book := a.Rules.Book()
+	var quarantined map[string]string
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		quarantined, err = access.Quarantined(r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	body := rolesBody{Policy: book.Digest(), InForce: []RoleView{}, Refused: []RefusedView{}}
 	for _, role := range book.Roles() {
-		body.InForce = append(body.InForce, viewRole(book, role))
+		v := viewRole(book, role)
+		v.Quarantine = quarantined[v.Name]
+		body.InForce = append(body.InForce, v)
 	}
 	for _, r := range book.Refused() {
 		body.Refused = append(body.Refused, RefusedView{Role: r.Role, Codes: r.Codes, Findings: r.Findings})

@@ -32,6 +32,7 @@ type Metrics struct {
 	served     *prometheus.CounterVec
 	serving    *prometheus.HistogramVec
 	ungoverned *prometheus.GaugeVec
+	dropped    *prometheus.CounterVec
 
 	mu   sync.Mutex
 	tail tail
@@ -56,7 +57,8 @@ func New(s *store.Store, connectors []string) *Metrics {
 	m.ungoverned = gauge("ungoverned_accounts", "Accounts that no identity explains, as of the last sweep that looked.", "connector")
 	m.served = counter("http_requests_total", "Requests served.", "route", "method", "code")
 	m.serving = histogram("http_request_seconds", "How long serving a request took.", seconds, "route", "method")
-	m.registry.MustRegister(m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
+	m.dropped = counter("scim_dropped_attributes_total", "Attributes that a source sent and no schema has.", "source")
+	m.registry.MustRegister(m.dropped, m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
@@ -98,6 +100,9 @@ func (m *Metrics) Served(route, method string, status int, took time.Duration) {
 	m.served.WithLabelValues(route, method, code(status)).Inc()
 	m.serving.WithLabelValues(route, method).Observe(took.Seconds())
 }
+
+// Dropped is told of attributes that a source sent and that were not kept.
+func (m *Metrics) Dropped(source string) { m.dropped.WithLabelValues(source).Inc() }
 
 // ServeHTTP answers a scrape.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, req *http.Request) {

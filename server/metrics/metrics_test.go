@@ -166,6 +166,7 @@ func TestWhatHappens(t *testing.T) {
 			m.Request("wiki", "PATCH", 204, time.Millisecond)
 			m.Request("wiki", "PATCH", 0, time.Millisecond)
 			m.Served("/api/v1/roles", "GET", 200, time.Millisecond)
+			m.Dropped("hr")
 			m.Swept(schema.Run{Sweep: "drift", Ended: time.Unix(1000, 0)})
 			m.Swept(schema.Run{Sweep: "drift", Ended: time.Unix(2000, 0), Held: "too many"})
 			m.Swept(schema.Run{Sweep: "drift", Ended: time.Unix(3000, 0), Problem: "gone"})
@@ -184,6 +185,7 @@ func TestWhatHappens(t *testing.T) {
 		`drawbridge_connector_requests_total{code="0",connector="wiki"}`:                       8,
 		`drawbridge_http_requests_total{code="200",method="GET",route="/api/v1/roles"}`:        8,
 		`drawbridge_sweep_last_success_timestamp_seconds{sweep="drift"}`:                       1000,
+		`drawbridge_scim_dropped_attributes_total{source="hr"}`:                                8,
 		`drawbridge_sweep_runs_total{outcome="held",sweep="drift"}`:                            8,
 		`drawbridge_sweep_runs_total{outcome="failed",sweep="drift"}`:                          8,
 	} {
