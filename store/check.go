@@ -125,6 +125,7 @@ func (c *checking) size(table string) (n int64, err error) {
 // check compares a collection's records with their index entries.
 func (c *Collection[R]) check(k *checking) error {
 	entries := make([]int64, len(c.indexes)) // that there should be
+	below := make([]map[string]int64, len(c.indexes))
 	var records int64
 	for row, err := range k.rows(c.name, nil, nil) {
 		if err != nil {
@@ -145,11 +146,20 @@ func (c *Collection[R]) check(k *checking) error {
 				return err
 			}
 			entries[i] += n
+			if x.kept && n > 0 {
+				if below[i] == nil {
+					below[i] = map[string]int64{}
+				}
+				below[i][x.of(rec)[0][0]] += n
+			}
 		}
 	}
 	k.report.Records += records
 	for i, x := range c.indexes {
 		if err := c.checkIndex(k, x, entries[i]); err != nil {
+			return err
+		}
+		if err := k.keptAll(entriesOf(x.name), below[i]); err != nil {
 			return err
 		}
 	}
@@ -240,20 +250,21 @@ func (c *checking) lanes() error {
 	if n != all {
 		c.fault(tableReady, nil, "%d rows for %d items", n, all)
 	}
-	return errors.Join(c.keptLanes(countItems, items), c.keptLanes(countLeased, leased))
+	return errors.Join(c.keptAll(countItems, items), c.keptAll(countLeased, leased))
 }
 
-func (c *checking) keptLanes(what string, counted map[string]int64) error {
+// keptAll reports a fault for each kept count that is not what was counted.
+func (c *checking) keptAll(what string, counted map[string]int64) error {
 	kept, err := c.counts(makeKey(what))
 	if err != nil {
 		return err
 	}
-	for lane := range counted {
-		kept[lane] += 0 // looked at also where nothing is kept
+	for of := range counted {
+		kept[of] += 0 // looked at also where nothing is kept
 	}
-	for lane, n := range kept {
-		if n != counted[lane] {
-			c.fault(tableCounts, makeKey(what, lane), "says %d, and there are %d", n, counted[lane])
+	for of, n := range kept {
+		if n != counted[of] {
+			c.fault(tableCounts, makeKey(what, of), "says %d, and there are %d", n, counted[of])
 		}
 	}
 	return nil

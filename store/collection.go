@@ -222,13 +222,15 @@ func (c *Collection[R]) Delete(tx Tx, key ...string) error {
 	if err != nil || !existed {
 		return err
 	}
+	var changes []change
 	for _, x := range c.indexes {
 		for _, value := range x.of(old) {
 			entry, _ := x.entry(value, k)
-			if err := t.delete(x.name, entry); err != nil {
-				return err
-			}
+			changes = append(changes, x.change(value, entry, nil, true))
 		}
+	}
+	if err := apply(t, changes); err != nil {
+		return err
 	}
 	if err := t.delete(c.name, k); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 type Index[R any] struct {
 	name   string
 	unique bool
+	kept   bool               // how many entries there are below each first part is kept, not counted
 	of     func(R) [][]string // the values a record is found by, a list of parts each; none to leave it out
 }
 
@@ -102,15 +103,41 @@ type change struct {
 	table        string
 	entry, holds []byte
 	goes         bool
+	below        string // the first part of the value, where how many there are is kept
+}
+
+// entriesOf is what a kept index counts by the first part of its values.
+func entriesOf(index string) string { return "entries of " + index }
+
+// Kept returns how many entries a kept index has below a first part. It reads a
+// row, however many there are.
+func (x *Index[R]) Kept(r Reader, first string) (int64, error) {
+	if !x.kept {
+		return 0, fmt.Errorf("index %s: its entries are not counted: %w", x.name, schema.ErrInvalid)
+	}
+	return r.transaction().count(entriesOf(x.name), first)
+}
+
+// change is what happens to the index when the value comes or goes.
+func (x *Index[R]) change(value []string, entry, holds []byte, goes bool) change {
+	c := change{table: x.name, entry: entry, holds: holds, goes: goes}
+	if x.kept {
+		c.below = value[0]
+	}
+	return c
 }
 
 func apply(t *transaction, changes []change) error {
 	for _, c := range changes {
 		var err error
+		n := int64(1)
 		if c.goes {
-			err = t.delete(c.table, c.entry)
+			err, n = t.delete(c.table, c.entry), -1
 		} else {
 			err = t.put(c.table, c.entry, c.holds)
+		}
+		if err == nil && c.below != "" {
+			err = t.addCount(entriesOf(c.table), c.below, c.entry, n)
 		}
 		if err != nil {
 			return err
@@ -133,7 +160,7 @@ func (c *Collection[R]) changes(t *transaction, key []byte, was, is R, existed b
 		for _, value := range before {
 			if !contains(now, value) {
 				entry, _ := x.entry(value, key)
-				changes = append(changes, change{table: x.name, entry: entry, goes: true})
+				changes = append(changes, x.change(value, entry, nil, true))
 			}
 		}
 		for _, value := range now {
@@ -146,7 +173,7 @@ func (c *Collection[R]) changes(t *transaction, key []byte, was, is R, existed b
 					return nil, err
 				}
 			}
-			changes = append(changes, change{table: x.name, entry: entry, holds: holds})
+			changes = append(changes, x.change(value, entry, holds, false))
 		}
 	}
 	return changes, nil

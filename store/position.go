@@ -1,19 +1,11 @@
 package store
 
-import "iter"
+import (
+	"bytes"
+	"iter"
 
-// CountBy returns how many index entries there are under the value, or under
-// values that begin with its parts. It reads the index and no record.
-func (c *Collection[R]) CountBy(r Reader, x *Index[R], value ...string) (int, error) {
-	from, n := makeKey(value...), 0
-	for _, err := range r.transaction().rows(x.name, from, after(from)) {
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
-}
+	"drawbridge/schema"
+)
 
 // Skip is By without the first n records, which it passes over in the index.
 func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, value ...string) iter.Seq2[R, error] {
@@ -34,4 +26,35 @@ func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, value ...string) iter
 			}
 		}
 	}
+}
+
+// Edges walks the members of a group that come after the last one seen, in order: All, for
+// groups so large that decoding each edge would be felt. What is asked of an edge
+// stands in its key, but for whether it is nested.
+func Edges(r Reader, group, last string) iter.Seq2[schema.Member, error] {
+	prefix := makeKey(group)
+	from, to := prefix, after(prefix)
+	if last != "" {
+		from = append(makeKey(group, last), 0)
+	}
+	return func(yield func(schema.Member, error) bool) {
+		for row, err := range r.transaction().rows(Members.name, from, to) {
+			m := schema.Member{Group: group}
+			if err == nil {
+				m, err = edge(m, row, len(prefix))
+			}
+			if !yield(m, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func edge(m schema.Member, row Row, prefix int) (schema.Member, error) {
+	part := row.Key[prefix:]
+	if len(part) < 2 || bytes.IndexByte(part, escape) != len(part)-2 || bytes.Contains(row.Value, []byte(`"nested"`)) {
+		return Members.decode(row.Key, row.Value)
+	}
+	m.Member = string(part[:len(part)-2])
+	return m, nil
 }

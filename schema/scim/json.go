@@ -195,7 +195,12 @@ func plain(raw []byte) bool {
 func appendText(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
-	for _, r := range s {
+	i := 0
+	for i < len(s) && simple(s[i]) {
+		i++
+	}
+	dst = append(dst, s[:i]...)
+	for _, r := range s[i:] {
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
@@ -218,6 +223,11 @@ func appendText(dst []byte, s string) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// simple reports whether a byte stands for itself in canonical form.
+func simple(c byte) bool {
+	return c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
 }
 
 // contains reports whether a canonical resource has a key: as keys are written,

@@ -38,6 +38,15 @@ func (h *Handler) storedGroup(g schema.Group) stored {
 
 func (h *Handler) location(s stored) string { return h.BaseURL + s.typ.Endpoint + "/" + s.id }
 
+// appendLocation writes a resource's location as JSON.
+func (h *Handler) appendLocation(dst []byte, t *wire.Type, id string) []byte {
+	dst = wire.AppendText(dst, h.BaseURL)
+	dst = append(append(dst[:len(dst)-1], t.Endpoint...), '/')
+	at := len(dst)
+	dst = wire.AppendText(dst, id)
+	return append(dst[:at], dst[at+1:]...) // one string, of three parts
+}
+
 // open writes a resource up to where its edges, if any, come: schemas, id and
 // attributes.
 func (s stored) open(dst []byte, p wire.Projection) ([]byte, error) {
@@ -59,7 +68,7 @@ func (h *Handler) finish(dst []byte, s stored, p wire.Projection) []byte {
 		dst = wire.AppendText(append(dst, `,"meta":{"resourceType":`...), s.typ.Name)
 		dst = s.created.UTC().AppendFormat(append(dst, `,"created":"`...), timeFormat)
 		dst = s.modified.UTC().AppendFormat(append(dst, `","lastModified":"`...), timeFormat)
-		dst = wire.AppendText(append(dst, `","location":`...), h.location(s))
+		dst = h.appendLocation(append(dst, `","location":`...), s.typ, s.id)
 		dst = strconv.AppendInt(append(dst, `,"version":"W/\"`...), s.version, 10)
 		dst = append(dst, `\""}`...)
 	}

@@ -104,7 +104,9 @@ func (l *listing[R]) add(p wire.Page, rec R) {
 
 func everything[R any](ctx context.Context, q *request, k kind[R], p wire.Page) (found listing[R], err error) {
 	err = q.Store.View(ctx, func(r store.Reader) (err error) {
-		if found.total, err = k.in.CountBy(r, k.order, q.source); err != nil || p.Count == 0 {
+		total, err := k.order.Kept(r, q.source)
+		found.total = int(total)
+		if err != nil || p.Count == 0 || p.StartIndex > found.total {
 			return err
 		}
 		for rec, err := range k.in.Skip(r, k.order, p.StartIndex-1, q.source) {
@@ -119,6 +121,9 @@ func everything[R any](ctx context.Context, q *request, k kind[R], p wire.Page) 
 	})
 	return found, err
 }
+
+// maxChunk is how many resources one transaction looks at.
+const maxChunk = 500
 
 // scan looks at the source's resources one by one: few enough of them, a part at
 // a time, and by few requests at once, so that it costs the others nothing. Where
@@ -177,7 +182,7 @@ func listUsers(q *request) error {
 	if err != nil {
 		return err
 	}
-	return respond(q, found.total, ask, found.page, func(s *stream, id schema.Identity) error { return s.user(id, ask.projection) })
+	return respond(q, found.total, ask, found.page, func(s *stream, page []schema.Identity) (int, error) { return s.users(page, ask.projection) })
 }
 
 func listGroups(q *request) error {
@@ -189,25 +194,27 @@ func listGroups(q *request) error {
 	if err != nil {
 		return err
 	}
-	return respond(q, found.total, ask, found.page, func(s *stream, g schema.Group) error { return s.group(g, ask.projection) })
+	return respond(q, found.total, ask, found.page, func(s *stream, page []schema.Group) (int, error) { return 1, s.group(page[0], ask.projection) })
 }
 
-// respond writes a ListResponse.
-func respond[R any](q *request, total int, ask query, page []R, one func(*stream, R) error) error {
+// respond writes a ListResponse. Some writes the first few of what is left of
+// the page, and returns how many.
+func respond[R any](q *request, total int, ask query, page []R, some func(*stream, []R) (int, error)) error {
 	s := q.stream(http.StatusOK)
 	dst := append(s.buf.AvailableBuffer(), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
 	dst = strconv.AppendInt(dst, int64(total), 10)
 	dst = strconv.AppendInt(append(dst, `,"startIndex":`...), int64(ask.page.StartIndex), 10)
 	dst = strconv.AppendInt(append(dst, `,"itemsPerPage":`...), int64(len(page)), 10)
 	s.buf.Write(append(dst, `,"Resources":[`...))
-	for i, rec := range page {
-		if i > 0 {
-			s.buf.WriteByte(',')
-		}
-		if err := one(s, rec); err != nil {
+	for len(page) > 0 {
+		n, err := some(s, page)
+		if err != nil {
 			return s.end(err)
 		}
-		if s.buf.Len() > maxPooled {
+		if page = page[n:]; len(page) > 0 {
+			s.buf.WriteByte(',')
+		}
+		if s.buf.Len() > maxPooled/2 {
 			if err := s.flush(); err != nil {
 				return s.end(err)
 			}
@@ -217,21 +224,30 @@ func respond[R any](q *request, total int, ask query, page []R, one func(*stream
 	return s.end(nil)
 }
 
-// user writes a user.
-func (s *stream) user(id schema.Identity, p wire.Projection) error {
-	of := s.q.storedUser(id)
-	dst, err := of.open(s.buf.AvailableBuffer(), p)
-	if err != nil {
-		return err
-	}
-	if p.Edges() {
-		err = s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) (err error) {
-			dst, err = s.q.groupsOf(r, dst, id.ID, p)
-			return err
-		})
-	}
-	s.buf.Write(s.q.finish(dst, of, p))
-	return err
+// users writes as many users of a page as the buffer is meant for, with the
+// groups that they are in, as of one moment.
+func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err error) {
+	err = s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) error {
+		for _, id := range page {
+			if n > 0 {
+				s.buf.WriteByte(',')
+			}
+			of := s.q.storedUser(id)
+			dst, err := of.open(s.buf.AvailableBuffer(), p)
+			if err != nil {
+				return err
+			}
+			if dst, err = s.q.groupsOf(r, dst, id.ID, p); err != nil {
+				return err
+			}
+			s.buf.Write(s.q.finish(dst, of, p))
+			if n++; s.buf.Len() > maxPooled/2 {
+				break
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // findUsers asks an index for users of the source.
@@ -256,7 +272,7 @@ func findUsers(q *request, r store.Reader, l wire.Lookup) ([]schema.Identity, er
 		if _, err := q.ownGroup(r, l.Value); err != nil {
 			return nil, unlessNotFound(err)
 		}
-		for m, err := range store.Members.All(r, l.Value) {
+		for m, err := range store.Edges(r, l.Value, "") {
 			if err != nil {
 				return nil, err
 			}

@@ -175,12 +175,9 @@ func (s *steps) next(ctx context.Context) (moves []move, more bool, err error) {
 func (s *steps) merge(ctx context.Context) (moves []move, more bool, err error) {
 	read := 0
 	err = s.store.View(ctx, func(r store.Reader) error {
-		for m, err := range store.Members.From(r, s.group, s.after) {
+		for m, err := range store.Edges(r, s.group, s.after) {
 			if err != nil {
 				return err
-			}
-			if m.Group != s.group {
-				break
 			}
 			if read++; read > maxRead || !s.joinBefore(m.Member, &moves) {
 				more = true

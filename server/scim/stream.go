@@ -22,8 +22,9 @@ type stream struct {
 	begun  bool
 }
 
-// maxChunk is how many members are read at once.
-const maxChunk = 1000
+// maxMembers is how many members are read at once: about as many as fit into
+// the buffer.
+const maxMembers = 300
 
 func (q *request) stream(status int) *stream {
 	b, _ := buffers.Get().(*bytes.Buffer)
@@ -86,11 +87,11 @@ func (s *stream) members(group string) error {
 	for {
 		n := 0
 		err := s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) error {
-			for m, err := range store.Members.From(r, group, after) {
+			for m, err := range store.Edges(r, group, after) {
 				if err != nil {
 					return err
 				}
-				if m.Group != group || n == maxChunk {
+				if n == maxMembers {
 					break
 				}
 				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, count == 0))
@@ -101,7 +102,7 @@ func (s *stream) members(group string) error {
 		if err != nil {
 			return err
 		}
-		if n < maxChunk {
+		if n < maxMembers {
 			break
 		}
 		if err := s.flush(); err != nil {
@@ -126,6 +127,6 @@ func (q *request) member(dst []byte, m schema.Member, first bool) []byte {
 		dst = append(dst, ',')
 	}
 	dst = wire.AppendText(append(dst, `{"value":`...), m.Member)
-	dst = wire.AppendText(append(dst, `,"$ref":`...), q.location(stored{typ: of, id: m.Member}))
+	dst = q.appendLocation(append(dst, `,"$ref":`...), of, m.Member)
 	return append(append(append(dst, `,"type":`...), kind...), '}')
 }

@@ -106,7 +106,7 @@ func (h *Handler) groupsOf(r store.Reader, dst []byte, id string, p wire.Project
 		}
 		first = false
 		dst = wire.AppendText(append(dst, `{"value":`...), g.ID)
-		dst = wire.AppendText(append(dst, `,"$ref":`...), h.location(h.storedGroup(g)))
+		dst = h.appendLocation(append(dst, `,"$ref":`...), h.groups, g.ID)
 		dst = wire.AppendText(append(dst, `,"display":`...), g.DisplayName)
 		dst = append(dst, `,"type":"direct"}`...)
 	}
