@@ -288,7 +288,7 @@ func TestLastAdministrator(t *testing.T) {
 		w.work()
 		w.want(a, "Admins")
 		privileged := []string{"risk: high }", "risk: high, privileged: true }"}
-		end := strings.Index(documents, "---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: editor")
+		end := strings.Index(documents, "---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: writer")
 		begin := strings.Index(documents, "---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: admin")
 		removed := book(t, append(privileged, documents[begin:end], "")...)
 		w.publish(removed)

@@ -62,10 +62,7 @@ type look struct {
 }
 
 func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
-	l := &look{
-		now: r.Now(), since: item.Due, rules: rules, book: rules.Book(),
-		because: map[string][]string{}, noticed: map[noticeKey]bool{},
-	}
+	l := &look{now: r.Now(), since: item.Due, rules: rules, book: rules.Book()}
 	if l.since.IsZero() || l.since.After(l.now) {
 		l.since = l.now
 	}
@@ -101,6 +98,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 
 // write makes the store agree with what policy wants, in one transaction.
 func (l *look) write(tx store.Tx) (time.Time, error) {
+	l.because, l.noticed = map[string][]string{}, map[noticeKey]bool{} // of this run: an earlier one may have been taken back
 	if err := l.endGrants(tx); err != nil {
 		return time.Time{}, err
 	}

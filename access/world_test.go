@@ -27,6 +27,7 @@ spec:
   mode: enforce
   identity:
     department: { type: string, from: [hr] }
+    groups: { type: list, from: [hr] }
 ---
 apiVersion: drawbridge/v1
 kind: Source
@@ -49,6 +50,7 @@ spec:
     - { id: readers, target: Readers, risk: low }
     - { id: editors, target: Editors, risk: moderate }
     - { id: admins, target: Admins, risk: high }
+    - { id: writers, target: Writers, risk: low }
 ---
 apiVersion: drawbridge/v1
 kind: Connector
@@ -110,6 +112,18 @@ spec:
   grants: [{ connector: wiki, entitlement: admins }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: writer, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  type: birthright
+  mode: enforce
+  intent: Who is in the group of writers writes.
+  assign: identity.kind == "human" && "writers" in identity.groups
+  grants: [{ connector: wiki, entitlement: writers }]
+  triggers: [leaver]
+  permanent: { because: Held for as long as they are in the group. }
 ---
 apiVersion: drawbridge/v1
 kind: Role

@@ -1,0 +1,217 @@
+package access_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/enginetest"
+)
+
+// A somebody is what a model knows of one identity.
+type somebody struct {
+	id, name, department string
+	inactive, gone       bool
+	writer               bool            // in the group of writers
+	until                time.Time       // when the grant of editor ends
+	buried               map[string]bool // roles with a tombstone
+	held                 map[string]bool // entitlements at the wiki
+}
+
+// look is what reconciling comes to, said as simply as can be: an unknown
+// department decides nothing, and what is held stays.
+func (s *somebody) look(now time.Time) {
+	if s.gone || s.inactive {
+		s.held = map[string]bool{}
+		return
+	}
+	is := func(department, role, entitlement string, asked bool) {
+		switch {
+		case s.buried[role] || !asked:
+			delete(s.held, entitlement)
+		case s.department == department:
+			s.held[entitlement] = true
+		case s.department != "":
+			delete(s.held, entitlement)
+		}
+	}
+	is("Engineering", "engineer", "Readers", true)
+	is("Operations", "admin", "Admins", true)
+	is("Engineering", "editor", "Editors", now.Before(s.until))
+	delete(s.held, "Writers")
+	if s.writer && !s.buried["writer"] {
+		s.held["Writers"] = true
+	}
+}
+
+func (s *somebody) want() string {
+	var all []string
+	for e := range s.held {
+		all = append(all, e)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+// TestAnyHistory makes random histories of all that sources, people and time do to
+// access, and compares what targets then have with the model above. Every write
+// has a decision that caused it, and every decision has its policy and reason.
+func TestAnyHistory(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var failed string
+		synctest.Test(t, func(t *testing.T) {
+			defer func() { // a failure inside is rapid's to report, outside of the bubble
+				if p := recover(); p != nil {
+					failed = fmt.Sprint(p)
+				}
+			}()
+			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+			defer w.store.Close()
+			anyHistory(r, w)
+		})
+		if failed != "" {
+			r.Fatal(failed)
+		}
+	})
+}
+
+func anyHistory(r *rapid.T, w *world) {
+	var group schema.Group
+	w.update(func(tx store.Tx) (err error) {
+		group, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"})
+		return err
+	})
+	people := make([]*somebody, 3)
+	for i := range people {
+		s := &somebody{name: fmt.Sprint("p", i), buried: map[string]bool{}, held: map[string]bool{}}
+		s.id = w.admit(person{name: s.name})
+		// The target has an account already, with what nobody manages.
+		w.targets["wiki"]["r-"+s.id] = schema.Account{RemoteID: "r-" + s.id, Active: true, Entitlements: []string{"Extra"}}
+		people[i] = s
+	}
+	for range rapid.IntRange(1, 12).Draw(r, "steps") {
+		for range rapid.IntRange(1, 3).Draw(r, "at once") {
+			happen(r, w, group.ID, people[rapid.IntRange(0, 2).Draw(r, "who")])
+		}
+		w.work()
+		for _, s := range people {
+			s.look(time.Now())
+			account := w.targets["wiki"]["r-"+s.id]
+			managed := slices.DeleteFunc(slices.Clone(account.Entitlements), func(e string) bool { return e == "Extra" })
+			if got := strings.Join(managed, " "); got != s.want() {
+				panic(fmt.Sprintf("%s has %q, want %q", s.name, got, s.want()))
+			}
+			if !slices.Contains(account.Entitlements, "Extra") {
+				panic(s.name + " lost what the bridge did not give")
+			}
+		}
+	}
+	explained(w)
+	if p := w.plan(w.rules.Book()); p.Grants+p.Revocations+p.Remodes > 0 {
+		panic(fmt.Sprintf("all is done, and the policy in force would still change %+v", p.Totals))
+	}
+	if report, err := w.store.Check(w.t.Context()); err != nil || !report.OK() {
+		panic(fmt.Sprint(report.Faults, err))
+	}
+}
+
+// happen is one thing that happens to somebody.
+func happen(r *rapid.T, w *world, group string, s *somebody) {
+	tell := func() {
+		if !s.gone {
+			w.admit(person{id: s.id, name: s.name, department: s.department, inactive: s.inactive})
+		}
+	}
+	switch rapid.IntRange(0, 7).Draw(r, "what") {
+	case 0, 1:
+		s.department = rapid.SampledFrom([]string{"Engineering", "Operations", "Sales", ""}).Draw(r, "department")
+		tell()
+	case 2:
+		s.inactive = !s.inactive
+		tell()
+	case 3:
+		if s.gone || rapid.IntRange(0, 3).Draw(r, "delete") > 0 {
+			return
+		}
+		s.gone, s.writer = true, false
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), s.id) })
+	case 4:
+		s.writer = !s.writer && !s.gone
+		move := access.Leave
+		if s.writer {
+			move = access.Join
+		}
+		w.update(func(tx store.Tx) error {
+			_, err := move(tx, w.hr(), schema.Member{Group: group, Member: s.id})
+			return err
+		})
+	case 5:
+		err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
+			_, err := access.Grant(tx, w.rules.Book(), schema.Grant{
+				Identity: s.id, Role: "editor", By: "token/test", Reason: "why not", Approvals: []schema.Approval{{By: "iam@example.com"}},
+			})
+			return err
+		})
+		if (err == nil) != (s.department == "Engineering" && !s.gone && !s.inactive) {
+			panic(fmt.Sprintf("%+v was granted: %v", *s, err))
+		}
+		if err == nil {
+			s.until, s.buried["editor"] = time.Now().Add(8*time.Hour), false
+		}
+	case 6:
+		role := rapid.SampledFrom([]string{"engineer", "editor", "writer"}).Draw(r, "role")
+		s.buried[role] = true
+		if role == "editor" {
+			s.until = time.Time{}
+		}
+		w.update(func(tx store.Tx) error {
+			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: s.id, Role: role, By: "token/test", Reason: "why not"})
+		})
+	case 7:
+		time.Sleep(rapid.SampledFrom([]time.Duration{time.Minute, 9 * time.Hour}).Draw(r, "pass")) //nolint:forbidigo // of the bubble's own time
+	}
+}
+
+// explained looks at the whole log for decisions without a cause, and causes that
+// nobody decided.
+func explained(w *world) {
+	known := map[string]bool{}
+	w.view(func(r store.Reader) error {
+		for e, err := range store.Log(r, 0) {
+			if err != nil {
+				return err
+			}
+			known[e.Decision.ID] = true
+		}
+		for e, err := range store.Log(r, 0) {
+			if err != nil {
+				return err
+			}
+			d := e.Decision
+			switch d.Verb { //nolint:exhaustive // the others cause no write
+			case schema.Assigned, schema.Unassigned, schema.Updated:
+				if d.Policy == "" || d.Reason == "" {
+					panic(fmt.Sprintf("without policy or reason: %+v", d))
+				}
+			case schema.Provisioned, schema.Verified:
+				if len(d.Because) == 0 {
+					panic(fmt.Sprintf("written without a decision: %+v", d))
+				}
+				for _, id := range d.Because {
+					if !known[id] {
+						panic(fmt.Sprintf("written for a decision that is not in the log: %+v", d))
+					}
+				}
+			}
+		}
+		return nil
+	})
+}
