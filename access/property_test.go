@@ -66,19 +66,17 @@ func (s *somebody) want() string {
 // has a decision that caused it, and every decision has its policy and reason.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		var failed string
+		var raised any
 		synctest.Test(t, func(t *testing.T) {
-			defer func() { // a failure inside is rapid's to report, outside of the bubble
-				if p := recover(); p != nil {
-					failed = fmt.Sprint(p)
-				}
-			}()
+			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
 			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
 			defer w.store.Close()
 			anyHistory(r, w)
 		})
-		if failed != "" {
+		if failed, ok := raised.(string); ok {
 			r.Fatal(failed)
+		} else if raised != nil {
+			panic(raised)
 		}
 	})
 }

@@ -146,7 +146,11 @@ func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Acc
 func (g *target) Read(_ context.Context, id string) (schema.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.accounts[id], nil
+	a, ok := g.accounts[id]
+	if !ok {
+		return a, &connectors.Error{Kind: connectors.Gone, Err: errors.New("no such account")}
+	}
+	return a, nil
 }
 
 func (g *target) List(context.Context) iter.Seq2[schema.Account, error] {

@@ -81,8 +81,7 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	p.Breaker.Record(o.Err)
 	if o.Err != nil {
 		if connectors.KindOf(o.Err) == connectors.Gone {
-			// The target no longer has what we remember: look for it anew.
-			o.Got = schema.Account{Connector: o.Work.Have.Connector, Identity: o.Work.Have.Identity}
+			p.gone(ctx, o)
 		}
 		return
 	}
@@ -103,6 +102,32 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 		return
 	}
 	o.Verified = time.Now()
+}
+
+// gone settles what is remembered of an account that its target says it has not.
+// Where it can be read it is believed only then: what is not there might be
+// something else than the account, and who left would keep it.
+func (p *Provision) gone(ctx context.Context, o *access.Outcome) {
+	have := o.Work.Have
+	if o.Got.RemoteID != have.RemoteID {
+		return // the connector has found out already what is there
+	}
+	if reader, ok := p.Connector.(connectors.Reader); ok && have.Exists() {
+		read, err := reader.Read(ctx, have.RemoteID)
+		p.Breaker.Record(err)
+		switch {
+		case err == nil:
+			o.Err = fmt.Errorf("the target says that what it was told to change is gone, but has the account: %v", o.Err) //nolint:errorlint // it is not gone
+			o.Got = have
+			o.Got.Active, o.Got.Attributes, o.Got.Entitlements = read.Active, read.Attributes, read.Entitlements
+			return
+		case connectors.KindOf(err) != connectors.Gone:
+			o.Got = have
+			return
+		}
+	}
+	// It no longer has what we remember: look for it anew.
+	o.Got = schema.Account{Connector: have.Connector, Identity: have.Identity}
 }
 
 func (p *Provision) verifies(steps []connectors.Step) bool {
