@@ -96,10 +96,11 @@ type Limits struct {
 // RequestLimits cap what one request may ask for, and how often. Zero is the
 // default of what reads it; a negative rate is no limit.
 type RequestLimits struct {
-	Body       int64 `yaml:"body"`       // bytes
-	Filter     int   `yaml:"filter"`     // bytes of a filter
-	Depth      int   `yaml:"depth"`      // nesting of a filter
+	UserBody   int64 `yaml:"userBody"`   // bytes
+	GroupBody  int64 `yaml:"groupBody"`  // bytes
 	Operations int   `yaml:"operations"` // of one PATCH
+	Depth      int   `yaml:"depth"`      // of nested JSON
+	Scan       int   `yaml:"scan"`       // resources looked at for a filter that no index serves
 
 	SourceRate float64 `yaml:"sourceRate"` // requests a second of one source's credential
 	APIRate    float64 `yaml:"apiRate"`    // requests a second of one API credential

@@ -85,8 +85,8 @@ func (r *reader) listen(f *file) {
 	}
 	f.PublicURL = strings.TrimRight(f.PublicURL, "/")
 	u, err := url.Parse(f.PublicURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		r.wrong("publicURL", "is how others reach the bridge, as in https://drawbridge.example.com")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		r.wrong("publicURL", "is how others reach the bridge, without a path, as in https://drawbridge.example.com")
 	}
 }
 
@@ -107,7 +107,7 @@ func (r *reader) caps(l RequestLimits) {
 		key   string
 		value int64
 	}{
-		{"body", l.Body}, {"filter", int64(l.Filter)}, {"depth", int64(l.Depth)}, {"operations", int64(l.Operations)},
+		{"userBody", l.UserBody}, {"groupBody", l.GroupBody}, {"operations", int64(l.Operations)}, {"depth", int64(l.Depth)}, {"scan", int64(l.Scan)},
 	} {
 		if c.value < 0 {
 			r.wrong("limits."+c.key, "is negative; 0 is the default")

@@ -40,20 +40,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(
-		serveCommand(), demoCommand(), checkCommand(),
+		serveCommand(), checkCommand(),
 		policyCommand(), accessCommand(), sweepCommand(), connectorCommand(), sourceCommand(),
 		auditCommand(), storeCommand(), versionCommand(),
 	)
-	for _, cmd := range root.Commands() {
-		nounOnly(cmd)
-	}
+	nounOnly(root)
 	err := root.ExecuteContext(ctx)
 	say(stderr, err)
 	return exitCode(err)
 }
 
-// nounOnly makes a noun without a verb, or with one that it does not have, an
-// error that names the verbs.
+// nounOnly makes a noun without a verb show what verbs there are, and one with a
+// verb that it does not have an error that says so.
 func nounOnly(cmd *cobra.Command) {
 	if !cmd.HasSubCommands() {
 		return
@@ -63,9 +61,29 @@ func nounOnly(cmd *cobra.Command) {
 		verbs = append(verbs, sub.Name())
 		nounOnly(sub)
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return fmt.Errorf("%w: drawbridge%s %s", errUsage, strings.TrimPrefix(cmd.CommandPath(), "drawbridge"), strings.Join(verbs, "|"))
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && !cmd.HasParent() {
+			return cmd.Help()
+		}
+		err := fmt.Errorf("%w: %s %s", errUsage, cmd.CommandPath(), strings.Join(verbs, "|"))
+		if near := suggestion(cmd, args); near != "" {
+			return hint(err, "did you mean %s?", near)
+		}
+		return err
 	}
+}
+
+func suggestion(cmd *cobra.Command, args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	near := cmd.SuggestionsFor(args[0])
+	if len(near) == 0 {
+		return ""
+	}
+	return near[0]
 }
 
 // say tells what went wrong, and what may help.
@@ -114,7 +132,7 @@ func exactly(n int) cobra.PositionalArgs { return between(n, n) }
 func between(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return fmt.Errorf("%w: drawbridge%s", errUsage, strings.TrimPrefix(cmd.UseLine(), "drawbridge"))
+			return fmt.Errorf("%w: %s", errUsage, cmd.UseLine())
 		}
 		return nil
 	}

@@ -39,10 +39,8 @@ func explanation(e access.Explanation) func(io.Writer) error {
 		for i, d := range reasons {
 			rows[i] = []string{fmt.Sprintf("  #%d", d.Seq), moment(d.Time), string(d.Verb), orDash(d.Object), decided(d)}
 		}
-		if len(rows) > 0 {
-			if err := table(out, "  entry at what about why", rows); err != nil {
-				return err
-			}
+		if err := columns(out, rows); err != nil {
+			return err
 		}
 		_, err := fmt.Fprintf(out, "\npolicy %s, as of %s\n", short(e.Policy), moment(e.At))
 		return err

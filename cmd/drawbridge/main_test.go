@@ -3,20 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"drawbridge/access"
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/configs"
-	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -36,15 +35,17 @@ func TestMain(m *testing.M) {
 //	                   until every target has heard of it
 //	part WHO           tell it that somebody left, and wait likewise
 //	freeport NAME      put a port that is free into a variable, and write serve.yaml for it
+//	scrub NAME         write stdout to a file, with times, ids and digests made of zeros
 //	await URL          wait until a bridge that runs elsewhere is ready
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
 			env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
-			env.Values[key{}] = &stage{dir: env.WorkDir, env: env.Getenv}
+			env.Values[key{}] = &stage{dir: env.WorkDir}
 			env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge"))
 		},
@@ -53,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"admit":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], args[1], true) },
 			"part":     func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], "", false) },
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) { freePort(ts, args[0]) },
+			"scrub":    func(ts *testscript.TestScript, _ bool, args []string) { scrub(ts, args[0]) },
 			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },
 		},
 	})
@@ -63,7 +65,6 @@ type key struct{}
 // A stage is what one script plays on.
 type stage struct {
 	dir     string
-	env     func(string) string
 	running *bridge.Bridge
 	cancel  context.CancelFunc
 	ended   chan error
@@ -87,6 +88,7 @@ func (s *stage) bridge(ts *testscript.TestScript, args []string) {
 	s.running, s.cancel, s.ended = b, cancel, make(chan error, 1)
 	go func() { s.ended <- b.Run(ctx) }()
 	ts.Setenv("SERVER", "http://"+b.Addr())
+	within(ts, func() bool { return quiet(ts, b.Store()) }) // the policy is rolled out
 }
 
 func (s *stage) end() error {
@@ -105,28 +107,33 @@ func (s *stage) stop(t testscript.T) {
 	}
 }
 
-// tell tells the bridge of somebody, and waits until nothing is due any more.
+// tell tells the bridge of somebody, as an identity provider would, and waits
+// until nothing is due any more.
 func (s *stage) tell(ts *testscript.TestScript, who, department string, active bool) {
-	resource := map[string]any{
-		"userName": who,
-		"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": map[string]any{"department": department},
+	const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	if active {
+		s.scim(ts, "POST", "/Users", map[string]any{
+			"schemas":  []string{"urn:ietf:params:scim:schemas:core:2.0:User", enterprise},
+			"userName": who, "active": true, enterprise: map[string]any{"department": department},
+		})
+	} else {
+		found := s.scim(ts, "GET", "/Users?filter="+url.QueryEscape(`userName eq "`+who+`"`), nil)
+		id := found["Resources"].([]any)[0].(map[string]any)["id"].(string)
+		s.scim(ts, "PATCH", "/Users/"+id, map[string]any{
+			"schemas":    []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
+			"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}},
+		})
 	}
-	text, err := json.Marshal(resource)
+	within(ts, func() bool { return quiet(ts, s.running.Store()) })
+}
+
+// scim sends one SCIM request, which must succeed.
+func (s *stage) scim(ts *testscript.TestScript, method, path string, body any) (answer map[string]any) {
+	c, err := newClient(ts.Getenv("SERVER"), ts.Getenv("SOURCE_TOKEN"))
 	ts.Check(err)
-	b, ctx := s.running, context.Background()
-	p := access.Provenance{Source: "hr", Received: time.Now(), Book: b.Rules().Book()}
-	ts.Check(b.Store().Update(ctx, func(tx store.Tx) error {
-		id := schema.Identity{UserName: who, Active: active, Resource: text}
-		known, err := store.Identities.One(tx, store.IdentityUserName, "hr", who)
-		if err == nil {
-			id.ID = known.ID
-		} else if !errors.Is(err, schema.ErrNotFound) {
-			return err
-		}
-		_, err = access.Admit(tx, p, id)
-		return err
-	}))
-	within(ts, func() bool { return quiet(ts, b.Store()) })
+	defer c.http.CloseIdleConnections()
+	ts.Check(c.call(context.Background(), method, "/scim/v2"+path, body, &answer))
+	return answer
 }
 
 // quiet reports whether nothing is due in any lane.
@@ -155,6 +162,27 @@ func freePort(ts *testscript.TestScript, name string) {
 	ts.Check(err)
 	text = bytes.Replace(text, []byte("127.0.0.1:0"), []byte("127.0.0.1:"+port), 1)
 	ts.Check(os.WriteFile(ts.MkAbs("serve.yaml"), text, 0o600))
+}
+
+var changing = []struct {
+	pattern *regexp.Regexp
+	zeros   string
+}{
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "0000-00-00 00:00:00"},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), "00000000-0000-0000-0000-000000000000"},
+	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "000000000000"},
+	{regexp.MustCompile(`#\d\b`), "#0"}, // which of two targets agrees first is nobody's to say
+	{regexp.MustCompile(`#\d\d\b`), "#00"},
+	{regexp.MustCompile(`\b[\d.]+(ms|µs|s)\b`), "0ms"},
+}
+
+// scrub writes stdout to a file, with what is another in each run made of zeros.
+func scrub(ts *testscript.TestScript, name string) {
+	text := ts.ReadFile("stdout")
+	for _, c := range changing {
+		text = c.pattern.ReplaceAllString(text, c.zeros)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
 }
 
 func await(ts *testscript.TestScript, url string) {

@@ -33,12 +33,13 @@ func (f *format) print(out io.Writer, v any, text func(io.Writer) error) error {
 	return fmt.Errorf("%w: -o is %q: write text or json", errUsage, f.name)
 }
 
-// table prints rows under a heading, in columns.
+// table prints rows in columns, under a heading with a word for each column.
 func table(out io.Writer, heading string, rows [][]string) error {
+	return columns(out, append([][]string{strings.Fields(heading)}, rows...))
+}
+
+func columns(out io.Writer, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if _, err := fmt.Fprintln(w, strings.ReplaceAll(heading, " ", "\t")); err != nil {
-		return err
-	}
 	for _, row := range rows {
 		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
 			return err

@@ -39,6 +39,9 @@ func serveCommand() *cobra.Command {
 
 // serve runs a bridge until ctx is done.
 func serve(ctx context.Context, cfg *configs.Config, o bridge.Options) error {
+	hangup := make(chan os.Signal, 1) // from here on, for the signal would end a process that does not listen for it
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
 	b, err := bridge.Open(ctx, cfg, o)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func serve(ctx context.Context, cfg *configs.Config, o bridge.Options) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		reloadOnHangup(watching, b)
+		reload(watching, b, hangup)
 	}()
 	err = b.Run(ctx)
 	stop()
@@ -55,16 +58,13 @@ func serve(ctx context.Context, cfg *configs.Config, o bridge.Options) error {
 	return errors.Join(err, b.Close())
 }
 
-// reloadOnHangup reads the policy again whenever the process is told to.
-func reloadOnHangup(ctx context.Context, b *bridge.Bridge) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// reload reads the policy again whenever the process is told to.
+func reload(ctx context.Context, b *bridge.Bridge, told <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hangup:
+		case <-told:
 			if err := b.Reload(ctx); err != nil {
 				b.Log.ErrorContext(ctx, "reload", "error", err)
 			}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +22,6 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/mod/sumdb/note"
 
-	"drawbridge/access"
 	"drawbridge/audit"
 	"drawbridge/configs"
 	"drawbridge/connectors"
@@ -147,31 +148,52 @@ func (g *target) kinds() connectors.Kinds {
 	return connectors.Kinds{"memory": func(connectors.Options) (connectors.Connector, error) { return g, nil }}
 }
 
-// admit tells the bridge of Ada, and returns her id.
-func admit(t *testing.T, b *Bridge, id string, active bool) string {
+// ask sends one SCIM request and returns the answer's body.
+func ask(t *testing.T, b *Bridge, method, path, body string, status int) map[string]any {
 	t.Helper()
-	resource := `{"userName":"ada","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering"}}`
-	p := access.Provenance{Source: "hr", Received: time.Now(), Book: b.Rules().Book()}
-	var got schema.Identity
-	err := b.Store().Update(t.Context(), func(tx store.Tx) (err error) {
-		got, err = access.Admit(tx, p, schema.Identity{ID: id, UserName: "ada", Active: active, Resource: json.RawMessage(resource)})
-		return err
-	})
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+b.Addr()+"/scim/v2"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got.ID
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/scim+json")
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != status {
+		t.Fatalf("%s %s: %s\n%s", method, path, res.Status, text)
+	}
+	var answer map[string]any
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &answer); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+	}
+	return answer
 }
+
+const ada = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+	"userName":"ada","active":true,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering"}}`
+
+const deactivate = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+	"Operations":[{"op":"replace","path":"active","value":false}]}`
 
 func TestPersonComesAndGoes(t *testing.T) {
 	g, cfg := newTarget(), config(t)
 	b, stop := running(t, cfg, Options{Kinds: g.kinds()})
-	id := admit(t, b, "", true)
+	id, _ := ask(t, b, "POST", "/Users", ada, http.StatusCreated)["id"].(string)
 	account := g.wait(t, func(a schema.Account) bool { return a.Active && a.Holds("Readers") })
 	if account.Identity != id || account.Attributes["userName"] != "ada" {
 		t.Errorf("the account is %+v", account)
 	}
-	admit(t, b, id, false)
+	ask(t, b, "PATCH", "/Users/"+id, deactivate, http.StatusOK)
 	g.wait(t, func(a schema.Account) bool { return a.RemoteID != "" && !a.Active && len(a.Entitlements) == 0 })
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -179,15 +201,8 @@ func TestPersonComesAndGoes(t *testing.T) {
 
 	// Everything is still there after a restart, and the log is what was signed.
 	b, stop = running(t, cfg, Options{Kinds: g.kinds()})
-	err := b.Store().View(t.Context(), func(r store.Reader) error {
-		got, err := store.Identities.Get(r, id)
-		if got.UserName != "ada" || got.Active {
-			t.Errorf("after a restart the person is %+v", got)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
+	if got := ask(t, b, "GET", "/Users/"+id, "", http.StatusOK); got["userName"] != "ada" || got["active"] != false {
+		t.Errorf("after a restart the person is %v", got)
 	}
 	if err := stop(); err != nil {
 		t.Fatal(err)
@@ -235,7 +250,7 @@ func TestStoppingLosesNothing(t *testing.T) {
 	cfg.Shutdown.Grace = 50 * time.Millisecond
 	g.hold = make(chan struct{})
 	b, stop := running(t, cfg, Options{Kinds: g.kinds()})
-	admit(t, b, "", true)
+	ask(t, b, "POST", "/Users", ada, http.StatusCreated)
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}

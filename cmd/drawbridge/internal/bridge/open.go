@@ -17,6 +17,7 @@ import (
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/metrics"
+	"drawbridge/server/scim"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
 )
@@ -130,11 +131,12 @@ func publicURL(cfg *configs.Config, addr string) (string, error) {
 }
 
 func (b *Bridge) openServer(context.Context) (err error) {
+	l := b.cfg.Limits
 	b.handler, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(),
-		Ready:  b.ready,
-		Limits: server.Limits{Source: b.cfg.Limits.SourceRate, API: b.cfg.Limits.APIRate, Failed: b.cfg.Limits.FailedRate},
+		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready,
+		Limits: server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
+		SCIM:   scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
 	})
 	return err
 }
