@@ -10,14 +10,17 @@ import (
 func (p Patch) Apply(r Record) (Record, error) {
 	r = r.Clone()
 	for _, o := range p.Operations {
-		if !o.Attribute.edges {
-			o.apply(r)
+		if o.Attribute.edges {
+			continue
+		}
+		if err := o.apply(r); err != nil {
+			return r, err
 		}
 	}
 	return r, r.complete()
 }
 
-func (o Operation) apply(r Record) {
+func (o Operation) apply(r Record) error {
 	a := o.Attribute
 	old := r.values[a.slot]
 	var now []byte
@@ -42,9 +45,28 @@ func (o Operation) apply(r Record) {
 		now = o.Value
 	}
 	if now == nil && a.Name == "active" && a.URN == "" {
-		return // whoever unsets it says nothing of whether access ends
+		return nil // whoever unsets it says nothing of whether access ends
 	}
 	r.values[a.slot] = now
+	if a.Multi && len(now) > len(old) {
+		return tooMany(a, now)
+	}
+	return nil
+}
+
+// tooMany returns an error if a list has more elements than one may have: what
+// is done to a list must cost no more than a request should.
+func tooMany(a *Attribute, list []byte) error {
+	if len(list) < 2*maxElements { // each takes two bytes at least
+		return nil
+	}
+	n := 0
+	for range elements(list) {
+		if n++; n > maxElements {
+			return Invalid(InvalidValue, "%s: it has more than %d values", a.Path(), maxElements)
+		}
+	}
+	return nil
 }
 
 // merge returns a complex value with the sub-attributes of another one set.
@@ -64,13 +86,19 @@ func merge(a *Attribute, old, with []byte) []byte {
 // an old one's value and type stands for it.
 func union(a *Attribute, old, more []byte) []byte {
 	all := slices.Collect(elements(old))
+	at := map[string]int{}
+	for i, e := range all {
+		at[identity(a, e)] = i
+	}
 	primary := -1
 	for e := range elements(more) {
-		i := slices.IndexFunc(all, func(o []byte) bool { return same(a, o, e) })
-		if i < 0 {
+		key := identity(a, e)
+		i, known := at[key]
+		switch {
+		case !known:
 			i = len(all)
-			all = append(all, e)
-		} else if a.Kind == Complex {
+			all, at[key] = append(all, e), i
+		case a.Kind == Complex:
 			all[i] = merge(a, all[i], e)
 		}
 		if string(member(e, "primary")) == "true" {
@@ -80,37 +108,44 @@ func union(a *Attribute, old, more []byte) []byte {
 	return keepPrimary(a, joinList(all), primary)
 }
 
-// same reports whether two elements of a list are about one thing.
-func same(a *Attribute, x, y []byte) bool {
-	if _, ok := a.subs["value"]; !ok || a.Kind != Complex {
-		return bytes.Equal(x, y)
+// identity is what two elements of a list have in common that are about one
+// thing: their value and type, where they have a value.
+func identity(a *Attribute, e []byte) string {
+	if value := member(e, "value"); a.Kind == Complex && value != nil {
+		return string(value) + string(member(e, "type"))
 	}
-	value := member(x, "value")
-	return value != nil && bytes.Equal(value, member(y, "value")) && bytes.Equal(member(x, "type"), member(y, "type"))
+	return string(e)
 }
 
 // without returns the list without the elements that are given, by their value
 // where they have one.
 func without(a *Attribute, old, given []byte) []byte {
-	all := slices.DeleteFunc(slices.Collect(elements(old)), func(e []byte) bool {
-		for g := range elements(given) {
-			if meant(a, e, g) {
-				return true
-			}
+	plain, partly := map[string]bool{}, [][]byte(nil)
+	for g := range elements(given) {
+		switch value := member(g, "value"); {
+		case a.Kind != Complex:
+			plain[string(g)] = true
+		case value != nil:
+			plain[string(value)] = true
+		case len(partly) < maxParts:
+			partly = append(partly, g)
 		}
-		return false
-	})
-	return joinList(all)
+	}
+	return joinList(slices.DeleteFunc(slices.Collect(elements(old)), func(e []byte) bool {
+		key := e
+		if a.Kind == Complex {
+			key = member(e, "value")
+		}
+		return plain[string(key)] || slices.ContainsFunc(partly, func(g []byte) bool { return hasAll(e, g) })
+	}))
 }
 
-// meant reports whether an element has everything that was given of it.
-func meant(a *Attribute, e, given []byte) bool {
-	if a.Kind != Complex {
-		return bytes.Equal(e, given)
-	}
-	if value := member(given, "value"); value != nil {
-		return bytes.Equal(value, member(e, "value"))
-	}
+// maxParts is how many elements may be removed at once by something else than
+// their value; nobody is known to do that with more than one.
+const maxParts = 16
+
+// hasAll reports whether an element has everything that was given of it.
+func hasAll(e, given []byte) bool {
 	for name, v := range members(given) {
 		if !bytes.Equal(member(e, name), v) {
 			return false

@@ -3,6 +3,8 @@ package scim
 import (
 	"maps"
 	"slices"
+
+	"drawbridge/schema"
 )
 
 // Edits are what a request does to who is in a group: all of its operations, as
@@ -20,6 +22,15 @@ func (e Edits) None() bool { return !e.Replace && len(e.Join)+len(e.Leave) == 0 
 // and undid: the last word on each id counts.
 func (p Patch) Edits() Edits {
 	var e Edits
+	if o, ok := p.only(); ok {
+		ids := schema.Sorted(o.IDs...)
+		if e.Replace = o.all; o.Op == Remove && !o.all {
+			e.Leave = ids
+		} else {
+			e.Join = ids
+		}
+		return e
+	}
 	last := map[string]bool{} // whether it is in, by the last word
 	for _, o := range p.Operations {
 		if !o.Attribute.edges {
@@ -42,6 +53,20 @@ func (p Patch) Edits() Edits {
 		}
 	}
 	return e
+}
+
+// only returns the operation on the members, if it is the only one.
+func (p Patch) only() (only Operation, ok bool) {
+	for _, o := range p.Operations {
+		if !o.Attribute.edges {
+			continue
+		}
+		if ok {
+			return only, false
+		}
+		only, ok = o, true
+	}
+	return only, ok
 }
 
 // Edits returns what the body does to the members: nothing where it says nothing.

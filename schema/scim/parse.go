@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -173,12 +175,18 @@ func memberIDs(raw []byte) ([]string, error) {
 		return ids, one(raw)
 	}
 	for e := range elements(raw) {
+		if len(ids) == maxMembers {
+			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Type: TooMany, Detail: fmt.Sprintf("members: there are more than %d; add them by PATCH, some at a time", maxMembers)}
+		}
 		if err := one(e); err != nil {
 			return nil, err
 		}
 	}
 	return ids, nil
 }
+
+// maxMembers is how many members one operation may name.
+const maxMembers = 500_000
 
 func memberID(raw []byte) (string, error) {
 	switch raw[0] {

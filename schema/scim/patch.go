@@ -2,6 +2,7 @@ package scim
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -45,7 +46,7 @@ func (t *Type) ParsePatch(body []byte, l Limits) (Patch, error) {
 			list = value
 		}
 	}
-	in := patchIntake{typ: t, reader: reader{buf: make([]byte, 0, len(body)/2+64)}}
+	in := patchIntake{typ: t, most: l.operations(), reader: reader{buf: make([]byte, 0, len(body)/2+64)}}
 	switch {
 	case list == nil:
 		return Patch{}, Invalid(InvalidSyntax, "Operations: it is missing; a PATCH is {\"schemas\":[...],\"Operations\":[{\"op\":...,\"path\":...,\"value\":...}]}")
@@ -54,11 +55,7 @@ func (t *Type) ParsePatch(body []byte, l Limits) (Patch, error) {
 	case list[0] != '[':
 		return Patch{}, Invalid(InvalidSyntax, "Operations: it must be a list")
 	}
-	count := 0
 	for raw := range elements(list) {
-		if count++; count > l.operations() {
-			return Patch{}, &Error{Status: 413, Type: TooMany, Detail: "Operations: there are more than one request may have; split it"}
-		}
 		if err := in.operation(raw); err != nil {
 			return Patch{}, err
 		}
@@ -71,7 +68,17 @@ type patchIntake struct {
 	reader
 	typ        *Type
 	operations []Operation
+	most       int // operations, also of those that one object stands for
+	seen       int
 	modified   time.Time
+}
+
+// count counts an operation, or one of those that an object stands for.
+func (in *patchIntake) count() error {
+	if in.seen++; in.seen > in.most {
+		return &Error{Status: http.StatusRequestEntityTooLarge, Type: TooMany, Detail: "Operations: there are more than one request may have; split it"}
+	}
+	return nil
 }
 
 func (in *patchIntake) done(err error) (Patch, error) {
@@ -82,6 +89,9 @@ func (in *patchIntake) done(err error) (Patch, error) {
 func (in *patchIntake) operation(raw []byte) error {
 	if raw[0] != '{' {
 		return Invalid(InvalidSyntax, "Operations: each must be an object")
+	}
+	if err := in.count(); err != nil {
+		return err
 	}
 	var o Op
 	var path string
@@ -120,6 +130,9 @@ func (in *patchIntake) spread(o Op, prefix string, value []byte) error {
 				in.modified = modified(v)
 			}
 			continue
+		}
+		if err := in.count(); err != nil {
+			return err
 		}
 		if err := in.at(o, prefix+name, v, true); err != nil {
 			return err

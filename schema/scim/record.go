@@ -103,12 +103,22 @@ func (r Record) get(urn, name string) []byte {
 	return nil
 }
 
+// maxRecord is how large, in bytes, a resource may get by being added to.
+const maxRecord = 1 << 20
+
 // maxIndexed is how long, in bytes, a value may be that resources are found by.
 const maxIndexed = 1024
 
-// complete returns an error if a required attribute is unset, or one that
-// resources are found by is too long.
+// complete returns an error if a required attribute is unset, or if one that
+// resources are found by, or all together, are too long.
 func (r Record) complete() error {
+	size := 0
+	for _, v := range r.values {
+		size += len(v)
+	}
+	if size > maxRecord {
+		return Invalid(InvalidValue, "the resource would be larger than %d bytes", maxRecord)
+	}
 	for _, name := range []string{"userName", "externalId", "displayName"} {
 		if len(r.get("", name)) > maxIndexed {
 			return Invalid(InvalidValue, "%s: it is longer than %d bytes", name, maxIndexed)

@@ -17,6 +17,9 @@ type reader struct {
 	occurred time.Time
 }
 
+// maxElements bounds how many values one attribute has.
+const maxElements = 1000
+
 // maxDropped bounds how many attributes of one request are named.
 const maxDropped = 64
 
@@ -74,7 +77,11 @@ func (r *reader) list(a *Attribute, raw []byte) (bool, error) {
 		}
 		return nil
 	}
-	for _, raw := range listed(a, raw) {
+	all := listed(a, raw)
+	if len(all) > maxElements {
+		return false, Invalid(InvalidValue, "%s: it has more than %d values", a.Path(), maxElements)
+	}
+	for _, raw := range all {
 		if err := one(raw); err != nil {
 			return false, err
 		}

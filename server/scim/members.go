@@ -145,7 +145,7 @@ type steps struct {
 	store *store.Store
 	group string
 	edits wire.Edits
-	after string // of a Replace: members up to it are settled
+	after string // of a Replace: whoever sorts up to it is settled, in the group or not
 	taken int    // otherwise: moves that were brought
 }
 
@@ -203,8 +203,8 @@ func (s *steps) joinBefore(member string, moves *[]move) bool {
 		if len(*moves) >= maxEdits {
 			return false
 		}
-		*moves = append(*moves, move{s.edits.Join[0], true})
-		s.edits.Join = s.edits.Join[1:]
+		s.after, s.edits.Join = s.edits.Join[0], s.edits.Join[1:]
+		*moves = append(*moves, move{s.after, true})
 	}
 	return len(*moves) < maxEdits
 }

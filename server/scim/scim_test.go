@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,6 +132,26 @@ func (w *world) send(method, path, body string, headers ...string) reply {
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	return w.do(r)
+}
+
+// request makes a request of hr's, if it can be one.
+func request(t testing.TB, method, path, body string) (*http.Request, bool) {
+	t.Helper()
+	u, err := url.ParseRequestURI("/scim/v2" + path)
+	if err != nil {
+		return nil, false
+	}
+	r, err := http.NewRequestWithContext(t.Context(), method, u.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, false
+	}
+	r.Header.Set("From", "hr")
+	return r, true
+}
+
+func (w *world) do(r *http.Request) reply {
+	w.t.Helper()
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
 	got, err := io.ReadAll(rec.Result().Body)

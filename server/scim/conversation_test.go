@@ -1,0 +1,114 @@
+package scim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"drawbridge/server/scim"
+)
+
+// TestConversations plays how senders speak, over a listener, and looks at what
+// came of it.
+func TestConversations(t *testing.T) {
+	names, err := filepath.Glob("../../schema/scim/testdata/*/*.txtar")
+	if err != nil || len(names) < 7 {
+		t.Fatalf("found %v, %v", names, err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(filepath.Dir(name))+"/"+filepath.Base(name), func(t *testing.T) {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, scim.Options{})
+			server := httptest.NewServer(w.handler)
+			defer server.Close()
+			ids := map[string]string{}
+			for i, step := range txtar.Parse(text).Files {
+				if !t.Run(fmt.Sprintf("%d %s", i+1, step.Name), func(t *testing.T) { play(t, server, ids, step) }) {
+					return
+				}
+			}
+		})
+	}
+}
+
+func play(t *testing.T, server *httptest.Server, ids map[string]string, step txtar.File) {
+	request, keep, _ := strings.Cut(step.Name, " -> ")
+	parts := strings.Fields(request)
+	if len(parts) != 3 {
+		t.Fatal("a step is METHOD PATH STATUS")
+	}
+	body := string(step.Data)
+	for name, id := range ids {
+		parts[1], body = strings.ReplaceAll(parts[1], "{"+name+"}", id), strings.ReplaceAll(body, "{"+name+"}", id)
+	}
+	want := body
+	if parts[0] == http.MethodGet || parts[0] == http.MethodDelete {
+		body = ""
+	}
+	r, err := http.NewRequestWithContext(t.Context(), parts[0], server.URL+"/scim/v2"+parts[1], strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("From", "hr")
+	r.Header.Set("Content-Type", "application/scim+json")
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var got any
+	err = json.NewDecoder(res.Body).Decode(&got)
+	if strconv.Itoa(res.StatusCode) != parts[2] {
+		t.Fatalf("status %d, want %s: %v", res.StatusCode, parts[2], got)
+	}
+	if res.StatusCode != http.StatusNoContent && err != nil {
+		t.Fatal(err)
+	}
+	if keep != "" {
+		ids[keep], _ = got.(map[string]any)["id"].(string)
+	}
+	if parts[0] == http.MethodGet {
+		var expected any
+		if err := json.Unmarshal([]byte(want), &expected); err != nil {
+			t.Fatal(err)
+		}
+		holds(t, "", got, expected)
+	}
+}
+
+// holds checks that what came holds what is wanted: objects may hold more, and
+// null is nothing.
+func holds(t *testing.T, at string, got, want any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		o, _ := got.(map[string]any)
+		for name, v := range want {
+			holds(t, at+"."+name, o[name], v)
+		}
+	case []any:
+		l, _ := got.([]any)
+		if len(l) != len(want) {
+			t.Errorf("%s is %v, want %v", at, got, want)
+			return
+		}
+		for i, v := range want {
+			holds(t, fmt.Sprintf("%s[%d]", at, i), l[i], v)
+		}
+	default:
+		if got != want {
+			t.Errorf("%s is %v, want %v", at, got, want)
+		}
+	}
+}
