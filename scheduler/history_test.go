@@ -29,7 +29,7 @@ func TestAnyHistory(t *testing.T) {
 		var raised any
 		synctest.Test(t, func(t *testing.T) {
 			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorldOn(t, enginetest.Again(someEngine(t, rapid.SampledFrom([]string{"bolt", "memory", "several"}).Draw(r, "engine"))))
+			w := newWorldOn(t, enginetest.Again(someEngine(t, rapid.SampledFrom([]string{"memory", "memory", "several", "several", "bolt"}).Draw(r, "engine"))))
 			defer w.stop()
 			anyHistory(r, w)
 		})

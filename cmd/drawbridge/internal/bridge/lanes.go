@@ -23,6 +23,9 @@ const (
 	// unlimited is how many accounts are provisioned at once where a profile sets
 	// no limit.
 	unlimited = 64
+	// failuresInARow is after how many calls without an answer a target is left
+	// alone but for one call now and then.
+	failuresInARow = 8
 )
 
 // lanes returns a loop for each lane there is.
@@ -42,8 +45,9 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		if workers <= 0 {
 			workers = unlimited
 		}
+		breaker := scheduler.NewBreaker(failuresInARow, quick)
 		loops = append(loops, &scheduler.Loop{
-			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care), Workers: workers,
+			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Breaker: breaker,
 			// A lease that ended while its work went on would give the account to two
 			// workers at once.
 			TTL: care.Timeout + b.cfg.Shutdown.Grace + time.Minute, Backoff: quick,
@@ -73,9 +77,9 @@ func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, e
 
 // provision makes one connector's accounts as they should be, each within the
 // connector's timeout.
-func (b *Bridge) provision(name string, care configs.Care) scheduler.Handler {
+func (b *Bridge) provision(name string, care configs.Care, breaker *scheduler.Breaker) scheduler.Handler {
 	p := scheduler.Provision{
-		Store: b.store, Rules: b.rules, Name: name, Connector: b.targets[name], Verify: care.Verify, Observer: b.metrics,
+		Store: b.store, Rules: b.rules, Name: name, Connector: b.targets[name], Verify: care.Verify, Observer: b.metrics, Breaker: breaker,
 	}
 	return func(ctx context.Context, item store.Item) (access.Finish, error) {
 		ctx, cancel := context.WithTimeout(ctx, care.Timeout)

@@ -1,0 +1,408 @@
+package access_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// try runs a function in a transaction, and returns its error.
+func (w *world) try(fn func(store.Tx) error) error { return w.store.Update(w.t.Context(), fn) }
+
+func TestAdmitRefuses(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada"})
+		gone := w.admit(person{name: "gone"})
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), gone) })
+		as := func(source string) access.Provenance { return access.Provenance{Source: source, Book: w.rules.Book()} }
+		for _, c := range []struct {
+			name string
+			from access.Provenance
+			who  person
+			want error
+		}{
+			{"a source no document approves", as("nobody"), person{name: "x"}, schema.ErrForbidden},
+			{"a new one of a source that only contributes", as("okta"), person{name: "x"}, schema.ErrForbidden},
+			{"one that there is not", as("hr"), person{id: "nothing", name: "x"}, schema.ErrNotFound},
+			{"one of another source", as("okta"), person{id: ada, name: "ada"}, schema.ErrNotFound},
+			{"one that was deleted", as("hr"), person{id: gone, name: "gone"}, schema.ErrNotFound},
+			{"a userName that is taken", as("hr"), person{name: "ADA"}, schema.ErrConflict},
+			{"the userName of one that was deleted", as("hr"), person{name: "gone"}, nil},
+		} {
+			err := w.try(func(tx store.Tx) error {
+				_, err := access.Admit(tx, c.from, c.who.identity(t))
+				return err
+			})
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+			}
+		}
+	})
+}
+
+// TestAdmitTwice tells the same twice: nothing is written.
+func TestAdmitTwice(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Sales"})
+		w.work()
+		before := len(w.verbs(ada))
+		w.admit(person{id: ada, name: "ada", department: "Sales"})
+		w.work()
+		if got := w.verbs(ada); len(got) != before {
+			t.Errorf("decisions %v, want none for what is known", got)
+		}
+		w.view(func(r store.Reader) error {
+			id, err := store.Identities.Get(r, ada)
+			if id.Version != 1 {
+				t.Errorf("version %d, want 1", id.Version)
+			}
+			return err
+		})
+	})
+}
+
+// TestAuthority has a source that may not say who is active say it.
+func TestAuthority(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(book(t, `authoritativeFor: ["*"] }`, `authoritativeFor: [userName, department] }`))
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
+		w.work()
+		if got := w.verbs(ada); !slices.Contains(got, schema.Ignored) {
+			t.Errorf("decisions %v, want that it was ignored", got)
+		}
+		w.view(func(r store.Reader) error {
+			id, err := store.Identities.Get(r, ada)
+			if !id.Active {
+				t.Error("she was deactivated by a source without authority")
+			}
+			return err
+		})
+	})
+}
+
+func TestGrantRefuses(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		bob := w.admit(person{name: "bob", department: "Sales"})
+		yes := []schema.Approval{{By: "iam@example.com"}}
+		good := func(change func(*schema.Grant)) schema.Grant {
+			g := schema.Grant{Identity: ada, Role: "editor", By: "token/test", Reason: "why not", Approvals: yes}
+			change(&g)
+			return g
+		}
+		for _, c := range []struct {
+			name  string
+			grant schema.Grant
+			want  error
+		}{
+			{"as it should be", good(func(*schema.Grant) {}), nil},
+			{"a role there is not", good(func(g *schema.Grant) { g.Role = "nothing" }), schema.ErrNotFound},
+			{"a role held by rule", good(func(g *schema.Grant) { g.Role = "engineer" }), schema.ErrForbidden},
+			{"nobody there", good(func(g *schema.Grant) { g.Identity = "nobody" }), schema.ErrNotFound},
+			{"no reason", good(func(g *schema.Grant) { g.Reason = "" }), schema.ErrInvalid},
+			{"nobody decided", good(func(g *schema.Grant) { g.By = "" }), schema.ErrInvalid},
+			{"nobody approved", good(func(g *schema.Grant) { g.Approvals = nil }), schema.ErrForbidden},
+			{"approved by herself", good(func(g *schema.Grant) { g.Approvals = []schema.Approval{{By: "identity/" + ada}} }), schema.ErrForbidden},
+			{"one person twice", good(func(g *schema.Grant) { g.Approvals = append(slices.Clone(yes), yes...) }), schema.ErrForbidden},
+			{"longer than it may be", good(func(g *schema.Grant) { g.Until = time.Now().Add(25 * time.Hour) }), schema.ErrForbidden},
+			{"over before it begins", good(func(g *schema.Grant) { g.Until = time.Now().Add(-time.Hour) }), schema.ErrInvalid},
+			{"not eligible", good(func(g *schema.Grant) { g.Identity = bob }), schema.ErrForbidden},
+		} {
+			err := w.try(func(tx store.Tx) error {
+				_, err := access.Grant(tx, w.rules.Book(), c.grant)
+				return err
+			})
+			if !errors.Is(err, c.want) {
+				t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+			}
+		}
+		err := w.try(func(tx store.Tx) error {
+			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: ada, Role: "editor", By: "token/test"})
+		})
+		if !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("revoked without a reason: %v, want ErrInvalid", err)
+		}
+	})
+}
+
+// TestReplay tells of a membership a thousand times after the access it gave was
+// taken away, and of the person whose grant expired: it does not come back.
+func TestReplay(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		var group schema.Group
+		w.update(func(tx store.Tx) (err error) {
+			group, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"})
+			return err
+		})
+		edge := schema.Member{Group: group.ID, Member: ada}
+		join := func(tx store.Tx) error { _, err := access.Join(tx, w.hr(), edge); return err }
+		leave := func(tx store.Tx) error { _, err := access.Leave(tx, w.hr(), edge); return err }
+		w.update(join)
+		w.grant(ada, "editor")
+		w.work()
+		w.want(ada, "Editors Readers Writers")
+		w.update(func(tx store.Tx) error {
+			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: ada, Role: "writer", By: "token/test", Reason: "misuse"})
+		})
+		time.Sleep(9 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		w.work()
+		w.want(ada, "Readers")
+		calls := w.calls
+		for i := range 1000 {
+			w.update(leave)
+			w.update(join)
+			if i%100 == 0 {
+				w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
+				w.admit(person{id: ada, name: "ada", department: "Engineering"})
+				w.work()
+				w.want(ada, "Readers")
+			}
+		}
+		w.work()
+		w.want(ada, "Readers")
+		if w.calls != calls {
+			t.Errorf("the target was called %d times for nothing", w.calls-calls)
+		}
+		w.grant(ada, "editor") // a new decision
+		w.work()
+		w.want(ada, "Editors Readers")
+	})
+}
+
+// TestLeaverOvertakesImport has somebody leave while five hundred wait.
+func TestLeaverOvertakesImport(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		leaver := w.admit(person{name: "leaver", department: "Engineering"})
+		w.work()
+		for i := range 500 {
+			w.admit(person{name: fmt.Sprint("p", i), department: "Engineering"})
+		}
+		w.admit(person{id: leaver, name: "leaver", department: "Engineering", inactive: true})
+		for _, lane := range []store.Lane{access.LaneIdentity, access.LaneAccount("wiki")} {
+			w.update(func(tx store.Tx) error {
+				items, err := tx.Lease(lane, 1, time.Minute)
+				if err != nil || len(items) != 1 || items[0].ID != leaver {
+					t.Errorf("lane %s: leased %v, %v; want the leaver first", lane, items, err)
+					return err
+				}
+				return tx.Retry(items[0], tx.Now())
+			})
+			w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+				return access.Reconcile(t.Context(), w.store, w.rules, item)
+			})
+		}
+	})
+}
+
+// TestGroups follows a nested group through its names and its end.
+func TestGroups(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada"})
+		var outer, inner schema.Group
+		w.update(func(tx store.Tx) (err error) {
+			if outer, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"}); err != nil {
+				return err
+			}
+			if inner, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "poets"}); err != nil {
+				return err
+			}
+			for _, m := range []schema.Member{{Group: outer.ID, Member: inner.ID, Nested: true}, {Group: inner.ID, Member: outer.ID, Nested: true}, {Group: inner.ID, Member: ada}} {
+				if news, err := access.Join(tx, w.hr(), m); err != nil || !news {
+					t.Errorf("%v is no news, %v", m, err)
+				}
+				if news, err := access.Join(tx, w.hr(), m); err != nil || news {
+					t.Errorf("%v is news twice, %v", m, err)
+				}
+			}
+			return nil
+		})
+		w.work()
+		w.want(ada, "Writers")
+		rename := func(name string) {
+			outer.DisplayName = name
+			w.update(func(tx store.Tx) error { _, err := access.AdmitGroup(tx, w.hr(), outer); return err })
+			w.work()
+		}
+		rename("readers")
+		w.want(ada, "")
+		rename("writers")
+		w.want(ada, "Writers")
+		w.update(func(tx store.Tx) error {
+			if news, err := access.Leave(tx, w.hr(), schema.Member{Group: outer.ID, Member: ada}); err != nil || news {
+				t.Errorf("leaving where she never was is news, %v", err)
+			}
+			return access.RemoveGroup(tx, w.hr(), outer.ID)
+		})
+		w.work()
+		w.want(ada, "")
+		w.view(func(r store.Reader) error {
+			for m, err := range store.Members.All(r, outer.ID) {
+				t.Errorf("an edge of the group that is gone: %v, %v", m, err)
+			}
+			return nil
+		})
+	})
+}
+
+// TestExpire ends a grant by its sweep, once, and not before its time.
+func TestExpire(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.grant(ada, "editor")
+		expire := func() (ended bool) {
+			w.update(func(tx store.Tx) error {
+				for g, err := range store.Grants.All(tx, ada) {
+					if err != nil {
+						return err
+					}
+					if ended, err = access.Expire(tx, "sweep/expiry", "digest", g); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			return ended
+		}
+		if expire() {
+			t.Error("it ended before its time")
+		}
+		time.Sleep(8 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		if !expire() || expire() {
+			t.Error("it did not end, or twice")
+		}
+		w.work()
+		w.want(ada, "Readers")
+	})
+}
+
+// TestUnpark parks an account, and has a person try it again.
+func TestUnpark(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+			return access.Reconcile(t.Context(), w.store, w.rules, item)
+		})
+		w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
+			return func(tx store.Tx) (time.Time, error) {
+				work, err := access.WorkFor(tx, w.rules, "wiki", item.ID)
+				if err != nil {
+					return time.Time{}, err
+				}
+				_, err = access.Observe(tx, w.rules, item, access.Outcome{Work: work, Got: work.Have, Err: errors.New("no such plan"), Park: true})
+				return time.Time{}, err
+			}, nil
+		})
+		w.work()
+		w.want(ada, "")
+		n, err := access.UnparkAll(t.Context(), w.store, "token/test", "wiki")
+		if n != 1 || err != nil {
+			t.Errorf("%d accounts, %v; want one", n, err)
+		}
+		w.work()
+		w.want(ada, "Readers")
+		if n, err := access.UnparkAll(t.Context(), w.store, "token/test", "wiki"); n != 0 || err != nil {
+			t.Errorf("%d accounts, %v; want none", n, err)
+		}
+	})
+}
+
+func TestSweepNow(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.update(func(tx store.Tx) error { return tx.Wake(access.LaneSweep, "drift", tx.Now().Add(time.Hour)) })
+		w.update(func(tx store.Tx) error { return access.SweepNow(tx, "drift") })
+		w.view(func(r store.Reader) error {
+			at, ok, err := store.NextDue(r, access.LaneSweep)
+			if !ok || at.After(r.Now()) {
+				t.Errorf("due at %v, want now", at)
+			}
+			return err
+		})
+		if err := w.try(func(tx store.Tx) error { return access.SweepNow(tx, "nothing") }); !errors.Is(err, schema.ErrNotFound) {
+			t.Errorf("got %v, want ErrNotFound", err)
+		}
+	})
+}
+
+// TestDriftIsUndoneWhereWeAloneWrite changes an account by hand at a target of
+// ours, and at one that is shared.
+func TestDriftIsUndoneWhereWeAloneWrite(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		for _, c := range []struct {
+			authority policy.Authority
+			acted     bool
+			want      string
+		}{{policy.Exclusive, true, "Readers"}, {policy.Shared, false, "Admins Readers"}} {
+			w.rules.Use(book(t, "authority: exclusive", "authority: "+string(c.authority)))
+			ada := w.admit(person{name: "ada" + string(c.authority), department: "Engineering"})
+			w.work()
+			account := w.targets["wiki"]["r-"+ada]
+			account.Entitlements = []string{"Admins", "Readers"}
+			w.targets["wiki"]["r-"+ada] = account
+			account.Connector, account.Identity = "wiki", ada
+			w.update(func(tx store.Tx) error {
+				acted, err := access.Drift(tx, w.rules, "run", account)
+				if acted != c.acted {
+					t.Errorf("%s: acted %v, want %v", c.authority, acted, c.acted)
+				}
+				return err
+			})
+			w.work()
+			w.want(ada, c.want)
+			if found := w.findings("drift"); (len(found) > 0) == c.acted {
+				t.Errorf("%s: findings about %v", c.authority, found)
+			}
+		}
+	})
+}
+
+// TestObserveWritesNothing publishes a policy whose connector observes: lines are
+// decided, and nothing reaches the target.
+func TestObserveWritesNothing(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(book(t, "type: memory\n  mode: enforce", "type: memory\n  mode: observe"))
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		w.want(ada, "")
+		if w.calls != 0 {
+			t.Errorf("the target was called %d times", w.calls)
+		}
+		if got := w.verbs(ada); !slices.Contains(got, schema.Assigned) {
+			t.Errorf("decisions %v, want that it was decided", got)
+		}
+	})
+}
+
+// TestRuns keeps every run that found something, and of the quiet ones the last.
+func TestRuns(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		for i, run := range []schema.Run{{}, {Found: 1}, {}, {Held: "too much"}, {}, {Problem: "no answer"}} {
+			run.ID, run.Sweep = fmt.Sprint(i), "drift"
+			w.update(func(tx store.Tx) error { return access.RecordRun(tx, w.rules.Book(), run) })
+		}
+		w.view(func(r store.Reader) error {
+			if n, err := store.Runs.Count(r); n != 4 || err != nil {
+				t.Errorf("%d runs, %v; want three and a quiet one", n, err)
+			}
+			return nil
+		})
+		orphan := schema.Account{Connector: "wiki", RemoteID: "stranger"}
+		for _, some := range [][]schema.Account{{orphan}, {orphan}, nil} {
+			if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", some); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.findings("orphan"); len(got) != len(some) {
+				t.Errorf("findings about %v, want %d", got, len(some))
+			}
+		}
+	})
+}
