@@ -35,7 +35,8 @@ var floors = []floor{
 	{"4, every way in which access changes", []string{"access"}},
 	{"5, what takes in and what carries out", []string{"server/*", "scheduler"}},
 	{"5, where the server is mounted", []string{"server"}},
-	{"6, what the program is made of", []string{"cmd/*"}},
+	{"6, the running bridge", []string{"cmd/drawbridge/internal/bridge"}},
+	{"6, what runs one", []string{"cmd/*"}},
 	{"6, the program", []string{"cmd/drawbridge"}},
 }
 

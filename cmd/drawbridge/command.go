@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(
-		serveCommand(), checkCommand(),
+		serveCommand(), demoCommand(), checkCommand(),
 		policyCommand(), accessCommand(), sweepCommand(), connectorCommand(), sourceCommand(),
 		auditCommand(), storeCommand(), versionCommand(),
 	)

@@ -9,8 +9,8 @@ import (
 	"drawbridge/connectors/builtin"
 )
 
-// configs has the least that each kind can be opened with.
-func configs(t *testing.T) map[string]connectors.Config {
+// least has the least that each kind can be opened with.
+func least(t *testing.T) map[string]connectors.Config {
 	return map[string]connectors.Config{
 		"file": {Options: map[string]string{"path": filepath.Join(t.TempDir(), "target.jsonl")}},
 		"ldap": {
@@ -23,9 +23,9 @@ func configs(t *testing.T) map[string]connectors.Config {
 }
 
 func TestEveryKindOpensAndKnowsItsOptions(t *testing.T) {
-	least := configs(t)
+	all := least(t)
 	for kind := range builtin.Kinds() {
-		c, ok := least[kind]
+		c, ok := all[kind]
 		if !ok {
 			t.Errorf("kind %s: this test has no configuration for it", kind)
 			continue

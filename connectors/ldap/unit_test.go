@@ -70,6 +70,24 @@ func TestMistakesInOptions(t *testing.T) {
 	}
 }
 
+// TestThePageKnowsTheOptions holds the connector's page to the options there are.
+func TestThePageKnowsTheOptions(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "connectors", "ldap.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range defaults {
+		if row := "\n| `" + name + "` | `" + value + "` |"; !strings.Contains(string(page), row) {
+			t.Errorf("the page has no row %q", strings.TrimSpace(row))
+		}
+	}
+	for _, name := range optional {
+		if row := "\n| `" + name + "` | "; !strings.Contains(string(page), row) {
+			t.Errorf("the page has no row that begins with %q", strings.TrimSpace(row))
+		}
+	}
+}
+
 func TestWhereTheSecretMayGo(t *testing.T) {
 	for name, c := range map[string]struct {
 		url  string

@@ -1,0 +1,110 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// lines returns what policy has assigned to somebody.
+func (s *stage) lines(ctx context.Context, userName string) (lines []schema.Assignment, err error) {
+	err = s.bridge.Store().View(ctx, func(r store.Reader) error {
+		lines = nil
+		for a, err := range store.Assignments.All(r, s.idp.users[userName]) {
+			if err != nil {
+				return err
+			}
+			lines = append(lines, a)
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// holds says what somebody holds, and because of which roles.
+func (s *stage) holds(ctx context.Context, userName string) (string, error) {
+	lines, err := s.lines(ctx, userName)
+	if err != nil || len(lines) == 0 {
+		return "nothing", err
+	}
+	var refs, roles []string
+	for _, a := range lines {
+		refs = append(refs, a.Ref())
+		for _, b := range a.Because {
+			if role, ok := strings.CutPrefix(b, "role/"); ok && !slices.Contains(roles, role) {
+				roles = append(roles, role)
+			}
+		}
+	}
+	return strings.Join(refs, " ") + s.paint(faint, "  by "+strings.Join(roles, ", ")), nil
+}
+
+// api says something to the bridge as the person at the console does.
+func (s *stage) api(ctx context.Context, path string, body any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.bridge.URL()+"/api/v1"+path, bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.admin)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := s.idp.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // it was read
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
+	if err == nil && res.StatusCode >= http.StatusMultipleChoices {
+		err = fmt.Errorf("POST %s: %s: %s", path, res.Status, answer)
+	}
+	return err
+}
+
+// invite says what else there is to try.
+func (s *stage) invite() {
+	s.title("It stays up until Ctrl-C. In another terminal:")
+	url, user := s.bridge.URL(), "anna.kowalska"+domain
+	s.say("export DRAWBRIDGE_TOKEN=%s SOURCE_TOKEN=%s", s.admin, s.idp.token)
+	s.say("")
+	s.say(`curl -s -H "Authorization: Bearer $SOURCE_TOKEN" '%s/scim/v2/Users?filter=userName%%20eq%%20%%22%s%%22'`, url, user)
+	s.say(`curl -s -X PATCH -H "Authorization: Bearer $SOURCE_TOKEN" -H 'Content-Type: application/scim+json' \`)
+	s.say(`     -d '{"Operations":[{"op":"replace","path":"active","value":false}]}' %s/scim/v2/Users/%s`, url, s.idp.users[user])
+	s.say("go run ./cmd/drawbridge access list --user %s --server %s", user, url)
+	s.say("go run ./cmd/drawbridge access explain %s wiki/runbooks --server %s", user, url)
+	s.say("go run ./cmd/drawbridge sweep list --server %s", url)
+	s.say("curl -s %s/metrics | grep drawbridge_exposure", url)
+	s.say("tail -n 3 %s", s.targets.journal)
+}
+
+// name is a userName without what all of them share.
+func name(userName string) string { return strings.TrimSuffix(userName, domain) }
+
+// round leaves as many digits as one reads.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond)
+	case d < 100*time.Millisecond:
+		return d.Round(100 * time.Microsecond)
+	case d < time.Second:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Millisecond)
+}
