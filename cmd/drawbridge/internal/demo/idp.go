@@ -74,15 +74,7 @@ func (i *idp) push(ctx context.Context) error {
 		i.users[p.userName] = id
 	}
 	for _, name := range groupNames(i.people) {
-		var members []map[string]string
-		for _, p := range i.people {
-			if slices.Contains(p.groups, name) {
-				members = append(members, map[string]string{"value": i.users[p.userName]})
-			}
-		}
-		id, err := i.create(ctx, "/Groups", map[string]any{
-			"schemas": []string{urnGroup}, "displayName": name, "members": members,
-		})
+		id, err := i.create(ctx, "/Groups", i.group(name))
 		if err != nil {
 			return fmt.Errorf("create group %s: %w", name, err)
 		}
@@ -91,10 +83,57 @@ func (i *idp) push(ctx context.Context) error {
 	return nil
 }
 
+// group returns a group as SCIM has it.
+func (i *idp) group(name string) map[string]any {
+	var members []map[string]string
+	for _, p := range i.people {
+		if slices.Contains(p.groups, name) {
+			members = append(members, map[string]string{"value": i.users[p.userName]})
+		}
+	}
+	return map[string]any{
+		"schemas": []string{urnGroup}, "externalId": groupID(name), "displayName": name, "members": members,
+	}
+}
+
+// groupID is the identity provider's own id of a group.
+func groupID(name string) string { return "hr-group-" + name }
+
+// join puts somebody in a group.
+func (i *idp) join(ctx context.Context, userName, group string) error {
+	p := i.person(userName)
+	if !slices.Contains(p.groups, group) {
+		p.groups = append(slices.Clone(p.groups), group)
+	}
+	return i.regroup(ctx, group, map[string]any{
+		"op": "Add", "path": "members", "value": []map[string]string{{"value": i.users[userName]}},
+	})
+}
+
+// part takes somebody out of a group.
+func (i *idp) part(ctx context.Context, userName, group string) error {
+	p := i.person(userName)
+	p.groups = slices.DeleteFunc(slices.Clone(p.groups), func(name string) bool { return name == group })
+	return i.regroup(ctx, group, map[string]any{
+		"op": "Remove", "path": fmt.Sprintf("members[value eq %q]", i.users[userName]),
+	})
+}
+
+func (i *idp) regroup(ctx context.Context, group string, op map[string]any) error {
+	_, err := i.send(ctx, http.MethodPatch, "/Groups/"+url.PathEscape(i.groups[group]), map[string]any{
+		"schemas": []string{urnPatch}, "Operations": []any{op},
+	})
+	return err
+}
+
+func (i *idp) person(userName string) *person {
+	return &i.people[slices.IndexFunc(i.people, func(p person) bool { return p.userName == userName })]
+}
+
 // move changes a person's department and title, in the dialect Entra speaks.
 func (i *idp) move(ctx context.Context, userName, department, title string) error {
-	n := slices.IndexFunc(i.people, func(p person) bool { return p.userName == userName })
-	i.people[n].department, i.people[n].title = department, title
+	p := i.person(userName)
+	p.department, p.title = department, title
 	return i.patch(ctx, userName, map[string]any{
 		"schemas": []string{urnPatch},
 		"Operations": []map[string]any{

@@ -27,7 +27,7 @@ func (s *stage) play(ctx context.Context) error {
 	}{
 		{"The bridge starts, with three targets and a policy", s.opening},
 		{"The identity provider pushes everyone, over SCIM", s.push},
-		{"Two people move", s.move},
+		{"Three people move", s.move},
 		{"Somebody is given a role for four seconds", s.grant},
 		{"Somebody adds themselves to a group, past the bridge", s.drift},
 		{"Somebody leaves", s.leave},
@@ -85,15 +85,25 @@ func (s *stage) push(ctx context.Context) error {
 }
 
 func (s *stage) move(ctx context.Context) error {
-	for _, m := range []struct{ userName, department, title string }{
-		{"dina.petrova" + domain, "Sales", "Solutions Engineer"},
-		{"fatima.zahra" + domain, "Finance", "Analyst"},
+	for _, m := range []struct {
+		userName, what string
+		move           func(userName string) error
+	}{
+		{"dina.petrova" + domain, "is in Sales now", func(u string) error {
+			return s.idp.move(ctx, u, "Sales", "Solutions Engineer")
+		}},
+		{"kenji.mori" + domain, "has people to look after now", func(u string) error {
+			return s.idp.join(ctx, u, peopleManagers)
+		}},
+		{"lena.schmidt" + domain, "has none any more", func(u string) error {
+			return s.idp.part(ctx, u, peopleManagers)
+		}},
 	} {
 		before, err := s.lines(ctx, m.userName)
 		if err != nil {
 			return err
 		}
-		if err := s.idp.move(ctx, m.userName, m.department, m.title); err != nil {
+		if err := m.move(m.userName); err != nil {
 			return err
 		}
 		if err := s.settled(ctx); err != nil {
@@ -103,7 +113,7 @@ func (s *stage) move(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.say("%s is in %s now", name(m.userName), m.department)
+		s.say("%s %s", name(m.userName), m.what)
 		s.change(before, after)
 	}
 	return nil
