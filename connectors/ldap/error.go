@@ -23,7 +23,6 @@ var kinds = map[uint16]connectors.Kind{
 	ldap.LDAPResultOperationsError:    connectors.Transient,
 	ldap.LDAPResultTimeLimitExceeded:  connectors.Transient,
 	ldap.LDAPResultAdminLimitExceeded: connectors.Transient,
-	ldap.LDAPResultInvalidCredentials: connectors.Transient,
 	ldap.LDAPResultBusy:               connectors.Transient,
 	ldap.LDAPResultUnavailable:        connectors.Transient,
 	ldap.LDAPResultOther:              connectors.Transient,
@@ -51,11 +50,21 @@ func failure(ctx context.Context, request string, err error) error {
 	if !listed {
 		kind = connectors.Permanent
 	}
-	e := &connectors.Error{Kind: kind, Code: code(result.ResultCode), Err: err}
-	if result.ResultCode == ldap.LDAPResultInvalidCredentials {
-		e.After = lockedOut
+	return &connectors.Error{Kind: kind, Code: code(result.ResultCode), Err: err}
+}
+
+// unreachable returns the error of not getting as far as to ask anything. It is
+// about us and the server and not about an account, so that it is tried again,
+// whatever it is; and less often where the server let us know that it will not.
+func unreachable(ctx context.Context, err error) error {
+	err = failure(ctx, "connect", err)
+	if e, ok := errors.AsType[*connectors.Error](err); ok {
+		e.Kind = connectors.Transient
+		if e.Code != "" {
+			e.After = lockedOut
+		}
 	}
-	return e
+	return err
 }
 
 // worst returns the failures as one, which is worth trying again if any of them

@@ -149,7 +149,7 @@ type session struct {
 func (c *Connector) with(ctx context.Context, do func(*session) error) error {
 	l, err := c.pool.take(ctx)
 	if err != nil {
-		return failure(ctx, "connect", err)
+		return unreachable(ctx, err)
 	}
 	s := &session{Connector: c, ctx: ctx, link: l, good: true}
 	stop := context.AfterFunc(ctx, func() { _ = l.raw.Close() })

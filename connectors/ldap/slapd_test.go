@@ -112,7 +112,7 @@ index objectClass,entryUUID,uid,mail,cn,member eq
 access to dn.regex="^cn=locked,ou=groups," by dn.exact="cn=bridge,dc=example,dc=com" read by * none
 access to dn.regex="^(uid=.*,)?ou=hidden," by * none
 access to dn.regex="^uid=.*,ou=empty," by * none
-access to * by dn.exact="cn=bridge,dc=example,dc=com" manage by anonymous auth by * none
+access to * by dn.exact="cn=bridge,dc=example,dc=com" write by anonymous auth by * none
 overlay ppolicy
 
 database mdb

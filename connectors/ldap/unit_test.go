@@ -125,7 +125,6 @@ func TestKindsOfFailure(t *testing.T) {
 	for result, want := range map[uint16]connectors.Kind{
 		ldap.LDAPResultBusy:                     connectors.Transient,
 		ldap.LDAPResultUnavailable:              connectors.Transient,
-		ldap.LDAPResultInvalidCredentials:       connectors.Transient,
 		ldap.ErrorNetwork:                       connectors.Transient,
 		ldap.LDAPResultNoSuchObject:             connectors.Gone,
 		ldap.LDAPResultEntryAlreadyExists:       connectors.Exists,
@@ -140,6 +139,12 @@ func TestKindsOfFailure(t *testing.T) {
 		}
 		if !is(err, result) || !strings.Contains(err.Error(), "modify") || !strings.Contains(err.Error(), "said the server") {
 			t.Errorf("result %d: the error %v does not say what happened", result, err)
+		}
+	}
+	for _, result := range []uint16{ldap.LDAPResultInvalidCredentials, ldap.LDAPResultUnwillingToPerform, ldap.LDAPResultConfidentialityRequired} {
+		err := unreachable(t.Context(), ldap.NewError(result, errors.New("said the server")))
+		if connectors.KindOf(err) != connectors.Transient || connectors.RetryAfter(err) == 0 {
+			t.Errorf("result %d to a bind: %v, want it tried again, later: no account is at fault", result, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
