@@ -14,17 +14,22 @@ type osDisk struct {
 	unlock func() error
 }
 
-// Lock takes the file for this process, and sees to it that its name lasts.
+// Lock takes the file for this process.
 func (d *osDisk) Lock() (err error) {
 	if d.unlock, err = lock(d.File); err != nil {
 		return fmt.Errorf("%s is in use by another process: %w", d.Name(), err)
 	}
-	dir, err := os.Open(filepath.Dir(d.Name()))
+	return nil
+}
+
+// syncFolder makes the name of a file that was made durable, as far as its file
+// system can do that.
+func syncFolder(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	// Not every file system can sync a folder; on those it is not needed.
-	_ = dir.Sync()
+	_ = dir.Sync() // not every file system can, and some need not
 	return dir.Close()
 }
 

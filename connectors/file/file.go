@@ -33,9 +33,13 @@ import (
 type Connector struct {
 	connectors.Options
 
-	mu       sync.Mutex // over all below, and held while lines are written
+	mu       sync.Mutex // over all below, but for what the flush has; never held during a write
 	journal  *journal
-	accounts *accounts
+	accounts *accounts // with the lines that are on their way to the disk
+	next     *batch    // what is to be written next; nil: nothing
+	flushing bool      // a flush is under way: it alone writes, and has journal.size
+	unsure   bool      // a write failed: what came of it has to be found out first
+	flushes  sync.WaitGroup
 }
 
 var (
@@ -63,6 +67,9 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 		return nil, fmt.Errorf("option path: %w", err)
 	}
 	c, err := open(o, &osDisk{File: f}, fsync)
+	if err == nil && fsync {
+		err = syncFolder(path)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -97,33 +104,50 @@ func open(o connectors.Options, d disk, fsync bool) (*Connector, error) {
 }
 
 // Apply writes down the steps that lie between the account as the journal has it
-// and want. Either all of them are written or, as far as the connector knows,
-// none.
+// and want, and returns when they are on the disk. Either all of them are written
+// or, as far as the connector knows, none.
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
+	now, got, b, err := c.begin(ctx, have, want)
+	if err != nil || b == nil {
+		return got, err
+	}
+	select {
+	case <-b.done:
+		err = b.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return now, fmt.Errorf("write to the journal: %w", err)
+	}
+	return got, nil
+}
+
+// begin takes the steps in memory. It returns the account before and after, and
+// the batch by which the steps get to the disk, nil if there are none.
+func (c *Connector) begin(ctx context.Context, have, want schema.Account) (now, got schema.Account, b *batch, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.ready(ctx); err != nil {
-		return have, err
+		return have, have, nil, err
 	}
-	now, err := c.find(have, want)
+	now, err = c.find(have, want)
 	if err != nil {
-		return have, err
+		return have, have, nil, err
 	}
 	// One of the identity's own was made by a call whose answer was lost.
 	adopted := now.Exists() && !have.Exists() && (now.Identity == "" || now.Identity != want.Identity)
 	now.Managed = have.Managed
 	id := now.RemoteID
 	if lines := c.lines(now, want); len(lines) > 0 {
-		if id == "" {
-			id = lines[0].Account
-		}
-		if err := c.write(lines); err != nil {
-			return now, err
+		id = lines[0].Account
+		if b, err = c.stage(lines); err != nil {
+			return now, now, nil, err
 		}
 	}
-	got := c.accounts.get(id)
+	got = c.accounts.get(id)
 	got.Connector, got.Identity, got.Adopted = want.Connector, want.Identity, adopted
-	return got, nil
+	return now, got, b, nil
 }
 
 // find returns the account as the journal has it: by the id that is remembered,
@@ -188,31 +212,19 @@ func clean(a schema.Account) schema.Account {
 	return a
 }
 
-// write makes the lines durable, and then true.
-func (c *Connector) write(lines []line) error {
-	numbered, err := c.journal.append(lines)
-	if errors.Is(err, errLong) {
-		return &connectors.Error{Kind: connectors.Permanent, Err: err}
-	}
-	if err != nil {
-		return fmt.Errorf("write to the journal: %w", err)
-	}
-	for _, l := range numbered {
-		if err := c.accounts.add(l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // ready makes good a write that failed before, and makes sure that the file is
 // still what this process made of it.
 func (c *Connector) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if err := c.journal.recover(c.accounts.add); err != nil {
-		return fmt.Errorf("after a write that failed: %w", err)
+	if c.flushing {
+		return nil // the next write finds out
+	}
+	if c.unsure {
+		if err := c.recover(); err != nil {
+			return fmt.Errorf("after a write that failed: %w", err)
+		}
 	}
 	return c.journal.untouched()
 }
@@ -260,8 +272,10 @@ func (c *Connector) Probe(ctx context.Context) error {
 	return c.ready(ctx)
 }
 
-// Close gives the file up, so that another process may have it.
+// Close gives the file up, so that another process may have it. What was begun is
+// written first.
 func (c *Connector) Close() error {
+	c.flushes.Wait()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.journal.disk.Close()

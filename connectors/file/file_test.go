@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,7 +51,8 @@ func target(t *testing.T, deactivate connectors.Deactivate) connectortest.Target
 }
 
 // A faultyDisk fails once, in a write or a sync. A write that fails before it
-// takes effect leaves half of it behind. It is used under the connector's lock.
+// takes effect leaves half of it behind. It is set and looked at while no write is
+// under way.
 type faultyDisk struct {
 	osDisk
 
@@ -104,10 +107,10 @@ type hand struct {
 	disk *faultyDisk
 }
 
-func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
+func (h *hand) Accounts(ctx context.Context) ([]schema.Account, error) {
 	h.c.mu.Lock()
 	defer h.c.mu.Unlock()
-	if err := h.c.journal.recover(h.c.accounts.add); err != nil {
+	if err := h.c.ready(ctx); err != nil {
 		return nil, err
 	}
 	var all []schema.Account
@@ -117,30 +120,44 @@ func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
 	return all, nil
 }
 
-func (h *hand) Put(_ context.Context, want schema.Account) (schema.Account, error) {
+func (h *hand) Put(ctx context.Context, want schema.Account) (schema.Account, error) {
 	h.c.mu.Lock()
-	defer h.c.mu.Unlock()
-	h.disk.byHand = true
-	defer func() { h.disk.byHand = false }()
 	now := h.c.accounts.get(want.RemoteID)
 	now.Managed = now.Entitlements
 	on := want
 	on.Active = true
 	lines := h.c.lines(now, on)
+	h.c.mu.Unlock()
 	id := lines[0].Account
 	if !want.Active {
 		lines = append(lines, line{Verb: "disable", Account: id})
 	}
-	err := h.c.write(lines)
+	err := h.write(ctx, lines)
+	h.c.mu.Lock()
+	defer h.c.mu.Unlock()
 	return h.c.accounts.get(id), err
 }
 
-func (h *hand) Remove(_ context.Context, id string) error {
-	h.c.mu.Lock()
-	defer h.c.mu.Unlock()
+func (h *hand) Remove(ctx context.Context, id string) error {
+	return h.write(ctx, []line{{Verb: remove, Account: id}})
+}
+
+// write writes the lines past what is counted and past what fails.
+func (h *hand) write(ctx context.Context, lines []line) error {
 	h.disk.byHand = true
 	defer func() { h.disk.byHand = false }()
-	return h.c.write([]line{{Verb: remove, Account: id}})
+	h.c.mu.Lock()
+	err := h.c.ready(ctx)
+	var b *batch
+	if err == nil {
+		b, err = h.c.stage(lines)
+	}
+	h.c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	<-b.done
+	return b.err
 }
 
 func (h *hand) Writes() int { return h.disk.writes }
@@ -352,6 +369,7 @@ func TestSomebodyElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "badges.jsonl")
 			c := mustOpen(t, path)
+			write(t, c)
 			if err := c.Probe(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -361,10 +379,87 @@ func TestSomebodyElse(t *testing.T) {
 			if err := c.Probe(t.Context()); err == nil {
 				t.Error("Probe: nil, want an error")
 			}
-			want := schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}}
-			if _, err := c.Apply(t.Context(), schema.Account{}, want); err == nil {
-				t.Error("Apply: nil, want an error")
+			// Also where a write is the first to find out, and when it is tried again.
+			c.mu.Lock()
+			b, err := c.stage([]line{{Verb: "disable", Account: "1"}})
+			c.mu.Unlock()
+			if err != nil {
+				t.Fatal(err)
 			}
+			if <-b.done; b.err == nil {
+				t.Error("a write: nil, want an error")
+			}
+			want := schema.Account{Active: true, Attributes: map[string]string{"userName": "eve"}}
+			for range 2 {
+				if _, err := c.Apply(t.Context(), schema.Account{}, want); err == nil {
+					t.Error("Apply: nil, want an error")
+				}
+			}
+		})
+	}
+}
+
+// A slowDisk lets a sync go on only when it is told to.
+type slowDisk struct {
+	osDisk
+
+	syncs int
+	goOn  chan error
+}
+
+func (d *slowDisk) Sync() error {
+	d.syncs++
+	return <-d.goOn
+}
+
+// TestSyncIsShared lets ten changes come while one is being synced: they share the
+// next sync, and its failure.
+func TestSyncIsShared(t *testing.T) {
+	for name, failure := range map[string]error{"it succeeds": nil, "it fails": errFault} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, err := os.OpenFile(filepath.Join(t.TempDir(), "journal.jsonl"), os.O_CREATE|os.O_RDWR, 0o600)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := &slowDisk{osDisk: osDisk{File: f}, goOn: make(chan error, 1)}
+				d.goOn <- nil // of opening
+				c, err := open(options("").Defaults(), d, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				const people = 11
+				errs := make(chan error, people)
+				for n := range people {
+					go func() {
+						_, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: connectortest.Person(n)})
+						errs <- err
+					}()
+				}
+				synctest.Wait()
+				d.goOn <- nil
+				synctest.Wait()
+				d.goOn <- failure
+				failed := 0
+				for range people {
+					if err := <-errs; err != nil {
+						failed++
+					}
+				}
+				if d.syncs != 3 {
+					t.Errorf("%d syncs for opening and %d changes, want 3", d.syncs, people)
+				}
+				if failure != nil && failed < 1 || failure == nil && failed > 0 {
+					t.Errorf("%d changes failed", failed)
+				}
+				close(d.goOn) // from here on a sync takes no time
+				if got := len(list(t, c)); got != people {
+					t.Errorf("the journal has %d accounts, want %d: what was written counts, acknowledged or not", got, people)
+				}
+				if err := c.Close(); err != nil {
+					t.Error(err)
+				}
+			})
 		})
 	}
 }
@@ -469,6 +564,27 @@ func BenchmarkApply(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkApplyAtOnce writes changes that come from eight workers, as from a lane.
+func BenchmarkApplyAtOnce(b *testing.B) {
+	o := options(filepath.Join(b.TempDir(), "journal.jsonl"))
+	o.Options["fsync"] = "true"
+	c, err := Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.(*Connector).Close()
+	var n atomic.Int64
+	b.SetParallelism(8 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			want := schema.Account{Active: true, Attributes: connectortest.Person(int(n.Add(1))), Entitlements: []string{"Lab"}}
+			if _, err := c.Apply(b.Context(), schema.Account{}, want); err != nil {
+				b.Error(err)
+			}
+		}
+	})
 }
 
 // BenchmarkOpen reads a journal of a hundred thousand accounts.

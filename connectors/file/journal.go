@@ -49,20 +49,17 @@ type disk interface {
 	Size() (int64, error)
 }
 
-// A journal is a chain of lines on a disk. Its fields are as of the last line
-// that is known to be whole and durable.
+// A journal is a chain of lines on a disk.
 type journal struct {
 	disk  disk
 	fsync bool
 	now   func() time.Time
 
+	// Of the last line that is sealed, whether or not it is written yet.
 	seq  int64
 	hash [sha256.Size]byte
-	size int64 // where the next line goes
 
-	// unsure says that a write failed: whether what is behind size was written
-	// has to be found out before anything else is.
-	unsure bool
+	size int64 // of what is written and durable: where the next line goes
 }
 
 // nextID returns the id of an account that is created by the next line.
@@ -81,58 +78,65 @@ func (j *journal) open(each func(line) error) error {
 }
 
 // recover finds out what became of a write that failed, and makes it durable as
-// far as it was done: a line that somebody may have read is not taken back.
+// far as it was done: a line that somebody may have read is not taken back. It
+// tells all lines there are, from the first.
 func (j *journal) recover(each func(line) error) error {
-	if !j.unsure {
-		return nil
+	durable := j.size
+	j.seq, j.hash, j.size = 0, [sha256.Size]byte{}, 0
+	err := j.read(each)
+	if err == nil && j.size < durable {
+		err = fmt.Errorf("the journal has %d bytes that count, want %d at least: lines that were acknowledged are gone", j.size, durable)
 	}
-	from := j.size
-	if err := j.read(each); err != nil {
+	if err != nil {
+		j.size = durable
 		return err
 	}
 	// A failed sync may have left pages that count as written and are not on the
 	// disk: write them again, so that the next sync is about them.
-	again := make([]byte, j.size-from)
-	if _, err := j.disk.ReadAt(again, from); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if _, err := j.disk.WriteAt(again, from); err != nil {
-		return err
+	if again := make([]byte, j.size-durable); len(again) > 0 {
+		if _, err := j.disk.ReadAt(again, durable); err != nil {
+			return err
+		}
+		if _, err := j.disk.WriteAt(again, durable); err != nil {
+			return err
+		}
 	}
 	if err := j.disk.Truncate(j.size); err != nil {
 		return err
 	}
+	return j.sync()
+}
+
+// seal numbers the lines, chains them to those before, and returns how they are
+// written.
+func (j *journal) seal(lines []line) (text []byte, numbered []line, err error) {
+	seq, hash, at := j.seq, j.hash, j.now().UTC()
+	for _, l := range lines {
+		seq++
+		l.Seq, l.At = seq, at
+		whole, next, err := seal(l, hash)
+		if err != nil {
+			return nil, nil, err
+		}
+		hash, text, numbered = next, append(text, whole...), append(numbered, l)
+	}
+	j.seq, j.hash = seq, hash
+	return text, numbered, nil
+}
+
+// write makes the text durable behind what is. After an error some of it may be.
+func (j *journal) write(text []byte) error {
+	if err := j.untouched(); err != nil {
+		return err
+	}
+	if _, err := j.disk.WriteAt(text, j.size); err != nil {
+		return err
+	}
 	if err := j.sync(); err != nil {
 		return err
 	}
-	j.unsure = false
+	j.size += int64(len(text))
 	return nil
-}
-
-// append writes the lines behind each other and returns them as they are
-// written. After an error some of them may have been.
-func (j *journal) append(lines []line) ([]line, error) {
-	var text bytes.Buffer
-	hash := j.hash
-	for i := range lines {
-		lines[i].Seq, lines[i].At = j.seq+1+int64(i), j.now().UTC()
-		whole, next, err := seal(lines[i], hash)
-		if err != nil {
-			return nil, err
-		}
-		hash = next
-		text.Write(whole)
-	}
-	j.unsure = true
-	if _, err := j.disk.WriteAt(text.Bytes(), j.size); err != nil {
-		return nil, err
-	}
-	if err := j.sync(); err != nil {
-		return nil, err
-	}
-	j.unsure = false
-	j.seq, j.hash, j.size = j.seq+int64(len(lines)), hash, j.size+int64(text.Len())
-	return lines, nil
 }
 
 func (j *journal) sync() error {
@@ -154,11 +158,17 @@ func (j *journal) untouched() error {
 	return nil
 }
 
-// read tells the lines that stand behind what is known of the journal already.
-// It stops before a last line that is torn. Any other line that is not as it was
-// written is an error.
+// read tells the lines that stand behind size, and moves that along. It stops
+// before a last line that is torn. Any other line that is not as it was written
+// is an error.
 func (j *journal) read(each func(line) error) error {
-	r := bufio.NewReaderSize(io.NewSectionReader(j.disk, j.size, 1<<62), longest)
+	size, err := j.disk.Size()
+	if err != nil {
+		return err
+	}
+	// Never so small that a line could not be read whole.
+	buffer := int(min(longest, max(0, size-j.size)+1))
+	r := bufio.NewReaderSize(io.NewSectionReader(j.disk, j.size, 1<<62), buffer)
 	for {
 		text, err := r.ReadSlice('\n')
 		switch {
