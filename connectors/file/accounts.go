@@ -82,12 +82,9 @@ func (a *accounts) add(l line) error {
 	case l.Verb != connectors.Create.String() && !known:
 		return fmt.Errorf("%s of account %s, which there is not", l.Verb, l.Account)
 	}
-	a.unindex(account)
-	if l.Verb == remove {
-		delete(a.byID, l.Account)
-		return nil
-	}
 	switch l.Verb {
+	case remove:
+		account = schema.Account{}
 	case connectors.Create.String():
 		account = schema.Account{RemoteID: l.Account, Identity: l.Identity, Active: true, Attributes: merged(nil, l.Attributes)}
 	case connectors.Update.String():
@@ -103,13 +100,23 @@ func (a *accounts) add(l line) error {
 	default:
 		return fmt.Errorf("verb %q is unknown", l.Verb)
 	}
-	a.byID[l.Account] = account
+	a.put(l.Account, account)
+	return nil
+}
+
+// put makes the account what there is, or nothing if it is empty.
+func (a *accounts) put(id string, account schema.Account) {
+	a.unindex(a.byID[id])
+	if !account.Exists() {
+		delete(a.byID, id)
+		return
+	}
+	a.byID[id] = account
 	for name, ids := range a.index {
 		if value := folded(name, account.Attributes[name]); value != "" {
-			ids[value] = append(ids[value], account.RemoteID)
+			ids[value] = append(ids[value], id)
 		}
 	}
-	return nil
 }
 
 func (a *accounts) unindex(account schema.Account) {

@@ -222,9 +222,10 @@ func (c *Connector) ready(ctx context.Context) error {
 		return nil // the next write finds out
 	}
 	if c.unsure {
-		if err := c.recover(); err != nil {
+		if err := c.journal.recover(c.accounts.add); err != nil {
 			return fmt.Errorf("after a write that failed: %w", err)
 		}
+		c.unsure = false
 	}
 	return c.journal.untouched()
 }

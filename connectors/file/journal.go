@@ -79,25 +79,19 @@ func (j *journal) open(each func(line) error) error {
 
 // recover finds out what became of a write that failed, and makes it durable as
 // far as it was done: a line that somebody may have read is not taken back. It
-// tells all lines there are, from the first.
+// tells the lines that were.
 func (j *journal) recover(each func(line) error) error {
-	durable := j.size
-	j.seq, j.hash, j.size = 0, [sha256.Size]byte{}, 0
-	err := j.read(each)
-	if err == nil && j.size < durable {
-		err = fmt.Errorf("the journal has %d bytes that count, want %d at least: lines that were acknowledged are gone", j.size, durable)
-	}
-	if err != nil {
-		j.size = durable
+	from := j.size
+	if err := j.read(each); err != nil {
 		return err
 	}
 	// A failed sync may have left pages that count as written and are not on the
 	// disk: write them again, so that the next sync is about them.
-	if again := make([]byte, j.size-durable); len(again) > 0 {
-		if _, err := j.disk.ReadAt(again, durable); err != nil {
+	if again := make([]byte, j.size-from); len(again) > 0 {
+		if _, err := j.disk.ReadAt(again, from); err != nil {
 			return err
 		}
-		if _, err := j.disk.WriteAt(again, durable); err != nil {
+		if _, err := j.disk.WriteAt(again, from); err != nil {
 			return err
 		}
 	}
@@ -166,8 +160,11 @@ func (j *journal) read(each func(line) error) error {
 	if err != nil {
 		return err
 	}
+	if size < j.size {
+		return fmt.Errorf("the journal has %d bytes, want %d at least: lines that were acknowledged are gone", size, j.size)
+	}
 	// Never so small that a line could not be read whole.
-	buffer := int(min(longest, max(0, size-j.size)+1))
+	buffer := int(min(longest, size-j.size+1))
 	r := bufio.NewReaderSize(io.NewSectionReader(j.disk, j.size, 1<<62), buffer)
 	for {
 		text, err := r.ReadSlice('\n')

@@ -46,7 +46,8 @@ type Hooks struct {
 // A System is a system in memory, and the connector to it. Accounts are matched
 // by user name, whatever its case.
 type System struct {
-	hooks Hooks
+	hooks   Hooks
+	observe func(method string, status int, took time.Duration) // as connectors.Options has it; may be nil
 
 	mu       sync.Mutex
 	accounts map[string]schema.Account
@@ -85,7 +86,9 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return New(h), nil
+	s := New(h)
+	s.observe = o.Observe
+	return s, nil
 }
 
 // Apply takes the steps from the account as it is to want, each in a call.
@@ -145,8 +148,21 @@ func (s *System) call(ctx context.Context, verb, account string, do func() error
 		s.writes++
 	}
 	s.mu.Unlock()
+	start := time.Now()
+	err := s.answer(ctx, c, do)
+	if s.observe != nil {
+		status := 200
+		if err != nil {
+			status = 0
+		}
+		s.observe(verb, status, time.Since(start))
+	}
+	return err
+}
+
+func (s *System) answer(ctx context.Context, c Call, do func() error) error {
 	if err := s.wait(ctx, c); err != nil {
-		return fmt.Errorf("%s: %w", verb, err)
+		return fmt.Errorf("%s: %w", c.Verb, err)
 	}
 	took, failure := true, error(nil)
 	if s.hooks.Fail != nil {

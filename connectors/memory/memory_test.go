@@ -3,11 +3,14 @@ package memory_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
@@ -107,6 +110,26 @@ func TestLatencyEndsWithTheContext(t *testing.T) {
 			t.Errorf("Apply: %v after %v, want the context's error after a minute", err, took)
 		}
 	})
+}
+
+func TestCallsAreObserved(t *testing.T) {
+	seen := map[string]int{}
+	o := options("")
+	o.Observe = func(method string, status int, _ time.Duration) { seen[fmt.Sprint(method, " ", status)]++ }
+	c, err := memory.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers"}}
+	if _, err := c.Apply(t.Context(), schema.Account{}, want); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.(*memory.System).Read(t.Context(), "2"); err == nil {
+		t.Fatal("read an account that is not there")
+	}
+	if diff := cmp.Diff(map[string]int{"find 200": 1, "create 200": 1, "grant 200": 1, "read 200": 1}, seen); diff != "" {
+		t.Errorf("observed (-want +got):\n%s", diff)
+	}
 }
 
 func options(latency string) connectors.Options {
