@@ -80,6 +80,7 @@ func New(o Options) (http.Handler, error) {
 	e.GET("/healthz", alive)
 	e.GET("/readyz", ready(o))
 	if o.Metrics != nil {
+		o.Metrics.Sweeps(o.Sweeps)
 		e.GET("/metrics", echo.WrapHandler(o.Metrics))
 	}
 	return e, nil

@@ -171,9 +171,10 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 	return reply(out), err
 }
 
-// approvals returns who agreed. They are people whom a source knows; nobody agrees
-// to their own access, neither as one of them nor as the caller. What refuses it
-// is for the log, and so names nobody.
+// approvals returns who agreed. They are people whom a source knows. That nobody
+// agrees to their own access is access.Grant's to say of them; of the caller, whom
+// it does not know for a person, it is said here. What refuses it is for the log,
+// and so names nobody.
 func approvals(r store.Reader, who Caller, subject schema.Identity, named []ApprovedBy) ([]schema.Approval, error) {
 	for _, name := range []string{subject.ID, subject.UserName, subject.Email} {
 		if name != "" && strings.EqualFold(name, who.Name) {
@@ -189,10 +190,7 @@ func approvals(r store.Reader, who Caller, subject schema.Identity, named []Appr
 		if err != nil {
 			return nil, fmt.Errorf("approval by %s: %w", n.By, err)
 		}
-		switch {
-		case id.ID == subject.ID:
-			return nil, fmt.Errorf("nobody approves for themselves: %w", schema.ErrForbidden)
-		case !id.Active || id.Gone():
+		if !id.Active || id.Gone() {
 			return nil, fmt.Errorf("who has left approves nothing: %w", schema.ErrForbidden)
 		}
 		at := n.At

@@ -88,6 +88,19 @@ func TestGrant(t *testing.T) {
 	if got, _ := pages[schema.Grant](w, "/api/v1/grants?role=editor"); len(got) != 1 || got[0].ID != out.ID {
 		t.Errorf("live grants of the role: %+v", got)
 	}
+	for as, sees := range map[string]bool{"viewer": false, "auditor": true} {
+		for _, path := range []string{
+			"/api/v1/grants?role=editor", "/api/v1/identities/" + ada.ID,
+			"/api/v1/explain?identity=" + ada.ID + "&entitlement=wiki/editors",
+		} {
+			text := w.want(200, as, "GET", path, "", nil)
+			for _, word := range []string{"the handbook is due", `"reason":"yes"`} {
+				if strings.Contains(text, word) != sees {
+					t.Errorf("%s as %s: people's own words are there: %v, want %v: %s", path, as, !sees, sees, text)
+				}
+			}
+		}
+	}
 	w.reconcile()
 	if got, _ := pages[schema.Assignment](w, "/api/v1/assignments?entitlement=wiki/editors"); len(got) != 1 || got[0].Identity != ada.ID {
 		t.Errorf("who holds it now: %+v", got)

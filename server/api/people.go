@@ -98,6 +98,12 @@ func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Perso
 		p.Accounts, err = a.accountsOf(r, id.ID)
 		return err
 	})
+	if !CallerOf(ctx).may(seesDetail) {
+		withoutWords(p.Grants)
+		for i := range p.Tombstones {
+			p.Tombstones[i].Reason = ""
+		}
+	}
 	return reply(p), err
 }
 
@@ -256,6 +262,9 @@ func (a *API) listGrants(ctx context.Context, in *grantsInput) (*Reply[List[sche
 		}
 		return fmt.Errorf("say whose or of what: ?identity=NAME or ?role=NAME: %w", schema.ErrInvalid)
 	})
+	if !CallerOf(ctx).may(seesDetail) {
+		withoutWords(list.Items)
+	}
 	return reply(list), err
 }
 
@@ -271,12 +280,35 @@ func (a *API) explain(ctx context.Context, in *explainInput) (*Reply[access.Expl
 		return err
 	})
 	if !CallerOf(ctx).may(seesDetail) {
-		for i := range e.Roles {
-			e.Roles[i].Inputs = nil
-		}
-		for i := range e.Decisions {
-			e.Decisions[i].Words = ""
-		}
+		withoutDetail(&e)
 	}
 	return reply(e), err
+}
+
+// withoutDetail takes out what only auditors see: what rules read, and people's
+// own words.
+func withoutDetail(e *access.Explanation) {
+	for i := range e.Roles {
+		e.Roles[i].Inputs = nil
+		withoutWords(e.Roles[i].Grants)
+		if stone := e.Roles[i].Tombstone; stone != nil {
+			stone.Reason = ""
+		}
+	}
+	for i := range e.Decisions {
+		e.Decisions[i].Words = ""
+		for j := range e.Decisions[i].Approvals {
+			e.Decisions[i].Approvals[j].Reason = ""
+		}
+	}
+}
+
+// withoutWords takes people's own words out of grants.
+func withoutWords(grants []schema.Grant) {
+	for i := range grants {
+		grants[i].Reason = ""
+		for j := range grants[i].Approvals {
+			grants[i].Approvals[j].Reason = ""
+		}
+	}
 }

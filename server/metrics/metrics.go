@@ -34,8 +34,10 @@ type Metrics struct {
 	ungoverned *prometheus.GaugeVec
 	dropped    *prometheus.CounterVec
 
-	mu   sync.Mutex
-	tail tail
+	mu        sync.Mutex
+	tail      tail
+	unread    []string             // sweeps of which it is not known yet when they last ran
+	succeeded map[string]time.Time // sweep to the end of its last good run
 }
 
 // hours are buckets from milliseconds to days: most changes take less than a
@@ -47,7 +49,7 @@ var seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
 
 // New returns the metrics of a bridge with these connectors.
 func New(s *store.Store, connectors []string) *Metrics {
-	m := &Metrics{store: s, connectors: connectors, registry: prometheus.NewRegistry()}
+	m := &Metrics{store: s, connectors: connectors, registry: prometheus.NewRegistry(), succeeded: map[string]time.Time{}}
 	m.exposure = histogram("exposure_seconds", "From receiving a change that ends access to the stage.", hours, "connector", "stage")
 	m.provision = histogram("provision_seconds", "From receiving a change that ends no access to the stage.", hours, "connector", "stage")
 	m.requests = counter("connector_requests_total", "Requests to targets, by the status they were answered with; 0 is no answer.", "connector", "code")
@@ -82,7 +84,7 @@ func (m *Metrics) Swept(run schema.Run) {
 		m.sweeps.WithLabelValues(run.Sweep, "failed").Inc()
 	default:
 		m.sweeps.WithLabelValues(run.Sweep, "done").Inc()
-		m.lastSweep.WithLabelValues(run.Sweep).Set(float64(run.Ended.UnixMilli()) / 1e3)
+		m.success(run)
 	}
 	m.countUngoverned()
 }

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,6 +72,9 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	}
 	lanes, err := store.LaneStats(r)
 	if err != nil {
+		return found, err
+	}
+	if err := s.readSweeps(r); err != nil {
 		return found, err
 	}
 	for lane, stat := range lanes {
@@ -165,23 +169,48 @@ func (m *Metrics) begin() {
 }
 
 // Sweeps names the sweeps there are, so that one that has not run yet in this
-// process, or never, shows too: 0 is never.
-func (m *Metrics) Sweeps(ctx context.Context, names []string) error {
-	return m.store.View(ctx, func(r store.Reader) error {
-		for _, name := range names {
-			run, err := access.LastRun(r, name, func(run schema.Run) bool { return run.Held == "" && run.Problem == "" })
-			switch {
-			case isNotFound(err):
-				m.lastSweep.WithLabelValues(name).Set(0)
-			case err != nil:
-				return err
-			default:
-				m.lastSweep.WithLabelValues(name).Set(float64(run.Ended.UnixMilli()) / 1e3)
-			}
-		}
-		return nil
-	})
+// process, or never, shows too: 0 is never. When they last ran is read at the
+// next scrape.
+func (m *Metrics) Sweeps(names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unread = append(m.unread, names...)
+	for _, name := range names {
+		m.lastSweep.WithLabelValues(name).Add(0)
+	}
 }
+
+// readSweeps reads when sweeps last ran that were named since the scrape before.
+func (m *Metrics) readSweeps(r store.Reader) error {
+	m.mu.Lock()
+	names := slices.Clone(m.unread)
+	m.mu.Unlock()
+	for _, name := range names {
+		run, err := access.LastRun(r, name, succeeded)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if err == nil {
+			m.success(run)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unread = slices.DeleteFunc(m.unread, func(name string) bool { return slices.Contains(names, name) })
+	return nil
+}
+
+// success notes a run that came to its end. Runs may be told of in any order.
+func (m *Metrics) success(run schema.Run) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if run.Ended.After(m.succeeded[run.Sweep]) {
+		m.succeeded[run.Sweep] = run.Ended
+		m.lastSweep.WithLabelValues(run.Sweep).Set(float64(run.Ended.UnixMilli()) / 1e3)
+	}
+}
+
+func succeeded(run schema.Run) bool { return run.Held == "" && run.Problem == "" }
 
 // countUngoverned counts the orphans on record. It walks them, which is why it is
 // done after a sweep, that walked a whole target to find them, and not at a
