@@ -37,6 +37,34 @@ func ParsePage(q url.Values) (Page, error) {
 	return p, nil
 }
 
+// ParseSearch reads the body of a .search, and returns what it asks for as the
+// parameters that a list would be asked by.
+func ParseSearch(body []byte, l Limits) (url.Values, error) {
+	if err := check(body, l.depth()); err != nil {
+		return nil, err
+	}
+	v := url.Values{}
+	for name, value := range members(body) {
+		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes"} {
+			if !strings.EqualFold(name, known) {
+				continue
+			}
+			switch value[0] {
+			case '[':
+				for e := range elements(value) {
+					v.Add(known, text(e))
+				}
+			case '"':
+				v.Set(known, text(value))
+			case 'n':
+			default:
+				v.Set(known, string(value))
+			}
+		}
+	}
+	return v, nil
+}
+
 // A Projection is which attributes of a resource are asked for. The zero value
 // is all of them.
 type Projection struct {

@@ -29,13 +29,13 @@ func (t *Type) Decode(resource []byte) (Record, error) {
 		return r, fmt.Errorf("stored resource is not JSON: %w", schema.ErrInvalid)
 	}
 	for name, value := range members(resource) {
-		if a, ok := t.core[fold(name)]; ok {
+		if a, ok := named(t.core, name); ok {
 			r.values[a.slot] = value
 			continue
 		}
 		if x, ok := t.extension(name); ok {
 			for name, value := range members(value) {
-				if a, ok := x.attributes[fold(name)]; ok {
+				if a, ok := named(x.attributes, name); ok {
 					r.values[a.slot] = value
 				}
 			}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -157,6 +158,68 @@ func TestPatch(t *testing.T) {
 			}
 			if got := join(p.Dropped); got != test.dropped {
 				t.Errorf("dropped %q, want %q", got, test.dropped)
+			}
+		})
+	}
+}
+
+const babs = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],
+"externalId":"701984","userName":"bjensen@example.com","name":{"formatted":"Ms. Barbara J Jensen, III","familyName":"Jensen","givenName":"Barbara","middleName":"Jane"},
+"displayName":"Babs Jensen","nickName":"Babs","title":"Tour Guide","preferredLanguage":"en-US","locale":"en-US","timezone":"America/Los_Angeles","active":true,
+"emails":[{"value":"bjensen@example.com","type":"work","primary":true},{"value":"babs@jensen.org","type":"home"}],
+"phoneNumbers":[{"value":"555-555-5555","type":"work"}],
+"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"701984","costCenter":"4130","division":"Theme Park","department":"Tour Operations","manager":{"value":"26118915"}}}`
+
+func BenchmarkParse(b *testing.B) {
+	u, body := users(b), []byte(babs)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := u.Parse(body, Limits{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	in, err := users(b).Parse([]byte(babs), Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		in.Record.Encode()
+	}
+}
+
+func BenchmarkParseFilter(b *testing.B) {
+	u := users(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := u.ParseFilter(`userName eq "bjensen@example.com"`); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkParsePatch(b *testing.B) {
+	for _, test := range []struct {
+		name, body string
+		typ        *Type
+	}{
+		{"active", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"False"}]}`, users(b)},
+		{"1000 removals", `{"Operations":[` + strings.Repeat(`{"op":"remove","path":"members[value eq \"0199a1b2-0000-7000-8000-000000000000\"]"},`, 999) + `{"op":"remove","path":"members[value eq \"x\"]"}]}`, groups(b)},
+		{"100000 members", `{"Operations":[{"op":"add","path":"members","value":[` + strings.Repeat(`{"value":"0199a1b2-0000-7000-8000-000000000000"},`, 99_999) + `{"value":"x"}]}]}`, groups(b)},
+	} {
+		b.Run(test.name, func(b *testing.B) {
+			body := []byte(test.body)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				p, err := test.typ.ParsePatch(body, Limits{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				p.Edits()
 			}
 		})
 	}

@@ -40,7 +40,7 @@ type Attribute struct {
 	edges  bool                  // who is in which group: kept as edges, not in a Record
 	passes bool                  // of the request, and not kept
 	closed bool                  // Words are all there are
-	subs   map[string]*Attribute // by folded name, aliases among them
+	subs   map[string]*Attribute // by name, as it is and folded, aliases among them
 	key    []byte                // "name":
 }
 
@@ -57,8 +57,16 @@ func (a *Attribute) Path() string {
 
 // Sub returns the sub-attribute with the name, in any case.
 func (a *Attribute) Sub(name string) (*Attribute, bool) {
-	s, ok := a.subs[fold(name)]
-	return s, ok
+	return named(a.subs, name)
+}
+
+// named finds a name in any case; most senders use the schema's own.
+func named(names map[string]*Attribute, name string) (*Attribute, bool) {
+	if a, ok := names[name]; ok {
+		return a, true
+	}
+	a, ok := names[fold(name)]
+	return a, ok
 }
 
 // A Type is a resource type: its schemas, as tables.
@@ -106,7 +114,7 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 		a.passes = urn == DrawbridgeURN && a.Name == occurredName
 		a.closed = urn == DrawbridgeURN && len(a.Words) > 0
 		t.attributes = append(t.attributes, a)
-		names[fold(a.Name)] = a
+		names[a.Name], names[fold(a.Name)] = a, a
 	}
 	return names
 }
@@ -125,7 +133,7 @@ func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
 	}
 	a.subs = map[string]*Attribute{}
 	for _, s := range a.Subs {
-		a.subs[fold(s.Name)] = s
+		a.subs[s.Name], a.subs[fold(s.Name)] = s, s
 	}
 	// Senders who have no display call it displayName.
 	if display, ok := a.subs["display"]; ok && a.subs["displayname"] == nil {
@@ -137,15 +145,12 @@ func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
 // attribute returns the attribute of a schema, named in any case; the core
 // schema's URN may be left out.
 func (t *Type) attribute(urn, name string) (*Attribute, bool) {
-	name = fold(name)
 	if urn == "" || strings.EqualFold(urn, t.Schemas[0].ID) {
-		a, ok := t.core[name]
-		return a, ok
+		return named(t.core, name)
 	}
 	for _, x := range t.extensions {
 		if strings.EqualFold(x.urn, urn) {
-			a, ok := x.attributes[name]
-			return a, ok
+			return named(x.attributes, name)
 		}
 	}
 	return nil, false

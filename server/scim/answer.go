@@ -36,11 +36,11 @@ func (h *Handler) storedGroup(g schema.Group) stored {
 	return stored{h.groups, g.ID, g.Resource, g.Created, g.Modified, g.Version}
 }
 
-func (h *Handler) location(s stored) string { return h.BaseURL + s.typ.Endpoint + "/" + s.id }
+func (h *Handler) location(s stored) string { return h.base + s.typ.Endpoint + "/" + s.id }
 
 // appendLocation writes a resource's location as JSON.
 func (h *Handler) appendLocation(dst []byte, t *wire.Type, id string) []byte {
-	dst = wire.AppendText(dst, h.BaseURL)
+	dst = wire.AppendText(dst, h.base)
 	dst = append(append(dst[:len(dst)-1], t.Endpoint...), '/')
 	at := len(dst)
 	dst = wire.AppendText(dst, id)

@@ -88,7 +88,7 @@ func (h *Handler) serviceProviderConfig() object {
 }
 
 func (h *Handler) meta(kind, path string) object {
-	return object{"resourceType": kind, "location": h.BaseURL + path}
+	return object{"resourceType": kind, "location": h.base + path}
 }
 
 func (h *Handler) resourceTypes() []object {

@@ -20,6 +20,9 @@ func WriteError(c echo.Context, err error) error {
 		return nil
 	}
 	e := errorOf(err)
+	if e.Status == http.StatusServiceUnavailable && c.Response().Header().Get("Retry-After") == "" {
+		c.Response().Header().Set("Retry-After", "5")
+	}
 	body := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`)
 	body = append(strconv.AppendInt(body, int64(e.Status), 10), '"')
 	if e.Type != "" {
@@ -47,7 +50,7 @@ func errorOf(err error) *wire.Error {
 func (q *request) fail(err error) error {
 	if errorOf(err).Status >= http.StatusInternalServerError && q.c.Request().Context().Err() == nil {
 		r := q.c.Request()
-		q.Log.ErrorContext(r.Context(), "a SCIM request failed", "method", r.Method, "path", r.URL.Path,
+		q.log.ErrorContext(r.Context(), "a SCIM request failed", "method", r.Method, "path", r.URL.Path,
 			"source", q.source, "request", q.id(), "error", err)
 	}
 	return WriteError(q.c, err)

@@ -13,7 +13,7 @@ import (
 
 func (q *request) groupBody() (wire.Body, error) {
 	var b wire.Body
-	err := q.withBody(q.Limits.GroupBody, func(body []byte) (err error) {
+	err := q.withBody(q.limits.GroupBody, func(body []byte) (err error) {
 		b, err = q.groups.Parse(body, q.wireLimits())
 		return err
 	})
@@ -77,7 +77,7 @@ func (q *request) ownGroup(r store.Reader, id string) (schema.Group, error) {
 
 func getGroup(q *request) error {
 	var g schema.Group
-	err := q.Store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
+	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
 		g, err = q.ownGroup(r, q.c.Param("id"))
 		return err
 	})
@@ -109,7 +109,7 @@ func replaceGroup(q *request) error {
 // body would be as long as the group is large.
 func patchGroup(q *request) error {
 	var p wire.Patch
-	err := q.withBody(q.Limits.GroupBody, func(body []byte) (err error) {
+	err := q.withBody(q.limits.GroupBody, func(body []byte) (err error) {
 		p, err = q.groups.ParsePatch(body, q.wireLimits())
 		return err
 	})
@@ -160,7 +160,7 @@ func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Gr
 }
 
 func deleteGroup(q *request) error {
-	err := q.Store.Update(q.c.Request().Context(), func(tx store.Tx) error {
+	err := q.store.Update(q.c.Request().Context(), func(tx store.Tx) error {
 		old, err := q.ownGroup(tx, q.c.Param("id"))
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"drawbridge/schema"
@@ -19,14 +20,13 @@ type query struct {
 	projection wire.Projection
 }
 
-func (q *request) query(t *wire.Type) (query, error) {
-	v := q.c.Request().URL.Query()
+func newQuery(t *wire.Type, v url.Values) (query, error) {
 	filter, err := t.ParseFilter(v.Get("filter"))
 	if err != nil {
 		return query{}, err
 	}
 	page, err := wire.ParsePage(v)
-	return query{filter, page, q.projection(t)}, err
+	return query{filter, page, projection(t, v)}, err
 }
 
 // A listing is one page of what a query found.
@@ -68,7 +68,7 @@ func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 
 func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookups []wire.Lookup) (found listing[R], err error) {
 	seen := map[string]bool{}
-	err = q.Store.View(ctx, func(r store.Reader) error {
+	err = q.store.View(ctx, func(r store.Reader) error {
 		for _, l := range lookups {
 			records, err := k.find(q, r, l)
 			if err != nil {
@@ -103,7 +103,7 @@ func (l *listing[R]) add(p wire.Page, rec R) {
 }
 
 func everything[R any](ctx context.Context, q *request, k kind[R], p wire.Page) (found listing[R], err error) {
-	err = q.Store.View(ctx, func(r store.Reader) (err error) {
+	err = q.store.View(ctx, func(r store.Reader) (err error) {
 		total, err := k.order.Kept(r, q.source)
 		found.total = int(total)
 		if err != nil || p.Count == 0 || p.StartIndex > found.total {
@@ -136,15 +136,15 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 		return found, ctx.Err()
 	}
 	for looked, more := 0, true; more && err == nil; {
-		err = q.Store.View(ctx, func(r store.Reader) error {
+		err = q.store.View(ctx, func(r store.Reader) error {
 			n := 0
 			for rec, err := range k.in.Skip(r, k.order, looked, q.source) {
 				if err != nil {
 					return err
 				}
-				if looked+n == q.Limits.Scan {
+				if looked+n == q.limits.Scan {
 					return wire.Invalid(wire.TooMany, "filter: no index serves it, and there are more than %d resources to look at; "+
-						"ask for %s with eq, alone or with and", q.Limits.Scan, indexed(k.typ))
+						"ask for %s with eq, alone or with and", q.limits.Scan, indexed(k.typ))
 				}
 				if n == maxChunk {
 					break
@@ -173,8 +173,30 @@ func indexed(t *wire.Type) string {
 	return "id, displayName, externalId or members.value"
 }
 
-func listUsers(q *request) error {
-	ask, err := q.query(q.users)
+func listUsers(q *request) error { return q.listUsers(q.c.Request().URL.Query()) }
+
+func listGroups(q *request) error { return q.listGroups(q.c.Request().URL.Query()) }
+
+// searchUsers is listUsers with what is asked for in the body, where no proxy
+// writes it down (RFC 7644, section 3.4.3).
+func searchUsers(q *request) error { return q.search(q.listUsers) }
+
+func searchGroups(q *request) error { return q.search(q.listGroups) }
+
+func (q *request) search(list func(url.Values) error) error {
+	var v url.Values
+	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
+		v, err = wire.ParseSearch(body, q.wireLimits())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return list(v)
+}
+
+func (q *request) listUsers(v url.Values) error {
+	ask, err := newQuery(q.users, v)
 	if err != nil {
 		return err
 	}
@@ -185,8 +207,8 @@ func listUsers(q *request) error {
 	return respond(q, found.total, ask, found.page, func(s *stream, page []schema.Identity) (int, error) { return s.users(page, ask.projection) })
 }
 
-func listGroups(q *request) error {
-	ask, err := q.query(q.groups)
+func (q *request) listGroups(v url.Values) error {
+	ask, err := newQuery(q.groups, v)
 	if err != nil {
 		return err
 	}
@@ -227,7 +249,7 @@ func respond[R any](q *request, total int, ask query, page []R, some func(*strea
 // users writes as many users of a page as the buffer is meant for, with the
 // groups that they are in, as of one moment.
 func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err error) {
-	err = s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) error {
+	err = s.q.store.View(s.q.c.Request().Context(), func(r store.Reader) error {
 		for _, id := range page {
 			if n > 0 {
 				s.buf.WriteByte(',')
@@ -279,8 +301,8 @@ func findUsers(q *request, r store.Reader, l wire.Lookup) ([]schema.Identity, er
 			if m.Nested {
 				continue
 			}
-			if len(found) == q.Limits.Scan {
-				return nil, wire.Invalid(wire.TooMany, "filter: the group has more than %d members; read the group", q.Limits.Scan)
+			if len(found) == q.limits.Scan {
+				return nil, wire.Invalid(wire.TooMany, "filter: the group has more than %d members; read the group", q.limits.Scan)
 			}
 			id, err := store.Identities.Get(r, m.Member)
 			if err != nil {

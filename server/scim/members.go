@@ -30,7 +30,7 @@ type move struct {
 // it was.
 func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(store.Tx) (schema.Group, error)) (schema.Group, error) {
 	ctx := q.c.Request().Context()
-	steps := newSteps(q.Store, id, e)
+	steps := newSteps(q.store, id, e)
 	var g schema.Group
 	tally := tally{}
 	for first := true; ; first = false {
@@ -42,7 +42,7 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			continue
 		}
 		before := tally
-		err = q.Store.Update(ctx, func(tx store.Tx) (err error) {
+		err = q.store.Update(ctx, func(tx store.Tx) (err error) {
 			tally = before
 			if first {
 				g, err = begin(tx)
@@ -82,7 +82,7 @@ func (q *request) unknown(group string, t tally) {
 	if t.unknown == 0 {
 		return
 	}
-	q.Log.WarnContext(q.c.Request().Context(), "members were passed over: the source has nobody with their id",
+	q.log.WarnContext(q.c.Request().Context(), "members were passed over: the source has nobody with their id",
 		"source", q.source, "group", group, "count", t.unknown, "example", t.example, "request", q.id())
 }
 

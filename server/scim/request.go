@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -89,16 +90,16 @@ func (q *request) provenance(occurred, modified, stored time.Time) access.Proven
 	if occurred.After(q.received) {
 		occurred = time.Time{}
 	}
-	return access.Provenance{Source: q.source, Occurred: occurred, Received: q.received, Request: q.id(), Book: q.Rules.Book()}
+	return access.Provenance{Source: q.source, Occurred: occurred, Received: q.received, Request: q.id(), Book: q.rules.Book()}
 }
 
 // report tells of attributes that were sent and are in no schema.
 func (q *request) report(dropped []string) {
-	if q.Dropped == nil {
+	if q.dropped == nil {
 		return
 	}
 	for _, name := range dropped {
-		q.Dropped(q.source, name)
+		q.dropped(q.source, name)
 	}
 }
 
@@ -135,6 +136,9 @@ func (q *request) projection(t *wire.Type) wire.Projection {
 	if u.RawQuery == "" {
 		return wire.Projection{}
 	}
-	v := u.Query()
+	return projection(t, u.Query())
+}
+
+func projection(t *wire.Type, v url.Values) wire.Projection {
 	return t.ParseProjection(strings.Join(v["attributes"], ","), strings.Join(v["excludedAttributes"], ","))
 }

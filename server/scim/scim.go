@@ -67,7 +67,14 @@ func or[N int | int64](n, otherwise N) N {
 
 // A Handler answers for /scim/v2.
 type Handler struct {
-	Options
+	store    *store.Store
+	rules    *access.Rules
+	base     string
+	sourceOf func(c echo.Context) string
+	log      *slog.Logger
+	limits   Limits
+	dropped  func(source, attribute string)
+
 	users, groups *wire.Type
 	routes        []route
 	scans         chan struct{} // held by each request that looks at many resources
@@ -84,7 +91,6 @@ func New(o Options) (*Handler, error) {
 	case o.Log == nil:
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.BaseURL, o.Limits = strings.TrimSuffix(o.BaseURL, "/"), o.Limits.orDefaults()
 	users, err := wire.Users(o.Extensions...)
 	if err != nil {
 		return nil, err
@@ -93,7 +99,11 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{Options: o, users: users, groups: groups, scans: make(chan struct{}, maxScans)}
+	h := &Handler{
+		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
+		limits: o.Limits.orDefaults(), dropped: o.Dropped,
+		users: users, groups: groups, scans: make(chan struct{}, maxScans),
+	}
 	discovery, err := h.discovery()
 	if err != nil {
 		return nil, err
@@ -103,7 +113,7 @@ func New(o Options) (*Handler, error) {
 }
 
 func (h *Handler) wireLimits() wire.Limits {
-	return wire.Limits{Depth: h.Limits.Depth, Operations: h.Limits.Operations}
+	return wire.Limits{Depth: h.limits.Depth, Operations: h.limits.Operations}
 }
 
 // A route is one path and what may be done with it.
@@ -115,8 +125,10 @@ type route struct {
 func resources() []route {
 	return []route{
 		{"/Users", verbs{http.MethodPost: createUser, http.MethodGet: listUsers}},
+		{"/Users/.search", verbs{http.MethodPost: searchUsers}},
 		{"/Users/:id", verbs{http.MethodGet: getUser, http.MethodPut: replaceUser, http.MethodPatch: patchUser, http.MethodDelete: deleteUser}},
 		{"/Groups", verbs{http.MethodPost: createGroup, http.MethodGet: listGroups}},
+		{"/Groups/.search", verbs{http.MethodPost: searchGroups}},
 		{"/Groups/:id", verbs{http.MethodGet: getGroup, http.MethodPut: replaceGroup, http.MethodPatch: patchGroup, http.MethodDelete: deleteGroup}},
 	}
 }
@@ -181,7 +193,7 @@ func (h *Handler) serve(answer func(*request) error) echo.HandlerFunc {
 				err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
 			}
 		}()
-		if q.source = h.Source(c); q.source == "" {
+		if q.source = h.sourceOf(c); q.source == "" {
 			return q.fail(&wire.Error{Status: http.StatusUnauthorized, Detail: "the credential names no source"})
 		}
 		if err := answer(q); err != nil {

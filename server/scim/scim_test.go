@@ -470,6 +470,10 @@ func TestLists(t *testing.T) {
 	if page.text("Resources", 0, "id") != ids["b"] {
 		t.Error("a projection without an id")
 	}
+	w.send("POST", "/Users/.search", `{"schemas":["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],"filter":"userName gt \"b\"","startIndex":2,"count":2,"attributes":["userName","emails.type"]}`).
+		is(200).has(3.0, "totalResults").has("d", "Resources", 0, "userName").has("e", "Resources", 1, "userName").has("work", "Resources", 1, "emails", 0, "type")
+	w.send("POST", "/Groups/.search", `{"filter":"displayName eq \"Staff\"","excludedAttributes":["members"],"count":null}`).is(200).has(1.0, "totalResults").has(nil, "Resources", 0, "members")
+	w.send("GET", "/Users/.search", "").refuses(405, "", "POST")
 	w.send("GET", "/Users?count=0", "").is(200).has(5.0, "totalResults").has(nil, "Resources", 0)
 	w.send("GET", "/Users?startIndex=99", "").is(200).has(5.0, "totalResults").has(0.0, "itemsPerPage")
 	w.send("GET", "/Users?count=many", "").refuses(400, "invalidValue", "count")

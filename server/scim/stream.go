@@ -86,7 +86,7 @@ func (s *stream) members(group string) error {
 	after, count := "", 0
 	for {
 		n := 0
-		err := s.q.Store.View(s.q.c.Request().Context(), func(r store.Reader) error {
+		err := s.q.store.View(s.q.c.Request().Context(), func(r store.Reader) error {
 			for m, err := range store.Edges(r, group, after) {
 				if err != nil {
 					return err

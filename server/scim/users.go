@@ -14,7 +14,7 @@ import (
 
 func createUser(q *request) error {
 	var b wire.Body
-	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		b, err = q.users.Parse(body, q.wireLimits())
 		return err
 	})
@@ -24,7 +24,7 @@ func createUser(q *request) error {
 	said := b.Record.Identity(schema.Identity{Active: true})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
-	err = q.Store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
+	err = q.store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
 		got, err = access.Admit(tx, p, said)
 		return err
 	})
@@ -42,7 +42,7 @@ func (q *request) taken(err error, said schema.Identity) error {
 		return err
 	}
 	detail := "its userName or its externalId is taken"
-	_ = q.Store.View(q.c.Request().Context(), func(r store.Reader) error {
+	_ = q.store.View(q.c.Request().Context(), func(r store.Reader) error {
 		if id, err := store.Identities.One(r, store.IdentityUserName, q.source, store.Fold(said.UserName)); err == nil && id.ID != said.ID {
 			detail = fmt.Sprintf("userName: %q is taken by user %s", said.UserName, id.ID)
 		} else if id, err := store.Identities.One(r, store.IdentityExternalID, q.source, said.ExternalID); err == nil && id.ID != said.ID {
@@ -66,7 +66,7 @@ func getUser(q *request) error {
 	p := q.projection(q.users)
 	var id schema.Identity
 	var groups []byte
-	err := q.Store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
+	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
 		if id, err = q.ownUser(r, q.c.Param("id")); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (h *Handler) groupsOf(r store.Reader, dst []byte, id string, p wire.Project
 
 func replaceUser(q *request) error {
 	var b wire.Body
-	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		b, err = q.users.Parse(body, q.wireLimits())
 		return err
 	})
@@ -133,7 +133,7 @@ func replaceUser(q *request) error {
 
 func patchUser(q *request) error {
 	var p wire.Patch
-	err := q.withBody(q.Limits.UserBody, func(body []byte) (err error) {
+	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		p, err = q.users.ParsePatch(body, q.wireLimits())
 		return err
 	})
@@ -158,7 +158,7 @@ func patchUser(q *request) error {
 func (q *request) change(to func(old schema.Identity) (schema.Identity, access.Provenance, error)) error {
 	var got, said schema.Identity
 	ctx := q.c.Request().Context()
-	err := q.Store.Update(ctx, func(tx store.Tx) error {
+	err := q.store.Update(ctx, func(tx store.Tx) error {
 		old, err := q.ownUser(tx, q.c.Param("id"))
 		if err != nil {
 			return err
@@ -178,7 +178,7 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 	}
 	p := q.projection(q.users)
 	var groups []byte
-	err = q.Store.View(ctx, func(r store.Reader) (err error) {
+	err = q.store.View(ctx, func(r store.Reader) (err error) {
 		groups, err = q.groupsOf(r, nil, got.ID, p)
 		return err
 	})
@@ -189,7 +189,7 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 }
 
 func deleteUser(q *request) error {
-	err := q.Store.Update(q.c.Request().Context(), func(tx store.Tx) error {
+	err := q.store.Update(q.c.Request().Context(), func(tx store.Tx) error {
 		old, err := q.ownUser(tx, q.c.Param("id"))
 		if err != nil {
 			return err

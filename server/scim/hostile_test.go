@@ -1,0 +1,86 @@
+package scim_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	library "github.com/elimity-com/scim/schema"
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/access"
+	"drawbridge/server/scim"
+)
+
+// TestARegisteredExtension has an operator's own schema read, kept, shown and
+// found by, from a file and without code.
+func TestARegisteredExtension(t *testing.T) {
+	var badge library.Schema
+	err := json.Unmarshal([]byte(`{"id":"urn:example:2.0:User","name":"Badge","description":"What the HR system adds","attributes":[
+		{"name":"jobCode","type":"string","description":"","multiValued":false,"required":false,"caseExact":true},
+		{"name":"floor","type":"integer","multiValued":false},
+		{"name":"sites","type":"string","multiValued":true}]}`), &badge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, scim.Options{Extensions: []library.Schema{badge}})
+	id := w.send("POST", "/Users", `{"userName":"a","urn:example:2.0:User":{"jobcode":12,"floor":"3","sites":"HQ","pet":"cat"}}`).is(201).text("id")
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"urn:example:2.0:User:sites","value":["HQ","Lab"]}`)).is(200).
+		has("12", "urn:example:2.0:User", "jobCode").has(3.0, "urn:example:2.0:User", "floor").has("Lab", "urn:example:2.0:User", "sites", 1).
+		has("urn:example:2.0:User", "schemas", 1)
+	if want := []string{"hr urn:example:2.0:User:pet"}; !slices.Equal(w.dropped, want) {
+		t.Errorf("told of %v, want %v", w.dropped, want)
+	}
+	w.send("GET", "/Users?filter="+escape(`urn:example:2.0:User:floor ge 3 and urn:example:2.0:User:sites eq "lab"`), "").is(200).has(1.0, "totalResults")
+	w.send("GET", "/Schemas/urn:example:2.0:User", "").is(200).has("Badge", "name")
+	w.send("GET", "/ResourceTypes/User", "").is(200).has("urn:example:2.0:User", "schemaExtensions", 2, "schema")
+	twice := scim.Options{Store: w.store, Rules: access.NewRules(book(t), nil), Source: func(echo.Context) string { return "" }, Extensions: []library.Schema{badge, badge}}
+	if _, err := scim.New(twice); err == nil {
+		t.Error("two schemas with one id were taken")
+	}
+}
+
+// TestHostileRequests sends what would bring a careless server down. Each gets an
+// answer that says why.
+func TestHostileRequests(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id, g := w.user("a"), w.group("g")
+	many := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
+	for _, test := range []struct {
+		name, method, path, body string
+		status                   int
+		scimType, detail         string
+	}{
+		{"deep JSON", "POST", "/Users", `{"userName":` + strings.Repeat("[", 100_000), 400, "invalidSyntax", "nested"},
+		{"deep JSON in a value", "PATCH", "/Users/" + id, patch(`{"op":"add","path":"title","value":` + strings.Repeat(`{"a":`, 60) + "1" + strings.Repeat("}", 60) + `}`), 400, "invalidSyntax", "nested"},
+		{"a body that is too large", "POST", "/Users", `{"userName":"` + strings.Repeat("x", 1<<20) + `"}`, 413, "", "larger than 1048576 bytes"},
+		{"a name that no index takes", "POST", "/Users", `{"userName":"` + strings.Repeat("x", 40_000) + `"}`, 400, "invalidValue", "userName"},
+		{"100,000 operations", "PATCH", "/Groups/" + g, patch(many(100_000, `{"op":"remove","path":"members[value eq \"x\"]"}`)), 413, "tooMany", "Operations"},
+		{"100,000 attributes in an operation", "PATCH", "/Groups/" + g, patch(`{"op":"replace","value":{` + many(100_000, `"displayName":"x"`) + `}}`), 413, "tooMany", "Operations"},
+		{"a filter of 100,000 parentheses", "GET", "/Groups?filter=" + strings.Repeat("(", 100_000), "", 400, "invalidFilter", "longer"},
+		{"a search of 100,000 parentheses", "POST", "/Users/.search", `{"filter":"` + strings.Repeat("(", 100_000) + `"}`, 400, "invalidFilter", "longer"},
+		{"parentheses in brackets", "PATCH", "/Users/" + id, patch(`{"op":"remove","path":"emails[` + strings.Repeat("(", 3000) + `]"}`), 400, "invalidFilter", "nested"},
+		{"10,000 addresses", "POST", "/Users", `{"userName":"b","emails":[` + many(10_000, `{"value":"x"}`) + `]}`, 400, "invalidValue", "emails"},
+		{"a million members", "PATCH", "/Groups/" + g, patch(`{"op":"add","path":"members","value":[` + many(1_000_000, `"x"`) + `]}`), 413, "tooMany", "members"},
+		{"a huge number", "GET", "/Users?count=99999999999999999999", "", 400, "invalidValue", "count"},
+		{"NUL", "PATCH", "/Users/" + id, patch(`{"op":"add","path":"title","value":"a\u0000b"}`), 400, "invalidValue", "title"},
+		{"broken UTF-8", "POST", "/Users", "{\"userName\":\"\xc3\x28\"}", 400, "invalidSyntax", "UTF-8"},
+		{"half a surrogate", "POST", "/Users", `{"userName":"\ud800x"}`, 201, "", ""},
+		{"the same key twice", "POST", "/Users", `{"userName":"first","userName":"second"}`, 201, "", ""},
+		{"an id that is a path", "GET", "/Users/..%2fGroups%2f" + g, "", 404, "", ""},
+		{"an id that is long", "GET", "/Users/" + strings.Repeat("x", 60_000), "", 404, "", ""},
+		{"60,000 unknown attributes", "POST", "/Users", `{"userName":"c",` + many(60_000, `"x":1`) + `}`, 201, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			here := *w
+			here.t = t
+			if r := here.send(test.method, test.path, test.body); test.status < 400 {
+				r.is(test.status)
+			} else {
+				r.refuses(test.status, test.scimType, test.detail)
+			}
+		})
+	}
+	w.send("GET", "/Users/"+id, "").is(200).has("a", "userName")
+}
