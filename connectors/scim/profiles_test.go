@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
+	"drawbridge/connectors/scim"
 )
 
 // TestShippedProfiles holds the connector to its contract with each profile that
@@ -57,7 +58,14 @@ func harness(t *testing.T, p connectors.Profile) {
 		},
 		Values: values(p),
 		Open: func(t *testing.T) connectortest.Target {
-			c, target := open(t, p)
+			target := newFake(p)
+			c, err := connectors.Kinds{"scim": scim.Open}.Open(connectors.Options{Transport: wire{target}, Config: connectors.Config{
+				Name: "wiki", Kind: "scim", BaseURL: "https://target.example/scim/v2", Profile: p,
+				Auth: connectors.Auth{Secret: token, User: "bridge"}, AllowIrreversible: true,
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
 			return connectortest.Target{Connector: c, Hand: target, Faults: target}
 		},
 	})
