@@ -28,7 +28,9 @@ type Rate struct {
 	until time.Time // the target asked for quiet until then
 }
 
-// NewRate returns a Rate that keeps the limit.
+// NewRate returns a Rate that keeps the limit. Of a burst it keeps one back:
+// calls do not arrive as evenly as they are made, and a target must not find one
+// too many.
 func NewRate(l RateLimit) *Rate {
 	r := &Rate{all: newPace(l.PerSecond, l.Burst, l.PerHour), method: map[string]*pace{}}
 	for name, m := range l.Methods {
@@ -109,7 +111,7 @@ type pace struct {
 func newPace(perSecond float64, burst, perHour int) pace {
 	p := pace{second: rate.NewLimiter(rate.Inf, 0)}
 	if perSecond > 0 {
-		p.second = rate.NewLimiter(rate.Limit(perSecond), max(1, burst))
+		p.second = rate.NewLimiter(rate.Limit(perSecond), max(1, burst-1))
 	}
 	if perHour > 0 {
 		p.hour = make([]time.Time, perHour)

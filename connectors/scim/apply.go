@@ -193,6 +193,12 @@ func (m *move) update(ctx context.Context, changed map[string]string) error {
 		m.gone()
 		return errAgain
 	}
+	if err != nil && refusesIt(err) && !m.seen {
+		// Perhaps it is not as remembered, and what was to be changed is not there.
+		if lookErr := m.look(ctx); lookErr == nil {
+			return errAgain
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -273,6 +279,7 @@ func (m *move) become(ctx context.Context, found resource) error {
 
 // gone forgets an account that is not there.
 func (m *move) gone() {
+	m.is.Adopted = false
 	m.is.RemoteID, m.is.Active, m.is.Attributes, m.is.Entitlements = "", false, nil, nil
 	m.seen = true
 }

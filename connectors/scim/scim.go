@@ -134,7 +134,7 @@ func sameHost(req *http.Request, via []*http.Request) error {
 // Probe asks for one user, which shows that the target is there and lets us in,
 // and reads how it describes itself, where its profile says that it does.
 func (c *Connector) Probe(ctx context.Context) error {
-	if _, err := c.page(ctx, "/Users", "startIndex=1&count=1"); err != nil {
+	if _, err := c.page(ctx, "/Users", "count=1"); err != nil {
 		return err
 	}
 	if c.profile.Discovery == "" {

@@ -100,7 +100,7 @@ func (c *Connector) certain(ctx context.Context, err error) error {
 	if err == nil || connectors.KindOf(err) != connectors.Gone {
 		return err
 	}
-	if _, pageErr := c.page(ctx, "/Users", "startIndex=1&count=1"); pageErr != nil {
+	if _, pageErr := c.page(ctx, "/Users", "count=1"); pageErr != nil {
 		return transient("a user was not found, which is not believed: %w", pageErr)
 	}
 	return err
