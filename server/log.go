@@ -22,8 +22,7 @@ const (
 )
 
 // observe gives each request an id, answers its error, and says in the log and
-// the metrics what came of it. Neither headers nor the query are logged: they
-// may hold secrets and what people are called.
+// the metrics what came of it, also where its connection was cut.
 func observe(log *slog.Logger, m *metrics.Metrics) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -32,29 +31,38 @@ func observe(log *slog.Logger, m *metrics.Metrics) echo.MiddlewareFunc {
 			id := requestID(req.Header.Get(requestHeader))
 			req.Header.Set(requestHeader, id) // for those who read it further in
 			res.Header()[requestHeader] = []string{id}
+			defer func() {
+				took := time.Since(start)
+				if m != nil {
+					m.Served(route(c), req.Method, res.Status, took)
+				}
+				logRequest(log, c, id, took)
+			}()
 			if err := next(c); err != nil {
 				c.Error(err)
 			}
-			took := time.Since(start)
-			if m != nil {
-				m.Served(route(c), req.Method, res.Status, took)
-			}
-			level := slog.LevelInfo
-			switch c.Path() {
-			case "/healthz", "/readyz", "/metrics":
-				level = slog.LevelDebug
-			}
-			if !log.Enabled(req.Context(), level) {
-				return nil
-			}
-			credential, _ := c.Get(keyCredential).(string)
-			log.LogAttrs(req.Context(), level, "request",
-				slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", res.Status),
-				slog.Int64("bytes", res.Size), slog.Duration("took", took), slog.String("request", id),
-				slog.String("remote", c.RealIP()), slog.String("credential", credential))
 			return nil
 		}
 	}
+}
+
+// logRequest writes the line of the access log. Neither headers nor the query are
+// in it: they may hold secrets and what people are called.
+func logRequest(log *slog.Logger, c echo.Context, id string, took time.Duration) {
+	req, res := c.Request(), c.Response()
+	level := slog.LevelInfo
+	switch c.Path() {
+	case "/healthz", "/readyz", "/metrics":
+		level = slog.LevelDebug
+	}
+	if !log.Enabled(req.Context(), level) {
+		return
+	}
+	credential, _ := c.Get(keyCredential).(string)
+	log.LogAttrs(req.Context(), level, "request",
+		slog.String("method", req.Method), slog.String("path", req.URL.Path), slog.Int("status", res.Status),
+		slog.Int64("bytes", res.Size), slog.Duration("took", took), slog.String("request", id),
+		slog.String("remote", c.RealIP()), slog.String("credential", credential))
 }
 
 // route is the pattern that the request met.

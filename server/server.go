@@ -77,8 +77,8 @@ func New(o Options) (http.Handler, error) {
 
 	provider.Mount(e.Group("/scim/v2"))
 	a.Mount(e) // /api/v1, /api/openapi.json
-	e.GET("/healthz", alive)
-	e.GET("/readyz", ready(o))
+	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", alive)
+	e.Match([]string{http.MethodGet, http.MethodHead}, "/readyz", ready(o))
 	if o.Metrics != nil {
 		o.Metrics.Sweeps(o.Sweeps)
 		e.GET("/metrics", echo.WrapHandler(o.Metrics))

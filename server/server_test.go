@@ -283,10 +283,11 @@ func TestWhatIsMounted(t *testing.T) {
 		allow                string
 	}{
 		{"GET", "/healthz", "", 200, ""},
+		{"HEAD", "/healthz", "", 200, ""},
 		{"GET", "/readyz", "", 200, ""},
 		{"GET", "/metrics", "", 200, ""},
 		{"GET", "/api/openapi.json", "", 200, ""},
-		{"POST", "/healthz", "", 405, "OPTIONS, GET"},
+		{"POST", "/healthz", "", 405, "OPTIONS, GET, HEAD"},
 		{"GET", "/", "", 404, ""},
 		{"GET", "/docs", "", 404, ""},
 		{"GET", "/scim", "", 401, ""},
