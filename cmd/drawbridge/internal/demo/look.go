@@ -86,7 +86,7 @@ func (s *stage) invite() {
 	s.say(`curl -s -H "Authorization: Bearer $SOURCE_TOKEN" '%s/scim/v2/Users?filter=userName%%20eq%%20%%22%s%%22'`, url, user)
 	s.say(`curl -s -X PATCH -H "Authorization: Bearer $SOURCE_TOKEN" -H 'Content-Type: application/scim+json' \`)
 	s.say(`     -d '{"Operations":[{"op":"replace","path":"active","value":false}]}' %s/scim/v2/Users/%s`, url, s.idp.users[user])
-	s.say("go run ./cmd/drawbridge access list --user %s --server %s", user, url)
+	s.say("go run ./cmd/drawbridge access list %s --server %s", user, url)
 	s.say("go run ./cmd/drawbridge access explain %s wiki/runbooks --server %s", user, url)
 	s.say("go run ./cmd/drawbridge sweep list --server %s", url)
 	s.say("curl -s %s/metrics | grep drawbridge_exposure", url)
