@@ -50,6 +50,10 @@ var seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
 // New returns the metrics of a bridge with these connectors.
 func New(s *store.Store, connectors []string) *Metrics {
 	m := &Metrics{store: s, connectors: connectors, registry: prometheus.NewRegistry(), succeeded: map[string]time.Time{}}
+	m.tail.counts = map[schema.Verb]int64{}
+	for _, v := range verbs {
+		m.tail.counts[v] = 0
+	}
 	m.exposure = histogram("exposure_seconds", "From receiving a change that ends access to the stage.", hours, "connector", "stage")
 	m.provision = histogram("provision_seconds", "From receiving a change that ends no access to the stage.", hours, "connector", "stage")
 	m.requests = counter("connector_requests_total", "Requests to targets, by the status they were answered with; 0 is no answer.", "connector", "code")

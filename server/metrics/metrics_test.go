@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -99,8 +100,26 @@ func TestDecisionsAreCountedOnceAndSinceTheStart(t *testing.T) {
 		t.Errorf("after one more: %v", got)
 	}
 	again := metrics.New(s, nil) // a process that begins anew counts anew, as counters do
-	if got, there := scrape(t, again)[`drawbridge_decisions_total{verb="revoked"}`]; there {
-		t.Errorf("after a restart: %v", got)
+	if got, there := scrape(t, again)[`drawbridge_decisions_total{verb="revoked"}`]; got != 0 || !there {
+		t.Errorf("after a restart: %v (%v), want it there, at zero", got, there)
+	}
+}
+
+// TestEveryVerbIsCountedFromZero holds the list of verbs to those of the schema.
+func TestEveryVerbIsCountedFromZero(t *testing.T) {
+	text, err := os.ReadFile("../../schema/decision.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := scrape(t, metrics.New(openStore(t), nil))
+	verbs := regexp.MustCompile(`Verb += "(\w+)"`).FindAllSubmatch(text, -1)
+	if len(verbs) < 20 {
+		t.Fatalf("%d verbs found in the schema", len(verbs))
+	}
+	for _, v := range verbs {
+		if _, there := got[`drawbridge_decisions_total{verb="`+string(v[1])+`"}`]; !there {
+			t.Errorf("%s is not there", v[1])
+		}
 	}
 }
 

@@ -157,6 +157,10 @@ func (s snapshot) stats(out chan<- prometheus.Metric) {
 func (m *Metrics) begin() {
 	for _, connector := range m.connectors {
 		m.ungoverned.WithLabelValues(connector).Set(0)
+		for _, stage := range []string{"decided", "acknowledged", "verified"} {
+			m.exposure.WithLabelValues(connector, stage)
+			m.provision.WithLabelValues(connector, stage)
+		}
 	}
 	//nolint:forbidigo // a bridge starts whole or not at all, and what is read here is little
 	ctx := context.Background()
@@ -177,6 +181,9 @@ func (m *Metrics) Sweeps(names []string) {
 	m.unread = append(m.unread, names...)
 	for _, name := range names {
 		m.lastSweep.WithLabelValues(name).Add(0)
+		for _, outcome := range []string{"done", "held", "failed"} {
+			m.sweeps.WithLabelValues(name, outcome)
+		}
 	}
 }
 

@@ -20,6 +20,15 @@ type tail struct {
 	counts map[schema.Verb]int64
 }
 
+// verbs are all there are. Each is there from the start, at zero: of a series that
+// begins with its first event, Prometheus does not see that event.
+var verbs = []schema.Verb{
+	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Ignored, schema.Granted, schema.Revoked, schema.Expired,
+	schema.Assigned, schema.Unassigned, schema.Updated, schema.Kept, schema.Denied, schema.Held, schema.Undecided,
+	schema.Provisioned, schema.Verified, schema.Failed, schema.Adopted, schema.Drifted, schema.Found, schema.Swept,
+	schema.Published, schema.Refused, schema.Quarantined, schema.Released, schema.Tokened,
+}
+
 // mostAtOnce bounds what one scrape reads. A bridge that nobody scraped for long
 // catches up over several.
 const mostAtOnce = 200_000
@@ -41,9 +50,6 @@ func (m *Metrics) count(ctx context.Context) map[schema.Verb]int64 {
 }
 
 func (t *tail) read(r store.Reader) error {
-	if t.counts == nil {
-		t.counts = map[schema.Verb]int64{}
-	}
 	first := t.next
 	for leaf, err := range store.LeavesFrom(r, t.next) {
 		if err != nil || t.next-first == mostAtOnce {
