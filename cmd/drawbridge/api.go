@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/schema"
+	"drawbridge/server/api"
 )
 
 // What follows is one operation of the API each.
@@ -98,8 +99,23 @@ func (c *client) revokeToken(ctx context.Context, id string, dryRun bool) (t lis
 	return t, err
 }
 
+func (c *client) connectors(ctx context.Context) ([]api.ConnectorView, error) {
+	var list api.List[api.ConnectorView]
+	err := c.get(ctx, "/api/v1/connectors", nil, &list)
+	return list.Items, err
+}
+
 func (c *client) export(ctx context.Context, out io.Writer) error {
-	res, err := c.send(ctx, http.MethodGet, "/api/v1/log/export", nil)
+	return c.stream(ctx, "/api/v1/log/export", out)
+}
+
+func (c *client) backup(ctx context.Context, out io.Writer) error {
+	return c.stream(ctx, "/api/v1/backup", out)
+}
+
+// stream copies an answer that may be long. One that was cut is an error.
+func (c *client) stream(ctx context.Context, path string, out io.Writer) error {
+	res, err := c.send(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return err
 	}

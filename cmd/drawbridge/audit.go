@@ -156,7 +156,7 @@ func auditExportCommand() *cobra.Command {
 			}
 			return writeTo(to, cmd.OutOrStdout(), func(out io.Writer) error {
 				if running {
-					c, err := newClient(a.server, os.Getenv(tokenVariable))
+					c, err := a.ask()
 					if err != nil {
 						return err
 					}

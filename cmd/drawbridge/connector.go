@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
-	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/schema"
+	"drawbridge/server/api"
 	"drawbridge/store"
 )
 
@@ -27,8 +24,8 @@ func connectorListCommand() *cobra.Command {
 	var a about
 	var f format
 	cmd := &cobra.Command{
-		Use:   "list --config FILE",
-		Short: "List the connectors of a stopped bridge, and what waits for them",
+		Use:   "list (--config FILE | --server URL)",
+		Short: "List the connectors, and what waits for them",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := listConnectors(cmd.Context(), a)
@@ -39,33 +36,31 @@ func connectorListCommand() *cobra.Command {
 				var rows [][]string
 				for _, c := range all {
 					rows = append(rows, []string{
-						c.Name, c.Kind, orDash(c.BaseURL), orDash(string(c.Mode)), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
+						c.Name, orDash(c.Type), orDash(string(c.Mode)), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
 					})
 				}
-				return table(out, "connector kind target mode waiting retrying parked open", rows)
+				return table(out, "connector type mode waiting retrying parked open-since", rows)
 			})
 		},
 	}
-	a.configFlag(cmd)
+	a.flags(cmd)
 	f.flag(cmd)
 	return cmd
 }
 
-// A connectorStatus is one connector and what waits for it.
-type connectorStatus struct {
-	Name     string      `json:"name"`
-	Kind     string      `json:"kind"`
-	BaseURL  string      `json:"baseURL,omitempty"`
-	Mode     schema.Mode `json:"mode,omitempty"` // as the policy in force has it; empty where it has no such connector
-	Waiting  int         `json:"waiting"`        // accounts in its lane
-	Retrying int         `json:"retrying"`
-	Parked   int         `json:"parked"`
-	Open     time.Time   `json:"open,omitzero"` // since when the oldest revocation waits for it
-}
-
-func listConnectors(ctx context.Context, a about) ([]connectorStatus, error) {
-	all := []connectorStatus{}
-	err := a.read(func(s stopped) error {
+func listConnectors(ctx context.Context, a about) (all []api.ConnectorView, err error) {
+	running, err := a.running()
+	if err != nil {
+		return nil, err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return nil, err
+		}
+		return c.connectors(ctx)
+	}
+	err = a.read(func(s stopped) error {
 		var book *policy.Book
 		rules, err := s.rules(ctx)
 		switch {
@@ -74,47 +69,14 @@ func listConnectors(ctx context.Context, a about) ([]connectorStatus, error) {
 		case !errors.Is(err, schema.ErrNotFound):
 			return err
 		}
+		var names []string
+		for _, c := range s.cfg.Connectors {
+			names = append(names, c.Name)
+		}
 		return s.store.View(ctx, func(r store.Reader) error {
-			all = all[:0]
-			lanes, err := store.LaneStats(r)
-			if err != nil {
-				return err
-			}
-			for _, c := range s.cfg.Connectors {
-				status, err := readConnector(r, c, book)
-				if err != nil {
-					return err
-				}
-				status.Waiting = lanes[access.LaneAccount(c.Name)].Items
-				all = append(all, status)
-			}
-			return nil
+			all, err = api.ConnectorsOf(r, book, schema.Sorted(names...))
+			return err
 		})
 	})
 	return all, err
-}
-
-func readConnector(r store.Reader, c connectors.Config, book *policy.Book) (connectorStatus, error) {
-	s := connectorStatus{Name: c.Name, Kind: c.Kind, BaseURL: strings.TrimSpace(c.BaseURL)}
-	if book != nil {
-		if _, ok := book.Connector(c.Name); ok {
-			s.Mode = book.Mode("", c.Name)
-		}
-	}
-	for state, n := range map[schema.State]*int{schema.Retrying: &s.Retrying, schema.Parked: &s.Parked} {
-		for _, err := range store.Accounts.By(r, store.AccountState, c.Name, string(state)) {
-			if err != nil {
-				return s, err
-			}
-			*n++
-		}
-	}
-	for account, err := range store.Accounts.By(r, store.AccountOpen, c.Name) {
-		if err != nil {
-			return s, err
-		}
-		s.Open = account.Due.Received
-		break
-	}
-	return s, nil
 }

@@ -18,7 +18,7 @@ import (
 var errDamaged = errors.New("the store is not as it should be")
 
 func storeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "store", Short: "Back up, restore and check what a stopped bridge knows"}
+	cmd := &cobra.Command{Use: "store", Short: "Back up, restore and check what a bridge knows"}
 	cmd.AddCommand(storeBackupCommand(), storeRestoreCommand(), storeCheckCommand())
 	return cmd
 }
@@ -26,25 +26,40 @@ func storeCommand() *cobra.Command {
 func storeBackupCommand() *cobra.Command {
 	var a about
 	cmd := &cobra.Command{
-		Use:   "backup FILE --config FILE",
-		Short: "Write a snapshot of the store",
+		Use:   "backup FILE (--config FILE | --server URL)",
+		Short: "Write a snapshot of the store, also while the bridge runs",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.read(func(s stopped) error {
-				if err := writeTo(args[0], nil, func(out io.Writer) error { return s.store.Backup(cmd.Context(), out) }); err != nil {
-					return err
-				}
-				info, err := os.Stat(args[0])
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", args[0], info.Size())
+			if err := backUp(cmd.Context(), a, args[0]); err != nil {
 				return err
-			})
+			}
+			info, err := os.Stat(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", args[0], info.Size())
+			return err
 		},
 	}
-	a.configFlag(cmd)
+	a.flags(cmd)
 	return cmd
+}
+
+func backUp(ctx context.Context, a about, path string) error {
+	running, err := a.running()
+	if err != nil {
+		return err
+	}
+	if running {
+		c, err := a.ask()
+		if err != nil {
+			return err
+		}
+		return writeTo(path, nil, func(out io.Writer) error { return c.backup(ctx, out) })
+	}
+	return a.read(func(s stopped) error {
+		return writeTo(path, nil, func(out io.Writer) error { return s.store.Backup(ctx, out) })
+	})
 }
 
 func storeRestoreCommand() *cobra.Command {

@@ -21,6 +21,7 @@ var leastRoles = map[string]string{
 	"GET /api/v1/explain":               "viewer",
 	"GET /api/v1/roles":                 "viewer",
 	"GET /api/v1/policy":                "viewer",
+	"GET /api/v1/connectors":            "viewer",
 	"GET /api/v1/lanes":                 "viewer",
 	"GET /api/v1/sweeps":                "viewer",
 	"GET /api/v1/runs":                  "viewer",
@@ -35,6 +36,7 @@ var leastRoles = map[string]string{
 	"GET /api/v1/tokens":                "admin",
 	"POST /api/v1/tokens":               "admin",
 	"DELETE /api/v1/tokens/{id}":        "admin",
+	"GET /api/v1/backup":                "admin", // it has everything in it
 }
 
 // seesDetail is the least role that is shown what the law may one day ask to
@@ -54,6 +56,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/policy", "Which policy is in force"), a.readPolicy)
 	add(a, h, planning(post("/policy/plan", "What a policy would change, and for whom; nothing is touched")), a.planPolicy)
 
+	add(a, h, get("/connectors", "How each connector stands"), a.listConnectors)
 	add(a, h, get("/lanes", "How much work waits, and since when"), a.listLanes)
 	add(a, h, get("/sweeps", "The sweeps, when they last ran and when they run next"), a.listSweeps)
 	add(a, h, post("/sweeps/{name}/run", "Run a sweep now"), a.runSweep)
@@ -70,6 +73,8 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)
 	add(a, h, huma.Operation{Method: http.MethodDelete, Path: "/tokens/{id}", Summary: "Revoke a credential"}, a.revokeToken)
+
+	add(a, h, get("/backup", "A snapshot of the store, to be restored where no bridge runs"), a.backUp)
 }
 
 func get(path, summary string) huma.Operation {

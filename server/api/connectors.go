@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A ConnectorView says how a connector stands.
+type ConnectorView struct {
+	Name     string      `json:"name"`
+	Type     string      `json:"type,omitempty" doc:"As its document says; empty where no document names it."`
+	Mode     schema.Mode `json:"mode,omitempty" doc:"The least of policy set and connector."`
+	Waiting  int         `json:"waiting" doc:"Accounts in its lane, also those that are due later."`
+	Retrying int         `json:"retrying" doc:"Accounts that failed and are tried again; 10,000 stands for that many or more."`
+	Parked   int         `json:"parked" doc:"Accounts that failed for good, until something changes; 10,000 stands for that many or more."`
+	Open     time.Time   `json:"open,omitzero" doc:"Since when the oldest revocation waits for its target to agree."`
+}
+
+// mostTroubled bounds what is counted one by one.
+const mostTroubled = 10_000
+
+// ConnectorsOf says how connectors stand. The book may be nil.
+func ConnectorsOf(r store.Reader, book *policy.Book, names []string) ([]ConnectorView, error) {
+	lanes, err := store.LaneStats(r)
+	if err != nil {
+		return nil, err
+	}
+	views := []ConnectorView{}
+	for _, name := range names {
+		v := ConnectorView{Name: name, Waiting: lanes[access.LaneAccount(name)].Items}
+		if book != nil {
+			if c, ok := book.Connector(name); ok {
+				v.Type, v.Mode = c.Spec.Type, book.Mode("", name)
+			}
+		}
+		if v.Retrying, err = troubled(r, name, schema.Retrying); err != nil {
+			return nil, err
+		}
+		if v.Parked, err = troubled(r, name, schema.Parked); err != nil {
+			return nil, err
+		}
+		for account, err := range store.Accounts.By(r, store.AccountOpen, name) {
+			if err != nil {
+				return nil, err
+			}
+			v.Open = account.Due.Received
+			break
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
+func troubled(r store.Reader, connector string, state schema.State) (n int, err error) {
+	for _, err := range store.Accounts.By(r, store.AccountState, connector, string(state)) {
+		if err != nil || n == mostTroubled {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*Reply[List[ConnectorView]], error) {
+	var list List[ConnectorView]
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		list.Items, err = ConnectorsOf(r, a.Rules.Book(), schema.Sorted(a.Connectors...))
+		return err
+	})
+	return reply(list), err
+}
