@@ -170,7 +170,11 @@ func embedded(raw []byte) ([]byte, bool) {
 }
 
 func (r *reader) object(a *Attribute, raw []byte) (bool, error) {
-	var subs [16][]byte
+	var few [16][]byte
+	subs := few[:]
+	if len(a.Subs) > len(few) {
+		subs = make([][]byte, len(a.Subs))
+	}
 	for name, value := range members(raw) {
 		s, ok := a.Sub(name)
 		switch {
@@ -178,7 +182,7 @@ func (r *reader) object(a *Attribute, raw []byte) (bool, error) {
 			if name != "$ref" && name != "id" {
 				r.drop(a.Path() + "." + name)
 			}
-		case s.ReadOnly || s.slot >= len(subs):
+		case s.ReadOnly:
 		case subs[s.slot] == nil || s.Name == name:
 			if inner, ok := embedded(value); ok && s.Name == "value" && a.Multi {
 				return r.object(a, inner)
@@ -190,7 +194,7 @@ func (r *reader) object(a *Attribute, raw []byte) (bool, error) {
 	r.buf = append(r.buf, '{')
 	first := len(r.buf)
 	for _, s := range a.Subs {
-		if s.slot >= len(subs) || subs[s.slot] == nil {
+		if subs[s.slot] == nil {
 			continue
 		}
 		before := len(r.buf)

@@ -2,8 +2,6 @@ package scim
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -33,23 +31,7 @@ func newQuery(t *wire.Type, v url.Values) (query, error) {
 type listing[R any] struct {
 	total int
 	page  []R
-}
-
-// A kind is what users and groups differ in when they are listed.
-type kind[R any] struct {
-	typ       *wire.Type
-	order     *store.Index[R] // in which they are listed
-	in        *store.Collection[R]
-	find      func(q *request, r store.Reader, l wire.Lookup) ([]R, error)
-	candidate func(q *request, r store.Reader, rec R) wire.Candidate
-}
-
-func (h *Handler) userKind() kind[schema.Identity] {
-	return kind[schema.Identity]{h.users, store.IdentityUserName, store.Identities, findUsers, userCandidate}
-}
-
-func (h *Handler) groupKind() kind[schema.Group] {
-	return kind[schema.Group]{h.groups, store.GroupName, store.Groups, findGroups, groupCandidate}
+	size  int
 }
 
 // list answers a query: from an index where one serves it, by counting and
@@ -70,12 +52,11 @@ func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookup
 	seen := map[string]bool{}
 	err = q.store.View(ctx, func(r store.Reader) error {
 		for _, l := range lookups {
-			records, err := k.find(q, r, l)
-			if err != nil {
-				return err
-			}
-			for _, rec := range records {
-				c := k.candidate(q, r, rec)
+			for rec, err := range k.find(q, r, l) {
+				if err != nil {
+					return err
+				}
+				c := k.candidate(r, rec)
 				if seen[c.ID] {
 					continue
 				}
@@ -85,7 +66,7 @@ func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookup
 				}
 				if ok {
 					seen[c.ID] = true
-					found.add(ask.page, rec)
+					found.add(ask.page, rec, len(c.Resource))
 				}
 			}
 		}
@@ -94,13 +75,19 @@ func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookup
 	return found, err
 }
 
+// maxPage is how many bytes of resources are on a page, but for one resource that
+// is larger. What does not fit is on the next.
+const maxPage = 4 << 20
+
 // add counts a record, and keeps it if it is on the page.
-func (l *listing[R]) add(p wire.Page, rec R) {
+func (l *listing[R]) add(p wire.Page, rec R, size int) {
 	l.total++
-	if l.total >= p.StartIndex && len(l.page) < p.Count {
-		l.page = append(l.page, rec)
+	if l.total >= p.StartIndex && !l.full(p) {
+		l.page, l.size = append(l.page, rec), l.size+size
 	}
 }
+
+func (l *listing[R]) full(p wire.Page) bool { return len(l.page) >= p.Count || l.size >= maxPage }
 
 func everything[R any](ctx context.Context, q *request, k kind[R], p wire.Page) (found listing[R], err error) {
 	err = q.store.View(ctx, func(r store.Reader) (err error) {
@@ -113,7 +100,9 @@ func everything[R any](ctx context.Context, q *request, k kind[R], p wire.Page) 
 			if err != nil {
 				return err
 			}
-			if found.page = append(found.page, rec); len(found.page) == p.Count {
+			c := k.candidate(r, rec)
+			found.page, found.size = append(found.page, rec), found.size+len(c.Resource)
+			if found.full(p) {
 				break
 			}
 		}
@@ -150,13 +139,13 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 					break
 				}
 				n++
-				c := k.candidate(q, r, rec)
+				c := k.candidate(r, rec)
 				ok, err := ask.filter.Match(&c)
 				if err != nil {
 					return err
 				}
 				if ok {
-					found.add(ask.page, rec)
+					found.add(ask.page, rec, len(c.Resource))
 				}
 			}
 			looked, more = looked+n, n == maxChunk
@@ -173,9 +162,17 @@ func indexed(t *wire.Type) string {
 	return "id, displayName, externalId or members.value"
 }
 
-func listUsers(q *request) error { return q.listUsers(q.c.Request().URL.Query()) }
+func listUsers(q *request) error { return q.asked(q.listUsers) }
 
-func listGroups(q *request) error { return q.listGroups(q.c.Request().URL.Query()) }
+func listGroups(q *request) error { return q.asked(q.listGroups) }
+
+func (q *request) asked(list func(url.Values) error) error {
+	v, err := q.values()
+	if err != nil {
+		return err
+	}
+	return list(v)
+}
 
 // searchUsers is listUsers with what is asked for in the body, where no proxy
 // writes it down (RFC 7644, section 3.4.3).
@@ -270,115 +267,4 @@ func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err er
 		return nil
 	})
 	return n, err
-}
-
-// findUsers asks an index for users of the source.
-func findUsers(q *request, r store.Reader, l wire.Lookup) ([]schema.Identity, error) {
-	var found []schema.Identity
-	switch l.By {
-	case wire.ByID:
-		return only(q.ownUser(r, l.Value))
-	case wire.ByUserName:
-		return only(store.Identities.One(r, store.IdentityUserName, q.source, store.Fold(l.Value)))
-	case wire.ByExternalID:
-		return only(store.Identities.One(r, store.IdentityExternalID, q.source, l.Value))
-	case wire.ByEmail:
-		for id, err := range store.Identities.By(r, store.IdentityEmail, q.source, store.Fold(l.Value)) {
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, id)
-		}
-		return found, nil
-	case wire.ByGroup:
-		if _, err := q.ownGroup(r, l.Value); err != nil {
-			return nil, unlessNotFound(err)
-		}
-		for m, err := range store.Edges(r, l.Value, "") {
-			if err != nil {
-				return nil, err
-			}
-			if m.Nested {
-				continue
-			}
-			if len(found) == q.limits.Scan {
-				return nil, wire.Invalid(wire.TooMany, "filter: the group has more than %d members; read the group", q.limits.Scan)
-			}
-			id, err := store.Identities.Get(r, m.Member)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, id)
-		}
-		return found, nil
-	default:
-		return nil, fmt.Errorf("users are not found by %s: %w", l.By, schema.ErrInvalid)
-	}
-}
-
-// findGroups asks an index for groups of the source.
-func findGroups(q *request, r store.Reader, l wire.Lookup) ([]schema.Group, error) {
-	var found []schema.Group
-	switch l.By {
-	case wire.ByID:
-		return only(q.ownGroup(r, l.Value))
-	case wire.ByExternalID:
-		return only(store.Groups.One(r, store.GroupExternalID, q.source, l.Value))
-	case wire.ByName:
-		for g, err := range store.Groups.By(r, store.GroupName, q.source, store.Fold(l.Value)) {
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, g)
-		}
-		return found, nil
-	case wire.ByMember:
-		for m, err := range store.Members.By(r, store.MemberOf, l.Value) {
-			if err != nil {
-				return nil, err
-			}
-			g, err := store.Groups.Get(r, m.Group)
-			if err == nil && g.Source == q.source {
-				found = append(found, g)
-			} else if !errors.Is(err, schema.ErrNotFound) && err != nil {
-				return nil, err
-			}
-		}
-		return found, nil
-	default:
-		return nil, fmt.Errorf("groups are not found by %s: %w", l.By, schema.ErrInvalid)
-	}
-}
-
-func only[R any](rec R, err error) ([]R, error) {
-	if err != nil {
-		return nil, unlessNotFound(err)
-	}
-	return []R{rec}, nil
-}
-
-// unlessNotFound returns the error, or nil where it says that nothing was found.
-func unlessNotFound(err error) error {
-	if errors.Is(err, schema.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-func userCandidate(_ *request, r store.Reader, id schema.Identity) wire.Candidate {
-	return wire.Candidate{ID: id.ID, Resource: id.Resource, Created: id.Created, Modified: id.Modified,
-		Related: func(group string) (bool, error) { return related(r, group, id.ID) }}
-}
-
-func groupCandidate(_ *request, r store.Reader, g schema.Group) wire.Candidate {
-	return wire.Candidate{ID: g.ID, Resource: g.Resource, Created: g.Created, Modified: g.Modified,
-		Related: func(member string) (bool, error) { return related(r, g.ID, member) }}
-}
-
-func related(r store.Reader, group, member string) (bool, error) {
-	_, err := store.Members.Get(r, group, member)
-	if errors.Is(err, schema.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -130,13 +130,24 @@ func listed(tags string, version int64) bool {
 	return false
 }
 
+// values are the parameters of the request. A semicolon is part of a value; what
+// can not be read is refused, because a filter that is lost on the way would find
+// everybody.
+func (q *request) values() (url.Values, error) {
+	v, err := url.ParseQuery(strings.ReplaceAll(q.c.Request().URL.RawQuery, ";", "%3B"))
+	if err != nil {
+		return nil, wire.Invalid(wire.InvalidSyntax, "the query can not be read; write a percent sign as %%25")
+	}
+	return v, nil
+}
+
 // projection is which attributes the sender wants to see.
 func (q *request) projection(t *wire.Type) wire.Projection {
-	u := q.c.Request().URL
-	if u.RawQuery == "" {
+	v, err := q.values()
+	if err != nil || len(v) == 0 {
 		return wire.Projection{}
 	}
-	return projection(t, u.Query())
+	return projection(t, v)
 }
 
 func projection(t *wire.Type, v url.Values) wire.Projection {

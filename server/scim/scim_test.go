@@ -320,6 +320,46 @@ func TestIdentityAsPolicySeesIt(t *testing.T) {
 	}
 }
 
+// TestWhenItHappened sends the source's own time in each way there is, and in
+// those that are not one.
+func TestWhenItHappened(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id := w.user("a")
+	occurred := func() string {
+		t.Helper()
+		var got schema.Identity
+		err := w.store.View(t.Context(), func(r store.Reader) (err error) {
+			got, err = store.Identities.Get(r, id)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Occurred.IsZero() {
+			return ""
+		}
+		return got.Occurred.Format("2006")
+	}
+	echoed := w.send("GET", "/Users/"+id, "").is(200).text("meta", "lastModified")
+	const ours = "urn:drawbridge:scim:schemas:extension:2.0:User"
+	for _, step := range []struct{ method, body, want string }{
+		{"PUT", `{"userName":"a","title":"1","meta":{"lastModified":"` + echoed + `"}}`, ""}, // an echo of ours
+		{"PUT", `{"userName":"a","title":"2","meta":{"lastModified":"2999-01-01T00:00:00Z"}}`, ""},
+		{"PUT", `{"userName":"a","title":"3","` + ours + `":{"occurred":"2021-01-01T00:00:00Z"}}`, "2021"},
+		{"PATCH", patch(`{"op":"add","path":"` + ours + `:occurred","value":"2022-01-01T00:00:00Z"},{"op":"add","path":"title","value":"4"}`), "2022"},
+		{"PATCH", patch(`{"op":"replace","value":{"title":"5","` + ours + `":{"occurred":"2023-01-01T00:00:00Z"}}}`), "2023"},
+		{"PATCH", patch(`{"op":"replace","value":{"title":"6"}}`), ""},
+	} {
+		r := w.send(step.method, "/Users/"+id, step.body).is(200)
+		if got := occurred(); got != step.want {
+			t.Errorf("%s %s happened at %q, want %q", step.method, step.body, got, step.want)
+		}
+		if strings.Contains(r.body, "occurred") {
+			t.Errorf("the time of the request is in the record: %s", r.body)
+		}
+	}
+}
+
 func TestSourcesDoNotSeeEachOther(t *testing.T) {
 	w := newWorld(t, scim.Options{})
 	id, group := w.user("ada"), w.group("g")
@@ -512,6 +552,9 @@ func TestProtocol(t *testing.T) {
 	w.send("PATCH", "/Users/"+id, patch(`{"op":"remove","path":"title"},{"op":"remove","path":"title"},{"op":"remove","path":"title"},{"op":"remove","path":"title"}`)).
 		refuses(413, "tooMany", "split")
 	w.send("PATCH", "/Users/"+id, patch(``)).is(200)
+	// A filter that is lost would find everybody.
+	w.send("GET", "/Users?filter=userName+eq+%22a;b%22", "").is(200).has(0.0, "totalResults")
+	w.send("GET", "/Users?filter=%zz", "").refuses(400, "invalidSyntax", "%25")
 	w.send("GET", "/Users?filter="+strings.Repeat("(", 100_000), "").refuses(400, "invalidFilter", "longer than")
 	w.send("GET", "/Users?filter="+strings.Repeat("(", 100), "").refuses(400, "invalidFilter", "nested deeper")
 }

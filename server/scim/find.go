@@ -1,0 +1,133 @@
+package scim
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"drawbridge/schema"
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// A kind is what users and groups differ in when they are listed.
+type kind[R any] struct {
+	typ       *wire.Type
+	order     *store.Index[R] // in which they are listed
+	in        *store.Collection[R]
+	find      func(q *request, r store.Reader, l wire.Lookup) iter.Seq2[R, error]
+	candidate func(r store.Reader, rec R) wire.Candidate
+}
+
+func (h *Handler) userKind() kind[schema.Identity] {
+	return kind[schema.Identity]{h.users, store.IdentityUserName, store.Identities, findUsers, userCandidate}
+}
+
+func (h *Handler) groupKind() kind[schema.Group] {
+	return kind[schema.Group]{h.groups, store.GroupName, store.Groups, findGroups, groupCandidate}
+}
+
+// findUsers asks an index for users of the source.
+func findUsers(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Identity, error] {
+	switch l.By {
+	case wire.ByID:
+		return only(q.ownUser(r, l.Value))
+	case wire.ByUserName:
+		return store.Identities.By(r, store.IdentityUserName, q.source, store.Fold(l.Value))
+	case wire.ByExternalID:
+		return store.Identities.By(r, store.IdentityExternalID, q.source, l.Value)
+	case wire.ByEmail:
+		return store.Identities.By(r, store.IdentityEmail, q.source, store.Fold(l.Value))
+	case wire.ByGroup:
+		return q.usersIn(r, l.Value)
+	default:
+		return only(schema.Identity{}, fmt.Errorf("users are not found by %s: %w", l.By, schema.ErrInvalid))
+	}
+}
+
+// usersIn walks the users in a group, as many as one request may look at.
+func (q *request) usersIn(r store.Reader, group string) iter.Seq2[schema.Identity, error] {
+	if _, err := q.ownGroup(r, group); err != nil {
+		return only(schema.Identity{}, err)
+	}
+	return func(yield func(schema.Identity, error) bool) {
+		n := 0
+		for m, err := range store.Edges(r, group, "") {
+			if n++; n > q.limits.Scan && err == nil {
+				err = wire.Invalid(wire.TooMany, "filter: the group has more than %d members; read the group", q.limits.Scan)
+			}
+			var id schema.Identity
+			switch {
+			case err != nil:
+			case m.Nested:
+				continue
+			default:
+				id, err = store.Identities.Get(r, m.Member)
+			}
+			if !yield(id, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// findGroups asks an index for groups of the source.
+func findGroups(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Group, error] {
+	switch l.By {
+	case wire.ByID:
+		return only(q.ownGroup(r, l.Value))
+	case wire.ByExternalID:
+		return store.Groups.By(r, store.GroupExternalID, q.source, l.Value)
+	case wire.ByName:
+		return store.Groups.By(r, store.GroupName, q.source, store.Fold(l.Value))
+	case wire.ByMember:
+		return q.groupsWith(r, l.Value)
+	default:
+		return only(schema.Group{}, fmt.Errorf("groups are not found by %s: %w", l.By, schema.ErrInvalid))
+	}
+}
+
+// groupsWith walks the groups that a member is in.
+func (q *request) groupsWith(r store.Reader, member string) iter.Seq2[schema.Group, error] {
+	return func(yield func(schema.Group, error) bool) {
+		for m, err := range store.Members.By(r, store.MemberOf, member) {
+			var g schema.Group
+			if err == nil {
+				g, err = q.ownGroup(r, m.Group)
+			}
+			if errors.Is(err, schema.ErrNotFound) {
+				continue // another source's, or gone
+			}
+			if !yield(g, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// only is a walk over one record, or over none where there is none.
+func only[R any](rec R, err error) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
+		if !errors.Is(err, schema.ErrNotFound) {
+			yield(rec, err)
+		}
+	}
+}
+
+func userCandidate(r store.Reader, id schema.Identity) wire.Candidate {
+	return wire.Candidate{ID: id.ID, Resource: id.Resource, Created: id.Created, Modified: id.Modified,
+		Related: func(group string) (bool, error) { return related(r, group, id.ID) }}
+}
+
+func groupCandidate(r store.Reader, g schema.Group) wire.Candidate {
+	return wire.Candidate{ID: g.ID, Resource: g.Resource, Created: g.Created, Modified: g.Modified,
+		Related: func(member string) (bool, error) { return related(r, g.ID, member) }}
+}
+
+func related(r store.Reader, group, member string) (bool, error) {
+	_, err := store.Members.Get(r, group, member)
+	if errors.Is(err, schema.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
