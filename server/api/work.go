@@ -29,8 +29,11 @@ func (a *API) listLanes(ctx context.Context, _ *struct{}) (*Reply[List[LaneView]
 		stats, err := store.LaneStats(r)
 		for _, lane := range slices.Sorted(maps.Keys(stats)) {
 			s := stats[lane]
-			connector, _ := access.ConnectorOf(lane)
-			list.Items = append(list.Items, LaneView{Lane: string(lane), Connector: connector, Items: s.Items, Leased: s.Leased, Oldest: s.Oldest})
+			v := LaneView{Lane: string(lane), Items: s.Items, Leased: s.Leased, Oldest: s.Oldest}
+			if connector, ok := access.ConnectorOf(lane); ok {
+				v.Connector = connector
+			}
+			list.Items = append(list.Items, v)
 		}
 		return err
 	})
