@@ -11,6 +11,7 @@ package connectors
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"drawbridge/schema"
 )
@@ -32,11 +33,23 @@ type Connector interface {
 	// A have that exists and has no Attributes is one of which nobody knows what
 	// is there: it is looked at before anything is written. A connector returns
 	// such an account, active and with all that it may hold, where a call had no
-	// answer and what came of it cannot be found out.
+	// answer and what came of it cannot be found out. Where not even the id of the
+	// account is known, its RemoteID is one that Unnamed returns, and it has the
+	// Attributes to find it by.
 	//
 	// An error says whether to come back and when: see Error.
 	Apply(ctx context.Context, have, want schema.Account) (got schema.Account, err error)
 }
+
+// unnamed begins a remote id that the bridge made up.
+const unnamed = "?"
+
+// Unnamed returns the RemoteID of an account that may be there, made by a call
+// whose answer nobody heard, so that its id is not known.
+func Unnamed(userName string) string { return unnamed + userName }
+
+// IsUnnamed reports whether the RemoteID is one that Unnamed returned.
+func IsUnnamed(remoteID string) bool { return strings.HasPrefix(remoteID, unnamed) }
 
 // A Lister can say what accounts its system has. A sequence that ends without an
 // error was complete; after an error, nothing may be concluded from what is

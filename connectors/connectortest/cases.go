@@ -127,6 +127,44 @@ func doubts(s *suite) {
 	})
 }
 
+// unnamed lets the bridge know no more than that it may have made an account: it
+// did, or it did not.
+func unnamed(s *suite) {
+	s.check(func(rt *rapid.T) {
+		b, person := bridge{suite: s}, s.person()
+		if rapid.Bool().Draw(rt, "was made") {
+			if err := b.apply(schema.Account{Active: true, Attributes: person, Entitlements: s.entitlements(rt, "first")}); err != nil {
+				rt.Fatalf("first Apply: %v", err)
+			}
+		}
+		b.have = schema.Account{
+			RemoteID: connectors.Unnamed(person["userName"]), Active: true, Attributes: person,
+			Entitlements: s.Entitlements, Managed: s.Entitlements,
+		}
+		want := s.wanted(rt, person, "second")
+		if !want.Active {
+			want.Attributes = nil // as of somebody who left
+		}
+		if err := b.apply(want); err != nil {
+			rt.Fatalf("Apply of an account whose id is not known: %v", err)
+		}
+		want.Attributes = b.with(person, want.Attributes)
+		if diff := s.differs(want); diff != "" {
+			rt.Fatal(diff)
+		}
+		if diff := s.misreports(b.have, person["userName"]); diff != "" {
+			rt.Fatalf("Apply %s", diff)
+		}
+	})
+}
+
+// with returns the attributes, and those that stand above them.
+func (s *suite) with(attributes, above map[string]string) map[string]string {
+	all := maps.Clone(attributes)
+	maps.Copy(all, above)
+	return all
+}
+
 // refresh makes the bridge remember what is there.
 func (s *suite) refresh(rt *rapid.T, b *bridge, userName string) {
 	is, err := s.at(userName)

@@ -88,6 +88,7 @@ const (
 	Idle       = "idle"       // nothing to do is nothing written
 	Stale      = "stale"      // an out-of-date have is safe
 	Doubts     = "doubts"     // an account of which only the id is known
+	Unnamed    = "unnamed"    // an account that may have been made, and whose id is not known
 	Adopts     = "adopts"     // an account that is there already is taken over, as it is
 	Unmanaged  = "unmanaged"  // entitlements that are not managed stay
 	Reenables  = "reenables"  // disabled and enabled again
@@ -111,6 +112,7 @@ func Run(t *testing.T, h Harness) {
 		{Idle, idle},
 		{Stale, stale},
 		{Doubts, doubts},
+		{Unnamed, unnamed},
 		{Adopts, adopts},
 		{Unmanaged, unmanaged},
 		{Reenables, reenables},

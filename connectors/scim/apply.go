@@ -251,7 +251,7 @@ func (m *move) adopt(ctx context.Context, found resource, err error) error {
 func (m *move) look(ctx context.Context) error {
 	var found resource
 	var err error
-	if m.nameless() {
+	if connectors.IsUnnamed(m.is.RemoteID) {
 		found, err = m.find(ctx, m.is.Attributes)
 	} else {
 		found, err = m.get(ctx, m.is.RemoteID)
@@ -291,7 +291,7 @@ func (m *move) settle(ctx context.Context, step connectors.Step, err error) {
 		return
 	}
 	if step.Verb == connectors.Create {
-		m.is.RemoteID, m.is.Attributes = nameless+m.want.Attributes["userName"], maps.Clone(m.want.Attributes)
+		m.is.RemoteID, m.is.Attributes = connectors.Unnamed(m.want.Attributes["userName"]), maps.Clone(m.want.Attributes)
 	}
 	looking, cancel := context.WithTimeout(ctx, lookAfter)
 	defer cancel()
@@ -300,10 +300,6 @@ func (m *move) settle(ctx context.Context, step connectors.Step, err error) {
 	}
 }
 
-// nameless begins the remote id of an account that may have been made, but whose
-// id nobody learnt.
-const nameless = "?"
-
 // doubt makes the account one of which it is not known what is there. It says
 // so by being active, so that a wish to have it disabled is a step to take, and
 // by having no attributes, so that any other wish is; and it holds whatever it
@@ -311,7 +307,7 @@ const nameless = "?"
 // keeps its attributes, to be found by.
 func (m *move) doubt(step connectors.Step) {
 	m.is.Active = true
-	if !m.nameless() {
+	if !connectors.IsUnnamed(m.is.RemoteID) {
 		m.is.Attributes = nil
 	}
 	if step.Verb == connectors.Grant {
@@ -319,11 +315,9 @@ func (m *move) doubt(step connectors.Step) {
 	}
 }
 
-func (m *move) nameless() bool { return len(m.is.RemoteID) > 0 && m.is.RemoteID[:1] == nameless }
-
 // doubtful reports whether the account is there, or may be, and nobody knows how.
 func (m *move) doubtful() bool {
-	return m.is.Exists() && (len(m.is.Attributes) == 0 || m.nameless())
+	return m.is.Exists() && (len(m.is.Attributes) == 0 || connectors.IsUnnamed(m.is.RemoteID))
 }
 
 // worst joins the errors into one that says come back if any of them does.
