@@ -11,6 +11,7 @@ import (
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
+	"drawbridge/connectors/scim"
 	"drawbridge/schema"
 )
 
@@ -133,6 +134,48 @@ func TestGroupUnderConcurrency(t *testing.T) {
 				t.Errorf("members are %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// Of what waits for one group, who is to leave goes first.
+func TestRemovalsOvertake(t *testing.T) {
+	arrived, release := make(chan struct{}, 1), make(chan struct{})
+	s := &script{answers: map[string]http.HandlerFunc{
+		"GET /Groups": says(200, `{"totalResults":1,"Resources":[{"id":"g1","displayName":"readers"}]}`),
+		"PATCH /Groups/g1": func(w http.ResponseWriter, _ *http.Request) {
+			select {
+			case arrived <- struct{}{}:
+				<-release
+			default:
+			}
+			w.WriteHeader(http.StatusNoContent)
+		},
+	}}
+	p := connectors.DefaultProfile()
+	p.Groups.MaxMembers = 1
+	c := s.connector(t, p)
+	var group sync.WaitGroup
+	move := func(id string, from, to []string) {
+		group.Go(func() {
+			have := schema.Account{RemoteID: id, Active: true, Attributes: connectortest.Person(1), Entitlements: from, Managed: from}
+			if _, err := c.Apply(t.Context(), have, schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: to}); err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		})
+	}
+	readers := []string{"readers"}
+	move("first", nil, readers)
+	<-arrived
+	for i := range 5 {
+		move(fmt.Sprint("joiner", i), nil, readers)
+	}
+	scim.Waiting(t, c, "g1", 5)
+	move("leaver", readers, nil)
+	scim.Waiting(t, c, "g1", 6)
+	close(release)
+	group.Wait()
+	if second := s.bodies[2]; !strings.Contains(second, "leaver") {
+		t.Errorf("after the first came %s, want the leaver", second)
 	}
 }
 

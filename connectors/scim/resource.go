@@ -179,18 +179,18 @@ func put(m map[string]any, name, value string) {
 // there is none, and takes it away if it is to be empty.
 func setChosen(list []any, sub, value string, yes any) []any {
 	i := chosen(list)
-	if i < 0 {
-		if value == "" {
+	if i >= 0 {
+		m, ok := list[i].(map[string]any)
+		if ok && (value != "" || sub != "value") {
+			put(m, sub, value)
 			return list
 		}
-		return append(list, map[string]any{sub: value, "type": "work", "primary": yes})
+		list = slices.Delete(list, i, i+1)
 	}
-	m, ok := list[i].(map[string]any)
-	if !ok || value == "" && sub == "value" {
-		return slices.Delete(list, i, i+1)
+	if value == "" {
+		return list
 	}
-	put(m, sub, value)
-	return list
+	return append(list, map[string]any{sub: value, "type": "work", "primary": yes})
 }
 
 // chosen returns which of several values an account names, or -1.

@@ -41,12 +41,14 @@ type Provider struct {
 	brakes  *brakes
 	fault   fault
 
+	counting sync.Mutex
+	counts   map[string]int // requests received, by method
+
 	mu     sync.RWMutex // of all that follows
 	last   int          // the number of the newest resource
 	users  table
 	groups table
 	byName map[string]string // ids of users by folded userName
-	counts map[string]int    // requests received, by method
 }
 
 // A table holds resources by id, and in the order in which they were made.

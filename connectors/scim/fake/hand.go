@@ -200,15 +200,15 @@ func (p *Provider) Spent() bool {
 }
 
 func (p *Provider) count(method string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.counting.Lock()
+	defer p.counting.Unlock()
 	p.counts[method]++
 }
 
 // Requests returns how many requests of the method were received.
 func (p *Provider) Requests(method string) int {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
+	p.counting.Lock()
+	defer p.counting.Unlock()
 	return p.counts[method]
 }
 

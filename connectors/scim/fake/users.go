@@ -2,6 +2,7 @@ package fake
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -142,13 +143,13 @@ func find(t *table, r *http.Request) (*entry, error) {
 
 // userDoc returns the user as it is answered.
 func (p *Provider) userDoc(u *entry) map[string]any {
-	doc := clone(u.doc)
+	doc := maps.Clone(u.doc) // what is in it is never changed, only replaced
+	if p.profile.BooleanText {
+		doc = inWords(clone(u.doc))
+	}
 	doc["id"] = u.id
 	doc["schemas"] = schemas(doc)
 	doc["meta"] = map[string]any{"resourceType": "User", "version": etag(u)}
-	if p.profile.BooleanText {
-		doc = inWords(doc)
-	}
 	if p.profile.Groups.Of == connectors.GroupsOfUser {
 		groups := []any{}
 		for _, id := range sortedKeys(u.links) {
