@@ -3,6 +3,7 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -345,6 +346,16 @@ func TestTheLogKeepsItsKeyAndItsName(t *testing.T) {
 	renamed.Audit.Origin = "another"
 	if _, err := Open(t.Context(), &renamed, o); !errors.Is(err, schema.ErrInvalid) {
 		t.Errorf("under another name: %v", err)
+	}
+	another, _, err := audit.NewKey(cfg.Audit.Origin, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cfg.Audit.Key, []byte(another), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), cfg, o); !errors.Is(err, schema.ErrInvalid) {
+		t.Errorf("with another key: %v", err)
 	}
 	if err := os.Remove(cfg.Audit.Key); err != nil {
 		t.Fatal(err)

@@ -1,12 +1,15 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -22,15 +25,15 @@ func PublicKeyFile(key string) string { return key + ".pub" }
 
 // openKey returns the key that signs the decision log. It is made where there is
 // none, unless the log was signed before: then it was lost, and a new one would
-// hide that.
+// hide that. A log keeps its key and its name.
 func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signer, error) {
-	last, err := lastCheckpoint(ctx, s)
+	signed, err := lastCheckpoint(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	text, err := os.ReadFile(cfg.Key)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && last.Origin != "":
+	case errors.Is(err, os.ErrNotExist) && signed != nil:
 		return nil, fmt.Errorf("audit.key: %s is not there, and the decision log was signed with it: put it back: %w", cfg.Key, schema.ErrInvalid)
 	case errors.Is(err, os.ErrNotExist):
 		if text, err = makeKey(cfg); err != nil {
@@ -39,30 +42,53 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 	case err != nil:
 		return nil, fmt.Errorf("audit.key: %w", err)
 	}
-	if last.Origin != "" && last.Origin != cfg.Origin {
-		return nil, fmt.Errorf("audit.origin is %s, and the decision log is signed as %s: a log keeps its name: %w", cfg.Origin, last.Origin, schema.ErrInvalid)
-	}
 	signer, err := note.NewSigner(strings.TrimSpace(string(text)))
 	if err != nil {
 		return nil, fmt.Errorf("audit.key: %s is not a signing key: %w", cfg.Key, schema.ErrInvalid) // the cause may quote it
 	}
+	if signed == nil {
+		return signer, nil
+	}
+	last, err := audit.Read(signed)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the newest checkpoint of the decision log: %w", err)
+	case last.Origin != cfg.Origin:
+		return nil, fmt.Errorf("audit.origin is %s, and the decision log is signed as %s: a log keeps its name: %w", cfg.Origin, last.Origin, schema.ErrInvalid)
+	case !signedBy(signed, signer):
+		return nil, fmt.Errorf("audit.key: %s is not the key that signed the decision log so far: put that one back: %w", cfg.Key, schema.ErrInvalid)
+	}
 	return signer, nil
 }
 
-func lastCheckpoint(ctx context.Context, s *store.Store) (last audit.Checkpoint, err error) {
+// lastCheckpoint returns the newest signed head of the log, or nil.
+func lastCheckpoint(ctx context.Context, s *store.Store) (signed []byte, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		signed, err := store.Checkpoint(r)
+		text, err := store.Checkpoint(r)
 		if errors.Is(err, schema.ErrNotFound) {
-			last = audit.Checkpoint{}
 			return nil
 		}
-		if err != nil {
-			return err
-		}
-		last, err = audit.Read(signed)
+		signed = bytes.Clone(text)
 		return err
 	})
-	return last, err
+	return signed, err
+}
+
+// signedBy reports whether a note bears a signature of the key. Whether it is a
+// good one, is for those who verify.
+func signedBy(signed []byte, key note.Signer) bool {
+	_, err := note.Open(signed, note.VerifierList())
+	unverified, ok := errors.AsType[*note.UnverifiedNoteError](err)
+	return ok && slices.ContainsFunc(unverified.Note.UnverifiedSigs, func(s note.Signature) bool {
+		return s.Name == key.Name() && s.Hash == key.KeyHash()
+	})
+}
+
+// exposed reports whether others than its owner may read a file. It is not told
+// where files have no such modes.
+func exposed(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
 }
 
 // makeKey makes a key pair. The public half is written first, so that whoever

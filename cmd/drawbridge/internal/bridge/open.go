@@ -173,7 +173,11 @@ func (b *Bridge) ready(context.Context) error {
 
 // announce says what is worth knowing before anything runs.
 func (b *Bridge) announce(ctx context.Context) {
-	for _, warning := range slices.Concat(b.cfg.Warnings(), Joins(b.cfg, b.rules.Book())) {
+	warnings := slices.Concat(b.cfg.Warnings(), Joins(b.cfg, b.rules.Book()))
+	if exposed(b.cfg.Audit.Key) {
+		warnings = append(warnings, "audit.key: "+b.cfg.Audit.Key+" can be read by others than its owner: chmod 600")
+	}
+	for _, warning := range warnings {
 		b.Log.WarnContext(ctx, "configuration", "warning", warning)
 	}
 	b.Log.InfoContext(ctx, "open", "store", b.cfg.Store.Path, "policy", b.rules.Book().Digest(),
