@@ -162,7 +162,7 @@ func explain(err error) error {
 // filled further, because nothing will be put in between.
 func ascending(table string) bool {
 	switch table {
-	case "identities", "groups", "runs":
+	case "identities", "identities/modified", "groups", "runs":
 		return true
 	case "log/about", "log/latest": // by subject
 		return false
