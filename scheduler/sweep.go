@@ -104,16 +104,9 @@ func dueGrants(ctx context.Context, s *store.Store, limit int) (due, population 
 		if err != nil {
 			return err
 		}
-		due, population = 0, int(all)
-		for _, err := range store.Grants.Until(r, store.GrantUntil, r.Now()) {
-			if err != nil {
-				return err
-			}
-			if due++; due > limit {
-				return nil
-			}
-		}
-		return nil
+		population = int(all)
+		due, err = store.GrantUntil.CountUntil(r, limit+1, r.Now())
+		return err
 	})
 	return due, population, err
 }

@@ -250,15 +250,9 @@ func BenchmarkDue(b *testing.B) {
 		return store.Grants.Put(tx, schema.Grant{ID: fmt.Sprintf("g%08d", i), Identity: fmt.Sprintf("0190%08d", i/10), Role: "editor", Until: until.Add(time.Duration(i))})
 	})
 	look := func(at time.Time) (found int) {
-		view(b, s, func(r store.Reader) error {
-			found = 0
-			for _, err := range store.Grants.Until(r, store.GrantUntil, at) {
-				if err != nil {
-					return err
-				}
-				found++
-			}
-			return nil
+		view(b, s, func(r store.Reader) (err error) {
+			found, err = store.GrantUntil.CountUntil(r, n, at)
+			return err
 		})
 		return found
 	}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"drawbridge/schema"
 )
@@ -87,7 +88,17 @@ func (x *Index[R]) firstFrom(t *transaction, from []byte) (first string, found b
 // index, and no records.
 func (x *Index[R]) Count(r Reader, limit int, value ...string) (n int, err error) {
 	from := makeKey(value...)
-	for _, err := range r.transaction().txn.Scan(x.name, from, after(from)) {
+	return x.count(r, limit, from, after(from))
+}
+
+// CountUntil is Count of the records that a time index has up to the time and at
+// it.
+func (x *Index[R]) CountUntil(r Reader, limit int, at time.Time) (n int, err error) {
+	return x.count(r, limit, nil, after(makeKey(timePart(at))))
+}
+
+func (x *Index[R]) count(r Reader, limit int, from, to []byte) (n int, err error) {
+	for _, err := range r.transaction().txn.Scan(x.name, from, to) {
 		if err != nil {
 			return n, err
 		}

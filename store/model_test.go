@@ -437,6 +437,9 @@ func (h *history) compareRecords(r store.Reader) {
 	at := time.Unix(1_000_001, 0)
 	due := filter(m.grants, func(g schema.Grant) bool { return g.Ended.IsZero() && !g.Until.IsZero() && !g.Until.After(at) })
 	same(h, "grants that end", due, collect(h, store.Grants.Until(r, store.GrantUntil, at)), func(g schema.Grant) string { return g.ID })
+	if n, err := store.GrantUntil.CountUntil(r, 100, at); err != nil || n != len(due) {
+		h.Fatalf("%d grants are due, %v; want %d", n, err, len(due))
+	}
 	if n, err := store.Grants.Count(r); err != nil || int(n) != len(m.grants) {
 		h.Fatalf("%d grants, %v; want %d", n, err, len(m.grants))
 	}
