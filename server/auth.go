@@ -34,6 +34,9 @@ type gate struct {
 	sources, callers, failed *buckets
 }
 
+// shortSecret is how long a configured secret should be at least, in bytes.
+const shortSecret = 16
+
 // Bounds on what is remembered of whom.
 const (
 	mostCredentials = 10_000
@@ -61,6 +64,9 @@ func newGate(o Options) (*gate, error) {
 			errs = append(errs, fmt.Errorf("credential %s: role %q is none of %s: %w", c.Name, c.Role, strings.Join(api.Roles, ", "), schema.ErrInvalid))
 		case c.Source != "" && c.Role != "":
 			errs = append(errs, fmt.Errorf("credential %s: it is a source's or has a role, and not both: %w", c.Name, schema.ErrInvalid))
+		}
+		if len(c.Secret.Reveal()) < shortSecret {
+			o.Log.Warn("the secret of a credential is so short that it may be guessed; 32 random bytes are not", "credential", c.Name)
 		}
 		g.configured[sum] = c
 	}

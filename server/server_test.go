@@ -377,6 +377,15 @@ func TestNoSecretInLogOrAnswer(t *testing.T) {
 	}
 }
 
+func TestAShortSecretIsWarnedOf(t *testing.T) {
+	w := newWorld(t, func(o *server.Options) {
+		o.Credentials = append(o.Credentials, server.Credential{Name: "hasty", Role: "viewer", Secret: "letmein"})
+	})
+	if log := w.log.String(); !strings.Contains(log, "credential=hasty") || strings.Contains(log, "letmein") || strings.Contains(log, "credential=looker") {
+		t.Errorf("the log: %s", log)
+	}
+}
+
 func TestCredentialsThatCannotBe(t *testing.T) {
 	for name, credentials := range map[string][]server.Credential{
 		"an empty secret":    {{Name: "a", Role: "viewer"}},
