@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -56,19 +55,8 @@ func (c *client) sweeps(ctx context.Context) ([]sweepStatus, error) {
 	return list.Items, err
 }
 
-// held asks for lines of desired state. Whose they are is known by name where one
-// identity was asked for, and by id otherwise.
 func (c *client) held(ctx context.Context, q heldQuery) (lines []held, more bool, err error) {
-	var id schema.Identity
-	if q.who != "" {
-		if err := c.get(ctx, "/api/v1/identities/"+url.PathEscape(q.who), nil, &id); err != nil {
-			return nil, false, err
-		}
-	}
-	lines, err = pages[held](ctx, c, "/api/v1/assignments", url.Values{"identity": {id.ID}, "entitlement": {q.entitlement}}, q.limit+1)
-	for i := range lines {
-		lines[i].UserName = cmp.Or(lines[i].UserName, id.UserName)
-	}
+	lines, err = pages[held](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}}, q.limit+1)
 	if len(lines) > q.limit {
 		return lines[:q.limit], true, err
 	}

@@ -179,47 +179,6 @@ func (a *API) accountsAt(r store.Reader, in *accountsInput, after []string) iter
 	return store.Accounts.From(r, after...)
 }
 
-type assignmentsInput struct {
-	Paging
-	Identity    string `query:"identity" doc:"An id, a userName or an email address."`
-	Entitlement string `query:"entitlement" doc:"connector/id"`
-}
-
-func (a *API) listAssignments(ctx context.Context, in *assignmentsInput) (*Reply[List[schema.Assignment]], error) {
-	after, err := in.after(3)
-	if err != nil {
-		return nil, err
-	}
-	wanted := pick[schema.Assignment]{key: func(l schema.Assignment) []string { return []string{l.Identity, l.Connector, l.Entitlement} }}
-	var list List[schema.Assignment]
-	err = a.Store.View(ctx, func(r store.Reader) (err error) {
-		switch {
-		case in.Identity != "":
-			id, err := access.FindIdentity(r, in.Identity)
-			if err != nil {
-				return err
-			}
-			if after == nil {
-				after = []string{id.ID}
-			}
-			wanted.within = func(l schema.Assignment) bool { return l.Identity == id.ID }
-			wanted.keep = func(l schema.Assignment) bool { return in.Entitlement == "" || l.Ref() == in.Entitlement }
-			list, err = page(in.Paging, store.Assignments.From(r, after...), wanted)
-			return err
-		case in.Entitlement != "":
-			connector, entitlement, err := splitRef(in.Entitlement)
-			if err != nil {
-				return err
-			}
-			walk := store.Assignments.ByFrom(r, store.AssignmentHeld, []string{connector, entitlement}, after...)
-			list, err = page(in.Paging, walk, wanted)
-			return err
-		}
-		return fmt.Errorf("say whose: ?identity=NAME or ?entitlement=CONNECTOR/ID: %w", schema.ErrInvalid)
-	})
-	return reply(list), err
-}
-
 // splitRef takes an entitlement's name apart.
 func splitRef(ref string) (connector, entitlement string, err error) {
 	connector, entitlement, ok := strings.Cut(ref, "/")

@@ -66,3 +66,15 @@ func TestBackupCanBeRestored(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAssignmentsSayWhoseTheyAre(t *testing.T) {
+	w := newWorld(t)
+	ada := w.person("ada@example.com")
+	w.update(func(tx store.Tx) error {
+		return store.Assignments.Put(tx, schema.Assignment{Identity: ada.ID, Connector: "wiki", Entitlement: "editors", Mode: schema.Enforce})
+	})
+	got, _ := pages[api.AssignmentView](w, "/api/v1/assignments?entitlement=wiki/editors")
+	if len(got) != 1 || got[0].UserName != ada.UserName || got[0].Identity != ada.ID {
+		t.Errorf("got %+v", got)
+	}
+}
