@@ -2,8 +2,6 @@ package scim
 
 import (
 	"context"
-	"iter"
-	"net/url"
 	"slices"
 	"sync/atomic"
 
@@ -212,14 +210,4 @@ func (b changes) into(group resource) {
 		members = []any{}
 	}
 	group[k] = members
-}
-
-// named returns the groups that may have the name: those that the target finds
-// by it, or all where it cannot look.
-func (g *groups) named(ctx context.Context, name string) iter.Seq2[resource, error] {
-	query := "excludedAttributes=members"
-	if g.filters() {
-		query += "&filter=" + url.QueryEscape(equals("displayName", name))
-	}
-	return g.c.all(ctx, "/Groups", query)
 }

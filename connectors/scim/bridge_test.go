@@ -69,11 +69,12 @@ metadata: { name: upstream, owner: { user: hr, deputy: hr2 } }
 spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"] }
 `
 
-// An endpoint is this product's own, with a hand and faults. The hand speaks the
+// An endpoint is a real service provider, with a hand and faults. The hand speaks the
 // protocol too, by itself, past what counts and what fails.
 type endpoint struct {
 	url     string
 	handler http.Handler
+	groups  []string
 
 	mu     sync.Mutex
 	writes int
@@ -108,16 +109,23 @@ func newEndpoint(t *testing.T) *endpoint {
 	}
 	router := echo.New()
 	h.Mount(router.Group("/scim/v2"))
-	e := &endpoint{handler: router}
-	http := httptest.NewServer(e)
-	e.url = http.URL + "/scim/v2"
 	t.Cleanup(func() {
-		http.Close()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	for _, name := range entitlements {
+	return newFront(t, router, entitlements)
+}
+
+// newFront stands in front of a service provider that has nothing in it yet, and
+// makes its groups.
+func newFront(t *testing.T, handler http.Handler, groups []string) *endpoint {
+	t.Helper()
+	e := &endpoint{handler: handler, groups: groups}
+	front := httptest.NewServer(e)
+	t.Cleanup(front.Close)
+	e.url = front.URL + "/scim/v2"
+	for _, name := range groups {
 		if _, err := e.ask(t.Context(), "POST", "/Groups", map[string]any{
 			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": name,
 		}); err != nil {
@@ -178,6 +186,7 @@ func (e *endpoint) ask(ctx context.Context, method, path string, body any) (map[
 	}
 	r := httptest.NewRequestWithContext(ctx, method, "/scim/v2"+path, sent)
 	r.Header.Set("Content-Type", "application/scim+json")
+	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	e.handler.ServeHTTP(w, r)
 	if w.Code/100 != 2 {
@@ -290,7 +299,7 @@ func (e *endpoint) Put(ctx context.Context, a schema.Account) (schema.Account, e
 		return a, err
 	}
 	a.RemoteID = made["id"].(string)
-	for _, group := range entitlements {
+	for _, group := range e.groups {
 		found, err := e.ask(ctx, "GET", "/Groups?filter="+url.QueryEscape(`displayName eq `+quoted(group)), nil)
 		if err != nil {
 			return a, err

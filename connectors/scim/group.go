@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -112,14 +113,13 @@ type lookup struct {
 
 // find asks the target for the id of the group with the name.
 func (g *groups) find(ctx context.Context, name string) (string, error) {
-	var found []string
-	for r, err := range g.named(ctx, name) {
-		if err != nil {
-			return "", err
-		}
-		if g.learn(r) == name {
-			found = append(found, r.id())
-		}
+	found, err := g.named(ctx, name, g.filters())
+	if statusOf(err) == http.StatusBadRequest && g.filters() {
+		// It cannot look for this name: quotes in filters are not understood by all.
+		found, err = g.named(ctx, name, false)
+	}
+	if err != nil {
+		return "", err
 	}
 	switch len(found) {
 	case 0:
@@ -130,6 +130,24 @@ func (g *groups) find(ctx context.Context, name string) (string, error) {
 	}
 	g.forget(name)
 	return "", permanent("the target has %d groups of this name", len(found))
+}
+
+// named returns the ids of the groups with the name: of those that the target
+// finds by it, or of all.
+func (g *groups) named(ctx context.Context, name string, filtered bool) (ids []string, err error) {
+	query := "excludedAttributes=members"
+	if filtered {
+		query += "&filter=" + url.QueryEscape(equals("displayName", name))
+	}
+	for r, err := range g.c.all(ctx, "/Groups", query) {
+		if err != nil {
+			return nil, err
+		}
+		if g.learn(r) == name {
+			ids = append(ids, r.id())
+		}
+	}
+	return ids, nil
 }
 
 // heard returns the names of all groups that the bridge had to do with.

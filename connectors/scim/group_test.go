@@ -179,6 +179,26 @@ func TestRemovalsOvertake(t *testing.T) {
 	}
 }
 
+// A target that does not understand the quotes in a name is asked for all.
+func TestGroupThatCannotBeFilteredIsFound(t *testing.T) {
+	s := &script{answers: map[string]http.HandlerFunc{
+		"GET /Groups": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("filter") {
+				says(400, `{"scimType":"invalidFilter"}`)(w, r)
+				return
+			}
+			says(200, `{"totalResults":2,"Resources":[{"id":"g1","displayName":"the \"others\""},{"id":"g2","displayName":"readers"}]}`)(w, r)
+		},
+		"PATCH /Groups/g1": says(204, ""),
+	}}
+	want := there()
+	want.Entitlements = []string{"readers", `the "others"`}
+	got, err := s.connector(t, connectors.DefaultProfile()).Apply(t.Context(), there(), want)
+	if err != nil || !got.Holds(`the "others"`) {
+		t.Errorf("Apply: %+v, %v", got, err)
+	}
+}
+
 func TestGroupMadeAnewIsFoundAgain(t *testing.T) {
 	c, target := open(t, connectors.DefaultProfile())
 	apply := func(have schema.Account, held ...string) schema.Account {
