@@ -58,3 +58,36 @@ func edge(m schema.Member, row Row, prefix int) (schema.Member, error) {
 	m.Member = string(part[:len(part)-2])
 	return m, nil
 }
+
+// A Place is where a walk in the order of an index stands: after the record that
+// it came with. The empty one is before all.
+type Place string
+
+// Walk is By from a place on. What was written meanwhile neither repeats nor
+// hides what stays where it is.
+func (c *Collection[R]) Walk(r Reader, x *Index[R], place Place, value ...string) iter.Seq2[Placed[R], error] {
+	prefix := makeKey(value...)
+	from := prefix
+	if next := append([]byte(place), 0); bytes.Compare(next, from) > 0 {
+		from = next
+	}
+	return func(yield func(Placed[R], error) bool) {
+		t := r.transaction()
+		for row, err := range t.rows(x.name, from, after(prefix)) {
+			var p Placed[R]
+			if err == nil {
+				p.Place = Place(row.Key)
+				p.Record, err = c.behind(t, x, row)
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// A Placed record is one with its place.
+type Placed[R any] struct {
+	Record R
+	Place  Place
+}

@@ -19,6 +19,10 @@ const (
 	NoTarget      = "noTarget"
 	TooMany       = "tooMany"
 	Uniqueness    = "uniqueness"
+
+	InvalidCursor = "invalidCursor" // RFC 9865
+	ExpiredCursor = "expiredCursor"
+	InvalidCount  = "invalidCount"
 )
 
 // An Error is what a sender is told. Its detail names what was wrong and says

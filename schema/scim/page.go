@@ -29,7 +29,11 @@ func ParsePage(q url.Values) (Page, error) {
 		}
 		n, err := strconv.Atoi(s)
 		if err != nil {
-			return p, Invalid(InvalidValue, "%s: it must be a whole number", name)
+			scimType := InvalidValue
+			if name == "count" && q.Has("cursor") {
+				scimType = InvalidCount
+			}
+			return p, Invalid(scimType, "%s: it must be a whole number", name)
 		}
 		*at = n
 	}
@@ -45,7 +49,7 @@ func ParseSearch(body []byte, l Limits) (url.Values, error) {
 	}
 	v := url.Values{}
 	for name, value := range members(body) {
-		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes"} {
+		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes", "cursor"} {
 			if !strings.EqualFold(name, known) {
 				continue
 			}

@@ -78,6 +78,10 @@ func (h *Handler) serviceProviderConfig() object {
 		"changePassword": supported(false),
 		"sort":           supported(false),
 		"etag":           supported(true),
+		"pagination": object{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": wire.DefaultCount,
+			"maxPageSize": wire.MaxCount, "cursorTimeout": int(cursorLife.Seconds()),
+		},
 		"authenticationSchemes": []object{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "A token that the operator of the bridge makes for one source, in the Authorization header",

@@ -16,6 +16,10 @@ type query struct {
 	filter     wire.Filter
 	page       wire.Page
 	projection wire.Projection
+
+	byCursor bool // instead of by startIndex
+	cursor   string
+	said     string // what must be the same on every page
 }
 
 func newQuery(t *wire.Type, v url.Values) (query, error) {
@@ -24,7 +28,11 @@ func newQuery(t *wire.Type, v url.Values) (query, error) {
 		return query{}, err
 	}
 	page, err := wire.ParsePage(v)
-	return query{filter, page, projection(t, v)}, err
+	ask := query{filter: filter, page: page, projection: projection(t, v)}
+	if ask.byCursor = v.Has("cursor"); ask.byCursor {
+		ask.cursor, ask.said, ask.page.StartIndex = v.Get("cursor"), said(v), 1
+	}
+	return ask, err
 }
 
 // A listing is one page of what a query found.
@@ -32,7 +40,11 @@ type listing[R any] struct {
 	total int
 	page  []R
 	size  int
+	next  string // the cursor of the next page, where there is one
 }
+
+// unknown is a total that nobody counted.
+const unknown = -1
 
 // list answers a query: from an index where one serves it, by counting and
 // skipping where everything is meant, and by looking at a bounded number of
@@ -40,6 +52,8 @@ type listing[R any] struct {
 func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 	ctx := q.c.Request().Context()
 	switch lookups := ask.filter.Lookups(); {
+	case ask.byCursor:
+		return walk(q, k, ask)
 	case lookups != nil:
 		return lookUp(ctx, q, k, ask, lookups)
 	case ask.filter.All():
@@ -118,12 +132,10 @@ const maxChunk = 500
 // a time, and by few requests at once, so that it costs the others nothing. Where
 // there are more, the sender is told what is answered at any size.
 func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found listing[R], err error) {
-	select {
-	case q.scans <- struct{}{}:
-		defer func() { <-q.scans }()
-	case <-ctx.Done():
-		return found, ctx.Err()
+	if err := q.takeSlot(ctx); err != nil {
+		return found, err
 	}
+	defer q.freeSlot()
 	for looked, more := 0, true; more && err == nil; {
 		err = q.store.View(ctx, func(r store.Reader) error {
 			n := 0
@@ -133,7 +145,7 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 				}
 				if looked+n == q.limits.Scan {
 					return wire.Invalid(wire.TooMany, "filter: no index serves it, and there are more than %d resources to look at; "+
-						"ask for %s with eq, alone or with and", q.limits.Scan, indexed(k.typ))
+						"ask for %s with eq, alone or with and, or page by cursor", q.limits.Scan, indexed(k.typ))
 				}
 				if n == maxChunk {
 					break
@@ -154,6 +166,18 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 	}
 	return found, err
 }
+
+// takeSlot waits for its turn to look at many resources.
+func (q *request) takeSlot(ctx context.Context) error {
+	select {
+	case q.scans <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (q *request) freeSlot() { <-q.scans }
 
 func indexed(t *wire.Type) string {
 	if t.Name == "User" {
@@ -201,7 +225,7 @@ func (q *request) listUsers(v url.Values) error {
 	if err != nil {
 		return err
 	}
-	return respond(q, found.total, ask, found.page, func(s *stream, page []schema.Identity) (int, error) { return s.users(page, ask.projection) })
+	return respond(q, ask, found, func(s *stream, page []schema.Identity) (int, error) { return s.users(page, ask.projection) })
 }
 
 func (q *request) listGroups(v url.Values) error {
@@ -213,19 +237,26 @@ func (q *request) listGroups(v url.Values) error {
 	if err != nil {
 		return err
 	}
-	return respond(q, found.total, ask, found.page, func(s *stream, page []schema.Group) (int, error) { return 1, s.group(page[0], ask.projection) })
+	return respond(q, ask, found, func(s *stream, page []schema.Group) (int, error) { return 1, s.group(page[0], ask.projection) })
 }
 
 // respond writes a ListResponse. Some writes the first few of what is left of
 // the page, and returns how many.
-func respond[R any](q *request, total int, ask query, page []R, some func(*stream, []R) (int, error)) error {
+func respond[R any](q *request, ask query, found listing[R], some func(*stream, []R) (int, error)) error {
 	s := q.stream(http.StatusOK)
-	dst := append(s.buf.AvailableBuffer(), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":`...)
-	dst = strconv.AppendInt(dst, int64(total), 10)
-	dst = strconv.AppendInt(append(dst, `,"startIndex":`...), int64(ask.page.StartIndex), 10)
-	dst = strconv.AppendInt(append(dst, `,"itemsPerPage":`...), int64(len(page)), 10)
+	dst := append(s.buf.AvailableBuffer(), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"]`...)
+	if found.total != unknown {
+		dst = strconv.AppendInt(append(dst, `,"totalResults":`...), int64(found.total), 10)
+	}
+	if !ask.byCursor {
+		dst = strconv.AppendInt(append(dst, `,"startIndex":`...), int64(ask.page.StartIndex), 10)
+	}
+	if found.next != "" {
+		dst = wire.AppendText(append(dst, `,"nextCursor":`...), found.next)
+	}
+	dst = strconv.AppendInt(append(dst, `,"itemsPerPage":`...), int64(len(found.page)), 10)
 	s.buf.Write(append(dst, `,"Resources":[`...))
-	for len(page) > 0 {
+	for page := found.page; len(page) > 0; {
 		n, err := some(s, page)
 		if err != nil {
 			return s.end(err)

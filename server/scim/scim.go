@@ -12,6 +12,8 @@
 package scim
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,6 +80,7 @@ type Handler struct {
 	users, groups *wire.Type
 	routes        []route
 	scans         chan struct{} // held by each request that looks at many resources
+	secret        []byte        // that cursors are authenticated by
 }
 
 // maxScans is how many requests look at many resources at once; others wait.
@@ -103,6 +106,10 @@ func New(o Options) (*Handler, error) {
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
 		users: users, groups: groups, scans: make(chan struct{}, maxScans),
+	}
+	h.secret = make([]byte, sha256.Size)
+	if _, err := rand.Read(h.secret); err != nil {
+		return nil, fmt.Errorf("the SCIM endpoint: a secret for cursors: %w", err)
 	}
 	discovery, err := h.discovery()
 	if err != nil {

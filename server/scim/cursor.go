@@ -1,0 +1,135 @@
+package scim
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/url"
+	"strconv"
+	"time"
+
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// Cursors (RFC 9865) go through a list of any length at the same cost a page, and
+// through what a filter finds that no index serves, a bounded look at a time. A
+// cursor is where the last page ended, and a code that only this process can make
+// for this source, this list and this query.
+
+const (
+	cursorLife = time.Hour
+	cursorHead = 8 + codeSize // when it was made, and the code
+	codeSize   = 16
+)
+
+// code authenticates a cursor: whoever made it up, took it from another source,
+// or changed what is asked for, is refused.
+func (q *request) code(t *wire.Type, ask query, made uint64, place store.Place) []byte {
+	mac := hmac.New(sha256.New, q.secret)
+	for _, part := range []string{q.source, t.Name, ask.said, strconv.FormatUint(made, 10), string(place)} {
+		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
+		mac.Write([]byte(part))
+	}
+	return mac.Sum(nil)[:codeSize]
+}
+
+func (q *request) cursor(t *wire.Type, ask query, place store.Place) string {
+	made := uint64(q.received.Unix())
+	token := binary.BigEndian.AppendUint64(nil, made)
+	token = append(append(token, q.code(t, ask, made, place)...), place...)
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// place reads a cursor. The empty one is the beginning.
+func (q *request) place(t *wire.Type, ask query) (store.Place, error) {
+	if ask.cursor == "" {
+		return "", nil
+	}
+	token, err := base64.RawURLEncoding.DecodeString(ask.cursor)
+	if err != nil || len(token) < cursorHead {
+		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is none of ours; begin with an empty one")
+	}
+	made, place := binary.BigEndian.Uint64(token), store.Place(token[cursorHead:])
+	if !hmac.Equal(token[8:cursorHead], q.code(t, ask, made, place)) {
+		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is not of this query, or the bridge was started anew; begin with an empty one")
+	}
+	if q.received.Sub(time.Unix(int64(made), 0)) > cursorLife {
+		return "", wire.Invalid(wire.ExpiredCursor, "cursor: it is older than %s; begin with an empty one", cursorLife)
+	}
+	return place, nil
+}
+
+// said is what must be the same on every page.
+func said(v url.Values) string {
+	same := url.Values{}
+	for name, value := range v {
+		if name != "cursor" {
+			same[name] = value
+		}
+	}
+	return same.Encode() // sorted by name
+}
+
+// walk answers a query by cursor: from the place on, until the page is full or
+// enough was looked at. A page may be empty and not the last.
+func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error) {
+	ctx := q.c.Request().Context()
+	place, err := q.place(k.typ, ask)
+	if err != nil {
+		return found, err
+	}
+	if lookups := ask.filter.Lookups(); lookups != nil {
+		passed, _ := strconv.Atoi(string(place)) // a place among what was found
+		ask.page.StartIndex = passed + 1
+		found, err = lookUp(ctx, q, k, ask, lookups)
+		if passed += len(found.page); passed < found.total {
+			found.next = q.cursor(k.typ, ask, store.Place(strconv.Itoa(passed)))
+		}
+		return found, err
+	}
+	if !ask.filter.All() {
+		if err := q.takeSlot(ctx); err != nil {
+			return found, err
+		}
+		defer q.freeSlot()
+	}
+	looked, more := 0, true
+	for more && err == nil && !found.full(ask.page) && looked < q.limits.Scan {
+		looked, more, err = found.walkOn(ctx, q, k, ask, &place, looked)
+	}
+	if found.total = unknown; more {
+		found.next = q.cursor(k.typ, ask, place)
+	}
+	return found, err
+}
+
+// walkOn looks at some resources more, moves the place behind them, and reports
+// whether there are others.
+func (l *listing[R]) walkOn(ctx context.Context, q *request, k kind[R], ask query, place *store.Place, looked int) (int, bool, error) {
+	n, more := 0, false
+	err := q.store.View(ctx, func(r store.Reader) error {
+		for p, err := range k.in.Walk(r, k.order, *place, q.source) {
+			if err != nil {
+				return err
+			}
+			if more = l.full(ask.page) || n == maxChunk || looked+n == q.limits.Scan; more {
+				return nil
+			}
+			n++
+			*place = p.Place
+			c := k.candidate(r, p.Record)
+			ok, err := ask.filter.Match(&c)
+			if err != nil {
+				return err
+			}
+			if ok {
+				l.add(ask.page, p.Record, len(c.Resource))
+			}
+		}
+		return nil
+	})
+	return looked + n, more, err
+}
