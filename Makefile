@@ -38,7 +38,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 bench: ## measure the goals in docs/performance.md, a line each; GOAL=G4 only that one
-	go test -run '^$$' -bench '^BenchmarkGoals$$/^$(GOAL)' -benchtime 1x -timeout 60m ./cmd/drawbridge/internal/goals
+	go test -run '^$$' -bench '^BenchmarkGoals$$/^($(or $(GOAL),.*))$$' -benchtime 1x -timeout 60m ./cmd/drawbridge/internal/goals
 
 cover: ## run every test and write cover.html
 	go test -coverprofile=cover.out -coverpkg=./... ./...
