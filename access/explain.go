@@ -146,7 +146,7 @@ func (e *Explanation) account(r store.Reader, connector, target string) error {
 
 // roles asks each role that confers it what it says now.
 func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
-	facts, err := Gather(r, e.Identity)
+	facts, _, err := gather(r, book, e.Identity)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"time"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -42,6 +43,25 @@ func Gather(r store.Reader, identity string) (policy.Facts, error) {
 		f.Tombstones = append(f.Tombstones, t)
 	}
 	return f, nil
+}
+
+// gather is Gather, with what the policy in force makes known beyond it: whether
+// who answers for a machine is there, and when that may change by itself.
+func gather(r store.Reader, book *policy.Book, identity string) (f policy.Facts, until time.Time, err error) {
+	if f, err = Gather(r, identity); err != nil {
+		return f, until, err
+	}
+	owner := book.OwnerOf(f.Identity)
+	if owner == "" {
+		return f, until, nil
+	}
+	g := governance{book: book, reader: r, known: map[string]presence{}}
+	there, err := g.presence(owner)
+	if err == nil && there != unheard {
+		active := there == here
+		f.OwnerActive = &active
+	}
+	return f, g.next, err
 }
 
 // groupNames returns the names of the groups a member is in, nested ones

@@ -32,6 +32,14 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 	return schema.Identity{}, fmt.Errorf("no identity has the id, userName or email %q: %w", name, schema.ErrNotFound)
 }
 
+func byID(r store.Reader, folded string) ([]schema.Identity, error) {
+	id, err := store.Identities.Get(r, folded)
+	if notFound(err) {
+		return nil, nil
+	}
+	return []schema.Identity{id}, err
+}
+
 func byUserName(r store.Reader, folded string) ([]schema.Identity, error) {
 	return atEverySource(r, store.IdentityUserName, folded)
 }

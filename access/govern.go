@@ -156,15 +156,15 @@ const (
 	left
 )
 
-// presence says whether the person with the email address (or userName) is there:
-// active at a source, and employed as far as is known.
+// presence says whether the person with the email address (or userName, or id) is
+// there: active at a source, and employed as far as is known.
 func (g *governance) presence(email string) (presence, error) {
 	folded := store.Fold(email)
 	if there, ok := g.known[folded]; ok || folded == "" {
 		return there, nil
 	}
 	there := unheard
-	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byEmail, byUserName, byFormerName} {
+	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byEmail, byUserName, byFormerName} {
 		found, err := look(g.reader, folded)
 		if err != nil {
 			return unheard, err

@@ -31,7 +31,7 @@ func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error)
 	if g.Until, err = end(role, g, now); err != nil {
 		return g, err
 	}
-	facts, err := Gather(tx, g.Identity)
+	facts, _, err := gather(tx, book, g.Identity)
 	if err != nil {
 		return g, err
 	}

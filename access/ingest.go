@@ -161,6 +161,9 @@ func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Ident
 			return err
 		}
 	}
+	if err := wakeOwned(tx, id); err != nil {
+		return err
+	}
 	ends := ended(p.Book, id, tx.Now()) && old.ID != "" && !ended(p.Book, old, tx.Now())
 	withheld, err := withhold(tx, p, old, id, ends)
 	switch {
@@ -172,6 +175,25 @@ func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Ident
 		return tx.Wake(LaneIdentity, id.ID, tx.Now().Add(settleTime))
 	}
 	return tx.Wake(LaneIdentity, id.ID, tx.Now())
+}
+
+// wakeOwned has the machines looked at that somebody answers for of whom something
+// is new: they may have come, or left.
+func wakeOwned(tx store.Tx, id schema.Identity) error {
+	for _, name := range schema.Sorted(id.ID, store.Fold(id.UserName), store.Fold(id.Email)) {
+		if name == "" {
+			continue
+		}
+		for o, err := range store.Ownership.All(tx, name) {
+			if err != nil {
+				return err
+			}
+			if err := tx.Wake(LaneIdentity, o.Machine, tx.Now()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // governs reports whether roles may depend on what changed of an identity.

@@ -189,7 +189,7 @@ func (p *planning) page(ctx context.Context, s *store.Store, after string) (line
 // identity works out one identity's lines, and how many lines it holds. The
 // policy in force is asked only where something would change.
 func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLine, holds int, err error) {
-	facts, err := Gather(r, id.ID)
+	facts, _, err := gather(r, p.to, id.ID)
 	if err != nil {
 		return nil, 0, err
 	}

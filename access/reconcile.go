@@ -51,6 +51,7 @@ type look struct {
 	brake   string // why the policy takes nothing away by itself; nothing if it does
 	rules   *Rules
 	facts   policy.Facts
+	owned   time.Time // until when who answers for a machine is there, where that is known
 	held    []schema.Assignment
 	notices []schema.Finding // what is known of it to be undecided, kept or held
 	access  policy.Access
@@ -73,7 +74,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	if l.brake, err = HeldPolicy(r, l.book); err != nil {
 		return nil, err
 	}
-	if l.facts, err = Gather(r, item.ID); err != nil {
+	if l.facts, l.owned, err = gather(r, l.book, item.ID); err != nil {
 		return nil, err
 	}
 	if l.attributes, err = Attributes(l.facts.Identity); err != nil {
@@ -85,7 +86,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
-	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast} {
+	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast, noticeOwed} {
 		for f, err := range store.Findings.All(r, kind, "", item.ID) {
 			if err != nil {
 				return nil, err
@@ -109,6 +110,9 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			}
 		}
 	}
+	if err := l.owe(tx); err != nil {
+		return time.Time{}, err
+	}
 	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake}
 	if err := l.apply(tx, c.difference()); err != nil {
 		return time.Time{}, err
@@ -119,7 +123,56 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.wakeAccounts(tx); err != nil {
 		return time.Time{}, err
 	}
-	return l.access.Next, nil
+	if err := l.answer(tx); err != nil {
+		return time.Time{}, err
+	}
+	next := l.access.Next
+	if !l.owned.IsZero() && (next.IsZero() || l.owned.Before(next)) {
+		next = l.owned
+	}
+	return next, nil
+}
+
+// owe raises what triggers ask of people: a new owner, a new approval, another
+// secret. It takes nothing away.
+func (l *look) owe(tx store.Tx) error {
+	for _, f := range l.access.Fired {
+		if f.Action == "revoke" || f.Action == "suspend" {
+			continue
+		}
+		reason := "role " + f.Role + ": " + f.Action
+		if f.Within > 0 {
+			reason += " within " + f.Within.String()
+		}
+		if err := l.notice(tx, noticeOwed, schema.Found, "trigger/"+f.Trigger+" role/"+f.Role, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer keeps who answers for a machine, so that it is looked at when they leave.
+func (l *look) answer(tx store.Tx) error {
+	id := l.facts.Identity
+	if id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest {
+		return nil
+	}
+	owner := store.Fold(l.book.OwnerOf(id))
+	for o, err := range store.Ownership.By(tx, store.OwnedBy, id.ID) {
+		if err != nil {
+			return err
+		}
+		if o.Owner == owner {
+			return nil
+		}
+		if err := store.Ownership.Delete(tx, o.Owner, o.Machine); err != nil {
+			return err
+		}
+	}
+	if owner == "" {
+		return nil
+	}
+	return store.Ownership.Put(tx, store.Owned{Owner: owner, Machine: id.ID})
 }
 
 // endGrants marks the grants that reached their end, or that a trigger ended.

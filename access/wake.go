@@ -117,6 +117,7 @@ const (
 	noticeUndecided = "undecided"
 	noticeKept      = "kept"
 	noticeLast      = "last-admin"
+	noticeOwed      = "owed"
 )
 
 type noticeKey struct{ kind, object string }

@@ -88,6 +88,7 @@ type view struct {
 	identity           []finder
 	record             []finder // of employment
 	workload           []finder
+	owner              *finder // of a machine identity; nil if the source may not say
 }
 
 // viewOf works out once what a source may say and where it says it.
@@ -114,7 +115,30 @@ func (b *Book) viewOf(source string) view {
 			v.workload = append(v.workload, recordFinder(s.workload, name, name, declared))
 		}
 	}
+	if b.Authority(source, "workload") || b.Authority(source, "owner") {
+		f := finder{name: "owner", urn: drawbridgeUser, key: "owner", typ: "string"}
+		if a, ok := declared["owner"]; ok && a.Path != "" {
+			f = newFinder(0, "owner", a)
+		}
+		v.owner = &f
+	}
 	return v
+}
+
+// OwnerOf returns who answers for a machine identity, as its source says: an id, a
+// userName or an email address. Of people, and where nothing is said, it is empty.
+func (b *Book) OwnerOf(id schema.Identity) string {
+	v := b.views[id.Source]
+	if id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest || v.owner == nil {
+		return ""
+	}
+	r := record{raw: id.Resource}
+	raw := r.find(*v.owner)
+	if len(raw) == 0 {
+		return ""
+	}
+	owner, _ := v.owner.value(raw).(types.String)
+	return string(owner)
 }
 
 func newFinder(slot int, name string, a Attribute) finder {

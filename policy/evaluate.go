@@ -35,6 +35,9 @@ const lookAgain = time.Hour
 // there is no event; Access.Next is when time alone may change the answer.
 func (b *Book) Evaluate(f Facts, now time.Time) Access {
 	a := b.Attributes(f.Identity, f.Groups)
+	if f.OwnerActive != nil {
+		a.workload.set("ownerActive", types.Bool(*f.OwnerActive))
+	}
 	in := inputs{identity: a.identity, workload: a.workload}
 	in.ticket, in.account = b.language.shapes.ticket.new(), b.language.shapes.account.new()
 	e := b.evaluation(in, f, now)

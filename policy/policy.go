@@ -20,6 +20,10 @@ type Facts struct {
 	Groups     []string // names of the groups it is in, nested ones included
 	Grants     []schema.Grant
 	Tombstones []schema.Tombstone
+
+	// OwnerActive says whether who answers for a machine identity (OwnerOf) is
+	// there; nil is unknown.
+	OwnerActive *bool
 }
 
 // An Outcome says what became of one role for one identity.

@@ -32,6 +32,14 @@ var (
 	WithheldIdentities = define("withheld", func(w Withheld) []string { return []string{w.Identity.ID} }, WithheldSource)
 )
 
+// Ownership: which machine identities somebody answers for, by what names them,
+// case folded; and found by the machine.
+var (
+	OwnedBy = &Index[Owned]{name: "machine", of: one(func(o Owned) []string { return []string{o.Machine} })}
+
+	Ownership = define("ownership", func(o Owned) []string { return []string{o.Owner, o.Machine} }, OwnedBy)
+)
+
 // Groups, by id, and the edges of membership, both ways.
 var (
 	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
@@ -97,7 +105,14 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Ownership, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+}
+
+// An Owned is one edge from an owner, by the name their machine's source gives
+// them, to a machine identity.
+type Owned struct {
+	Owner   string `json:"owner"`
+	Machine string `json:"machine"`
 }
 
 // A Withheld is an identity as it was before its source ended it, which is what
