@@ -4,9 +4,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
@@ -83,4 +87,33 @@ func values(p connectors.Profile) map[string][]string {
 		}
 	}
 	return kept
+}
+
+// TestGenericSaysEveryKey keeps the file that people copy complete, and true to
+// what a profile is that says nothing.
+func TestGenericSaysEveryKey(t *testing.T) {
+	text, err := os.ReadFile("../../configs/profiles/generic.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := connectors.ParseProfile("generic.yaml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(connectors.DefaultProfile(), p, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("generic.yaml is not the default: %s", diff)
+	}
+	var look func(reflect.Type)
+	look = func(kind reflect.Type) {
+		for field := range kind.Fields() {
+			key := field.Tag.Get("yaml")
+			if !strings.Contains(string(text), key+":") {
+				t.Errorf("generic.yaml does not name %s", key)
+			}
+			if field.Type.Kind() == reflect.Struct {
+				look(field.Type)
+			}
+		}
+	}
+	look(reflect.TypeFor[connectors.Profile]())
 }
