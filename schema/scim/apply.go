@@ -177,7 +177,7 @@ func (o Operation) chosen(a *Attribute, old []byte) []byte {
 	for e := range elements(old) {
 		if o.Where.matchElement(e) {
 			found = true
-			e = o.change(a, e)
+			e = o.change(a, e, o.Op == Add)
 		}
 		if e == nil {
 			continue
@@ -204,14 +204,15 @@ func (o Operation) setsPrimary() bool {
 	return string(member(o.Value, "primary")) == "true"
 }
 
-// change returns an element as the operation leaves it, nil if it is removed.
-func (o Operation) change(a *Attribute, e []byte) []byte {
+// change returns an element as the operation leaves it, nil if it is removed. It
+// is added to, or it is replaced as a whole (RFC 7644, section 3.5.2.3).
+func (o Operation) change(a *Attribute, e []byte, adds bool) []byte {
 	switch {
 	case o.Sub != nil:
 		return setMember(a, e, o.Sub, o.Value)
 	case o.Op == Remove || o.Value == nil:
 		return nil
-	case a.Kind == Complex:
+	case a.Kind == Complex && adds:
 		return merge(a, e, o.Value)
 	}
 	return o.Value
@@ -229,5 +230,5 @@ func (o Operation) make(a *Attribute) []byte {
 			e = setMember(a, e, s, v)
 		}
 	}
-	return o.change(a, e)
+	return o.change(a, e, true)
 }

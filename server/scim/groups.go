@@ -25,6 +25,7 @@ func createGroup(q *request) error {
 	if err != nil {
 		return err
 	}
+	q.report(b.Dropped)
 	said := b.Record.Group(schema.Group{})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	g, err := q.edit(p, "", wire.Edits{Join: b.Members}, func(tx store.Tx) (schema.Group, error) {
@@ -36,7 +37,6 @@ func createGroup(q *request) error {
 	if err != nil {
 		return groupTaken(err)
 	}
-	q.report(b.Dropped)
 	return q.group(http.StatusCreated, g, q.projection(q.groups))
 }
 

@@ -21,6 +21,7 @@ func createUser(q *request) error {
 	if err != nil {
 		return err
 	}
+	q.report(b.Dropped)
 	said := b.Record.Identity(schema.Identity{Active: true})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
@@ -31,7 +32,6 @@ func createUser(q *request) error {
 	if err != nil {
 		return q.taken(err, said)
 	}
-	q.report(b.Dropped)
 	return q.user(http.StatusCreated, got, nil, q.projection(q.users))
 }
 
