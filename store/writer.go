@@ -162,9 +162,10 @@ type batch struct {
 	woken map[Lane]struct{}
 }
 
-// full reports whether it is time to commit, whoever else waits.
+// full reports whether it is time to commit, whoever else waits. One that nobody
+// has joined yet is not, however long ago it began: the machine may be busy.
 func (b *batch) full() bool {
-	return len(b.requests) >= maxShared || time.Since(b.began) > maxJoining
+	return len(b.requests) > 0 && (len(b.requests) >= maxShared || time.Since(b.began) > maxJoining)
 }
 
 // run runs the functions one after the other in one transaction, and those that
