@@ -166,21 +166,22 @@ func (t *Type) bare(name string) (*Attribute, bool) {
 }
 
 // urnOf splits what begins with the URN of one of the type's schemas: the URN,
-// and what follows behind a colon.
+// the longest where one begins with another, and what follows behind a colon.
 func (t *Type) urnOf(path string) (urn, rest string, ok bool) {
+	rest = path
 	for _, s := range t.Schemas {
 		n := len(s.ID)
-		if len(path) < n || !strings.EqualFold(path[:n], s.ID) {
+		if n <= len(urn) || len(path) < n || !strings.EqualFold(path[:n], s.ID) {
 			continue
 		}
 		switch {
 		case len(path) == n:
 			return s.ID, "", true
 		case path[n] == ':':
-			return s.ID, path[n+1:], true
+			urn, rest, ok = s.ID, path[n+1:], true
 		}
 	}
-	return "", path, false
+	return urn, rest, ok
 }
 
 // extension returns the extension with the URN, in any case.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	library "github.com/elimity-com/scim/schema"
@@ -34,10 +35,39 @@ func TestARegisteredExtension(t *testing.T) {
 	}
 	w.send("GET", "/Users?filter="+escape(`urn:example:2.0:User:floor ge 3 and urn:example:2.0:User:sites eq "lab"`), "").is(200).has(1.0, "totalResults")
 	w.send("GET", "/Schemas/urn:example:2.0:User", "").is(200).has("Badge", "name")
+
+	// A schema whose name begins with another's.
+	more := library.Schema{ID: "urn:example:2.0:User:More", Attributes: []library.CoreAttribute{library.SimpleCoreAttribute(library.SimpleStringParams(library.StringParams{Name: "hat"}))}}
+	w = newWorld(t, scim.Options{Extensions: []library.Schema{badge, more}})
+	id = w.user("a")
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"urn:example:2.0:User:More:hat","value":"top"},{"op":"add","path":"urn:example:2.0:User:floor","value":1}`)).is(200).
+		has("top", "urn:example:2.0:User:More", "hat").has(1.0, "urn:example:2.0:User", "floor")
 	w.send("GET", "/ResourceTypes/User", "").is(200).has("urn:example:2.0:User", "schemaExtensions", 2, "schema")
 	twice := scim.Options{Store: w.store, Rules: access.NewRules(book(t), nil), Source: func(echo.Context) string { return "" }, Extensions: []library.Schema{badge, badge}}
 	if _, err := scim.New(twice); err == nil {
 		t.Error("two schemas with one id were taken")
+	}
+}
+
+// TestLargeBodiesTakeTurns sends more of them at once than are held at once.
+func TestLargeBodiesTakeTurns(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id, g := w.user("a"), w.group("g")
+	body := patch(`{"op":"add","path":"members","value":[{"value":"` + id + `"},` + strings.Repeat(`{"value":"nobody"},`, 80_000) + `{"value":"` + id + `"}]}`)
+	if len(body) <= 1<<20 {
+		t.Fatalf("%d bytes are not large", len(body))
+	}
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			if r := w.send("PATCH", "/Groups/"+g, body); r.status != 204 {
+				t.Errorf("status %d: %s", r.status, r.body)
+			}
+		})
+	}
+	wg.Wait()
+	if got := w.send("GET", "/Groups/"+g, "").is(200).members(); !slices.Equal(got, []string{id}) {
+		t.Errorf("members %v", got)
 	}
 }
 

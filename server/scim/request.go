@@ -41,6 +41,13 @@ func release(b *bytes.Buffer) {
 	}
 }
 
+// A body of which more than largeBody bytes came is large. Few are held at once;
+// the others wait, so that they take no more memory together than a few do.
+const (
+	largeBody = 1 << 20
+	maxLarge  = 4
+)
+
 // withBody hands the body to a function, which keeps nothing of it.
 func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	r := q.c.Request()
@@ -53,7 +60,17 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	}
 	b, _ := buffers.Get().(*bytes.Buffer)
 	defer release(b)
-	_, err := b.ReadFrom(http.MaxBytesReader(q.c.Response(), r.Body, limit))
+	body := http.MaxBytesReader(q.c.Response(), r.Body, limit)
+	n, err := b.ReadFrom(io.LimitReader(body, largeBody))
+	if n == largeBody && err == nil {
+		select {
+		case q.large <- struct{}{}:
+			defer func() { <-q.large }()
+		case <-r.Context().Done():
+			return r.Context().Err()
+		}
+		_, err = b.ReadFrom(body)
+	}
 	var cut *http.MaxBytesError
 	switch {
 	case errors.As(err, &cut):

@@ -80,6 +80,7 @@ type Handler struct {
 	users, groups *wire.Type
 	routes        []route
 	scans         chan struct{} // held by each request that looks at many resources
+	large         chan struct{} // held by each request with a large body, while it is read
 	secret        []byte        // that cursors are authenticated by
 }
 
@@ -105,7 +106,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
-		users: users, groups: groups, scans: make(chan struct{}, maxScans),
+		users: users, groups: groups, scans: make(chan struct{}, maxScans), large: make(chan struct{}, maxLarge),
 	}
 	h.secret = make([]byte, sha256.Size)
 	if _, err := rand.Read(h.secret); err != nil {
