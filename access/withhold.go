@@ -144,11 +144,15 @@ func readTally(r store.Reader, source string) (t tally, err error) {
 	return t, nil
 }
 
+// handful is how many may end in a day whatever the percentage: so few are people,
+// and not a mistake.
+const handful = 5
+
 // tooFew reports whether the source has too few identities for one more to end
-// today. One may always. They are counted only as far as is needed, and not again
+// today. A handful may always. They are counted only as far as is needed, and not again
 // for the next ones.
 func (t *tally) tooFew(r store.Reader, source string, percent float64) (bool, error) {
-	if percent <= 0 || t.InDay == 0 {
+	if percent <= 0 || t.InDay < handful {
 		return false, nil
 	}
 	need := int(math.Floor(float64(t.InDay)*100/percent)) + 1
