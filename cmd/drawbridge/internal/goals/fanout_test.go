@@ -54,7 +54,7 @@ func (f *fanOut) leave(n int, perSecond float64, but ...string) []time.Duration 
 				continue
 			}
 			var a account
-			until(f, id+" is cut off in "+name, func() bool { a = f.told.at(name, id); return !a.ended.IsZero() })
+			until(f, 5*time.Millisecond, id+" is cut off in "+name, func() bool { a = f.told.at(name, id); return !a.ended.IsZero() })
 			took[i] = max(took[i], a.ended.Sub(began[i]))
 		}
 	}

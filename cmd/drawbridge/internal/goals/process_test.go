@@ -247,8 +247,10 @@ func onDisk(tb testing.TB) string {
 // settled waits until the bridge has nothing left to do.
 func settled(tb testing.TB, s *process) {
 	tb.Helper()
-	until(tb, "nothing is left to do", func() bool {
-		resp, err := http.Get("http://" + s.addr + "/metrics")
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}} // looking is to cost little
+	defer client.CloseIdleConnections()
+	until(tb, 50*time.Millisecond, "nothing is left to do", func() bool {
+		resp, err := client.Get("http://" + s.addr + "/metrics")
 		if err != nil {
 			tb.Fatal(err)
 		}

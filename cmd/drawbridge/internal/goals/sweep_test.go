@@ -41,7 +41,7 @@ func sweepOfMany(m *measure) {
 func (m *measure) life(of *seed) {
 	start := time.Now()
 	s := spawn(m, "bridge", part{Dir: of.dir, Connectors: connectorNames(3)})
-	until(m, "the first user is found", func() bool {
+	until(m, 5*time.Millisecond, "the first user is found", func() bool {
 		c := dial(m, s.addr)
 		defer c.Close()
 		_, err := c.want(200, "GET", users+"/"+of.ids[len(of.ids)/2], nil)

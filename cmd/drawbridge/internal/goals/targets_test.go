@@ -161,11 +161,11 @@ func (t *targets) hang(name string) (release func()) {
 	}
 }
 
-// until waits for something, and fails if it does not come in some minutes.
-func until(tb testing.TB, what string, is func() bool) {
+// until waits for something, looks every so often, and fails if it does not come in some minutes.
+func until(tb testing.TB, every time.Duration, what string, is func() bool) {
 	tb.Helper()
 	deadline := time.After(5 * time.Minute)
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !is() {
 		select {
