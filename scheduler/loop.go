@@ -25,7 +25,7 @@ type Loop struct {
 	Store   *store.Store
 	Lane    store.Lane
 	Handle  Handler
-	Workers int           // at least 1
+	Workers int           // how many items are handled at once; at least 1
 	TTL     time.Duration // how long a lease lasts: longer than any item takes
 	Grace   time.Duration // how long work under way may go on once the loop is told to stop
 	Backoff Backoff
@@ -57,9 +57,10 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		for _, item := range items {
 			wg.Go(func() {
-				l.work(ctx, working, item)
+				finish, err := l.handle(working, item)
 				l.Breaker.end()
-				free <- struct{}{}
+				free <- struct{}{} // the next is begun while this one is written down
+				l.conclude(ctx, working, item, finish, err)
 			})
 		}
 		if err != nil && ctx.Err() == nil {
@@ -160,9 +161,8 @@ func (l *Loop) pause(ctx context.Context, again time.Time) bool {
 	return true
 }
 
-// work handles one item and settles it.
-func (l *Loop) work(ctx, working context.Context, item store.Item) {
-	finish, err := l.handle(working, item)
+// conclude settles an item that was handled.
+func (l *Loop) conclude(ctx, working context.Context, item store.Item, finish access.Finish, err error) {
 	if err != nil && ctx.Err() == nil {
 		l.Log.WarnContext(ctx, "will try again", "lane", l.Lane, "item", item.ID, "attempt", item.Attempt, "error", err)
 	}
