@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"strconv"
 	"strings"
 )
 
@@ -130,20 +131,20 @@ func (e *expr) template(into map[*Attribute][]byte) (ok bool) {
 		if e.attr.parent == nil {
 			return false
 		}
+		said := appendText(nil, e.lit.text)
 		switch e.lit.kind {
 		case litBool:
-			into[e.attr] = []byte("false")
-			if e.lit.truth {
-				into[e.attr] = []byte("true")
-			}
-		case litNumber:
-			into[e.attr] = []byte(e.lit.text)
+			said = strconv.AppendBool(nil, e.lit.truth)
 		case litNull:
 			return true
-		default:
-			into[e.attr] = appendText(nil, e.lit.text)
+		default: // text, or what is written as one
 		}
-		return true
+		var r reader
+		value, err := r.value(e.attr, said)
+		if value != nil {
+			into[e.attr] = value
+		}
+		return err == nil
 	default:
 		return false
 	}
