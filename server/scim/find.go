@@ -62,7 +62,10 @@ func (q *request) usersIn(r store.Reader, group string) iter.Seq2[schema.Identit
 			case m.Nested:
 				continue
 			default:
-				id, err = store.Identities.Get(r, m.Member)
+				id, err = q.ownUser(r, m.Member)
+			}
+			if errors.Is(err, schema.ErrNotFound) {
+				continue // gone; the edge is yet to be cleared
 			}
 			if !yield(id, err) || err != nil {
 				return
