@@ -14,11 +14,7 @@ import (
 // meant; ErrConflict, which names the ids, if several are.
 func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 	folded := store.Fold(strings.TrimSpace(name))
-	id, err := store.Identities.Get(r, folded)
-	if err == nil || !notFound(err) {
-		return id, err
-	}
-	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byUserName, byEmail, byFormerName} {
+	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byUserName, byEmail, byFormerName} {
 		found, err := look(r, folded)
 		switch {
 		case err != nil:

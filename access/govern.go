@@ -314,22 +314,10 @@ func (g *governance) report(tx store.Tx) error {
 			}
 		}
 		for _, f := range open {
-			if err := Resolve(tx, f); err != nil {
+			if err := resolve(tx, f); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// findings returns the open findings of a kind, by subject.
-func findings(r store.Reader, kind string) (map[string]schema.Finding, error) {
-	open := map[string]schema.Finding{}
-	for f, err := range store.Findings.All(r, kind) {
-		if err != nil {
-			return nil, err
-		}
-		open[f.Subject] = f
-	}
-	return open, nil
 }

@@ -106,6 +106,17 @@ func Leave(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
 	return true, moved(tx, p, schema.Parted, was)
 }
 
+// Stamp gives a group its next version, after edges of it came or went. What
+// joined and left is in the log already.
+func Stamp(tx store.Tx, p Provenance, group string) (schema.Group, error) {
+	g, err := ownGroup(tx, p, group)
+	if err != nil {
+		return g, err
+	}
+	g.Version, g.Modified = g.Version+1, tx.Now()
+	return g, store.Groups.Put(tx, g)
+}
+
 func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
 	_, err := tx.Record(schema.Decision{
 		Actor: p.actor(), Verb: verb, Subject: m.Member, Object: "group/" + m.Group, Because: because(p),

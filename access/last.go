@@ -77,7 +77,7 @@ func relieve(tx store.Tx, book *policy.Book, now, before schema.Account) error {
 		if !ok || !e.Privileged {
 			continue
 		}
-		if err := Resolve(tx, schema.Finding{Kind: findingNobody, Connector: e.Connector, Subject: e.Ref()}); err != nil {
+		if err := resolve(tx, schema.Finding{Kind: findingNobody, Connector: e.Connector, Subject: e.Ref()}); err != nil {
 			return err
 		}
 		for f, err := range store.Findings.All(tx, noticeLast) {

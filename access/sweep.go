@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"drawbridge/policy"
@@ -14,7 +15,7 @@ import (
 // evidence, a year of nothing is not.
 func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
 	if run.Found == 0 && run.Held == "" && run.Problem == "" {
-		run.ID = "quiet/" + run.Sweep
+		run.ID = quiet(run.Sweep)
 		return store.Runs.Put(tx, run)
 	}
 	if err := store.Runs.Put(tx, run); err != nil {
@@ -78,10 +79,12 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 	}
 	return s.Update(store.Background(ctx), func(tx store.Tx) error {
 		for _, f := range resolved {
-			if err := Resolve(tx, f); err != nil {
+			if err := resolve(tx, f); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 }
+
+func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -316,23 +316,6 @@ func TestUnpark(t *testing.T) {
 	})
 }
 
-func TestSweepNow(t *testing.T) {
-	engines(t, func(t *testing.T, w *world) {
-		w.update(func(tx store.Tx) error { return tx.Wake(access.LaneSweep, "drift", tx.Now().Add(time.Hour)) })
-		w.update(func(tx store.Tx) error { return access.SweepNow(tx, "drift") })
-		w.view(func(r store.Reader) error {
-			at, ok, err := store.NextDue(r, access.LaneSweep)
-			if !ok || at.After(r.Now()) {
-				t.Errorf("due at %v, want now", at)
-			}
-			return err
-		})
-		if err := w.try(func(tx store.Tx) error { return access.SweepNow(tx, "nothing") }); !errors.Is(err, schema.ErrNotFound) {
-			t.Errorf("got %v, want ErrNotFound", err)
-		}
-	})
-}
-
 // TestDriftIsUndoneWhereWeAloneWrite changes an account by hand at a target of
 // ours, and at one that is shared.
 func TestDriftIsUndoneWhereWeAloneWrite(t *testing.T) {

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -177,4 +178,13 @@ func summary(steps []connectors.Step) string {
 		words = append(words, word)
 	}
 	return strings.Join(words, "; ")
+}
+
+// joinLimited joins the first n of the words, and says how many more there are.
+func joinLimited(words []string, n int) string {
+	text := strings.Join(words[:min(n, len(words))], "; ")
+	if more := len(words) - n; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
 }

@@ -84,7 +84,7 @@ func forgetWeight(tx store.Tx) error {
 	if err != nil || w.Digest == "" {
 		return err
 	}
-	if err := Resolve(tx, schema.Finding{Kind: findingPolicy, Subject: "policy/" + w.Digest}); err != nil {
+	if err := resolve(tx, schema.Finding{Kind: findingPolicy, Subject: "policy/" + w.Digest}); err != nil {
 		return err
 	}
 	return store.Settings.Delete(tx, settingWeighing)

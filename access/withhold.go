@@ -213,7 +213,7 @@ func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reaso
 		return err
 	}
 	if left == 0 {
-		if err := Resolve(tx, schema.Finding{Kind: findingMassChange, Subject: "source/" + source}); err != nil {
+		if err := resolve(tx, schema.Finding{Kind: findingMassChange, Subject: "source/" + source}); err != nil {
 			return err
 		}
 	}

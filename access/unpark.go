@@ -2,24 +2,10 @@ package access
 
 import (
 	"context"
-	"fmt"
 
 	"drawbridge/schema"
 	"drawbridge/store"
 )
-
-// SweepNow makes a sweep due at once. ErrNotFound if there is none of the name.
-func SweepNow(tx store.Tx, name string) error {
-	for item, err := range store.Items(tx, LaneSweep) {
-		if err != nil {
-			return err
-		}
-		if item.ID == name {
-			return tx.Wake(LaneSweep, name, tx.Now())
-		}
-	}
-	return fmt.Errorf("sweep %s: %w", name, schema.ErrNotFound)
-}
 
 // Unpark has an account tried again that was given up. Whatever changes about its
 // identity or the policy does so too. One that is not parked is left alone.

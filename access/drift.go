@@ -1,0 +1,80 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Drift records that a target has an account otherwise than is remembered. Where
+// the bridge is the only one to write there, what was seen becomes what is
+// remembered, what the catalogue governs counts as managed, and the account is
+// woken so that what nobody decided is undone. Elsewhere it is a finding, and
+// nothing is touched. It reports whether the account was woken.
+func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, error) {
+	book := rules.Book()
+	acc, err := store.Accounts.Get(tx, seen.Connector, seen.Identity)
+	if err != nil {
+		return false, err
+	}
+	what := differences(acc, seen)
+	if what == "" {
+		return false, nil
+	}
+	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
+		return false, Report(tx, book, "sweep/drift", schema.Finding{
+			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what,
+		})
+	}
+	d, err := tx.Record(schema.Decision{
+		Actor: "sweep/drift", Verb: schema.Drifted, Subject: seen.Identity, Object: seen.Connector,
+		Because: []string{"run/" + run}, Reason: what, Policy: book.Digest(),
+	})
+	if err != nil {
+		return false, err
+	}
+	acc.RemoteID, acc.Active, acc.Attributes = seen.RemoteID, seen.Active, seen.Attributes
+	acc.Entitlements = schema.Sorted(seen.Entitlements...)
+	acc.Managed = schema.Sorted(governed(book, seen.Connector, acc.Entitlements)...)
+	acc.Observed, acc.State = tx.Now(), schema.Pending
+	acc.Due = acc.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Ends: true, Because: []string{d.ID}})
+	if err := store.Accounts.Put(tx, acc); err != nil {
+		return false, err
+	}
+	return true, tx.WakeUrgent(LaneAccount(seen.Connector), seen.Identity)
+}
+
+// Differs reports whether a target has an account otherwise than is remembered.
+func Differs(acc, seen schema.Account) bool { return differences(acc, seen) != "" }
+
+// differences says how what was seen differs from what is remembered, in terms
+// of what the bridge writes; nothing if it does not.
+func differences(acc, seen schema.Account) string {
+	var what []string
+	switch {
+	case acc.Exists() && !seen.Exists():
+		return "the account is gone"
+	case acc.Active != seen.Active:
+		what = append(what, fmt.Sprintf("active is %v", seen.Active))
+	}
+	for _, target := range seen.Entitlements {
+		if !acc.Holds(target) {
+			what = append(what, "has "+target)
+		}
+	}
+	for _, target := range acc.Entitlements {
+		if !seen.Holds(target) {
+			what = append(what, "lacks "+target)
+		}
+	}
+	for name, value := range acc.Attributes {
+		if got, ok := seen.Attributes[name]; ok && got != value {
+			what = append(what, name+" differs")
+		}
+	}
+	slices.Sort(what)
+	return joinLimited(what, 5)
+}

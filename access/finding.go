@@ -1,0 +1,45 @@
+package access
+
+import (
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Report raises a finding, or renews it. It is recorded when it is new.
+func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) error {
+	f.First, f.Last = tx.Now(), tx.Now()
+	old, err := store.Findings.Get(tx, f.Kind, f.Connector, f.Subject, f.Object)
+	switch {
+	case err == nil:
+		f.First = old.First
+		return store.Findings.Put(tx, f)
+	case !notFound(err):
+		return err
+	}
+	if err := store.Findings.Put(tx, f); err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: actor, Verb: schema.Found, Subject: f.Subject, Object: f.Connector,
+		Reason: f.Kind + ": " + f.Reason, Policy: book.Digest(),
+	})
+	return err
+}
+
+// resolve ends a finding that no longer holds.
+func resolve(tx store.Tx, f schema.Finding) error {
+	return store.Findings.Delete(tx, f.Kind, f.Connector, f.Subject, f.Object)
+}
+
+// findings returns the open findings of a kind, by subject.
+func findings(r store.Reader, kind string) (map[string]schema.Finding, error) {
+	open := map[string]schema.Finding{}
+	for f, err := range store.Findings.All(r, kind) {
+		if err != nil {
+			return nil, err
+		}
+		open[f.Subject] = f
+	}
+	return open, nil
+}
