@@ -30,11 +30,13 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 		return have
 	}
 	want := schema.Account{Connector: have.Connector, Identity: id.ID, RemoteID: have.RemoteID}
-	observed := false
+	observed := false // by a line that says nothing of what should be at the target
+	uncatalogued := false
 	for _, line := range lines {
 		e, ok := book.Entitlement(line.Connector, line.Entitlement)
 		switch {
-		case !ok: // no longer in the catalogue: nothing may be written for it
+		case !ok: // no longer in the catalogue: nothing may be written for it, nor taken away
+			observed, uncatalogued = true, true
 		case line.Mode == schema.Enforce:
 			want.Entitlements = append(want.Entitlements, e.Target)
 			want.Active = true
@@ -44,6 +46,9 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 				want.Entitlements = append(want.Entitlements, e.Target)
 			}
 		}
+	}
+	if uncatalogued { // which of them the lines are can not be told
+		want.Entitlements = append(want.Entitlements, without(book, have.Connector, have.Entitlements)...)
 	}
 	want.Active = (want.Active || observed && have.Active) && id.Active && !id.Gone()
 	if !want.Active {
@@ -156,5 +161,14 @@ func governed(book *policy.Book, connector string, targets []string) []string {
 	return slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
 		_, ok := book.EntitlementByTarget(connector, target)
 		return !ok
+	})
+}
+
+// without returns those of the target's entitlements that the catalogue does not
+// name.
+func without(book *policy.Book, connector string, targets []string) []string {
+	return slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
+		_, ok := book.EntitlementByTarget(connector, target)
+		return ok
 	})
 }

@@ -174,6 +174,13 @@ func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, erro
 	background := store.Background(ctx)
 	for some := range slices.Chunk(members, chunk) {
 		err := s.Update(background, func(tx store.Tx) error {
+			_, err := store.Groups.Get(tx, item.ID)
+			if notFound(err) { // what it gave ends
+				return wakeAllUrgent(tx, some)
+			}
+			if err != nil {
+				return err
+			}
 			return wakeAll(tx, some)
 		})
 		if err != nil {
@@ -189,6 +196,15 @@ func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, erro
 func wakeAll(tx store.Tx, identities []string) error {
 	for _, id := range identities {
 		if err := tx.Wake(LaneIdentity, id, tx.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func wakeAllUrgent(tx store.Tx, identities []string) error {
+	for _, id := range identities {
+		if err := tx.WakeUrgent(LaneIdentity, id); err != nil {
 			return err
 		}
 	}

@@ -41,27 +41,27 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
-	now.State, now.Problem, now.Verified = schema.Settled, "", !o.Verified.IsZero()
-	done := now.Due
-	done.Sent, done.Acknowledged, done.Verified = o.Sent, o.Acked, o.Verified
-	if stale {
+	now.State, now.Problem = schema.Settled, ""
+	if len(o.Steps) > 0 {
+		now.Verified = !o.Verified.IsZero()
+		now.Due.Sent, now.Due.Acknowledged, now.Due.Verified = o.Sent, o.Acked, o.Verified
+	}
+	told, done := now.Due, schema.Change{}
+	switch {
+	case stale: // how far it came counts, should there be nothing left to tell
 		now.State = schema.Pending
-	} else {
-		now.Last, now.Due = done, schema.Change{}
+	case !told.Acknowledged.IsZero():
+		now.Last, now.Due, done = told, schema.Change{}, told
+	default:
+		now.Due = schema.Change{}
 	}
-	if err := store.Accounts.Put(tx, now); err != nil {
-		return schema.Change{}, err
-	}
-	if len(o.Steps) == 0 || stale {
-		done = schema.Change{}
-	}
-	if len(o.Steps) == 0 {
-		return done, nil
+	if err := store.Accounts.Put(tx, now); err != nil || len(o.Steps) == 0 {
+		return done, err
 	}
 	if err := relieve(tx, rules.Book(), now, o.Work.Have); err != nil {
 		return done, err
 	}
-	return done, succeed(tx, now, o)
+	return done, succeed(tx, now, told, o)
 }
 
 // merge returns the account as it is remembered from now on. What the bridge
@@ -76,7 +76,7 @@ func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schem
 	return now
 }
 
-func succeed(tx store.Tx, now schema.Account, o Outcome) error {
+func succeed(tx store.Tx, now schema.Account, told schema.Change, o Outcome) error {
 	verb := schema.Provisioned
 	if !o.Verified.IsZero() {
 		verb = schema.Verified
@@ -90,7 +90,7 @@ func succeed(tx store.Tx, now schema.Account, o Outcome) error {
 			return err
 		}
 	}
-	times, err := json.Marshal(map[string]any{"change": now.Last})
+	times, err := json.Marshal(map[string]any{"change": told})
 	if err != nil {
 		return err
 	}

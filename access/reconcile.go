@@ -21,7 +21,9 @@ type Finish func(tx store.Tx) (next time.Time, err error)
 // whose target should hear of it woken, urgently where access ends.
 //
 // Rules are evaluated outside the write transaction. If the identity was woken
-// meanwhile, the Finish writes nothing: the item is due again already.
+// meanwhile, or another policy came into force, the Finish works it out anew, in
+// its transaction: to leave it to the next time would starve whoever is changed
+// faster than they can be looked at.
 func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	var l *look
 	err := s.View(ctx, func(r store.Reader) (err error) {
@@ -36,10 +38,18 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 	}
 	l.access = l.book.Evaluate(l.facts, l.now)
 	return func(tx store.Tx) (time.Time, error) {
-		if stale, err := tx.Rewoken(item); err != nil || stale {
+		stale, err := tx.Rewoken(item)
+		if err != nil {
 			return time.Time{}, err
 		}
-		return l.write(tx)
+		now := l
+		if stale || rules.Book().Digest() != l.book.Digest() {
+			if now, err = lookAt(tx, rules, item); err != nil {
+				return time.Time{}, err
+			}
+			now.access = now.book.Evaluate(now.facts, now.now)
+		}
+		return now.write(tx)
 	}, nil
 }
 

@@ -99,8 +99,11 @@ func weigh(ctx context.Context, s *store.Store, rules *Rules, digest string) err
 		w, err = readWeight(r)
 		return err
 	})
-	if err != nil || w.Digest != digest || w.Reason != "" || book.Digest() != digest {
+	switch {
+	case err != nil || w.Digest != digest || w.Reason != "":
 		return err
+	case book.Digest() != digest: // it is in force, and about to be taken up here
+		return fmt.Errorf("policy %s is not in use yet: %w", digest, schema.ErrUnavailable)
 	}
 	plan, err := PlanPolicy(ctx, s, nil, book)
 	if err != nil {
