@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"net/http"
 	"slices"
 )
 
@@ -9,15 +10,56 @@ import (
 // It is atomic: after an error, nothing of the patch is meant to happen.
 func (p Patch) Apply(r Record) (Record, error) {
 	r = r.Clone()
+	work := 0
 	for _, o := range p.Operations {
 		if o.Attribute.edges {
 			continue
+		}
+		if work += o.work(r.values[o.Attribute.slot]); work > maxWork {
+			return r, &Error{Status: http.StatusRequestEntityTooLarge, Type: TooMany, Detail: "Operations: together they look through more than one request may; split it"}
 		}
 		if err := o.apply(r); err != nil {
 			return r, err
 		}
 	}
 	return r, r.complete()
+}
+
+// maxWork is how many bytes the operations of one patch look through together: a
+// patch is applied while everyone else's changes wait, so that it may take part of
+// a second and not half a minute. Two hundred edits of a list of a thousand
+// addresses stay below it.
+const maxWork = 32 << 20
+
+// work is how many bytes an operation looks through: the old value, as often as
+// the operation compares it with something.
+func (o Operation) work(old []byte) int {
+	times := 1
+	switch {
+	case o.Where != nil:
+		times += o.Where.size()
+	case o.Op == Remove && o.Value != nil:
+		for range elements(o.Value) {
+			if times++; times > maxParts {
+				break
+			}
+		}
+	case o.Sub == nil && o.Attribute.Multi && o.Op == Add:
+		times += 2 // it is taken apart and put together
+	}
+	return times * len(old)
+}
+
+// size is how many comparisons a filter makes at most.
+func (e *expr) size() int {
+	if len(e.kids) == 0 {
+		return 1
+	}
+	n := 0
+	for _, k := range e.kids {
+		n += k.size()
+	}
+	return n
 }
 
 func (o Operation) apply(r Record) error {

@@ -57,6 +57,7 @@ func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 		}
 	}
 	in.body.Record.onePrimary()
+	in.body.Members = schema.Sorted(in.body.Members...)
 	in.body.Dropped, in.body.Occurred = in.dropped, in.occurred
 	return in.body, in.body.Record.complete()
 }
@@ -140,7 +141,10 @@ func (in *intake) set(a *Attribute, raw []byte) error {
 			return nil
 		}
 		ids, err := memberIDs(raw)
-		in.body.Members, in.body.Listed = schema.Sorted(append(in.body.Members, ids...)...), true
+		in.body.Members, in.body.Listed = append(in.body.Members, ids...), true
+		if len(in.body.Members) > maxMembers { // the key may be there many times
+			return errManyMembers
+		}
 		return err
 	}
 	if a.ReadOnly {
@@ -176,7 +180,7 @@ func memberIDs(raw []byte) ([]string, error) {
 	}
 	for e := range elements(raw) {
 		if len(ids) == maxMembers {
-			return nil, &Error{Status: http.StatusRequestEntityTooLarge, Type: TooMany, Detail: fmt.Sprintf("members: there are more than %d; add them by PATCH, some at a time", maxMembers)}
+			return nil, errManyMembers
 		}
 		if err := one(e); err != nil {
 			return nil, err
@@ -187,6 +191,11 @@ func memberIDs(raw []byte) ([]string, error) {
 
 // maxMembers is how many members one operation may name.
 const maxMembers = 500_000
+
+var errManyMembers = &Error{
+	Status: http.StatusRequestEntityTooLarge, Type: TooMany,
+	Detail: fmt.Sprintf("members: there are more than %d; add them by PATCH, some at a time", maxMembers),
+}
 
 func memberID(raw []byte) (string, error) {
 	switch raw[0] {

@@ -1,6 +1,10 @@
 package scim
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,5 +235,71 @@ func BenchmarkParsePatch(b *testing.B) {
 				p.Edits()
 			}
 		})
+	}
+}
+
+// TestWorkIsBounded sends little that asks for very much. What is refused is
+// refused at once, because it is decided while every other writer waits.
+func TestWorkIsBounded(t *testing.T) {
+	typ := users(t)
+	addresses := []string{}
+	for i := range 1000 {
+		addresses = append(addresses, fmt.Sprintf(`{"value":"a%d@example.com"}`, i))
+	}
+	crowd, err := typ.Parse([]byte(`{"userName":"a","emails":[`+strings.Join(addresses, ",")+`]}`), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := typ.Parse([]byte(`{"userName":"a","name":{"formatted":"`+strings.Repeat("x", 900_000)+`"}}`), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clauses := strings.TrimSuffix(strings.Repeat("display pr or ", 200), " or ")
+	for _, test := range []struct {
+		name  string
+		on    Record
+		one   string
+		times int
+		fits  bool
+	}{
+		{"one filter of 200 comparisons", crowd.Record, `{"op":"remove","path":"emails[` + clauses + `].display"}`, 1, true},
+		{"200 of them", crowd.Record, `{"op":"remove","path":"emails[` + clauses + `].display"}`, 200, false},
+		{"100 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 100, true},
+		{"5,000 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 5000, false},
+		{"5,000 additions to 1,000", crowd.Record, `{"op":"add","path":"emails","value":{"value":"a7@example.com"}}`, 5000, false},
+		{"5,000 removals of parts from 1,000", crowd.Record, `{"op":"remove","path":"emails","value":[{"display":"x"},{"display":"y"}]}`, 5000, false},
+		{"5,000 edits beside a long text", long.Record, `{"op":"replace","path":"name.givenName","value":"x"}`, 5000, false},
+		{"5,000 edits of a short one", Record{typ, slices.Clone(crowd.Record.values)}, `{"op":"replace","path":"title","value":"x"}`, 5000, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p, err := typ.ParsePatch([]byte(`{"Operations":[`+strings.TrimSuffix(strings.Repeat(test.one+",", test.times), ",")+`]}`), Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = p.Apply(test.on)
+			var told *Error
+			if refused := errors.As(err, &told) && told.Status == http.StatusRequestEntityTooLarge && told.Type == TooMany; refused == test.fits {
+				t.Errorf("error %v, fits %v", err, test.fits)
+			}
+		})
+	}
+}
+
+// TestMembersUnderManyKeys holds a body that says members again and again to what
+// one that says it once is held to.
+func TestMembersUnderManyKeys(t *testing.T) {
+	body := func(n int) []byte {
+		b := []byte(`{"displayName":"g"`)
+		for i := range n {
+			b = fmt.Appendf(b, `,"members":"%d"`, n-i)
+		}
+		return append(b, '}')
+	}
+	got, err := groups(t).Parse(body(200_000), Limits{})
+	if err != nil || len(got.Members) != 200_000 || !slices.IsSorted(got.Members) {
+		t.Errorf("%d members, sorted %v, error %v", len(got.Members), slices.IsSorted(got.Members), err)
+	}
+	if _, err := groups(t).Parse(body(maxMembers+1), Limits{}); err == nil {
+		t.Error("more members than one request may name were taken")
 	}
 }
