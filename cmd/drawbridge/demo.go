@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,13 +27,23 @@ func demoCommand() *cobra.Command {
 			if verbose {
 				o.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			}
-			return hint(demo.Run(cmd.Context(), o), "where the port is taken, --listen 127.0.0.1:0 takes a free one")
+			err := demo.Run(cmd.Context(), o)
+			if cannotListen(err) {
+				return hint(err, "something else has that port: --listen 127.0.0.1:0 takes a free one")
+			}
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&o.Once, "once", false, "end with the story; succeed only if the targets hold exactly what policy says")
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "where the bridge listens, host:port")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show the bridge's own log")
 	return cmd
+}
+
+// cannotListen reports whether the error is of a port that could not be had.
+func cannotListen(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "listen"
 }
 
 // colourful reports whether what is written there is seen in colours.

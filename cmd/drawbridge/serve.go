@@ -30,7 +30,11 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return hint(err, "drawbridge check --config %s says the same without starting anything", config)
 			}
-			return serve(cmd.Context(), cfg, bridge.Options{Log: logger(cmd.ErrOrStderr(), cfg.Log), Version: versionOf()})
+			err = serve(cmd.Context(), cfg, bridge.Options{Log: logger(cmd.ErrOrStderr(), cfg.Log), Version: versionOf()})
+			if cannotListen(err) {
+				return hint(err, "something else has that port: change listen in %s", config)
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&config, "config", "", "configuration file")

@@ -38,6 +38,9 @@ type Options struct {
 // errDiffers is the end of a demo whose targets are not as policy says.
 var errDiffers = errors.New("the targets do not hold what policy says")
 
+// errStopped is the end of a demo that somebody stopped.
+var errStopped = errors.New("demo: stopped before its end; nothing is left behind")
+
 // source is the name by which the shipped policy approves the identity provider.
 const source = "workday"
 

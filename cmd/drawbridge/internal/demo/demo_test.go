@@ -2,11 +2,13 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"drawbridge/access"
@@ -34,7 +36,50 @@ func TestOnce(t *testing.T) {
 			t.Errorf("the story does not say %q:\n%s", want, out.String())
 		}
 	}
+	for line := range strings.Lines(out.String()) {
+		if len([]rune(line)) > width+1 {
+			t.Errorf("wider than %d columns: %s", width, line)
+		}
+	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Error("colours, and no terminal")
+	}
+}
+
+// TestStopped ends the story early: that is no failure of the bridge.
+func TestStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out strings.Builder
+	err := Run(ctx, Options{Listen: "127.0.0.1:0", Once: true, Out: writerFunc(func(p []byte) (int, error) {
+		if strings.Contains(string(p), "over SCIM") {
+			cancel()
+		}
+		return out.Write(p)
+	})})
+	if !errors.Is(err, errStopped) || strings.Contains(out.String(), "NO") {
+		t.Errorf("got %v, want %v\n%s", err, errStopped, out.String())
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestFold(t *testing.T) {
+	for _, tc := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"short", "one two", []string{"one two"}},
+		{"long", "one two three four", []string{"one two", "three", "four"}},
+		{"no space to break at", "onetwothreefour", []string{"onetwothreefour"}},
+		{"two spaces", "one two  three", []string{"one two", "three"}},
+		{"colours take no room", "\x1b[31mone\x1b[0m two", []string{"\x1b[31mone\x1b[0m two"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, fold(tc.text, 8, 2)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

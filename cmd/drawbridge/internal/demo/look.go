@@ -80,18 +80,30 @@ func (s *stage) api(ctx context.Context, path string, body any) error {
 // invite says what else there is to try.
 func (s *stage) invite() {
 	s.title("It stays up until Ctrl-C. In another terminal:")
-	url, user := s.bridge.URL(), "anna.kowalska"+domain
-	s.say("export DRAWBRIDGE_TOKEN=%s SOURCE_TOKEN=%s", s.admin, s.idp.token)
-	s.say("")
-	s.say(`curl -s -H "Authorization: Bearer $SOURCE_TOKEN" '%s/scim/v2/Users?filter=userName%%20eq%%20%%22%s%%22'`, url, user)
-	s.say(`curl -s -X PATCH -H "Authorization: Bearer $SOURCE_TOKEN" -H 'Content-Type: application/scim+json' \`)
-	s.say(`     -d '{"Operations":[{"op":"replace","path":"active","value":false}]}' %s/scim/v2/Users/%s`, url, s.idp.users[user])
-	s.say("go run ./cmd/drawbridge access list %s --server %s", user, url)
-	s.say("go run ./cmd/drawbridge access explain %s wiki/runbooks --server %s", user, url)
-	s.say("go run ./cmd/drawbridge sweep list --server %s", url)
-	s.say("curl -s %s/metrics | grep drawbridge_exposure", url)
-	s.say("tail -n 3 %s", s.targets.journal)
+	user := "anna.kowalska" + domain
+	for line := range strings.Lines(fmt.Sprintf(invitation,
+		s.admin, s.idp.token, s.bridge.URL(), user, s.idp.users[user], s.targets.journal)) {
+		s.print("%*s%s", margin, "", line) // as it is, to be copied
+	}
 }
+
+const invitation = `export DRAWBRIDGE_TOKEN=%[1]s SOURCE_TOKEN=%[2]s
+export BRIDGE=%[3]s
+
+# What somebody should have, and why.
+go run ./cmd/drawbridge access list %[4]s --server $BRIDGE
+go run ./cmd/drawbridge access explain %[4]s wiki/runbooks --server $BRIDGE
+
+# The identity provider lets them go: explain again.
+curl -s -X PATCH $BRIDGE/scim/v2/Users/%[5]s \
+     -H "Authorization: Bearer $SOURCE_TOKEN" -H 'Content-Type: application/scim+json' \
+     -d '{"Operations":[{"op":"replace","path":"active","value":false}]}'
+
+# What the sweeps found, what the door system was told, and the exposure windows so far.
+go run ./cmd/drawbridge sweep list --server $BRIDGE
+tail -n 3 %[6]s
+curl -s $BRIDGE/metrics | grep drawbridge_exposure_seconds_sum
+`
 
 // name is a userName without what all of them share.
 func name(userName string) string { return strings.TrimSuffix(userName, domain) }

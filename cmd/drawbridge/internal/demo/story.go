@@ -36,7 +36,11 @@ func (s *stage) play(ctx context.Context) error {
 		{"Do the targets hold what policy says, and nothing else?", s.judge},
 	} {
 		s.title(act.title)
-		if err := act.play(ctx); err != nil {
+		err := act.play(ctx)
+		if ctx.Err() != nil {
+			return errStopped
+		}
+		if err != nil {
 			s.bad("%v", err)
 			return fmt.Errorf("demo: %s: %w", strings.ToLower(act.title), err)
 		}
@@ -46,10 +50,10 @@ func (s *stage) play(ctx context.Context) error {
 
 func (s *stage) opening(context.Context) error {
 	book := s.bridge.Rules().Book()
-	s.say("bridge   %s, keeping everything in %s", s.bridge.URL(), s.dir)
+	s.say("bridge   %s, keeping everything in %s until it ends", s.bridge.URL(), s.dir)
 	s.say("policy   %s: %d roles in force, %d refused", book.Name(), len(book.Roles()), len(book.Refused()))
 	for _, c := range s.targets.configs {
-		s.say("target   %-7s %s", c.Name, dialect(c))
+		s.row(margin+17, "target   %-7s %s", c.Name, dialect(c))
 	}
 	return nil
 }
@@ -79,7 +83,7 @@ func (s *stage) push(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.say("%-16s %-12s %s", name(p.userName), p.department, got)
+		s.row(margin+30, "%-16s %-12s %s", name(p.userName), p.department, got)
 	}
 	return nil
 }
@@ -240,6 +244,7 @@ func (s *stage) leave(ctx context.Context) error {
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
+	s.say("then HR says so. The exposure window is the time from then until a target agreed:")
 	for _, c := range s.targets.configs {
 		var a schema.Account
 		err := s.bridge.Store().View(ctx, func(r store.Reader) (err error) {
@@ -256,8 +261,8 @@ func (s *stage) leave(ctx context.Context) error {
 		if !a.Last.Verified.IsZero() {
 			proof = "read back"
 		}
-		s.lost("%-7s disabled and empty; exposure window %v (received %s, decided +%v, sent +%v, %s +%v)",
-			c.Name, round(a.Last.Exposure()), a.Last.Received.Local().Format("15:04:05.000"),
+		s.lost("%-7s disabled and empty; exposure window %v: decided +%v, sent +%v, %s +%v",
+			c.Name, round(a.Last.Exposure()),
 			round(a.Last.Decided.Sub(a.Last.Received)), round(a.Last.Sent.Sub(a.Last.Received)), proof, round(a.Last.Exposure()))
 	}
 	return s.explain(ctx, who, "crm/invoices")
@@ -285,7 +290,7 @@ func (s *stage) explain(ctx context.Context, who, ref string) error {
 
 func (s *stage) refused(ctx context.Context) error {
 	for _, r := range s.bridge.Rules().Book().Refused() {
-		s.held("role/%s: %s, because it has no owner to ask, to review it or to tell when it breaks", r.Role, strings.Join(r.Codes, ", "))
+		s.held("role/%s is refused (%s): there is nobody to ask, to review it or to tell when it breaks", r.Role, strings.Join(r.Codes, ", "))
 	}
 	const who = "marco.silva" + domain
 	got, err := s.holds(ctx, who)

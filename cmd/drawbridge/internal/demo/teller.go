@@ -15,6 +15,11 @@ type teller struct {
 }
 
 const (
+	width  = 120 // of a line
+	margin = 3   // before it
+)
+
+const (
 	bold   = "1"
 	faint  = "2"
 	green  = "32"
@@ -41,11 +46,44 @@ func (t *teller) title(text string) {
 	t.print("\n%s\n", t.paint(bold, fmt.Sprintf("%d  %s", t.act, text)))
 }
 
-func (t *teller) say(format string, args ...any) { t.print("   "+format+"\n", args...) }
+func (t *teller) say(format string, args ...any) { t.row(margin, format, args...) }
+
+// row says something whose further lines begin below its column at.
+func (t *teller) row(at int, format string, args ...any) {
+	indent := margin
+	for _, line := range fold(fmt.Sprintf(format, args...), width-margin, at-margin) {
+		t.print("%*s%s\n", indent, "", line)
+		indent = at
+	}
+}
+
+// fold breaks a text at spaces, so that no line is wider than width where that
+// can be. Every line but the first is to be indented by hang.
+func fold(text string, width, hang int) []string {
+	var lines []string
+	column, start, space, escape := 0, 0, -1, false
+	for i, r := range text {
+		switch {
+		case escape:
+			escape = r != 'm'
+			continue
+		case r == '\x1b':
+			escape = true
+			continue
+		case r == ' ':
+			space = i
+		}
+		if column++; column > width && space > start {
+			lines = append(lines, strings.TrimRight(text[start:space], " "))
+			start, column = space+1, hang+i-space
+		}
+	}
+	return append(lines, text[start:])
+}
 
 // aside says what is of less weight.
 func (t *teller) aside(format string, args ...any) {
-	t.print("   %s\n", t.paint(faint, fmt.Sprintf(format, args...)))
+	t.say("%s", t.paint(faint, fmt.Sprintf(format, args...)))
 }
 
 func (t *teller) gained(format string, args ...any) { t.mark(green, "+", format, args...) }
@@ -55,12 +93,14 @@ func (t *teller) good(format string, args ...any)   { t.mark(green, "ok", format
 func (t *teller) bad(format string, args ...any)    { t.mark(red, "NO", format, args...) }
 
 func (t *teller) mark(colour, mark, format string, args ...any) {
-	t.print("   %s %s\n", t.paint(colour, fmt.Sprintf("%-2s", mark)), fmt.Sprintf(format, args...))
+	t.row(margin+len("ok "), "%s %s", t.paint(colour, fmt.Sprintf("%-2s", mark)), fmt.Sprintf(format, args...))
 }
 
 // text says something of several lines.
 func (t *teller) text(s string) {
 	for line := range strings.Lines(s) {
-		t.say("%s", strings.TrimRight(line, "\n"))
+		line = strings.TrimRight(line, "\n")
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		t.row(margin+2*indent, "%s", line)
 	}
 }
