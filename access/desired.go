@@ -10,23 +10,15 @@ import (
 	"drawbridge/store"
 )
 
-// Desired returns the account that an identity should have at a connector, from
+// desired returns the account that an identity should have at a connector, from
 // its assignments there. It is pure.
 //
 // What may not be touched is wanted as it is: everything where the connector is
 // not enforced, the entitlements of roles that are not, and protected accounts.
 // An account nobody earns any longer is wanted disabled and empty; it is not
 // wanted gone.
-func Desired(rules *Rules, book *policy.Book, id schema.Identity, lines []schema.Assignment, have schema.Account) (schema.Account, error) {
-	attributes, err := Attributes(id)
-	if err != nil {
-		return have, err
-	}
-	return desired(rules, book, id, attributes, lines, have), nil
-}
-
 func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map[string]string, lines []schema.Assignment, have schema.Account) schema.Account {
-	if book.Mode("", have.Connector) != schema.Enforce || rules.Protected(have.Connector, attributes["userName"]) {
+	if !ours(rules, book, have.Connector, attributes["userName"]) {
 		return have
 	}
 	want := schema.Account{Connector: have.Connector, Identity: id.ID, RemoteID: have.RemoteID}
@@ -58,6 +50,11 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 	want.Entitlements = schema.Sorted(want.Entitlements...)
 	want.Attributes = attributes
 	return want
+}
+
+// ours reports whether the account is for the bridge to write to.
+func ours(rules *Rules, book *policy.Book, connector, userName string) bool {
+	return book.Mode("", connector) == schema.Enforce && !rules.Protected(connector, userName)
 }
 
 // resource is what targets are told of an identity.
@@ -131,8 +128,10 @@ type Work struct {
 	Policy     string // digest of the policy it was wanted under
 }
 
-// WorkFor looks at one account as things are now.
-func WorkFor(r store.Reader, rules *Rules, connector, identity string) (Work, error) {
+// WorkFor looks at one account as things are now. With doubt it is for somebody
+// to find out what is there: an earlier call to the target may have had an effect
+// that was never written down.
+func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt bool) (Work, error) {
 	book := rules.Book()
 	w := Work{Policy: book.Digest()}
 	id, err := store.Identities.Get(r, identity)
@@ -152,7 +151,16 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string) (Work, er
 	if w.Have, err = account(r, connector, identity); err != nil {
 		return w, err
 	}
-	w.Want, err = Desired(rules, book, id, lines, w.Have)
+	attributes, err := Attributes(id)
+	if err != nil {
+		return w, err
+	}
+	w.Want = desired(rules, book, id, attributes, lines, w.Have)
+	// What failed was written down, with what the connector found.
+	if doubt && w.Have.State != schema.Retrying && ours(rules, book, connector, attributes["userName"]) {
+		w.Have, err = suspect(r, book, w.Have, attributes)
+		w.Want.RemoteID = w.Have.RemoteID
+	}
 	return w, err
 }
 

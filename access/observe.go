@@ -70,8 +70,8 @@ func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schem
 	now.RemoteID, now.Active, now.Attributes = o.Got.RemoteID, o.Got.Active, o.Got.Attributes
 	now.Entitlements = schema.Sorted(o.Got.Entitlements...)
 	now.Adopted = now.Adopted || o.Got.Adopted
-	ours := append(slices.Clone(now.Managed), governed(book, now.Connector, o.Work.Want.Entitlements)...)
-	now.Managed = slices.DeleteFunc(schema.Sorted(ours...), func(target string) bool { return !now.Holds(target) })
+	managed := append(slices.Concat(now.Managed, o.Work.Have.Managed), governed(book, now.Connector, o.Work.Want.Entitlements)...)
+	now.Managed = slices.DeleteFunc(schema.Sorted(managed...), func(target string) bool { return !now.Holds(target) })
 	now.Observed = at
 	return now
 }

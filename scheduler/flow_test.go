@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -183,6 +184,7 @@ type world struct {
 	rules   *access.Rules
 	target  *target
 	breaker *scheduler.Breaker
+	dies    atomic.Bool // after each call to the target, before what came of it is written down
 	stop    func()
 }
 
@@ -232,7 +234,13 @@ func (w *world) start() {
 		return access.Reconcile(ctx, w.store, w.rules, item)
 	}, nil)
 	provision := scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: w.target, Breaker: w.breaker}
-	loop(access.LaneAccount("wiki"), provision.Handle, w.breaker)
+	loop(access.LaneAccount("wiki"), func(ctx context.Context, item store.Item) (access.Finish, error) {
+		finish, err := provision.Handle(ctx, item)
+		if w.dies.Load() { // then its lease runs out
+			return func(store.Tx) (time.Time, error) { return time.Time{}, store.ErrLeaseLost }, nil
+		}
+		return finish, err
+	}, w.breaker)
 	w.stop = func() {
 		cancel()
 		wg.Wait()

@@ -46,7 +46,7 @@ type Provision struct {
 func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	var work access.Work
 	err := p.Store.View(ctx, func(r store.Reader) (err error) {
-		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID)
+		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, item.Attempt > 1)
 		return err
 	})
 	if errors.Is(err, schema.ErrNotFound) {
