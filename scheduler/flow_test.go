@@ -103,10 +103,21 @@ type target struct {
 	fail     func(call int) error // what the nth call answers, after it did half
 	broken   bool                 // its listing ends with an error
 	dead     bool                 // it does not answer
+	adopts   bool                 // it knows people by their userName, as most do
+	answer   func(schema.Account) // is called before it answers; nil: it is not
+	blind    func() error         // what reading an account answers; nil: the account
 	log      []call
 }
 
 func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Account, error) {
+	got, err := g.apply(have, want)
+	if g.answer != nil {
+		g.answer(want)
+	}
+	return got, err
+}
+
+func (g *target) apply(have, want schema.Account) (schema.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.log = append(g.log, call{want.Identity, !g.dead})
@@ -115,8 +126,13 @@ func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Acc
 	}
 	g.calls++
 	id := "r-" + want.Identity
+	if g.adopts {
+		if id = have.RemoteID; id == "" {
+			id = "r-" + want.Attributes["userName"]
+		}
+	}
 	now := g.accounts[id]
-	now.Managed = have.Managed
+	now.Managed, now.Adopted = have.Managed, now.Exists() && !have.Exists()
 	for _, step := range connectors.Plan(now, want) {
 		switch step.Verb {
 		case connectors.Revoke:
@@ -147,6 +163,11 @@ func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Acc
 func (g *target) Read(_ context.Context, id string) (schema.Account, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.blind != nil {
+		if err := g.blind(); err != nil {
+			return schema.Account{}, err
+		}
+	}
 	a, ok := g.accounts[id]
 	if !ok {
 		return a, &connectors.Error{Kind: connectors.Gone, Err: errors.New("no such account")}

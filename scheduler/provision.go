@@ -92,6 +92,8 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	read, err := reader.Read(ctx, o.Got.RemoteID)
 	p.Breaker.Record(err)
 	if err != nil && connectors.KindOf(err) != connectors.Gone {
+		// What was there counts as there until it was read back: it is told again.
+		o.Got.Active, o.Got.Entitlements = o.Work.Have.Active, o.Work.Have.Entitlements
 		o.Err = fmt.Errorf("read back: %w", err)
 		return
 	}

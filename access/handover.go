@@ -1,0 +1,107 @@
+package access
+
+import (
+	"fmt"
+
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// One account at a target is one identity's. A source that deletes somebody and
+// tells of them again makes a new identity, who finds the account of the old one
+// there by its name. Were both to go on about it, the one who is gone would have
+// it disabled at each sweep, and the other enabled again.
+
+// handOver settles whose an account is that was found to be there, if another
+// identity was known to have it. From one that ended it goes over, with all that
+// is managed of it, so that what only the former holder should have is taken away.
+// That of one who is there stays theirs, and the outcome is a failure for people
+// to look at.
+func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) error {
+	remote := o.Got.RemoteID
+	if remote == "" || remote == now.RemoteID {
+		return nil
+	}
+	for other, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, remote) {
+		if err != nil {
+			return err
+		}
+		if other.Identity == now.Identity {
+			continue
+		}
+		there, err := isThere(tx, book, other.Identity)
+		if err != nil {
+			return err
+		}
+		if there {
+			o.Got, o.Park = o.Work.Have, true
+			o.Err = &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
+				"account %s is that of identity %s: give one of them another name, or take the account from the other", remote, other.Identity)}
+			return nil
+		}
+		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
+		if err := letAccountGo(tx, o.Work.Policy, other, now.Identity); err != nil {
+			return err
+		}
+		if err := tx.WakeUrgent(LaneAccount(now.Connector), now.Identity); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isThere reports whether an identity is one that may have access.
+func isThere(tx store.Tx, book *policy.Book, identity string) (bool, error) {
+	id, err := store.Identities.Get(tx, identity)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if id, err = believed(tx, id); err != nil {
+		return false, err
+	}
+	return !ended(book, id, tx.Now()), nil
+}
+
+// letAccountGo forgets that an identity has an account.
+func letAccountGo(tx store.Tx, digest string, a schema.Account, to string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: "connector/" + a.Connector, Verb: schema.Updated, Subject: a.Identity, Object: a.Connector,
+		Because: a.Due.Because, Reason: "its account " + a.RemoteID + " went over to identity " + to, Policy: digest,
+	})
+	if err != nil {
+		return err
+	}
+	return store.Accounts.Put(tx, schema.Account{
+		Connector: a.Connector, Identity: a.Identity, State: schema.Settled, Observed: tx.Now(), Last: a.Last,
+	})
+}
+
+// lateFor settles what was still under way for an account that went over to
+// another identity meanwhile: how it was left is how its new holder has it, who is
+// looked at again.
+func lateFor(tx store.Tx, now schema.Account, o Outcome) error {
+	for a, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, o.Work.Have.RemoteID) {
+		if err != nil {
+			return err
+		}
+		d, err := tx.Record(schema.Decision{
+			Actor: "connector/" + now.Connector, Verb: schema.Drifted, Subject: a.Identity, Object: now.Connector, Policy: o.Work.Policy,
+			Reason: "what was under way for identity " + now.Identity + ", whose account it was, reached it late: " + summary(o.Steps),
+		})
+		if err != nil {
+			return err
+		}
+		a.Active, a.Entitlements, a.State = o.Got.Active, schema.Sorted(o.Got.Entitlements...), schema.Pending
+		a.Due = a.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Because: []string{d.ID}})
+		if err := store.Accounts.Put(tx, a); err != nil {
+			return err
+		}
+		return tx.WakeUrgent(LaneAccount(now.Connector), a.Identity)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package scheduler_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+func (w *world) remove(id string) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
+}
+
+func (w *world) account(id string) (a schema.Account) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
+		a, err = store.Accounts.Get(r, "wiki", id)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return a
+}
+
+// has says what ada's account, which is active, has at a target that knows her by
+// name.
+func (w *world) has(entitlements string) {
+	w.t.Helper()
+	w.want("ada", true, strings.Fields(entitlements)...)
+}
+
+// Somebody who is deleted and told of anew keeps the account, and what only the
+// former one should have is taken away; sweeps find nothing wrong with it.
+func TestDeletedAndCreatedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		between time.Duration
+	}{{"at once", 0}, {"later", time.Minute}} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.target.adopts = true
+				old := w.admit("", "Engineering", true)
+				settle(time.Second)
+				grantEditor(w, old)
+				settle(2 * time.Second)
+				w.has("Editors Readers")
+				if row.between == 0 {
+					w.target.dead = true // so that both are due when it is well again
+				}
+				w.remove(old)
+				settle(row.between)
+				id := w.admit("", "Engineering", true)
+				settle(time.Second)
+				w.target.dead = false
+				settle(10 * time.Minute)
+				w.has("Readers")
+				if a := w.account(old); a.Exists() || !a.Due.IsZero() {
+					t.Errorf("the one who is gone still has %+v", a)
+				}
+				if a := w.account(id); a.State != schema.Settled || !a.Due.IsZero() {
+					t.Errorf("the one who came has %+v", a)
+				}
+				drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+				for range 3 {
+					if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 0 {
+						t.Errorf("the sweep found %d, %v; want nothing", run.Found, err)
+					}
+					settle(time.Minute)
+					w.has("Readers")
+				}
+			})
+		})
+	}
+}
+
+// What was under way for the former holder of an account reaches it after it went
+// over: its new holder has it again.
+func TestLateCallForAFormerHolder(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.adopts = true
+		old := w.admit("", "Engineering", true)
+		settle(2 * time.Second)
+		slow := true
+		w.target.answer = func(want schema.Account) {
+			if want.Identity == old && slow {
+				slow = false
+				time.Sleep(30 * time.Second)                                                       //nolint:forbidigo // of the bubble's own time
+				if _, err := w.target.apply(schema.Account{RemoteID: "r-ada"}, want); err != nil { // now it takes effect
+					t.Error(err)
+				}
+			}
+		}
+		w.remove(old)
+		id := w.admit("", "Engineering", true)
+		settle(10 * time.Minute)
+		w.has("Readers")
+		if a := w.account(id); a.State != schema.Settled || !a.Active {
+			t.Errorf("the one who came has %+v", a)
+		}
+	})
+}
+
+// Two who are both there are not given one account.
+func TestTwoWithOneAccount(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.adopts = true
+		first := w.admitNamed("ada", "", "Engineering", true)
+		settle(2 * time.Second)
+		w.admitNamed("ada.lovelace", first, "Sales", true) // who keeps her account, disabled
+		settle(2 * time.Second)
+		second := w.admitNamed("ada", "", "Engineering", true)
+		settle(time.Minute)
+		if a := w.account(second); a.State != schema.Parked || a.Exists() || !strings.Contains(a.Problem, first) {
+			t.Errorf("the second has %+v, want it parked for %s", a, first)
+		}
+		if a := w.account(first); a.RemoteID != "r-ada" {
+			t.Errorf("the first has %+v", a)
+		}
+	})
+}
+
+// A target that can not be read back after it acknowledged is told again, so that
+// a revocation is verified, measured and recorded however often reading fails.
+func TestReadingBackFails(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(2 * time.Second)
+		fails := 3
+		w.target.blind = func() error {
+			if fails--; fails >= 0 {
+				return errors.New("the line broke")
+			}
+			return nil
+		}
+		w.admit(id, "Engineering", false)
+		settle(10 * time.Minute)
+		w.want(id, false)
+		a := w.account(id)
+		if a.State != schema.Settled || !a.Verified || a.Last.Verified.IsZero() || !a.Last.Ends {
+			t.Errorf("the account is %+v, want it verified", a)
+		}
+	})
+}
