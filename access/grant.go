@@ -174,6 +174,39 @@ func Revoke(tx store.Tx, book *policy.Book, v Revocation) error {
 	return tx.WakeUrgent(LaneIdentity, v.Identity)
 }
 
+// Losing returns the entitlements (connector/id) that an identity should hold
+// because of a role and of no other: what a Revocation would take. A role that
+// neither policy nor a grant of the identity names is ErrNotFound: a slip of the
+// pen is not to end as a tombstone.
+func Losing(r store.Reader, book *policy.Book, identity, role string) ([]string, error) {
+	if err := known(r, book, identity, role); err != nil {
+		return nil, err
+	}
+	refs := []string{}
+	for line, err := range store.Assignments.All(r, identity) {
+		if err != nil {
+			return nil, err
+		}
+		if roles := rolesOf(line); len(roles) == 1 && roles[0] == role {
+			refs = append(refs, line.Ref())
+		}
+	}
+	return refs, nil
+}
+
+func known(r store.Reader, book *policy.Book, identity, role string) error {
+	_, inForce := book.Role(role)
+	if inForce || slices.ContainsFunc(book.Refused(), func(f policy.Refusal) bool { return f.Role == role }) {
+		return nil
+	}
+	for g, err := range store.Grants.All(r, identity) {
+		if err != nil || g.Role == role {
+			return err
+		}
+	}
+	return fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
+}
+
 // Expire ends a grant whose time has come, and has its identity looked at before
 // the others. One that ended already, or has time left, is left alone; it
 // reports whether this call ended it.

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
-	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -260,51 +258,13 @@ func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r r
 			}
 			v.Identity = id.ID
 			r = revocation{Identity: id.ID, UserName: id.UserName, Role: v.Role, DryRun: dryRun}
-			if err := isRole(tx, rules.Book(), v); err != nil {
-				return err
-			}
-			if r.Ends, err = restsOn(tx, v); err != nil {
+			if r.Ends, err = access.Losing(tx, rules.Book(), v.Identity, v.Role); err != nil {
 				return err
 			}
 			return access.Revoke(tx, rules.Book(), v)
 		})
 	})
 	return r, err
-}
-
-// isRole refuses a role that neither the policy nor a grant of the identity
-// names: a slip of the pen is not to stand against it for good.
-func isRole(r store.Reader, book *policy.Book, v access.Revocation) error {
-	if _, ok := book.Role(v.Role); ok {
-		return nil
-	}
-	if slices.ContainsFunc(book.Refused(), func(f policy.Refusal) bool { return f.Role == v.Role }) {
-		return nil
-	}
-	for g, err := range store.Grants.All(r, v.Identity) {
-		if err != nil || g.Role == v.Role {
-			return err
-		}
-	}
-	return fmt.Errorf("role %s: %w", v.Role, schema.ErrNotFound)
-}
-
-// restsOn returns what the identity should hold because of the role and of no
-// other.
-func restsOn(r store.Reader, v access.Revocation) ([]string, error) {
-	refs := []string{}
-	for line, err := range store.Assignments.All(r, v.Identity) {
-		if err != nil {
-			return nil, err
-		}
-		others := slices.ContainsFunc(line.Because, func(b string) bool {
-			return strings.HasPrefix(b, "role/") && b != "role/"+v.Role
-		})
-		if !others && slices.Contains(line.Because, "role/"+v.Role) {
-			refs = append(refs, line.Ref())
-		}
-	}
-	return refs, nil
 }
 
 func (r revocation) text(out io.Writer) error {

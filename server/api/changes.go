@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -66,54 +65,13 @@ func (a *API) revoke(ctx context.Context, in *revokeInput) (*Reply[Revoked], err
 		if err != nil {
 			return err
 		}
-		if err := known(tx, book, id.ID, in.Body.Role); err != nil {
-			return err
-		}
 		out = Revoked{Identity: id.ID, UserName: id.UserName, Role: in.Body.Role, DryRun: in.Dry}
-		if out.Ends, err = restsOn(tx, id.ID, in.Body.Role); err != nil {
+		if out.Ends, err = access.Losing(tx, book, id.ID, in.Body.Role); err != nil {
 			return err
 		}
 		return access.Revoke(tx, book, access.Revocation{Identity: id.ID, Role: in.Body.Role, By: who.Actor(), Reason: in.Body.Reason})
 	})
 	return reply(out), err
-}
-
-// known returns ErrNotFound of a role that neither policy nor any grant of the
-// identity names: a slip of the pen is not to end as a tombstone.
-func known(r store.Reader, book *policy.Book, identity, role string) error {
-	if _, ok := book.Role(role); ok {
-		return nil
-	}
-	if slices.ContainsFunc(book.Refused(), func(f policy.Refusal) bool { return f.Role == role }) {
-		return nil
-	}
-	for g, err := range store.Grants.All(r, identity) {
-		if err != nil {
-			return err
-		}
-		if g.Role == role {
-			return nil
-		}
-	}
-	return fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
-}
-
-// restsOn returns the entitlements that the identity should hold because of the
-// role and of no other.
-func restsOn(r store.Reader, identity, role string) ([]string, error) {
-	refs := []string{}
-	for line, err := range store.Assignments.All(r, identity) {
-		if err != nil {
-			return nil, err
-		}
-		others := slices.ContainsFunc(line.Because, func(b string) bool {
-			return strings.HasPrefix(b, "role/") && b != "role/"+role
-		})
-		if !others && slices.Contains(line.Because, "role/"+role) {
-			refs = append(refs, line.Ref())
-		}
-	}
-	return refs, nil
 }
 
 type grantInput struct {
