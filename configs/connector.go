@@ -2,7 +2,6 @@ package configs
 
 import (
 	"maps"
-	"net"
 	"net/url"
 	"strings"
 	"time"
@@ -141,12 +140,7 @@ func (r *reader) target(key string, c connectors.Config) {
 		r.wrong(key, "is not a URL with a scheme, as in https://wiki.example.com/scim/v2")
 	case u.User != nil:
 		r.wrong(key, "holds a user: write it under auth, and the password as a reference")
-	case u.Scheme == "http" && c.Auth.Secret != "" && !c.Auth.Insecure && !loopback(u.Hostname()):
+	case u.Scheme == "http" && c.Auth.Exposed(u.Hostname()):
 		r.wrong(key, "would send the credential unencrypted to another machine: use https, or say auth.insecure: true")
 	}
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/robfig/cron/v3"
+
+	"drawbridge/connectors"
 )
 
 // values checks what is written, and fills in what follows from it.
@@ -136,7 +138,7 @@ func (r *reader) sweep(i int, s *Sweep) {
 func (c *Config) Warnings() []string {
 	var all []string
 	host, _, err := net.SplitHostPort(c.Listen)
-	if err == nil && !c.TLS.On() && !loopback(host) {
+	if err == nil && !c.TLS.On() && !connectors.Loopback(host) {
 		all = append(all, fmt.Sprintf("listen: %s is open to other machines without TLS: let something in front do TLS, or set tls", c.Listen))
 	}
 	if len(c.Admin.Tokens) == 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,6 +53,18 @@ type Auth struct {
 	Secret   Secret // a bearer token, or the password of User
 	User     string // for basic authentication and for a bind; empty otherwise
 	Insecure bool   // send the secret unencrypted to another machine
+}
+
+// Exposed reports whether the secret, sent unencrypted to the host, would reach
+// another machine without a word that allows it.
+func (a Auth) Exposed(host string) bool {
+	return a.Secret != "" && !a.Insecure && !Loopback(host)
+}
+
+// Loopback reports whether the host is this machine, by its name or address.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Options are what a connector is opened with.

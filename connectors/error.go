@@ -52,3 +52,19 @@ func RetryAfter(err error) time.Duration {
 	}
 	return 0
 }
+
+// Worst joins errors into one that is worth coming back for if any of them is,
+// and no sooner than all of them allow; nil if there are none.
+func Worst(errs []error) error {
+	if len(errs) <= 1 {
+		return errors.Join(errs...)
+	}
+	all := &Error{Kind: KindOf(errs[0]), Err: errors.Join(errs...)}
+	for _, err := range errs {
+		if KindOf(err) == Transient {
+			all.Kind = Transient
+		}
+		all.After = max(all.After, RetryAfter(err))
+	}
+	return all
+}

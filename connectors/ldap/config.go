@@ -200,7 +200,7 @@ func (s *settings) server(c connectors.Config, caFile string) error {
 	switch {
 	case u.Scheme == "ldaps" && s.startTLS:
 		return errors.New("option startTLS is for ldap://, and baseURL is ldaps:// already")
-	case s.tls == nil && c.Auth.Secret != "" && !c.Auth.Insecure && !loopback(u.Hostname()):
+	case s.tls == nil && c.Auth.Exposed(u.Hostname()):
 		return errors.New("the password would go unencrypted to another machine: use ldaps://, or option startTLS: true, or say auth.insecure: true")
 	case caFile == "":
 		return nil
@@ -216,11 +216,6 @@ func (s *settings) server(c connectors.Config, caFile string) error {
 		return fmt.Errorf("option caFile: %s has no certificate in PEM", caFile)
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // A reader reads options and gathers what is wrong with them.

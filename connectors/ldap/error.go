@@ -67,22 +67,6 @@ func unreachable(ctx context.Context, err error) error {
 	return err
 }
 
-// worst returns the failures as one, which is worth trying again if any of them
-// is.
-func worst(failed []error) error {
-	if len(failed) <= 1 {
-		return errors.Join(failed...)
-	}
-	all := &connectors.Error{Kind: connectors.KindOf(failed[0]), Err: errors.Join(failed...)}
-	for _, err := range failed {
-		if connectors.KindOf(err) == connectors.Transient {
-			all.Kind = connectors.Transient
-		}
-		all.After = max(all.After, connectors.RetryAfter(err))
-	}
-	return all
-}
-
 func code(result uint16) string {
 	if result == ldap.ErrorNetwork {
 		return ""

@@ -79,7 +79,7 @@ func (s *session) revoke(p *person, entitlements []string) error {
 		delete(p.groups, entitlement)
 		p.account.Entitlements = slices.DeleteFunc(p.account.Entitlements, func(e string) bool { return e == entitlement })
 	}
-	return worst(failed)
+	return connectors.Worst(failed)
 }
 
 // quit makes every one of the groups not list the member, and fails if one still
@@ -91,7 +91,7 @@ func (s *session) quit(groups []string, member string) error {
 			failed = append(failed, err)
 		}
 	}
-	return worst(failed)
+	return connectors.Worst(failed)
 }
 
 // grant puts the person into the groups. Those that are there are joined even if

@@ -85,7 +85,7 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 			failed = append(failed, err)
 		}
 	}
-	return worst(failed)
+	return connectors.Worst(failed)
 }
 
 // Read returns the account with the remote id.

@@ -81,7 +81,7 @@ func (m *move) take(ctx context.Context, steps []connectors.Step) error {
 			failed = append(failed, err)
 		}
 	}
-	return worst(failed)
+	return connectors.Worst(failed)
 }
 
 func (m *move) step(ctx context.Context, step connectors.Step) error {
@@ -137,7 +137,7 @@ func (m *move) members(ctx context.Context, names []string, in bool) error {
 			m.is.Entitlements = slices.DeleteFunc(slices.Clone(m.is.Entitlements), func(e string) bool { return e == name })
 		}
 	}
-	return worst(failed)
+	return connectors.Worst(failed)
 }
 
 // refusesIt reports whether the target refused, rather than failed.
@@ -318,19 +318,4 @@ func (m *move) doubt(step connectors.Step) {
 // doubtful reports whether the account is there, or may be, and nobody knows how.
 func (m *move) doubtful() bool {
 	return m.is.Exists() && (len(m.is.Attributes) == 0 || connectors.IsUnnamed(m.is.RemoteID))
-}
-
-// worst joins the errors into one that says come back if any of them does.
-func worst(errs []error) error {
-	if len(errs) <= 1 {
-		return errors.Join(errs...)
-	}
-	all := &connectors.Error{Kind: connectors.KindOf(errs[0]), Err: errors.Join(errs...)}
-	for _, err := range errs {
-		if connectors.KindOf(err) == connectors.Transient {
-			all.Kind = connectors.Transient
-		}
-		all.After = max(all.After, connectors.RetryAfter(err))
-	}
-	return all
 }

@@ -77,7 +77,7 @@ func (c *Connector) address() error {
 		return fmt.Errorf("baseURL %q: want http:// or https:// and a host", c.o.BaseURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("baseURL: want neither user, query nor fragment in it")
-	case u.Scheme == "http" && c.o.Auth.Secret != "" && !c.o.Auth.Insecure && !loopback(u.Hostname()):
+	case u.Scheme == "http" && c.o.Auth.Exposed(u.Hostname()):
 		return fmt.Errorf("baseURL %q: the secret would be sent unencrypted: use https, or allow it with auth.insecure", c.o.BaseURL)
 	}
 	c.base = strings.TrimRight(u.String(), "/")
@@ -95,11 +95,6 @@ func (c *Connector) options() error {
 	}
 	c.timeout = d
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // pooled returns a transport that keeps as many connections as there may be
