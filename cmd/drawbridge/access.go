@@ -30,6 +30,9 @@ func accessExplainCommand() *cobra.Command {
 		Long:  "USER is an identity's id, userName or email address.",
 		Args:  exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := isRef("the entitlement", args[1]); err != nil {
+				return err
+			}
 			e, err := explain(cmd.Context(), a, args[0], args[1])
 			if err != nil {
 				return err
@@ -116,11 +119,21 @@ type heldQuery struct {
 }
 
 func (q heldQuery) check() error {
-	if c, e, ok := strings.Cut(q.entitlement, "/"); q.entitlement != "" && (!ok || c == "" || e == "") {
-		return fmt.Errorf("%w: --entitlement is %q: write connector/entitlement", errUsage, q.entitlement)
+	if q.entitlement != "" {
+		if err := isRef("--entitlement", q.entitlement); err != nil {
+			return err
+		}
 	}
 	if q.limit < 1 {
 		return fmt.Errorf("%w: --limit is %d", errUsage, q.limit)
+	}
+	return nil
+}
+
+// isRef refuses what does not name an entitlement.
+func isRef(what, ref string) error {
+	if c, e, ok := strings.Cut(ref, "/"); !ok || c == "" || e == "" {
+		return fmt.Errorf("%w: %s is %q: write CONNECTOR/ENTITLEMENT, as in wiki/readers", errUsage, what, ref)
 	}
 	return nil
 }

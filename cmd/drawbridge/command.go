@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:           "drawbridge",
 		Short:         "SCIM in, governed roles, every target told, every decision logged",
+		Version:       versionOf(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -67,6 +68,9 @@ func nounOnly(cmd *cobra.Command) {
 			return cmd.Help()
 		}
 		err := fmt.Errorf("%w: %s %s", errUsage, cmd.CommandPath(), strings.Join(verbs, "|"))
+		if len(args) > 0 {
+			err = fmt.Errorf("%w: there is no %q: %s %s", errUsage, args[0], cmd.CommandPath(), strings.Join(verbs, "|"))
+		}
 		if near := suggestion(cmd, args); near != "" {
 			return hint(err, "did you mean %s?", near)
 		}

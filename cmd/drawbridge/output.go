@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,21 +17,33 @@ import (
 type format struct{ name string }
 
 func (f *format) flag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.name, "output", "o", "text", "text or json")
+	f.name = "text"
+	cmd.Flags().VarP(f, "output", "o", "text or json")
 }
+
+// Set refuses anything else before the command does anything.
+func (f *format) Set(name string) error {
+	if name != "text" && name != "json" {
+		return errors.New("write text or json")
+	}
+	f.name = name
+	return nil
+}
+
+func (f *format) String() string { return f.name }
+
+// Type is how the usage names the value.
+func (f *format) Type() string { return "string" }
 
 // print prints v as JSON, or as text writes it.
 func (f *format) print(out io.Writer, v any, text func(io.Writer) error) error {
-	switch f.name {
-	case "text":
+	if f.name != "json" {
 		return text(out)
-	case "json":
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(v)
 	}
-	return fmt.Errorf("%w: -o is %q: write text or json", errUsage, f.name)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 // table prints rows in columns, under a heading with a word for each column.

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -69,5 +68,5 @@ func (in *assignmentsInput) from(r store.Reader, after []string) (list List[sche
 		walk := store.Assignments.ByFrom(r, store.AssignmentHeld, []string{connector, entitlement}, after...)
 		return page(in.Paging, walk, wanted)
 	}
-	return list, fmt.Errorf("say whose: ?identity=NAME or ?entitlement=CONNECTOR/ID: %w", schema.ErrInvalid)
+	return page(in.Paging, store.Assignments.From(r, after...), wanted)
 }
