@@ -60,18 +60,30 @@ func RemoveGroup(tx store.Tx, p Provenance, group string) error {
 	if err := store.Groups.Delete(tx, group); err != nil {
 		return err
 	}
-	for m, err := range store.Members.By(tx, store.MemberOf, group) {
+	if err := partAll(tx, p, group); err != nil {
+		return err
+	}
+	if err := tx.WakeUrgent(LaneGroup, group); err != nil {
+		return err
+	}
+	return recordGroup(tx, p, schema.Left, group, "deleted by its source")
+}
+
+// partAll takes an identity, or a group, that is gone out of every group it is in,
+// and gives each its next version: it is not what its readers have any more.
+func partAll(tx store.Tx, p Provenance, member string) error {
+	for m, err := range store.Members.By(tx, store.MemberOf, member) {
 		if err != nil {
 			return err
 		}
 		if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
 			return err
 		}
+		if _, err := Stamp(tx, p, m.Group); err != nil && !notFound(err) {
+			return err // without a group, the edge is one that is yet to be cleared
+		}
 	}
-	if err := tx.WakeUrgent(LaneGroup, group); err != nil {
-		return err
-	}
-	return recordGroup(tx, p, schema.Left, group, "deleted by its source")
+	return nil
 }
 
 // Join records that an identity, or a group, is in a group. It reports whether

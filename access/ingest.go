@@ -132,15 +132,7 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 	if err := admitted(tx, p, schema.Decision{Verb: schema.Left, Subject: id.ID, Reason: "deleted by its source"}, old, id); err != nil {
 		return err
 	}
-	for m, err := range store.Members.By(tx, store.MemberOf, id.ID) {
-		if err != nil {
-			return err
-		}
-		if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
-			return err
-		}
-	}
-	return nil
+	return partAll(tx, p, id.ID)
 }
 
 // settleTime is how soon after a change the next one waits, so that a burst of

@@ -447,8 +447,33 @@ func TestGroupVersions(t *testing.T) {
 	w.send("PATCH", "/Groups/"+g, add, "If-Match", `W/"1"`).refuses(412, "", "it is at version")
 	w.send("PUT", "/Groups/"+g, `{"displayName":"x"}`, "If-Match", `W/"2"`).is(200)
 	w.send("GET", "/Groups/"+g, "", "If-None-Match", version()).is(304)
-	w.send("GET", "/Users/"+a, "", "If-None-Match", `"1"`).is(304)
+	w.send("GET", "/Users/"+a+"?excludedAttributes=groups", "", "If-None-Match", `"1"`).is(304)
 	w.send("DELETE", "/Users/"+a, "", "If-Match", `W/"7"`).refuses(412, "", "it is at version")
+}
+
+// TestNotModifiedIsTrue changes who is in what by every way there is: whoever asks
+// whether what they have is still so is not told yes.
+func TestNotModifiedIsTrue(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	a, b := w.user("a"), w.user("b")
+	inner := w.group("Inner", b)
+	g := w.group("Staff", a, inner)
+	read := func(path string) string { return w.send("GET", path, "").is(200).text("meta", "version") }
+	for _, step := range []struct{ name, see, method, path, body string }{
+		{"a user is deleted", "/Groups/" + g, "DELETE", "/Users/" + a, ""},
+		{"a group is deleted", "/Groups/" + g, "DELETE", "/Groups/" + inner, ""},
+		{"a user joins", "/Users/" + b, "PATCH", "/Groups/" + g, patch(`{"op":"add","path":"members","value":["` + b + `"]}`)},
+		{"its group is called otherwise", "/Users/" + b, "PATCH", "/Groups/" + g, patch(`{"op":"replace","path":"displayName","value":"All"}`)},
+		{"it leaves", "/Users/" + b, "PUT", "/Groups/" + g, `{"displayName":"All","members":[]}`},
+	} {
+		had := read(step.see)
+		if r := w.send(step.method, step.path, step.body); r.status >= 300 {
+			t.Fatalf("%s: status %d: %s", step.name, r.status, r.body)
+		}
+		if r := w.send("GET", step.see, "", "If-None-Match", had); r.status != 200 {
+			t.Errorf("%s: whoever has version %s is told %d", step.name, had, r.status)
+		}
+	}
 }
 
 func TestGroupsWithOneName(t *testing.T) {

@@ -76,7 +76,7 @@ func getUser(q *request) error {
 	if err != nil {
 		return err
 	}
-	if q.unchanged(id.Version) {
+	if !p.Edges() && q.unchanged(id.Version) { // the version is of the user, and not of the groups it is in
 		return q.notModified(q.storedUser(id))
 	}
 	return q.user(http.StatusOK, id, groups, p)
