@@ -85,7 +85,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 		passed, _ := strconv.Atoi(string(place)) // a place among what was found
 		ask.page.StartIndex = passed + 1
 		found, err = lookUp(ctx, q, k, ask, lookups)
-		if passed += len(found.page); passed < found.total {
+		if passed += len(found.page); passed < found.total && ask.page.Count > 0 {
 			found.next = q.cursor(k.typ, ask, store.Place(strconv.Itoa(passed)))
 		}
 		return found, err
@@ -100,7 +100,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 	for more && err == nil && !found.full(ask.page) && looked < q.limits.Scan {
 		looked, more, err = found.walkOn(ctx, q, k, ask, &place, looked)
 	}
-	if found.total = unknown; more {
+	if found.total = unknown; more && ask.page.Count > 0 { // who wants none is not to ask for ever
 		found.next = q.cursor(k.typ, ask, place)
 	}
 	return found, err
