@@ -14,7 +14,6 @@ func kills(m *measure) {
 	pushed := 0
 	for range m.kills {
 		s := spawn(m, "bridge", part{Dir: dir, Connectors: names, Targets: told.addr})
-		time.AfterFunc(200*time.Millisecond+rand.N(m.window/10), func() { _ = s.cmd.Process.Kill() })
 		pushed += m.untilKilled(s, pushed, is)
 		s.kill()
 	}
@@ -44,10 +43,15 @@ func kills(m *measure) {
 }
 
 // untilKilled brings users, and has every third leave again, until the bridge is
-// there no more. It keeps what was acknowledged.
+// there no more: it is killed at some moment after the first was acknowledged,
+// however long that takes. It keeps what was acknowledged.
 func (m *measure) untilKilled(s *process, from int, is map[string]bool) (pushed int) {
 	var mu sync.Mutex
 	var group sync.WaitGroup
+	var first sync.Once
+	doom := func() {
+		time.AfterFunc(200*time.Millisecond+rand.N(m.window/10), func() { _ = s.cmd.Process.Kill() })
+	}
 	for range writers {
 		group.Go(func() {
 			c := dial(m, s.addr)
@@ -64,6 +68,7 @@ func (m *measure) untilKilled(s *process, from int, is map[string]bool) (pushed 
 				if err != nil {
 					return
 				}
+				first.Do(doom)
 				mu.Lock()
 				is[id] = true
 				mu.Unlock()
