@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -418,7 +419,7 @@ func TestASourcePushes(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		tail, err := store.LogTail(r, 1)
+		tail, err := store.LogAboutBefore(r, id.ID, math.MaxInt64, 1)
 		if err != nil {
 			return err
 		}

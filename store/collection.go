@@ -95,18 +95,23 @@ func (c *Collection[R]) scan(t *transaction, from, to []byte) iter.Seq2[R, error
 // begin with its parts.
 func (c *Collection[R]) By(r Reader, x *Index[R], value ...string) iter.Seq2[R, error] {
 	from := makeKey(value...)
-	return c.follow(r.transaction(), x, from, after(from))
+	return c.follow(r.transaction(), x, from, after(from), 0)
 }
 
 // Until walks the records that a time index has up to the time and at it, in
 // order, and reads no others.
 func (c *Collection[R]) Until(r Reader, x *Index[R], at time.Time) iter.Seq2[R, error] {
-	return c.follow(r.transaction(), x, nil, after(makeKey(timePart(at))))
+	return c.follow(r.transaction(), x, nil, after(makeKey(timePart(at))), 0)
 }
 
-func (c *Collection[R]) follow(t *transaction, x *Index[R], from, to []byte) iter.Seq2[R, error] {
+// follow walks the records that rows of an index point to, but for the first few.
+func (c *Collection[R]) follow(t *transaction, x *Index[R], from, to []byte, skip int) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
+		n := 0
 		for row, err := range t.rows(x.name, from, to) {
+			if n++; n <= skip && err == nil {
+				continue
+			}
 			var rec R
 			if err == nil {
 				rec, err = c.behind(t, x, row)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -81,6 +82,37 @@ func LogLatest(r Reader, subject, object string) (Entry, error) {
 	return t.entry(number)
 }
 
+// LogAboutBefore returns up to n entries whose Subject it is and whose number is
+// less, newest first. It walks the subject's numbers, and decodes none but those
+// it returns.
+func LogAboutBefore(r Reader, subject string, before int64, n int) ([]Entry, error) {
+	t := r.transaction()
+	from := makeKey(subject)
+	newest := make([][]byte, 0, n) // a ring: the last n so far
+	seen := 0
+	for row, err := range t.rows(tableAbout, from, append(slices.Clip(from), seqKey(max(0, before))...)) {
+		if err != nil {
+			return nil, err
+		}
+		number := append([]byte(nil), row.Key[len(from):]...)
+		if seen < n {
+			newest = append(newest, number)
+		} else {
+			newest[seen%n] = number
+		}
+		seen++
+	}
+	entries := make([]Entry, 0, len(newest))
+	for i := range len(newest) {
+		e, err := t.entry(newest[(seen-1-i)%n])
+		if err != nil {
+			return nil, fmt.Errorf("log about %s: %w", subject, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
 // entry returns the entry with a number, as it is written in keys.
 func (t *transaction) entry(number []byte) (Entry, error) {
 	leaf, err := t.get(tableLog, number)
@@ -91,22 +123,6 @@ func (t *transaction) entry(number []byte) (Entry, error) {
 		return Entry{}, broken(tableLog, number)
 	}
 	return readEntry(Row{number, leaf})
-}
-
-// LogTail returns the newest n entries, oldest first.
-func LogTail(r Reader, n int) ([]Entry, error) {
-	size, err := LogSize(r)
-	if err != nil {
-		return nil, err
-	}
-	var entries []Entry
-	for e, err := range Log(r, size-int64(n)) {
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
 }
 
 // Detail returns what else is known of a decision, or ErrNotFound if there is
@@ -130,15 +146,24 @@ func Forget(tx Tx, decisionID string) error {
 
 // Leaves walks the exact bytes of the entries in order, for verification and
 // export. They are borrowed until the next one.
-func Leaves(r Reader) iter.Seq2[[]byte, error] { return values(r, tableLog) }
+func Leaves(r Reader) iter.Seq2[[]byte, error] { return LeavesFrom(r, 0) }
+
+// LeavesFrom is Leaves from a number on.
+func LeavesFrom(r Reader, seq int64) iter.Seq2[[]byte, error] { return values(r, tableLog, seq) }
 
 // Checkpoints walks the signed heads of the log, oldest first. They are borrowed
 // until the next one.
-func Checkpoints(r Reader) iter.Seq2[[]byte, error] { return values(r, tableCheckpoints) }
+func Checkpoints(r Reader) iter.Seq2[[]byte, error] { return CheckpointsFrom(r, 0) }
 
-func values(r Reader, table string) iter.Seq2[[]byte, error] {
+// CheckpointsFrom is Checkpoints, from the first that signs at least so many
+// entries.
+func CheckpointsFrom(r Reader, size int64) iter.Seq2[[]byte, error] {
+	return values(r, tableCheckpoints, size)
+}
+
+func values(r Reader, table string, from int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for row, err := range r.transaction().rows(table, nil, nil) {
+		for row, err := range r.transaction().rows(table, seqKey(max(0, from)), nil) {
 			if !yield(row.Value, err) || err != nil {
 				return
 			}

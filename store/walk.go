@@ -7,25 +7,24 @@ import (
 	"drawbridge/schema"
 )
 
+// This file is for those who read a long list a part at a time: each walk begins
+// where an earlier one ended.
+
+// ByFrom walks the records that an index, not a unique one, has under exactly
+// this value and that come after the key, in key order. No key is before all.
+func (c *Collection[R]) ByFrom(r Reader, x *Index[R], value []string, key ...string) iter.Seq2[R, error] {
+	from := makeKey(value...)
+	to := after(from)
+	if len(key) > 0 && key[0] != "" {
+		from = append(append(from, makeKey(key...)...), 0)
+	}
+	return c.follow(r.transaction(), x, from, to, 0)
+}
+
 // Skip is By without the first n records, which it passes over in the index.
 func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, value ...string) iter.Seq2[R, error] {
 	from := makeKey(value...)
-	return func(yield func(R, error) bool) {
-		t := r.transaction()
-		for row, err := range t.rows(x.name, from, after(from)) {
-			if err == nil && n > 0 {
-				n--
-				continue
-			}
-			var rec R
-			if err == nil {
-				rec, err = c.behind(t, x, row)
-			}
-			if !yield(rec, err) || err != nil {
-				return
-			}
-		}
-	}
+	return c.follow(r.transaction(), x, from, after(from), n)
 }
 
 // Edges walks the members of a group that come after the last one seen, in order: All, for
