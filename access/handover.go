@@ -83,25 +83,28 @@ func letAccountGo(tx store.Tx, digest string, a schema.Account, to string) error
 
 // lateFor settles what was still under way for an account that went over to
 // another identity meanwhile: how it was left is how its new holder has it, who is
-// looked at again.
-func lateFor(tx store.Tx, now schema.Account, o Outcome) error {
+// looked at again. It reports whether that was so.
+func lateFor(tx store.Tx, now schema.Account, o Outcome) (bool, error) {
+	if now.Exists() || !o.Work.Have.Exists() || len(o.Steps) == 0 {
+		return false, nil
+	}
 	for a, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, o.Work.Have.RemoteID) {
 		if err != nil {
-			return err
+			return false, err
 		}
 		d, err := tx.Record(schema.Decision{
 			Actor: "connector/" + now.Connector, Verb: schema.Drifted, Subject: a.Identity, Object: now.Connector, Policy: o.Work.Policy,
 			Reason: "what was under way for identity " + now.Identity + ", whose account it was, reached it late: " + summary(o.Steps),
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
 		a.Active, a.Entitlements, a.State = o.Got.Active, schema.Sorted(o.Got.Entitlements...), schema.Pending
 		a.Due = a.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Because: []string{d.ID}})
 		if err := store.Accounts.Put(tx, a); err != nil {
-			return err
+			return false, err
 		}
-		return tx.WakeUrgent(LaneAccount(now.Connector), a.Identity)
+		return true, tx.WakeUrgent(LaneAccount(now.Connector), a.Identity)
 	}
-	return nil
+	return false, nil
 }

@@ -32,8 +32,8 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
-	if !now.Exists() && o.Work.Have.Exists() && len(o.Steps) > 0 { // it is no longer this identity's, or is known to be gone
-		return schema.Change{}, lateFor(tx, now, o)
+	if late, err := lateFor(tx, now, o); err != nil || late {
+		return schema.Change{}, err
 	}
 	if err := handOver(tx, rules.Book(), &now, &o); err != nil {
 		return schema.Change{}, err
