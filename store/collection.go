@@ -51,7 +51,32 @@ func (c *Collection[R]) load(t *transaction, key []byte) (rec R, ok bool, err er
 		return rec, false, err
 	}
 	rec, err = c.decode(key, value)
+	if err == nil && t.write && len(c.indexes) > 0 {
+		t.remember(c.name, key, c.foundBy(rec))
+	}
 	return rec, err == nil, err
+}
+
+// foundBy returns for each index what a record is found by.
+func (c *Collection[R]) foundBy(rec R) [][][]string {
+	values := make([][][]string, len(c.indexes))
+	for i, x := range c.indexes {
+		values[i] = x.of(rec)
+	}
+	return values
+}
+
+// stood returns what the record with the key was found by: as it was when it was
+// last read in the transaction, for then it need not be decoded again.
+func (c *Collection[R]) stood(t *transaction, key, old []byte) ([][][]string, error) {
+	if old == nil || len(c.indexes) == 0 {
+		return make([][][]string, len(c.indexes)), nil
+	}
+	if values, ok := t.remembered(c.name, key); ok {
+		return values, nil
+	}
+	was, err := c.decode(key, old)
+	return c.foundBy(was), err
 }
 
 func (c *Collection[R]) decode(key, value []byte) (rec R, err error) {
@@ -169,13 +194,12 @@ func (c *Collection[R]) Put(tx Tx, rec R) error {
 	if err != nil {
 		return err
 	}
-	var was R
-	if old != nil && len(c.indexes) > 0 {
-		if was, err = c.decode(key, old); err != nil {
-			return err
-		}
+	before, err := c.stood(t, key, old)
+	if err != nil {
+		return err
 	}
-	changes, err := c.changes(t, key, was, rec, old != nil)
+	now := c.foundBy(rec)
+	changes, err := c.changes(t, key, before, now)
 	if err != nil {
 		return err
 	}
@@ -187,6 +211,7 @@ func (c *Collection[R]) Put(tx Tx, rec R) error {
 			return err
 		}
 	}
+	t.remember(c.name, key, now)
 	return apply(t, changes)
 }
 
@@ -240,5 +265,6 @@ func (c *Collection[R]) Delete(tx Tx, key ...string) error {
 	if err := t.delete(c.name, k); err != nil {
 		return err
 	}
+	t.forget(c.name, k)
 	return t.addCount(countRecords, c.name, k, -1)
 }

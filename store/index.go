@@ -160,14 +160,10 @@ func apply(t *transaction, changes []change) error {
 // changes returns what a record's new version changes in the indexes: for each
 // the difference of two small sets. It writes nothing, so that a conflict leaves
 // nothing half done.
-func (c *Collection[R]) changes(t *transaction, key []byte, was, is R, existed bool) ([]change, error) {
+func (c *Collection[R]) changes(t *transaction, key []byte, was, is [][][]string) ([]change, error) {
 	var changes []change
-	for _, x := range c.indexes {
-		var before [][]string
-		if existed {
-			before = x.of(was)
-		}
-		now := x.of(is)
+	for i, x := range c.indexes {
+		before, now := was[i], is[i]
 		for _, value := range before {
 			if !contains(now, value) {
 				entry, _ := x.entry(value, key)

@@ -69,7 +69,26 @@ type transaction struct {
 	recorded  []leaf            // decisions made here, to be logged at the commit
 	sequenced []leaf            // decisions taken from the outbox, likewise
 	woken     map[Lane]struct{} // lanes to hint about after the commit
+
+	found map[row][][][]string // what the records that were read or written here are found by, an element an index
 }
+
+// row names a row of a table.
+type row struct{ table, key string }
+
+func (t *transaction) remember(table string, key []byte, values [][][]string) {
+	if t.found == nil {
+		t.found = map[row][][][]string{}
+	}
+	t.found[row{table, string(key)}] = values
+}
+
+func (t *transaction) remembered(table string, key []byte) ([][][]string, bool) {
+	values, ok := t.found[row{table, string(key)}]
+	return values, ok
+}
+
+func (t *transaction) forget(table string, key []byte) { delete(t.found, row{table, string(key)}) }
 
 func newTransaction(s *Store, txn Txn, ctx context.Context) *transaction { //nolint:revive // the context is what it holds, not what it is called with
 	return &transaction{store: s, txn: txn, ctx: ctx, now: now()}
