@@ -192,6 +192,9 @@ func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if !item.Urgent {
+		ctx = store.Unhurried(ctx)
+	}
 	return l.Store.Update(ctx, func(tx store.Tx) error {
 		var next time.Time
 		if finish != nil {

@@ -150,13 +150,24 @@ func (s *Store) tell(lanes map[Lane]struct{}) {
 	}
 }
 
-type backgroundKey struct{}
+type (
+	backgroundKey struct{}
+	unhurriedKey  struct{}
+)
 
 // Background marks Updates made with the context as ones that give way to all
 // others: bulk work, sweeps, rollouts.
 func Background(ctx context.Context) context.Context {
 	return context.WithValue(ctx, backgroundKey{}, true)
 }
+
+// Unhurried marks Updates made with the context as ones that nobody waits for:
+// those that somebody does go first. They are held up less than the background.
+func Unhurried(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unhurriedKey{}, true)
+}
+
+func isUnhurried(ctx context.Context) bool { return ctx.Value(unhurriedKey{}) != nil }
 
 func inBackground(ctx context.Context) bool { return ctx.Value(backgroundKey{}) != nil }
 

@@ -10,10 +10,12 @@ import (
 )
 
 // What bounds a commit, so that nobody waits long for a crowd: how many Updates
-// share it, and for how long one may still join.
+// share it, and for how long one may still join; one that nobody waits for, for
+// less long, because those who share its commit are waiting.
 const (
-	maxShared  = 512
-	maxJoining = 20 * time.Millisecond
+	maxShared           = 512
+	maxJoining          = 20 * time.Millisecond
+	maxUnhurriedJoining = 5 * time.Millisecond
 )
 
 // A queue is the writer of a store whose engine takes one writer. While one
@@ -24,8 +26,9 @@ type queue struct {
 	done  chan struct{} // closed when the last Update was settled
 
 	mu          sync.Mutex
-	more        sync.Cond  // interactive, background or closed changed
+	more        sync.Cond  // what waits, or closed, changed
 	interactive []*request // oldest first
+	unhurried   []*request // the same; one of them at least joins each commit
 	background  []*request // the same; one of them joins each commit
 	closed      bool
 }
@@ -69,9 +72,12 @@ func (q *queue) add(r *request) bool {
 	if q.closed {
 		return false
 	}
-	if inBackground(r.ctx) {
+	switch {
+	case inBackground(r.ctx):
 		q.background = append(q.background, r)
-	} else {
+	case isUnhurried(r.ctx):
+		q.unhurried = append(q.unhurried, r)
+	default:
 		q.interactive = append(q.interactive, r)
 	}
 	q.more.Signal()
@@ -90,7 +96,7 @@ func (q *queue) close() {
 func (q *queue) wait() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.interactive)+len(q.background) == 0 {
+	for len(q.interactive)+len(q.unhurried)+len(q.background) == 0 {
 		if q.closed {
 			return false
 		}
@@ -107,11 +113,14 @@ func (q *queue) next(b *batch) *request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	from := &q.interactive
-	if b.full() || len(*from) == 0 {
-		if from = &q.background; len(*from) == 0 {
-			return nil
-		}
-		b.last = true // it gave way to all others; whoever comes now goes first next time
+	switch {
+	case len(q.interactive) > 0 && !b.full(maxJoining):
+	case len(q.unhurried) > 0 && (!b.patient || !b.full(maxUnhurriedJoining)):
+		from, b.patient = &q.unhurried, true
+	case len(q.background) > 0:
+		from, b.last = &q.background, true // it gave way to all others; whoever comes now goes first next time
+	default:
+		return nil
 	}
 	r := (*from)[0]
 	(*from)[0] = nil
@@ -154,6 +163,7 @@ type batch struct {
 	store    *Store
 	requests []*request
 	began    time.Time
+	patient  bool  // one of the unhurried joined
 	last     bool  // one of the background joined: nobody else does
 	err      error // of the transaction, and so of all
 
@@ -162,10 +172,11 @@ type batch struct {
 	woken map[Lane]struct{}
 }
 
-// full reports whether it is time to commit, whoever else waits. One that nobody
-// has joined yet is not, however long ago it began: the machine may be busy.
-func (b *batch) full() bool {
-	return len(b.requests) > 0 && (len(b.requests) >= maxShared || time.Since(b.began) > maxJoining)
+// full reports whether it is time to commit, whoever else waits, for those who may
+// join for so long. One that nobody has joined yet is not, however long ago it
+// began: the machine may be busy.
+func (b *batch) full(joining time.Duration) bool {
+	return len(b.requests) > 0 && (len(b.requests) >= maxShared || time.Since(b.began) > joining)
 }
 
 // run runs the functions one after the other in one transaction, and those that

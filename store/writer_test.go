@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 )
@@ -17,5 +19,36 @@ func TestLateBatchTakesSomebody(t *testing.T) {
 	}
 	if q.next(&batch{began: time.Now().Add(-time.Hour), requests: []*request{waiting}}) != nil {
 		t.Error("somebody joined a batch that is late")
+	}
+}
+
+// TestWhoJoinsACommit has somebody of each class wait, twice.
+func TestWhoJoinsACommit(t *testing.T) {
+	plain, unhurried, background := t.Context(), Unhurried(t.Context()), Background(t.Context())
+	classOf := map[context.Context]string{plain: "interactive", unhurried: "unhurried", background: "background"}
+	for _, c := range []struct {
+		name string
+		age  time.Duration // of the batch; long, or not yet, so that a slow machine makes no difference
+		want []string
+	}{
+		{"at once", -time.Hour, []string{"interactive", "interactive", "unhurried", "unhurried", "background"}},
+		{"late for everyone", time.Hour, []string{"interactive", "unhurried", "background"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := &queue{}
+			q.more.L = &q.mu
+			for _, ctx := range []context.Context{background, unhurried, plain, background, unhurried, plain} {
+				q.add(&request{ctx: ctx})
+			}
+			b := &batch{began: time.Now().Add(-c.age)}
+			var got []string
+			for r := q.next(b); r != nil; r = q.next(b) {
+				b.requests = append(b.requests, r)
+				got = append(got, classOf[r.ctx])
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%q joined, want %q", got, c.want)
+			}
+		})
 	}
 }

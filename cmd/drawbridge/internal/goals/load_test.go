@@ -131,7 +131,11 @@ func drive(tb testing.TB, addr string, connections, n int, do func(c *conn, i in
 func paced(tb testing.TB, addr string, perSecond float64, n int, do func(c *conn, i int) error) {
 	tb.Helper()
 	begin := time.Now()
-	drive(tb, addr, 16, n, func(c *conn, i int) error {
+	connections := 32
+	if perSecond > 1000 { // all at once
+		connections = min(n, 250)
+	}
+	drive(tb, addr, connections, n, func(c *conn, i int) error {
 		<-time.After(time.Until(begin.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))))
 		return do(c, i)
 	})
