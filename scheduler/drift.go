@@ -14,7 +14,9 @@ import (
 )
 
 // Drift reads every target back and compares it with what is remembered. A
-// listing that is not complete proves nothing, and nothing is done for it.
+// listing that is not complete proves nothing, and nothing is done for it; nor
+// does an empty one where accounts are known. What a listing lacks is gone only if
+// it can not be read either, where the target can be read.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		before := time.Now()
@@ -22,16 +24,22 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err != nil {
 			return err
 		}
-		differing, looked, err := compare(ctx, s, name, seen, before)
+		differing, gone, looked, err := compare(ctx, s, name, seen, before)
 		if err != nil {
 			return err
 		}
+		if len(seen) == 0 && looked > 0 {
+			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, looked)
+		}
 		run.Looked += looked
-		run.Found += len(differing)
-		if err := sweep.Limits.Check(len(differing), looked); err != nil {
+		run.Found += len(differing) + len(gone)
+		if err := sweep.Limits.Check(len(differing)+len(gone), looked); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		for some := range slices.Chunk(differing, 100) {
+		if gone, err = confirm(ctx, lister, gone); err != nil {
+			return fmt.Errorf("connector %s: %w", name, err)
+		}
+		for some := range slices.Chunk(append(differing, gone...), 100) {
 			woken := 0
 			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
 				woken = 0
@@ -109,12 +117,37 @@ func listAll(ctx context.Context, name string, lister connectors.Lister) (map[st
 	return seen, nil
 }
 
+// confirm reads those accounts that a listing lacks, as they are remembered, and
+// returns them as the target has them: those that are gone without anything but
+// whose they are, and those that are there after all if they differ.
+func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Account) (differing []schema.Account, err error) {
+	reader, reads := lister.(connectors.Reader)
+	for _, known := range lacking {
+		var account schema.Account
+		if reads {
+			account, err = reader.Read(ctx, known.RemoteID)
+			if err != nil && connectors.KindOf(err) != connectors.Gone {
+				return nil, fmt.Errorf("account %s is not listed: %w", known.RemoteID, err)
+			}
+			if err != nil {
+				account = schema.Account{}
+			}
+			account.Entitlements = schema.Sorted(account.Entitlements...)
+		}
+		account.Connector, account.Identity = known.Connector, known.Identity
+		if access.Differs(known, account) {
+			differing = append(differing, account)
+		}
+	}
+	return differing, nil
+}
+
 // compare returns how the target has those accounts that differ from what is
-// remembered. Accounts written to since the listing began, or about to be, are
+// remembered and, as they are remembered, those that are not in the listing. Accounts written to since the listing began, or about to be, are
 // passed over: the listing is older than what is known of them.
-func compare(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account, before time.Time) (differing []schema.Account, looked int, err error) {
+func compare(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account, before time.Time) (differing, lacking []schema.Account, looked int, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		differing, looked = nil, 0
+		differing, lacking, looked = nil, nil, 0
 		for known, err := range store.Accounts.All(r, name) {
 			if err != nil {
 				return err
@@ -126,7 +159,11 @@ func compare(ctx context.Context, s *store.Store, name string, seen map[string]s
 			if !known.Due.IsZero() || !known.Observed.Before(before) {
 				continue
 			}
-			account := seen[known.RemoteID] // a zero account is one that is gone
+			account, listed := seen[known.RemoteID]
+			if !listed {
+				lacking = append(lacking, known)
+				continue
+			}
 			account.Connector, account.Identity = name, known.Identity
 			if access.Differs(known, account) {
 				differing = append(differing, account)
@@ -134,7 +171,7 @@ func compare(ctx context.Context, s *store.Store, name string, seen map[string]s
 		}
 		return nil
 	})
-	return differing, looked, err
+	return differing, lacking, looked, err
 }
 
 func unexplained(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account) (orphans []schema.Account, err error) {

@@ -100,12 +100,13 @@ type target struct {
 	mu       sync.Mutex
 	accounts map[string]schema.Account
 	calls    int
-	fail     func(call int) error // what the nth call answers, after it did half
-	broken   bool                 // its listing ends with an error
-	dead     bool                 // it does not answer
-	adopts   bool                 // it knows people by their userName, as most do
-	answer   func(schema.Account) // is called before it answers; nil: it is not
-	blind    func() error         // what reading an account answers; nil: the account
+	fail     func(call int) error      // what the nth call answers, after it did half
+	lists    func(schema.Account) bool // whether its listing has an account; nil: all
+	broken   bool                      // its listing ends with an error
+	dead     bool                      // it does not answer
+	adopts   bool                      // it knows people by their userName, as most do
+	answer   func(schema.Account)      // is called before it answers; nil: it is not
+	blind    func() error              // what reading an account answers; nil: the account
 	log      []call
 }
 
@@ -180,6 +181,9 @@ func (g *target) List(context.Context) iter.Seq2[schema.Account, error] {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		for _, a := range g.accounts {
+			if g.lists != nil && !g.lists(a) {
+				continue
+			}
 			if !yield(a, nil) {
 				return
 			}

@@ -31,6 +31,8 @@ type Loop struct {
 	Backoff Backoff
 	Breaker *Breaker // of the target that the lane is about; nil if it is about none
 	Log     *slog.Logger
+
+	busy sync.Map // ids of the items that are being worked on
 }
 
 // Run serves the lane until ctx is done, then lets the work under way end. It
@@ -57,7 +59,13 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		for _, item := range items {
 			wg.Go(func() {
-				finish, err := l.handle(working, item)
+				_, busy := l.busy.LoadOrStore(item.ID, true)
+				var finish access.Finish
+				err := errBusy
+				if !busy {
+					defer l.busy.Delete(item.ID)
+					finish, err = l.handle(working, item)
+				}
 				l.Breaker.end()
 				free <- struct{}{} // the next is begun while this one is written down
 				l.conclude(ctx, working, item, finish, err)
@@ -77,6 +85,11 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// errBusy is why an item waits that this process still works on, under a lease
+// that ended: it took longer than its lease, or the clock was put forward. No
+// target is told of one account by two at once.
+var errBusy = errors.New("it is still being worked on, under a lease that ended")
 
 // take waits for one free worker and takes all that are free.
 func take(ctx context.Context, free chan struct{}) (n int, ok bool) {
@@ -119,6 +132,11 @@ func (l *Loop) lease(ctx context.Context, n int) (items []store.Item, err error)
 	return items, nil
 }
 
+// longestWait is how long a lane with work to come sleeps at most. Timers go by a
+// clock that stands still while a machine is suspended and knows nothing of the
+// time being set; what is due on Friday is due by the calendar. A look is a read.
+const longestWait = time.Minute
+
 // wait sleeps until the lane has something due, or may have. After an error it
 // sleeps for a while, so that a broken store is not hammered.
 func (l *Loop) wait(ctx context.Context, failed error) bool {
@@ -135,7 +153,7 @@ func (l *Loop) wait(ctx context.Context, failed error) bool {
 	case err != nil || failed != nil:
 		timer = time.After(time.Second)
 	case !next.IsZero():
-		timer = time.After(time.Until(next))
+		timer = time.After(min(time.Until(next), longestWait))
 	}
 	select {
 	case <-ctx.Done():
