@@ -4,8 +4,9 @@
 #   docker run -p 8080:8080 -v drawbridge:/data -v ./configs:/etc/drawbridge:ro --env-file secrets.env drawbridge
 #
 # The configuration in the container must listen on all interfaces
-# (listen: 0.0.0.0:8080) and keep its store on the volume
-# (store: { driver: bolt, path: /data/drawbridge.db }).
+# (listen: 0.0.0.0:8080) and keep on the volume whatever the bridge writes:
+# store: { driver: bolt, path: /data/drawbridge.db }, audit: { key: /data/audit.key },
+# and the paths of file connectors.
 
 # Any image with this Go and a set of CA certificates will do.
 ARG BUILDER=golang:1.26

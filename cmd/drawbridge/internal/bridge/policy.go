@@ -71,9 +71,11 @@ func (b *Bridge) publish(ctx context.Context, p *Policy) error {
 	for _, r := range p.Book.Refused() {
 		b.Log.WarnContext(ctx, "role refused", "role", r.Role, "codes", strings.Join(r.Codes, ", "))
 	}
-	if changed {
-		b.Log.InfoContext(ctx, "policy in force", "digest", p.Book.Digest(), "roles", len(p.Book.Roles()))
+	said := "policy in force"
+	if !changed {
+		said = "policy unchanged"
 	}
+	b.Log.InfoContext(ctx, said, "digest", p.Book.Digest(), "roles", len(p.Book.Roles()))
 	return nil
 }
 
