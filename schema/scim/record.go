@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"drawbridge/schema"
@@ -130,7 +131,7 @@ func (r Record) complete() error {
 		}
 	}
 	for i, a := range r.typ.attributes {
-		if a.Required && a.URN == "" && !a.edges && r.values[i] == nil {
+		if a.Required && a.URN == "" && !a.edges && strings.TrimSpace(text(r.values[i])) == "" {
 			return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
 		}
 	}

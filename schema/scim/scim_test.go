@@ -50,6 +50,7 @@ func TestParse(t *testing.T) {
 			want: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":false}]}`},
 		{name: "escapes are as they are stored", body: `{"userName":"\u0041\u00e9\/<&>\u2028"}`, want: "{\"userName\":\"Aé/\\u003c\\u0026\\u003e\\u2028\"}"},
 		{name: "no userName", body: `{"externalId":"x"}`, err: "userName: it is required and must not be empty"},
+		{name: "a blank userName", body: `{"userName":" \t\u00a0"}`, err: "userName: it is required and must not be empty"},
 		{name: "an empty userName", body: `{"userName":""}`, err: "userName: it is required and must not be empty"},
 		{name: "an object for text", body: `{"userName":{"a":"b"}}`, err: "userName: it must be a string, not an object"},
 		{name: "nonsense for truth", body: `{"userName":"a","active":"perhaps"}`, err: "active: it must be true or false"},

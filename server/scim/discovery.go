@@ -49,10 +49,10 @@ func (h *Handler) discovery() ([]route, error) {
 			return list(q)
 		}
 		routes = append(routes, route{path, whole}, route{path + "/:id", verbs{http.MethodGet: func(q *request) error {
-			if v, ok := one[strings.ToLower(q.c.Param("id"))]; ok {
+			if v, ok := one[strings.ToLower(q.param())]; ok {
 				return v[http.MethodGet](q)
 			}
-			return &wire.Error{Status: http.StatusNotFound, Detail: "there is no " + q.c.Param("id")}
+			return &wire.Error{Status: http.StatusNotFound, Detail: "there is no " + q.param()}
 		}}})
 	}
 	return routes, nil

@@ -78,7 +78,7 @@ func (q *request) ownGroup(r store.Reader, id string) (schema.Group, error) {
 func getGroup(q *request) error {
 	var g schema.Group
 	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
-		g, err = q.ownGroup(r, q.c.Param("id"))
+		g, err = q.ownGroup(r, q.param())
 		return err
 	})
 	if err != nil {
@@ -140,7 +140,7 @@ func patchGroup(q *request) error {
 
 // changeGroup changes the group that the path names, and who is in it.
 func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Group, access.Provenance, error)) (schema.Group, error) {
-	id := q.c.Param("id")
+	id := q.param()
 	p := q.provenance(time.Time{}, time.Time{}, time.Time{})
 	g, err := q.edit(p, id, e, func(tx store.Tx) (schema.Group, error) {
 		old, err := q.ownGroup(tx, id)
@@ -161,7 +161,7 @@ func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Gr
 
 func deleteGroup(q *request) error {
 	err := q.store.Update(q.c.Request().Context(), func(tx store.Tx) error {
-		old, err := q.ownGroup(tx, q.c.Param("id"))
+		old, err := q.ownGroup(tx, q.param())
 		if err != nil {
 			return err
 		}

@@ -2,10 +2,15 @@ package scim_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	library "github.com/elimity-com/scim/schema"
 	"github.com/labstack/echo/v4"
@@ -68,6 +73,60 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 	wg.Wait()
 	if got := w.send("GET", "/Groups/"+g, "").is(200).members(); !slices.Equal(got, []string{id}) {
 		t.Errorf("members %v", got)
+	}
+}
+
+// A timed answer remembers where its deadlines were moved to, as the connection of
+// a server would.
+type timed struct {
+	*httptest.ResponseRecorder
+	reads, writes []time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error  { w.reads = append(w.reads, t); return nil }
+func (w *timed) SetWriteDeadline(t time.Time) error { w.writes = append(w.writes, t); return nil }
+
+// slow is a body that stops coming.
+type slow struct{ r io.Reader }
+
+func (s slow) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err == io.EOF {
+		err = os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// TestSlowSenders holds whoever has a large body to a time of its own, and gives
+// an answer that is long as much as it takes.
+func TestSlowSenders(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	g := w.group("g")
+	serve := func(method, path string, body io.Reader) *timed {
+		r := httptest.NewRequestWithContext(t.Context(), method, "/scim/v2"+path, body)
+		r.Header.Set("From", "hr")
+		answer := &timed{ResponseRecorder: httptest.NewRecorder()}
+		w.handler.ServeHTTP(answer, r)
+		return answer
+	}
+	for name, body := range map[string]string{"small": "{", "large": strings.Repeat(" ", 2<<20)} {
+		if a := serve("PUT", "/Groups/"+g, slow{strings.NewReader(body)}); a.Code != 408 {
+			t.Errorf("a %s body that stops: status %d: %s", name, a.Code, a.Body)
+		}
+	}
+	var members strings.Builder
+	for i := range 600 {
+		fmt.Fprintf(&members, `,"%s"`, w.user(fmt.Sprint(i)))
+	}
+	a := serve("PUT", "/Groups/"+g, strings.NewReader(`{"displayName":"g","members":["x"`+members.String()+`]`+strings.Repeat(" ", 2<<20)+`}`))
+	if a.Code != 200 || len(a.reads) != 2 || a.reads[0].IsZero() || !a.reads[1].IsZero() {
+		t.Errorf("a large body: status %d, read deadlines %v; want one while it is read, and then none", a.Code, a.reads)
+	}
+	if len(a.writes) < 3 {
+		t.Errorf("a large body, several transactions and a long answer: write deadlines %v", a.writes)
+	}
+	if a := serve("GET", "/Groups/"+g, nil); a.Code != 200 || len(a.writes) == 0 {
+		t.Errorf("a long answer: status %d, write deadlines %v", a.Code, a.writes)
 	}
 }
 

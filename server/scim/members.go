@@ -67,6 +67,7 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			q.unknown(g.ID, tally)
 			return g, nil
 		}
+		q.moreTime()
 		ctx = store.Background(ctx)
 	}
 }

@@ -2,12 +2,14 @@ package scim
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -46,12 +48,16 @@ func release(b *bytes.Buffer) {
 const (
 	largeBody = 1 << 20
 	maxLarge  = 4
+	// The rest of a large body must come within largeTime once it is its turn, and
+	// a turn must come within turnTime: slow senders hold up others no longer.
+	largeTime = 20 * time.Second
+	turnTime  = 30 * time.Second
 )
 
 // withBody hands the body to a function, which keeps nothing of it.
 func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	r := q.c.Request()
-	if err := acceptable(r.Header.Get(echo.HeaderContentType)); err != nil {
+	if err := acceptable(r.Header); err != nil {
 		return err
 	}
 	tooLarge := &wire.Error{Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes", limit)}
@@ -63,18 +69,19 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	body := http.MaxBytesReader(q.c.Response(), r.Body, limit)
 	n, err := b.ReadFrom(io.LimitReader(body, largeBody))
 	if n == largeBody && err == nil {
-		select {
-		case q.large <- struct{}{}:
-			defer func() { <-q.large }()
-		case <-r.Context().Done():
-			return r.Context().Err()
+		if err := q.takeTurn(r.Context()); err != nil {
+			return err
 		}
+		defer func() { <-q.large }()
 		_, err = b.ReadFrom(body)
+		q.readUntil(time.Time{}) // what follows is not reading
 	}
 	var cut *http.MaxBytesError
 	switch {
 	case errors.As(err, &cut):
 		return tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &wire.Error{Status: http.StatusRequestTimeout, Detail: "the body did not come in time; send it again"}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return wire.Invalid(wire.InvalidSyntax, "the body ends before its length")
 	case err != nil:
@@ -83,9 +90,45 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	return read(b.Bytes())
 }
 
-// acceptable returns an error unless the body is said to be JSON. Who says
-// nothing is believed to send it.
-func acceptable(contentType string) error {
+// takeTurn waits until a large body may be read on. What was waited is not counted
+// against the sender.
+func (q *request) takeTurn(ctx context.Context) error {
+	late := time.NewTimer(turnTime)
+	defer late.Stop()
+	select {
+	case q.large <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return &wire.Error{Status: http.StatusServiceUnavailable, Detail: "there are too many large bodies at once; send it again later"}
+	}
+	q.readUntil(time.Now().Add(largeTime))
+	q.moreTime()
+	return nil
+}
+
+// readUntil moves the end of the time that a body has. A connection without
+// deadlines has nothing to move.
+func (q *request) readUntil(end time.Time) {
+	_ = http.NewResponseController(q.c.Response()).SetReadDeadline(end)
+}
+
+// answerTime is how long the sender may take for what is written at once.
+const answerTime = time.Minute
+
+// moreTime moves the end of the time that an answer has: for what takes long and
+// goes on.
+func (q *request) moreTime() {
+	_ = http.NewResponseController(q.c.Response()).SetWriteDeadline(time.Now().Add(answerTime))
+}
+
+// acceptable returns an error unless the body is said to be JSON, as it is. Who
+// says nothing is believed to send it.
+func acceptable(h http.Header) error {
+	if coding := h.Get(echo.HeaderContentEncoding); coding != "" && !strings.EqualFold(coding, "identity") {
+		return &wire.Error{Status: http.StatusUnsupportedMediaType, Detail: "send the body as it is, without a Content-Encoding"}
+	}
+	contentType := h.Get(echo.HeaderContentType)
 	switch contentType {
 	case "", mediaType, echo.MIMEApplicationJSON:
 		return nil
@@ -109,6 +152,9 @@ func (q *request) provenance(occurred, modified, stored time.Time) access.Proven
 	}
 	return access.Provenance{Source: q.source, Occurred: occurred, Received: q.received, Request: q.id(), Book: q.rules.Book()}
 }
+
+// param is the id that the path ends in. Some senders end it with a slash.
+func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/") }
 
 // report tells of attributes that were sent and are in no schema.
 func (q *request) report(dropped []string) {

@@ -569,9 +569,13 @@ func TestProtocol(t *testing.T) {
 	w.send("GET", "/", "").refuses(404, "", "no such endpoint")
 	w.send("GET", "/Users/", "").is(200)
 	w.send("HEAD", "/Users/"+id, "").is(200)
+	w.send("GET", "/Users/"+id+"/", "").is(200).has(id, "id")
+	w.send("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User/", "").is(200)
+	w.send("GET", "/Users/"+id+"/x", "").refuses(404, "", "no user")
 	w.send("POST", "/Bulk", "{}").refuses(501, "", "not supported")
 	w.send("POST", "/Users", `{"userName":"b"}`, "Content-Type", "text/xml").refuses(415, "", "application/scim+json")
 	w.send("POST", "/Users", `{"userName":"b"}`, "Content-Type", "application/json; charset=utf-8").is(201)
+	w.send("POST", "/Users", "\x1f\x8b\x08", "Content-Encoding", "gzip").refuses(415, "", "Content-Encoding")
 	w.send("POST", "/Users", `{"userName":"`+strings.Repeat("x", 2000)+`"}`).refuses(413, "", "larger than 1000 bytes")
 	w.send("POST", "/Users", strings.Repeat("[", 500)).refuses(400, "invalidSyntax", "nested deeper")
 	w.send("PATCH", "/Users/"+id, patch(`{"op":"remove","path":"title"},{"op":"remove","path":"title"},{"op":"remove","path":"title"},{"op":"remove","path":"title"}`)).

@@ -38,6 +38,7 @@ func (s *stream) flush() error {
 		s.q.c.Response().Header().Set(echo.HeaderContentType, mediaType)
 		s.q.c.Response().WriteHeader(s.status)
 	}
+	s.q.moreTime() // as long as the sender takes some of it
 	_, err := s.q.c.Response().Write(s.buf.Bytes())
 	s.buf.Reset()
 	return err

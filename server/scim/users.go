@@ -67,7 +67,7 @@ func getUser(q *request) error {
 	var id schema.Identity
 	var groups []byte
 	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
-		if id, err = q.ownUser(r, q.c.Param("id")); err != nil {
+		if id, err = q.ownUser(r, q.param()); err != nil {
 			return err
 		}
 		groups, err = q.groupsOf(r, nil, id.ID, p)
@@ -159,7 +159,7 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 	var got, said schema.Identity
 	ctx := q.c.Request().Context()
 	err := q.store.Update(ctx, func(tx store.Tx) error {
-		old, err := q.ownUser(tx, q.c.Param("id"))
+		old, err := q.ownUser(tx, q.param())
 		if err != nil {
 			return err
 		}
@@ -190,7 +190,7 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 
 func deleteUser(q *request) error {
 	err := q.store.Update(q.c.Request().Context(), func(tx store.Tx) error {
-		old, err := q.ownUser(tx, q.c.Param("id"))
+		old, err := q.ownUser(tx, q.param())
 		if err != nil {
 			return err
 		}
