@@ -110,6 +110,23 @@ func (s *Store) Update(ctx context.Context, fn func(Tx) error) error {
 	return s.writer.update(ctx, fn)
 }
 
+// errTried ends a transaction that was only to be tried.
+var errTried = errors.New("only tried")
+
+// Try is Update of which nothing stays: it says how fn would fare.
+func (s *Store) Try(ctx context.Context, fn func(Tx) error) error {
+	err := s.Update(ctx, func(tx Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return errTried
+	})
+	if errors.Is(err, errTried) {
+		return nil
+	}
+	return err
+}
+
 // Close finishes the Updates that were accepted and closes the engine.
 func (s *Store) Close() error {
 	s.writer.close()

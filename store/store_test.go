@@ -266,3 +266,27 @@ func TestNewerLayout(t *testing.T) {
 		t.Errorf("got %v, want ErrInvalid that says it is newer", err)
 	}
 }
+
+func TestOfWhatIsTriedNothingStays(t *testing.T) {
+	s := open(t)
+	put := func(tx store.Tx) error {
+		_, err := tx.Record(schema.Decision{Verb: schema.Found, Subject: "s"})
+		return errors.Join(err, store.Groups.Put(tx, schema.Group{ID: "g"}), tx.Wake("lane", "item", tx.Now()))
+	}
+	if err := s.Try(t.Context(), put); err != nil {
+		t.Errorf("what would succeed: %v", err)
+	}
+	wrong := errors.New("no")
+	if err := s.Try(t.Context(), func(tx store.Tx) error { return errors.Join(put(tx), wrong) }); !errors.Is(err, wrong) {
+		t.Errorf("what would fail: %v, want its error", err)
+	}
+	view(t, s, func(r store.Reader) error {
+		groups, errGroups := store.Groups.Count(r)
+		size, errLog := store.LogSize(r)
+		_, due, errLane := store.NextDue(r, "lane")
+		if groups != 0 || size != 0 || due {
+			t.Errorf("%d groups, %d decisions, item due %v; want nothing of it", groups, size, due)
+		}
+		return errors.Join(errGroups, errLog, errLane)
+	})
+}

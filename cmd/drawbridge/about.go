@@ -60,21 +60,12 @@ func (a *about) read(look func(stopped) error) error {
 // in full, and then nothing of it stays.
 func (a *about) change(fn func(stopped) error) error { return a.open(bolt.Options{}, fn) }
 
-// errTried ends a transaction that was only to be tried.
-var errTried = errors.New("only tried")
-
 // try runs fn in a transaction; of a dry run nothing stays.
 func (s stopped) try(ctx context.Context, dryRun bool, fn func(store.Tx) error) error {
-	err := s.store.Update(ctx, func(tx store.Tx) error {
-		if err := fn(tx); err != nil || !dryRun {
-			return err
-		}
-		return errTried
-	})
-	if errors.Is(err, errTried) {
-		return nil
+	if dryRun {
+		return s.store.Try(ctx, fn)
 	}
-	return err
+	return s.store.Update(ctx, fn)
 }
 
 func (a *about) open(o bolt.Options, use func(stopped) error) error {

@@ -18,24 +18,12 @@ type DryRun struct {
 	Dry bool `query:"dryRun" doc:"Say what would happen, and change nothing."`
 }
 
-// errDry ends a transaction that was only to be tried.
-var errDry = errors.New("only tried")
-
 // change runs fn in a transaction; of a dry run nothing stays.
 func (a *API) change(ctx context.Context, dry DryRun, fn func(store.Tx) error) error {
-	err := a.Store.Update(ctx, func(tx store.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		if dry.Dry {
-			return errDry
-		}
-		return nil
-	})
-	if errors.Is(err, errDry) {
-		return nil
+	if dry.Dry {
+		return a.Store.Try(ctx, fn)
 	}
-	return err
+	return a.Store.Update(ctx, fn)
 }
 
 type revokeInput struct {
@@ -58,7 +46,7 @@ type Revoked struct {
 
 func (a *API) revoke(ctx context.Context, in *revokeInput) (*Reply[Revoked], error) {
 	book := a.Rules.Book()
-	who := CallerOf(ctx)
+	who := callerOf(ctx)
 	var out Revoked
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
 		id, err := access.FindIdentity(tx, in.Body.Identity)
@@ -103,7 +91,7 @@ type Granted struct {
 
 func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error) {
 	book := a.Rules.Book()
-	who := CallerOf(ctx)
+	who := callerOf(ctx)
 	var out Granted
 	var id schema.Identity
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
