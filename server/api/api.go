@@ -42,8 +42,8 @@ func New(o Options) *API {
 	return &API{Options: o, planning: make(chan struct{}, 1)}
 }
 
-// DocumentPath is where the API describes itself.
-const DocumentPath = "/api/openapi.json"
+// documentPath is where the API describes itself.
+const documentPath = "/api/openapi.json"
 
 // Mount mounts the operations, and the document that describes them. It expects
 // the caller of each request in its context.
@@ -54,7 +54,7 @@ func (a *API) Mount(e *echo.Echo) {
 		delete(h.OpenAPI().Components.Schemas.Map(), name) // what errors would be if they were not problems
 	}
 	document, err := h.OpenAPI().MarshalJSON()
-	e.GET(DocumentPath, func(c echo.Context) error {
+	e.GET(documentPath, func(c echo.Context) error {
 		if err != nil {
 			return err
 		}

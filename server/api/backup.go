@@ -18,7 +18,7 @@ func (a *API) backUp(_ context.Context, _ *struct{}) (*huma.StreamResponse, erro
 		hc.SetHeader("Content-Type", "application/octet-stream")
 		hc.SetHeader("Content-Disposition", `attachment; filename="drawbridge.backup"`)
 		if err := a.Store.Backup(hc.Context(), patient{hc}); err != nil {
-			a.Log.WarnContext(hc.Context(), "backup was cut", "request", CallerOf(hc.Context()).Request, "error", err)
+			a.Log.WarnContext(hc.Context(), "backup was cut", "request", callerOf(hc.Context()).Request, "error", err)
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil

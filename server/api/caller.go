@@ -38,8 +38,8 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerOf returns who calls; without one, a caller who may do nothing.
-func CallerOf(ctx context.Context) Caller {
+// callerOf returns who calls; without one, a caller who may do nothing.
+func callerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c
 }

@@ -21,7 +21,7 @@ type ConnectorView struct {
 	Open     time.Time   `json:"open,omitzero" doc:"Since when the oldest revocation waits for its target to agree."`
 }
 
-// mostTroubled bounds what is counted one by one.
+// mostTroubled bounds what is counted row by row.
 const mostTroubled = 10_000
 
 // ConnectorsOf says how connectors stand. The book may be nil.
@@ -38,10 +38,10 @@ func ConnectorsOf(r store.Reader, book *policy.Book, names []string) ([]Connecto
 				v.Type, v.Mode = c.Spec.Type, book.Mode("", name)
 			}
 		}
-		if v.Retrying, err = troubled(r, name, schema.Retrying); err != nil {
+		if v.Retrying, err = store.AccountState.Count(r, mostTroubled, name, string(schema.Retrying)); err != nil {
 			return nil, err
 		}
-		if v.Parked, err = troubled(r, name, schema.Parked); err != nil {
+		if v.Parked, err = store.AccountState.Count(r, mostTroubled, name, string(schema.Parked)); err != nil {
 			return nil, err
 		}
 		for account, err := range store.Accounts.By(r, store.AccountOpen, name) {
@@ -54,16 +54,6 @@ func ConnectorsOf(r store.Reader, book *policy.Book, names []string) ([]Connecto
 		views = append(views, v)
 	}
 	return views, nil
-}
-
-func troubled(r store.Reader, connector string, state schema.State) (n int, err error) {
-	for _, err := range store.Accounts.By(r, store.AccountState, connector, string(state)) {
-		if err != nil || n == mostTroubled {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
 }
 
 func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*Reply[List[ConnectorView]], error) {

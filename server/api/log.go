@@ -58,7 +58,7 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 		}
 		for _, e := range entries {
 			v := EntryView{Seq: e.Seq, Decision: e.Decision}
-			if e.Decision.DetailHash != "" && CallerOf(ctx).may(seesDetail) {
+			if e.Decision.DetailHash != "" && callerOf(ctx).may(seesDetail) {
 				if v.Detail, err = store.Detail(r, e.Decision.ID); err != nil && !errors.Is(err, schema.ErrNotFound) {
 					return err
 				}
@@ -172,7 +172,7 @@ func (a *API) exportLog(ctx context.Context, _ *struct{}) (*huma.StreamResponse,
 			return c.Size + 1, err
 		})
 		if err := audit.Export(hc.BodyWriter(), leaves, checkpoints); err != nil {
-			a.Log.WarnContext(ctx, "export of the log was cut", "request", CallerOf(ctx).Request, "error", err)
+			a.Log.WarnContext(ctx, "export of the log was cut", "request", callerOf(ctx).Request, "error", err)
 			panic(http.ErrAbortHandler)
 		}
 	}}, nil

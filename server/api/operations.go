@@ -122,7 +122,7 @@ func add[I, O any](a *API, h huma.API, op huma.Operation, handle func(context.Co
 		}
 		p := ProblemOf(err)
 		if p.Status == http.StatusInternalServerError && a.Log != nil {
-			a.Log.ErrorContext(ctx, "request failed", "request", CallerOf(ctx).Request, "operation", op.OperationID, "error", err)
+			a.Log.ErrorContext(ctx, "request failed", "request", callerOf(ctx).Request, "operation", op.OperationID, "error", err)
 		}
 		return nil, p
 	})
@@ -148,7 +148,7 @@ func problemResponse(h huma.API) *huma.Response {
 // needs lets a request pass whose caller has the role, or a greater one.
 func needs(least string) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		who := CallerOf(ctx.Context())
+		who := callerOf(ctx.Context())
 		if who.may(least) {
 			next(ctx)
 			return

@@ -75,7 +75,7 @@ func (a *API) issueToken(ctx context.Context, in *issueInput) (*Reply[Issued], e
 	}
 	var out Issued
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		secret, made, err := access.IssueToken(tx, CallerOf(ctx).Actor(), t)
+		secret, made, err := access.IssueToken(tx, callerOf(ctx).Actor(), t)
 		out = Issued{TokenView: viewToken(made), Secret: secret, DryRun: in.Dry}
 		return err
 	})
@@ -93,7 +93,7 @@ type revokeTokenInput struct {
 func (a *API) revokeToken(ctx context.Context, in *revokeTokenInput) (*Reply[TokenView], error) {
 	var out TokenView
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		if err := access.RevokeToken(tx, CallerOf(ctx).Actor(), in.ID); err != nil {
+		if err := access.RevokeToken(tx, callerOf(ctx).Actor(), in.ID); err != nil {
 			return err
 		}
 		t, err := store.Tokens.Get(tx, in.ID)
