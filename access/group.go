@@ -29,7 +29,10 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 		if err := store.Groups.Put(tx, g); err != nil {
 			return g, err
 		}
-		return g, recordGroup(tx, p, schema.Admitted, g.ID, "created")
+		if err := recordGroup(tx, p, schema.Admitted, g.ID, "created"); err != nil {
+			return g, err
+		}
+		return g, arrived(tx, p, schema.Member{Member: g.ID, Nested: true}, g.ID, g.ExternalID)
 	}
 	old, err := ownGroup(tx, p, g.ID)
 	if err != nil {
@@ -47,7 +50,10 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 			return g, err
 		}
 	}
-	return g, recordGroup(tx, p, schema.Admitted, g.ID, "changed")
+	if err := recordGroup(tx, p, schema.Admitted, g.ID, "changed"); err != nil || old.ExternalID == g.ExternalID {
+		return g, err
+	}
+	return g, arrived(tx, p, schema.Member{Member: g.ID, Nested: true}, g.ExternalID)
 }
 
 // RemoveGroup records that a source deleted a group. It counts no more from this
@@ -200,6 +206,9 @@ func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, erro
 		}
 	}
 	if err := clearEdges(background, s, item.ID, append(members, nested...)); err != nil {
+		return nil, err
+	}
+	if err := clearParked(background, s, item.ID); err != nil {
 		return nil, err
 	}
 	return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil

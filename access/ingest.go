@@ -70,7 +70,11 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 	if err := store.Identities.Put(tx, id); err != nil {
 		return id, err
 	}
-	return id, admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, schema.Identity{}, id)
+	err := admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, schema.Identity{}, id)
+	if err != nil {
+		return id, err
+	}
+	return id, arrived(tx, p, schema.Member{Member: id.ID}, id.ID, id.ExternalID)
 }
 
 func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity, error) {
@@ -102,7 +106,10 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 	if old.Active && !id.Active {
 		d.Verb, d.Reason = schema.Left, "deactivated by its source"
 	}
-	return id, admitted(tx, p, d, old, id)
+	if err := admitted(tx, p, d, old, id); err != nil || old.ExternalID == id.ExternalID {
+		return id, err
+	}
+	return id, arrived(tx, p, schema.Member{Member: id.ID}, id.ExternalID)
 }
 
 // Remove records that a source deleted an identity: its memberships end, and its

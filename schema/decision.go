@@ -15,6 +15,7 @@ const (
 	Left        Verb = "left"        // a source disabled or deleted an identity
 	Joined      Verb = "joined"      // a membership began
 	Parted      Verb = "parted"      // a membership ended
+	Awaited     Verb = "awaited"     // a membership is parked: its source has yet to tell of the member
 	Ignored     Verb = "ignored"     // a source spoke beyond its authority; not applied
 	Granted     Verb = "granted"     // a role was given to an identity
 	Revoked     Verb = "revoked"     // a role was taken from an identity

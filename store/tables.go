@@ -53,6 +53,25 @@ var (
 	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf)
 )
 
+// Edges that wait for their member, by group and what names it; and found by
+// source and what names it.
+var (
+	ParkedGroup  = &Index[schema.ParkedMember]{name: "group", kept: true, of: one(func(p schema.ParkedMember) []string { return []string{p.Group, p.Member} })}
+	ParkedMember = &Index[schema.ParkedMember]{name: "member", kept: true, of: one(func(p schema.ParkedMember) []string { return []string{p.Source, p.Member} })}
+
+	ParkedMembers = define("parked", func(p schema.ParkedMember) []string { return []string{p.Group, p.Member} }, ParkedGroup, ParkedMember)
+)
+
+// What sources send that no schema has: the newest body of each resource, by its
+// id, and the attributes, by source and name.
+var (
+	RawCopies = define("raw", func(c schema.RawCopy) []string { return []string{c.Resource} })
+
+	UnmappedSource = &Index[schema.Unmapped]{name: "source", kept: true, of: one(func(u schema.Unmapped) []string { return []string{u.Source, u.Attribute} })}
+
+	UnmappedAttributes = define("unmapped", func(u schema.Unmapped) []string { return []string{u.Source, u.Attribute} }, UnmappedSource)
+)
+
 // Grants, by identity and id, whether they live or ended; and what stands
 // against roles coming back.
 var (
@@ -105,7 +124,7 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Ownership, Groups, Members, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Ownership, Groups, Members, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
 }
 
 // An Owned is one edge from an owner, by the name their machine's source gives

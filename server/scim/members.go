@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"errors"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -30,8 +29,12 @@ type move struct {
 // it was.
 func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(store.Tx) (schema.Group, error)) (schema.Group, error) {
 	ctx := q.c.Request().Context()
-	steps := newSteps(q.store, id, e)
 	var g schema.Group
+	e, err := q.resolved(ctx, e)
+	if err != nil {
+		return g, err
+	}
+	steps := newSteps(q.store, id, e)
 	tally := tally{}
 	for first := true; ; first = false {
 		moves, more, err := steps.next(ctx)
@@ -64,81 +67,12 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			return g, err
 		}
 		if !more {
-			q.unknown(g.ID, tally)
-			return g, nil
+			q.missing(g.ID, tally)
+			return g, q.unparkRest(ctx, p, g.ID, e)
 		}
 		q.moreTime()
 		ctx = store.Background(ctx)
 	}
-}
-
-// A tally counts what became of moves.
-type tally struct {
-	moved, unknown int
-	example        string // an id that nobody has
-}
-
-// unknown tells of members that were sent and that the source has nobody for.
-func (q *request) unknown(group string, t tally) {
-	if t.unknown == 0 {
-		return
-	}
-	q.log.WarnContext(q.c.Request().Context(), "members were passed over: the source has nobody with their id",
-		"source", q.source, "group", group, "count", t.unknown, "example", t.example, "request", q.id())
-}
-
-// move makes edges come and go. A member that the source does not have is passed
-// over: it must not keep the others from their places.
-func (q *request) move(tx store.Tx, p access.Provenance, group string, moves []move, t *tally) error {
-	for _, m := range moves {
-		edge := schema.Member{Group: group, Member: m.member}
-		if !m.joins {
-			news, err := access.Leave(tx, p, edge)
-			if err != nil {
-				return err
-			}
-			t.count(news)
-			continue
-		}
-		known, nested, err := q.knows(tx, m.member)
-		if err != nil {
-			return err
-		}
-		if edge.Nested = nested; !known || m.member == group {
-			if t.unknown++; t.example == "" {
-				t.example = m.member
-			}
-			continue
-		}
-		news, err := access.Join(tx, p, edge)
-		if err != nil {
-			return err
-		}
-		t.count(news)
-	}
-	return nil
-}
-
-func (t *tally) count(news bool) {
-	if news {
-		t.moved++
-	}
-}
-
-// knows reports whether the source has an identity, or a group, with the id.
-func (q *request) knows(r store.Reader, id string) (known, nested bool, err error) {
-	i, err := store.Identities.Get(r, id)
-	if err == nil {
-		return i.Source == q.source && !i.Gone(), false, nil
-	}
-	if !errors.Is(err, schema.ErrNotFound) {
-		return false, false, err
-	}
-	g, err := store.Groups.Get(r, id)
-	if errors.Is(err, schema.ErrNotFound) {
-		return false, false, nil
-	}
-	return err == nil && g.Source == q.source, true, err
 }
 
 // steps brings the moves that edits ask for, a transaction's worth at a time.
