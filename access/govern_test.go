@@ -96,8 +96,15 @@ func TestQuarantineRefusesGrants(t *testing.T) {
 func TestApproversGone(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(book(t, "[{ roleOwner: true }]", "[{ group: board }]"))
-		var board schema.Group
-		eve := w.admit(person{name: "eve"})
+		var board, directors schema.Group
+		eve, fred := w.admit(person{name: "eve"}), w.admit(person{name: "fred"})
+		w.update(func(tx store.Tx) (err error) {
+			if directors, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "directors"}); err != nil {
+				return err
+			}
+			_, err = access.Join(tx, w.hr(), schema.Member{Group: directors.ID, Member: fred})
+			return err
+		})
 		w.update(func(tx store.Tx) (err error) {
 			if board, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "board"}); err != nil {
 				return err
@@ -127,6 +134,19 @@ func TestApproversGone(t *testing.T) {
 				_, err := access.Join(tx, w.hr(), schema.Member{Group: board.ID, Member: eve})
 				return err
 			}, false},
+			{"she left it again", func(tx store.Tx) error {
+				_, err := access.Leave(tx, w.hr(), schema.Member{Group: board.ID, Member: eve})
+				return err
+			}, true},
+			{"another group was given its name, in its own spelling", func(tx store.Tx) error {
+				directors.DisplayName = "Board"
+				_, err := access.AdmitGroup(tx, w.hr(), directors)
+				return err
+			}, false},
+			{"fred, who is in it, left it", func(tx store.Tx) error {
+				_, err := access.Leave(tx, w.hr(), schema.Member{Group: directors.ID, Member: fred})
+				return err
+			}, true},
 		} {
 			w.update(c.do)
 			w.work()

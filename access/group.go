@@ -46,7 +46,7 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 		return g, err
 	}
 	if old.DisplayName != g.DisplayName {
-		if err := tx.Wake(LaneGroup, g.ID, now); err != nil {
+		if err := renamed(tx, p, old, g); err != nil {
 			return g, err
 		}
 	}
@@ -54,6 +54,17 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 		return g, err
 	}
 	return g, arrived(tx, p, schema.Member{Member: g.ID, Nested: true}, g.ExternalID)
+}
+
+// renamed has everyone looked at whom a group's new name concerns: those in it,
+// and the roles that it approves, or approved.
+func renamed(tx store.Tx, p Provenance, old, g schema.Group) error {
+	if p.Book.Approving(old.DisplayName) || p.Book.Approving(g.DisplayName) {
+		if err := wakeGovernance(tx); err != nil {
+			return err
+		}
+	}
+	return tx.Wake(LaneGroup, g.ID, tx.Now())
 }
 
 // RemoveGroup records that a source deleted a group. It counts no more from this

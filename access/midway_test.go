@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -187,15 +188,37 @@ func TestEntitlementLeavesTheCatalogue(t *testing.T) {
 
 // A role that is removed with its entitlement takes it away.
 func TestRoleLeavesWithItsEntitlement(t *testing.T) {
-	engines(t, func(_ *testing.T, w *world) {
+	engines(t, func(t *testing.T, w *world) {
 		id := w.admit(person{name: "ada", department: "Engineering"})
 		w.publish(w.rules.Book())
 		w.work()
-		w.publish(book(w.t,
+		next := book(t,
 			"    - { id: readers, target: Readers, risk: low }\n", "",
-			"entitlement: readers", "entitlement: writers"))
+			"entitlement: readers", "entitlement: writers")
+		plan, err := access.PlanPolicy(t.Context(), w.store, w.rules.Book(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const why = "confers this no more"
+		for _, line := range plan.Lines {
+			if strings.Contains(line.Reason, why) != (line.Change == policy.Revoke) {
+				t.Errorf("the plan has %s of %s because %q", line.Change, line.Entitlement, line.Reason)
+			}
+		}
+		w.publish(next)
 		w.work()
 		w.want(id, "Writers")
+		w.view(func(r store.Reader) error {
+			for e, err := range store.LogAbout(r, id) {
+				if err != nil {
+					return err
+				}
+				if d := e.Decision; strings.Contains(d.Reason, why) != (d.Verb == schema.Unassigned) {
+					t.Errorf("%s of %s because %q", d.Verb, d.Object, d.Reason)
+				}
+			}
+			return nil
+		})
 	})
 }
 

@@ -261,7 +261,11 @@ func planLine(change policy.Change, on schema.Assignment, access policy.Access, 
 			reasons = append(reasons, "role "+role+" is not in force")
 			continue
 		}
-		reasons = append(reasons, access.Verdicts[i].Reason)
+		v := access.Verdicts[i]
+		if change == policy.Revoke && v.Outcome == policy.Assigned {
+			v.Reason = confersNoMore
+		}
+		reasons = append(reasons, v.Reason)
 	}
 	l.Reason = strings.Join(reasons, "; ")
 	return l

@@ -92,6 +92,9 @@ func (l *look) reason(verb schema.Verb, line schema.Assignment, v policy.Verdict
 	if verb != schema.Unassigned || v.Trigger != "" {
 		return v.Reason
 	}
+	if v.Outcome == policy.Assigned {
+		return confersNoMore
+	}
 	for _, g := range l.facts.Grants {
 		switch {
 		case g.Role != v.Role || !slices.Contains(line.Because, "grant/"+g.ID):
@@ -103,6 +106,9 @@ func (l *look) reason(verb schema.Verb, line schema.Assignment, v policy.Verdict
 	}
 	return v.Reason
 }
+
+// confersNoMore is why a line ends although its role is held.
+const confersNoMore = "it is held, and confers this no more"
 
 func (l *look) verdict(role string) (policy.Verdict, bool) {
 	i := slices.IndexFunc(l.access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })

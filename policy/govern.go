@@ -13,7 +13,7 @@ func (b *Book) govern() {
 			for _, a := range stage.Approvers {
 				b.responsible[strings.ToLower(a.User)] = true
 				if a.Group != "" {
-					b.approving[a.Group] = true
+					b.approving[strings.ToLower(a.Group)] = true
 				}
 			}
 		}
@@ -26,7 +26,7 @@ func (b *Book) govern() {
 func (b *Book) Responsible(email string) bool { return b.responsible[strings.ToLower(email)] }
 
 // Approving reports whether a role in force is approved by the group.
-func (b *Book) Approving(group string) bool { return b.approving[group] }
+func (b *Book) Approving(group string) bool { return b.approving[strings.ToLower(group)] }
 
 // Approves reports whether any group approves a role in force.
 func (b *Book) Approves() bool { return len(b.approving) > 0 }

@@ -47,7 +47,7 @@ const (
 type Decision struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
-	Actor   string    `json:"actor"` // source/NAME, token/NAME, sweep/NAME, trigger/SET/NAME, connector/NAME, bridge
+	Actor   string    `json:"actor"` // source/NAME, token/NAME, local/USER (at the machine itself), sweep/NAME, trigger/SET/NAME, connector/NAME, bridge
 	Verb    Verb      `json:"verb"`
 	Subject string    `json:"subject"`           // whose: an identity's id, or kind/NAME of what else it is about
 	Object  string    `json:"object,omitempty"`  // what: role/NAME, CONNECTOR/ENTITLEMENT, CONNECTOR, group/ID
