@@ -125,7 +125,8 @@ func (c *compiler) sources() {
 	for attribute, a := range c.set.Policy.Spec.Identity {
 		for i, from := range a.From {
 			if !slices.ContainsFunc(c.set.Sources, func(s *Source) bool { return s.Metadata.Name == from }) {
-				c.report(&c.set.Policy.Header, CodeSource, in("spec", "identity", attribute, "from", nth(i)), "attribute %s is from source %q, and there is none", attribute, from)
+				c.report(&c.set.Policy.Header, CodeSource, in("spec", "identity", attribute, "from", nth(i)), "attribute %s is from source %q, and there is none", attribute, from).
+					hint("write a Source document of that name")
 			}
 		}
 	}
@@ -158,6 +159,10 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 	for _, set := range c.set.Triggers {
 		var triggers []*compiledTrigger
 		for i, t := range set.Spec.Triggers {
+			if t.When == "" {
+				c.bad[set.Ref()] = true // that it is missing was reported when it was read
+				continue
+			}
 			path := in("spec", "triggers", nth(i), "when")
 			r := c.rule(&set.Header, path, t.When, "identity", "grant", "ticket", "workload", "account", "event", "now")
 			if r == nil {

@@ -100,7 +100,8 @@ func (c *compiler) tests() {
 	}
 	for _, r := range c.set.Roles {
 		if !tested[r.Metadata.Name] {
-			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects anything of role %q", r.Metadata.Name)
+			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects anything of role %q", r.Metadata.Name).
+				hint("write a Test that expects it of somebody")
 		}
 	}
 }

@@ -155,9 +155,33 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 	for _, f := range fields {
 		val := child(n, f.name)
 		if f.required && (val == nil || val.Kind == yaml.ScalarNode && val.Value == "" && val.ShortTag() == "!!str") {
-			d.report(CodeDecode, n, "%q is missing", f.name)
+			d.report(CodeDecode, n, "%q is missing", f.name).hint("write %s: %s", f.name, f.takes(v.Type()))
 		}
 	}
+}
+
+// takes says in words what a field of a struct takes.
+func (f field) takes(in reflect.Type) string {
+	t := in.FieldByIndex(f.index).Type
+	if t.Kind() != reflect.Struct || t == reflect.TypeFor[time.Time]() {
+		switch {
+		case len(f.allowed) == 0:
+			return wanted(t)
+		case t.Kind() == reflect.Slice:
+			return "a list of " + strings.Join(f.allowed, ", ")
+		}
+		return "one of " + strings.Join(f.allowed, ", ")
+	}
+	var needs []string
+	for _, inner := range fieldsOf(t) {
+		if inner.required {
+			needs = append(needs, inner.name)
+		}
+	}
+	if len(needs) == 0 {
+		return wanted(t)
+	}
+	return "a mapping with " + strings.Join(needs, ", ")
 }
 
 // pairs yields the keys and values of a mapping, and reports a key that is there

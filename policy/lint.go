@@ -43,6 +43,7 @@ func (c *compiler) holdings(r *Role) []holding {
 		one, ok := c.book.connectors[g.Connector]
 		if !ok {
 			rep := c.report(&r.Header, CodeConnector, append(path, "connector"), "there is no connector %q", g.Connector)
+			rep.hint("write a Connector document of that name")
 			if near := nearest(g.Connector, slices.Collect(maps.Keys(c.book.connectors))); near != "" {
 				rep.hint("did you mean %q?", near)
 			}
@@ -51,6 +52,7 @@ func (c *compiler) holdings(r *Role) []holding {
 		e, ok := one.byID[g.Entitlement]
 		if !ok {
 			rep := c.report(&r.Header, CodeEntitlement, append(path, "entitlement"), "the catalogue of %q has no entitlement %q that can be used", g.Connector, g.Entitlement)
+			rep.hint("add it to spec.entitlements there, or mend what is wrong with it")
 			if near := nearest(g.Entitlement, slices.Collect(maps.Keys(one.byID))); near != "" {
 				rep.hint("did you mean %q?", near)
 			}
@@ -93,11 +95,11 @@ func (c *compiler) roleTriggers(r *Role, sets map[string][]*compiledTrigger) []*
 		set, ok := sets[name]
 		if len(set) == 0 {
 			unusable = true
-			what := "there is no trigger set %q"
+			what, advice := "there is no trigger set %q", "write a TriggerSet document of that name"
 			if ok {
-				what = "trigger set %q can not be used: it is empty, or has an error"
+				what, advice = "trigger set %q can not be used: it is empty, or has an error", "mend that one"
 			}
-			c.report(&r.Header, CodeTrigger, in("spec", "triggers", nth(i)), what, name)
+			c.report(&r.Header, CodeTrigger, in("spec", "triggers", nth(i)), what, name).hint("%s", advice)
 		}
 		for _, t := range set {
 			ends = ends || t.Action == actionRevoke

@@ -109,3 +109,34 @@ func refused(t *testing.T, book *Book, found Findings) {
 		t.Error("a mistake in one document took the rest of the book along")
 	}
 }
+
+// TestAdvice writes a policy from nothing: whatever is missing, lint says what to
+// write.
+func TestAdvice(t *testing.T) {
+	const head = "apiVersion: drawbridge/v1\nkind: %s\nmetadata: { name: %s, owner: { user: a@example.com } }\n"
+	role := fmt.Sprintf(head, "Role", "engineer") + `spec:
+  type: birthright
+  assign: identity.department == "Engineering"
+  grants: [{ connector: wiki, entitlement: readers }]
+  triggers: [leaver]
+`
+	set := fmt.Sprintf(head, "PolicySet", "mine") + "spec: { identity: { department: { type: string, from: [hr] } } }\n"
+	for _, tc := range []struct{ name, text string }{
+		{"a role alone", role},
+		{"and a policy set", role + "---\n" + set},
+		{"and the rest, empty", role + "---\n" + set + "---\n" + fmt.Sprintf(head, "Source", "hr") + "---\n" +
+			fmt.Sprintf(head, "Connector", "wiki") + "spec: {}\n---\n" + fmt.Sprintf(head, "TriggerSet", "leaver") + "spec: { triggers: [{}] }\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, found := lint(fstest.MapFS{"mine.yaml": {Data: []byte(tc.text)}})
+			if len(found) == 0 {
+				t.Fatal("found nothing")
+			}
+			for _, f := range found {
+				if f.Hint == "" {
+					t.Errorf("no advice: %s", f)
+				}
+			}
+		})
+	}
+}
