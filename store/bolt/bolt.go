@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -54,6 +55,7 @@ type engine struct {
 	db       *bbolt.DB
 	path     string
 	readOnly bool
+	written  atomic.Bool // since it was opened
 }
 
 // Open opens a file, or makes it, with its folder, for nobody else to read. A
@@ -86,7 +88,7 @@ func open(path string, o Options) (*bbolt.DB, error) {
 		Timeout:         o.Timeout,
 		NoSync:          o.NoSync,
 		ReadOnly:        o.ReadOnly,
-		NoFreelistSync:  true, // it is found again when the file is opened, and not written by each commit
+		NoFreelistSync:  true, // what is free is not written by each commit, but when the file is closed
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: o.MmapSize,
 	})
@@ -130,8 +132,25 @@ func (e *engine) Writers() int {
 	return 1
 }
 
-// Close closes the file, once running transactions have ended.
-func (e *engine) Close() error { return e.db.Close() }
+// Close closes the file, once running transactions have ended. It writes down
+// which of its pages are free: otherwise the next Open has to look at every one of
+// them, as after a crash, which takes a second or so for each gigabyte.
+func (e *engine) Close() error { return errors.Join(e.keepFreeList(), e.db.Close()) }
+
+func (e *engine) keepFreeList() error {
+	if !e.written.Load() {
+		return nil
+	}
+	tx, err := e.db.Begin(true)
+	if err != nil {
+		return nil //nolint:nilerr // it is closed already
+	}
+	e.db.NoFreelistSync = false // only whoever has this transaction reads it
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("store %s: %w", e.path, err)
+	}
+	return nil
+}
 
 // Begin starts a transaction; one that writes, once the one before it ended.
 func (e *engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
@@ -141,6 +160,9 @@ func (e *engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	tx, err := e.db.Begin(write)
 	if err != nil {
 		return nil, explain(err)
+	}
+	if write {
+		e.written.Store(true)
 	}
 	return &txn{tx: tx, buckets: map[string]*bbolt.Bucket{}}, nil
 }

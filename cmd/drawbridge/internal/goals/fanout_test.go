@@ -136,9 +136,9 @@ func oneTargetHangs(m *measure) {
 // in the end, and in few calls.
 func manyEdits(m *measure) {
 	f := m.fanOut(m.crowd + 1)
-	<-time.After(2 * time.Second) // what was done a moment ago counts as part of a burst
+	<-time.After(min(2*time.Second, m.window)) // what was done a moment ago counts as part of a burst
 	f.burst(f.ids[:1], m.burst, "1,000 edits of one user within a second or two: calls a target, at most")
-	<-time.After(2 * time.Second)
+	<-time.After(min(2*time.Second, m.window))
 	f.burst(f.ids[1:], 20, "20 edits of each of 1,000 users: calls a user and target, on average")
 	f.bridge.stop()
 }
