@@ -36,6 +36,15 @@ func (a *about) running() (bool, error) {
 	return a.server != "", nil
 }
 
+// client returns a client of the bridge that is meant, nil if it is stopped.
+func (a *about) client() (*client, error) {
+	running, err := a.running()
+	if err != nil || !running {
+		return nil, err
+	}
+	return a.ask()
+}
+
 // configuration reads the configuration of a bridge that is stopped, without its
 // secrets: nobody is spoken to.
 func (a *about) configuration() (*configs.Config, error) {
@@ -90,4 +99,13 @@ func (s stopped) rules(ctx context.Context) (*access.Rules, error) {
 		return nil, err
 	}
 	return access.NewRules(p.Book, s.cfg.Protected()), nil
+}
+
+// sweeps are the names of those that are configured.
+func (s stopped) sweeps() []string {
+	var names []string
+	for _, c := range s.cfg.Sweeps {
+		names = append(names, c.Name)
+	}
+	return names
 }

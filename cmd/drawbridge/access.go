@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/schema"
+	"drawbridge/server/api"
 	"drawbridge/store"
 )
 
@@ -46,15 +47,11 @@ func accessExplainCommand() *cobra.Command {
 }
 
 func explain(ctx context.Context, a about, who, what string) (e access.Explanation, err error) {
-	running, err := a.running()
+	c, err := a.client()
 	if err != nil {
 		return e, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return e, err
-		}
+	if c != nil {
 		return c.explain(ctx, who, what)
 	}
 	err = a.read(func(s stopped) error {
@@ -138,24 +135,14 @@ func isRef(what, ref string) error {
 	return nil
 }
 
-// held is a line of desired state, with whose it is.
-type held struct {
-	schema.Assignment
-	UserName string `json:"userName"`
-}
-
 // listHeld returns the first lines that are asked for, and whether there are
 // more.
-func listHeld(ctx context.Context, a about, q heldQuery) (lines []held, more bool, err error) {
-	running, err := a.running()
+func listHeld(ctx context.Context, a about, q heldQuery) (lines []api.AssignmentView, more bool, err error) {
+	c, err := a.client()
 	if err != nil {
 		return nil, false, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return nil, false, err
-		}
+	if c != nil {
 		return c.held(ctx, q)
 	}
 	err = a.read(func(s stopped) error {
@@ -168,7 +155,7 @@ func listHeld(ctx context.Context, a about, q heldQuery) (lines []held, more boo
 }
 
 // from reads the lines from a store, by the index that answers.
-func (q heldQuery) from(r store.Reader) (lines []held, more bool, err error) {
+func (q heldQuery) from(r store.Reader) (lines []api.AssignmentView, more bool, err error) {
 	names := map[string]string{}
 	all := store.Assignments.All(r)
 	connector, entitlement, byEntitlement := strings.Cut(q.entitlement, "/")
@@ -182,7 +169,7 @@ func (q heldQuery) from(r store.Reader) (lines []held, more bool, err error) {
 	case byEntitlement:
 		all = store.Assignments.By(r, store.AssignmentHeld, connector, entitlement)
 	}
-	lines = []held{}
+	lines = []api.AssignmentView{}
 	for line, err := range all {
 		if err != nil {
 			return nil, false, err
@@ -198,7 +185,7 @@ func (q heldQuery) from(r store.Reader) (lines []held, more bool, err error) {
 				return nil, false, err
 			}
 		}
-		lines = append(lines, held{line, names[line.Identity]})
+		lines = append(lines, api.AssignmentView{Assignment: line, UserName: names[line.Identity]})
 	}
 	return lines, false, nil
 }
@@ -228,7 +215,7 @@ func accessRevokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), r, r.text)
+			return f.print(cmd.OutOrStdout(), r, losses(r))
 		},
 	}
 	a.flags(cmd)
@@ -238,25 +225,12 @@ func accessRevokeCommand() *cobra.Command {
 	return cmd
 }
 
-// A revocation is what somebody loses, or would.
-type revocation struct {
-	Identity string   `json:"identity"`
-	UserName string   `json:"userName"`
-	Role     string   `json:"role"`
-	Ends     []string `json:"ends"` // entitlements held because of this role alone
-	DryRun   bool     `json:"dryRun,omitempty"`
-}
-
-func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r revocation, err error) {
-	running, err := a.running()
+func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r api.Revoked, err error) {
+	c, err := a.client()
 	if err != nil {
 		return r, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return r, err
-		}
+	if c != nil {
 		return c.revoke(ctx, v, dryRun)
 	}
 	err = a.change(func(s stopped) error {
@@ -270,7 +244,7 @@ func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r r
 				return err
 			}
 			v.Identity = id.ID
-			r = revocation{Identity: id.ID, UserName: id.UserName, Role: v.Role, DryRun: dryRun}
+			r = api.Revoked{Identity: id.ID, UserName: id.UserName, Role: v.Role, DryRun: dryRun}
 			if r.Ends, err = access.Losing(tx, rules.Book(), v.Identity, v.Role); err != nil {
 				return err
 			}
@@ -280,14 +254,17 @@ func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r r
 	return r, err
 }
 
-func (r revocation) text(out io.Writer) error {
-	did, loses := "is revoked from", "loses"
-	if r.DryRun {
-		did, loses = "would be revoked from", "would lose"
+// losses says what somebody loses, or would.
+func losses(r api.Revoked) func(io.Writer) error {
+	return func(out io.Writer) error {
+		did, loses := "is revoked from", "loses"
+		if r.DryRun {
+			did, loses = "would be revoked from", "would lose"
+		}
+		_, err := fmt.Fprintf(out, "role %s %s %s\n", r.Role, did, r.UserName)
+		for _, ref := range r.Ends {
+			fmt.Fprintf(out, "  who %s %s\n", loses, ref)
+		}
+		return err
 	}
-	fmt.Fprintf(out, "role %s %s %s\n", r.Role, did, r.UserName)
-	for _, ref := range r.Ends {
-		fmt.Fprintf(out, "  who %s %s\n", loses, ref)
-	}
-	return nil
 }

@@ -22,14 +22,12 @@ func (c *client) explain(ctx context.Context, who, what string) (e access.Explan
 }
 
 func (c *client) plan(ctx context.Context, files map[string]string) (access.Plan, error) {
-	var answer struct {
-		Plan access.Plan `json:"plan"`
-	}
+	var answer api.PlanReply
 	err := c.call(ctx, http.MethodPost, "/api/v1/policy/plan", map[string]any{"files": files}, &answer)
 	return answer.Plan, err
 }
 
-func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (r revocation, err error) {
+func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (r api.Revoked, err error) {
 	body := map[string]string{"identity": v.Identity, "role": v.Role, "reason": v.Reason}
 	err = c.call(ctx, http.MethodPost, dry("/api/v1/revocations", dryRun), body, &r)
 	return r, err
@@ -47,16 +45,14 @@ func dry(path string, dryRun bool) string {
 	return path
 }
 
-func (c *client) sweeps(ctx context.Context) ([]sweepStatus, error) {
-	var list struct {
-		Items []sweepStatus `json:"items"`
-	}
+func (c *client) sweeps(ctx context.Context) ([]api.SweepView, error) {
+	var list api.List[api.SweepView]
 	err := c.get(ctx, "/api/v1/sweeps", nil, &list)
 	return list.Items, err
 }
 
-func (c *client) held(ctx context.Context, q heldQuery) (lines []held, more bool, err error) {
-	lines, err = pages[held](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}}, q.limit+1)
+func (c *client) held(ctx context.Context, q heldQuery) (lines []api.AssignmentView, more bool, err error) {
+	lines, err = pages[api.AssignmentView](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}}, q.limit+1)
 	if len(lines) > q.limit {
 		return lines[:q.limit], true, err
 	}
@@ -64,10 +60,7 @@ func (c *client) held(ctx context.Context, q heldQuery) (lines []held, more bool
 }
 
 func (c *client) issue(ctx context.Context, t schema.Token, dryRun bool) (string, schema.Token, error) {
-	var answer struct {
-		listed
-		Secret string `json:"secret"`
-	}
+	var answer api.Issued
 	body := map[string]any{"source": t.Source}
 	if !t.Expires.IsZero() {
 		body["expires"] = t.Expires
@@ -77,12 +70,12 @@ func (c *client) issue(ctx context.Context, t schema.Token, dryRun bool) (string
 	return answer.Secret, t, err
 }
 
-func (c *client) tokens(ctx context.Context) ([]listed, error) {
-	all, err := pages[listed](ctx, c, "/api/v1/tokens", nil, mostListed)
-	return slices.DeleteFunc(all, func(t listed) bool { return t.Source == "" }), err
+func (c *client) tokens(ctx context.Context) ([]api.TokenView, error) {
+	all, err := pages[api.TokenView](ctx, c, "/api/v1/tokens", nil, mostListed)
+	return slices.DeleteFunc(all, func(t api.TokenView) bool { return t.Source == "" }), err
 }
 
-func (c *client) revokeToken(ctx context.Context, id string, dryRun bool) (t listed, err error) {
+func (c *client) revokeToken(ctx context.Context, id string, dryRun bool) (t api.TokenView, err error) {
 	err = c.call(ctx, http.MethodDelete, dry("/api/v1/tokens/"+url.PathEscape(id), dryRun), nil, &t)
 	return t, err
 }
@@ -119,10 +112,7 @@ func pages[T any](ctx context.Context, c *client, path string, query url.Values,
 	}
 	for len(all) < limit {
 		query.Set("limit", strconv.Itoa(min(limit-len(all), 500)))
-		var page struct {
-			Items []T    `json:"items"`
-			Next  string `json:"next"`
-		}
+		var page api.List[T]
 		if err := c.get(ctx, path, query, &page); err != nil {
 			return nil, err
 		}

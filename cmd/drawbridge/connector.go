@@ -49,15 +49,11 @@ func connectorListCommand() *cobra.Command {
 }
 
 func listConnectors(ctx context.Context, a about) (all []api.ConnectorView, err error) {
-	running, err := a.running()
+	c, err := a.client()
 	if err != nil {
 		return nil, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return nil, err
-		}
+	if c != nil {
 		return c.connectors(ctx)
 	}
 	err = a.read(func(s stopped) error {

@@ -13,6 +13,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
+	"drawbridge/server/api"
 	"drawbridge/store"
 )
 
@@ -88,15 +89,11 @@ func until(t time.Time) string {
 }
 
 func issueToken(ctx context.Context, a about, t schema.Token, dryRun bool) (secret string, _ schema.Token, err error) {
-	running, err := a.running()
+	c, err := a.client()
 	if err != nil {
 		return "", t, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return "", t, err
-		}
+	if c != nil {
 		return c.issue(ctx, t, dryRun)
 	}
 	err = a.change(func(s stopped) error {
@@ -144,28 +141,15 @@ func tokenListCommand() *cobra.Command {
 	return cmd
 }
 
-// listed is a token as it is listed.
-type listed struct {
-	ID      string    `json:"id"`
-	Source  string    `json:"source"`
-	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires,omitzero"`
-	Revoked time.Time `json:"revoked,omitzero"`
-}
-
-func listTokens(ctx context.Context, a about) ([]listed, error) {
-	running, err := a.running()
+func listTokens(ctx context.Context, a about) ([]api.TokenView, error) {
+	c, err := a.client()
 	if err != nil {
 		return nil, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return nil, err
-		}
+	if c != nil {
 		return c.tokens(ctx)
 	}
-	tokens := []listed{}
+	tokens := []api.TokenView{}
 	err = a.read(func(s stopped) error {
 		return s.store.View(ctx, func(r store.Reader) error {
 			tokens = tokens[:0]
@@ -174,7 +158,7 @@ func listTokens(ctx context.Context, a about) ([]listed, error) {
 					return err
 				}
 				if t.Source != "" {
-					tokens = append(tokens, listed{t.ID, t.Source, t.Created, t.Expires, t.Revoked})
+					tokens = append(tokens, api.ViewToken(t))
 				}
 			}
 			return nil
@@ -211,16 +195,12 @@ func tokenRevokeCommand() *cobra.Command {
 	return cmd
 }
 
-func revokeToken(ctx context.Context, a about, id string, dryRun bool) (t listed, err error) {
-	running, err := a.running()
+func revokeToken(ctx context.Context, a about, id string, dryRun bool) (t api.TokenView, err error) {
+	c, err := a.client()
 	if err != nil {
 		return t, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return t, err
-		}
+	if c != nil {
 		return c.revokeToken(ctx, id, dryRun)
 	}
 	err = a.change(func(s stopped) error {
@@ -229,7 +209,7 @@ func revokeToken(ctx context.Context, a about, id string, dryRun bool) (t listed
 			if err != nil {
 				return fmt.Errorf("token %s: %w", id, err)
 			}
-			t = listed{known.ID, known.Source, known.Created, known.Expires, known.Revoked}
+			t = api.ViewToken(known)
 			return access.RevokeToken(tx, local(), id)
 		})
 	})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
-	"drawbridge/configs"
 	"drawbridge/schema"
+	"drawbridge/server/api"
 	"drawbridge/store"
 )
 
@@ -38,7 +37,8 @@ func sweepListCommand() *cobra.Command {
 			return f.print(cmd.OutOrStdout(), sweeps, func(out io.Writer) error {
 				var rows [][]string
 				for _, s := range sweeps {
-					rows = append(rows, []string{s.Name, s.due(), moment(s.last().Started), s.outcome()})
+					when, outcome := lastRun(s.Last)
+					rows = append(rows, []string{s.Name, sweepDue(s), when, outcome})
 				}
 				return table(out, "sweep due last outcome", rows)
 			})
@@ -49,86 +49,43 @@ func sweepListCommand() *cobra.Command {
 	return cmd
 }
 
-// A sweepStatus is one sweep, when it is due, and its newest run.
-type sweepStatus struct {
-	Name string      `json:"name"`
-	Next time.Time   `json:"next,omitzero"` // when it is due
-	Last *schema.Run `json:"last,omitempty"`
-
-	Running bool `json:"running"`
-}
-
-func (s sweepStatus) due() string {
+func sweepDue(s api.SweepView) string {
 	if s.Running {
 		return "running"
 	}
 	return moment(s.Next)
 }
 
-func (s sweepStatus) last() schema.Run {
-	if s.Last == nil {
-		return schema.Run{}
-	}
-	return *s.Last
-}
-
-// outcome says in a few words what the last run came to.
-func (s sweepStatus) outcome() string {
-	r := s.last()
+// lastRun says in a few words when a sweep ran last, and what that came to.
+func lastRun(r *schema.Run) (when, outcome string) {
 	switch {
-	case s.Last == nil:
-		return "never ran"
+	case r == nil:
+		return moment(time.Time{}), "never ran"
 	case r.Held != "":
-		return "held: " + r.Held
+		outcome = "held: " + r.Held
 	case r.Problem != "":
-		return "failed: " + strings.ReplaceAll(r.Problem, "\n", "; ")
+		outcome = "failed: " + strings.ReplaceAll(r.Problem, "\n", "; ")
+	default:
+		outcome = fmt.Sprintf("%d looked at, %d found, %d acted on, %d reported", r.Looked, r.Found, r.Done, r.Reported)
 	}
-	return fmt.Sprintf("%d looked at, %d found, %d acted on, %d reported", r.Looked, r.Found, r.Done, r.Reported)
+	return moment(r.Started), outcome
 }
 
-func listSweeps(ctx context.Context, a about) (sweeps []sweepStatus, err error) {
-	running, err := a.running()
+func listSweeps(ctx context.Context, a about) (sweeps []api.SweepView, err error) {
+	c, err := a.client()
 	if err != nil {
 		return nil, err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return nil, err
-		}
+	if c != nil {
 		return c.sweeps(ctx)
 	}
 	err = a.read(func(s stopped) error {
 		return s.store.View(ctx, func(r store.Reader) error {
-			sweeps, err = readSweeps(r, s.cfg.Sweeps)
+			sweeps, err = api.SweepsOf(r, s.sweeps())
 			return err
 		})
 	})
 	return sweeps, err
-}
-
-func readSweeps(r store.Reader, configured []configs.Sweep) ([]sweepStatus, error) {
-	due := map[string]time.Time{}
-	for item, err := range store.Items(r, access.LaneSweep) {
-		if err != nil {
-			return nil, err
-		}
-		due[item.ID] = item.Due
-	}
-	sweeps := []sweepStatus{}
-	for _, c := range configured {
-		s := sweepStatus{Name: c.Name, Next: due[c.Name]}
-		run, err := access.LastRun(r, c.Name, func(schema.Run) bool { return true })
-		switch {
-		case err == nil:
-			s.Last = &run
-		case !errors.Is(err, schema.ErrNotFound):
-			return nil, err
-		}
-		sweeps = append(sweeps, s)
-	}
-	slices.SortFunc(sweeps, func(a, b sweepStatus) int { return strings.Compare(a.Name, b.Name) })
-	return sweeps, nil
 }
 
 func sweepRunCommand() *cobra.Command {
@@ -156,22 +113,15 @@ func sweepRunCommand() *cobra.Command {
 }
 
 func runSweep(ctx context.Context, a about, name string, dryRun bool) error {
-	running, err := a.running()
+	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	if running {
-		c, err := a.ask()
-		if err != nil {
-			return err
-		}
+	if c != nil {
 		return c.runSweep(ctx, name, dryRun)
 	}
 	return a.change(func(s stopped) error {
-		var names []string
-		for _, c := range s.cfg.Sweeps {
-			names = append(names, c.Name)
-		}
+		names := s.sweeps()
 		if !slices.Contains(names, name) {
 			return hint(fmt.Errorf("sweep %s: %w", name, schema.ErrNotFound), "there are %s", strings.Join(names, ", "))
 		}

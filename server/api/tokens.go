@@ -23,7 +23,8 @@ type TokenView struct {
 	Revoked time.Time `json:"revoked,omitzero"`
 }
 
-func viewToken(t schema.Token) TokenView {
+// ViewToken returns what is shown of a credential.
+func ViewToken(t schema.Token) TokenView {
 	return TokenView{ID: t.ID, Source: t.Source, Name: t.Name, Role: t.Role, Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
 }
 
@@ -43,7 +44,7 @@ func (a *API) listTokens(ctx context.Context, in *tokensInput) (*Reply[List[Toke
 	})
 	list := List[TokenView]{Items: []TokenView{}, Next: tokens.Next}
 	for _, t := range tokens.Items {
-		list.Items = append(list.Items, viewToken(t))
+		list.Items = append(list.Items, ViewToken(t))
 	}
 	return reply(list), err
 }
@@ -76,7 +77,7 @@ func (a *API) issueToken(ctx context.Context, in *issueInput) (*Reply[Issued], e
 	var out Issued
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
 		secret, made, err := access.IssueToken(tx, callerOf(ctx).Actor(), t)
-		out = Issued{TokenView: viewToken(made), Secret: secret, DryRun: in.Dry}
+		out = Issued{TokenView: ViewToken(made), Secret: secret, DryRun: in.Dry}
 		return err
 	})
 	if in.Dry {
@@ -97,7 +98,7 @@ func (a *API) revokeToken(ctx context.Context, in *revokeTokenInput) (*Reply[Tok
 			return err
 		}
 		t, err := store.Tokens.Get(tx, in.ID)
-		out = viewToken(t)
+		out = ViewToken(t)
 		return err
 	})
 	return reply(out), err

@@ -48,28 +48,35 @@ type SweepView struct {
 	Last    *schema.Run `json:"last,omitempty" doc:"Its last run."`
 }
 
+// SweepsOf says how sweeps stand, by name.
+func SweepsOf(r store.Reader, names []string) ([]SweepView, error) {
+	items := map[string]store.Item{}
+	for item, err := range store.Items(r, access.LaneSweep) {
+		if err != nil {
+			return nil, err
+		}
+		items[item.ID] = item
+	}
+	views := []SweepView{}
+	for _, name := range schema.Sorted(names...) {
+		v := SweepView{Name: name, Next: items[name].Due, Running: !items[name].Leased.IsZero()}
+		run, err := access.LastRun(r, name, func(schema.Run) bool { return true })
+		switch {
+		case err == nil:
+			v.Last = &run
+		case !errors.Is(err, schema.ErrNotFound):
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	return views, nil
+}
+
 func (a *API) listSweeps(ctx context.Context, _ *struct{}) (*Reply[List[SweepView]], error) {
-	list := List[SweepView]{Items: []SweepView{}}
-	err := a.Store.View(ctx, func(r store.Reader) error {
-		items := map[string]store.Item{}
-		for item, err := range store.Items(r, access.LaneSweep) {
-			if err != nil {
-				return err
-			}
-			items[item.ID] = item
-		}
-		for _, name := range schema.Sorted(a.Sweeps...) {
-			v := SweepView{Name: name, Next: items[name].Due, Running: !items[name].Leased.IsZero()}
-			run, err := access.LastRun(r, name, func(schema.Run) bool { return true })
-			switch {
-			case err == nil:
-				v.Last = &run
-			case !errors.Is(err, schema.ErrNotFound):
-				return err
-			}
-			list.Items = append(list.Items, v)
-		}
-		return nil
+	var list List[SweepView]
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		list.Items, err = SweepsOf(r, a.Sweeps)
+		return err
 	})
 	return reply(list), err
 }
