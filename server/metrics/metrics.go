@@ -33,6 +33,7 @@ type Metrics struct {
 	serving    *prometheus.HistogramVec
 	ungoverned *prometheus.GaugeVec
 	dropped    *prometheus.CounterVec
+	probed     *prometheus.GaugeVec
 
 	mu        sync.Mutex
 	tail      tail
@@ -64,7 +65,8 @@ func New(s *store.Store, connectors []string) *Metrics {
 	m.served = counter("http_requests_total", "Requests served.", "route", "method", "code")
 	m.serving = histogram("http_request_seconds", "How long serving a request took.", seconds, "route", "method")
 	m.dropped = counter("scim_dropped_attributes_total", "Attributes that a source sent and no schema has.", "source")
-	m.registry.MustRegister(m.dropped, m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
+	m.probed = gauge("connector_probe_success", "Whether a target answered when it was last asked whether it lets the bridge in; it is asked at the start, until it does.", "connector")
+	m.registry.MustRegister(m.probed, m.dropped, m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
@@ -97,6 +99,15 @@ func (m *Metrics) Swept(run schema.Run) {
 func (m *Metrics) Request(connector, method string, status int, took time.Duration) {
 	m.requests.WithLabelValues(connector, code(status)).Inc()
 	m.latency.WithLabelValues(connector, verb(method)).Observe(took.Seconds())
+}
+
+// Probed is told whether a target said that it is there and lets the bridge in.
+func (m *Metrics) Probed(connector string, ok bool) {
+	value := 0.0
+	if ok {
+		value = 1
+	}
+	m.probed.WithLabelValues(connector).Set(value)
 }
 
 // Served is told of each request that the bridge answered. The route is a

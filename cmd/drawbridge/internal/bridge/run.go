@@ -36,7 +36,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	defer fail(nil)
 	// Each part has a context of its own, so that they end one after the other.
 	signing := start(ctx, fail, b.checkpoints)
-	working := start(ctx, fail, b.scheduled(sweeper)...)
+	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe)...)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
