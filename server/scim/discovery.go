@@ -23,8 +23,11 @@ func (h *Handler) discovery() ([]route, error) {
 	if err != nil {
 		return nil, err
 	}
-	routes := []route{{"/ServiceProviderConfig", config},
-		{"/Me", verbs{http.MethodGet: notImplemented}}, {"/Bulk", verbs{http.MethodPost: notImplemented}}}
+	me := verbs{}
+	for _, verb := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		me[verb] = notMe
+	}
+	routes := []route{{"/ServiceProviderConfig", config}, {"/Me", me}, {"/Bulk", verbs{http.MethodPost: bulkRequest}}}
 	for path, all := range map[string][]object{"/ResourceTypes": types, "/Schemas": schemas} {
 		whole, err := fixed(object{
 			"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
@@ -64,8 +67,10 @@ func fixed(o object) (verbs, error) {
 	return verbs{http.MethodGet: func(q *request) error { return q.c.Blob(http.StatusOK, mediaType, body) }}, err
 }
 
-func notImplemented(*request) error {
-	return &wire.Error{Status: http.StatusNotImplemented, Detail: "this is not supported; /ServiceProviderConfig says what is"}
+// notMe answers for /Me (RFC 7644, section 3.11): a credential is a source's, and
+// no source is a user.
+func notMe(*request) error {
+	return &wire.Error{Status: http.StatusNotImplemented, Detail: "/Me is not supported: the credential is a source's, and nobody's among its users"}
 }
 
 func (h *Handler) serviceProviderConfig() object {
@@ -73,7 +78,7 @@ func (h *Handler) serviceProviderConfig() object {
 	return object{
 		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"patch":          supported(true),
-		"bulk":           object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           object{"supported": true, "maxOperations": h.limits.BulkOperations, "maxPayloadSize": h.limits.BulkBody},
 		"filter":         object{"supported": true, "maxResults": wire.MaxCount},
 		"changePassword": supported(false),
 		"sort":           supported(false),

@@ -23,13 +23,17 @@ func WriteError(c echo.Context, err error) error {
 	if e.Status == http.StatusServiceUnavailable && c.Response().Header().Get("Retry-After") == "" {
 		c.Response().Header().Set("Retry-After", "5")
 	}
-	body := []byte(`{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`)
-	body = append(strconv.AppendInt(body, int64(e.Status), 10), '"')
+	return c.Blob(e.Status, mediaType, appendError(nil, e))
+}
+
+// appendError writes an error as JSON.
+func appendError(dst []byte, e *wire.Error) []byte {
+	dst = append(dst, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"`...)
+	dst = append(strconv.AppendInt(dst, int64(e.Status), 10), '"')
 	if e.Type != "" {
-		body = wire.AppendText(append(body, `,"scimType":`...), e.Type)
+		dst = wire.AppendText(append(dst, `,"scimType":`...), e.Type)
 	}
-	body = append(wire.AppendText(append(body, `,"detail":`...), e.Detail), '}')
-	return c.Blob(e.Status, mediaType, body)
+	return append(wire.AppendText(append(dst, `,"detail":`...), e.Detail), '}')
 }
 
 // errorOf returns what a sender is told, of errors of echo too.

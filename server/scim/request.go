@@ -26,6 +26,9 @@ type request struct {
 	c        echo.Context
 	source   string
 	received time.Time
+
+	inner bool   // one of many in a Bulk
+	data  []byte // its body, where it is
 }
 
 // id is the request's own, as the middleware before us gave it.
@@ -56,6 +59,9 @@ const (
 
 // withBody hands the body to a function, which keeps nothing of it.
 func (q *request) withBody(limit int64, read func(body []byte) error) error {
+	if q.inner {
+		return read(q.data)
+	}
 	r := q.c.Request()
 	if err := acceptable(r.Header); err != nil {
 		return err

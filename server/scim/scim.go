@@ -52,11 +52,15 @@ type Limits struct {
 	Operations int   // of one PATCH; 5,000
 	Depth      int   // of nested JSON; 32
 	Scan       int   // identities or groups looked at for a filter that no index serves; 10,000
+
+	BulkBody       int64 // bytes; 1 MiB
+	BulkOperations int   // of one Bulk; 1,000
 }
 
 func (l Limits) orDefaults() Limits {
 	l.UserBody, l.GroupBody = or(l.UserBody, 1<<20), or(l.GroupBody, 16<<20)
 	l.Operations, l.Depth, l.Scan = or(l.Operations, 5000), or(l.Depth, 32), or(l.Scan, 10_000)
+	l.BulkBody, l.BulkOperations = or(l.BulkBody, 1<<20), or(l.BulkOperations, 1000)
 	return l
 }
 
@@ -194,19 +198,25 @@ func notAllowed(allow string) func(*request) error {
 // serve answers one request. Whatever happens in it, the process goes on, and
 // the sender gets a SCIM error.
 func (h *Handler) serve(answer func(*request) error) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
+	return func(c echo.Context) error {
 		q := &request{Handler: h, c: c, received: time.Now().UTC().Round(0)}
-		defer func() {
-			if r := recover(); r != nil {
-				err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		return q.answer(func(q *request) error {
+			if q.source = h.sourceOf(c); q.source == "" {
+				return &wire.Error{Status: http.StatusUnauthorized, Detail: "the credential names no source"}
 			}
-		}()
-		if q.source = h.sourceOf(c); q.source == "" {
-			return q.fail(&wire.Error{Status: http.StatusUnauthorized, Detail: "the credential names no source"})
-		}
-		if err := answer(q); err != nil {
-			return q.fail(err)
-		}
-		return nil
+			return answer(q)
+		})
 	}
+}
+
+func (q *request) answer(answer func(*request) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	if err := answer(q); err != nil {
+		return q.fail(err)
+	}
+	return nil
 }

@@ -572,7 +572,7 @@ func TestProtocol(t *testing.T) {
 	w.send("GET", "/Users/"+id+"/", "").is(200).has(id, "id")
 	w.send("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User/", "").is(200)
 	w.send("GET", "/Users/"+id+"/x", "").refuses(404, "", "no user")
-	w.send("POST", "/Bulk", "{}").refuses(501, "", "not supported")
+	w.send("POST", "/Me", "{}").refuses(501, "", "not supported")
 	w.send("POST", "/Users", `{"userName":"b"}`, "Content-Type", "text/xml").refuses(415, "", "application/scim+json")
 	w.send("POST", "/Users", `{"userName":"b"}`, "Content-Type", "application/json; charset=utf-8").is(201)
 	w.send("POST", "/Users", "\x1f\x8b\x08", "Content-Encoding", "gzip").refuses(415, "", "Content-Encoding")
@@ -590,7 +590,7 @@ func TestProtocol(t *testing.T) {
 
 func TestDiscovery(t *testing.T) {
 	w := newWorld(t, scim.Options{})
-	w.send("GET", "/ServiceProviderConfig", "").is(200).has(true, "patch", "supported").has(false, "bulk", "supported").
+	w.send("GET", "/ServiceProviderConfig", "").is(200).has(true, "patch", "supported").has(true, "bulk", "supported").
 		has(true, "etag", "supported").has(baseURL+"/ServiceProviderConfig", "meta", "location")
 	w.send("GET", "/ResourceTypes", "").is(200).has(2.0, "totalResults").has("User", "Resources", 0, "id")
 	w.send("GET", "/ResourceTypes/Group", "").is(200).has("/Groups", "endpoint")
