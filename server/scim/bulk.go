@@ -62,6 +62,7 @@ func (b *bulk) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		b.moreTime()
 		b.operation(ctx, i)
 		b.complete(ctx)
 		ctx = store.Background(ctx)
