@@ -139,7 +139,7 @@ func TestBulkOpensNoOtherDoor(t *testing.T) {
 		"a bulk in a bulk":     `{"method":"POST","path":"/Bulk","data":{}}`,
 		"a search":             `{"method":"POST","path":"/Users/.search","data":{}}`,
 		"an endpoint":          `{"method":"PUT","path":"/ServiceProviderConfig","data":{}}`,
-		"a path out of here":   `{"method":"DELETE","path":"/Users/../Groups/` + id + `"}`,
+		"a path out of here":   `{"method":"DELETE","path":"/Groups/../Users/` + id + `"}`,
 		"another server":       `{"method":"DELETE","path":"https://other.example/scim/v2/Users/` + id + `"}`,
 		"no path":              `{"method":"DELETE"}`,
 		"no method":            `{"path":"/Users"}`,
