@@ -53,13 +53,13 @@ func TestDeletedAndCreatedAgain(t *testing.T) {
 				settle(2 * time.Second)
 				w.has("Editors Readers")
 				if row.between == 0 {
-					w.target.dead = true // so that both are due when it is well again
+					w.target.down(true) // so that both are due when it is well again
 				}
 				w.remove(old)
 				settle(row.between)
 				id := w.admit("", "Engineering", true)
 				settle(time.Second)
-				w.target.dead = false
+				w.target.down(false)
 				settle(10 * time.Minute)
 				w.has("Readers")
 				if a := w.account(old); a.Exists() || !a.Due.IsZero() {
