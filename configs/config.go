@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"time"
 
+	scim "github.com/elimity-com/scim/schema"
+
 	"drawbridge/connectors"
 )
 
@@ -21,10 +23,14 @@ type Config struct {
 	Audit     Audit         `yaml:"audit"`
 	Admin     Admin         `yaml:"admin"`
 	Sources   []Source      `yaml:"sources"`
+	Schemas   []string      `yaml:"schemas"` // files of extensions of users
 	Sweeps    []Sweep       `yaml:"sweeps"`
 	Limits    RequestLimits `yaml:"limits"`
 	Log       Log           `yaml:"log"`
 	Shutdown  Shutdown      `yaml:"shutdown"`
+
+	// Extensions are the schemas that the files hold.
+	Extensions []scim.Schema `yaml:"-"`
 
 	// Connectors are how the systems downstream are reached, and Care how the
 	// bridge goes about each, by its name.

@@ -257,6 +257,18 @@ func (b *Book) With(quarantined map[string]string) *Book {
 	return &c
 }
 
+// Paths returns where the sources keep the attributes that the PolicySet gives a
+// path for, by attribute.
+func (b *Book) Paths() map[string]string {
+	all := map[string]string{}
+	for name, a := range b.declared() {
+		if a.Path != "" {
+			all[name] = a.Path
+		}
+	}
+	return all
+}
+
 func (b *Book) declared() map[string]Attribute {
 	if b.set.Policy == nil {
 		return nil

@@ -16,7 +16,7 @@ const scimRoot = "/scim"
 // let in.
 func newSCIM(o Options) (*scim.Handler, error) {
 	h, err := scim.New(scim.Options{
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM,
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions,
 		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + "/scim/v2",
 		Source: func(c echo.Context) string {
 			source, _ := c.Get(keySource).(string)

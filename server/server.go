@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	library "github.com/elimity-com/scim/schema"
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
@@ -35,6 +36,7 @@ type Options struct {
 	Connectors  []string // names
 	Limits      Limits
 	SCIM        scim.Limits
+	Extensions  []library.Schema // of users, that sources send beside the standard's
 
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error

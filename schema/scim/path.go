@@ -60,6 +60,13 @@ func (t *Type) parsePath(path string) (Path, error) {
 	return p, err
 }
 
+// Knows reports whether a path names an attribute of the type, so that what a
+// sender sends of it is kept.
+func (t *Type) Knows(path string) bool {
+	p, err := t.parsePath(path)
+	return err == nil && p.Attribute != nil
+}
+
 // splitPath splits name[filter].sub.
 func splitPath(s string) (name, filter, sub string, err error) {
 	open := strings.IndexByte(s, '[')

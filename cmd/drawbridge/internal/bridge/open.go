@@ -135,8 +135,9 @@ func (b *Bridge) openServer(context.Context) (err error) {
 	b.handler, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
 		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready,
-		Limits: server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
-		SCIM:   scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
+		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
+		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
+		Extensions: b.cfg.Extensions,
 	})
 	return err
 }

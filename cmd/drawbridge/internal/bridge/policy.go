@@ -14,6 +14,7 @@ import (
 	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/schema"
+	"drawbridge/schema/scim"
 	"drawbridge/store"
 )
 
@@ -133,5 +134,22 @@ func Joins(cfg *configs.Config, book *policy.Book) []string {
 			say("connector %s has a document and is not configured: what is decided for it waits", name)
 		}
 	}
+	return append(all, unread(cfg, book)...)
+}
+
+// unread returns the attributes that policy reads where no schema has any, a line
+// each: what is sent there is dropped, and the rules that need it are undecided.
+func unread(cfg *configs.Config, book *policy.Book) []string {
+	users, err := scim.Users(cfg.Extensions...)
+	if err != nil {
+		return []string{"schemas: " + err.Error()}
+	}
+	var all []string
+	for name, path := range book.Paths() {
+		if !users.Knows(path) {
+			all = append(all, fmt.Sprintf("identity.%s is read from %s, which is in no schema, so that it is never there: is its file in schemas?", name, path))
+		}
+	}
+	slices.Sort(all)
 	return all
 }

@@ -1,0 +1,83 @@
+package scim_test
+
+import (
+	"strings"
+	"testing"
+
+	"drawbridge/schema/scim"
+)
+
+const employment = `{
+	"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+	"id": "urn:example:scim:schemas:extension:hr:2.0:User", "name": "HR", "description": "What the HR system knows",
+	"attributes": [
+		{"name": "jobCode", "type": "string", "caseExact": true, "canonicalValues": ["A1", "B2"]},
+		{"name": "level", "type": "integer", "multiValued": false, "required": false, "mutability": "readWrite", "returned": "default", "uniqueness": "none"},
+		{"name": "sites", "type": "complex", "multiValued": true, "subAttributes": [
+			{"name": "value", "type": "string"}, {"name": "primary", "type": "boolean"}]}]}`
+
+func TestParseSchema(t *testing.T) {
+	s, err := scim.ParseSchema([]byte(employment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := scim.Users(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := users.Parse([]byte(`{"userName":"a","urn:example:scim:schemas:extension:hr:2.0:user":{"JOBCODE":"A1","level":"3","sites":"Berlin","shoe":1}}`), scim.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"userName":"a","urn:example:scim:schemas:extension:hr:2.0:User":{"jobCode":"A1","level":3,"sites":[{"value":"Berlin"}]}}`
+	if got := string(b.Record.Encode()); got != want {
+		t.Errorf("stored as %s, want %s", got, want)
+	}
+	if len(b.Dropped) != 1 || !strings.HasSuffix(b.Dropped[0], ":shoe") {
+		t.Errorf("dropped %v", b.Dropped)
+	}
+}
+
+func TestParseSchemaRefuses(t *testing.T) {
+	schema := func(attribute string) string { return `{"id":"urn:example:hr:User","attributes":[` + attribute + `]}` }
+	for _, row := range []struct{ name, text, want string }{
+		{"nothing", ``, "empty"},
+		{"not JSON", `{"id":`, "not valid JSON"},
+		{"a list", `[]`, "must be a JSON object"},
+		{"too deep", strings.Repeat("[", 100) + strings.Repeat("]", 100), "deeper"},
+		{"no id", `{"attributes":[{"name":"a","type":"string"}]}`, "id: it is missing"},
+		{"no URN", `{"id":"hr","attributes":[{"name":"a","type":"string"}]}`, `"hr" is no URN`},
+		{"a URN of ours", `{"id":"` + strings.ToUpper(scim.EnterpriseURN) + `","attributes":[{"name":"a","type":"string"}]}`, "there already"},
+		{"no attributes", `{"id":"urn:example:hr:User"}`, "attributes: there are none"},
+		{"a misspelt key", `{"id":"urn:example:hr:User","attribtes":[]}`, `unknown key "attribtes"`},
+		{"a misspelt key of an attribute", schema(`{"name":"a","type":"string","multivalued":true}`), `attribute a: unknown key "multivalued"`},
+		{"a key twice", schema(`{"name":"a","type":"string","type":"integer"}`), "attribute a: type: it is there twice"},
+		{"an unknown type", schema(`{"name":"a","type":"text"}`), `attribute a: type: "text" is none of string,`},
+		{"no type", schema(`{"name":"a"}`), `attribute a: type: "" is none`},
+		{"no name", schema(`{"type":"string"}`), "attribute 1: name:"},
+		{"a name with a dot", schema(`{"name":"a.b","type":"string"}`), "attribute a.b: name:"},
+		{"no object", schema(`"a"`), "attribute 1: it must be an object"},
+		{"one name twice", schema(`{"name":"a","type":"string"},{"name":"A","type":"string"}`), "attribute A: it is there twice"},
+		{"a list in words", schema(`{"name":"a","type":"string","multiValued":"yes"}`), "attribute a: multiValued: it must be true or false"},
+		{"words that are numbers", schema(`{"name":"a","type":"string","canonicalValues":[1]}`), "attribute a: canonicalValues: it must be a list of texts"},
+		{"a description that is a number", schema(`{"name":"a","type":"string","description":1}`), "attribute a: description: it must be text"},
+		{"complex without parts", schema(`{"name":"a","type":"complex"}`), "attribute a: subAttributes: a complex attribute needs some"},
+		{"parts of a text", schema(`{"name":"a","type":"string","subAttributes":[{"name":"b","type":"string"}]}`), "attribute a: subAttributes: only a complex"},
+		{"complex in complex", schema(`{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex","subAttributes":[{"name":"c","type":"string"}]}]}`), "attribute a.b: type: a sub-attribute can not be complex"},
+		{"required", schema(`{"name":"a","type":"string","required":true}`), "attribute a: required: write false"},
+		{"unique", schema(`{"name":"a","type":"string","uniqueness":"server"}`), "attribute a: uniqueness: of an extension's attributes it can only be none"},
+		{"read-only", schema(`{"name":"a","type":"string","mutability":"readOnly"}`), "attribute a: mutability:"},
+		{"never returned", schema(`{"name":"a","type":"string","returned":"never"}`), "attribute a: returned:"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			_, err := scim.ParseSchema([]byte(row.text))
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("the error is %v, want %q in it", err, row.want)
+			}
+		})
+	}
+	_, err := scim.ParseSchema([]byte(`{"id":"hr","attributes":[{"name":"a","type":"text"},{"name":"b","type":"string","required":true}]}`))
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("three mistakes make the error %v", err)
+	}
+}
