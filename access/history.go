@@ -155,7 +155,7 @@ func (e *Explanation) state() string {
 	case e.Account == nil || e.Account.State == "":
 		return ""
 	case e.Account.Problem != "":
-		return fmt.Sprintf(" (%s: %s)", e.Account.State, e.Account.Problem)
+		return fmt.Sprintf(" (%s: %s)", e.Account.State, strings.ReplaceAll(e.Account.Problem, "\n", "; "))
 	}
 	return fmt.Sprintf(" (%s)", e.Account.State)
 }

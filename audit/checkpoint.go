@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -34,6 +35,19 @@ func NewKey(name string, rand io.Reader) (signer, verifier string, err error) {
 		return "", "", fmt.Errorf("key name %q: it may not be empty or hold blanks or a plus sign: %w", name, schema.ErrInvalid)
 	}
 	return note.GenerateKey(rand, name)
+}
+
+// PublicKey returns the verifier key of a signer key.
+func PublicKey(signer string) (string, error) {
+	parts := strings.SplitN(signer, "+", 5) // PRIVATE, KEY, name, hash, key
+	if len(parts) < 5 {
+		return "", fmt.Errorf("it is not a signing key: %w", schema.ErrInvalid)
+	}
+	key, err := base64.StdEncoding.DecodeString(parts[4])
+	if err != nil || len(key) != 1+ed25519.SeedSize { // an algorithm, and the seed
+		return "", fmt.Errorf("it is not a signing key: %w", schema.ErrInvalid)
+	}
+	return note.NewEd25519VerifierKey(parts[2], ed25519.PublicKey(ed25519.NewKeyFromSeed(key[1:])[ed25519.SeedSize:]))
 }
 
 // Sign returns the checkpoint as a signed note, in the form of c2sp.org's

@@ -22,8 +22,9 @@ type Change struct {
 // IsZero reports whether there is no change.
 func (c Change) IsZero() bool { return c.Received.IsZero() }
 
-// Join returns the change that stands for both: the one received first, so that
-// nothing measured gets shorter by coalescing, with every cause.
+// Join returns the change that stands for both, with every cause: the one received
+// first, so that nothing measured gets shorter by coalescing. What ends access is
+// timed from the first that ends some, however long the target has owed the rest.
 func (c Change) Join(d Change) Change {
 	switch {
 	case c.IsZero():
@@ -32,10 +33,9 @@ func (c Change) Join(d Change) Change {
 		return c
 	}
 	first := c
-	if d.Received.Before(c.Received) {
+	if d.Ends != c.Ends && d.Ends || d.Ends == c.Ends && d.Received.Before(c.Received) {
 		first = d
 	}
-	first.Ends = c.Ends || d.Ends
 	first.Because = Sorted(slices.Concat(c.Because, d.Because)...)
 	return first
 }

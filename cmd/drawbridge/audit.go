@@ -100,7 +100,7 @@ func readKey(file string) (note.Verifier, error) {
 	}
 	verifier, err := note.NewVerifier(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, fmt.Errorf("public key %s: %w", file, err)
+		return nil, hint(fmt.Errorf("public key %s: %w", file, err), "it is the file that ends in .pub, beside the bridge's signing key")
 	}
 	return verifier, nil
 }

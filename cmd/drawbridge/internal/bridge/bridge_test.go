@@ -342,6 +342,20 @@ func TestTheLogKeepsItsKeyAndItsName(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the key is %v, %v", info, err)
 	}
+	public, err := os.ReadFile(PublicKeyFile(cfg.Audit.Key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(PublicKeyFile(cfg.Audit.Key)); err != nil {
+		t.Fatal(err)
+	}
+	_, stop = running(t, cfg, o)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(PublicKeyFile(cfg.Audit.Key)); err != nil || !bytes.Equal(got, public) {
+		t.Errorf("the public half, lost, is %q, %v; it was %q", got, err, public)
+	}
 	renamed := *cfg
 	renamed.Audit.Origin = "another"
 	if _, err := Open(t.Context(), &renamed, o); !errors.Is(err, schema.ErrInvalid) {

@@ -47,7 +47,7 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 		return nil, fmt.Errorf("audit.key: %s is not a signing key: %w", cfg.Key, schema.ErrInvalid) // the cause may quote it
 	}
 	if signed == nil {
-		return signer, nil
+		return signer, showKey(cfg.Key)
 	}
 	last, err := audit.Read(signed)
 	switch {
@@ -58,7 +58,7 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 	case !signedBy(signed, signer):
 		return nil, fmt.Errorf("audit.key: %s is not the key that signed the decision log so far: put that one back: %w", cfg.Key, schema.ErrInvalid)
 	}
-	return signer, nil
+	return signer, showKey(cfg.Key)
 }
 
 // lastCheckpoint returns the newest signed head of the log, or nil.
@@ -89,6 +89,24 @@ func signedBy(signed []byte, key note.Signer) bool {
 func exposed(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}
+
+// showKey writes the public half of the signing key where it is not there, as after
+// a restore of the private one alone.
+func showKey(key string) error {
+	file := PublicKeyFile(key)
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	text, err := os.ReadFile(key)
+	if err != nil {
+		return err
+	}
+	public, err := audit.PublicKey(strings.TrimSpace(string(text)))
+	if err != nil {
+		return fmt.Errorf("audit.key: %s: %w", key, err)
+	}
+	return writeFile(file, public+"\n", 0o644, os.O_TRUNC)
 }
 
 // makeKey makes a key pair. The public half is written first, so that whoever

@@ -72,11 +72,7 @@ func (b *Bridge) publish(ctx context.Context, p *Policy) error {
 	for _, r := range p.Book.Refused() {
 		b.Log.WarnContext(ctx, "role refused", "role", r.Role, "codes", strings.Join(r.Codes, ", "))
 	}
-	said := "policy in force"
-	if !changed {
-		said = "policy unchanged"
-	}
-	b.Log.InfoContext(ctx, said, "digest", p.Book.Digest(), "roles", len(p.Book.Roles()))
+	b.Log.InfoContext(ctx, "policy in force", "digest", p.Book.Digest(), "roles", len(p.Book.Roles()), "changed", changed)
 	return nil
 }
 
