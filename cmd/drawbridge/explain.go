@@ -97,7 +97,7 @@ func holding(h access.Holding) string {
 	}
 	words = append(words, string(h.State))
 	if h.Problem != "" {
-		words = append(words, h.Problem)
+		words = append(words, strings.ReplaceAll(h.Problem, "\n", "; "))
 	}
 	if h.Verified {
 		words = append(words, "read back")
