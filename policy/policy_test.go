@@ -326,26 +326,3 @@ func TestNextIsWhenTimeAloneMatters(t *testing.T) {
 		})
 	}
 }
-
-func TestChanges(t *testing.T) {
-	book := bookOf(t, roles)
-	held := []schema.Assignment{
-		{Identity: "u1", Connector: "crm", Entitlement: "sales", Because: []string{"grant/g1", "role/editor"}, Mode: schema.Observe},
-		{Identity: "u1", Connector: "wiki", Entitlement: "admins", Because: []string{"role/old"}, Mode: schema.Enforce},
-	}
-	got := Changes(held, book.Evaluate(Facts{Identity: person(employee), Grants: granted(-1, 1)}, noon))
-	want := []Line{
-		{Hold, []string{"editor"}, "crm", "sales", schema.Observe, "editor: nobody supplied identity.department"},
-		{Revoke, []string{"old"}, "wiki", "admins", schema.Enforce, "old: no such role is in force"},
-		{Grant, []string{"base"}, "wiki", "readers", schema.Enforce, "base: its rule matches"},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	after := book.Evaluate(Facts{Identity: person(employee)}, noon)
-	got = Changes(after.Assignments, after)
-	want = []Line{{Open, []string{"editor"}, "", "", schema.Propose, "nobody supplied identity.department"}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("what is held already (-want +got):\n%s", diff)
-	}
-}

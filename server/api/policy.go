@@ -1,14 +1,9 @@
 package api
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -154,7 +149,10 @@ func (a *API) planPolicy(ctx context.Context, in *planInput) (*Reply[PlanReply],
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	files, err := tree(in.Body.Files)
+	if n := len(in.Body.Files); n == 0 || n > mostPolicyFiles {
+		return nil, fmt.Errorf("files: %d are sent, and a plan needs 1 to %d: %w", n, mostPolicyFiles, schema.ErrInvalid)
+	}
+	files, err := policy.Files(in.Body.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -162,29 +160,4 @@ func (a *API) planPolicy(ctx context.Context, in *planInput) (*Reply[PlanReply],
 	book, more := policy.Compile(set)
 	plan, err := access.PlanPolicy(ctx, a.Store, a.Rules.Book(), book)
 	return reply(PlanReply{Plan: plan, Findings: append(findings, more...)}), err
-}
-
-// tree makes a file system of texts by path: an archive in memory is one.
-func tree(files map[string]string) (fs.FS, error) {
-	if len(files) == 0 || len(files) > mostPolicyFiles {
-		return nil, fmt.Errorf("files: %d are sent, and a plan needs 1 to %d: %w", len(files), mostPolicyFiles, schema.ErrInvalid)
-	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if !fs.ValidPath(name) {
-			return nil, fmt.Errorf("files: %q is not a path below the policy folder: %w", name, schema.ErrInvalid)
-		}
-		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
-		if err != nil {
-			return nil, err
-		}
-		if _, err := w.Write([]byte(files[name])); err != nil {
-			return nil, err
-		}
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	return zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
 }

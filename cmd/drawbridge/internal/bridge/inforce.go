@@ -1,13 +1,11 @@
 package bridge
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -30,28 +28,9 @@ func InForce(ctx context.Context, s *store.Store) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	folder, err := folderOf(version.Files)
+	folder, err := policy.Files(version.Files)
 	if err != nil {
 		return nil, err
 	}
 	return ReadPolicy(folder)
-}
-
-// folderOf makes a folder in memory of files, by path.
-func folderOf(files map[string]string) (fs.FS, error) {
-	var packed bytes.Buffer
-	w := zip.NewWriter(&packed)
-	for name, text := range files {
-		f, err := w.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store})
-		if err != nil {
-			return nil, err
-		}
-		if _, err := f.Write([]byte(text)); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return zip.NewReader(bytes.NewReader(packed.Bytes()), int64(packed.Len()))
 }
