@@ -20,10 +20,11 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if err != nil {
 		return false, err
 	}
-	what := differences(acc, seen)
-	if what == "" {
+	differences := Differences(acc, seen)
+	if len(differences) == 0 {
 		return false, nil
 	}
+	what := joinLimited(differences, 5)
 	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
 		return false, Report(tx, book, "sweep/drift", schema.Finding{
 			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what,
@@ -47,16 +48,13 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	return true, tx.WakeUrgent(LaneAccount(seen.Connector), seen.Identity)
 }
 
-// Differs reports whether a target has an account otherwise than is remembered.
-func Differs(acc, seen schema.Account) bool { return differences(acc, seen) != "" }
-
-// differences says how what was seen differs from what is remembered, in terms
-// of what the bridge writes; nothing if it does not.
-func differences(acc, seen schema.Account) string {
+// Differences says how what was seen of an account differs from what is
+// remembered, in terms of what the bridge writes; nothing if it does not.
+func Differences(acc, seen schema.Account) []string {
 	var what []string
 	switch {
 	case acc.Exists() && !seen.Exists():
-		return "the account is gone"
+		return []string{"the account is gone"}
 	case acc.Active != seen.Active:
 		what = append(what, fmt.Sprintf("active is %v", seen.Active))
 	}
@@ -76,5 +74,5 @@ func differences(acc, seen schema.Account) string {
 		}
 	}
 	slices.Sort(what)
-	return joinLimited(what, 5)
+	return what
 }

@@ -227,10 +227,8 @@ func TestMassChange(t *testing.T) {
 			w.work()
 			w.want(people[9], "") // the source took it back, and moved them
 			before := standing()
-			n, err := access.LetAllGo(t.Context(), w.store, w.rules.Book(), "token/a and token/b", "hr", "they did leave")
-			if err != nil || n == 0 {
-				t.Errorf("let %d go, %v", n, err)
-			}
+			n := w.held("source:hr").Count
+			w.release("source:hr", "they did leave")
 			if got := standing(); got != 2 || before-got != n {
 				t.Errorf("%s: %d of %d have access after %d were let go, want 2", limits, got, before, n)
 			}
@@ -239,14 +237,11 @@ func TestMassChange(t *testing.T) {
 			}
 			for _, id := range people[10:] { // make room for the next case
 				w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
-				w.update(func(tx store.Tx) error {
-					err := access.LetGo(tx, w.rules.Book(), "token/test", id, "the next case")
-					if errors.Is(err, schema.ErrNotFound) {
-						return nil
-					}
-					return err
-				})
 			}
+			if w.held("source:hr").ID != "" {
+				w.release("source:hr", "the next case")
+			}
+			w.work()
 			w.update(func(tx store.Tx) error { return store.Settings.Delete(tx, "ended/hr") })
 		}
 	})
@@ -277,7 +272,7 @@ func TestHeavyPolicy(t *testing.T) {
 		w.work()
 		w.want(people[0], "")
 		w.want(newcomer, "Admins")
-		w.update(func(tx store.Tx) error { return access.ReleasePolicy(tx, heavy, "token/a and token/b", "as intended") })
+		w.release("policy:"+heavy.Digest(), "as intended")
 		w.work()
 		for _, id := range people {
 			w.want(id, "")
@@ -285,9 +280,8 @@ func TestHeavyPolicy(t *testing.T) {
 		if open := w.findings("held-policy"); len(open) > 0 {
 			t.Errorf("findings about %v stay open", open)
 		}
-		err := w.store.Update(t.Context(), func(tx store.Tx) error { return access.ReleasePolicy(tx, heavy, "token/a", "again") })
-		if !errors.Is(err, schema.ErrNotFound) {
-			t.Errorf("released twice: %v, want ErrNotFound", err)
+		if h := w.held("policy:" + heavy.Digest()); h.ID != "" {
+			t.Errorf("still held: %+v", h)
 		}
 		light := book(t, "  mode: enforce\n  identity:", "  mode: enforce\n  limits: { revokesPerRun: { count: 2 } }\n  identity:")
 		w.publish(light)

@@ -14,6 +14,9 @@ const (
 	LaneRollout  store.Lane = "rollout"  // digest of a policy version: everyone is to be looked at again
 	LaneSweep    store.Lane = "sweep"    // name of a sweep: its schedule says it is due
 
+	// LaneRelease has the ids of holds that two people released.
+	LaneRelease store.Lane = "release"
+
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
 )

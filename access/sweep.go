@@ -27,6 +27,9 @@ func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
 			count(run.Looked, "looked at"), count(run.Found, "found"), count(run.Done, "acted on"), count(run.Reported, "reported"),
 		}, 4),
 	}
+	for _, id := range run.Released {
+		d.Because = append(d.Because, "hold/"+id)
+	}
 	switch {
 	case run.Held != "":
 		d.Verb, d.Reason = schema.Held, run.Held

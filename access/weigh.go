@@ -84,6 +84,9 @@ func forgetWeight(tx store.Tx) error {
 	if err != nil || w.Digest == "" {
 		return err
 	}
+	if err := store.Holds.Delete(tx, HoldID("policy/"+w.Digest)); err != nil {
+		return err
+	}
 	if err := resolve(tx, schema.Finding{Kind: findingPolicy, Subject: "policy/" + w.Digest}); err != nil {
 		return err
 	}
@@ -105,36 +108,66 @@ func weigh(ctx context.Context, s *store.Store, rules *Rules, digest string) err
 	case book.Digest() != digest: // it is in force, and about to be taken up here
 		return fmt.Errorf("policy %s is not in use yet: %w", digest, schema.ErrUnavailable)
 	}
-	plan, err := PlanPolicy(ctx, s, nil, book)
+	h, heavy, err := weighed(ctx, s, book)
 	if err != nil {
-		return fmt.Errorf("weigh policy %s: %w", digest, err)
+		return err
 	}
-	limit := book.Limits().RevokesPerRun
 	return s.Update(ctx, func(tx store.Tx) error {
 		if now, err := readWeight(tx); err != nil || now != w {
 			return err
 		}
-		if !limit.Stops(plan.ByPolicy, plan.Held) {
+		if !heavy {
 			return forgetWeight(tx)
 		}
-		held := weight{Digest: digest, Reason: fmt.Sprintf(
-			"the policy would take away %d of %d lines, and its limit is %s", plan.ByPolicy, plan.Held, limit)}
-		if err := held.write(tx); err != nil {
-			return err
-		}
-		_, err := tx.Record(schema.Decision{
-			Actor: "bridge", Verb: schema.Held, Subject: "policy/" + digest, Reason: held.Reason, Policy: digest,
-		})
-		if err != nil {
-			return err
-		}
-		return Report(tx, book, "bridge", schema.Finding{Kind: findingPolicy, Subject: "policy/" + digest, Reason: held.Reason})
+		return holdPolicy(tx, book, h)
 	})
 }
 
-// ReleasePolicy lets the policy in force take away what it was held from, and has
+// weighed works out what a policy takes away by itself, and whether that is more
+// than its limit.
+func weighed(ctx context.Context, s *store.Store, book *policy.Book) (h schema.Hold, heavy bool, err error) {
+	subject := "policy/" + book.Digest()
+	would := NewIntent(subject)
+	plan, err := PlanEach(ctx, s, nil, book, func(line PlanLine) error {
+		if line.ByPolicy {
+			would.Add(line.Identity, "loses "+line.Connector+"/"+line.Entitlement)
+		}
+		return nil
+	})
+	if err != nil {
+		return h, false, fmt.Errorf("weigh %s: %w", subject, err)
+	}
+	limit := book.Limits().RevokesPerRun
+	h = would.Hold(schema.PolicyHold, subject, fmt.Sprintf(
+		"the policy would take away %d of %d lines, and its limit is %s", plan.ByPolicy, plan.Held, limit))
+	return h, limit.Stops(plan.ByPolicy, plan.Held), nil
+}
+
+// holdPolicy holds a policy that was found too heavy.
+func holdPolicy(tx store.Tx, book *policy.Book, h schema.Hold) error {
+	if err := (weight{Digest: book.Digest(), Reason: h.Reason}).write(tx); err != nil {
+		return err
+	}
+	published, err := store.Policies.Get(tx, book.Digest())
+	if err != nil && !notFound(err) {
+		return err
+	}
+	h.By = published.By
+	if err := keepHold(tx, book, h); err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: "bridge", Verb: schema.Held, Subject: h.Subject, Reason: h.Reason, Policy: book.Digest(),
+	})
+	if err != nil {
+		return err
+	}
+	return Report(tx, book, "bridge", schema.Finding{Kind: findingPolicy, Subject: h.Subject, Reason: h.Reason})
+}
+
+// releasePolicy lets the policy in force take away what it was held from, and has
 // everyone looked at again. ErrNotFound if it is not held.
-func ReleasePolicy(tx store.Tx, book *policy.Book, by, reason string) error {
+func releasePolicy(tx store.Tx, book *policy.Book, by, reason string) error {
 	w, err := readWeight(tx)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -16,7 +15,7 @@ import (
 // changed, a file came short. Its document says how many ends are believed in an
 // hour and in a day (massChange); those beyond are withheld. What the source said
 // is stored and answered as ever, but policy goes by the identity as it was, until
-// people let the end through (LetGo) or the source takes it back. The single
+// two people let it through (release.go) or the source takes it back. The single
 // leaver, well within the limits, is not kept waiting.
 
 const findingMassChange = "mass-change" // about source/NAME
@@ -48,6 +47,9 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 		return false, err
 	}
 	held := store.Withheld{Identity: old, Since: tx.Now(), Reason: why}
+	if held.Round, err = holdEnd(tx, p.Source, id.ID, why); err != nil {
+		return false, err
+	}
 	if held.Groups, err = groupNames(tx, id.ID); err != nil {
 		return false, err
 	}
@@ -61,6 +63,45 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 		return false, err
 	}
 	return true, Report(tx, p.Book, p.actor(), schema.Finding{Kind: findingMassChange, Subject: "source/" + p.Source, Reason: why})
+}
+
+// holdEnd adds one more end to the hold on its source, whose plan is made anew
+// with each that comes or goes. It returns the round that it belongs to.
+func holdEnd(tx store.Tx, source, identity, why string) (round int, err error) {
+	subject := "source/" + source
+	h, err := store.Holds.Get(tx, HoldID(subject))
+	if err != nil && !notFound(err) {
+		return 0, err
+	}
+	if h.Count == 0 { // nothing was held, or all that was is released
+		h.ID, h.Kind, h.Subject = HoldID(subject), schema.SourceHold, subject
+		h.Since, h.Reason = tx.Now(), why
+	}
+	h.Count++
+	h.Plan = planAfter(h.Plan, "held", identity, tx.Now())
+	return h.Round, store.Holds.Put(tx, h)
+}
+
+// freeEnd takes one from it.
+func freeEnd(tx store.Tx, held store.Withheld) error {
+	h, err := store.Holds.Get(tx, HoldID("source/"+held.Identity.Source))
+	if notFound(err) || err == nil && held.Round < h.Round {
+		return nil // it was released, with all those of its round
+	}
+	if err != nil {
+		return err
+	}
+	h.Count--
+	h.Plan = planAfter(h.Plan, "free", held.Identity.ID, tx.Now())
+	return store.Holds.Put(tx, h)
+}
+
+// planAfter is the plan of a source after one more came or went: no two sets that
+// were ever held of a source have the same, and nobody has to walk them to tell.
+func planAfter(plan, what, identity string, at time.Time) string {
+	next := NewIntent(plan)
+	next.Add(identity, what+" "+at.UTC().Format(time.RFC3339Nano))
+	return next.Hold(schema.SourceHold, "", "").Plan
 }
 
 // takeBack lets go of what is withheld of an identity that its source wants after
@@ -180,26 +221,25 @@ func makeWay(tx store.Tx, p Provenance, userName string) error {
 		if id.Source != p.Source {
 			continue
 		}
-		if err := LetGo(tx, p.Book, p.actor(), id.ID, "its source has a new identity of that name"); err != nil && !notFound(err) {
+		held, err := store.WithheldIdentities.Get(tx, id.ID)
+		if err == nil {
+			err = letGo(tx, p.Book, p.actor(), held, "its source has a new identity of that name")
+		}
+		if err != nil && !notFound(err) {
 			return err
 		}
 	}
 	return nil
 }
 
-// LetGo lets the end of an identity through that was withheld: from now on policy
-// goes by what its source says. ErrNotFound if nothing is withheld of it.
-func LetGo(tx store.Tx, book *policy.Book, by, identity, reason string) error {
-	held, err := store.WithheldIdentities.Get(tx, identity)
-	if err != nil {
-		return err
-	}
-	return letGo(tx, book, by, held, reason)
-}
-
+// letGo lets the end of an identity through that was withheld: from now on policy
+// goes by what its source says.
 func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reason string) error {
 	id, source := held.Identity.ID, held.Identity.Source
 	if err := store.WithheldIdentities.Delete(tx, id); err != nil {
+		return err
+	}
+	if err := freeEnd(tx, held); err != nil {
 		return err
 	}
 	_, err := tx.Record(schema.Decision{
@@ -213,36 +253,12 @@ func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reaso
 		return err
 	}
 	if left == 0 {
+		if err := store.Holds.Delete(tx, HoldID("source/"+source)); err != nil {
+			return err
+		}
 		if err := resolve(tx, schema.Finding{Kind: findingMassChange, Subject: "source/" + source}); err != nil {
 			return err
 		}
 	}
 	return tx.WakeUrgent(LaneIdentity, id)
-}
-
-// LetAllGo lets every end through that is withheld of a source, a chunk at a time,
-// and returns how many there were.
-func LetAllGo(ctx context.Context, s *store.Store, book *policy.Book, by, source, reason string) (int, error) {
-	for all := 0; ; {
-		n := 0
-		err := s.Update(ctx, func(tx store.Tx) error {
-			n = 0
-			for held, err := range store.WithheldIdentities.By(tx, store.WithheldSource, source) {
-				if err != nil {
-					return err
-				}
-				if err := letGo(tx, book, by, held, reason); err != nil {
-					return err
-				}
-				if n++; n == chunk {
-					break
-				}
-			}
-			return nil
-		})
-		all += n
-		if err != nil || n < chunk {
-			return all, err
-		}
-	}
 }

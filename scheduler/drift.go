@@ -24,22 +24,24 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err != nil {
 			return err
 		}
-		differing, gone, looked, err := compare(ctx, s, name, seen, before)
+		subject := "sweep/" + sweep.Name + "/" + name
+		d, err := compare(ctx, s, subject, name, seen, before)
 		if err != nil {
 			return err
 		}
-		if len(seen) == 0 && looked > 0 {
-			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, looked)
+		if len(seen) == 0 && d.looked > 0 {
+			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.looked)
 		}
-		run.Looked += looked
-		run.Found += len(differing) + len(gone)
-		if err := sweep.Limits.Check(len(differing)+len(gone), looked); err != nil {
+		run.Looked += d.looked
+		run.Found += d.would.Count()
+		if err := sweep.check(subject, d.would, d.looked); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		if gone, err = confirm(ctx, lister, gone); err != nil {
+		gone, err := confirm(ctx, lister, d.lacking)
+		if err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		for some := range slices.Chunk(append(differing, gone...), 100) {
+		for some := range slices.Chunk(append(d.differing, gone...), 100) {
 			woken := 0
 			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
 				woken = 0
@@ -97,6 +99,9 @@ func eachLister(
 				continue
 			}
 			if err := look(ctx, sweep, run, name, lister); err != nil {
+				if !errors.Is(err, schema.ErrHeld) {
+					sweep.missed()
+				}
 				problems = append(problems, err)
 			}
 		}
@@ -135,19 +140,27 @@ func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Acc
 			account.Entitlements = schema.Sorted(account.Entitlements...)
 		}
 		account.Connector, account.Identity = known.Connector, known.Identity
-		if access.Differs(known, account) {
+		if len(access.Differences(known, account)) > 0 {
 			differing = append(differing, account)
 		}
 	}
 	return differing, nil
 }
 
-// compare returns how the target has those accounts that differ from what is
-// remembered and, as they are remembered, those that are not in the listing. Accounts written to since the listing began, or about to be, are
-// passed over: the listing is older than what is known of them.
-func compare(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account, before time.Time) (differing, lacking []schema.Account, looked int, err error) {
+// A drifted is how a target differs from what is remembered.
+type drifted struct {
+	differing []schema.Account // as the target has them
+	lacking   []schema.Account // as they are remembered, those that are not in the listing
+	would     *access.Intent   // sums up both
+	looked    int
+}
+
+// compare returns how the target differs from what is remembered. Accounts written
+// to since the listing began, or about to be, are passed over: the listing is older
+// than what is known of them.
+func compare(ctx context.Context, s *store.Store, subject, name string, seen map[string]schema.Account, before time.Time) (d drifted, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		differing, lacking, looked = nil, nil, 0
+		d = drifted{would: access.NewIntent(subject)}
 		for known, err := range store.Accounts.All(r, name) {
 			if err != nil {
 				return err
@@ -155,23 +168,25 @@ func compare(ctx context.Context, s *store.Store, name string, seen map[string]s
 			if !known.Exists() {
 				continue
 			}
-			looked++
+			d.looked++
 			if !known.Due.IsZero() || !known.Observed.Before(before) {
 				continue
 			}
 			account, listed := seen[known.RemoteID]
 			if !listed {
-				lacking = append(lacking, known)
+				d.lacking = append(d.lacking, known)
+				d.would.Add(known.Identity, "is not listed")
 				continue
 			}
 			account.Connector, account.Identity = name, known.Identity
-			if access.Differs(known, account) {
-				differing = append(differing, account)
+			if how := access.Differences(known, account); len(how) > 0 {
+				d.differing = append(d.differing, account)
+				d.would.Add(known.Identity, how...)
 			}
 		}
 		return nil
 	})
-	return differing, lacking, looked, err
+	return d, err
 }
 
 func unexplained(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account) (orphans []schema.Account, err error) {

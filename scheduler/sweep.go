@@ -20,6 +20,8 @@ type Sweep struct {
 	Schedule cron.Schedule
 	Limits   Limits
 	Run      func(ctx context.Context, sweep Sweep, run *schema.Run) error
+
+	guard *guard
 }
 
 // Sweeper runs sweeps as they fall due. Each is an item in the sweep lane: of
@@ -50,10 +52,17 @@ func (w *Sweeper) Plan(ctx context.Context) error {
 func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	sweep, ok := w.Sweeps[item.ID]
 	if !ok {
-		return nil, nil // it is configured no more
+		return func(tx store.Tx) (time.Time, error) { // it is configured no more
+			return time.Time{}, access.KeepHolds(tx, w.Rules.Book(), schema.Run{Sweep: item.ID}, nil, true)
+		}, nil
 	}
 	run := schema.Run{Sweep: sweep.Name, Started: time.Now()}
-	err := w.Store.Update(ctx, func(tx store.Tx) error { run.ID = tx.NewID(); return nil })
+	sweep.guard = &guard{}
+	err := w.Store.Update(ctx, func(tx store.Tx) (err error) {
+		run.ID = tx.NewID()
+		sweep.guard.released, err = access.ReleasedPlans(tx, sweep.Name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -64,13 +73,19 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 		return nil, err // stopped in the middle: it starts anew
 	case err != nil:
 		run.Problem = err.Error()
+		sweep.missed()
 	}
+	run.Released = schema.Sorted(sweep.guard.past...)
 	run.Ended = time.Now()
 	if w.Observer != nil {
 		w.Observer.Swept(run)
 	}
 	return func(tx store.Tx) (time.Time, error) {
-		return sweep.Schedule.Next(tx.Now()), access.RecordRun(tx, w.Rules.Book(), run)
+		book := w.Rules.Book()
+		if err := access.KeepHolds(tx, book, run, sweep.guard.held, !sweep.guard.incomplete); err != nil {
+			return time.Time{}, err
+		}
+		return sweep.Schedule.Next(tx.Now()), access.RecordRun(tx, book, run)
 	}, nil
 }
 
@@ -83,11 +98,14 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 			return err
 		}
 		run.Looked, run.Found = due, due
+		until := time.Time{} // whatever falls due while it runs may end too
 		if err := sweep.Limits.Check(due, population); err != nil {
-			return err
+			if until, err = released(ctx, s, sweep, run, err); err != nil {
+				return err
+			}
 		}
 		for {
-			n, ended, err := expireSome(ctx, s, rules.Book().Digest())
+			n, ended, err := expireSome(ctx, s, rules.Book().Digest(), until)
 			run.Done += ended
 			if err != nil || n == 0 {
 				return err
@@ -111,15 +129,48 @@ func dueGrants(ctx context.Context, s *store.Store, limit int) (due, population 
 	return due, population, err
 }
 
+// released returns the time up to which grants may end although there are more
+// than the limits allow, because those are what people released.
+func released(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, exceeded error) (until time.Time, err error) {
+	if sweep.guard == nil {
+		return until, exceeded
+	}
+	subject := "sweep/" + sweep.Name
+	would, population := access.NewIntent(subject), int64(0)
+	err = s.View(ctx, func(r store.Reader) (err error) {
+		would, until = access.NewIntent(subject), r.Now()
+		if population, err = store.Grants.Count(r); err != nil {
+			return err
+		}
+		for g, err := range store.Grants.Until(r, store.GrantUntil, until) {
+			if err != nil {
+				return err
+			}
+			would.Add(g.Identity, "grant "+g.ID+" of role "+g.Role+" ends")
+		}
+		return nil
+	})
+	if err != nil {
+		return until, err
+	}
+	run.Looked, run.Found = would.Count(), would.Count()
+	return until, sweep.check(subject, would, int(population))
+}
+
 // expireChunk is how many grants one transaction ends, so that no single one
 // keeps interactive writes waiting.
 const expireChunk = 250
 
-func expireSome(ctx context.Context, s *store.Store, digest string) (looked, ended int, err error) {
+// expireSome ends the first grants that are due, or were at a time.
+func expireSome(ctx context.Context, s *store.Store, digest string, until time.Time) (looked, ended int, err error) {
 	var due []schema.Grant
 	err = s.View(ctx, func(r store.Reader) error {
 		due = due[:0]
-		for g, err := range store.Grants.Until(r, store.GrantUntil, r.Now()) {
+		at := until
+		if at.IsZero() {
+			at = r.Now()
+		}
+		for g, err := range store.Grants.Until(r, store.GrantUntil, at) {
 			if err != nil {
 				return err
 			}

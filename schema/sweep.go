@@ -8,12 +8,13 @@ type Run struct {
 	Sweep    string    `json:"sweep"`
 	Started  time.Time `json:"started"`
 	Ended    time.Time `json:"ended,omitzero"`
-	Looked   int       `json:"looked"`            // things looked at
-	Found    int       `json:"found"`             // things that are not as they should be
-	Done     int       `json:"done"`              // things acted on
-	Reported int       `json:"reported"`          // findings raised or renewed, nothing else done
-	Held     string    `json:"held,omitempty"`    // why the guard held the run
-	Problem  string    `json:"problem,omitempty"` // why the run failed
+	Looked   int       `json:"looked"`             // things looked at
+	Found    int       `json:"found"`              // things that are not as they should be
+	Done     int       `json:"done"`               // things acted on
+	Reported int       `json:"reported"`           // findings raised or renewed, nothing else done
+	Held     string    `json:"held,omitempty"`     // why the guard held the run
+	Released []string  `json:"released,omitempty"` // holds that it went past because people released them
+	Problem  string    `json:"problem,omitempty"`  // why the run failed
 	DryRun   bool      `json:"dryRun,omitempty"`
 }
 

@@ -32,6 +32,9 @@ var (
 	WithheldIdentities = define("withheld", func(w Withheld) []string { return []string{w.Identity.ID} }, WithheldSource)
 )
 
+// Holds are what waits until two people release it, by id.
+var Holds = define("holds", func(h schema.Hold) []string { return []string{h.ID} })
+
 // Ownership: which machine identities somebody answers for, by what names them,
 // case folded; and found by the machine.
 var (
@@ -124,7 +127,7 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Ownership, Groups, Members, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
 }
 
 // An Owned is one edge from an owner, by the name their machine's source gives
@@ -141,6 +144,7 @@ type Withheld struct {
 	Groups   []string        `json:"groups,omitempty"` // names of those it was in, nested ones included
 	Since    time.Time       `json:"since"`
 	Reason   string          `json:"reason"`
+	Round    int             `json:"round,omitempty"` // of the hold on its source that it belongs to
 }
 
 // A PolicyVersion is a policy as it was put in force.

@@ -27,6 +27,7 @@ import (
 	"drawbridge/configs"
 	"drawbridge/connectors"
 	"drawbridge/connectors/builtin"
+	"drawbridge/scheduler"
 	"drawbridge/server/metrics"
 	"drawbridge/store"
 )
@@ -66,6 +67,7 @@ type Bridge struct {
 	rules    *access.Rules
 	metrics  *metrics.Metrics
 	targets  map[string]connectors.Connector // by name
+	breakers map[string]*scheduler.Breaker   // likewise
 	listener net.Listener
 	url      string // the public one
 	handler  http.Handler
@@ -78,7 +80,7 @@ type Bridge struct {
 // store, every connector and the port, and starts nothing. A policy that cannot
 // be used is an error that says why.
 func Open(ctx context.Context, cfg *configs.Config, o Options) (*Bridge, error) {
-	b := &Bridge{Options: o.defaults(cfg), cfg: cfg, targets: map[string]connectors.Connector{}}
+	b := &Bridge{Options: o.defaults(cfg), cfg: cfg, targets: map[string]connectors.Connector{}, breakers: map[string]*scheduler.Breaker{}}
 	for _, open := range []func(context.Context) error{
 		b.openStore,
 		b.openKey,

@@ -28,14 +28,17 @@ const (
 	failuresInARow = 8
 )
 
+// quick is how soon what failed is tried again.
+var quick = scheduler.Backoff{First: time.Second, Most: time.Minute}
+
 // lanes returns a loop for each lane there is.
 func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
-	quick := scheduler.Backoff{First: time.Second, Most: time.Minute}
 	slow := scheduler.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 	loops := []*scheduler.Loop{
 		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: time.Hour, Backoff: quick},
+		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
 	}
@@ -45,7 +48,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		if workers <= 0 {
 			workers = unlimited
 		}
-		breaker := scheduler.NewBreaker(failuresInARow, quick)
+		breaker := b.breakers[c.Name]
 		loops = append(loops, &scheduler.Loop{
 			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Breaker: breaker,
 			// A lease that ended while its work went on would give the account to two
@@ -69,6 +72,10 @@ func (b *Bridge) regroup(ctx context.Context, item store.Item) (access.Finish, e
 
 func (b *Bridge) govern(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.Govern(ctx, b.store, b.rules, item)
+}
+
+func (b *Bridge) carryOut(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.CarryOut(ctx, b.store, b.rules, item)
 }
 
 func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, error) {

@@ -14,6 +14,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/configs"
 	"drawbridge/connectors"
+	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/metrics"
@@ -77,7 +78,7 @@ func (b *Bridge) openConnectors(context.Context) error {
 			problems = append(problems, err)
 			continue
 		}
-		b.targets[c.Name] = target
+		b.targets[c.Name], b.breakers[c.Name] = target, scheduler.NewBreaker(failuresInARow, quick)
 	}
 	return errors.Join(problems...)
 }

@@ -1,0 +1,216 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// What is held goes on when two people say so, of the same plan. The first
+// agreement is kept, the second wakes the work; whoever does it works the plan out
+// again, and does it only if it is the one that was released. Each step is a
+// decision.
+
+// needed is how many people release what is held.
+const needed = 2
+
+// A Releasing is one person's yes to a plan.
+type Releasing struct {
+	Hold, Plan string
+	By, Reason string // the actor, and why in their own words
+}
+
+// Release takes one person's yes to what is held. It returns the hold as it is
+// now: of the second person's it is Released, and what it was held from is about
+// to be done. A plan that is not the present one is ErrConflict; one who agreed
+// already, or caused it, is ErrForbidden.
+func Release(tx store.Tx, book *policy.Book, r Releasing) (schema.Hold, error) {
+	if r.By == "" || r.Reason == "" {
+		return schema.Hold{}, fmt.Errorf("release of %s: say who decided and why: %w", r.Hold, schema.ErrInvalid)
+	}
+	h, err := releasable(tx, r.Hold)
+	if err != nil {
+		return h, err
+	}
+	h.Agreed = agreedTo(h)
+	agreed := slices.ContainsFunc(h.Agreed, func(a schema.Agreement) bool { return strings.EqualFold(a.By, r.By) })
+	switch {
+	case !h.Released.IsZero():
+		return h, fmt.Errorf("%s is released already, and about to be done: %w", h.ID, schema.ErrConflict)
+	case h.Plan != r.Plan:
+		return h, fmt.Errorf("%s: what it would do has changed; look at it again, and release its plan as it is now: %w", h.ID, schema.ErrConflict)
+	case strings.EqualFold(h.By, r.By):
+		return h, fmt.Errorf("%s: whoever caused it does not release it: %w", h.ID, schema.ErrForbidden)
+	case agreed:
+		return h, fmt.Errorf("%s: you agreed already; a second person has to: %w", h.ID, schema.ErrForbidden)
+	}
+	h.Agreed = append(h.Agreed, schema.Agreement{By: r.By, At: tx.Now(), Plan: r.Plan})
+	verb, reason := schema.Agreed, fmt.Sprintf("agreed to plan %s; a second person has to", r.Plan)
+	if len(h.Agreed) >= needed {
+		verb, reason = schema.Released, fmt.Sprintf("plan %s, of %d, was agreed to by %s", r.Plan, h.Count, actors(h))
+		h.Released = tx.Now()
+	}
+	detail, err := json.Marshal(map[string]string{"reason": r.Reason})
+	if err != nil {
+		return h, err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: r.By, Verb: verb, Subject: h.Subject, Reason: reason, Policy: book.Digest(), Detail: detail,
+	})
+	if err != nil {
+		return h, err
+	}
+	if h.Released.IsZero() {
+		return h, store.Holds.Put(tx, h)
+	}
+	return h, release(tx, h)
+}
+
+// releasable returns a hold that people can release.
+func releasable(r store.Reader, id string) (schema.Hold, error) {
+	h, err := store.Holds.Get(r, id)
+	if !notFound(err) {
+		return h, err
+	}
+	standing, err := standing(r)
+	if err != nil {
+		return h, err
+	}
+	for _, s := range standing {
+		if s.ID == id {
+			return s, fmt.Errorf("%s is for nobody to release; it ends when %s: %w", id, s.Ends, schema.ErrForbidden)
+		}
+	}
+	return h, fmt.Errorf("nothing is held as %s: %w", id, schema.ErrNotFound)
+}
+
+// actors names who agreed.
+func actors(h schema.Hold) string {
+	var names []string
+	for _, a := range h.Agreed {
+		names = append(names, a.By)
+	}
+	return strings.Join(names, " and ")
+}
+
+// release wakes what a hold was kept from.
+func release(tx store.Tx, h schema.Hold) error {
+	if h.Kind == schema.SourceHold { // what its source ends from now on is not part of it
+		h.Round, h.Count = h.Round+1, 0
+	}
+	if err := store.Holds.Put(tx, h); err != nil {
+		return err
+	}
+	if h.Kind == schema.SweepHold {
+		return RunSweep(tx, sweepOf(h))
+	}
+	return tx.WakeUrgent(LaneRelease, h.ID)
+}
+
+// CarryOut does what two people released of a source or of a policy. A sweep does
+// its own.
+func CarryOut(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
+	var h schema.Hold
+	err := s.View(ctx, func(r store.Reader) (err error) {
+		h, err = store.Holds.Get(r, item.ID)
+		return err
+	})
+	switch {
+	case notFound(err) || err == nil && h.Released.IsZero():
+		return nil, nil // it is held no more, or held anew
+	case err != nil:
+		return nil, err
+	}
+	switch h.Kind { //nolint:exhaustive // no other comes here
+	case schema.SourceHold:
+		return carryOutEnds(ctx, s, rules.Book(), h)
+	case schema.PolicyHold:
+		return carryOutPolicy(ctx, s, rules.Book(), h)
+	}
+	return nil, nil
+}
+
+// carryOutEnds lets the ends through that were withheld of a source when it was
+// released, a chunk at a time. Those that came to be held since stay so.
+func carryOutEnds(ctx context.Context, s *store.Store, book *policy.Book, h schema.Hold) (Finish, error) {
+	for after := ""; ; {
+		looked, last := 0, after
+		err := s.Update(ctx, func(tx store.Tx) error {
+			looked, last = 0, after
+			for held, err := range store.WithheldIdentities.ByFrom(tx, store.WithheldSource, []string{sourceOf(h)}, after) {
+				if err != nil {
+					return err
+				}
+				if held.Round < h.Round {
+					if err := letGo(tx, book, "bridge", held, "two people released it: "+actors(h)); err != nil {
+						return err
+					}
+				}
+				last = held.Identity.ID
+				if looked++; looked == chunk {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if after = last; looked < chunk {
+			return func(tx store.Tx) (time.Time, error) { return time.Time{}, reopen(tx, h) }, nil
+		}
+	}
+}
+
+// reopen has what came to be held while a source's release was carried out wait
+// for people in its turn.
+func reopen(tx store.Tx, done schema.Hold) error {
+	h, err := store.Holds.Get(tx, done.ID)
+	if notFound(err) {
+		return nil
+	}
+	if err != nil || h.Round != done.Round {
+		return err
+	}
+	if h.Count == 0 {
+		return store.Holds.Delete(tx, h.ID)
+	}
+	h.Released, h.Agreed = time.Time{}, nil
+	return store.Holds.Put(tx, h)
+}
+
+// carryOutPolicy works out again what the policy takes away by itself, and lets it
+// if that is what was released, or less. Of so many somebody leaves or moves every
+// hour, so that to ask for the same people would be to ask for ever; what was
+// agreed to is this policy, for at most so many lines.
+func carryOutPolicy(ctx context.Context, s *store.Store, book *policy.Book, h schema.Hold) (Finish, error) {
+	if h.Subject != "policy/"+book.Digest() {
+		return nil, fmt.Errorf("%s is not in use yet: %w", h.Subject, schema.ErrUnavailable)
+	}
+	now, heavy, err := weighed(ctx, s, book)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx store.Tx) (time.Time, error) {
+		is, err := store.Holds.Get(tx, h.ID)
+		switch {
+		case notFound(err):
+			return time.Time{}, nil // another policy is in force
+		case err != nil:
+			return time.Time{}, err
+		case is.Released.IsZero() || is.Plan != h.Plan:
+			return time.Time{}, nil // held anew meanwhile
+		case heavy && now.Plan != h.Plan && now.Count > h.Count:
+			now.By = is.By
+			return time.Time{}, keepHold(tx, book, now)
+		}
+		return time.Time{}, releasePolicy(tx, book, "bridge", "two people released it: "+actors(h))
+	}, nil
+}
