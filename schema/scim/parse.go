@@ -41,6 +41,10 @@ type Body struct {
 	Modified time.Time // meta.lastModified as sent: the source's own time, or an echo of ours
 }
 
+// usualBody is how long bodies are that are not of a large group, whose members
+// are kept elsewhere. What is read of longer ones makes itself room.
+const usualBody = 64 << 10
+
 // Parse reads the body of a POST or PUT.
 func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 	if err := check(body, l.depth()); err != nil {
@@ -50,7 +54,7 @@ func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 	if body[0] != '{' {
 		return Body{}, Invalid(InvalidSyntax, "the body must be a JSON object: a %s", t.Name)
 	}
-	in := intake{reader: reader{buf: make([]byte, 0, len(body)+64)}, body: Body{Record: t.newRecord()}}
+	in := intake{reader: reader{buf: make([]byte, 0, min(len(body), usualBody)+64)}, body: Body{Record: t.newRecord()}}
 	for name, value := range members(body) {
 		if err := in.attribute(t, name, value); err != nil {
 			return Body{}, err

@@ -46,7 +46,7 @@ func (t *Type) ParsePatch(body []byte, l Limits) (Patch, error) {
 			list = value
 		}
 	}
-	in := patchIntake{typ: t, most: l.operations(), reader: reader{buf: make([]byte, 0, len(body)/2+64)}}
+	in := patchIntake{typ: t, most: l.operations(), reader: reader{buf: make([]byte, 0, min(len(body), usualBody)/2+64)}}
 	switch {
 	case list == nil:
 		return Patch{}, Invalid(InvalidSyntax, "Operations: it is missing; a PATCH is {\"schemas\":[...],\"Operations\":[{\"op\":...,\"path\":...,\"value\":...}]}")

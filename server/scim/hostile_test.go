@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	library "github.com/elimity-com/scim/schema"
@@ -17,6 +19,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/server/scim"
+	"drawbridge/store"
 )
 
 // TestARegisteredExtension has an operator's own schema read, kept, shown and
@@ -75,6 +78,45 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		t.Errorf("members %v", got)
 	}
 }
+
+// TestLargeBodiesAreFew keeps the store busy while large bodies arrive: no more of
+// them are in memory than take turns, be they read or not yet done.
+func TestLargeBodiesAreFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scim.Options{})
+		g := w.group("g")
+		busy := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := w.store.Update(t.Context(), func(store.Tx) error { <-busy; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		var whole atomic.Int32
+		for range 8 {
+			wg.Go(func() {
+				body := io.MultiReader(strings.NewReader(`{"displayName":"g"`+strings.Repeat(" ", 2<<20)), told{&whole}, strings.NewReader("}"))
+				r := httptest.NewRequestWithContext(t.Context(), "PUT", "/scim/v2/Groups/"+g, body)
+				r.Header.Set("From", "hr")
+				if a := w.do(r); a.status != 200 {
+					t.Errorf("status %d: %s", a.status, a.body)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := whole.Load(); n != 4 {
+			t.Errorf("%d large bodies were read at once, want 4", n)
+		}
+		close(busy)
+		wg.Wait()
+	})
+}
+
+// told counts whoever reads as far as it.
+type told struct{ n *atomic.Int32 }
+
+func (c told) Read([]byte) (int, error) { c.n.Add(1); return 0, io.EOF }
 
 // A timed answer remembers where its deadlines were moved to, as the connection of
 // a server would.

@@ -26,6 +26,7 @@ type request struct {
 	c        echo.Context
 	source   string
 	received time.Time
+	turn     bool // it holds one of those for large bodies
 
 	inner bool   // one of many in a Bulk
 	data  []byte // its body, where it is
@@ -78,7 +79,9 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 		if err := q.takeTurn(r.Context()); err != nil {
 			return err
 		}
-		defer func() { <-q.large }()
+		if rest := r.ContentLength - n; rest > 0 { // it is within the limit: nothing need be moved while it grows
+			b.Grow(int(rest) + bytes.MinRead)
+		}
 		_, err = b.ReadFrom(body)
 		q.readUntil(time.Time{}) // what follows is not reading
 	}
@@ -103,6 +106,7 @@ func (q *request) takeTurn(ctx context.Context) error {
 	defer late.Stop()
 	select {
 	case q.large <- struct{}{}:
+		q.turn = true
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-late.C:
@@ -111,6 +115,14 @@ func (q *request) takeTurn(ctx context.Context) error {
 	q.readUntil(time.Now().Add(largeTime))
 	q.moreTime()
 	return nil
+}
+
+// endTurn lets the next large body in, once the request is answered: what was read
+// of one is in memory as long as its members come and go.
+func (q *request) endTurn() {
+	if q.turn {
+		<-q.large
+	}
 }
 
 // readUntil moves the end of the time that a body has. A connection without

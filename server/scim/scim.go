@@ -84,7 +84,7 @@ type Handler struct {
 	users, groups *wire.Type
 	routes        []route
 	scans         chan struct{} // held by each request that looks at many resources
-	large         chan struct{} // held by each request with a large body, while it is read
+	large         chan struct{} // held by each request with a large body, until it is answered
 	secret        []byte        // that cursors are authenticated by
 }
 
@@ -200,6 +200,7 @@ func notAllowed(allow string) func(*request) error {
 func (h *Handler) serve(answer func(*request) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		q := &request{Handler: h, c: c, received: time.Now().UTC().Round(0)}
+		defer q.endTurn()
 		return q.answer(func(q *request) error {
 			if q.source = h.sourceOf(c); q.source == "" {
 				return &wire.Error{Status: http.StatusUnauthorized, Detail: "the credential names no source"}
