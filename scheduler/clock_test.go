@@ -81,7 +81,9 @@ func TestEmptyListingProvesNothing(t *testing.T) {
 		id := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		w.target.mu.Lock()
 		w.target.lists = func(schema.Account) bool { return false }
+		w.target.mu.Unlock()
 		run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100})
 		if err == nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want an error, and nothing done", run, err)
@@ -99,14 +101,18 @@ func TestShrunkenListingProvesNothing(t *testing.T) {
 		bob := w.admitNamed("bob", "", "Engineering", true)
 		settle(2 * time.Second)
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		w.target.mu.Lock()
 		w.target.lists = func(a schema.Account) bool { return a.RemoteID != "r-"+ada }
+		w.target.mu.Unlock()
 		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want nothing done", run, err)
 		}
 		if a := w.account(ada); !a.Exists() {
 			t.Error("the account was forgotten")
 		}
+		w.target.mu.Lock()
 		w.target.lists = nil
+		w.target.mu.Unlock()
 		settle(time.Second)
 		w.target.mu.Lock()
 		delete(w.target.accounts, "r-"+bob)
