@@ -120,7 +120,7 @@ func fail(tx store.Tx, now schema.Account, was schema.State, o Outcome) error {
 	}
 	reason := summary(o.Steps)
 	if o.Park {
-		reason += "; given up until something changes"
+		reason += "; given up until something changes: mend the target, and the next drift sweep tries it again, or drawbridge connector unpark " + now.Connector
 	}
 	detail, err := json.Marshal(map[string]string{"problem": o.Err.Error()})
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Unpark has an account tried again that was given up. Whatever changes about its
-// identity or the policy does so too. One that is not parked is left alone.
+// identity or the policy does so too, and so does every drift sweep. One that is not parked is left alone.
 func Unpark(tx store.Tx, by, connector, identity string) error {
 	a, err := store.Accounts.Get(tx, connector, identity)
 	if err != nil || a.State != schema.Parked {
@@ -25,10 +25,29 @@ func Unpark(tx store.Tx, by, connector, identity string) error {
 	if err := store.Accounts.Put(tx, a); err != nil {
 		return err
 	}
-	if a.Due.Ends {
-		return tx.WakeUrgent(LaneAccount(connector), identity)
+	return wakeTo(tx, a)
+}
+
+// Retry wakes an account that was given up, and leaves it parked until its target
+// agrees: the decisions that it waits for stand, and that it fails as before is no
+// news. It reports whether it was parked.
+func Retry(tx store.Tx, connector, identity string) (bool, error) {
+	a, err := store.Accounts.Get(tx, connector, identity)
+	if notFound(err) || err == nil && a.State != schema.Parked {
+		return false, nil
 	}
-	return tx.Wake(LaneAccount(connector), identity, tx.Now())
+	if err != nil {
+		return false, err
+	}
+	return true, wakeTo(tx, a)
+}
+
+// wakeTo wakes an account, urgently where access is to end.
+func wakeTo(tx store.Tx, a schema.Account) error {
+	if a.Due.Ends {
+		return tx.WakeUrgent(LaneAccount(a.Connector), a.Identity)
+	}
+	return tx.Wake(LaneAccount(a.Connector), a.Identity, tx.Now())
 }
 
 // UnparkAll is Unpark for every account of a connector, a chunk at a time: for a

@@ -16,7 +16,8 @@ import (
 // Drift reads every target back and compares it with what is remembered. A
 // listing that is not complete proves nothing, and nothing is done for it; nor
 // does an empty one where accounts are known. What a listing lacks is gone only if
-// it can not be read either, where the target can be read.
+// it can not be read either, where the target can be read. Where the guard lets it
+// go on, what was given up is tried again too.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		before := time.Now()
@@ -62,7 +63,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 			run.Done += woken
 			run.Reported += len(some) - woken
 		}
-		return nil
+		return retry(ctx, s, sweep, run, name)
 	})
 }
 

@@ -1,0 +1,124 @@
+package scheduler_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"drawbridge/connectors"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// TestDriftTriesWhatIsParked: nobody tells the bridge that a target was mended.
+func TestDriftTriesWhatIsParked(t *testing.T) {
+	inBubble(t, func(w *world) {
+		refuses := func(int) error {
+			return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such group")}
+		}
+		w.target.fail = refuses
+		var ids []string
+		for i := range 3 {
+			ids = append(ids, w.admitNamed(fmt.Sprint("p", i), "", "Engineering", true))
+		}
+		settle(time.Second)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+
+		told := w.logged(ids...)
+		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 3 || run.Done != 3 {
+			t.Errorf("%+v, %v; want three found and woken", run, err)
+		}
+		settle(time.Second)
+		if got := w.states()[schema.Parked]; got != 3 || w.target.calls != 6 {
+			t.Errorf("%d parked after %d calls, want each tried once more and given up again", got, w.target.calls)
+		}
+		if more := w.logged(ids...) - told; more != 0 {
+			t.Errorf("%d log entries of what failed as before, want none", more)
+		}
+
+		w.target.fail = nil
+		for want := range 4 { // the guard lets no more than one go in a run
+			if got := w.states()[schema.Settled]; got != want {
+				t.Fatalf("%d settled after %d runs", got, want)
+			}
+			if _, err := w.sweep("drift", drift, scheduler.Limits{Count: 1, Percent: 100}); err != nil {
+				t.Fatal(err)
+			}
+			settle(time.Second)
+		}
+		for _, id := range ids {
+			w.want(id, true, "Readers")
+		}
+	})
+}
+
+func TestDriftThatIsHeldWakesNothingParked(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admitNamed("ada", "", "Engineering", true)
+		settle(time.Second)
+		w.target.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no seats")} }
+		w.admitNamed("bob", "", "Engineering", true)
+		settle(time.Second)
+		w.tamper(id)
+		settle(time.Second)
+		calls := w.target.calls
+		if run := w.sweeping("drift"); run.Held == "" || run.Done != 0 {
+			t.Errorf("%+v; want it held", run)
+		}
+		settle(time.Second)
+		if w.target.calls != calls {
+			t.Error("a parked account was tried although the run was held")
+		}
+	})
+}
+
+// states counts the accounts in each state.
+func (w *world) states() map[schema.State]int {
+	w.t.Helper()
+	states := map[schema.State]int{}
+	err := w.store.View(w.t.Context(), func(r store.Reader) error {
+		for a, err := range store.Accounts.All(r, "wiki") {
+			if err != nil {
+				return err
+			}
+			states[a.State]++
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return states
+}
+
+// logged counts the decisions about some identities.
+func (w *world) logged(ids ...string) (n int) {
+	w.t.Helper()
+	for {
+		moved, err := w.store.Sequence(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if moved == 0 {
+			break
+		}
+	}
+	err := w.store.View(w.t.Context(), func(r store.Reader) error {
+		n = 0
+		for _, id := range ids {
+			for _, err := range store.LogAbout(r, id) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
