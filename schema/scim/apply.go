@@ -9,6 +9,7 @@ import (
 // Apply returns the record as the patch leaves it; the given one stays as it is.
 // It is atomic: after an error, nothing of the patch is meant to happen.
 func (p Patch) Apply(r Record) (Record, error) {
+	was := r
 	r = r.Clone()
 	work := 0
 	for _, o := range p.Operations {
@@ -21,6 +22,9 @@ func (p Patch) Apply(r Record) (Record, error) {
 		if err := o.apply(r); err != nil {
 			return r, err
 		}
+	}
+	if err := r.keeps(was); err != nil {
+		return r, err
 	}
 	return r, r.complete()
 }

@@ -34,8 +34,10 @@ type expr struct {
 	op     op
 	kids   []*expr
 	attr   *Attribute // of a comparison, or of has
-	common string     // id, meta.created or meta.lastModified, instead of attr
+	common string     // id or one of meta, instead of attr
 	lit    literal
+
+	typeName string // what meta.resourceType is
 }
 
 type litKind int

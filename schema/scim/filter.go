@@ -76,7 +76,7 @@ func (e *expr) lookups() []Lookup {
 		}
 		return best
 	case opOr:
-		var all []Lookup
+		all := []Lookup{} // of nothing, nothing is to be asked
 		for _, k := range e.kids {
 			l := k.lookups()
 			if l == nil || len(all)+len(l) > maxLookups {
@@ -196,6 +196,8 @@ func (e *expr) match(c *Candidate) (bool, error) {
 		return e.compareTime(c.Created), nil
 	case "meta.lastModified":
 		return e.compareTime(c.Modified), nil
+	case resourceType:
+		return e.compareText(e.typeName, false), nil
 	}
 	if p := e.attr.parent; p != nil { // of an attribute that has one value
 		return e.compare(member(p.in(c.Resource), e.attr.Name)), nil

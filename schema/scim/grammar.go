@@ -16,15 +16,31 @@ const (
 // what senders make of it: any case, any white space, attr[filter].sub op value,
 // attributes of extensions with and without their URN.
 func (t *Type) ParseFilter(s string) (Filter, error) {
-	if strings.TrimSpace(s) == "" {
-		return Filter{}, nil
-	}
 	p, err := newParser(t, s)
+	if err != nil || p.skip() {
+		return Filter{}, err
+	}
+	return p.filter()
+}
+
+// skip reports whether there is nothing to read.
+func (p *parser) skip() bool {
+	p.space()
+	return p.i == len(p.s)
+}
+
+func (p *parser) filter() (Filter, error) {
+	root, err := p.all()
 	if err != nil {
 		return Filter{}, err
 	}
-	root, err := p.all()
-	return Filter{root}, err
+	switch truth, known := root.settled(); {
+	case known && truth:
+		return Filter{}, nil
+	case known:
+		return Filter{never}, nil
+	}
+	return Filter{root}, nil
 }
 
 // A parser reads one filter, from left to right, by recursive descent. It never
@@ -35,6 +51,9 @@ type parser struct {
 	s     string
 	i     int
 	depth int
+
+	loose   bool     // what the type does not have is unset
+	missing []string // what it does not have
 }
 
 func newParser(t *Type, s string) (*parser, error) {
@@ -146,10 +165,13 @@ func (p *parser) comparison() (*expr, error) {
 // one element is both.
 func (p *parser) valuePath(path string) (*expr, error) {
 	a, sub, err := p.typ.resolve(path)
-	if err != nil {
+	switch {
+	case err != nil && p.loose:
+		p.missing = append(p.missing, fold(path))
+		a, sub = nowhere, nil
+	case err != nil:
 		return nil, err
-	}
-	if !a.Multi || sub != nil {
+	case !a.Multi || sub != nil:
 		return nil, Invalid(InvalidFilter, "filter: %s is no list; brackets choose from the elements of one", path)
 	}
 	p.of = a
@@ -199,13 +221,17 @@ func (e *expr) aboutValue() bool {
 
 // resolve finds the attribute that a comparison is about.
 func (p *parser) resolve(e *expr, path string) error {
+	if p.of == nowhere {
+		e.attr = nowhere
+		return nil
+	}
 	if p.of != nil {
 		if p.of.Kind != Complex && strings.EqualFold(path, "value") {
 			e.attr = p.of
 			return e.fit(path, p.of.Kind)
 		}
 		sub, ok := p.of.Sub(path)
-		if !ok {
+		if !ok || sub.hidden() {
 			return Invalid(InvalidFilter, "filter: %s has no sub-attribute %q", p.of.Path(), path)
 		}
 		e.attr = sub
@@ -221,8 +247,15 @@ func (p *parser) resolve(e *expr, path string) error {
 	case "meta.lastmodified":
 		e.common = "meta.lastModified"
 		return e.fit(e.common, DateTime)
+	case "meta.resourcetype":
+		e.common, e.typeName = resourceType, p.typ.Name
+		return e.fit(e.common, String)
 	}
 	a, sub, err := p.typ.resolve(path)
+	if err != nil && p.loose {
+		p.absent(e, path)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -278,11 +311,11 @@ func (t *Type) resolve(path string) (a, sub *Attribute, err error) {
 	} else {
 		a, ok = t.bare(name)
 	}
-	if !ok || a.passes {
+	if !ok || a.passes || a.hidden() {
 		return nil, nil, Invalid(InvalidFilter, "filter: there is no attribute %q", path)
 	}
 	if dotted {
-		if sub, ok = a.Sub(subName); !ok {
+		if sub, ok = a.Sub(subName); !ok || sub.hidden() {
 			return nil, nil, Invalid(InvalidFilter, "filter: %s has no sub-attribute %q", a.Path(), subName)
 		}
 	}

@@ -49,7 +49,7 @@ func ParseSearch(body []byte, l Limits) (url.Values, error) {
 	}
 	v := url.Values{}
 	for name, value := range members(body) {
-		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes", "cursor"} {
+		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes", "cursor", "sortBy", "sortOrder"} {
 			if !strings.EqualFold(name, known) {
 				continue
 			}
@@ -121,6 +121,9 @@ func (p *Projection) add(name string) {
 	}
 }
 
+// Everything is the projection of who asks for nothing in particular.
+func (t *Type) Everything() Projection { return Projection{typ: t, nothing: true} }
+
 // All reports whether everything is asked for.
 func (p Projection) All() bool { return p.typ == nil || p.nothing }
 
@@ -144,9 +147,9 @@ func (p Projection) Edges() bool {
 	return false
 }
 
-// Resource returns what is asked for of a canonical resource.
+// Resource returns what is asked for, and may be shown, of a canonical resource.
 func (p Projection) Resource(resource []byte) ([]byte, error) {
-	if p.All() {
+	if p.All() && (p.typ == nil || !p.typ.shy) {
 		return resource, nil
 	}
 	r, err := p.typ.Decode(resource)
@@ -155,16 +158,27 @@ func (p Projection) Resource(resource []byte) ([]byte, error) {
 	}
 	for i, a := range p.typ.attributes {
 		switch {
-		case r.values[i] == nil || p.whole[a] && p.only:
-		case p.whole[a]:
+		case r.values[i] == nil:
+		case !p.shows(a):
 			r.values[i] = nil
-		case p.parts[a] != nil:
+		case p.parts[a] != nil || a.shy() && a.Kind == Complex:
 			r.values[i] = p.some(a, r.values[i])
-		case p.only:
-			r.values[i] = nil
 		}
 	}
 	return r.Encode(), nil
+}
+
+// shows reports whether an attribute, or a part of it, is shown.
+func (p Projection) shows(a *Attribute) bool {
+	switch {
+	case a.hidden():
+		return false
+	case a.Returned == "always":
+		return true
+	case p.only && !p.All():
+		return p.whole[a] || p.parts[a] != nil
+	}
+	return !p.whole[a] && a.Returned != "request"
 }
 
 // some returns a complex value with those sub-attributes that are asked for.
@@ -183,11 +197,24 @@ func (p Projection) some(a *Attribute, value []byte) []byte {
 
 func (p Projection) part(a *Attribute, object []byte) []byte {
 	for _, s := range a.Subs {
-		if p.parts[a][s] != p.only {
+		if !p.showsPart(a, s) {
 			object = setMember(a, object, s, nil)
 		}
 	}
 	return object
+}
+
+func (p Projection) showsPart(a, sub *Attribute) bool {
+	switch named := p.parts[a][sub]; {
+	case sub.hidden():
+		return false
+	case sub.Returned == "always":
+		return true
+	case p.only && !p.whole[a] && p.parts[a] != nil:
+		return named
+	default:
+		return !(named && !p.only) && (sub.Returned != "request" || named)
+	}
 }
 
 // SchemasOf returns the URNs of the schemas that a canonical resource uses, as a

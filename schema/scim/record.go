@@ -104,6 +104,47 @@ func (r Record) get(urn, name string) []byte {
 	return nil
 }
 
+// Replacing returns the record as it is in the place of an old one: what is
+// immutable, and is not sent again, stays. It is an error to send another value.
+func (r Record) Replacing(old json.RawMessage) (Record, error) {
+	if len(r.typ.immutable) == 0 {
+		return r, nil
+	}
+	was, err := r.typ.Decode(old)
+	if err != nil {
+		return r, err
+	}
+	r = r.Clone()
+	for _, a := range r.typ.immutable {
+		switch before := was.of(a); {
+		case before == nil || r.of(a) != nil:
+		case a.parent == nil:
+			r.values[a.slot] = before
+		default:
+			r.values[a.parent.slot] = setMember(a.parent, r.values[a.parent.slot], a, before)
+		}
+	}
+	return r, r.keeps(was)
+}
+
+// keeps returns an error if something immutable is not as it was.
+func (r Record) keeps(was Record) error {
+	for _, a := range r.typ.immutable {
+		if before := was.of(a); before != nil && !bytes.Equal(before, r.of(a)) {
+			return Invalid(Mutability, "%s: it is immutable, and was set before", a.Path())
+		}
+	}
+	return nil
+}
+
+// of returns the value of an attribute, or of a part of one.
+func (r Record) of(a *Attribute) []byte {
+	if a.parent != nil {
+		return member(r.values[a.parent.slot], a.Name)
+	}
+	return r.values[a.slot]
+}
+
 // maxRecord is how large, in bytes, a resource may get by being added to.
 const maxRecord = 1 << 20
 

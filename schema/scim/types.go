@@ -32,6 +32,8 @@ type Attribute struct {
 	CaseExact bool
 	Required  bool
 	ReadOnly  bool
+	Immutable bool         // once it is set, it stays
+	Returned  string       // always, never, default or request
 	Words     []string     // canonical values
 	Subs      []*Attribute // of a complex one, in the schema's order
 
@@ -55,6 +57,15 @@ func (a *Attribute) Path() string {
 	return a.Name
 }
 
+// hidden reports whether nobody is shown the attribute, nor finds anything by it.
+func (a *Attribute) hidden() bool { return a.Returned == "never" }
+
+// shy reports whether the attribute, or a part of it, is not shown to whoever
+// does not ask for it.
+func (a *Attribute) shy() bool {
+	return a.Returned == "never" || a.Returned == "request" || slices.ContainsFunc(a.Subs, (*Attribute).shy)
+}
+
 // Sub returns the sub-attribute with the name, in any case.
 func (a *Attribute) Sub(name string) (*Attribute, bool) {
 	return named(a.subs, name)
@@ -75,6 +86,9 @@ type Type struct {
 	Endpoint    string
 	Description string
 	Schemas     []library.Schema // the core schema, and the extensions
+
+	shy       bool         // some attributes are not shown to whoever does not ask
+	immutable []*Attribute // and parts of attributes
 
 	attributes []*Attribute // by slot: those of the core schema, then of each extension
 	core       map[string]*Attribute
@@ -97,6 +111,11 @@ func newType(name, endpoint, description string, core library.Schema, extensions
 		if s.ID == "" || slices.ContainsFunc(t.Schemas[:1+len(t.extensions)], func(o library.Schema) bool { return strings.EqualFold(o.ID, s.ID) }) {
 			return nil, fmt.Errorf("resource type %s: extension %q has no id of its own", name, s.ID)
 		}
+		for _, a := range s.Attributes {
+			if a.Uniqueness() != "none" {
+				return nil, fmt.Errorf("extension %s: attribute %s is to be unique, which is kept for userName and externalId only: say none", s.ID, a.Name())
+			}
+		}
 		key := append(appendText(nil, s.ID), ':')
 		t.extensions = append(t.extensions, &extension{
 			urn: s.ID, key: key, marker: append(slices.Clone(key), '{'), attributes: t.add(s.ID, s.Attributes),
@@ -114,6 +133,15 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 		a.passes = urn == DrawbridgeURN && a.Name == occurredName
 		a.closed = urn == DrawbridgeURN && len(a.Words) > 0
 		t.attributes = append(t.attributes, a)
+		t.shy = t.shy || a.shy() && !a.passes
+		if a.Immutable {
+			t.immutable = append(t.immutable, a)
+		}
+		for _, s := range a.Subs {
+			if s.Immutable && !a.Multi {
+				t.immutable = append(t.immutable, s)
+			}
+		}
 		names[a.Name], names[fold(a.Name)] = a, a
 	}
 	return names
@@ -123,7 +151,11 @@ func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
 	a := &Attribute{
 		Name: from.Name(), URN: urn, Kind: Kind(from.AttributeType()), Multi: from.MultiValued(),
 		CaseExact: from.CaseExact(), Required: from.Required(), ReadOnly: from.Mutability() == "readOnly",
+		Immutable: from.Mutability() == "immutable", Returned: from.Returned(),
 		Words: from.CanonicalValues(), key: append(appendText(nil, from.Name()), ':'),
+	}
+	if from.Mutability() == "writeOnly" {
+		a.Returned = "never"
 	}
 	subs := from.SubAttributes()
 	for i := range subs {

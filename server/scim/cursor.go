@@ -8,16 +8,18 @@ import (
 	"encoding/binary"
 	"net/url"
 	"strconv"
+	"sync"
 	"time"
 
+	"drawbridge/access"
 	wire "drawbridge/schema/scim"
 	"drawbridge/store"
 )
 
 // Cursors (RFC 9865) go through a list of any length at the same cost a page, and
 // through what a filter finds that no index serves, a bounded look at a time. A
-// cursor is where the last page ended, and a code that only this process can make
-// for this source, this list and this query.
+// cursor is where the last page ended, and a code that only the bridge can make
+// for this source, this list and this query. It is good after a restart too.
 
 const (
 	cursorLife = time.Hour
@@ -25,10 +27,33 @@ const (
 	codeSize   = 16
 )
 
+// A cursorKey is what cursors are authenticated by. It is read when the first one
+// is made or shown.
+type cursorKey struct {
+	mu  sync.Mutex
+	key []byte
+}
+
+func (h *Handler) cursorKey(ctx context.Context) ([]byte, error) {
+	h.cursors.mu.Lock()
+	defer h.cursors.mu.Unlock()
+	if h.cursors.key == nil {
+		err := h.store.Update(ctx, func(tx store.Tx) (err error) {
+			h.cursors.key, err = access.Key(tx, "scim.cursor")
+			return err
+		})
+		if err != nil {
+			h.cursors.key = nil
+			return nil, err
+		}
+	}
+	return h.cursors.key, nil
+}
+
 // code authenticates a cursor: whoever made it up, took it from another source,
 // or changed what is asked for, is refused.
-func (q *request) code(t *wire.Type, ask query, made uint64, place store.Place) []byte {
-	mac := hmac.New(sha256.New, q.secret)
+func (q *request) code(key []byte, t *wire.Type, ask query, made uint64, place store.Place) []byte {
+	mac := hmac.New(sha256.New, key)
 	for _, part := range []string{q.source, t.Name, ask.said, strconv.FormatUint(made, 10), string(place)} {
 		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		mac.Write([]byte(part))
@@ -36,15 +61,15 @@ func (q *request) code(t *wire.Type, ask query, made uint64, place store.Place) 
 	return mac.Sum(nil)[:codeSize]
 }
 
-func (q *request) cursor(t *wire.Type, ask query, place store.Place) string {
+func (q *request) cursor(key []byte, t *wire.Type, ask query, place store.Place) string {
 	made := uint64(q.received.Unix())
 	token := binary.BigEndian.AppendUint64(nil, made)
-	token = append(append(token, q.code(t, ask, made, place)...), place...)
+	token = append(append(token, q.code(key, t, ask, made, place)...), place...)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
 // place reads a cursor. The empty one is the beginning.
-func (q *request) place(t *wire.Type, ask query) (store.Place, error) {
+func (q *request) place(key []byte, t *wire.Type, ask query) (store.Place, error) {
 	if ask.cursor == "" {
 		return "", nil
 	}
@@ -53,8 +78,8 @@ func (q *request) place(t *wire.Type, ask query) (store.Place, error) {
 		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is none of ours; begin with an empty one")
 	}
 	made, place := binary.BigEndian.Uint64(token), store.Place(token[cursorHead:])
-	if !hmac.Equal(token[8:cursorHead], q.code(t, ask, made, place)) {
-		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is not of this query, or the bridge was started anew; begin with an empty one")
+	if !hmac.Equal(token[8:cursorHead], q.code(key, t, ask, made, place)) {
+		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is not of this query; begin with an empty one")
 	}
 	if q.received.Sub(time.Unix(int64(made), 0)) > cursorLife {
 		return "", wire.Invalid(wire.ExpiredCursor, "cursor: it is older than %s; begin with an empty one", cursorLife)
@@ -77,16 +102,24 @@ func said(v url.Values) string {
 // enough was looked at. A page may be empty and not the last.
 func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error) {
 	ctx := q.c.Request().Context()
-	place, err := q.place(k.typ, ask)
+	key, err := q.cursorKey(ctx)
 	if err != nil {
 		return found, err
 	}
-	if lookups := ask.filter.Lookups(); lookups != nil {
+	place, err := q.place(key, k.typ, ask)
+	if err != nil {
+		return found, err
+	}
+	if lookups := ask.filter.Lookups(); lookups != nil || ask.sorts(k.natural) {
 		passed, _ := strconv.Atoi(string(place)) // a place among what was found
 		ask.page.StartIndex = passed + 1
-		found, err = lookUp(ctx, q, k, ask, lookups)
+		if ask.sorts(k.natural) {
+			found, err = sorted(ctx, q, k, ask)
+		} else {
+			found, err = lookUp(ctx, q, k, ask, lookups)
+		}
 		if passed += len(found.page); passed < found.total && ask.page.Count > 0 {
-			found.next = q.cursor(k.typ, ask, store.Place(strconv.Itoa(passed)))
+			found.next = q.cursor(key, k.typ, ask, store.Place(strconv.Itoa(passed)))
 		}
 		return found, err
 	}
@@ -101,7 +134,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 		looked, more, err = found.walkOn(ctx, q, k, ask, &place, looked)
 	}
 	if found.total = unknown; more && ask.page.Count > 0 { // who wants none is not to ask for ever
-		found.next = q.cursor(k.typ, ask, place)
+		found.next = q.cursor(key, k.typ, ask, place)
 	}
 	return found, err
 }

@@ -81,7 +81,7 @@ func (h *Handler) serviceProviderConfig() object {
 		"bulk":           object{"supported": true, "maxOperations": h.limits.BulkOperations, "maxPayloadSize": h.limits.BulkBody},
 		"filter":         object{"supported": true, "maxResults": wire.MaxCount},
 		"changePassword": supported(false),
-		"sort":           supported(false),
+		"sort":           supported(true),
 		"etag":           supported(true),
 		"pagination": object{
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": wire.DefaultCount,

@@ -14,17 +14,18 @@ import (
 type kind[R any] struct {
 	typ       *wire.Type
 	order     *store.Index[R] // in which they are listed
+	natural   string          // the attribute that it is the order of
 	in        *store.Collection[R]
 	find      func(q *request, r store.Reader, l wire.Lookup) iter.Seq2[R, error]
 	candidate func(r store.Reader, rec R) wire.Candidate
 }
 
 func (h *Handler) userKind() kind[schema.Identity] {
-	return kind[schema.Identity]{h.users, store.IdentityUserName, store.Identities, findUsers, userCandidate}
+	return kind[schema.Identity]{h.users, store.IdentityUserName, "userName", store.Identities, findUsers, userCandidate}
 }
 
 func (h *Handler) groupKind() kind[schema.Group] {
-	return kind[schema.Group]{h.groups, store.GroupName, store.Groups, findGroups, groupCandidate}
+	return kind[schema.Group]{h.groups, store.GroupName, "displayName", store.Groups, findGroups, groupCandidate}
 }
 
 // findUsers asks an index for users of the source.

@@ -14,6 +14,7 @@ import (
 // A query is what a list is asked for.
 type query struct {
 	filter     wire.Filter
+	sort       wire.Sort
 	page       wire.Page
 	projection wire.Projection
 
@@ -27,8 +28,16 @@ func newQuery(t *wire.Type, v url.Values) (query, error) {
 	if err != nil {
 		return query{}, err
 	}
+	sort, err := t.ParseSort(v)
+	if err != nil {
+		return query{}, err
+	}
+	return filtered(t, v, filter, sort)
+}
+
+func filtered(t *wire.Type, v url.Values, filter wire.Filter, sort wire.Sort) (query, error) {
 	page, err := wire.ParsePage(v)
-	ask := query{filter: filter, page: page, projection: projection(t, v)}
+	ask := query{filter: filter, sort: sort, page: page, projection: projection(t, v)}
 	if ask.byCursor = v.Has("cursor"); ask.byCursor {
 		ask.cursor, ask.said, ask.page.StartIndex = v.Get("cursor"), said(v), 1
 	}
@@ -54,6 +63,8 @@ func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 	switch lookups := ask.filter.Lookups(); {
 	case ask.byCursor:
 		return walk(q, k, ask)
+	case ask.sorts(k.natural):
+		return sorted(ctx, q, k, ask)
 	case lookups != nil:
 		return lookUp(ctx, q, k, ask, lookups)
 	case ask.filter.All():
@@ -63,8 +74,14 @@ func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 }
 
 func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookups []wire.Lookup) (found listing[R], err error) {
+	err = look(ctx, q, k, ask, lookups, func(rec R, c *wire.Candidate) { found.add(ask.page, rec, len(c.Resource)) })
+	return found, err
+}
+
+// look hands on what indexes have and the filter means, each resource once.
+func look[R any](ctx context.Context, q *request, k kind[R], ask query, lookups []wire.Lookup, keep func(R, *wire.Candidate)) error {
 	seen := map[string]bool{}
-	err = q.store.View(ctx, func(r store.Reader) error {
+	return q.store.View(ctx, func(r store.Reader) error {
 		for _, l := range lookups {
 			for rec, err := range k.find(q, r, l) {
 				if err != nil {
@@ -80,13 +97,12 @@ func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookup
 				}
 				if ok {
 					seen[c.ID] = true
-					found.add(ask.page, rec, len(c.Resource))
+					keep(rec, &c)
 				}
 			}
 		}
 		return nil
 	})
-	return found, err
 }
 
 // maxPage is how many bytes of resources are on a page, but for one resource that
@@ -132,8 +148,14 @@ const maxChunk = 500
 // a time, and by few requests at once, so that it costs the others nothing. Where
 // there are more, the sender is told what is answered at any size.
 func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found listing[R], err error) {
+	err = lookAtAll(ctx, q, k, ask, func(rec R, c *wire.Candidate) { found.add(ask.page, rec, len(c.Resource)) })
+	return found, err
+}
+
+// lookAtAll hands on those of the source's resources that the filter means.
+func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, keep func(R, *wire.Candidate)) (err error) {
 	if err := q.takeSlot(ctx); err != nil {
-		return found, err
+		return err
 	}
 	defer q.freeSlot()
 	for looked, more := 0, true; more && err == nil; {
@@ -144,8 +166,7 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 					return err
 				}
 				if looked+n == q.limits.Scan {
-					return wire.Invalid(wire.TooMany, "filter: no index serves it, and there are more than %d resources to look at; "+
-						"ask for %s with eq, alone or with and, or page by cursor", q.limits.Scan, indexed(k.typ))
+					return q.tooManyToLookAt(k.typ, k.natural, ask)
 				}
 				if n == maxChunk {
 					break
@@ -157,14 +178,23 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 					return err
 				}
 				if ok {
-					found.add(ask.page, rec, len(c.Resource))
+					keep(rec, &c)
 				}
 			}
 			looked, more = looked+n, n == maxChunk
 			return nil
 		})
 	}
-	return found, err
+	return err
+}
+
+func (q *request) tooManyToLookAt(t *wire.Type, natural string, ask query) error {
+	if ask.sorts(natural) {
+		return wire.Invalid(wire.TooMany, "sortBy: there are more than %d resources to sort; sort by %s, or ask for fewer by a filter on %s with eq",
+			q.limits.Scan, natural, indexed(t))
+	}
+	return wire.Invalid(wire.TooMany, "filter: no index serves it, and there are more than %d resources to look at; "+
+		"ask for %s with eq, alone or with and, or page by cursor", q.limits.Scan, indexed(t))
 }
 
 // takeSlot waits for its turn to look at many resources.

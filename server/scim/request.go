@@ -226,7 +226,7 @@ func (q *request) values() (url.Values, error) {
 func (q *request) projection(t *wire.Type) wire.Projection {
 	v, err := q.values()
 	if err != nil || len(v) == 0 {
-		return wire.Projection{}
+		return t.Everything()
 	}
 	return projection(t, v)
 }

@@ -12,8 +12,6 @@
 package scim
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,7 +83,7 @@ type Handler struct {
 	routes        []route
 	scans         chan struct{} // held by each request that looks at many resources
 	large         chan struct{} // held by each request with a large body, until it is answered
-	secret        []byte        // that cursors are authenticated by
+	cursors       cursorKey
 }
 
 // maxScans is how many requests look at many resources at once; others wait.
@@ -112,10 +110,6 @@ func New(o Options) (*Handler, error) {
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
 		users: users, groups: groups, scans: make(chan struct{}, maxScans), large: make(chan struct{}, maxLarge),
 	}
-	h.secret = make([]byte, sha256.Size)
-	if _, err := rand.Read(h.secret); err != nil {
-		return nil, fmt.Errorf("the SCIM endpoint: a secret for cursors: %w", err)
-	}
 	discovery, err := h.discovery()
 	if err != nil {
 		return nil, err
@@ -136,6 +130,8 @@ type route struct {
 
 func resources() []route {
 	return []route{
+		{"", verbs{http.MethodGet: listAll}},
+		{"/.search", verbs{http.MethodPost: searchAll}},
 		{"/Users", verbs{http.MethodPost: createUser, http.MethodGet: listUsers}},
 		{"/Users/.search", verbs{http.MethodPost: searchUsers}},
 		{"/Users/:id", verbs{http.MethodGet: getUser, http.MethodPut: replaceUser, http.MethodPatch: patchUser, http.MethodDelete: deleteUser}},

@@ -566,7 +566,7 @@ func TestProtocol(t *testing.T) {
 	}
 	w.send("DELETE", "/ServiceProviderConfig", "").refuses(405, "", "GET")
 	w.send("GET", "/Nothing", "").refuses(404, "", "no such endpoint")
-	w.send("GET", "/", "").refuses(404, "", "no such endpoint")
+	w.send("PUT", "/", "{}").refuses(405, "", "GET")
 	w.send("GET", "/Users/", "").is(200)
 	w.send("HEAD", "/Users/"+id, "").is(200)
 	w.send("GET", "/Users/"+id+"/", "").is(200).has(id, "id")

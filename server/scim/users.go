@@ -127,7 +127,8 @@ func replaceUser(q *request) error {
 	}
 	q.report(b.Dropped)
 	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
-		return b.Record.Identity(old), q.provenance(b.Occurred, b.Modified, old.Modified), nil
+		record, err := b.Record.Replacing(old.Resource)
+		return record.Identity(old), q.provenance(b.Occurred, b.Modified, old.Modified), err
 	})
 }
 

@@ -1,0 +1,251 @@
+package scim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	library "github.com/elimity-com/scim/schema"
+	"github.com/labstack/echo/v4"
+
+	"drawbridge/access"
+	"drawbridge/server/scim"
+)
+
+// names returns an attribute of each resource in a list, in its order.
+func (r reply) names(attribute string) string {
+	r.t.Helper()
+	r.is(200)
+	list, _ := r.at("Resources").([]any)
+	var names []string
+	for i := range list {
+		names = append(names, r.text("Resources", i, attribute))
+	}
+	return strings.Join(names, " ")
+}
+
+func TestSorting(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	ids := map[string]string{}
+	for _, u := range []string{
+		`"userName":"d","title":"b","name":{"familyName":"Zoe"},"emails":[{"value":"z@x"},{"value":"a@x","primary":true}],"active":false`,
+		`"userName":"B","title":"C","name":{"familyName":"adam"},"urn:drawbridge:scim:schemas:extension:2.0:User":{"startDate":"2026-02-01"}`,
+		`"userName":"a","emails":[{"value":"B@x"}],"urn:drawbridge:scim:schemas:extension:2.0:User":{"startDate":"2026-01-01T00:00:00+05:00"}`,
+		`"userName":"c","title":"a","urn:drawbridge:scim:schemas:extension:2.0:User":{"startDate":"2025-12-31T20:00:00Z"}`,
+	} {
+		r := w.send("POST", "/Users", "{"+u+"}").is(201)
+		ids[r.text("userName")] = r.text("id")
+	}
+	w.group("g", ids["d"], ids["a"], ids["B"])
+	for _, test := range []struct{ name, query, want string }{
+		{"nothing", "", "a B c d"},
+		{"the order it has", "sortBy=userName", "a B c d"},
+		{"the same, backwards", "sortBy=USERNAME&sortOrder=Descending", "d c B a"},
+		{"a page of that", "sortBy=userName&sortOrder=descending&startIndex=2&count=2", "c B"},
+		{"the last page of that", "sortBy=userName&sortOrder=descending&startIndex=4&count=2", "a"},
+		{"beyond it", "sortBy=userName&sortOrder=descending&startIndex=5", ""},
+		{"case folded, none last", "sortBy=title", "c d B a"},
+		{"none first, backwards", "sortBy=title&sortOrder=descending", "a B d c"},
+		{"a sub-attribute", "sortBy=name.familyName&filter=name.familyName+pr", "B d"},
+		{"the primary of a list", "sortBy=emails&filter=emails+pr", "d a"},
+		{"its value, said so", "sortBy=emails.value&filter=emails+pr", "d a"},
+		{"a truth value", "sortBy=active&sortOrder=descending&count=1&startIndex=4", "d"},
+		{"a moment of an extension", "sortBy=urn:drawbridge:scim:schemas:extension:2.0:User:startDate", "a c B d"},
+		{"when it was made", "sortBy=meta.created", "d B a c"},
+		{"by id", "sortBy=id&sortOrder=descending", "c a B d"},
+		{"a page", "sortBy=title&startIndex=2&count=2", "d B"},
+		{"none of it", "sortBy=title&count=0", ""},
+		{"what an index found", "sortBy=userName&filter=" + escape(`groups eq "`+w.send("GET", "/Groups", "").text("Resources", 0, "id")+`"`), "a B d"},
+		{"what was named", "sortBy=title&sortOrder=descending&filter=" + escape(`userName eq "c" or userName eq "d"`), "d c"},
+		{"an order of nothing", "sortOrder=descending", "a B c d"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := w.send("GET", "/Users?"+test.query, "").names("userName"); got != test.want {
+				t.Errorf("%s, want %s", got, test.want)
+			}
+		})
+	}
+	if got := w.send("POST", "/Users/.search", `{"sortBy":"title","sortOrder":"descending","count":1}`).names("userName"); got != "a" {
+		t.Errorf("a search: %s", got)
+	}
+	if got, pages := w.pages("/Users?sortBy=title&count=3", "userName"); strings.Join(got, " ") != "c d B a" || pages != 2 {
+		t.Errorf("by cursor: %v in %d pages", got, pages)
+	}
+	w.send("GET", "/Users?sortBy=title&sortOrder=up", "").refuses(400, "invalidValue", "sortOrder")
+	for _, by := range []string{"shoeSize", "name", "groups", "password", "emails.size"} {
+		w.send("GET", "/Users?sortBy="+by, "").refuses(400, "invalidPath", "sortBy")
+	}
+	w.send("GET", "/ServiceProviderConfig", "").has(true, "sort", "supported")
+
+	small := newWorld(t, scim.Options{Limits: scim.Limits{Scan: 3}})
+	for i := range 4 {
+		small.user(fmt.Sprint(i))
+	}
+	small.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
+	if got := small.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").names("userName"); got != "3 2 1 0" {
+		t.Errorf("an order of any size: %s", got)
+	}
+	if got := small.send("GET", "/Users?sortBy=title&sortOrder=descending&filter="+escape(`userName eq "1"`), "").names("userName"); got != "1" {
+		t.Errorf("what an index found, of any size: %s", got)
+	}
+}
+
+func TestTheRoot(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	a, b := w.user("a"), w.user("b")
+	g := w.group("g", a)
+	w.group("h")
+	w.send("other:POST", "/Users", `{"userName":"theirs"}`).is(201)
+	all := func(query string) string {
+		t.Helper()
+		r := w.send("GET", "/?"+query, "").is(200)
+		list, _ := r.at("Resources").([]any)
+		var names []string
+		for i := range list {
+			names = append(names, r.text("Resources", i, "userName")+r.text("Resources", i, "displayName"))
+		}
+		return fmt.Sprint(r.at("totalResults"), strings.Join(names, ""))
+	}
+	for query, want := range map[string]string{
+		"":                                     "4abgh",
+		"startIndex=2&count=2":                 "4bg",
+		"startIndex=4&count=9":                 "4h",
+		"startIndex=5":                         "4",
+		"count=0":                              "4",
+		"sortBy=userName&sortOrder=descending": "4bagh",
+		"filter=" + escape(`meta.resourceType eq "Group"`):             "2gh",
+		"filter=" + escape(`meta.resourceType eq "user" and id pr`):    "2ab",
+		"filter=" + escape(`not (meta.resourceType eq "User")`):        "2gh",
+		"filter=" + escape(`userName eq "b" or displayName eq "g"`):    "2bg",
+		"filter=" + escape(`members.value eq "`+a+`"`):                 "1g",
+		"filter=" + escape(`emails[type eq "x"].value eq "y"`):         "0",
+		"filter=" + escape(`id eq "`+b+`" or id eq "`+g+`"`):           "2bg",
+		"filter=" + escape(`meta.resourceType eq "Robot"`):             "0",
+		"filter=" + escape(`userName ne "a"`):                          "3bgh",
+		"filter=" + escape(`userName eq null`):                         "2gh",
+		"filter=" + escape(`emails[value eq "y"] or displayName pr`):   "2gh",
+		"filter=" + escape(`emails.value pr and meta.created pr`):      "0",
+		"filter=" + escape(`displayName eq "g" and members[value pr]`): "",
+	} {
+		if want == "" {
+			w.send("GET", "/?"+query, "").refuses(400, "invalidFilter", "members")
+			continue
+		}
+		if got := all(query); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	w.send("GET", "?filter="+escape(`shoeSize eq 3`), "").refuses(400, "invalidFilter", "shoesize")
+	w.send("GET", "?filter="+escape(`userName eq`), "").refuses(400, "invalidFilter", "expected")
+	w.send("GET", "?sortBy=shoeSize", "").refuses(400, "invalidPath", "shoeSize")
+	w.send("POST", "/.search", `{"filter":"userName eq \"a\" or id eq \"`+g+`\"","attributes":["userName"]}`).is(200).
+		has("a", "Resources", 0, "userName").has(nil, "Resources", 0, "meta").has(g, "Resources", 1, "id").has(nil, "Resources", 1, "displayName")
+	for count, want := range map[int]int{1: 4, 2: 2, 3: 2} {
+		if got, pages := w.pages(fmt.Sprintf("/?count=%d", count), "id"); len(got) != 4 || pages != want {
+			t.Errorf("by cursor, %d a page: %v in %d pages", count, got, pages)
+		}
+	}
+	if got, _ := w.pages("/?count=1&filter="+escape(`displayName pr`), "displayName"); strings.Join(got, "") != "gh" {
+		t.Errorf("what a filter finds, by cursor: %v", got)
+	}
+}
+
+// TestACursorOutlivesTheProcess has another endpoint on the same store take it.
+func TestACursorOutlivesTheProcess(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	w.user("a")
+	w.user("b")
+	next := w.send("GET", "/Users?count=1&cursor=", "").is(200).text("nextCursor")
+	h, err := scim.New(scim.Options{Store: w.store, Rules: access.NewRules(book(t), nil), BaseURL: baseURL,
+		Source: func(c echo.Context) string { return c.Request().Header.Get("From") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	h.Mount(e.Group("/scim/v2"))
+	again := *w
+	again.handler = e
+	again.send("GET", "/Users?count=1&cursor="+next, "").is(200).has("b", "Resources", 0, "userName")
+}
+
+const badges = `{"id":"urn:example:2.0:User","name":"Badge","description":"","attributes":[
+	{"name":"serial","type":"string","mutability":"immutable"},
+	{"name":"pin","type":"string","mutability":"writeOnly","returned":"never"},
+	{"name":"photo","type":"string","returned":"request"},
+	{"name":"site","type":"string","returned":"always"},
+	{"name":"issued","type":"string","mutability":"readOnly"},
+	{"name":"locker","type":"complex","subAttributes":[
+		{"name":"number","type":"integer","mutability":"immutable"},{"name":"code","type":"string","returned":"never"},
+		{"name":"note","type":"string","returned":"request"},{"name":"floor","type":"string"}]}]}`
+
+// TestCharacteristics holds every path, POST, PUT, PATCH and Bulk, to what a schema
+// says of its attributes.
+func TestCharacteristics(t *testing.T) {
+	var badge library.Schema
+	if err := json.Unmarshal([]byte(badges), &badge); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, scim.Options{Extensions: []library.Schema{badge}})
+	const urn = "urn:example:2.0:User"
+	said := `{"userName":"a","` + urn + `":{"serial":"s1","pin":"1234","photo":"x","site":"HQ","issued":"never","locker":{"number":7,"code":"99","note":"n","floor":"2"}}}`
+	r := w.send("POST", "/Users", said).is(201)
+	id := r.text("id")
+	shown := func(r reply, want string) {
+		t.Helper()
+		got, err := json.Marshal(r.is(200).at(urn))
+		if err != nil || string(got) != want {
+			t.Errorf("shows %s, want %s", got, want)
+		}
+	}
+	shown(w.send("GET", "/Users/"+id, ""), `{"locker":{"floor":"2","number":7},"serial":"s1","site":"HQ"}`)
+	shown(w.send("GET", "/Users/"+id+"?attributes=userName", ""), `{"site":"HQ"}`)
+	shown(w.send("GET", "/Users/"+id+"?attributes="+urn+":photo,"+urn+":pin,"+urn+":locker", ""), `{"locker":{"floor":"2","number":7},"photo":"x","site":"HQ"}`)
+	shown(w.send("GET", "/Users/"+id+"?attributes="+urn+":locker.note,"+urn+":locker.code", ""), `{"locker":{"note":"n"},"site":"HQ"}`)
+	shown(w.send("GET", "/Users/"+id+"?excludedAttributes="+urn+":site,"+urn+":serial", ""), `{"locker":{"floor":"2","number":7},"site":"HQ"}`)
+	shown(w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"title","value":"t"}`)), `{"locker":{"floor":"2","number":7},"serial":"s1","site":"HQ"}`)
+	for _, body := range []string{r.body, w.send("GET", "/Users", "").body} {
+		if strings.Contains(body, "1234") || strings.Contains(body, `"99"`) {
+			t.Errorf("what is never shown is: %s", body)
+		}
+	}
+	w.send("GET", "/Users?filter="+escape(urn+`:pin sw "1"`), "").refuses(400, "invalidFilter", "pin")
+	w.send("GET", "/Users?filter="+escape(urn+`:locker.code sw "9"`), "").refuses(400, "invalidFilter", "code")
+	w.send("GET", "/Users?sortBy="+urn+":pin", "").refuses(400, "invalidPath", "pin")
+
+	// Immutable: the same again, or nothing of it, is fine.
+	w.send("PUT", "/Users/"+id, said).is(200)
+	shown(w.send("PUT", "/Users/"+id, `{"userName":"a","`+urn+`":{"site":"HQ"}}`), `{"locker":{"number":7},"serial":"s1","site":"HQ"}`)
+	w.send("PUT", "/Users/"+id, strings.Replace(said, "s1", "s2", 1)).refuses(400, "mutability", "serial")
+	w.send("PUT", "/Users/"+id, strings.Replace(said, "7", "8", 1)).refuses(400, "mutability", "locker.number")
+	for _, op := range []string{
+		`{"op":"replace","path":"` + urn + `:serial","value":"s2"}`, `{"op":"remove","path":"` + urn + `:serial"}`, `{"op":"remove","path":"` + urn + `"}`,
+		`{"op":"replace","value":{"` + urn + `":{"serial":"s2"}}}`, `{"op":"replace","path":"` + urn + `:locker.number","value":8}`,
+		`{"op":"add","path":"` + urn + `:issued","value":"x"}`, `{"op":"remove","path":"groups"}`, `{"op":"replace","path":"id","value":"x"}`,
+	} {
+		w.send("PATCH", "/Users/"+id, patch(op)).refuses(400, "mutability", "")
+		bulk := w.send("POST", "/Bulk", bulkOf(0, `{"method":"PATCH","path":"/Users/`+id+`","data":`+patch(op)+`}`)).is(200).statuses("400")
+		bulk.has("mutability", "Operations", 0, "response", "scimType")
+	}
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"`+urn+`:serial","value":"s1"}`)).is(200)
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","value":{"id":"x","groups":[],"meta":{},"`+urn+`:issued":"x"}}`)).is(200) // by the way, it is passed over
+
+	// Uniqueness and case, on each path.
+	other := w.user("Other")
+	for _, r := range []reply{
+		w.send("POST", "/Users", `{"userName":"OTHER"}`), w.send("PUT", "/Users/"+id, `{"userName":"oTher"}`),
+		w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","value":{"userName":"other"}}`)),
+	} {
+		r.refuses(409, "uniqueness", other)
+	}
+	w.send("POST", "/Users", `{"userName":"x1","externalId":"E"}`).is(201)
+	w.send("POST", "/Users", `{"userName":"x2","externalId":"e"}`).is(201) // another one: it is case-exact
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"externalId","value":"E"}`)).refuses(409, "uniqueness", "externalId")
+
+	unique := library.Schema{ID: "urn:example:unique", Attributes: []library.CoreAttribute{library.SimpleCoreAttribute(
+		library.SimpleStringParams(library.StringParams{Name: "x", Uniqueness: library.AttributeUniquenessServer()}))}}
+	if _, err := scim.New(scim.Options{Store: w.store, Rules: access.NewRules(book(t), nil),
+		Source: func(echo.Context) string { return "" }, Extensions: []library.Schema{unique}}); err == nil {
+		t.Error("a schema was taken that promises what is not kept")
+	}
+}
