@@ -168,7 +168,7 @@ func (p *parser) valuePath(path string) (*expr, error) {
 	switch {
 	case err != nil && p.loose:
 		p.missing = append(p.missing, fold(path))
-		a, sub = nowhere, nil
+		a = nowhere
 	case err != nil:
 		return nil, err
 	case !a.Multi || sub != nil:

@@ -212,8 +212,10 @@ func (p Projection) showsPart(a, sub *Attribute) bool {
 		return true
 	case p.only && !p.whole[a] && p.parts[a] != nil:
 		return named
+	case named:
+		return p.only
 	default:
-		return !(named && !p.only) && (sub.Returned != "request" || named)
+		return sub.Returned != "request"
 	}
 }
 

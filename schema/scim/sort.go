@@ -93,6 +93,7 @@ func (s Sort) Key(c *Candidate) (key string, ok bool) {
 	case DateTime:
 		at, ok := instant(text(value))
 		return timeKey(at), ok
+	default: // text
 	}
 	key = text(value)
 	if !a.CaseExact {

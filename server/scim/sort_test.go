@@ -13,14 +13,14 @@ import (
 	"drawbridge/server/scim"
 )
 
-// names returns an attribute of each resource in a list, in its order.
-func (r reply) names(attribute string) string {
+// names returns the userName of each resource in a list, in its order.
+func (r reply) names() string {
 	r.t.Helper()
 	r.is(200)
 	list, _ := r.at("Resources").([]any)
 	var names []string
 	for i := range list {
-		names = append(names, r.text("Resources", i, attribute))
+		names = append(names, r.text("Resources", i, "userName"))
 	}
 	return strings.Join(names, " ")
 }
@@ -61,12 +61,12 @@ func TestSorting(t *testing.T) {
 		{"an order of nothing", "sortOrder=descending", "a B c d"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := w.send("GET", "/Users?"+test.query, "").names("userName"); got != test.want {
+			if got := w.send("GET", "/Users?"+test.query, "").names(); got != test.want {
 				t.Errorf("%s, want %s", got, test.want)
 			}
 		})
 	}
-	if got := w.send("POST", "/Users/.search", `{"sortBy":"title","sortOrder":"descending","count":1}`).names("userName"); got != "a" {
+	if got := w.send("POST", "/Users/.search", `{"sortBy":"title","sortOrder":"descending","count":1}`).names(); got != "a" {
 		t.Errorf("a search: %s", got)
 	}
 	if got, pages := w.pages("/Users?sortBy=title&count=3", "userName"); strings.Join(got, " ") != "c d B a" || pages != 2 {
@@ -83,10 +83,10 @@ func TestSorting(t *testing.T) {
 		small.user(fmt.Sprint(i))
 	}
 	small.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
-	if got := small.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").names("userName"); got != "3 2 1 0" {
+	if got := small.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").names(); got != "3 2 1 0" {
 		t.Errorf("an order of any size: %s", got)
 	}
-	if got := small.send("GET", "/Users?sortBy=title&sortOrder=descending&filter="+escape(`userName eq "1"`), "").names("userName"); got != "1" {
+	if got := small.send("GET", "/Users?sortBy=title&sortOrder=descending&filter="+escape(`userName eq "1"`), "").names(); got != "1" {
 		t.Errorf("what an index found, of any size: %s", got)
 	}
 }
