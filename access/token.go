@@ -29,6 +29,8 @@ func IssueToken(tx store.Tx, by string, t schema.Token) (secret string, _ schema
 		return "", t, fmt.Errorf("token: it is for a source or has a name, and not both: %w", schema.ErrInvalid)
 	case (t.Name == "") != (t.Role == ""):
 		return "", t, fmt.Errorf("token: one with a name has a role, and one of a source has none: %w", schema.ErrInvalid)
+	case t.Role != "" && !t.Role.Known():
+		return "", t, fmt.Errorf("token: role %q is none of %v: %w", t.Role, schema.APIRoles(), schema.ErrInvalid)
 	case !t.Expires.IsZero() && !t.Expires.After(tx.Now()):
 		return "", t, fmt.Errorf("token: it would have expired at %s already: %w", t.Expires.UTC().Format(time.RFC3339), schema.ErrInvalid)
 	}
@@ -70,7 +72,7 @@ func RevokeToken(tx store.Tx, by, id string) error {
 func tokened(tx store.Tx, by string, t schema.Token, reason string) error {
 	object := "source/" + t.Source
 	if t.Source == "" {
-		object, reason = "token/"+t.Name, reason+"; role "+t.Role
+		object, reason = "token/"+t.Name, reason+"; role "+string(t.Role)
 	}
 	_, err := tx.Record(schema.Decision{Actor: by, Verb: schema.Tokened, Subject: "token/" + t.ID, Object: object, Reason: reason})
 	return err

@@ -128,6 +128,7 @@ func TestTokensThatCannotBe(t *testing.T) {
 		"for both":            {Source: "hr", Name: "ci", Role: "viewer"},
 		"a name and no role":  {Name: "ci"},
 		"a source and a role": {Source: "hr", Role: "admin"},
+		"an unknown role":     {Name: "ci", Role: "owner"},
 		"expired":             {Source: "hr", Expires: time.Now().Add(-time.Minute)},
 	} {
 		if _, _, err := issue(t, s, tok); !errors.Is(err, schema.ErrInvalid) {

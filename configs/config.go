@@ -7,6 +7,7 @@ import (
 	scim "github.com/elimity-com/scim/schema"
 
 	"drawbridge/connectors"
+	"drawbridge/schema"
 )
 
 // A Config is what one bridge is told: where it listens, what it keeps where,
@@ -74,7 +75,7 @@ type Admin struct {
 // An AdminToken is a credential of a person or a program that uses the API.
 type AdminToken struct {
 	Name   string            `yaml:"name"`
-	Role   string            `yaml:"role"` // viewer, auditor, approver, operator, admin
+	Role   schema.APIRole    `yaml:"role"`
 	Secret connectors.Secret `yaml:"secret"`
 }
 
@@ -180,7 +181,6 @@ func (c *Config) Protected() map[string][]string {
 
 // What there is to choose from.
 var (
-	roles    = []string{"viewer", "auditor", "approver", "operator", "admin"} // from least to most
 	verifies = []string{"revocations", "always", "never"}
 	sweeps   = []string{"expiry", "drift", "orphans"}
 )

@@ -49,7 +49,7 @@ func (r *reader) connector(i int, f *file) {
 		r.wrong(at("timeout"), "is negative; 0 is %v", defaultCare.Timeout)
 	}
 	if c.Verify != "" {
-		r.oneOf(at("verify"), c.Verify, verifies)
+		oneOf(r, at("verify"), c.Verify, verifies)
 	}
 	profile := r.profile(at("profile"), c, f.Profiles.Path)
 	if c.Concurrency > 0 {

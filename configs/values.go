@@ -11,12 +11,13 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/connectors"
+	"drawbridge/schema"
 )
 
 // values checks what is written, and fills in what follows from it.
 func (r *reader) values(f *file) {
 	r.listen(f)
-	r.oneOf("store.driver", f.Store.Driver, []string{"bolt"})
+	oneOf(r, "store.driver", f.Store.Driver, []string{"bolt"})
 	for _, p := range []struct{ key, value string }{
 		{"store.path", f.Store.Path}, {"policy.path", f.Policy.Path}, {"audit.key", f.Audit.Key},
 	} {
@@ -33,7 +34,7 @@ func (r *reader) values(f *file) {
 	if f.Audit.CheckpointEvery <= 0 {
 		r.wrong("audit.checkpointEvery", "must be more than nothing")
 	}
-	r.oneOf("log.format", f.Log.Format, []string{"text", "json"})
+	oneOf(r, "log.format", f.Log.Format, []string{"text", "json"})
 	if f.Shutdown.Grace < 0 {
 		r.wrong("shutdown.grace", "is negative")
 	}
@@ -49,7 +50,7 @@ func (r *reader) names(f *file) {
 	var tokens, sources, targets, runs []string
 	for i, t := range f.Admin.Tokens {
 		tokens = append(tokens, t.Name)
-		r.oneOf(key("admin.tokens", i, "role"), t.Role, roles)
+		oneOf(r, key("admin.tokens", i, "role"), t.Role, schema.APIRoles())
 	}
 	for _, s := range f.Sources {
 		sources = append(sources, s.Name)
@@ -119,7 +120,7 @@ func (r *reader) caps(l RequestLimits) {
 
 func (r *reader) sweep(i int, s *Sweep) {
 	at := func(name string) string { return key("sweeps", i, name) }
-	r.oneOf(at("name"), s.Name, sweeps)
+	oneOf(r, at("name"), s.Name, sweeps)
 	if _, err := cron.ParseStandard(s.Schedule); err != nil {
 		r.wrong(at("schedule"), "is %q: write cron's five fields, or @every 30s (%v)", s.Schedule, err)
 	}
@@ -164,10 +165,15 @@ func (r *reader) unique(list string, names []string) {
 	}
 }
 
-func (r *reader) oneOf(key, got string, allowed []string) {
-	if !slices.Contains(allowed, got) {
-		r.wrong(key, "is %q: write one of %s", got, strings.Join(allowed, ", "))
+func oneOf[T ~string](r *reader, key string, got T, allowed []T) {
+	if slices.Contains(allowed, got) {
+		return
 	}
+	var choice []string
+	for _, a := range allowed {
+		choice = append(choice, string(a))
+	}
+	r.wrong(key, "is %q: write one of %s", got, strings.Join(choice, ", "))
 }
 
 // key is a key within an element of a list.

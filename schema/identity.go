@@ -67,16 +67,3 @@ type Member struct {
 	Member string `json:"member"`           // id of an identity or of a group
 	Nested bool   `json:"nested,omitempty"` // the member is a group
 }
-
-// A Token is a credential by which a source, or a person or program using the
-// API, is known. The secret itself is not kept.
-type Token struct {
-	ID      string    `json:"id"`
-	Source  string    `json:"source,omitempty"` // set for a source's token
-	Name    string    `json:"name,omitempty"`   // set for an API token
-	Role    string    `json:"role,omitempty"`   // viewer, auditor, approver, operator, admin; for an API token
-	Hash    []byte    `json:"hash"`             // SHA-256 of the secret
-	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires,omitzero"`
-	Revoked time.Time `json:"revoked,omitzero"`
-}

@@ -60,8 +60,8 @@ func newGate(o Options) (*gate, error) {
 			errs = append(errs, fmt.Errorf("credential %s: its secret is empty: %w", c.Name, schema.ErrInvalid))
 		case taken:
 			errs = append(errs, fmt.Errorf("credentials %s and %s have the same secret: %w", other.Name, c.Name, schema.ErrInvalid))
-		case c.Source == "" && !api.Known(c.Role):
-			errs = append(errs, fmt.Errorf("credential %s: role %q is none of %s: %w", c.Name, c.Role, strings.Join(api.Roles, ", "), schema.ErrInvalid))
+		case c.Source == "" && !c.Role.Known():
+			errs = append(errs, fmt.Errorf("credential %s: role %q is none of %v: %w", c.Name, c.Role, schema.APIRoles(), schema.ErrInvalid))
 		case c.Source != "" && c.Role != "":
 			errs = append(errs, fmt.Errorf("credential %s: it is a source's or has a role, and not both: %w", c.Name, schema.ErrInvalid))
 		}

@@ -17,6 +17,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/connectors"
+	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/server/metrics"
 	"drawbridge/server/scim"
@@ -45,9 +46,9 @@ type Options struct {
 // A Credential is a configured bearer token: of a source, or of a person or
 // program that uses the API.
 type Credential struct {
-	Name   string // of whoever uses it, for the log
-	Source string // set for a source's
-	Role   string // set for an API user's: one of api.Roles
+	Name   string         // of whoever uses it, for the log
+	Source string         // set for a source's
+	Role   schema.APIRole // set for an API user's
 	Secret connectors.Secret
 }
 

@@ -133,8 +133,8 @@ func newWorld(t *testing.T) *world {
 		Store: s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
 		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"}, Limits: server.Limits{API: -1},
 	}
-	for _, role := range api.Roles {
-		o.Credentials = append(o.Credentials, server.Credential{Name: role, Role: role, Secret: secretOf(role)})
+	for _, role := range schema.APIRoles() {
+		o.Credentials = append(o.Credentials, server.Credential{Name: string(role), Role: role, Secret: secretOf(string(role))})
 	}
 	o.Credentials = append(o.Credentials, server.Credential{Name: "ada@example.com", Role: "admin", Secret: secretOf("ada")})
 	h, err := server.New(o)
@@ -327,12 +327,12 @@ func TestEachRoleMayWhatItMay(t *testing.T) {
 		if method == "POST" {
 			body = `{}`
 		}
-		for _, role := range api.Roles {
+		for i, role := range schema.APIRoles() {
 			var p struct{ Code string }
-			status, text := w.call(role, method, path, body, nil)
+			status, text := w.call(string(role), method, path, body, nil)
 			_ = json.Unmarshal([]byte(text), &p) // not every answer is JSON
 			refused := status == 403 && p.Code == "role"
-			if should := slices.Index(api.Roles, role) < slices.Index(api.Roles, least); refused != should {
+			if should := i < slices.Index(schema.APIRoles(), schema.APIRole(least)); refused != should {
 				t.Errorf("%s as %s: %d %s; it needs %s", name, role, status, text, least)
 			}
 			if status >= 500 {

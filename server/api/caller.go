@@ -4,32 +4,20 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+
+	"drawbridge/schema"
 )
 
 // A Caller is who a credential says is calling, and which request it is.
 type Caller struct {
 	Name    string // as the credential is called
-	Role    string // one of Roles
+	Role    schema.APIRole
 	Request string // id of the request, which the log has
 }
 
 // Actor is how decisions name the caller.
 func (c Caller) Actor() string { return "token/" + c.Name }
-
-// Roles are what callers may be, from least to most. Each may do what those
-// before it may.
-var Roles = []string{"viewer", "auditor", "approver", "operator", "admin"}
-
-// Known reports whether it is a role.
-func Known(role string) bool { return slices.Contains(Roles, role) }
-
-// may reports whether the caller's role is at least the one that is needed.
-func (c Caller) may(least string) bool {
-	has := slices.Index(Roles, c.Role)
-	return has >= 0 && has >= slices.Index(Roles, least)
-}
 
 type callerKey struct{}
 
@@ -45,10 +33,15 @@ func callerOf(ctx context.Context) Caller {
 }
 
 // forbidden says which role would do.
-func forbidden(c Caller, least string) *Problem {
-	i := slices.Index(Roles, least)
+func forbidden(c Caller, least schema.APIRole) *Problem {
+	var would []string
+	for _, role := range schema.APIRoles() {
+		if role.AtLeast(least) {
+			would = append(would, string(role))
+		}
+	}
 	p := NewProblem(http.StatusForbidden, fmt.Sprintf("This needs the role %s; the credential %s has %s.",
-		strings.Join(Roles[i:], " or "), c.Name, c.Role))
+		strings.Join(would, " or "), c.Name, c.Role))
 	p.Code = "role"
 	return p
 }

@@ -58,7 +58,7 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 		}
 		for _, e := range entries {
 			v := EntryView{Seq: e.Seq, Decision: e.Decision}
-			if e.Decision.DetailHash != "" && callerOf(ctx).may(seesDetail) {
+			if e.Decision.DetailHash != "" && callerOf(ctx).Role.AtLeast(seesDetail) {
 				if v.Detail, err = store.Detail(r, e.Decision.ID); err != nil && !errors.Is(err, schema.ErrNotFound) {
 					return err
 				}

@@ -8,40 +8,42 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"drawbridge/schema"
 )
 
 // leastRoles says which role each operation needs at least. An operation that is
 // not here is nobody's.
-var leastRoles = map[string]string{
-	"GET /api/v1/identities":            "viewer",
-	"GET /api/v1/identities/{identity}": "viewer",
-	"GET /api/v1/accounts":              "viewer",
-	"GET /api/v1/assignments":           "viewer",
-	"GET /api/v1/grants":                "viewer",
-	"GET /api/v1/explain":               "viewer",
-	"GET /api/v1/roles":                 "viewer",
-	"GET /api/v1/policy":                "viewer",
-	"GET /api/v1/connectors":            "viewer",
-	"GET /api/v1/lanes":                 "viewer",
-	"GET /api/v1/sweeps":                "viewer",
-	"GET /api/v1/runs":                  "viewer",
-	"GET /api/v1/findings":              "viewer",
-	"GET /api/v1/decisions":             "viewer", // their detail is for auditors
-	"GET /api/v1/log/checkpoint":        "viewer",
-	"GET /api/v1/log/export":            "auditor",
-	"POST /api/v1/policy/plan":          "viewer", // it touches nothing
-	"POST /api/v1/grants":               "approver",
-	"POST /api/v1/revocations":          "operator",
-	"POST /api/v1/sweeps/{name}/run":    "operator",
-	"GET /api/v1/tokens":                "admin",
-	"POST /api/v1/tokens":               "admin",
-	"DELETE /api/v1/tokens/{id}":        "admin",
-	"GET /api/v1/backup":                "admin", // it has everything in it
+var leastRoles = map[string]schema.APIRole{
+	"GET /api/v1/identities":            schema.Viewer,
+	"GET /api/v1/identities/{identity}": schema.Viewer,
+	"GET /api/v1/accounts":              schema.Viewer,
+	"GET /api/v1/assignments":           schema.Viewer,
+	"GET /api/v1/grants":                schema.Viewer,
+	"GET /api/v1/explain":               schema.Viewer,
+	"GET /api/v1/roles":                 schema.Viewer,
+	"GET /api/v1/policy":                schema.Viewer,
+	"GET /api/v1/connectors":            schema.Viewer,
+	"GET /api/v1/lanes":                 schema.Viewer,
+	"GET /api/v1/sweeps":                schema.Viewer,
+	"GET /api/v1/runs":                  schema.Viewer,
+	"GET /api/v1/findings":              schema.Viewer,
+	"GET /api/v1/decisions":             schema.Viewer, // their detail is for auditors
+	"GET /api/v1/log/checkpoint":        schema.Viewer,
+	"GET /api/v1/log/export":            schema.Auditor,
+	"POST /api/v1/policy/plan":          schema.Viewer, // it touches nothing
+	"POST /api/v1/grants":               schema.Approver,
+	"POST /api/v1/revocations":          schema.Operator,
+	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
+	"GET /api/v1/tokens":                schema.Admin,
+	"POST /api/v1/tokens":               schema.Admin,
+	"DELETE /api/v1/tokens/{id}":        schema.Admin,
+	"GET /api/v1/backup":                schema.Admin, // it has everything in it
 }
 
 // seesDetail is the least role that is shown what the law may one day ask to
 // forget: the attribute values that a rule read, and people's own words.
-const seesDetail = "auditor"
+const seesDetail = schema.Auditor
 
 // register registers every operation.
 func (a *API) register(h huma.API) {
@@ -108,7 +110,7 @@ func add[I, O any](a *API, h huma.API, op huma.Operation, handle func(context.Co
 	op.Path = root + op.Path
 	least := leastRoles[op.Method+" "+op.Path]
 	op.OperationID = operationID(op)
-	op.Description = "Needs the role " + least + "."
+	op.Description = "Needs the role " + string(least) + "."
 	op.Extensions = map[string]any{"x-role": least}
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
@@ -146,10 +148,10 @@ func problemResponse(h huma.API) *huma.Response {
 }
 
 // needs lets a request pass whose caller has the role, or a greater one.
-func needs(least string) func(huma.Context, func(huma.Context)) {
+func needs(least schema.APIRole) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		who := callerOf(ctx.Context())
-		if who.may(least) {
+		if who.Role.AtLeast(least) {
 			next(ctx)
 			return
 		}

@@ -98,7 +98,7 @@ func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Perso
 		p.Accounts, err = a.accountsOf(r, id.ID)
 		return err
 	})
-	if !callerOf(ctx).may(seesDetail) {
+	if !callerOf(ctx).Role.AtLeast(seesDetail) {
 		withoutWords(p.Grants)
 		for i := range p.Tombstones {
 			p.Tombstones[i].Reason = ""
@@ -221,7 +221,7 @@ func (a *API) listGrants(ctx context.Context, in *grantsInput) (*Reply[List[sche
 		}
 		return fmt.Errorf("say whose or of what: ?identity=NAME or ?role=NAME: %w", schema.ErrInvalid)
 	})
-	if !callerOf(ctx).may(seesDetail) {
+	if !callerOf(ctx).Role.AtLeast(seesDetail) {
 		withoutWords(list.Items)
 	}
 	return reply(list), err
@@ -238,7 +238,7 @@ func (a *API) explain(ctx context.Context, in *explainInput) (*Reply[access.Expl
 		e, err = access.Explain(r, a.Rules, in.Identity, in.Entitlement)
 		return err
 	})
-	if !callerOf(ctx).may(seesDetail) {
+	if !callerOf(ctx).Role.AtLeast(seesDetail) {
 		withoutDetail(&e)
 	}
 	return reply(e), err

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -17,7 +19,7 @@ type TokenView struct {
 	ID      string    `json:"id"`
 	Source  string    `json:"source,omitempty" doc:"The source whose it is."`
 	Name    string    `json:"name,omitempty" doc:"Of the person or program whose it is."`
-	Role    string    `json:"role,omitempty"`
+	Role    apiRole   `json:"role,omitempty"`
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 	Revoked time.Time `json:"revoked,omitzero"`
@@ -25,7 +27,19 @@ type TokenView struct {
 
 // ViewToken returns what is shown of a credential.
 func ViewToken(t schema.Token) TokenView {
-	return TokenView{ID: t.ID, Source: t.Source, Name: t.Name, Role: t.Role, Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
+	return TokenView{ID: t.ID, Source: t.Source, Name: t.Name, Role: apiRole(t.Role), Created: t.Created, Expires: t.Expires, Revoked: t.Revoked}
+}
+
+// An apiRole is an API role whose schema lists what there is to choose from.
+type apiRole schema.APIRole
+
+// Schema returns the schema; huma asks for it.
+func (apiRole) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, role := range schema.APIRoles() {
+		s.Enum = append(s.Enum, string(role))
+	}
+	return s
 }
 
 type tokensInput struct{ Paging }
@@ -54,7 +68,7 @@ type issueInput struct {
 	Body struct {
 		Source  string    `json:"source,omitempty" maxLength:"200" doc:"For a source: its name."`
 		Name    string    `json:"name,omitempty" maxLength:"200" doc:"For a person or program that uses the API: what the log calls it."`
-		Role    string    `json:"role,omitempty" enum:"viewer,auditor,approver,operator,admin" doc:"With a name."`
+		Role    apiRole   `json:"role,omitempty" doc:"With a name."`
 		Expires time.Time `json:"expires,omitzero" doc:"Left out: never."`
 	}
 }
@@ -67,7 +81,7 @@ type Issued struct {
 }
 
 func (a *API) issueToken(ctx context.Context, in *issueInput) (*Reply[Issued], error) {
-	t := schema.Token{Source: in.Body.Source, Name: in.Body.Name, Role: in.Body.Role, Expires: in.Body.Expires}
+	t := schema.Token{Source: in.Body.Source, Name: in.Body.Name, Role: schema.APIRole(in.Body.Role), Expires: in.Body.Expires}
 	if _, approved := a.Rules.Book().Source(t.Source); t.Source != "" && !approved {
 		return nil, fmt.Errorf("source %s: no Source document approves it, so that its credential would open nothing: %w", t.Source, schema.ErrInvalid)
 	}
