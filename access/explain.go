@@ -21,6 +21,7 @@ const (
 	Watched   Standing = "watched"   // it should have it, in a mode in which nothing is written
 	Ending    Standing = "ending"    // it should have it no more, and its target has yet to agree
 	Lost      Standing = "lost"      // it had it, and has it no more
+	Missed    Standing = "missed"    // it was to have it, and that ended before its target agreed
 	Unmanaged Standing = "unmanaged" // its account has it, and the bridge did not give it
 	Never     Standing = "never"     // it has it not, and never had
 )
@@ -42,6 +43,8 @@ type Explanation struct {
 	Omitted     int                `json:"omitted,omitempty"` // older decisions that are left out
 	Policy      string             `json:"policy"`            // digest of the policy in force
 	At          time.Time          `json:"at"`
+
+	target string // what its connector calls it; nothing if no catalogue has it
 }
 
 // A Holding is what is known of the entitlement at its target.
@@ -94,7 +97,8 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 		return e, err
 	}
 	entry, catalogued := book.Entitlement(connector, entitlement)
-	if err := e.account(r, connector, entry.Target); err != nil {
+	e.target = entry.Target
+	if err := e.account(r, connector); err != nil {
 		return e, err
 	}
 	if err := e.roles(r, book); err != nil {
@@ -129,7 +133,7 @@ func (e *Explanation) line(r store.Reader, book *policy.Book) error {
 }
 
 // account finds what was observed, where there is or was an account.
-func (e *Explanation) account(r store.Reader, connector, target string) error {
+func (e *Explanation) account(r store.Reader, connector string) error {
 	a, err := store.Accounts.Get(r, connector, e.Identity)
 	if notFound(err) {
 		return nil
@@ -138,7 +142,7 @@ func (e *Explanation) account(r store.Reader, connector, target string) error {
 		return err
 	}
 	e.Account = &Holding{
-		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(target), Managed: slices.Contains(a.Managed, target),
+		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(e.target), Managed: slices.Contains(a.Managed, e.target),
 		State: a.State, Problem: a.Problem, Observed: a.Observed, Verified: a.Verified, Open: a.Due, Last: a.Last,
 	}
 	return nil
@@ -190,8 +194,10 @@ func (e *Explanation) standing() Standing {
 		return Ending
 	case held:
 		return Unmanaged
-	case e.decided():
+	case e.decided() && e.had():
 		return Lost
+	case e.decided():
+		return Missed
 	}
 	return Never
 }

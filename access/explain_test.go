@@ -107,7 +107,7 @@ func TestExplain(t *testing.T) {
 		ask("wiki/readers", access.Lost, "role engineer", "its rule does not match")
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
 		w.work()
-		if e := ask("crm/sales", access.Lost, "its source deleted the identity"); !slices.Contains(verbsOf(e), schema.Left) {
+		if e := ask("crm/sales", access.Missed, "in mode observe", "its source deleted the identity"); !slices.Contains(verbsOf(e), schema.Left) {
 			t.Errorf("decisions %v, want that she left among them", verbsOf(e))
 		}
 		w.view(func(r store.Reader) error {
@@ -119,6 +119,65 @@ func TestExplain(t *testing.T) {
 			}
 			return nil
 		})
+	})
+}
+
+// TestExplainWhatNeverCameToBe asks about what a person was to have, and lost
+// before its target ever agreed.
+func TestExplainWhatNeverCameToBe(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ask := func(who string) access.Explanation {
+			t.Helper()
+			var e access.Explanation
+			w.view(func(r store.Reader) (err error) {
+				e, err = access.Explain(r, w.rules, who, "wiki/readers")
+				return err
+			})
+			return e
+		}
+		w.missing = "Readers"
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		if e := ask("ada"); e.Standing != access.Due {
+			t.Errorf("before she leaves: %s (%s)", e.Standing, e.Answer)
+		}
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
+		w.work()
+		e := ask("ada")
+		if e.Standing != access.Missed {
+			t.Errorf("got %s (%s), want %s", e.Standing, e.Answer, access.Missed)
+		}
+		for _, word := range []string{"was to have", "never had it", "no such group: Readers", "its source deleted the identity"} {
+			if !strings.Contains(e.Answer, word) {
+				t.Errorf("the answer %q does not say %q", e.Answer, word)
+			}
+		}
+		if strings.Contains(e.Answer, "agreed") {
+			t.Errorf("the answer %q says that the target agreed", e.Answer)
+		}
+
+		// Nobody came to tell the target of it.
+		bob := w.admit(person{name: "bob", department: "Engineering"})
+		w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+			return access.Reconcile(t.Context(), w.store, w.rules, item)
+		})
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), bob) })
+		w.work()
+		if e := ask("bob"); e.Standing != access.Missed {
+			t.Errorf("never told of: %s (%s), want %s", e.Standing, e.Answer, access.Missed)
+		}
+
+		// The target was mended before she left: then she had it.
+		cai := w.admit(person{name: "cai", department: "Engineering"})
+		w.work()
+		w.missing = ""
+		w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", cai) })
+		w.work()
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), cai) })
+		w.work()
+		if e := ask("cai"); e.Standing != access.Lost {
+			t.Errorf("given late: %s (%s), want %s", e.Standing, e.Answer, access.Lost)
+		}
 	})
 }
 

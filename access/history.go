@@ -132,7 +132,9 @@ func (e *Explanation) answer() string {
 	case Ending:
 		return fmt.Sprintf("%s is losing %s: %s, and its target has yet to agree%s.", who, what, e.ended(), e.state())
 	case Lost:
-		return fmt.Sprintf("%s had %s and lost it: %s.", who, what, e.ended())
+		return fmt.Sprintf("%s had %s and lost it: %s%s.", who, what, e.ended(), e.told())
+	case Missed:
+		return fmt.Sprintf("%s; that ended %s.", e.missed(), e.ended())
 	case Unmanaged:
 		return fmt.Sprintf("%s has %s at its target, but the bridge neither gave nor adopted it: %s.", who, what, e.unearned())
 	case Never:
@@ -195,18 +197,34 @@ func (s RoleStanding) approved(line schema.Assignment) string {
 
 // ended says which decision took the entitlement away.
 func (e *Explanation) ended() string {
-	for i, d := range slices.Backward(e.Decisions) {
-		if d.Verb != schema.Unassigned || d.Object != e.Entitlement {
-			continue
-		}
-		words := fmt.Sprintf("on %s, because %s", day(d.Time), d.Reason)
-		told := func(later Reason) bool { return slices.Contains(later.Because, d.ID) && later.Exposure != "" }
-		if j := slices.IndexFunc(e.Decisions[i:], told); j >= 0 {
-			words += fmt.Sprintf("; its target agreed %s after the bridge was told", e.Decisions[i+j].Exposure)
-		}
-		return words
+	if i := e.end(); i >= 0 {
+		return fmt.Sprintf("on %s, because %s", day(e.Decisions[i].Time), e.Decisions[i].Reason)
 	}
 	return "nothing earns it any more"
+}
+
+// told says how long it took until the target agreed to that decision, if it did.
+func (e *Explanation) told() string {
+	i := e.end()
+	if i < 0 {
+		return ""
+	}
+	later := e.Decisions[i:]
+	j := slices.IndexFunc(later, func(l Reason) bool { return slices.Contains(l.Because, later[0].ID) && l.Exposure != "" })
+	if j < 0 {
+		return ""
+	}
+	return fmt.Sprintf("; its target agreed %s after the bridge was told", later[j].Exposure)
+}
+
+// end returns which of the decisions took the entitlement away; -1 if none.
+func (e *Explanation) end() int {
+	for i, d := range slices.Backward(e.Decisions) {
+		if d.Verb == schema.Unassigned && d.Object == e.Entitlement {
+			return i
+		}
+	}
+	return -1
 }
 
 // unearned says why no role gives it.

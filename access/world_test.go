@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -171,6 +172,7 @@ type world struct {
 	rules   *access.Rules
 	targets map[string]map[string]schema.Account // connector, remote id
 	calls   int
+	missing string // a target's entitlement that it has not: to be given it is refused for good
 }
 
 // engines are those that every test of a verb runs on: functions run twice, alone
@@ -338,6 +340,10 @@ func (w *world) provision(connector string) func(store.Item) (access.Finish, err
 		if len(o.Steps) > 0 {
 			w.calls++
 			o.Sent = time.Now()
+			if slices.Contains(o.Work.Want.Entitlements, w.missing) {
+				o.Err, o.Park = errors.New("no such group: "+w.missing), true
+				o.Work.Want.Entitlements = slices.DeleteFunc(slices.Clone(o.Work.Want.Entitlements), func(e string) bool { return e == w.missing })
+			}
 			o.Got = w.apply(connector, o.Work.Have, o.Work.Want)
 			o.Acked = time.Now()
 		}
