@@ -105,12 +105,45 @@ func TestLargeBodiesAreFew(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := whole.Load(); n != 4 {
-			t.Errorf("%d large bodies were read at once, want 4", n)
+		if n := whole.Load(); n != 3 {
+			t.Errorf("%d large bodies of one source were read at once, want 3", n)
 		}
 		close(busy)
 		wg.Wait()
 	})
+}
+
+// TestLargeBodiesOfOthers has one source send large bodies so slowly that each
+// keeps its turn for as long as it may. Another source is not kept waiting.
+func TestLargeBodiesOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, scim.Options{})
+		g := w.send("other:POST", "/Groups", `{"displayName":"g"}`).is(201).text("id")
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				body := io.MultiReader(strings.NewReader(strings.Repeat(" ", 2<<20)), trickle{19 * time.Second})
+				r := httptest.NewRequestWithContext(t.Context(), "PUT", "/scim/v2/Groups/"+g, body)
+				r.Header.Set("From", "hr")
+				w.do(r)
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		w.send("other:PUT", "/Groups/"+g, `{"displayName":"g"`+strings.Repeat(" ", 2<<20)+`}`).is(200)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("another source waited %s", took)
+		}
+		wg.Wait()
+	})
+}
+
+// A trickle is the end of a body, and it is late.
+type trickle struct{ late time.Duration }
+
+func (s trickle) Read([]byte) (int, error) {
+	<-time.After(s.late)
+	return 0, io.EOF
 }
 
 // told counts whoever reads as far as it.

@@ -198,16 +198,9 @@ func (q *request) tooManyToLookAt(t *wire.Type, natural string, ask query) error
 }
 
 // takeSlot waits for its turn to look at many resources.
-func (q *request) takeSlot(ctx context.Context) error {
-	select {
-	case q.scans <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (q *request) takeSlot(ctx context.Context) error { return q.scans.take(ctx, q.source) }
 
-func (q *request) freeSlot() { <-q.scans }
+func (q *request) freeSlot() { q.scans.release(q.source) }
 
 func indexed(t *wire.Type) string {
 	if t.Name == "User" {

@@ -102,16 +102,15 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 // takeTurn waits until a large body may be read on. What was waited is not counted
 // against the sender.
 func (q *request) takeTurn(ctx context.Context) error {
-	late := time.NewTimer(turnTime)
-	defer late.Stop()
-	select {
-	case q.large <- struct{}{}:
-		q.turn = true
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-late.C:
+	soon, cancel := context.WithTimeout(ctx, turnTime)
+	defer cancel()
+	switch err := q.large.take(soon, q.source); {
+	case err != nil && ctx.Err() == nil:
 		return &wire.Error{Status: http.StatusServiceUnavailable, Detail: "there are too many large bodies at once; send it again later"}
+	case err != nil:
+		return err
 	}
+	q.turn = true
 	q.readUntil(time.Now().Add(largeTime))
 	q.moreTime()
 	return nil
@@ -121,7 +120,7 @@ func (q *request) takeTurn(ctx context.Context) error {
 // of one is in memory as long as its members come and go.
 func (q *request) endTurn() {
 	if q.turn {
-		<-q.large
+		q.large.release(q.source)
 	}
 }
 

@@ -81,8 +81,8 @@ type Handler struct {
 
 	users, groups *wire.Type
 	routes        []route
-	scans         chan struct{} // held by each request that looks at many resources
-	large         chan struct{} // held by each request with a large body, until it is answered
+	scans         *turns // of requests that look at many resources
+	large         *turns // of requests with a large body, until they are answered
 	cursors       cursorKey
 }
 
@@ -108,7 +108,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
-		users: users, groups: groups, scans: make(chan struct{}, maxScans), large: make(chan struct{}, maxLarge),
+		users: users, groups: groups, scans: newTurns(maxScans), large: newTurns(maxLarge),
 	}
 	discovery, err := h.discovery()
 	if err != nil {
