@@ -270,7 +270,7 @@ var operations = map[string]string{
 	"GET /api/v1/decisions":          "viewer",
 	"GET /api/v1/log/checkpoint":     "viewer",
 	"GET /api/v1/log/export":         "auditor",
-	"POST /api/v1/policy/plan":       "viewer",
+	"POST /api/v1/policy/plan":       "operator",
 	"POST /api/v1/grants":            "approver",
 	"POST /api/v1/revocations":       "operator",
 	"POST /api/v1/sweeps/{name}/run": "operator",
@@ -527,7 +527,7 @@ func TestPlanTouchesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	var plan api.PlanReply
-	w.want(200, "viewer", "POST", "/api/v1/policy/plan", string(body), &plan)
+	w.want(200, "operator", "POST", "/api/v1/policy/plan", string(body), &plan)
 	if plan.Plan.Revocations != 1 || plan.Plan.Identities != 1 || len(plan.Plan.Lines) != 1 {
 		t.Errorf("plan: %+v", plan.Plan)
 	}

@@ -31,7 +31,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/decisions":             schema.Viewer, // their detail is for auditors
 	"GET /api/v1/log/checkpoint":        schema.Viewer,
 	"GET /api/v1/log/export":            schema.Auditor,
-	"POST /api/v1/policy/plan":          schema.Viewer, // it touches nothing
+	"POST /api/v1/policy/plan":          schema.Operator, // it touches nothing, and keeps other plans waiting
 	"POST /api/v1/grants":               schema.Approver,
 	"POST /api/v1/revocations":          schema.Operator,
 	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
