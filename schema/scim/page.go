@@ -223,6 +223,9 @@ func (p Projection) showsPart(a, sub *Attribute) bool {
 // JSON list.
 func (t *Type) SchemasOf(dst, resource []byte) []byte {
 	dst = appendText(append(dst, '['), t.Schemas[0].ID)
+	if t.Alias != "" {
+		dst = appendText(append(dst, ','), t.Alias)
+	}
 	for _, x := range t.extensions {
 		if contains(resource, x.marker) {
 			dst = appendText(append(dst, ','), x.urn)

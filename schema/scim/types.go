@@ -86,6 +86,7 @@ type Type struct {
 	Endpoint    string
 	Description string
 	Schemas     []library.Schema // the core schema, and the extensions
+	Alias       string           // another URN of the core schema, by which some look for the type
 
 	shy       bool         // some attributes are not shown to whoever does not ask
 	immutable []*Attribute // and parts of attributes

@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	wire "drawbridge/schema/scim"
@@ -96,31 +97,46 @@ func (h *Handler) serviceProviderConfig() object {
 	}
 }
 
+func (h *Handler) types() []*wire.Type {
+	return []*wire.Type{h.users, h.groups, h.roles, h.entitlements}
+}
+
 func (h *Handler) meta(kind, path string) object {
 	return object{"resourceType": kind, "location": h.base + path}
 }
 
 func (h *Handler) resourceTypes() []object {
 	var all []object
-	for _, t := range []*wire.Type{h.users, h.groups} {
+	add := func(t *wire.Type, name, schema string) {
 		extensions := []object{}
 		for _, s := range t.Schemas[1:] {
 			extensions = append(extensions, object{"schema": s.ID, "required": false})
 		}
 		all = append(all, object{
 			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
-			"id":      t.Name, "name": t.Name, "description": t.Description, "endpoint": t.Endpoint,
-			"schema": t.Schemas[0].ID, "schemaExtensions": extensions,
-			"meta": h.meta("ResourceType", "/ResourceTypes/"+t.Name),
+			"id":      name, "name": name, "description": t.Description, "endpoint": t.Endpoint,
+			"schema": schema, "schemaExtensions": extensions,
+			"meta": h.meta("ResourceType", "/ResourceTypes/"+name),
 		})
+	}
+	for _, t := range h.types() {
+		if add(t, t.Name, t.Schemas[0].ID); t.Alias != "" {
+			add(t, "Okta"+t.Name, t.Alias)
+		}
 	}
 	return all
 }
 
 func (h *Handler) schemas() ([]object, error) {
 	var all []object
-	for _, t := range []*wire.Type{h.users, h.groups} {
-		for _, s := range t.Schemas {
+	for _, t := range h.types() {
+		schemas := slices.Clone(t.Schemas)
+		if t.Alias != "" {
+			also := schemas[0]
+			also.ID = t.Alias
+			schemas = append(schemas, also)
+		}
+		for _, s := range schemas {
 			raw, err := json.Marshal(s)
 			if err != nil {
 				return nil, err

@@ -17,7 +17,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -80,6 +82,9 @@ type Handler struct {
 	dropped  func(source, attribute string)
 
 	users, groups *wire.Type
+	roles         *wire.Type
+	entitlements  *wire.Type
+	listed        atomic.Pointer[catalogue]
 	routes        []route
 	scans         *turns // of requests that look at many resources
 	large         *turns // of requests with a large body, until they are answered
@@ -110,11 +115,17 @@ func New(o Options) (*Handler, error) {
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
 		users: users, groups: groups, scans: newTurns(maxScans), large: newTurns(maxLarge),
 	}
+	if h.roles, err = wire.Roles(); err != nil {
+		return nil, err
+	}
+	if h.entitlements, err = wire.Entitlements(); err != nil {
+		return nil, err
+	}
 	discovery, err := h.discovery()
 	if err != nil {
 		return nil, err
 	}
-	h.routes = append(discovery, resources()...)
+	h.routes = slices.Concat(discovery, resources(), h.catalogueRoutes())
 	return h, nil
 }
 

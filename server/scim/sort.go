@@ -42,10 +42,7 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 	if err != nil {
 		return found, err
 	}
-	slices.SortFunc(all, rank.compare)
-	if ask.sort.Descending {
-		slices.Reverse(all)
-	}
+	all.sort(ask.sort.Descending)
 	all = all[min(ask.page.StartIndex-1, len(all)):]
 	all = all[:min(ask.page.Count, len(all))]
 	err = q.store.View(ctx, func(r store.Reader) error {
@@ -73,9 +70,17 @@ type rank struct {
 	key  string
 	none bool // it has no value, and is last
 	id   string
+	at   int // where it is, for whoever has all of them
 }
 
 type ranks []rank
+
+func (all ranks) sort(descending bool) {
+	slices.SortFunc(all, rank.compare)
+	if descending {
+		slices.Reverse(all)
+	}
+}
 
 func (a rank) compare(b rank) int {
 	if a.none != b.none {
