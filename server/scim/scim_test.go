@@ -592,7 +592,7 @@ func TestDiscovery(t *testing.T) {
 	w := newWorld(t, scim.Options{})
 	w.send("GET", "/ServiceProviderConfig", "").is(200).has(true, "patch", "supported").has(true, "bulk", "supported").
 		has(true, "etag", "supported").has(baseURL+"/ServiceProviderConfig", "meta", "location")
-	w.send("GET", "/ResourceTypes", "").is(6.0).has(6.0, "totalResults").has("User", "Resources", 0, "id")
+	w.send("GET", "/ResourceTypes", "").is(200).has(6.0, "totalResults").has("User", "Resources", 0, "id")
 	w.send("GET", "/ResourceTypes/Group", "").is(200).has("/Groups", "endpoint")
 	w.send("GET", "/ResourceTypes/Robot", "").refuses(404, "", "Robot")
 	schemas := w.send("GET", "/Schemas", "").is(200).has(8.0, "totalResults")
