@@ -147,6 +147,27 @@ func (p Projection) Edges() bool {
 	return false
 }
 
+// A MemberPart is what a group's members are shown with. How a member is called is
+// another resource's to say, and is looked up for whoever names it.
+type MemberPart struct{ Value, Ref, Type, Display bool }
+
+// Members returns which parts of members are asked for.
+func (p Projection) Members() MemberPart {
+	all := MemberPart{Value: true, Ref: true, Type: true}
+	if p.All() {
+		return all
+	}
+	a, _ := p.typ.attribute("", "members")
+	if p.parts[a] == nil || p.only && p.whole[a] {
+		return all
+	}
+	shown := func(name string) bool {
+		sub, ok := a.Sub(name)
+		return ok && p.parts[a][sub] == p.only
+	}
+	return MemberPart{shown("value"), shown("$ref"), shown("type"), p.only && shown("display")}
+}
+
 // Resource returns what is asked for, and may be shown, of a canonical resource.
 func (p Projection) Resource(resource []byte) ([]byte, error) {
 	if p.All() && (p.typ == nil || !p.typ.shy) {

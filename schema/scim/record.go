@@ -45,6 +45,15 @@ func (t *Type) Decode(resource []byte) (Record, error) {
 	return r, nil
 }
 
+// Text returns a core attribute of a canonical resource, if it is a text.
+func (t *Type) Text(resource []byte, name string) string {
+	a, ok := t.attribute("", name)
+	if !ok {
+		return ""
+	}
+	return text(a.in(resource))
+}
+
 // Clone returns a copy that can be changed by itself.
 func (r Record) Clone() Record {
 	return Record{typ: r.typ, values: append([][]byte(nil), r.values...)}

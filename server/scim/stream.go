@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *stream) group(g schema.Group, p wire.Projection) error {
 	}
 	s.buf.Write(dst)
 	if p.Edges() {
-		if err := s.members(g.ID); err != nil {
+		if err := s.members(g.ID, p.Members()); err != nil {
 			return err
 		}
 	}
@@ -83,7 +84,7 @@ func (s *stream) group(g schema.Group, p wire.Projection) error {
 	return nil
 }
 
-func (s *stream) members(group string) error {
+func (s *stream) members(group string, show wire.MemberPart) error {
 	after, count := "", 0
 	for {
 		n := 0
@@ -95,7 +96,13 @@ func (s *stream) members(group string) error {
 				if n == maxMembers {
 					break
 				}
-				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, count == 0))
+				display := ""
+				if show.Display {
+					if display, err = s.q.display(r, m); err != nil {
+						return err
+					}
+				}
+				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, show, display, count == 0))
 				after, n, count = m.Member, n+1, count+1
 			}
 			return nil
@@ -116,8 +123,8 @@ func (s *stream) members(group string) error {
 	return nil
 }
 
-// member writes one member.
-func (q *request) member(dst []byte, m schema.Member, first bool) []byte {
+// member writes one member, with what is to be shown of it.
+func (q *request) member(dst []byte, m schema.Member, show wire.MemberPart, display string, first bool) []byte {
 	of, kind := q.users, `"User"`
 	if m.Nested {
 		of, kind = q.groups, `"Group"`
@@ -127,7 +134,45 @@ func (q *request) member(dst []byte, m schema.Member, first bool) []byte {
 	} else {
 		dst = append(dst, ',')
 	}
-	dst = wire.AppendText(append(dst, `{"value":`...), m.Member)
-	dst = q.appendLocation(append(dst, `,"$ref":`...), of, m.Member)
-	return append(append(append(dst, `,"type":`...), kind...), '}')
+	open := len(dst)
+	if show.Value {
+		dst = wire.AppendText(append(dst, `,"value":`...), m.Member)
+	}
+	if show.Ref {
+		dst = q.appendLocation(append(dst, `,"$ref":`...), of, m.Member)
+	}
+	if show.Type {
+		dst = append(append(dst, `,"type":`...), kind...)
+	}
+	if display != "" {
+		dst = wire.AppendText(append(dst, `,"display":`...), display)
+	}
+	if len(dst) == open {
+		return append(dst, "{}"...)
+	}
+	dst[open] = '{'
+	return append(dst, '}')
+}
+
+// display returns what a member is called: nothing if it is gone.
+func (q *request) display(r store.Reader, m schema.Member) (string, error) {
+	if m.Nested {
+		g, err := store.Groups.Get(r, m.Member)
+		return g.DisplayName, unlessGone(err)
+	}
+	id, err := store.Identities.Get(r, m.Member)
+	if err != nil {
+		return "", unlessGone(err)
+	}
+	if name := q.users.Text(id.Resource, "displayName"); name != "" {
+		return name, nil
+	}
+	return id.UserName, nil
+}
+
+func unlessGone(err error) error {
+	if errors.Is(err, schema.ErrNotFound) {
+		return nil
+	}
+	return err
 }
