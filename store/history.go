@@ -171,5 +171,20 @@ func values(r Reader, table string, from int64) iter.Seq2[[]byte, error] {
 	}
 }
 
+// Prove proves that an entry is in the log as its newest checkpoint signed it.
+// What is not signed yet is ErrNotFound.
+func Prove(r Reader, seq int64) (audit.Inclusion, error) {
+	signed, err := Checkpoint(r)
+	if err != nil {
+		return audit.Inclusion{}, err
+	}
+	t := r.transaction()
+	leaf, err := t.get(tableLog, seqKey(max(0, seq)))
+	if err != nil {
+		return audit.Inclusion{}, err
+	}
+	return audit.ProveInclusion(signed, seq, leaf, Hashes(r))
+}
+
 // Hashes reads the tree's stored hashes, for proofs.
 func Hashes(r Reader) tlog.HashReader { return &growing{txn: r.transaction().txn} }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"drawbridge/access"
+	"drawbridge/audit"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 )
@@ -88,6 +89,11 @@ func (c *client) connectors(ctx context.Context) ([]api.ConnectorView, error) {
 
 func (c *client) export(ctx context.Context, out io.Writer) error {
 	return c.stream(ctx, "/api/v1/log/export", out)
+}
+
+func (c *client) prove(ctx context.Context, seq int64) (p audit.Inclusion, err error) {
+	err = c.get(ctx, "/api/v1/log/proofs/"+strconv.FormatInt(seq, 10), nil, &p)
+	return p, err
 }
 
 func (c *client) backup(ctx context.Context, out io.Writer) error {

@@ -18,7 +18,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand())
 	return cmd
 }
 
@@ -29,13 +29,18 @@ func auditVerifyCommand() *cobra.Command {
 	var known []string
 	cmd := &cobra.Command{
 		Use:   "verify (FILE --key KEYFILE | --config FILE)",
-		Short: "Check the decision log: an export with the public key alone, or a stopped bridge's own",
+		Short: "Check the decision log: an export, or the proof of one decision, with the public key alone; or a stopped bridge's own",
 		Long: "Hashes every entry again and compares with what was signed. A checkpoint that was kept elsewhere\n" +
 			"(--checkpoint) also shows whether the log was cut or rewritten since.",
 		Args: between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && a.config != "" || len(args) == 0 && a.config == "" {
 				return fmt.Errorf("%w: name an exported file, or the configuration of a stopped bridge with --config", errUsage)
+			}
+			if len(args) == 1 {
+				if p, ok := proofIn(args[0]); ok {
+					return printProof(cmd.OutOrStdout(), f, p, args[0], keyFile)
+				}
 			}
 			checkpoints, err := readAll(known)
 			if err != nil {

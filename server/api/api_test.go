@@ -269,6 +269,7 @@ var operations = map[string]string{
 	"GET /api/v1/findings":           "viewer",
 	"GET /api/v1/decisions":          "viewer",
 	"GET /api/v1/log/checkpoint":     "viewer",
+	"GET /api/v1/log/proofs/{seq}":   "viewer",
 	"GET /api/v1/log/export":         "auditor",
 	"POST /api/v1/policy/plan":       "operator",
 	"POST /api/v1/grants":            "approver",
@@ -322,7 +323,7 @@ func TestEachRoleMayWhatItMay(t *testing.T) {
 	w := newWorld(t)
 	for name, least := range operations {
 		method, path, _ := strings.Cut(name, " ")
-		path = strings.NewReplacer("{identity}", "nobody", "{name}", "nothing", "{id}", "nothing").Replace(path)
+		path = strings.NewReplacer("{identity}", "nobody", "{name}", "nothing", "{id}", "nothing", "{seq}", "0").Replace(path)
 		body := ""
 		if method == "POST" {
 			body = `{}`

@@ -152,6 +152,19 @@ func (a *API) readCheckpoint(ctx context.Context, _ *struct{}) (*CheckpointReply
 	return out, err
 }
 
+type proofInput struct {
+	Seq int64 `path:"seq" minimum:"0" doc:"The decision's number in the log."`
+}
+
+func (a *API) readProof(ctx context.Context, in *proofInput) (*Reply[audit.Inclusion], error) {
+	var p audit.Inclusion
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		p, err = store.Prove(r, in.Seq)
+		return err
+	})
+	return reply(p), err
+}
+
 // exportLog streams the log as far as it is signed. It reads a page at a time, so
 // that a slow reader keeps no snapshot of the store. Where it fails half way, the
 // connection is cut: half an export is not to be taken for one.
