@@ -88,6 +88,7 @@ func anyHistory(r *rapid.T, w *world) {
 	w.target.mu.Lock()
 	w.target.fail, w.target.dead = nil, false
 	w.target.mu.Unlock()
+	settle(time.Second)        // what is under way is written down
 	for _, s := range people { // what was given up waits for a person's word, or a change
 		w.update(func(tx store.Tx) error {
 			err := access.Unpark(tx, "token/test", "wiki", s.id)
