@@ -29,7 +29,7 @@ func (e *Explanation) had() bool {
 				return true
 			}
 		case d.Verb == schema.Unassigned: // it was there before it was assigned, if it had to be taken
-			taken := func(l Reason) bool { return d.agreed(l) && revokes(l.Decision.Reason, e.target) }
+			taken := func(l Reason) bool { return d.agreed(l) && revokes(l.Reason, e.target) }
 			if slices.ContainsFunc(later, taken) {
 				return true
 			}
@@ -40,11 +40,8 @@ func (e *Explanation) had() bool {
 
 // agreed reports whether a later decision says that the target agreed to this one.
 func (d *Reason) agreed(later Reason) bool {
-	switch later.Verb {
-	case schema.Provisioned, schema.Verified, schema.Adopted:
-		return slices.Contains(later.Because, d.ID)
-	}
-	return false
+	agrees := later.Verb == schema.Provisioned || later.Verb == schema.Verified || later.Verb == schema.Adopted
+	return agrees && slices.Contains(later.Because, d.ID)
 }
 
 // revokes reports whether a summary has an entitlement among what was revoked.
