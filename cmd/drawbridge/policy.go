@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,15 +38,20 @@ func policyCommand() *cobra.Command {
 	return cmd
 }
 
-// readPolicy reads and compiles the documents below a folder. The book is nil
-// where they are too broken for one.
+// readPolicy reads and compiles the documents below a folder: what does not read
+// right comes before what follows from it. The book is nil where they are too
+// broken for one.
 func readPolicy(dir string) (*policy.Set, *policy.Book, policy.Findings, error) {
 	if err := isFolder(dir); err != nil {
 		return nil, nil, nil, err
 	}
 	set, findings := policy.Load(os.DirFS(dir))
 	book, more := policy.Compile(set)
-	return set, book, append(findings, more...), nil
+	findings = slices.Concat(findings, more)
+	for i, f := range findings {
+		findings[i].File = filepath.Join(dir, f.File) // as it is called from where one stands
+	}
+	return set, book, findings, nil
 }
 
 func isFolder(dir string) error {
@@ -77,8 +84,9 @@ func lintPolicy(out io.Writer, dir string, f format) error {
 		for _, f := range findings {
 			fmt.Fprintln(out, f)
 		}
-		_, err := fmt.Fprintf(out, "%d roles in force, %d refused, %d connectors, %d sources; %d findings\n",
-			answer.Roles, answer.Refused, answer.Connectors, answer.Sources, len(findings))
+		_, err := fmt.Fprintf(out, "%s in force, %d refused, %s, %s; %s\n",
+			plural(answer.Roles, "role"), answer.Refused, plural(answer.Connectors, "connector"), plural(answer.Sources, "source"),
+			plural(len(findings), "finding"))
 		return err
 	})
 	if err == nil && (findings.Errors() || set == nil) {
@@ -104,9 +112,13 @@ func testPolicy(out io.Writer, dir string, f format) error {
 	if book == nil {
 		return fmt.Errorf("%w:\n%v", errWeak, findings)
 	}
+	if len(set.Tests) == 0 {
+		return hint(fmt.Errorf("policy: there is no test below %s: nothing was tried", dir),
+			"a document of kind Test states facts about one identity, and what must come of them")
+	}
 	results, passed := []tested{}, 0
 	for _, r := range policytest.Run(book, set) {
-		t := tested{r.Name, r.OK(), r.File, r.Line, []string{}}
+		t := tested{r.Name, r.OK(), filepath.Join(dir, r.File), r.Line, []string{}}
 		for _, failure := range r.Failures {
 			t.Failures = append(t.Failures, fmt.Sprint(failure))
 		}
@@ -128,8 +140,14 @@ func testPolicy(out io.Writer, dir string, f format) error {
 		_, err := fmt.Fprintf(out, "%d/%d tests pass\n", passed, len(results))
 		return err
 	})
-	if err == nil && passed < len(results) {
+	mistakes := slices.DeleteFunc(findings, func(f policy.Finding) bool { return f.Severity != policy.Error })
+	switch {
+	case err != nil:
+		return err
+	case len(mistakes) > 0: // what is refused is not in force, whatever its tests say
+		return fmt.Errorf("%w: %s that lint refuses: drawbridge policy lint %s", errWeak, plural(len(mistakes), "mistake"), dir)
+	case passed < len(results):
 		return errWeak
 	}
-	return err
+	return nil
 }
