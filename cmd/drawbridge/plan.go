@@ -33,13 +33,34 @@ func planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), plan, planned(plan))
+			if err := f.print(cmd.OutOrStdout(), plan, planned(plan)); err != nil {
+				return err
+			}
+			return refusedNow(plan, args[0])
 		},
 	}
 	a.flags(cmd)
 	cmd.Flags().StringVar(&backup, "backup", "", "file of a backup to plan against")
 	f.flag(cmd)
 	return cmd
+}
+
+// refusedNow is the answer to a policy that would take roles out of force: nobody
+// new would get them, and who has them would be looked at no more.
+func refusedNow(p access.Plan, dir string) error {
+	var roles []string
+	for _, r := range p.Refused {
+		if r.News {
+			roles = append(roles, r.Role)
+		}
+	}
+	switch len(roles) {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("role %s is in force and would be refused; drawbridge policy lint %s says why: %w", roles[0], dir, schema.ErrForbidden)
+	}
+	return fmt.Errorf("roles %s are in force and would be refused; drawbridge policy lint %s says why: %w", strings.Join(roles, ", "), dir, schema.ErrForbidden)
 }
 
 func planPolicy(ctx context.Context, a about, backup, dir string) (plan access.Plan, err error) {
@@ -177,12 +198,24 @@ func planWarnings(out io.Writer, p access.Plan) {
 		fmt.Fprintf(out, "quarantined: role %s: %s\n", role, p.Quarantined[role])
 	}
 	for _, m := range p.Modes {
-		fmt.Fprintf(out, "mode: connector %s goes from %s to %s; %s kept from it\n",
-			m.Connector, orDash(string(m.From)), orDash(string(m.To)), plural(m.Suppressed, "write"))
+		fmt.Fprintf(out, "mode: connector %s %s; %s kept from it\n", m.Connector, becomes(m), plural(m.Suppressed, "write"))
 	}
 	for _, b := range p.Brakes {
 		if b.Exceeded {
 			fmt.Fprintf(out, "brake: %s would be exceeded: %d lines, %.1f%% of those held (limits: %d, %g%%)\n", b.Name, b.Lines, b.Share, b.Count, b.Percent)
 		}
 	}
+}
+
+// becomes says what happens to a connector's mode.
+func becomes(m access.PlanMode) string {
+	switch {
+	case m.To == "":
+		return fmt.Sprintf("is in mode %s now, and its document is gone", m.From)
+	case m.From == "":
+		return fmt.Sprintf("is new, in mode %s", m.To)
+	case m.From == m.To:
+		return fmt.Sprintf("stays in mode %s", m.To)
+	}
+	return fmt.Sprintf("goes from %s to %s", m.From, m.To)
 }
