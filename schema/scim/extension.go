@@ -113,12 +113,12 @@ func (in *schemaIntake) attribute(where string, raw []byte, sub bool) string {
 	in.texts(where, known, "canonicalValues")
 	in.texts(where, known, "referenceTypes")
 	in.promises(where, known)
-	switch complex := kind == string(Complex); {
-	case complex && sub:
+	switch whole := kind == string(Complex); {
+	case whole && sub:
 		in.wrong(where, "type: a sub-attribute can not be complex (RFC 7643, section 2.3.8)")
-	case complex && in.attributes(name, known["subAttributes"]) == 0:
+	case whole && in.attributes(name, known["subAttributes"]) == 0:
 		in.wrong(where, "subAttributes: a complex attribute needs some")
-	case !complex && known["subAttributes"] != nil:
+	case !whole && known["subAttributes"] != nil:
 		in.wrong(where, "subAttributes: only a complex attribute has some")
 	}
 	return name
