@@ -8,10 +8,11 @@ import (
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/enginetest"
 )
 
 func TestUnmappedAddsUp(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, enginetest.Memory(1))
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	of := func(u *access.Unmapped) (all []schema.Unmapped) {
 		t.Helper()
@@ -50,7 +51,7 @@ func TestUnmappedAddsUp(t *testing.T) {
 
 // TestUnmappedIsBounded sends names without end, over many periods.
 func TestUnmappedIsBounded(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, enginetest.Memory(1))
 	var u access.Unmapped
 	const all = 3000
 	for i := range all {

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,9 +23,12 @@ func newSCIM(o Options) (*scim.Handler, error) {
 			source, _ := c.Get(keySource).(string)
 			return source
 		},
-		Dropped: func(source, _ string) {
+		Dropped: func(source, attribute, where string) {
 			if o.Metrics != nil {
 				o.Metrics.Dropped(source)
+			}
+			if o.Unmapped != nil {
+				o.Unmapped.Saw(source, attribute, where, time.Now().UTC())
 			}
 		},
 	})

@@ -33,8 +33,9 @@ type Options struct {
 	Version     string
 	Credentials []Credential
 	Metrics     *metrics.Metrics
-	Sweeps      []string // names, for status and to run now
-	Connectors  []string // names
+	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
+	Sweeps      []string         // names, for status and to run now
+	Connectors  []string         // names
 	Limits      Limits
 	SCIM        scim.Limits
 	Extensions  []library.Schema // of users, that sources send beside the standard's
@@ -67,6 +68,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
+		Unmapped: o.Unmapped,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

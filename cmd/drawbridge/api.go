@@ -87,6 +87,18 @@ func (c *client) connectors(ctx context.Context) ([]api.ConnectorView, error) {
 	return list.Items, err
 }
 
+func (c *client) sources(ctx context.Context) ([]api.SourceView, error) {
+	var list api.List[api.SourceView]
+	err := c.get(ctx, "/api/v1/sources", nil, &list)
+	return list.Items, err
+}
+
+func (c *client) unmapped(ctx context.Context, source string) ([]api.UnmappedView, error) {
+	var list api.List[api.UnmappedView]
+	err := c.get(ctx, "/api/v1/sources/"+url.PathEscape(source)+"/unmapped", nil, &list)
+	return list.Items, err
+}
+
 func (c *client) export(ctx context.Context, out io.Writer) error {
 	return c.stream(ctx, "/api/v1/log/export", out)
 }

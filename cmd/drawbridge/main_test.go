@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/url"
@@ -34,6 +35,7 @@ func TestMain(m *testing.M) {
 //	admit WHO WHERE    tell it of somebody who works in a department, and wait
 //	                   until every target has heard of it
 //	part WHO           tell it that somebody left, and wait likewise
+//	push PATH BODY     send it to /scim/v2
 //	freeport NAME      put a port that is free into a variable, and write serve.yaml for it
 //	scrub NAME         write stdout to a file, with times, ids and digests made of zeros
 //	await URL          wait until a bridge that runs elsewhere is ready
@@ -50,9 +52,12 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"bridge":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).bridge(ts, args) },
-			"admit":    func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], args[1], true) },
-			"part":     func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], "", false) },
+			"bridge": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).bridge(ts, args) },
+			"admit":  func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], args[1], true) },
+			"part":   func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).tell(ts, args[0], "", false) },
+			"push": func(ts *testscript.TestScript, _ bool, args []string) {
+				stageOf(ts).scim(ts, "POST", args[0], json.RawMessage(args[1]))
+			},
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) { freePort(ts, args[0]) },
 			"scrub":    func(ts *testscript.TestScript, _ bool, args []string) { scrub(ts, args[0]) },
 			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },

@@ -29,6 +29,8 @@ type Options struct {
 	Version    string
 	Sweeps     []string // names
 	Connectors []string // names
+
+	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
 }
 
 // API serves /api/v1.

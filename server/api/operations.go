@@ -40,6 +40,11 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/tokens":               schema.Admin,
 	"DELETE /api/v1/tokens/{id}":        schema.Admin,
 	"GET /api/v1/backup":                schema.Admin, // it has everything in it
+
+	"GET /api/v1/sources":                 schema.Viewer,
+	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
+	"GET /api/v1/sources/{name}/parked":   schema.Viewer,
+	"GET /api/v1/raw/{id}":                schema.Auditor, // people's attributes, as they were sent
 }
 
 // seesDetail is the least role that is shown what the law may one day ask to
@@ -60,6 +65,10 @@ func (a *API) register(h huma.API) {
 	add(a, h, planning(post("/policy/plan", "What a policy would change, and for whom; nothing is touched")), a.planPolicy)
 
 	add(a, h, get("/connectors", "How each connector stands"), a.listConnectors)
+	add(a, h, get("/sources", "How each source stands"), a.listSources)
+	add(a, h, get("/sources/{name}/unmapped", "What a source sends and no schema has, the most often sent first"), a.listUnmapped)
+	add(a, h, get("/sources/{name}/parked", "Memberships of whom a source has not told of yet"), a.listParked)
+	add(a, h, get("/raw/{id}", "What a source sent of a resource that its record does not hold: the newest body"), a.readRaw)
 	add(a, h, get("/lanes", "How much work waits, and since when"), a.listLanes)
 	add(a, h, get("/sweeps", "The sweeps, when they last ran and when they run next"), a.listSweeps)
 	add(a, h, post("/sweeps/{name}/run", "Run a sweep now"), a.runSweep)

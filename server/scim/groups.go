@@ -15,6 +15,7 @@ func (q *request) groupBody() (wire.Body, error) {
 	var b wire.Body
 	err := q.withBody(q.limits.GroupBody, func(body []byte) (err error) {
 		b, err = q.groups.Parse(body, q.wireLimits())
+		q.sent(body, b.Dropped)
 		return err
 	})
 	return b, err
@@ -25,19 +26,28 @@ func createGroup(q *request) error {
 	if err != nil {
 		return err
 	}
-	q.report(b.Dropped)
 	said := b.Record.Group(schema.Group{})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	g, err := q.edit(p, "", wire.Edits{Join: b.Members}, func(tx store.Tx) (schema.Group, error) {
 		if err := q.retried(tx, said); err != nil {
 			return said, err
 		}
-		return access.AdmitGroup(tx, p, said)
+		return q.admitGroup(tx, p, said)
 	})
+	q.report(q.groups, g.ID)
 	if err != nil {
 		return groupTaken(err)
 	}
 	return q.group(http.StatusCreated, g, q.projection(q.groups))
+}
+
+// admitGroup stores what was said of a group, and its raw copy beside it.
+func (q *request) admitGroup(tx store.Tx, p access.Provenance, said schema.Group) (schema.Group, error) {
+	g, err := access.AdmitGroup(tx, p, said)
+	if err != nil {
+		return g, err
+	}
+	return g, q.keep(tx, p, g.ID)
 }
 
 // retried returns an error if a group can not be told from one that is there: it
@@ -95,7 +105,7 @@ func replaceGroup(q *request) error {
 	if err != nil {
 		return err
 	}
-	q.report(b.Dropped)
+	q.report(q.groups, q.param())
 	g, err := q.changeGroup(b.Edits(), func(old schema.Group) (schema.Group, access.Provenance, error) {
 		return b.Record.Group(old), q.provenance(b.Occurred, b.Modified, old.Modified), nil
 	})
@@ -111,12 +121,13 @@ func patchGroup(q *request) error {
 	var p wire.Patch
 	err := q.withBody(q.limits.GroupBody, func(body []byte) (err error) {
 		p, err = q.groups.ParsePatch(body, q.wireLimits())
+		q.sent(body, p.Dropped)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	q.report(p.Dropped)
+	q.report(q.groups, q.param())
 	g, err := q.changeGroup(p.Edits(), func(old schema.Group) (schema.Group, access.Provenance, error) {
 		from := q.provenance(p.Occurred, p.Modified, old.Modified)
 		record, err := q.groups.Decode(old.Resource)
@@ -154,7 +165,7 @@ func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Gr
 		if err != nil {
 			return old, err
 		}
-		return access.AdmitGroup(tx, from, said)
+		return q.admitGroup(tx, from, said)
 	})
 	return g, groupTaken(err)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 )
 
@@ -26,7 +27,8 @@ type request struct {
 	c        echo.Context
 	source   string
 	received time.Time
-	turn     bool // it holds one of those for large bodies
+	turn     bool            // it holds one of those for large bodies
+	raw      *schema.RawCopy // of a body with attributes in it that no schema has
 
 	inner bool   // one of many in a Bulk
 	data  []byte // its body, where it is
@@ -172,16 +174,6 @@ func (q *request) provenance(occurred, modified, stored time.Time) access.Proven
 
 // param is the id that the path ends in. Some senders end it with a slash.
 func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/") }
-
-// report tells of attributes that were sent and are in no schema.
-func (q *request) report(dropped []string) {
-	if q.dropped == nil {
-		return
-	}
-	for _, name := range dropped {
-		q.dropped(q.source, name)
-	}
-}
 
 // matches returns an error unless the version is one that If-Match allows.
 func (q *request) matches(version int64) error {

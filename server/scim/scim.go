@@ -40,9 +40,9 @@ type Options struct {
 	Log        *slog.Logger
 	Limits     Limits
 	Extensions []library.Schema // of users, that the operator registered
-	// Dropped is told of attributes that were sent and are in no schema; it may be
-	// nil.
-	Dropped func(source, attribute string)
+	// Dropped is told of attributes that were sent and are in no schema, and where,
+	// as in Users/ID; it may be nil.
+	Dropped func(source, attribute, where string)
 }
 
 // Limits bound what one request may ask for. Zero values stand for defaults.
@@ -79,7 +79,7 @@ type Handler struct {
 	sourceOf func(c echo.Context) string
 	log      *slog.Logger
 	limits   Limits
-	dropped  func(source, attribute string)
+	dropped  func(source, attribute, where string)
 
 	users, groups *wire.Type
 	roles         *wire.Type

@@ -98,7 +98,7 @@ func worldOn(t testing.TB, e store.Engine, o scim.Options) *world {
 	if o.Source == nil {
 		o.Source = func(c echo.Context) string { return c.Request().Header.Get("From") }
 	}
-	o.Dropped = func(source, attribute string) { w.dropped = append(w.dropped, source+" "+attribute) }
+	o.Dropped = func(source, attribute, _ string) { w.dropped = append(w.dropped, source+" "+attribute) }
 	h, err := scim.New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -16,19 +16,22 @@ func createUser(q *request) error {
 	var b wire.Body
 	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		b, err = q.users.Parse(body, q.wireLimits())
+		q.sent(body, b.Dropped)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	q.report(b.Dropped)
 	said := b.Record.Identity(schema.Identity{Active: true})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
 	err = q.store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
-		got, err = access.Admit(tx, p, said)
-		return err
+		if got, err = access.Admit(tx, p, said); err != nil {
+			return err
+		}
+		return q.keep(tx, p, got.ID)
 	})
+	q.report(q.users, got.ID)
 	if err != nil {
 		return q.taken(err, said)
 	}
@@ -120,12 +123,13 @@ func replaceUser(q *request) error {
 	var b wire.Body
 	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		b, err = q.users.Parse(body, q.wireLimits())
+		q.sent(body, b.Dropped)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	q.report(b.Dropped)
+	q.report(q.users, q.param())
 	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
 		record, err := b.Record.Replacing(old.Resource)
 		return record.Identity(old), q.provenance(b.Occurred, b.Modified, old.Modified), err
@@ -136,12 +140,13 @@ func patchUser(q *request) error {
 	var p wire.Patch
 	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
 		p, err = q.users.ParsePatch(body, q.wireLimits())
+		q.sent(body, p.Dropped)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	q.report(p.Dropped)
+	q.report(q.users, q.param())
 	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
 		from := q.provenance(p.Occurred, p.Modified, old.Modified)
 		record, err := q.users.Decode(old.Resource)
@@ -171,8 +176,10 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 		if said, p, err = to(old); err != nil {
 			return err
 		}
-		got, err = access.Admit(tx, p, said)
-		return err
+		if got, err = access.Admit(tx, p, said); err != nil {
+			return err
+		}
+		return q.keep(tx, p, got.ID)
 	})
 	if err != nil {
 		return q.taken(err, said)

@@ -66,6 +66,7 @@ type Bridge struct {
 	signer   note.Signer
 	rules    *access.Rules
 	metrics  *metrics.Metrics
+	unmapped access.Unmapped
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise
 	listener net.Listener

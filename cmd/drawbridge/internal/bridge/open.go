@@ -138,7 +138,7 @@ func (b *Bridge) openServer(context.Context) (err error) {
 		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready,
 		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
 		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
-		Extensions: b.cfg.Extensions,
+		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
 	})
 	return err
 }

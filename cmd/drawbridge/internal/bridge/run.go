@@ -37,6 +37,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	// Each part has a context of its own, so that they end one after the other.
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe)...)
+	counting := start(ctx, fail, b.countUnmapped)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
@@ -45,6 +46,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	b.running.Store(false)
 	b.Log.InfoContext(ctx, "stopping")
 	serving.stop()
+	counting.stop()
 	working.stop()
 	signing.stop()
 	b.Log.InfoContext(ctx, "stopped")
@@ -101,6 +103,26 @@ func (p *parts) stop() {
 
 func (b *Bridge) checkpoints(ctx context.Context) error {
 	scheduler.Checkpoints(ctx, b.store, b.signer, b.cfg.Audit.Origin, b.cfg.Audit.CheckpointEvery, b.Log)
+	return nil
+}
+
+// keepCounts is how often it is written down what sources sent that no schema has.
+const keepCounts = 10 * time.Second
+
+// countUnmapped writes down what was counted, now and then and at the end.
+func (b *Bridge) countUnmapped(ctx context.Context) error {
+	tick := time.NewTicker(keepCounts)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ended = true
+		}
+		if err := b.unmapped.Keep(context.WithoutCancel(ctx), b.store); err != nil {
+			b.Log.ErrorContext(ctx, "what sources send and no schema has could not be counted", "error", err)
+		}
+	}
 	return nil
 }
 

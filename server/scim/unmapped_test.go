@@ -1,0 +1,107 @@
+package scim_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"drawbridge/schema"
+	"drawbridge/server/scim"
+	"drawbridge/store"
+)
+
+// raw returns the raw copy of a resource, and whether there is one.
+func (w *world) raw(id string) (c schema.RawCopy, kept bool) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
+		c, err = store.RawCopies.Get(r, id)
+		return err
+	})
+	if err != nil && !errors.Is(err, schema.ErrNotFound) {
+		w.t.Fatal(err)
+	}
+	return c, err == nil
+}
+
+func TestRawCopyIsTheNewest(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id := w.send("POST", "/Users", `{"userName":"a","shoeSize":36,"password":"hunter2","urn:x:User":{"apiKey":"k","floor":3}}`).is(201).text("id")
+	c, _ := w.raw(id)
+	if want := `{"userName":"a","shoeSize":36,"password":"(removed)","urn:x:User":{"apiKey":"(removed)","floor":3}}`; string(c.Body) != want {
+		t.Errorf("kept %s, want %s", c.Body, want)
+	}
+	if want := []string{"shoeSize", "urn:x:User:apiKey", "urn:x:User:floor"}; !slices.Equal(c.Attributes, want) || c.Method != http.MethodPost || c.Source != "hr" {
+		t.Errorf("kept %+v", c)
+	}
+	if body := w.send("GET", "/Users/"+id, "").body; strings.Contains(body, "shoeSize") || strings.Contains(body, "hunter2") {
+		t.Errorf("it reads %s", body)
+	}
+
+	// What is all mapped says nothing new, unless it says all there is.
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"title","value":"x"}`)).is(200)
+	if c, kept := w.raw(id); !kept || c.Method != http.MethodPost {
+		t.Errorf("after a mapped PATCH there is %+v", c)
+	}
+	w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"hat","value":"red"}`)).is(200)
+	if c, _ := w.raw(id); c.Method != http.MethodPatch || !strings.Contains(string(c.Body), `"hat"`) {
+		t.Errorf("after an unmapped PATCH there is %+v", c)
+	}
+	w.send("PUT", "/Users/"+id, `{"userName":"a"}`).is(200)
+	if c, kept := w.raw(id); kept {
+		t.Errorf("after a mapped PUT there is %+v", c)
+	}
+
+	g := w.send("POST", "/Groups", `{"displayName":"g","colour":"red","members":[{"value":"`+id+`"}]}`).is(201).text("id")
+	if c, _ := w.raw(g); string(c.Body) != `{"displayName":"g","colour":"red","members":"(left out)"}` {
+		t.Errorf("of a group there is %s", c.Body)
+	}
+}
+
+func TestRawCopyIsBounded(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id := w.send("POST", "/Users", `{"userName":"a",`+strings.TrimSuffix(strings.Repeat(`"x":"`+strings.Repeat("y", 1000)+`",`, 500), ",")+`}`).is(201).text("id")
+	if c, _ := w.raw(id); len(c.Body) > 20_000 || !c.Cut {
+		t.Errorf("of half a megabyte there are %d bytes, cut %v", len(c.Body), c.Cut)
+	}
+}
+
+// TestTheSameAgainWritesNothing is a source that sends everybody every hour.
+func TestTheSameAgainWritesNothing(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	body := `{"userName":"a","shoeSize":36}`
+	id := w.send("POST", "/Users", body).is(201).text("id")
+	w.send("PUT", "/Users/"+id, body).is(200)
+	before, _ := w.raw(id)
+	w.send("PUT", "/Users/"+id, body).is(200)
+	if after, _ := w.raw(id); !after.Received.Equal(before.Received) {
+		t.Errorf("the same body was stored again")
+	}
+}
+
+// BenchmarkUnmapped is what attributes that no schema has cost a request.
+func BenchmarkUnmapped(b *testing.B) {
+	for name, more := range map[string]string{
+		"all mapped": "", "two unmapped": `,"shoeSize":36,"urn:example:hr:2.0:User":{"jobCode":"ENG-3"}`,
+	} {
+		b.Run("POST "+name, func(b *testing.B) {
+			w := newWorld(b, scim.Options{})
+			i := 0
+			for b.Loop() {
+				i++
+				w.send("POST", "/Users", fmt.Sprintf(strings.TrimSuffix(person, "}")+more+"}", i)).is(201)
+			}
+		})
+		b.Run("PUT "+name, func(b *testing.B) {
+			w := newWorld(b, scim.Options{})
+			id := w.send("POST", "/Users", fmt.Sprintf(person, 0)).is(201).text("id")
+			i := 0
+			for b.Loop() {
+				i++
+				w.send("PUT", "/Users/"+id, fmt.Sprintf(strings.TrimSuffix(person, "}")+more+`,"title":"%d"}`, 0, i)).is(200)
+			}
+		})
+	}
+}
