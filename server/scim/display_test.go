@@ -42,6 +42,9 @@ func TestHowMembersAreCalled(t *testing.T) {
 	if got := members("?attributes=members.display,members.value"); got[bob] != "Robert <nil> false" {
 		t.Errorf("after a new name: %v", got)
 	}
+	tag := w.send("GET", "/Groups/"+g, "").header.Get("ETag")
+	w.send("GET", "/Groups/"+g, "", "If-None-Match", tag).is(304)
+	w.send("GET", "/Groups/"+g+"?attributes=members.display", "", "If-None-Match", tag).is(200) // a name may be new
 	if body := w.send("GET", "/Groups/"+g+"?attributes=members.display", "").body; !strings.Contains(body, `{"display":"Robert"}`) {
 		t.Errorf("the name alone: %s", body)
 	}

@@ -94,10 +94,11 @@ func getGroup(q *request) error {
 	if err != nil {
 		return err
 	}
-	if q.unchanged(g.Version) {
+	p := q.projection(q.groups)
+	if !p.Members().Display && q.unchanged(g.Version) { // a member's new name makes no new version
 		return q.notModified(q.storedGroup(g))
 	}
-	return q.group(http.StatusOK, g, q.projection(q.groups))
+	return q.group(http.StatusOK, g, p)
 }
 
 func replaceGroup(q *request) error {
