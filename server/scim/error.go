@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -33,7 +34,18 @@ func appendError(dst []byte, e *wire.Error) []byte {
 	if e.Type != "" {
 		dst = wire.AppendText(append(dst, `,"scimType":`...), e.Type)
 	}
-	return append(wire.AppendText(append(dst, `,"detail":`...), e.Detail), '}')
+	return append(wire.AppendText(append(dst, `,"detail":`...), clipped(e.Detail)), '}')
+}
+
+// maxDetail is how many bytes of a detail are told. It may quote what was sent, and
+// what was sent may be long.
+const maxDetail = 512
+
+func clipped(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	return strings.ToValidUTF8(detail[:maxDetail], "") + "…"
 }
 
 // errorOf returns what a sender is told, of errors of echo too.

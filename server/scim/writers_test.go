@@ -30,7 +30,7 @@ func (w *world) over(server *httptest.Server, method, path, body string, headers
 	if err != nil {
 		return reply{}, err
 	}
-	defer got.Body.Close() //nolint:errcheck // it was read to its end
+	defer got.Body.Close()
 	text, err := io.ReadAll(got.Body)
 	return reply{w.t, got.StatusCode, got.Header, string(text)}, err
 }
