@@ -48,7 +48,10 @@ func (m *measure) life(of *seed) {
 		return err == nil
 	})
 	m.atMost("G20", "start to the first 200 with 1M users and 10M grants", time.Since(start).Seconds(), 4, "s")
-	m.found(s, of, func(s *seed, u int) string { return users + "/" + s.ids[u] })
+	drive(m, s.addr, 1, 2*m.edits, func(c *conn, _ int) error {
+		_, err := c.want(200, "GET", users+"/"+of.ids[rand.N(len(of.ids))], nil)
+		return err
+	})
 	m.atMost("G18", "anonymous memory with 1M users, at rest", s.anonymous()/(1<<20), 100, "MB")
 	most := 0.0
 	drive(m, s.addr, writers, m.first/2, func(c *conn, i int) error {
