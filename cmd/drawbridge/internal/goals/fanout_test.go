@@ -137,7 +137,7 @@ func oneTargetHangs(m *measure) {
 func manyEdits(m *measure) {
 	f := m.fanOut(m.crowd + 1)
 	<-time.After(min(2*time.Second, m.window)) // what was done a moment ago counts as part of a burst
-	f.burst(f.ids[:1], m.burst, "1,000 edits of one user within a second or two: calls a target, at most")
+	f.burst(f.ids[:1], m.burst, "1,000 edits of one user within a second: calls a target, at most")
 	<-time.After(min(2*time.Second, m.window))
 	f.burst(f.ids[1:], 20, "20 edits of each of 1,000 users: calls a user and target, on average")
 	f.bridge.stop()
@@ -152,19 +152,19 @@ func (f *fanOut) burst(ids []string, edits int, what string) {
 	}
 	last := departments[rand.N(len(departments))]
 	start := time.Now()
+	if len(ids) == 1 { // as many at once as there are connections, or they would take longer than a burst does
+		drive(f, f.bridge.addr, writers, edits-1, func(c *conn, e int) error { return move(c, ids[0], departments[e%len(departments)]) })
+		edits = 1
+	}
 	drive(f, f.bridge.addr, 16, len(ids), func(c *conn, i int) error {
-		for e := range edits {
-			to := departments[e%len(departments)]
-			if e == edits-1 {
-				to = last
-			}
-			if err := move(c, ids[i], to); err != nil {
+		for e := range edits - 1 {
+			if err := move(c, ids[i], departments[e%len(departments)]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return move(c, ids[i], last)
 	})
-	f.Logf("%d edits took %v", edits*len(ids), time.Since(start))
+	f.Logf("the edits took %v", time.Since(start))
 	settled(f, f.bridge)
 	most, all := 0, 0
 	for _, name := range f.names {
