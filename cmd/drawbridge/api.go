@@ -108,6 +108,12 @@ func (c *client) prove(ctx context.Context, seq int64) (p audit.Inclusion, err e
 	return p, err
 }
 
+func (c *client) forget(ctx context.Context, e access.Erasure, dryRun bool) (v api.Forgotten, err error) {
+	body := map[string]string{"identity": e.Identity, "reason": e.Reason}
+	err = c.call(ctx, http.MethodPost, dry("/api/v1/erasures", dryRun), body, &v)
+	return v, err
+}
+
 func (c *client) backup(ctx context.Context, out io.Writer) error {
 	return c.stream(ctx, "/api/v1/backup", out)
 }

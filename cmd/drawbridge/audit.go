@@ -18,7 +18,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditForgetCommand())
 	return cmd
 }
 

@@ -277,6 +277,7 @@ var operations = map[string]string{
 	"POST /api/v1/grants":            "approver",
 	"POST /api/v1/revocations":       "operator",
 	"POST /api/v1/sweeps/{name}/run": "operator",
+	"POST /api/v1/erasures":          "admin",
 	"GET /api/v1/tokens":             "admin",
 	"POST /api/v1/tokens":            "admin",
 	"DELETE /api/v1/tokens/{id}":     "admin",

@@ -26,7 +26,7 @@ var verbs = []schema.Verb{
 	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Awaited, schema.Ignored, schema.Granted, schema.Revoked, schema.Expired,
 	schema.Assigned, schema.Unassigned, schema.Updated, schema.Kept, schema.Denied, schema.Held, schema.Undecided,
 	schema.Provisioned, schema.Verified, schema.Failed, schema.Adopted, schema.Drifted, schema.Found, schema.Swept,
-	schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened,
+	schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
 }
 
 // mostAtOnce bounds what one scrape reads. A bridge that nobody scraped for long

@@ -1,0 +1,71 @@
+package access
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// An Erasure asks to forget the details about one identity: who asks, and why.
+type Erasure struct {
+	Identity   string // by id
+	By, Reason string
+}
+
+// Forget deletes what is kept beside the log's decisions about an identity: the
+// attribute values that rules read, and people's own words. The decisions stay,
+// and so does every proof; from the salted hashes in them nothing can be learned.
+// It returns how many decisions had details. Of an identity that is active it is
+// ErrForbidden, because what somebody holds must stay explained in full.
+func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
+	if e.By == "" || e.Reason == "" {
+		return 0, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
+	}
+	id, err := store.Identities.Get(tx, e.Identity)
+	if err != nil {
+		return 0, err
+	}
+	if id.Active && !id.Gone() {
+		return 0, fmt.Errorf("%s is active: what is forgotten could no longer explain what they hold: %w", id.UserName, schema.ErrForbidden)
+	}
+	known, err := detailed(tx, id.ID)
+	if err != nil {
+		return 0, err
+	}
+	for _, decision := range known {
+		if err := store.Forget(tx, decision); err != nil {
+			return 0, err
+		}
+	}
+	why, err := json.Marshal(map[string]string{"reason": e.Reason})
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: e.By, Verb: schema.Forgotten, Subject: id.ID, Detail: why,
+		Reason: fmt.Sprintf("the details of %d decisions, by a person", len(known)),
+	})
+	return len(known), err
+}
+
+// detailed returns the decisions about an identity that have details.
+func detailed(r store.Reader, identity string) (decisions []string, err error) {
+	for entry, err := range store.LogAbout(r, identity) {
+		if err != nil {
+			return nil, err
+		}
+		if entry.Decision.DetailHash == "" {
+			continue
+		}
+		switch _, err := store.Detail(r, entry.Decision.ID); {
+		case err == nil:
+			decisions = append(decisions, entry.Decision.ID)
+		case !errors.Is(err, schema.ErrNotFound):
+			return nil, err
+		}
+	}
+	return decisions, nil
+}

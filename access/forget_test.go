@@ -1,0 +1,77 @@
+package access_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// details returns which decisions about a subject have details.
+func (w *world) details(subject string) (verbs []schema.Verb) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		verbs = nil
+		for e, err := range store.LogAbout(r, subject) {
+			if err != nil {
+				return err
+			}
+			if _, err := store.Detail(r, e.Decision.ID); err == nil {
+				verbs = append(verbs, e.Decision.Verb)
+			}
+		}
+		return nil
+	})
+	return verbs
+}
+
+// TestForget lets a leaver be forgotten, and nobody who stays.
+func TestForget(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		bob := w.admit(person{name: "bob", department: "Engineering"})
+		w.grant(ada, "editor")
+		w.work()
+		forget := func(who, by, reason string) (n int, err error) {
+			err = w.try(func(tx store.Tx) (err error) {
+				n, err = access.Forget(tx, access.Erasure{Identity: who, By: by, Reason: reason})
+				return err
+			})
+			return n, err
+		}
+		had := len(w.details(ada))
+		if had == 0 {
+			t.Fatal("nothing to forget")
+		}
+		if _, err := forget(ada, "token/dpo", "asked for"); !errors.Is(err, schema.ErrForbidden) {
+			t.Errorf("one who is active: %v, want ErrForbidden", err)
+		}
+		if _, err := forget(ada, "token/dpo", ""); !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("without a reason: %v, want ErrInvalid", err)
+		}
+		if got := len(w.details(ada)); got != had {
+			t.Errorf("%d details after what was refused, want %d", got, had)
+		}
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
+		w.work()
+		had, others := len(w.details(ada)), w.details(bob)
+		before := w.verbs(ada)
+		n, err := forget(ada, "token/dpo", "asked for")
+		if err != nil || n != had {
+			t.Fatalf("forgot %d, %v; want %d", n, err, had)
+		}
+		w.work()
+		if got, want := w.details(ada), []schema.Verb{schema.Forgotten}; !slices.Equal(got, want) {
+			t.Errorf("details of %v, want of %v alone", got, want)
+		}
+		if got := w.details(bob); !slices.Equal(got, others) {
+			t.Errorf("another's: details of %v, want of %v", got, others)
+		}
+		if got, want := w.verbs(ada), append(before, schema.Forgotten); !slices.Equal(got, want) {
+			t.Errorf("decisions %v, want %v", got, want)
+		}
+	})
+}

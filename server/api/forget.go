@@ -1,0 +1,45 @@
+package api
+
+import (
+	"context"
+
+	"drawbridge/access"
+	"drawbridge/store"
+)
+
+type forgetInput struct {
+	DryRun
+	Body struct {
+		Identity string `json:"identity" minLength:"1" doc:"An id, a userName or an email address."`
+		Reason   string `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words."`
+	}
+}
+
+// A Forgotten says what was forgotten about an identity.
+type Forgotten struct {
+	Identity  string `json:"identity"`
+	Decisions int    `json:"decisions" doc:"How many decisions had details. They themselves stay."`
+	DryRun    bool   `json:"dryRun,omitempty"`
+}
+
+func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], error) {
+	var out Forgotten
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
+		out, err = Forget(tx, access.Erasure{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
+		return err
+	})
+	out.DryRun = in.Dry
+	return reply(out), err
+}
+
+// Forget forgets the details about an identity, which may be named as people
+// name it.
+func Forget(tx store.Tx, e access.Erasure) (Forgotten, error) {
+	id, err := access.FindIdentity(tx, e.Identity)
+	if err != nil {
+		return Forgotten{}, err
+	}
+	e.Identity = id.ID
+	n, err := access.Forget(tx, e)
+	return Forgotten{Identity: id.ID, Decisions: n}, err
+}
