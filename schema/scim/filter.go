@@ -52,6 +52,15 @@ func (f Filter) Match(c *Candidate) (bool, error) {
 	return f.root.match(c)
 }
 
+// Comparisons returns how many comparisons the filter makes at most with one
+// resource, or with one element of a list of it.
+func (f Filter) Comparisons() int {
+	if f.root == nil {
+		return 0
+	}
+	return f.root.size()
+}
+
 // maxLookups bounds how many questions to indexes stand for one filter.
 const maxLookups = 32
 

@@ -129,9 +129,9 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 		}
 		defer q.freeSlot()
 	}
-	looked, more := 0, true
-	for more && err == nil && !found.full(ask.page) && looked < q.limits.Scan {
-		looked, more, err = found.walkOn(ctx, q, k, ask, &place, looked)
+	e, more := q.effort(ask), true
+	for more && err == nil && !found.full(ask.page) && !e.spent() {
+		more, err = found.walkOn(ctx, k, e, &place)
 	}
 	if found.total = unknown; more && ask.page.Count > 0 { // who wants none is not to ask for ever
 		found.next = q.cursor(key, k.typ, ask, place)
@@ -141,19 +141,24 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 
 // walkOn looks at some resources more, moves the place behind them, and reports
 // whether there are others.
-func (l *listing[R]) walkOn(ctx context.Context, q *request, k kind[R], ask query, place *store.Place, looked int) (int, bool, error) {
-	n, more := 0, false
-	err := q.store.View(ctx, func(r store.Reader) error {
+func (l *listing[R]) walkOn(ctx context.Context, k kind[R], e *effort, place *store.Place) (more bool, err error) {
+	q, ask := e.q, e.ask
+	err = q.store.View(ctx, func(r store.Reader) error {
+		e.begin()
+		n := 0
 		for p, err := range k.in.Walk(r, k.order, *place, q.source) {
 			if err != nil {
 				return err
 			}
-			if more = l.full(ask.page) || n == maxChunk || looked+n == q.limits.Scan; more {
+			if more = l.full(ask.page) || n == maxChunk || e.rests() || e.spent(); more {
 				return nil
 			}
 			n++
 			*place = p.Place
 			c := k.candidate(r, p.Record)
+			if err := e.one(ctx, &c); err != nil {
+				return err
+			}
 			ok, err := ask.filter.Match(&c)
 			if err != nil {
 				return err
@@ -164,5 +169,5 @@ func (l *listing[R]) walkOn(ctx context.Context, q *request, k kind[R], ask quer
 		}
 		return nil
 	})
-	return looked + n, more, err
+	return more, err
 }

@@ -46,29 +46,23 @@ func findUsers(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Ident
 	}
 }
 
-// usersIn walks the users in a group, as many as one request may look at.
+// usersIn walks the users in a group. What it comes by in vain is ErrNotFound, so
+// that it is counted.
 func (q *request) usersIn(r store.Reader, group string) iter.Seq2[schema.Identity, error] {
 	if _, err := q.ownGroup(r, group); err != nil {
 		return only(schema.Identity{}, err)
 	}
 	return func(yield func(schema.Identity, error) bool) {
-		n := 0
 		for m, err := range store.Edges(r, group, "") {
-			if n++; n > q.limits.Scan && err == nil {
-				err = wire.Invalid(wire.TooMany, "filter: the group has more than %d members; read the group", q.limits.Scan)
-			}
 			var id schema.Identity
 			switch {
 			case err != nil:
 			case m.Nested:
-				continue
+				err = schema.ErrNotFound
 			default:
-				id, err = q.ownUser(r, m.Member)
+				id, err = q.ownUser(r, m.Member) // it may be gone, and the edge yet to be cleared
 			}
-			if errors.Is(err, schema.ErrNotFound) {
-				continue // gone; the edge is yet to be cleared
-			}
-			if !yield(id, err) || err != nil {
+			if !yield(id, err) {
 				return
 			}
 		}
@@ -91,7 +85,8 @@ func findGroups(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Grou
 	}
 }
 
-// groupsWith walks the groups that a member is in.
+// groupsWith walks the groups that a member is in, as usersIn does: some are
+// another source's, or gone.
 func (q *request) groupsWith(r store.Reader, member string) iter.Seq2[schema.Group, error] {
 	return func(yield func(schema.Group, error) bool) {
 		for m, err := range store.Members.By(r, store.MemberOf, member) {
@@ -99,10 +94,7 @@ func (q *request) groupsWith(r store.Reader, member string) iter.Seq2[schema.Gro
 			if err == nil {
 				g, err = q.ownGroup(r, m.Group)
 			}
-			if errors.Is(err, schema.ErrNotFound) {
-				continue // another source's, or gone
-			}
-			if !yield(g, err) || err != nil {
+			if !yield(g, err) {
 				return
 			}
 		}

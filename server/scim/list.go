@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -78,17 +79,37 @@ func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookup
 	return found, err
 }
 
-// look hands on what indexes have and the filter means, each resource once.
+// look hands on what indexes have and the filter means, each resource once. Where
+// that may be many, it takes a turn.
 func look[R any](ctx context.Context, q *request, k kind[R], ask query, lookups []wire.Lookup, keep func(R, *wire.Candidate)) error {
-	seen := map[string]bool{}
+	many, err := q.many(ctx, lookups)
+	if err != nil {
+		return err
+	}
+	if many {
+		if err := q.takeSlot(ctx); err != nil {
+			return err
+		}
+		defer q.freeSlot()
+	}
 	return q.store.View(ctx, func(r store.Reader) error {
+		e, seen := q.effort(ask), map[string]bool{}
 		for _, l := range lookups {
 			for rec, err := range k.find(q, r, l) {
-				if err != nil {
+				if e.spent() {
+					return e.tooMuch(k.typ, k.natural)
+				}
+				if err != nil && !errors.Is(err, schema.ErrNotFound) {
 					return err
 				}
-				c := k.candidate(r, rec)
-				if seen[c.ID] {
+				var c wire.Candidate
+				if err == nil {
+					c = k.candidate(r, rec)
+				}
+				if err := e.one(ctx, &c); err != nil {
+					return err
+				}
+				if err != nil || seen[c.ID] {
 					continue
 				}
 				ok, err := ask.filter.Match(&c)
@@ -158,21 +179,27 @@ func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, kee
 		return err
 	}
 	defer q.freeSlot()
-	for looked, more := 0, true; more && err == nil; {
+	e := q.effort(ask)
+	for more := true; more && err == nil; {
+		more = false
 		err = q.store.View(ctx, func(r store.Reader) error {
+			e.begin()
 			n := 0
-			for rec, err := range k.in.Skip(r, k.order, looked, q.source) {
+			for rec, err := range k.in.Skip(r, k.order, e.looked, q.source) {
 				if err != nil {
 					return err
 				}
-				if looked+n == q.limits.Scan {
-					return q.tooManyToLookAt(k.typ, k.natural, ask)
+				if e.spent() {
+					return e.tooMuch(k.typ, k.natural)
 				}
-				if n == maxChunk {
+				if more = n == maxChunk || e.rests(); more {
 					break
 				}
 				n++
 				c := k.candidate(r, rec)
+				if err := e.one(ctx, &c); err != nil {
+					return err
+				}
 				ok, err := ask.filter.Match(&c)
 				if err != nil {
 					return err
@@ -181,7 +208,6 @@ func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, kee
 					keep(rec, &c)
 				}
 			}
-			looked, more = looked+n, n == maxChunk
 			return nil
 		})
 	}

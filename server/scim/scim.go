@@ -53,6 +53,8 @@ type Limits struct {
 	Depth      int   // of nested JSON; 32
 	Scan       int   // identities or groups looked at for a filter that no index serves; 10,000
 
+	Work int64 // bytes looked through for a filter, as often as it compares something with them; 1 GiB
+
 	BulkBody       int64 // bytes; 1 MiB
 	BulkOperations int   // of one Bulk; 1,000
 }
@@ -60,6 +62,7 @@ type Limits struct {
 func (l Limits) orDefaults() Limits {
 	l.UserBody, l.GroupBody = or(l.UserBody, 1<<20), or(l.GroupBody, 16<<20)
 	l.Operations, l.Depth, l.Scan = or(l.Operations, 5000), or(l.Depth, 32), or(l.Scan, 10_000)
+	l.Work = or(l.Work, 1<<30)
 	l.BulkBody, l.BulkOperations = or(l.BulkBody, 1<<20), or(l.BulkOperations, 1000)
 	return l
 }

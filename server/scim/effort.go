@@ -1,0 +1,118 @@
+package scim
+
+import (
+	"context"
+
+	wire "drawbridge/schema/scim"
+	"drawbridge/store"
+)
+
+// An effort counts what a request looks at for its filter, so that it stays
+// within bounds: resources, and bytes of them, as often as the filter compares
+// something with one.
+type effort struct {
+	q           *request
+	ask         query
+	comparisons int64
+	looked      int
+	work        int64
+	chunk       int64 // work since the transaction began
+}
+
+// maxChunkWork is how much work one transaction does, but for one resource that is
+// more.
+const maxChunkWork = 32 << 20
+
+// leastWork is what a resource counts at least, however small it is.
+const leastWork = 256
+
+func (q *request) effort(ask query) *effort {
+	return &effort{q: q, ask: ask, comparisons: int64(1 + ask.filter.Comparisons())}
+}
+
+// begin begins a transaction's part.
+func (e *effort) begin() { e.chunk = 0 }
+
+// one counts a resource.
+func (e *effort) one(ctx context.Context, c *wire.Candidate) error {
+	e.looked++
+	n := e.comparisons * max(int64(len(c.Resource)), leastWork)
+	e.work, e.chunk = e.work+n, e.chunk+n
+	return ctx.Err()
+}
+
+// rests reports whether another transaction should go on.
+func (e *effort) rests() bool { return e.chunk > maxChunkWork }
+
+// spent reports whether the request has done as much as it may.
+func (e *effort) spent() bool { return e.looked >= e.q.limits.Scan || e.work > e.q.limits.Work }
+
+// tooMuch is what is said where there is more to look at.
+func (e *effort) tooMuch(t *wire.Type, natural string) error {
+	switch {
+	case e.looked < e.q.limits.Scan:
+		return wire.Invalid(wire.TooMany, "filter: its comparisons look through more bytes than one request may; make fewer, or page by cursor")
+	case e.ask.filter.Lookups() != nil:
+		return wire.Invalid(wire.TooMany, "filter: more than %d resources are to be looked at for it; ask for less at once", e.q.limits.Scan)
+	}
+	return e.q.tooManyToLookAt(t, natural, e.ask)
+}
+
+// fewLooked is how many resources any request may look at without waiting for a
+// turn.
+const fewLooked = 100
+
+// many reports whether look-ups may find more than a few resources. Names of
+// which there is one at most are not counted.
+func (q *request) many(ctx context.Context, lookups []wire.Lookup) (many bool, err error) {
+	n := 0
+	var unsure []wire.Lookup
+	for _, l := range lookups {
+		switch l.By {
+		case wire.ByID, wire.ByUserName, wire.ByExternalID:
+			n++
+		default:
+			unsure = append(unsure, l)
+		}
+	}
+	if len(unsure) == 0 {
+		return n > fewLooked, nil
+	}
+	err = q.store.View(ctx, func(r store.Reader) error {
+		found := n
+		for _, l := range unsure {
+			some, err := q.fewOf(r, l)
+			if err != nil {
+				return err
+			}
+			if found += some; found > fewLooked {
+				break
+			}
+		}
+		many = found > fewLooked
+		return nil
+	})
+	return many, err
+}
+
+// fewOf counts what an index has for a look-up, and stops after a few.
+func (q *request) fewOf(r store.Reader, l wire.Lookup) (n int, err error) {
+	switch l.By {
+	case wire.ByEmail:
+		return store.IdentityEmail.Count(r, fewLooked+1, q.source, store.Fold(l.Value))
+	case wire.ByName:
+		return store.GroupName.Count(r, fewLooked+1, q.source, store.Fold(l.Value))
+	case wire.ByMember:
+		return store.MemberOf.Count(r, fewLooked+1, l.Value)
+	default: // ByGroup
+	}
+	for _, err := range store.Edges(r, l.Value, "") {
+		if err != nil {
+			return n, err
+		}
+		if n++; n > fewLooked {
+			break
+		}
+	}
+	return n, nil
+}
