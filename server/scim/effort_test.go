@@ -50,6 +50,23 @@ func TestFiltersAreBounded(t *testing.T) {
 	}
 }
 
+// TestNamesakes creates a group that may be another one sent again, beside very
+// many of its name.
+func TestNamesakes(t *testing.T) {
+	w := newWorld(t, scim.Options{Limits: scim.Limits{Scan: 10}})
+	create := func(externalID string) reply {
+		return w.send("POST", "/Groups", `{"displayName":"g","externalId":"`+externalID+`"}`)
+	}
+	for i := range 11 {
+		if i == 10 {
+			w.send("POST", "/Groups", `{"displayName":"h"}`).is(201)
+		}
+		create(fmt.Sprint(i)).is(201)
+	}
+	w.send("POST", "/Groups", `{"displayName":"g"}`).refuses(409, "uniqueness", "externalId")
+	create("11").is(201)
+}
+
 // A fading context ends after some looks at it.
 type fading struct {
 	context.Context

@@ -50,16 +50,25 @@ func (q *request) admitGroup(tx store.Tx, p access.Provenance, said schema.Group
 	return g, q.keep(tx, p, g.ID)
 }
 
+// maxNamesakes is how many groups of one name a create looks at.
+const maxNamesakes = 1000
+
 // retried returns an error if a group can not be told from one that is there: it
 // has the same name, and neither has an externalId. Senders who heard no answer
-// send it again; two groups may share a name otherwise.
+// send it again; two groups may share a name otherwise. Where very many share it,
+// they are not looked through while everyone else's changes wait.
 func (q *request) retried(r store.Reader, said schema.Group) error {
 	if said.ExternalID != "" {
 		return nil
 	}
+	n := 0
 	for g, err := range store.Groups.By(r, store.GroupName, q.source, store.Fold(said.DisplayName)) {
 		if err != nil {
 			return err
+		}
+		if n++; n > min(maxNamesakes, q.limits.Scan) {
+			return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness,
+				Detail: "displayName: very many groups have it; give the group an externalId to tell it from them"}
 		}
 		if g.ExternalID == "" {
 			return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: "displayName: it is taken by group " + g.ID}
