@@ -183,11 +183,22 @@ func (h *Handler) Mount(g *echo.Group) {
 			}
 		}
 	}
-	nowhere := h.serve(func(q *request) error {
+	g.RouteNotFound("", h.elsewhere)
+	g.RouteNotFound("/*", h.elsewhere)
+}
+
+// elsewhere answers what no route does: a path that is none, or a verb that
+// nobody knows, which is answered as one that the resource does not take.
+func (h *Handler) elsewhere(c echo.Context) error {
+	if own := c.Path(); !slices.Contains(allVerbs, c.Request().Method) {
+		c.Echo().Router().Find(http.MethodOptions, echo.GetPath(c.Request()), c)
+		if c.Path() != own || !strings.HasSuffix(own, "*") {
+			return c.Handler()(c)
+		}
+	}
+	return h.serve(func(q *request) error {
 		return &wire.Error{Status: http.StatusNotFound, Detail: "there is no such endpoint: " + q.c.Request().URL.Path}
-	})
-	g.RouteNotFound("", nowhere)
-	g.RouteNotFound("/*", nowhere)
+	})(c)
 }
 
 // verb returns what a method does, nil where it is not allowed.

@@ -566,6 +566,14 @@ func TestProtocol(t *testing.T) {
 	}
 	w.send("DELETE", "/ServiceProviderConfig", "").refuses(405, "", "GET")
 	w.send("GET", "/Nothing", "").refuses(404, "", "no such endpoint")
+	w.send("TRACE", "/Nothing", "").refuses(404, "", "no such endpoint")
+	for _, path := range []string{"/Users/" + id, "/Users/.search", "/Groups/", ""} {
+		for _, verb := range []string{"TRACE", "PROPFIND", "get"} {
+			if r := w.send(verb, path, ""); r.status != 405 || r.header.Get("Allow") == "" {
+				t.Errorf("%s %s: status %d, Allow %q, want 405", verb, path, r.status, r.header.Get("Allow"))
+			}
+		}
+	}
 	w.send("PUT", "/", "{}").refuses(405, "", "GET")
 	w.send("GET", "/Users/", "").is(200)
 	w.send("HEAD", "/Users/"+id, "").is(200)
