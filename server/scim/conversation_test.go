@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	library "github.com/elimity-com/scim/schema"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	wire "drawbridge/schema/scim"
 	"drawbridge/server/scim"
 )
 
@@ -20,7 +22,7 @@ import (
 // came of it.
 func TestConversations(t *testing.T) {
 	names, err := filepath.Glob("../../schema/scim/testdata/*/*.txtar")
-	if err != nil || len(names) < 7 {
+	if err != nil || len(names) < 12 {
 		t.Fatalf("found %v, %v", names, err)
 	}
 	for _, name := range names {
@@ -29,7 +31,7 @@ func TestConversations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWorld(t, scim.Options{})
+			w := newWorld(t, scim.Options{Extensions: []library.Schema{hr(t)}})
 			server := httptest.NewServer(w.handler)
 			defer server.Close()
 			ids := map[string]string{}
@@ -40,6 +42,20 @@ func TestConversations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// hr is the extension that the conversations' custom attributes are in.
+func hr(t *testing.T) library.Schema {
+	t.Helper()
+	text, err := os.ReadFile("../../configs/testdata/hr.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := wire.ParseSchema(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func play(t *testing.T, server *httptest.Server, ids map[string]string, step txtar.File) {
@@ -78,12 +94,47 @@ func play(t *testing.T, server *httptest.Server, ids map[string]string, step txt
 	if keep != "" {
 		ids[keep], _ = got.(map[string]any)["id"].(string)
 	}
+	if parts[0] != http.MethodGet && res.StatusCode < http.StatusMultipleChoices {
+		stands(t, server, parts, got)
+	}
 	if parts[0] == http.MethodGet {
 		var expected any
 		if err := json.Unmarshal([]byte(want), &expected); err != nil {
 			t.Fatal(err)
 		}
 		holds(t, "", got, expected)
+	}
+}
+
+// stands reads back what a request changed: it is gone, or as the answer says.
+func stands(t *testing.T, server *httptest.Server, parts []string, answer any) {
+	t.Helper()
+	path, _, _ := strings.Cut(parts[1], "?")
+	said, _ := answer.(map[string]any)
+	if parts[0] == http.MethodPost {
+		id, _ := said["id"].(string)
+		path += "/" + id
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/scim/v2"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("From", "hr")
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	want := http.StatusOK
+	if parts[0] == http.MethodDelete {
+		want = http.StatusNotFound
+	}
+	var got any
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil || res.StatusCode != want {
+		t.Fatalf("read back, status %d, want %d: %v %v", res.StatusCode, want, got, err)
+	}
+	if said != nil && parts[0] != http.MethodDelete {
+		holds(t, "read back", got, answer)
 	}
 }
 
