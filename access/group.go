@@ -147,8 +147,13 @@ func Stamp(tx store.Tx, p Provenance, group string) (schema.Group, error) {
 }
 
 func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
+	reason := "its source put it into the group"
+	if verb == schema.Parted {
+		reason = "its source took it out of the group"
+	}
 	_, err := tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: verb, Subject: m.Member, Object: "group/" + m.Group, Because: because(p),
+		Actor: p.actor(), Verb: verb, Subject: m.Member, Object: "group/" + m.Group,
+		Reason: reason, Because: because(p), Policy: p.Book.Digest(),
 	})
 	if err != nil {
 		return err
@@ -176,7 +181,7 @@ func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
 
 func recordGroup(tx store.Tx, p Provenance, verb schema.Verb, group, reason string) error {
 	_, err := tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: verb, Subject: "group/" + group, Reason: reason, Because: because(p),
+		Actor: p.actor(), Verb: verb, Subject: "group/" + group, Reason: reason, Because: because(p), Policy: p.Book.Digest(),
 	})
 	return err
 }

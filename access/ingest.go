@@ -151,7 +151,7 @@ const settleTime = time.Second
 // everyone else where access may end, unless the brake on its source holds that.
 // Old is zero of one that is new.
 func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Identity) error {
-	d.Actor, d.Because = p.actor(), because(p)
+	d.Actor, d.Because, d.Policy = p.actor(), because(p), p.Book.Digest()
 	if _, err := tx.Record(d); err != nil {
 		return err
 	}

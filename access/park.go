@@ -108,7 +108,7 @@ func recordParked(tx store.Tx, p Provenance, verb schema.Verb, edge schema.Parke
 	}
 	_, err = tx.Record(schema.Decision{
 		Actor: p.actor(), Verb: verb, Subject: "group/" + edge.Group, Object: "group/" + edge.Group,
-		Reason: reason, Because: because(p), Detail: detail,
+		Reason: reason, Because: because(p), Policy: p.Book.Digest(), Detail: detail,
 	})
 	return err
 }

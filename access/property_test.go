@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,6 +83,7 @@ func TestAnyHistory(t *testing.T) {
 }
 
 func anyHistory(r *rapid.T, w *world) {
+	w.publish(w.rules.Book())
 	var group schema.Group
 	w.update(func(tx store.Tx) (err error) {
 		group, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"})
@@ -128,7 +130,7 @@ func happen(r *rapid.T, w *world, group string, s *somebody) {
 			w.admit(person{id: s.id, name: s.name, department: s.department, inactive: s.inactive})
 		}
 	}
-	switch rapid.IntRange(0, 7).Draw(r, "what") {
+	switch rapid.IntRange(0, 8).Draw(r, "what") {
 	case 0, 1:
 		s.department = rapid.SampledFrom([]string{"Engineering", "Operations", "Sales", ""}).Draw(r, "department")
 		tell()
@@ -174,8 +176,48 @@ func happen(r *rapid.T, w *world, group string, s *somebody) {
 			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: s.id, Role: role, By: "token/test", Reason: "why not"})
 		})
 	case 7:
+		aside(r, w, group, s)
+	case 8:
 		time.Sleep(rapid.SampledFrom([]time.Duration{time.Minute, 9 * time.Hour}).Draw(r, "pass")) //nolint:forbidigo // of the bubble's own time
 	}
+}
+
+// aside is one of the things that happen beside, and give or take nothing: they too
+// are decisions.
+func aside(r *rapid.T, w *world, group string, s *somebody) {
+	do := rapid.SampledFrom([]func(tx store.Tx) error{
+		func(tx store.Tx) error {
+			_, _, err := access.IssueToken(tx, "token/test", schema.Token{Source: "hr"})
+			return err
+		},
+		func(tx store.Tx) error {
+			passing, err := access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "passing"})
+			if err != nil {
+				return err
+			}
+			passing.DisplayName = "gone"
+			if passing, err = access.AdmitGroup(tx, w.hr(), passing); err != nil {
+				return err
+			}
+			return access.RemoveGroup(tx, w.hr(), passing.ID)
+		},
+		func(tx store.Tx) error {
+			if parked, err := access.Park(tx, w.hr(), group, "never heard of"); err != nil || !parked {
+				return err
+			}
+			_, err := access.UnparkMember(tx, w.hr(), group, "never heard of")
+			return err
+		},
+		func(tx store.Tx) error {
+			a, err := store.Accounts.Get(tx, "wiki", s.id)
+			if errors.Is(err, schema.ErrNotFound) {
+				return nil
+			}
+			a.State = schema.Parked
+			return errors.Join(err, store.Accounts.Put(tx, a), access.Unpark(tx, "token/test", "wiki", s.id))
+		},
+	}).Draw(r, "aside")
+	w.update(do)
 }
 
 // explained looks at the whole log for decisions without a cause, and causes that
@@ -194,11 +236,10 @@ func explained(w *world) {
 				return err
 			}
 			d := e.Decision
+			if d.Actor == "" || d.Policy == "" || d.Reason == "" {
+				panic(fmt.Sprintf("without actor, policy or reason: %+v", d))
+			}
 			switch d.Verb { //nolint:exhaustive // the others cause no write
-			case schema.Assigned, schema.Unassigned, schema.Updated:
-				if d.Policy == "" || d.Reason == "" {
-					panic(fmt.Sprintf("without policy or reason: %+v", d))
-				}
 			case schema.Provisioned, schema.Verified:
 				if len(d.Because) == 0 {
 					panic(fmt.Sprintf("written without a decision: %+v", d))

@@ -64,19 +64,26 @@ func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string)
 	return true, tx.Wake(LaneRollout, digest, tx.Now())
 }
 
+// published returns the digest of the policy in force, for those who decide without
+// it; nothing before the first.
+func published(r store.Reader) (digest string, err error) {
+	current, err := store.Settings.Get(r, settingPolicy)
+	if notFound(err) {
+		return "", nil
+	}
+	return current.Value, err
+}
+
 // wakeEveryone has every identity looked at again under the policy in force.
 func wakeEveryone(tx store.Tx) error {
-	current, err := store.Settings.Get(tx, settingPolicy)
-	if notFound(err) {
-		return nil // none was published: nothing is held by one
-	}
-	if err != nil {
+	digest, err := published(tx)
+	if err != nil || digest == "" { // none was published: nothing is held by one
 		return err
 	}
-	if err := store.Settings.Delete(tx, settingCursor+current.Value); err != nil {
+	if err := store.Settings.Delete(tx, settingCursor+digest); err != nil {
 		return err
 	}
-	return tx.Wake(LaneRollout, current.Value, tx.Now())
+	return tx.Wake(LaneRollout, digest, tx.Now())
 }
 
 // How a rollout gives way: it wakes no more people while so many are waiting, and

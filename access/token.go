@@ -74,7 +74,13 @@ func tokened(tx store.Tx, by string, t schema.Token, reason string) error {
 	if t.Source == "" {
 		object, reason = "token/"+t.Name, reason+"; role "+string(t.Role)
 	}
-	_, err := tx.Record(schema.Decision{Actor: by, Verb: schema.Tokened, Subject: "token/" + t.ID, Object: object, Reason: reason})
+	digest, err := published(tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Tokened, Subject: "token/" + t.ID, Object: object, Reason: reason, Policy: digest,
+	})
 	return err
 }
 

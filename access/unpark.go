@@ -14,9 +14,13 @@ func Unpark(tx store.Tx, by, connector, identity string) error {
 	if err != nil || a.State != schema.Parked {
 		return err
 	}
+	digest, err := published(tx)
+	if err != nil {
+		return err
+	}
 	_, err = tx.Record(schema.Decision{
 		Actor: by, Verb: schema.Released, Subject: identity, Object: connector, Because: a.Due.Because,
-		Reason: "to be tried again",
+		Reason: "to be tried again", Policy: digest,
 	})
 	if err != nil {
 		return err
