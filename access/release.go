@@ -73,6 +73,14 @@ func Release(tx store.Tx, book *policy.Book, r Releasing) (schema.Hold, error) {
 	return h, release(tx, h)
 }
 
+// Awaits returns how many more people have to agree before a hold is released.
+func Awaits(h schema.Hold) int {
+	if !h.Released.IsZero() {
+		return 0
+	}
+	return max(0, needed-len(agreedTo(h)))
+}
+
 // releasable returns a hold that people can release.
 func releasable(r store.Reader, id string) (schema.Hold, error) {
 	h, err := store.Holds.Get(r, id)

@@ -40,6 +40,9 @@ type Options struct {
 	SCIM        scim.Limits
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
+	// Breaker, where it is not nil, says whether a connector's target is called.
+	Breaker func(connector string) api.BreakerView
+
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error
 }
@@ -68,7 +71,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
-		Unmapped: o.Unmapped,
+		Unmapped: o.Unmapped, Breaker: o.Breaker,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

@@ -20,6 +20,11 @@ type about struct{ server, config string }
 
 func (a *about) flags(cmd *cobra.Command) {
 	a.configFlag(cmd)
+	a.serverFlag(cmd)
+}
+
+// serverFlag is of what only a bridge that runs can do.
+func (a *about) serverFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.server, "server", "", "URL of a running bridge; the token is in DRAWBRIDGE_TOKEN")
 }
 

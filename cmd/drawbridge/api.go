@@ -52,6 +52,24 @@ func (c *client) sweeps(ctx context.Context) ([]api.SweepView, error) {
 	return list.Items, err
 }
 
+func (c *client) holds(ctx context.Context) ([]schema.Hold, error) {
+	var list api.List[schema.Hold]
+	err := c.get(ctx, "/api/v1/holds", nil, &list)
+	return list.Items, err
+}
+
+func (c *client) release(ctx context.Context, h schema.Hold, reason string, dryRun bool) (r api.ReleaseReply, err error) {
+	body := map[string]string{"plan": h.Plan, "reason": reason}
+	err = c.call(ctx, http.MethodPost, dry("/api/v1/holds/"+url.PathEscape(h.ID)+"/release", dryRun), body, &r)
+	return r, err
+}
+
+func (c *client) unpark(ctx context.Context, connector, identity string, dryRun bool) (r api.UnparkReply, err error) {
+	body := map[string]string{"connector": connector, "identity": identity}
+	err = c.call(ctx, http.MethodPost, dry("/api/v1/accounts/unpark", dryRun), body, &r)
+	return r, err
+}
+
 func (c *client) held(ctx context.Context, q heldQuery) (lines []api.AssignmentView, more bool, err error) {
 	lines, err = pages[api.AssignmentView](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}}, q.limit+1)
 	if len(lines) > q.limit {

@@ -16,7 +16,7 @@ import (
 
 func connectorCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "The systems downstream"}
-	cmd.AddCommand(connectorListCommand())
+	cmd.AddCommand(connectorListCommand(), connectorUnparkCommand())
 	return cmd
 }
 
@@ -36,15 +36,50 @@ func connectorListCommand() *cobra.Command {
 				var rows [][]string
 				for _, c := range all {
 					rows = append(rows, []string{
-						c.Name, orDash(c.Type), orDash(string(c.Mode)), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
+						c.Name, orDash(c.Breaker.State), orDash(c.Type), orDash(string(c.Mode)), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
 					})
 				}
-				return table(out, "connector type mode waiting retrying parked open-since", rows)
+				return table(out, "connector breaker type mode waiting retrying parked open-since", rows)
 			})
 		},
 	}
 	a.flags(cmd)
 	f.flag(cmd)
+	return cmd
+}
+
+func connectorUnparkCommand() *cobra.Command {
+	var a about
+	var f format
+	var identity string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "unpark NAME [--identity USER] --server URL",
+		Short: "Have accounts tried again that were given up, once what was wrong is mended",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.ask()
+			if err != nil {
+				return err
+			}
+			r, err := c.unpark(cmd.Context(), args[0], identity, dryRun)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), r, func(out io.Writer) error {
+				did := "are tried again"
+				if dryRun {
+					did = "would be tried again"
+				}
+				_, err := fmt.Fprintf(out, "%d accounts of connector %s %s\n", r.Accounts, r.Connector, did)
+				return err
+			})
+		},
+	}
+	a.serverFlag(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&identity, "identity", "", "whose account: an id, a userName or an email address; left out: all that are parked")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say how many there are, and do nothing")
 	return cmd
 }
 

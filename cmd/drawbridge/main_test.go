@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
+			env.Setenv("SECOND_TOKEN", "second-0123456789abcdef")
 			env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
 			env.Values[key{}] = &stage{dir: env.WorkDir}
 			env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })

@@ -18,7 +18,7 @@ import (
 
 func sweepCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "sweep", Short: "Searches for what no change announces"}
-	cmd.AddCommand(sweepListCommand(), sweepRunCommand())
+	cmd.AddCommand(sweepListCommand(), sweepRunCommand(), sweepReleaseCommand())
 	return cmd
 }
 
@@ -27,26 +27,42 @@ func sweepListCommand() *cobra.Command {
 	var f format
 	cmd := &cobra.Command{
 		Use:   "list (--config FILE | --server URL)",
-		Short: "List the sweeps, when they are due, and what the last run found",
+		Short: "List the sweeps, what their last runs found, and all that is held until people decide",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			sweeps, err := listSweeps(cmd.Context(), a)
+			all, err := listSweeps(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), sweeps, func(out io.Writer) error {
-				var rows [][]string
-				for _, s := range sweeps {
-					when, outcome := lastRun(s.Last)
-					rows = append(rows, []string{s.Name, sweepDue(s), when, outcome})
-				}
-				return table(out, "sweep due last outcome", rows)
-			})
+			return f.print(cmd.OutOrStdout(), all, all.text)
 		},
 	}
 	a.flags(cmd)
 	f.flag(cmd)
 	return cmd
+}
+
+// A sweepList is the sweeps, and all that is held.
+type sweepList struct {
+	Sweeps []api.SweepView `json:"sweeps"`
+	Holds  []schema.Hold   `json:"holds"`
+}
+
+func (l sweepList) text(out io.Writer) error {
+	var rows [][]string
+	for _, s := range l.Sweeps {
+		when, outcome := lastRun(s.Last)
+		rows = append(rows, []string{s.Name, sweepDue(s), when, outcome})
+	}
+	if err := table(out, "sweep due last outcome", rows); err != nil {
+		return err
+	}
+	for _, h := range l.Holds {
+		if err := holdText(out, h); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sweepDue(s api.SweepView) string {
@@ -71,21 +87,26 @@ func lastRun(r *schema.Run) (when, outcome string) {
 	return moment(r.Started), outcome
 }
 
-func listSweeps(ctx context.Context, a about) (sweeps []api.SweepView, err error) {
+func listSweeps(ctx context.Context, a about) (l sweepList, err error) {
 	c, err := a.client()
 	if err != nil {
-		return nil, err
+		return l, err
 	}
 	if c != nil {
-		return c.sweeps(ctx)
+		if l.Sweeps, err = c.sweeps(ctx); err == nil {
+			l.Holds, err = c.holds(ctx)
+		}
+		return l, err
 	}
 	err = a.read(func(s stopped) error {
 		return s.store.View(ctx, func(r store.Reader) error {
-			sweeps, err = api.SweepsOf(r, s.sweeps())
+			if l.Sweeps, err = api.SweepsOf(r, s.sweeps()); err == nil {
+				l.Holds, err = access.ListHolds(r)
+			}
 			return err
 		})
 	})
-	return sweeps, err
+	return l, err
 }
 
 func sweepRunCommand() *cobra.Command {

@@ -31,6 +31,9 @@ type Options struct {
 	Connectors []string // names
 
 	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
+
+	// Breaker, where it is not nil, says whether a connector's target is called.
+	Breaker func(connector string) BreakerView
 }
 
 // API serves /api/v1.

@@ -116,6 +116,8 @@ type world struct {
 	http  *http.Client
 	store *store.Store
 	rules *access.Rules
+
+	breaker api.BreakerView // of every connector
 }
 
 func newWorld(t *testing.T) *world {
@@ -131,7 +133,8 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: s, rules: access.NewRules(compile(t, documents), nil)}
 	o := server.Options{
 		Store: s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
-		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"}, Limits: server.Limits{API: -1},
+		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"},
+		Breaker: func(string) api.BreakerView { return w.breaker }, Limits: server.Limits{API: -1},
 	}
 	for _, role := range schema.APIRoles() {
 		o.Credentials = append(o.Credentials, server.Credential{Name: string(role), Role: role, Secret: secretOf(string(role))})
@@ -265,7 +268,8 @@ var operations = map[string]string{
 	"GET /api/v1/connectors":            "viewer", "GET /api/v1/backup": "admin",
 	"GET /api/v1/lanes":    "viewer",
 	"GET /api/v1/raw/{id}": "auditor",
-	"GET /api/v1/sources":  "viewer", "GET /api/v1/sources/{name}/parked": "viewer", "GET /api/v1/sources/{name}/unmapped": "viewer",
+	"GET /api/v1/holds":    "viewer", "POST /api/v1/holds/{id}/release": "approver", "POST /api/v1/accounts/unpark": "operator",
+	"GET /api/v1/sources": "viewer", "GET /api/v1/sources/{name}/parked": "viewer", "GET /api/v1/sources/{name}/unmapped": "viewer",
 	"GET /api/v1/sweeps":             "viewer",
 	"GET /api/v1/runs":               "viewer",
 	"GET /api/v1/findings":           "viewer",

@@ -18,7 +18,18 @@ type ConnectorView struct {
 	Waiting  int         `json:"waiting" doc:"Accounts in its lane, also those that are due later."`
 	Retrying int         `json:"retrying" doc:"Accounts that failed and are tried again; 10,000 stands for that many or more."`
 	Parked   int         `json:"parked" doc:"Accounts that failed for good, until something changes; 10,000 stands for that many or more."`
+	Breaker  BreakerView `json:"breaker,omitzero" doc:"Of a bridge that runs."`
 	Open     time.Time   `json:"open,omitzero" doc:"Since when the oldest revocation waits for its target to agree."`
+}
+
+// A BreakerView says whether a target is called. One that does not answer is left
+// alone but for one call now and then.
+type BreakerView struct {
+	State    string    `json:"state" enum:"closed,open" doc:"closed: it is called; open: it did not answer, and is left alone."`
+	Since    time.Time `json:"since,omitzero" doc:"When it opened."`
+	Next     time.Time `json:"next,omitzero" doc:"When the next call is let through."`
+	Failures int       `json:"failures,omitempty" doc:"Calls without an answer, in a row."`
+	Problem  string    `json:"problem,omitempty" doc:"Of the last of them."`
 }
 
 // mostTroubled bounds what is counted row by row.
@@ -62,5 +73,10 @@ func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*Reply[List[Conn
 		list.Items, err = ConnectorsOf(r, a.Rules.Book(), schema.Sorted(a.Connectors...))
 		return err
 	})
+	for i := range list.Items {
+		if a.Breaker != nil {
+			list.Items[i].Breaker = a.Breaker(list.Items[i].Name)
+		}
+	}
 	return reply(list), err
 }

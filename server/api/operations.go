@@ -33,6 +33,9 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/log/proofs/{seq}":      schema.Viewer,
 	"GET /api/v1/log/export":            schema.Auditor,
 	"POST /api/v1/policy/plan":          schema.Operator, // it touches nothing, and keeps other plans waiting
+	"GET /api/v1/holds":                 schema.Viewer,
+	"POST /api/v1/holds/{id}/release":   schema.Approver,
+	"POST /api/v1/accounts/unpark":      schema.Operator,
 	"POST /api/v1/grants":               schema.Approver,
 	"POST /api/v1/revocations":          schema.Operator,
 	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
@@ -75,6 +78,10 @@ func (a *API) register(h huma.API) {
 	add(a, h, post("/sweeps/{name}/run", "Run a sweep now"), a.runSweep)
 	add(a, h, get("/runs", "Runs of sweeps, newest first"), a.listRuns)
 	add(a, h, get("/findings", "What sweeps and evaluation noticed and nobody resolved"), a.listFindings)
+
+	add(a, h, get("/holds", "What the bridge would do and does not, until people decide"), a.listHolds)
+	add(a, h, post("/holds/{id}/release", "Agree to a plan that is held; the second person releases it"), a.release)
+	add(a, h, post("/accounts/unpark", "Have accounts tried again that were given up"), a.unpark)
 
 	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
 	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)

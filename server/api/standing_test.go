@@ -27,8 +27,9 @@ func TestConnectors(t *testing.T) {
 		}
 		return nil
 	})
+	w.breaker = api.BreakerView{State: "open", Since: since, Next: since.Add(time.Minute), Failures: 9, Problem: "connection refused"}
 	got, _ := pages[api.ConnectorView](w, "/api/v1/connectors")
-	want := api.ConnectorView{Name: "wiki", Type: "memory", Mode: schema.Enforce, Retrying: 1, Parked: 1, Open: since}
+	want := api.ConnectorView{Name: "wiki", Type: "memory", Mode: schema.Enforce, Retrying: 1, Parked: 1, Open: since, Breaker: w.breaker}
 	if len(got) != 1 || got[0] != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

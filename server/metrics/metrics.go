@@ -35,6 +35,8 @@ type Metrics struct {
 	dropped    *prometheus.CounterVec
 	probed     *prometheus.GaugeVec
 
+	open func(connector string) bool // whether its breaker is; nil: nobody said
+
 	mu        sync.Mutex
 	tail      tail
 	unread    []string             // sweeps of which it is not known yet when they last ran
@@ -80,6 +82,10 @@ func (m *Metrics) Exposure(connector, stage string, took time.Duration, ends boo
 	}
 	h.WithLabelValues(connector, stage).Observe(took.Seconds())
 }
+
+// Breakers says how to ask whether a connector's breaker is open. It is called
+// before anything is scraped.
+func (m *Metrics) Breakers(open func(connector string) bool) { m.open = open }
 
 // Swept is told of each run of a sweep.
 func (m *Metrics) Swept(run schema.Run) {

@@ -143,9 +143,19 @@ func TestWhatStands(t *testing.T) {
 		if err := store.Runs.Put(tx, schema.Run{ID: "quiet/drift", Sweep: "drift", Started: long, Ended: long}); err != nil {
 			return err
 		}
+		if err := store.Accounts.Put(tx, schema.Account{Connector: "crm", Identity: "p", State: schema.Parked}); err != nil {
+			return err
+		}
+		if err := store.Holds.Put(tx, schema.Hold{ID: "source:hr", Kind: schema.SourceHold, Subject: "source/hr"}); err != nil {
+			return err
+		}
+		if err := store.WithheldIdentities.Put(tx, store.Withheld{Identity: schema.Identity{ID: "w", Source: "hr"}}); err != nil {
+			return err
+		}
 		return tx.Wake(access.LaneSweep, "expiry", time.Now().Add(time.Hour))
 	})
 	m := metrics.New(s, []string{"wiki", "crm"})
+	m.Breakers(func(connector string) bool { return connector == "crm" })
 	m.Sweeps([]string{"drift", "never"})
 	scrape(t, m)
 	m.Sweeps([]string{"drift"}) // named once more: it is as it was
@@ -159,7 +169,14 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_lane_oldest_seconds{lane="sweep"}`:                   0,
 		`drawbridge_ungoverned_accounts{connector="wiki"}`:               1,
 		`drawbridge_ungoverned_accounts{connector="crm"}`:                0,
-		`drawbridge_records{collection="accounts"}`:                      4,
+		`drawbridge_records{collection="accounts"}`:                      5,
+		`drawbridge_held{kind="source"}`:                                 1,
+		`drawbridge_held{kind="policy"}`:                                 0,
+		`drawbridge_withheld_leavers`:                                    1,
+		`drawbridge_parked_accounts{connector="crm"}`:                    1,
+		`drawbridge_parked_accounts{connector="wiki"}`:                   0,
+		`drawbridge_breaker_open{connector="crm"}`:                       1,
+		`drawbridge_breaker_open{connector="wiki"}`:                      0,
 		`drawbridge_sweep_last_success_timestamp_seconds{sweep="drift"}`: float64(long.UnixMilli()) / 1e3,
 		`drawbridge_sweep_last_success_timestamp_seconds{sweep="never"}`: 0,
 		`drawbridge_store_commits_total`:                                 float64(s.Stats().Commits),

@@ -18,6 +18,10 @@ var (
 	laneItems     = desc("lane_items", "Items in a lane, due or not.", "lane")
 	laneLeased    = desc("lane_leased", "Items of a lane that a worker has.", "lane")
 	laneOldest    = desc("lane_oldest_seconds", "How long the first item that waits has been due; 0 if none is.", "lane")
+	heldNow       = desc("held", "What the bridge would do and does not, until people decide or what it lacks is there.", "kind")
+	withheldNow   = desc("withheld_leavers", "Identities whose end a source's brake holds.")
+	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
+	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
 	decisions     = desc("decisions_total", "Decisions in the log since the process began, by what they did.", "verb")
 	logEntries    = desc("log_entries", "Entries of the decision log.")
 	records       = desc("records", "Records in the store.", "collection")
@@ -52,11 +56,7 @@ func (s snapshot) Collect(out chan<- prometheus.Metric) {
 		found, err = s.read(r)
 		return err
 	})
-	up := 1.0
-	if err != nil {
-		up = 0
-	}
-	out <- prometheus.MustNewConstMetric(storeReadable, prometheus.GaugeValue, up)
+	out <- prometheus.MustNewConstMetric(storeReadable, prometheus.GaugeValue, truth(err == nil))
 	for _, metric := range found {
 		out <- metric
 	}
@@ -88,7 +88,27 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 			return found, err
 		}
 		level(openSeconds, age(r, since), connector)
+		parked, err := store.AccountState.Count(r, mostParked, connector, string(schema.Parked))
+		if err != nil {
+			return found, err
+		}
+		level(parkedNow, float64(parked), connector)
+		if s.open != nil {
+			level(breakerNow, truth(s.open(connector)), connector)
+		}
 	}
+	held, err := heldByKind(r)
+	if err != nil {
+		return found, err
+	}
+	for kind, n := range held {
+		level(heldNow, float64(n), string(kind))
+	}
+	withheld, err := store.WithheldIdentities.Count(r)
+	if err != nil {
+		return found, err
+	}
+	level(withheldNow, float64(withheld))
 	size, err := store.LogSize(r)
 	if err != nil {
 		return found, err
@@ -102,6 +122,29 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 		level(records, float64(n), name)
 	}
 	return found, nil
+}
+
+// mostParked bounds what is counted row by row.
+const mostParked = 10_000
+
+// heldByKind counts what is held. Every kind is there, at zero too.
+func heldByKind(r store.Reader) (map[schema.HoldKind]int, error) {
+	holds, err := access.ListHolds(r)
+	held := map[schema.HoldKind]int{
+		schema.PolicyHold: 0, schema.SourceHold: 0, schema.SweepHold: 0, schema.RoleHold: 0, schema.LastHold: 0,
+	}
+	for _, h := range holds {
+		held[h.Kind]++
+	}
+	return held, err
+}
+
+// truth is 1 or 0.
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // counts are the collections whose size is worth watching.

@@ -17,6 +17,7 @@ import (
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/server"
+	"drawbridge/server/api"
 	"drawbridge/server/metrics"
 	"drawbridge/server/scim"
 	"drawbridge/store"
@@ -53,6 +54,7 @@ func (b *Bridge) openPolicy(ctx context.Context) error {
 
 func (b *Bridge) openMetrics(context.Context) error {
 	b.metrics = metrics.New(b.store, b.names())
+	b.metrics.Breakers(func(connector string) bool { return b.breakers[connector].State().Open })
 	return nil
 }
 
@@ -135,12 +137,22 @@ func (b *Bridge) openServer(context.Context) (err error) {
 	l := b.cfg.Limits
 	b.handler, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready,
+		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
 		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
 		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
 		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
 	})
 	return err
+}
+
+// breaker says how a connector's breaker stands.
+func (b *Bridge) breaker(connector string) api.BreakerView {
+	s := b.breakers[connector].State()
+	v := api.BreakerView{State: "closed", Since: s.Since, Next: s.Next, Failures: s.Failures, Problem: s.Problem}
+	if s.Open {
+		v.State = "open"
+	}
+	return v
 }
 
 func credentials(cfg *configs.Config) []server.Credential {
