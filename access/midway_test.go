@@ -201,7 +201,7 @@ func TestRoleLeavesWithItsEntitlement(t *testing.T) {
 		}
 		const why = "confers this no more"
 		for _, line := range plan.Lines {
-			if strings.Contains(line.Reason, why) != (line.Change == policy.Revoke) {
+			if strings.Contains(line.Reason, why) != (line.Change == access.PlanRevoke) {
 				t.Errorf("the plan has %s of %s because %q", line.Change, line.Entitlement, line.Reason)
 			}
 		}

@@ -41,23 +41,14 @@ type Plan struct {
 	Brakes      []PlanBrake       `json:"brakes,omitempty"`      // the policy's own limits on one run
 }
 
-// A PlanLine is one change for one identity.
-type PlanLine struct {
-	Identity string `json:"identity"`
-	UserName string `json:"userName"`
-	policy.Line
-	ByPolicy bool `json:"byPolicy,omitempty"` // it ends by the policy alone, and for no reason of the identity's own
-	Pending  bool `json:"pending,omitempty"`  // the policy in force is about to make it anyway
-}
-
 // A PlanTotal counts the lines that are alike.
 type PlanTotal struct {
-	Change      policy.Change `json:"change"`
-	Role        string        `json:"role"`
-	Entitlement string        `json:"entitlement,omitempty"` // connector/id
-	Mode        schema.Mode   `json:"mode,omitempty"`
-	Lines       int           `json:"lines"`
-	Reason      string        `json:"reason"` // of one of them
+	Change      PlanChange  `json:"change"`
+	Role        string      `json:"role"`
+	Entitlement string      `json:"entitlement,omitempty"` // connector/id
+	Mode        schema.Mode `json:"mode,omitempty"`
+	Lines       int         `json:"lines"`
+	Reason      string      `json:"reason"` // of one of them
 }
 
 // A PlanRefusal is a role that the policy does not automate.
@@ -170,7 +161,7 @@ func (p *planning) page(ctx context.Context, s *store.Store, after string) (line
 			}
 			held += n
 			lines = append(lines, some...)
-			if slices.ContainsFunc(some, func(l PlanLine) bool { return l.Change == policy.Grant || l.Change == policy.Revoke }) {
+			if slices.ContainsFunc(some, func(l PlanLine) bool { return l.Change == PlanGrant || l.Change == PlanRevoke }) {
 				affected++
 			}
 			if looked++; looked == planPage {
@@ -221,36 +212,38 @@ func (c comparison) planned() []PlanLine {
 	access := c.book.Evaluate(c.facts, c.now)
 	c.access = access
 	d := c.difference()
-	id := c.facts.Identity.ID
 	var lines []PlanLine
 	for _, a := range d.begun {
-		change := policy.Grant
+		change := PlanGrant
 		if index(c.held, a) >= 0 {
-			change = policy.Remode
+			change = PlanRemode
 		}
-		lines = append(lines, PlanLine{Identity: id, Line: planLine(change, a, access, "")})
+		lines = append(lines, planLine(change, a, access, ""))
 	}
 	for _, a := range d.ended {
-		lines = append(lines, PlanLine{Identity: id, Line: planLine(policy.Revoke, a, access, ""), ByPolicy: index(d.plain, a) >= 0})
+		line := planLine(PlanRevoke, a, access, "")
+		line.ByPolicy = index(d.plain, a) >= 0
+		lines = append(lines, line)
 	}
 	for _, k := range d.kept {
-		lines = append(lines, PlanLine{Identity: id, Line: planLine(policy.Hold, k.line, access, k.why)})
+		lines = append(lines, planLine(PlanHold, k.line, access, k.why))
 	}
 	slices.SortStableFunc(lines, func(x, y PlanLine) int {
 		return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Entitlement, y.Entitlement))
 	})
 	for _, v := range access.Verdicts {
 		if v.Outcome == policy.Indeterminate && !slices.ContainsFunc(lines, func(l PlanLine) bool { return slices.Contains(l.Roles, v.Role) }) {
-			open := policy.Line{Change: policy.Open, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason}
-			lines = append(lines, PlanLine{Identity: id, Line: open})
+			lines = append(lines, PlanLine{Identity: c.facts.Identity.ID, Change: PlanOpen, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason})
 		}
 	}
 	return lines
 }
 
 // planLine is one line of a plan, with the reasons of its roles where none is given.
-func planLine(change policy.Change, on schema.Assignment, access policy.Access, why string) policy.Line {
-	l := policy.Line{Change: change, Roles: rolesOf(on), Connector: on.Connector, Entitlement: on.Entitlement, Mode: on.Mode, Reason: why}
+func planLine(change PlanChange, on schema.Assignment, access policy.Access, why string) PlanLine {
+	l := PlanLine{
+		Identity: on.Identity, Change: change, Roles: rolesOf(on), Connector: on.Connector, Entitlement: on.Entitlement, Mode: on.Mode, Reason: why,
+	}
 	if why != "" {
 		return l
 	}
@@ -262,7 +255,7 @@ func planLine(change policy.Change, on schema.Assignment, access policy.Access, 
 			continue
 		}
 		v := access.Verdicts[i]
-		if change == policy.Revoke && v.Outcome == policy.Assigned {
+		if change == PlanRevoke && v.Outcome == policy.Assigned {
 			v.Reason = confersNoMore
 		}
 		reasons = append(reasons, v.Reason)
@@ -273,17 +266,17 @@ func planLine(change policy.Change, on schema.Assignment, access policy.Access, 
 
 // count adds a line to the totals.
 func (p *planning) count(line PlanLine) {
-	writes := line.Change == policy.Grant || line.Change == policy.Revoke
+	writes := line.Change == PlanGrant || line.Change == PlanRevoke
 	switch line.Change {
-	case policy.Grant:
+	case PlanGrant:
 		p.plan.Grants++
-	case policy.Revoke:
+	case PlanRevoke:
 		p.plan.Revocations++
-	case policy.Remode:
+	case PlanRemode:
 		p.plan.Remodes++
-	case policy.Hold:
+	case PlanHold:
 		p.plan.Holds++
-	case policy.Open:
+	case PlanOpen:
 		p.plan.Undecided++
 	}
 	if writes && line.Mode != schema.Enforce {

@@ -36,20 +36,20 @@ func TestPlan(t *testing.T) {
 			"  mode: enforce\n  identity:", "  mode: enforce\n  limits: { revokesPerRun: { count: 1 } }\n  identity:")
 		p := w.plan(next)
 		type line struct {
-			Change               policy.Change
+			Change               access.PlanChange
 			UserName, Ref, Roles string
 		}
 		var got []line
 		for _, l := range p.Lines {
-			if l.Change != policy.Open {
+			if l.Change != access.PlanOpen {
 				got = append(got, line{l.Change, l.UserName, l.Connector + "/" + l.Entitlement, l.Roles[0]})
 			}
 		}
 		want := []line{
-			{policy.Revoke, "ada", "wiki/readers", "engineer"},
-			{policy.Revoke, "bob", "crm/sales", "seller"},
-			{policy.Grant, "bob", "sales-crm/sales", "seller"},
-			{policy.Grant, "bob", "wiki/readers", "engineer"},
+			{access.PlanRevoke, "ada", "wiki/readers", "engineer"},
+			{access.PlanRevoke, "bob", "crm/sales", "seller"},
+			{access.PlanGrant, "bob", "sales-crm/sales", "seller"},
+			{access.PlanGrant, "bob", "wiki/readers", "engineer"},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the plan's lines (-want +got):\n%s", diff)

@@ -1,0 +1,30 @@
+package access
+
+import "drawbridge/schema"
+
+// A PlanLine is one change for one identity: what changes for it at one
+// entitlement, or that a role cannot be decided.
+type PlanLine struct {
+	Identity    string      `json:"identity"`
+	UserName    string      `json:"userName"`
+	Change      PlanChange  `json:"change"`
+	Roles       []string    `json:"roles"` // sorted
+	Connector   string      `json:"connector,omitempty"`
+	Entitlement string      `json:"entitlement,omitempty"`
+	Mode        schema.Mode `json:"mode,omitempty"` // only Enforce reaches a target
+	Reason      string      `json:"reason"`
+	ByPolicy    bool        `json:"byPolicy,omitempty"` // it ends by the policy alone, and for no reason of the identity's own
+	Pending     bool        `json:"pending,omitempty"`  // the policy in force is about to make it anyway
+}
+
+// A PlanChange says what a PlanLine does.
+type PlanChange string
+
+// The changes of a plan.
+const (
+	PlanGrant  PlanChange = "grant"  // an entitlement will be held
+	PlanRevoke PlanChange = "revoke" // an entitlement will no longer be held
+	PlanRemode PlanChange = "remode" // it is held as before, in another mode or for other reasons
+	PlanHold   PlanChange = "hold"   // it stays, because it cannot be decided now
+	PlanOpen   PlanChange = "open"   // a role that is not held cannot be decided: nothing is given
+)
