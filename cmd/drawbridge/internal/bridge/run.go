@@ -148,6 +148,8 @@ func (b *Bridge) serve(ctx context.Context) error {
 	s := server.HTTP(counted(&answering, b.handler), b.Log)
 	s.WriteTimeout = answerTimeout
 	s.BaseContext = func(net.Listener) context.Context { return requests }
+	var coming arriving
+	coming.watch(s)
 	ended := make(chan error, 1)
 	go func() { ended <- b.listen(s) }()
 	select {
@@ -157,6 +159,11 @@ func (b *Bridge) serve(ctx context.Context) error {
 	}
 	grace, cancel := context.WithTimeout(requests, b.cfg.Shutdown.Grace)
 	defer cancel()
+	defer time.AfterFunc(patience(b.cfg.Shutdown.Grace), func() {
+		if n := coming.cut(); n > 0 {
+			b.Log.WarnContext(ctx, "requests that had not come as a whole are cut off", "connections", n)
+		}
+	}).Stop()
 	if err := s.Shutdown(grace); err != nil {
 		b.Log.WarnContext(ctx, "requests were still under way and are cut off", "grace", b.cfg.Shutdown.Grace)
 		abort()

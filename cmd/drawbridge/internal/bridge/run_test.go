@@ -213,3 +213,56 @@ func TestReadyWhileItRuns(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStoppingWaitsForNobodyWhoTrickles has two senders begin a request and never
+// end it, one in its head and one in its body, while another one is answered
+// slowly. Only that one has the grace.
+func TestStoppingWaitsForNobodyWhoTrickles(t *testing.T) {
+	cfg := config(t)
+	cfg.Shutdown.Grace = time.Minute
+	b, err := Open(t.Context(), cfg, Options{Kinds: newTarget().kinds(), NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived, cut, answer := make(chan struct{}, 2), make(chan struct{}), make(chan struct{})
+	b.handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		if _, err := io.ReadAll(r.Body); err != nil {
+			close(cut)
+			return
+		}
+		<-answer
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	send := func(text string) net.Conn {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	head := send("POST / HTTP/1.1\r\nHost: x\r\n")
+	send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+	whole := send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nwhole")
+	<-arrived
+	<-arrived
+	cancel()
+	<-cut
+	if n, err := head.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Errorf("read %d bytes, %v; want a closed connection", n, err)
+	}
+	close(answer)
+	got := make([]byte, len("HTTP/1.1 200"))
+	if _, err := io.ReadFull(whole, got); err != nil || string(got) != "HTTP/1.1 200" {
+		t.Errorf("answered with %q, %v", got, err)
+	}
+	if err := errors.Join(<-ended, b.Close()); err != nil {
+		t.Error(err)
+	}
+}
