@@ -70,7 +70,7 @@ func leaversOneByOne(m *measure) {
 		perSecond float64
 		latency   time.Duration
 	}{{20, 0}, {100, 0}, {20, m.slowness}} {
-		f.told.latency = round.latency
+		f.told.slow(round.latency)
 		took := f.leave(int(round.perSecond*seconds), round.perSecond)
 		what := fmt.Sprintf("leaver to the last of 20 targets, %g/s, beyond their %v: ", round.perSecond, round.latency)
 		m.atMost("G13", what+"p50", milliseconds(quantile(took, 0.5)-round.latency), 10, "ms")

@@ -17,10 +17,10 @@ import (
 // behind one port. They remember what they were last told of whom, and when. An
 // account's id is the externalId, which is the identity's.
 type targets struct {
-	addr    string
-	latency time.Duration // of each answer
+	addr string
 
 	mu      sync.Mutex
+	latency time.Duration                  // of each answer
 	of      map[string]map[string]*account // by connector and id
 	calls   map[string]int                 // by connector
 	hanging map[string]chan struct{}       // connectors that answer when it is closed
@@ -54,7 +54,7 @@ func (t *targets) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	name, rest, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 	t.mu.Lock()
-	hanging := t.hanging[name]
+	hanging, latency := t.hanging[name], t.latency
 	t.mu.Unlock()
 	if hanging != nil {
 		select {
@@ -63,8 +63,8 @@ func (t *targets) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
-	if t.latency > 0 {
-		<-time.After(t.latency)
+	if latency > 0 {
+		<-time.After(latency)
 	}
 	_, id, _ := strings.Cut(rest, "/")
 	status, answer := t.answer(name, req.Method, id, body)
@@ -133,6 +133,13 @@ func (t *targets) at(name, id string) account {
 		return *a
 	}
 	return account{}
+}
+
+// slow has every answer take so long from now on.
+func (t *targets) slow(latency time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latency = latency
 }
 
 // total returns how many calls there were.
