@@ -74,6 +74,9 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 	if err != nil {
 		return id, err
 	}
+	if err := inheritTombstones(tx, p, id); err != nil {
+		return id, err
+	}
 	return id, arrived(tx, p, schema.Member{Member: id.ID}, id.ID, id.ExternalID)
 }
 

@@ -19,10 +19,13 @@ var (
 	IdentityEmail      = &Index[schema.Identity]{name: "email", of: emails}
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
 
-	IdentityFormer = &Index[schema.Identity]{name: "former", of: former}
+	IdentityFormer           = &Index[schema.Identity]{name: "former", of: former}
+	IdentityFormerExternalID = &Index[schema.Identity]{name: "formerExternalId", of: one(func(i schema.Identity) []string {
+		return unless(i.ExternalID == "" || !i.Gone(), i.Source, i.ExternalID)
+	})}
 
 	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
-		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer)
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID)
 )
 
 // Withheld identities, by id: whose end the brake on their source holds.
