@@ -40,6 +40,8 @@ func libraryAlone() http.Handler {
 			ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Schema: schema.CoreUserSchema(),
 			SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}},
 			Handler:          &nothing{},
+		}, {
+			ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Schema: schema.CoreGroupSchema(), Handler: &nothing{},
 		}},
 	})
 	if err != nil {

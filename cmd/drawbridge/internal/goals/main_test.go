@@ -56,6 +56,9 @@ var goals = []goal{
 	{"G5", lookupsAgainstHello}, // and G6
 	{"G7", oneMember},
 	{"G8", hundredMembers},
+	{"G9", wholeGroups}, // and G10
+	{"G22", pages},
+	{"PATCH", filteredRemovals},
 	{"G11", sweepOfMany}, // and G12, G18, G19, G20: one large store
 	{"G13", leaversOneByOne},
 	{"G14", leaversAtOnce},
