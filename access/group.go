@@ -122,14 +122,8 @@ func Join(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
 // Leave records that an identity, or a group, is no longer in a group. It
 // reports whether that is news.
 func Leave(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
-	was, err := store.Members.Get(tx, m.Group, m.Member)
-	if errors.Is(err, schema.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
+	was, wasIn, err := store.Members.Take(tx, m.Group, m.Member)
+	if err != nil || !wasIn {
 		return false, err
 	}
 	return true, moved(tx, p, schema.Parted, was)

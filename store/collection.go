@@ -246,11 +246,17 @@ func (c *Collection[R]) Touch(tx Tx, key ...string) error {
 
 // Delete removes a record and its index entries. What is not there is no error.
 func (c *Collection[R]) Delete(tx Tx, key ...string) error {
+	_, _, err := c.Take(tx, key...)
+	return err
+}
+
+// Take is Delete that returns the record as it was, and whether it was there.
+func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err error) {
 	t := tx.transaction()
 	k := makeKey(key...)
-	old, existed, err := c.load(t, k)
+	old, existed, err = c.load(t, k)
 	if err != nil || !existed {
-		return err
+		return old, false, err
 	}
 	var changes []change
 	for _, x := range c.indexes {
@@ -260,11 +266,11 @@ func (c *Collection[R]) Delete(tx Tx, key ...string) error {
 		}
 	}
 	if err := apply(t, changes); err != nil {
-		return err
+		return old, true, err
 	}
 	if err := t.delete(c.name, k); err != nil {
-		return err
+		return old, true, err
 	}
 	t.forget(c.name, k)
-	return t.addCount(countRecords, c.name, k, -1)
+	return old, true, t.addCount(countRecords, c.name, k, -1)
 }

@@ -10,8 +10,10 @@ import (
 )
 
 // How much of a group one transaction touches, and one look at it reads, so that
-// a large one keeps nobody waiting.
+// a large one keeps nobody waiting. The first transaction takes more: what senders
+// send at once, a thousand members at most, happens as a whole and in one commit.
 const (
+	maxFirst = 1000
 	maxEdits = 250
 	maxRead  = 10_000
 )
@@ -82,20 +84,22 @@ type steps struct {
 	edits wire.Edits
 	after string // of a Replace: whoever sorts up to it is settled, in the group or not
 	taken int    // otherwise: moves that were brought
+	most  int    // moves that the next transaction takes
 }
 
 func newSteps(s *store.Store, group string, e wire.Edits) *steps {
-	return &steps{store: s, group: group, edits: e}
+	return &steps{store: s, group: group, edits: e, most: maxFirst}
 }
 
 // next returns some moves, and whether there are more. Those that end a
 // membership come first.
 func (s *steps) next(ctx context.Context) (moves []move, more bool, err error) {
+	defer func() { s.most = maxEdits }()
 	if s.edits.Replace {
 		return s.merge(ctx)
 	}
 	leave, join := s.edits.Leave, s.edits.Join
-	for ; s.taken < len(leave)+len(join) && len(moves) < maxEdits; s.taken++ {
+	for ; s.taken < len(leave)+len(join) && len(moves) < s.most; s.taken++ {
 		if s.taken < len(leave) {
 			moves = append(moves, move{leave[s.taken], false})
 		} else {
@@ -135,11 +139,11 @@ func (s *steps) merge(ctx context.Context) (moves []move, more bool, err error) 
 // that is, or all of them; it reports whether there was room.
 func (s *steps) joinBefore(member string, moves *[]move) bool {
 	for len(s.edits.Join) > 0 && (member == "" || s.edits.Join[0] < member) {
-		if len(*moves) >= maxEdits {
+		if len(*moves) >= s.most {
 			return false
 		}
 		s.after, s.edits.Join = s.edits.Join[0], s.edits.Join[1:]
 		*moves = append(*moves, move{s.after, true})
 	}
-	return len(*moves) < maxEdits
+	return len(*moves) < s.most
 }

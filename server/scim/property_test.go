@@ -31,9 +31,9 @@ func few(t *testing.T) {
 // small, and after each holds what GET says against a set.
 func TestMembersAgreeWithTheModel(t *testing.T) {
 	w := newWorld(t, scim.Options{})
-	all := make([]string, 520) // more than two transactions' worth
+	all := make([]string, 1300) // more than two transactions' worth
 	for i := range all {
-		all[i] = w.user(fmt.Sprintf("u%03d", i))
+		all[i] = w.user(fmt.Sprintf("u%04d", i))
 	}
 	list := func(ids []string) string {
 		var members []string
@@ -126,7 +126,7 @@ func TestManyWritersLoseNothing(t *testing.T) {
 // many transactions it took.
 func TestEveryMoveIsInTheLog(t *testing.T) {
 	w := newWorld(t, scim.Options{})
-	ids := make([]string, 300)
+	ids := make([]string, 1300)
 	for i := range ids {
 		ids[i] = w.user(fmt.Sprint("u", i))
 	}
