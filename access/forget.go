@@ -16,7 +16,8 @@ type Erasure struct {
 }
 
 // Forget deletes what is kept beside the log's decisions about an identity: the
-// attribute values that rules read, and people's own words. The decisions stay,
+// attribute values that rules read, and people's own words; and the raw copy of
+// what its source sent. The decisions stay,
 // and so does every proof; from the salted hashes in them nothing can be learned.
 // It returns how many decisions had details. Of an identity that is active it is
 // ErrForbidden, because what somebody holds must stay explained in full.
@@ -39,6 +40,9 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 		if err := store.Forget(tx, decision); err != nil {
 			return 0, err
 		}
+	}
+	if err := ForgetRaw(tx, id.ID); err != nil {
+		return 0, err
 	}
 	why, err := json.Marshal(map[string]string{"reason": e.Reason})
 	if err != nil {

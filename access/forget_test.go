@@ -75,3 +75,28 @@ func TestForget(t *testing.T) {
 		}
 	})
 }
+
+// TestForgetRawCopy forgets what was sent of a leaver beyond their record.
+func TestForgetRawCopy(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada, bob := w.admit(person{name: "ada"}), w.admit(person{name: "bob"})
+		for _, id := range []string{ada, bob} {
+			w.update(func(tx store.Tx) error {
+				return access.KeepRaw(tx, w.hr(), schema.RawCopy{Resource: id, Method: "POST", Body: []byte(`{"shoeSize":36}`)})
+			})
+		}
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
+		w.update(func(tx store.Tx) error {
+			_, err := access.Forget(tx, access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			return err
+		})
+		w.view(func(r store.Reader) error {
+			if _, err := store.RawCopies.Get(r, ada); !errors.Is(err, schema.ErrNotFound) {
+				t.Errorf("of who is forgotten there is still a raw copy (%v)", err)
+			}
+			_, err := store.RawCopies.Get(r, bob)
+			return err
+		})
+		w.work()
+	})
+}

@@ -130,9 +130,16 @@ func (in *schemaIntake) promises(where string, known map[string][]byte) {
 	if string(known["required"]) == "true" {
 		in.wrong(where, "required: write false; a source that leaves it out is not refused, and a rule that needs it is undecided")
 	}
-	for key, only := range map[string]string{"mutability": "readWrite", "returned": "default", "uniqueness": "none"} {
-		if v := in.text(where, known, key); known[key] != nil && v != only {
-			in.wrong(where, "%s: of an extension's attributes it can only be %s", key, only)
+	for _, promise := range []struct {
+		key  string
+		kept []string
+	}{
+		{"mutability", []string{"readWrite", "immutable", "writeOnly"}}, // nobody could set what is readOnly
+		{"returned", []string{"default", "always", "request", "never"}},
+		{"uniqueness", []string{"none"}},
+	} {
+		if v := in.text(where, known, promise.key); known[promise.key] != nil {
+			in.oneOf(where, promise.key, v, promise.kept...)
 		}
 	}
 }

@@ -38,6 +38,35 @@ func TestParseSchema(t *testing.T) {
 	}
 }
 
+// TestSchemaKeepsItsPromises sends what a schema says is set once, and what it says
+// is never shown.
+func TestSchemaKeepsItsPromises(t *testing.T) {
+	s, err := scim.ParseSchema([]byte(`{"id":"urn:example:hr:User","attributes":[
+		{"name":"badge","type":"string","mutability":"immutable"},{"name":"pin","type":"string","returned":"never"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := scim.Users(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := users.Parse([]byte(`{"userName":"a","urn:example:hr:User":{"badge":"7","pin":"1234"}}`), scim.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := users.ParseProjection("", "").Resource(b.Record.Encode())
+	if err != nil || strings.Contains(string(shown), "1234") || !strings.Contains(string(shown), `"badge":"7"`) {
+		t.Errorf("shown is %s, %v", shown, err)
+	}
+	p, err := users.ParsePatch([]byte(`{"Operations":[{"op":"replace","path":"urn:example:hr:User:badge","value":"8"}]}`), scim.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Apply(b.Record); err == nil || !strings.Contains(err.Error(), "immutable") {
+		t.Errorf("another badge: %v", err)
+	}
+}
+
 func TestParseSchemaRefuses(t *testing.T) {
 	schema := func(attribute string) string { return `{"id":"urn:example:hr:User","attributes":[` + attribute + `]}` }
 	for _, row := range []struct{ name, text, want string }{
@@ -65,9 +94,9 @@ func TestParseSchemaRefuses(t *testing.T) {
 		{"parts of a text", schema(`{"name":"a","type":"string","subAttributes":[{"name":"b","type":"string"}]}`), "attribute a: subAttributes: only a complex"},
 		{"complex in complex", schema(`{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex","subAttributes":[{"name":"c","type":"string"}]}]}`), "attribute a.b: type: a sub-attribute can not be complex"},
 		{"required", schema(`{"name":"a","type":"string","required":true}`), "attribute a: required: write false"},
-		{"unique", schema(`{"name":"a","type":"string","uniqueness":"server"}`), "attribute a: uniqueness: of an extension's attributes it can only be none"},
-		{"read-only", schema(`{"name":"a","type":"string","mutability":"readOnly"}`), "attribute a: mutability:"},
-		{"never returned", schema(`{"name":"a","type":"string","returned":"never"}`), "attribute a: returned:"},
+		{"unique", schema(`{"name":"a","type":"string","uniqueness":"server"}`), `attribute a: uniqueness: "server" is none of none`},
+		{"read-only", schema(`{"name":"a","type":"string","mutability":"readOnly"}`), `attribute a: mutability: "readOnly" is none of readWrite,`},
+		{"returned sometimes", schema(`{"name":"a","type":"string","returned":"sometimes"}`), `attribute a: returned: "sometimes" is none of default,`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, err := scim.ParseSchema([]byte(row.text))
