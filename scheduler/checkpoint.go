@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -28,11 +29,19 @@ func Checkpoints(ctx context.Context, s *store.Store, signer note.Signer, origin
 }
 
 func checkpoint(ctx context.Context, s *store.Store, signer note.Signer, origin string, log *slog.Logger) {
+	if err := Checkpoint(ctx, s, signer, origin); err != nil {
+		log.ErrorContext(ctx, "sign the decision log", "error", err)
+	}
+}
+
+// Checkpoint moves decisions that wait into the log and signs its head, if it grew
+// since it was last signed.
+func Checkpoint(ctx context.Context, s *store.Store, signer note.Signer, origin string) error {
 	if _, err := s.Sequence(ctx); err != nil {
-		log.ErrorContext(ctx, "sequence the decision log", "error", err)
-		return
+		return fmt.Errorf("sequence: %w", err)
 	}
 	if _, err := s.SignCheckpoint(ctx, signer, origin); err != nil {
-		log.ErrorContext(ctx, "sign a checkpoint", "error", err)
+		return fmt.Errorf("sign a checkpoint: %w", err)
 	}
+	return nil
 }

@@ -43,6 +43,8 @@ type Options struct {
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) api.BreakerView
 
+	// Sign, where it is not nil, signs the decision log as it is now.
+	Sign func(ctx context.Context) error
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error
 }
@@ -72,6 +74,7 @@ func New(o Options) (http.Handler, error) {
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
 		Unmapped: o.Unmapped, Breaker: o.Breaker,
+		Sign: o.Sign,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

@@ -13,6 +13,7 @@ import (
 
 	"drawbridge/audit"
 	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -167,6 +168,9 @@ func auditExportCommand() *cobra.Command {
 					}
 					return c.export(cmd.Context(), out)
 				}
+				if err := a.signed(cmd.Context()); err != nil {
+					return err
+				}
 				return a.read(func(s stopped) error { return export(cmd.Context(), s.store, out) })
 			})
 		},
@@ -176,12 +180,37 @@ func auditExportCommand() *cobra.Command {
 	return cmd
 }
 
+// signed has the log of a stopped bridge signed if it never was, as of one that
+// crashed when it was young.
+func (a *about) signed(ctx context.Context) error {
+	never := false
+	err := a.read(func(s stopped) error {
+		return s.store.View(ctx, func(r store.Reader) error {
+			_, err := store.Checkpoint(r)
+			if never = errors.Is(err, schema.ErrNotFound); never {
+				return nil
+			}
+			return err
+		})
+	})
+	if err != nil || !never {
+		return err
+	}
+	return a.change(func(s stopped) error {
+		if _, err := os.Stat(s.cfg.Audit.Key); err != nil {
+			return hint(fmt.Errorf("the log was never signed, and its key is not there: %w", err), "start the bridge: it makes a key and signs")
+		}
+		return bridge.Sign(ctx, s.cfg.Audit, s.store)
+	})
+}
+
 func export(ctx context.Context, s *store.Store, out io.Writer) error {
 	// Nobody waits for this snapshot to end: the bridge is stopped.
 	return s.View(ctx, func(r store.Reader) error { return audit.Export(out, store.Leaves(r), store.Checkpoints(r)) })
 }
 
-// writeTo writes to a file, which is there whole or not at all, or to stdout.
+// writeTo writes to a file, which is there whole or not at all, and says so; or to
+// stdout.
 func writeTo(path string, stdout io.Writer, write func(io.Writer) error) (err error) {
 	if path == "" {
 		return write(stdout)
@@ -196,7 +225,12 @@ func writeTo(path string, stdout io.Writer, write func(io.Writer) error) (err er
 	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
-	return nil
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d bytes\n", path, info.Size())
+	return err
 }
 
 // thereIs reports a file that is not there.

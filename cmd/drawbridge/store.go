@@ -30,22 +30,14 @@ func storeBackupCommand() *cobra.Command {
 		Short: "Write a snapshot of the store, also while the bridge runs",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := backUp(cmd.Context(), a, args[0]); err != nil {
-				return err
-			}
-			info, err := os.Stat(args[0])
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes\n", args[0], info.Size())
-			return err
+			return backUp(cmd.Context(), a, args[0], cmd.OutOrStdout())
 		},
 	}
 	a.flags(cmd)
 	return cmd
 }
 
-func backUp(ctx context.Context, a about, path string) error {
+func backUp(ctx context.Context, a about, path string, stdout io.Writer) error {
 	running, err := a.running()
 	if err != nil {
 		return err
@@ -55,10 +47,10 @@ func backUp(ctx context.Context, a about, path string) error {
 		if err != nil {
 			return err
 		}
-		return writeTo(path, nil, func(out io.Writer) error { return c.backup(ctx, out) })
+		return writeTo(path, stdout, func(out io.Writer) error { return c.backup(ctx, out) })
 	}
 	return a.read(func(s stopped) error {
-		return writeTo(path, nil, func(out io.Writer) error { return s.store.Backup(ctx, out) })
+		return writeTo(path, stdout, func(out io.Writer) error { return s.store.Backup(ctx, out) })
 	})
 }
 

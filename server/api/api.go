@@ -8,6 +8,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -34,6 +35,8 @@ type Options struct {
 
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) BreakerView
+	// Sign, where it is not nil, signs the decision log as it is now.
+	Sign func(ctx context.Context) error
 }
 
 // API serves /api/v1.

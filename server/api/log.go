@@ -158,6 +158,7 @@ type proofInput struct {
 
 func (a *API) readProof(ctx context.Context, in *proofInput) (*Reply[audit.Inclusion], error) {
 	var p audit.Inclusion
+	a.sign(ctx)
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
 		p, err = store.Prove(r, in.Seq)
 		return err
@@ -165,10 +166,22 @@ func (a *API) readProof(ctx context.Context, in *proofInput) (*Reply[audit.Inclu
 	return reply(p), err
 }
 
-// exportLog streams the log as far as it is signed. It reads a page at a time, so
+// sign signs the log, so that what was decided a moment ago is proved too. If it
+// cannot, what was signed before can still be read.
+func (a *API) sign(ctx context.Context) {
+	if a.Sign == nil {
+		return
+	}
+	if err := a.Sign(ctx); err != nil {
+		a.Log.WarnContext(ctx, "sign the decision log", "request", callerOf(ctx).Request, "error", err)
+	}
+}
+
+// exportLog streams the log as far as it is signed, which is all of it. It reads a page at a time, so
 // that a slow reader keeps no snapshot of the store. Where it fails half way, the
 // connection is cut: half an export is not to be taken for one.
 func (a *API) exportLog(ctx context.Context, _ *struct{}) (*huma.StreamResponse, error) {
+	a.sign(ctx)
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		_, err := store.Checkpoint(r)
 		return err

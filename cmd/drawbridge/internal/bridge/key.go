@@ -16,6 +16,7 @@ import (
 
 	"drawbridge/audit"
 	"drawbridge/configs"
+	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -59,6 +60,16 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 		return nil, fmt.Errorf("audit.key: %s is not the key that signed the decision log so far: put that one back: %w", cfg.Key, schema.ErrInvalid)
 	}
 	return signer, showKey(cfg.Key)
+}
+
+// Sign signs the decision log of a bridge that is stopped, with its key: one that
+// crashed, or was restored, has a tail that is not signed.
+func Sign(ctx context.Context, cfg configs.Audit, s *store.Store) error {
+	signer, err := openKey(ctx, cfg, s)
+	if err != nil {
+		return err
+	}
+	return scheduler.Checkpoint(ctx, s, signer, cfg.Origin)
 }
 
 // lastCheckpoint returns the newest signed head of the log, or nil.

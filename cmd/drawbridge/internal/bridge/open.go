@@ -141,6 +141,9 @@ func (b *Bridge) openServer(context.Context) (err error) {
 		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
 		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
 		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
+		Sign: func(ctx context.Context) error {
+			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
+		},
 	})
 	return err
 }
