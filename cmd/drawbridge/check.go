@@ -84,10 +84,9 @@ func checkConfig(out io.Writer, path string, f format) error {
 
 // look checks a configuration that could be read together with its policy.
 func (v *verdict) look(cfg *configs.Config) {
-	kinds := builtin.Kinds()
 	for _, c := range cfg.Connectors {
-		if _, ok := kinds[c.Kind]; !ok {
-			v.Mistakes = append(v.Mistakes, fmt.Sprintf("connector %s: unknown kind %q", c.Name, c.Kind))
+		if err := builtin.Check(c); err != nil {
+			v.Mistakes = append(v.Mistakes, err.Error())
 		}
 	}
 	p, err := bridge.ReadPolicy(os.DirFS(cfg.Policy.Path))

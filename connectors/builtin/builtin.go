@@ -3,6 +3,8 @@
 package builtin
 
 import (
+	"fmt"
+
 	"drawbridge/connectors"
 	"drawbridge/connectors/file"
 	"drawbridge/connectors/ldap"
@@ -18,4 +20,23 @@ func Kinds() connectors.Kinds {
 		"memory": memory.Open,
 		"scim":   scim.Open,
 	}
+}
+
+// Check says what is wrong with how a connector is configured. It talks to no
+// target, and makes and locks no file.
+func Check(c connectors.Config) error {
+	if c.Kind == "file" {
+		if err := file.Check(c); err != nil {
+			return fmt.Errorf("connector %s: %w", c.Name, err)
+		}
+		return nil
+	}
+	target, err := Kinds().Open(connectors.Options{Config: c})
+	if err != nil {
+		return err
+	}
+	if closer, ok := target.(connectors.Closer); ok {
+		return closer.Close()
+	}
+	return nil
 }

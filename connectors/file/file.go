@@ -76,6 +76,12 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	return c, nil
 }
 
+// Check returns every mistake in the options, and touches no file.
+func Check(c connectors.Config) error {
+	_, err := settings(c)
+	return err
+}
+
 // settings returns whether lines are synced, and every mistake in the options.
 func settings(c connectors.Config) (fsync bool, err error) {
 	errs := []error{c.Known("path", "fsync")}
