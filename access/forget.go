@@ -17,8 +17,10 @@ type Erasure struct {
 
 // Forget deletes what is kept beside the log's decisions about an identity: the
 // attribute values that rules read, and people's own words; and the raw copy of
-// what its source sent. The decisions stay,
-// and so does every proof; from the salted hashes in them nothing can be learned.
+// what its source sent. The decisions stay, and so does every proof; from the
+// salted hashes in them nothing can be learned. The records stay too: the
+// identity's own, and what was said of its grants and revocations.
+//
 // It returns how many decisions had details. Of an identity that is active it is
 // ErrForbidden, because what somebody holds must stay explained in full.
 func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
@@ -48,8 +50,12 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	digest, err := published(tx)
+	if err != nil {
+		return 0, err
+	}
 	_, err = tx.Record(schema.Decision{
-		Actor: e.By, Verb: schema.Forgotten, Subject: id.ID, Detail: why,
+		Actor: e.By, Verb: schema.Forgotten, Subject: id.ID, Policy: digest, Detail: why,
 		Reason: fmt.Sprintf("the details of %d decisions, by a person", len(known)),
 	})
 	return len(known), err

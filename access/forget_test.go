@@ -31,6 +31,7 @@ func (w *world) details(subject string) (verbs []schema.Verb) {
 // TestForget lets a leaver be forgotten, and nobody who stays.
 func TestForget(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
+		w.publish(w.rules.Book())
 		ada := w.admit(person{name: "ada", department: "Engineering"})
 		bob := w.admit(person{name: "bob", department: "Engineering"})
 		w.grant(ada, "editor")
@@ -67,6 +68,13 @@ func TestForget(t *testing.T) {
 		if got, want := w.details(ada), []schema.Verb{schema.Forgotten}; !slices.Equal(got, want) {
 			t.Errorf("details of %v, want of %v alone", got, want)
 		}
+		w.view(func(r store.Reader) error {
+			latest, err := store.LogLatest(r, ada, "")
+			if got, want := latest.Decision.Policy, w.rules.Book().Digest(); got != want {
+				t.Errorf("the decision names policy %q, want %q", got, want)
+			}
+			return err
+		})
 		if got := w.details(bob); !slices.Equal(got, others) {
 			t.Errorf("another's: details of %v, want of %v", got, others)
 		}
