@@ -103,7 +103,7 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			req := c.Request()
-			caller := api.Caller{Name: who.Name, Role: who.Role, Request: req.Header.Get(requestHeader)}
+			caller := api.Caller{Name: who.Name, Role: who.Role, Request: req.Header.Get(requestHeader), Person: who.Name, Auth: "token"}
 			c.SetRequest(req.WithContext(api.WithCaller(req.Context(), caller)))
 		}
 		return next(c)

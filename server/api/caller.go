@@ -14,6 +14,8 @@ type Caller struct {
 	Name    string // as the credential is called
 	Role    schema.APIRole
 	Request string // id of the request, which the log has
+	Person  string // who the credential stands for, as sources know them: an id, a userName or an email address
+	Auth    string // how it was known: token, oidc
 }
 
 // Actor is how decisions name the caller.
