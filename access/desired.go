@@ -29,7 +29,7 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 		switch {
 		case !ok: // no longer in the catalogue: nothing may be written for it, nor taken away
 			observed, uncatalogued = true, true
-		case line.Mode == schema.Enforce:
+		case line.Mode == schema.Enforce && enforced(book, line):
 			want.Entitlements = append(want.Entitlements, e.Target)
 			want.Active = true
 		default:
@@ -50,6 +50,18 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 	want.Entitlements = schema.Sorted(want.Entitlements...)
 	want.Attributes = attributes
 	return want
+}
+
+// enforced reports whether the policy in force writes because of a line: at least
+// one of its roles is enforced at its connector. A role that the policy has no more
+// is as its connector is.
+func enforced(book *policy.Book, line schema.Assignment) bool {
+	return slices.ContainsFunc(rolesOf(line), func(role string) bool {
+		if _, known := book.Role(role); !known {
+			role = ""
+		}
+		return book.Mode(role, line.Connector) == schema.Enforce
+	})
 }
 
 // ours reports whether the account is for the bridge to write to.

@@ -85,7 +85,6 @@ func index(lines []schema.Assignment, line schema.Assignment) int {
 
 // keep says why a line stays although nothing earns it, or nothing if it ends.
 func (c comparison) keep(line schema.Assignment) string {
-	enforced := line.Mode != schema.Enforce // what never reached a target may end in any mode
 	for _, role := range rolesOf(line) {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now"
@@ -93,12 +92,8 @@ func (c comparison) keep(line schema.Assignment) string {
 		if c.refused(role) && !c.book.Ended(c.facts.Identity, c.now) { // whose triggers are not asked
 			return "role " + role + " is refused; what is held stays until it is mended or removed"
 		}
-		if _, known := c.book.Role(role); !known {
-			role = ""
-		}
-		enforced = enforced || c.book.Mode(role, line.Connector) == schema.Enforce
 	}
-	if !enforced {
+	if line.Mode == schema.Enforce && !enforced(c.book, line) { // what never reached a target may end in any mode
 		return "it would end, but its mode is not enforce"
 	}
 	return ""

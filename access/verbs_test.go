@@ -348,6 +348,35 @@ func TestDriftIsUndoneWhereWeAloneWrite(t *testing.T) {
 	})
 }
 
+// TestLoweredModeGivesNothingBack takes the mode of a role from enforce to observe:
+// what was taken away by hand at the target then stays away, and what is there
+// stays there.
+func TestLoweredModeGivesNothingBack(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		w.want(ada, "Readers")
+		w.rules.Use(book(t, "metadata: { name: engineer, owner: { user: lead@example.com, deputy: second@example.com } }\nspec:\n  type: birthright\n  mode: enforce",
+			"metadata: { name: engineer, owner: { user: lead@example.com, deputy: second@example.com } }\nspec:\n  type: birthright\n  mode: observe"))
+		w.admit(person{id: ada, name: "ada", department: "Engineering"})
+		w.work()
+		w.want(ada, "Readers")
+		account := w.targets["wiki"]["r-"+ada]
+		account.Entitlements = nil
+		w.targets["wiki"]["r-"+ada] = account
+		account.Connector, account.Identity = "wiki", ada
+		w.update(func(tx store.Tx) error {
+			_, err := access.Drift(tx, w.rules, "run", account)
+			return err
+		})
+		w.work()
+		w.want(ada, "")
+		if !w.targets["wiki"]["r-"+ada].Active {
+			t.Error("the account is disabled; want it as it is")
+		}
+	})
+}
+
 // TestObserveWritesNothing publishes a policy whose connector observes: lines are
 // decided, and nothing reaches the target.
 func TestObserveWritesNothing(t *testing.T) {
