@@ -33,12 +33,15 @@ type comparison struct {
 	access policy.Access
 	now    time.Time
 	brake  string
+
+	formers  []*policy.Book  // those that the book came after, where what it alone ends is told from what ends anyway
+	formerly []policy.Access // what they say, once asked
 }
 
-// difference works out what lies between. It is pure. A line that was enforced
+// difference works out what lies between. A line that was enforced
 // stays as it is while its mode is lower; one that nothing may be concluded about,
 // or whose roles are not enforced, is kept.
-func (c comparison) difference() difference {
+func (c *comparison) difference() difference {
 	held, access := c.held, c.access
 	var d difference
 	for _, want := range access.Assignments {
@@ -63,7 +66,7 @@ func (c comparison) difference() difference {
 			d.kept = append(d.kept, keptLine{was, why})
 			continue
 		}
-		if byPolicy(c.facts, access, was, c.now) {
+		if c.alone(was) {
 			d.plain = append(d.plain, was)
 			if c.brake != "" {
 				d.lines = append(d.lines, was)
@@ -84,7 +87,7 @@ func index(lines []schema.Assignment, line schema.Assignment) int {
 }
 
 // keep says why a line stays although nothing earns it, or nothing if it ends.
-func (c comparison) keep(line schema.Assignment) string {
+func (c *comparison) keep(line schema.Assignment) string {
 	for _, role := range rolesOf(line) {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now"
@@ -99,6 +102,6 @@ func (c comparison) keep(line schema.Assignment) string {
 	return ""
 }
 
-func (c comparison) refused(role string) bool {
+func (c *comparison) refused(role string) bool {
 	return slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
 }

@@ -239,6 +239,40 @@ func TestReleasedPolicyIsWorkedOutAgain(t *testing.T) {
 	})
 }
 
+// TestMoversLoseWhileThePolicyIsHeld holds a policy, one after another, and moves
+// somebody: what they lose by moving goes at once, what the policies alone take stays.
+func TestMoversLoseWhileThePolicyIsHeld(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		publish := func(replace ...string) {
+			t.Helper()
+			b := book(t, replace...)
+			w.rules.Use(b)
+			w.update(func(tx store.Tx) error {
+				_, err := access.Publish(tx, b, "token/test", map[string]string{"policy.yaml": strings.NewReplacer(replace...).Replace(documents)})
+				return err
+			})
+		}
+		held := func(department string) {
+			t.Helper()
+			publish("  mode: enforce\n  identity:", "  mode: enforce\n  limits: { revokesPerRun: { count: 1 } }\n  identity:",
+				`identity.department == "Engineering"`, `identity.department == "`+department+`"`)
+			w.work()
+		}
+		publish()
+		mover := w.admit(person{name: "mover", department: "Engineering"})
+		others := []string{w.admit(person{name: "a", department: "Engineering"}), w.admit(person{name: "b", department: "Engineering"})}
+		w.work()
+		held("Nobody")
+		held("Nobody at all")
+		w.admit(person{id: mover, name: "mover", department: "Sales"})
+		w.work()
+		w.want(mover, "")
+		for _, id := range others {
+			w.want(id, "Readers")
+		}
+	})
+}
+
 func TestStandingHoldsAreNotReleased(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		lead := w.admit(person{name: "lead", department: "Sales"})

@@ -89,11 +89,19 @@ func PlanPolicy(ctx context.Context, s *store.Store, from, to *policy.Book) (Pla
 // PlanEach is PlanPolicy, and calls each for every line, by identity, outside of
 // any transaction. An error of each ends it.
 func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each func(PlanLine) error) (Plan, error) {
-	p := planning{from: from, to: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}}
+	return newPlanning(from, to).run(ctx, s, each)
+}
+
+func newPlanning(from, to *policy.Book) *planning {
+	p := &planning{from: from, to: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}}
 	p.plan.To = to.Digest()
 	if from != nil {
-		p.plan.From = from.Digest()
+		p.plan.From, p.formers = from.Digest(), []*policy.Book{from}
 	}
+	return p
+}
+
+func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) error) (Plan, error) {
 	if err := s.View(ctx, p.govern); err != nil {
 		return p.plan, err
 	}
@@ -121,6 +129,7 @@ func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each f
 type planning struct {
 	plan       Plan
 	from, to   *policy.Book
+	formers    []*policy.Book           // what to came after
 	totals     map[PlanTotal]*PlanTotal // by what makes lines alike
 	suppressed map[string]int           // by connector
 }
@@ -191,7 +200,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLin
 		}
 		held = append(held, a)
 	}
-	c := comparison{book: p.to, facts: facts, held: held, now: r.Now()}
+	c := comparison{book: p.to, facts: facts, held: held, now: r.Now(), formers: p.formers}
 	var now []PlanLine
 	for i, line := range c.planned() {
 		if i == 0 && p.from != nil {
@@ -208,7 +217,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLin
 }
 
 // planned returns what reconciling an identity under a policy would change.
-func (c comparison) planned() []PlanLine {
+func (c *comparison) planned() []PlanLine {
 	access := c.book.Evaluate(c.facts, c.now)
 	c.access = access
 	d := c.difference()

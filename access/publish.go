@@ -58,7 +58,7 @@ func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string)
 	if err := wakeGovernance(tx); err != nil {
 		return false, err
 	}
-	if err := holdUntilWeighed(tx, book, now.Value != ""); err != nil {
+	if err := holdUntilWeighed(tx, book, now.Value); err != nil {
 		return false, err
 	}
 	return true, tx.Wake(LaneRollout, digest, tx.Now())

@@ -58,7 +58,8 @@ type look struct {
 	now     time.Time
 	since   time.Time // when what made us look happened, or fell due
 	book    *policy.Book
-	brake   string // why the policy takes nothing away by itself; nothing if it does
+	brake   string         // why the policy takes nothing away by itself; nothing if it does
+	formers []*policy.Book // those before one that is held
 	rules   *Rules
 	facts   policy.Facts
 	owned   time.Time // until when who answers for a machine is there, where that is known
@@ -81,7 +82,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	if l.book, err = inForce(r, l.book); err != nil {
 		return nil, err
 	}
-	if l.brake, err = HeldPolicy(r, l.book); err != nil {
+	if l.brake, l.formers, err = rules.held(r, l.book); err != nil {
 		return nil, err
 	}
 	if l.facts, l.owned, err = gather(r, l.book, item.ID); err != nil {
@@ -123,7 +124,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.owe(tx); err != nil {
 		return time.Time{}, err
 	}
-	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake}
+	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers}
 	if err := l.apply(tx, c.difference()); err != nil {
 		return time.Time{}, err
 	}

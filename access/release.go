@@ -140,7 +140,7 @@ func CarryOut(ctx context.Context, s *store.Store, rules *Rules, item store.Item
 	case schema.SourceHold:
 		return carryOutEnds(ctx, s, rules.Book(), h)
 	case schema.PolicyHold:
-		return carryOutPolicy(ctx, s, rules.Book(), h)
+		return carryOutPolicy(ctx, s, rules, h)
 	}
 	return nil, nil
 }
@@ -198,11 +198,12 @@ func reopen(tx store.Tx, done schema.Hold) error {
 // if that is what was released, or less. Of so many somebody leaves or moves every
 // hour, so that to ask for the same people would be to ask for ever; what was
 // agreed to is this policy, for at most so many lines.
-func carryOutPolicy(ctx context.Context, s *store.Store, book *policy.Book, h schema.Hold) (Finish, error) {
+func carryOutPolicy(ctx context.Context, s *store.Store, rules *Rules, h schema.Hold) (Finish, error) {
+	book := rules.Book()
 	if h.Subject != "policy/"+book.Digest() {
 		return nil, fmt.Errorf("%s is not in use yet: %w", h.Subject, schema.ErrUnavailable)
 	}
-	now, heavy, err := weighed(ctx, s, book)
+	now, heavy, err := weighed(ctx, s, rules)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 type Rules struct {
 	book      atomic.Pointer[policy.Book]
 	protected map[string][]string
+	former    library
 }
 
 // NewRules returns rules with a policy in force. Protected names, by connector,

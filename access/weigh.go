@@ -28,8 +28,9 @@ const findingPolicy = "held-policy" // about policy/DIGEST
 // A weight says which policy is held, and why; without a reason it is still being
 // weighed.
 type weight struct {
-	Digest string `json:"digest"`
-	Reason string `json:"reason,omitempty"`
+	Digest string   `json:"digest"`
+	Reason string   `json:"reason,omitempty"`
+	Former []string `json:"former,omitempty"` // digests of the policies it came after while nothing was taken away, oldest first
 }
 
 func readWeight(r store.Reader) (w weight, err error) {
@@ -67,16 +68,34 @@ func HeldPolicy(r store.Reader, book *policy.Book) (string, error) {
 	return w.Reason, nil
 }
 
+// held is HeldPolicy, with the policies that a held one came after.
+func (r *Rules) held(from store.Reader, book *policy.Book) (why string, formers []*policy.Book, err error) {
+	if why, err = HeldPolicy(from, book); err != nil || why == "" {
+		return why, nil, err
+	}
+	w, err := readWeight(from)
+	if err != nil {
+		return why, nil, err
+	}
+	formers, err = r.former.formers(from, w.Former)
+	return why, formers, err
+}
+
 // holdUntilWeighed keeps a policy from taking anything away before it was weighed,
-// if it sets a limit. The first of all has nothing to take away.
-func holdUntilWeighed(tx store.Tx, book *policy.Book, followed bool) error {
+// if it sets a limit. Former is the digest of the one it follows; the first of all has
+// nothing to take away.
+func holdUntilWeighed(tx store.Tx, book *policy.Book, former string) error {
+	held, err := readWeight(tx)
+	if err != nil {
+		return err
+	}
 	if err := forgetWeight(tx); err != nil {
 		return err
 	}
-	if !followed || book.Limits().RevokesPerRun == (policy.Brake{}) {
+	if former == "" || book.Limits().RevokesPerRun == (policy.Brake{}) {
 		return nil
 	}
-	return weight{Digest: book.Digest()}.write(tx)
+	return weight{Digest: book.Digest(), Former: after(held.Former, former)}.write(tx)
 }
 
 func forgetWeight(tx store.Tx) error {
@@ -108,27 +127,36 @@ func weigh(ctx context.Context, s *store.Store, rules *Rules, digest string) err
 	case book.Digest() != digest: // it is in force, and about to be taken up here
 		return fmt.Errorf("policy %s is not in use yet: %w", digest, schema.ErrUnavailable)
 	}
-	h, heavy, err := weighed(ctx, s, book)
+	h, heavy, err := weighed(ctx, s, rules)
 	if err != nil {
 		return err
 	}
 	return s.Update(ctx, func(tx store.Tx) error {
-		if now, err := readWeight(tx); err != nil || now != w {
+		if now, err := readWeight(tx); err != nil || now.Digest != w.Digest || now.Reason != "" {
 			return err
 		}
 		if !heavy {
 			return forgetWeight(tx)
 		}
-		return holdPolicy(tx, book, h)
+		return holdPolicy(tx, book, w.Former, h)
 	})
 }
 
 // weighed works out what a policy takes away by itself, and whether that is more
 // than its limit.
-func weighed(ctx context.Context, s *store.Store, book *policy.Book) (h schema.Hold, heavy bool, err error) {
+func weighed(ctx context.Context, s *store.Store, rules *Rules) (h schema.Hold, heavy bool, err error) {
+	book := rules.Book()
+	p := newPlanning(nil, book)
+	err = s.View(ctx, func(r store.Reader) (err error) {
+		_, p.formers, err = rules.held(r, book)
+		return err
+	})
+	if err != nil {
+		return h, false, err
+	}
 	subject := "policy/" + book.Digest()
 	would := NewIntent(subject)
-	plan, err := PlanEach(ctx, s, nil, book, func(line PlanLine) error {
+	plan, err := p.run(ctx, s, func(line PlanLine) error {
 		if line.ByPolicy {
 			would.Add(line.Identity, "loses "+line.Connector+"/"+line.Entitlement)
 		}
@@ -144,8 +172,8 @@ func weighed(ctx context.Context, s *store.Store, book *policy.Book) (h schema.H
 }
 
 // holdPolicy holds a policy that was found too heavy.
-func holdPolicy(tx store.Tx, book *policy.Book, h schema.Hold) error {
-	if err := (weight{Digest: book.Digest(), Reason: h.Reason}).write(tx); err != nil {
+func holdPolicy(tx store.Tx, book *policy.Book, former []string, h schema.Hold) error {
+	if err := (weight{Digest: book.Digest(), Reason: h.Reason, Former: former}).write(tx); err != nil {
 		return err
 	}
 	published, err := store.Policies.Get(tx, book.Digest())
