@@ -219,7 +219,14 @@ func (g *governance) group(name string) (presence, error) {
 			there = left
 		}
 	}
-	return there, nil
+	if there == left {
+		return left, nil
+	}
+	_, err := store.FormerGroupNames.Get(g.reader, store.Fold(name))
+	if notFound(err) {
+		return unheard, nil
+	}
+	return left, err
 }
 
 func (g *governance) somebodyIn(group string) (bool, error) {

@@ -147,6 +147,30 @@ func TestApproversGone(t *testing.T) {
 				_, err := access.Leave(tx, w.hr(), schema.Member{Group: directors.ID, Member: fred})
 				return err
 			}, true},
+			{"one was deleted, the other renamed, and no group has the name", func(tx store.Tx) error {
+				directors.DisplayName = "retired"
+				if _, err := access.AdmitGroup(tx, w.hr(), directors); err != nil {
+					return err
+				}
+				return access.RemoveGroup(tx, w.hr(), board.ID)
+			}, true},
+			{"a new one has it, with eve in it", func(tx store.Tx) error {
+				g, err := access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "BOARD"})
+				if err != nil {
+					return err
+				}
+				_, err = access.Join(tx, w.hr(), schema.Member{Group: g.ID, Member: eve})
+				return err
+			}, false},
+			{"it was deleted", func(tx store.Tx) error {
+				for g, err := range store.Groups.By(tx, store.GroupName, "hr", "board") {
+					if err != nil {
+						return err
+					}
+					return access.RemoveGroup(tx, w.hr(), g.ID)
+				}
+				return errors.New("there is no board")
+			}, true},
 		} {
 			w.update(c.do)
 			w.work()

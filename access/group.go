@@ -59,6 +59,9 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 // renamed has everyone looked at whom a group's new name concerns: those in it,
 // and the roles that it approves, or approved.
 func renamed(tx store.Tx, p Provenance, old, g schema.Group) error {
+	if err := nameLost(tx, old); err != nil {
+		return err
+	}
 	if p.Book.Approving(old.DisplayName) || p.Book.Approving(g.DisplayName) {
 		if err := wakeGovernance(tx); err != nil {
 			return err
@@ -67,15 +70,30 @@ func renamed(tx store.Tx, p Provenance, old, g schema.Group) error {
 	return tx.Wake(LaneGroup, g.ID, tx.Now())
 }
 
+// nameLost remembers that a group had a name, so that who asks for the name hears
+// that it is gone, not that nobody ever heard of it.
+func nameLost(tx store.Tx, g schema.Group) error {
+	return store.FormerGroupNames.Put(tx, store.FormerName{Name: store.Fold(g.DisplayName), Lost: tx.Now()})
+}
+
 // RemoveGroup records that a source deleted a group. It counts no more from this
 // transaction on; its edges are cleared, and its members looked at, by the group
 // lane, because there may be many.
 func RemoveGroup(tx store.Tx, p Provenance, group string) error {
-	if _, err := ownGroup(tx, p, group); err != nil {
+	g, err := ownGroup(tx, p, group)
+	if err != nil {
 		return err
 	}
 	if err := store.Groups.Delete(tx, group); err != nil {
 		return err
+	}
+	if err := nameLost(tx, g); err != nil {
+		return err
+	}
+	if p.Book.Approving(g.DisplayName) {
+		if err := wakeGovernance(tx); err != nil {
+			return err
+		}
 	}
 	if err := partAll(tx, p, group); err != nil {
 		return err

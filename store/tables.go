@@ -59,6 +59,10 @@ var (
 	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf)
 )
 
+// FormerGroupNames are those that groups lost by being deleted or renamed, case
+// folded.
+var FormerGroupNames = define("formerGroups", func(n FormerName) []string { return []string{n.Name} })
+
 // Edges that wait for their member, by group and what names it; and found by
 // source and what names it.
 var (
@@ -130,7 +134,7 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
 }
 
 // An Owned is one edge from an owner, by the name their machine's source gives
@@ -138,6 +142,12 @@ func everything() []checked {
 type Owned struct {
 	Owner   string `json:"owner"`
 	Machine string `json:"machine"`
+}
+
+// A FormerName is a name that something had, and when it last lost it.
+type FormerName struct {
+	Name string    `json:"name"`
+	Lost time.Time `json:"lost"`
 }
 
 // A Withheld is an identity as it was before its source ended it, which is what
