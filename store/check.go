@@ -255,7 +255,7 @@ func (c *checking) lanes() error {
 
 // keptAll reports a fault for each kept count that is not what was counted.
 func (c *checking) keptAll(what string, counted map[string]int64) error {
-	kept, err := c.counts(makeKey(what))
+	kept, err := c.counts(what)
 	if err != nil {
 		return err
 	}

@@ -207,9 +207,7 @@ func (c *Collection[R]) Put(tx Tx, rec R) error {
 		return err
 	}
 	if old == nil {
-		if err := t.addCount(countRecords, c.name, key, 1); err != nil {
-			return err
-		}
+		t.addCount(countRecords, c.name, key, 1)
 	}
 	t.remember(c.name, key, now)
 	return apply(t, changes)
@@ -261,8 +259,8 @@ func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err err
 	var changes []change
 	for _, x := range c.indexes {
 		for _, value := range x.of(old) {
-			entry, _ := x.entry(value, k)
-			changes = append(changes, x.change(value, entry, nil, true))
+			entry, holds := x.entry(value, k)
+			changes = append(changes, x.change(value, entry, holds, true))
 		}
 	}
 	if err := apply(t, changes); err != nil {
@@ -272,5 +270,6 @@ func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err err
 		return old, true, err
 	}
 	t.forget(c.name, k)
-	return old, true, t.addCount(countRecords, c.name, k, -1)
+	t.addCount(countRecords, c.name, k, -1)
+	return old, true, nil
 }

@@ -1,11 +1,17 @@
 package store
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Counts are kept, so that asking how many there are reads a row and not a
 // table. What is counted, and of what, are the key. Where several writers are at
 // work a count is spread over rows by what is counted, so that strangers do not
-// meet in it, and is their sum.
+// meet in it, and is their sum. A transaction gathers what it adds to each of the
+// rows, and writes them once, when its function has returned.
 const (
 	tableCounts = "counts"
 
@@ -16,20 +22,50 @@ const (
 	shards = 64
 )
 
-func (t *transaction) addCount(what, of string, key []byte, n int64) error {
-	row := append(makeKey(what, of), t.shard(key))
-	value, err := t.get(tableCounts, row)
-	if err != nil {
-		return err
+// A counter is one row of counts.
+type counter struct {
+	what, of string
+	shard    byte
+}
+
+func (c counter) key() []byte { return append(makeKey(c.what, c.of), c.shard) }
+
+func (c counter) compare(d counter) int {
+	return cmp.Or(cmp.Compare(c.what, d.what), cmp.Compare(c.of, d.of), cmp.Compare(c.shard, d.shard))
+}
+
+func (t *transaction) addCount(what, of string, key []byte, n int64) {
+	if t.counted == nil {
+		t.counted = map[counter]int64{}
 	}
-	var count int64
-	if value != nil {
-		var ok bool
-		if count, ok = keySeq(value); !ok {
-			return broken(tableCounts, row)
+	t.counted[counter{what, of, t.shard(key)}] += n
+}
+
+// writeCounts writes what was gathered.
+func (t *transaction) writeCounts() error {
+	rows := slices.SortedFunc(maps.Keys(t.counted), counter.compare) // so that two writers never wait for each other
+	for _, c := range rows {
+		n, row := t.counted[c], c.key()
+		if n == 0 {
+			continue
+		}
+		value, err := t.get(tableCounts, row)
+		if err != nil {
+			return err
+		}
+		var count int64
+		if value != nil {
+			var ok bool
+			if count, ok = keySeq(value); !ok {
+				return broken(tableCounts, row)
+			}
+		}
+		if err := t.replace(tableCounts, row, value, seqKey(count+n)); err != nil {
+			return err
 		}
 	}
-	return t.replace(tableCounts, row, value, seqKey(count+n))
+	t.counted = nil
+	return nil
 }
 
 func (t *transaction) shard(key []byte) byte {
@@ -44,13 +80,20 @@ func (t *transaction) shard(key []byte) byte {
 }
 
 func (t *transaction) count(what, of string) (n int64, err error) {
-	counts, err := t.counts(makeKey(what, of))
+	counts, err := t.counts(what, of)
 	return counts[of], err
 }
 
-// counts returns what is kept under a prefix, by what it is of.
-func (t *transaction) counts(prefix []byte) (map[string]int64, error) {
+// counts returns what is kept, and what this transaction adds to it, by what it
+// is of; of one thing, or of all.
+func (t *transaction) counts(what string, of ...string) (map[string]int64, error) {
 	counts := map[string]int64{}
+	for c, n := range t.counted {
+		if c.what == what && (len(of) == 0 || c.of == of[0]) {
+			counts[c.of] += n
+		}
+	}
+	prefix := makeKey(append([]string{what}, of...)...)
 	for row, err := range t.txn.Scan(tableCounts, prefix, after(prefix)) {
 		if err != nil {
 			return nil, err

@@ -91,7 +91,11 @@ func (c *crowd) once(ctx context.Context, fn func(Tx) error) error {
 	t := newTransaction(s, txn, ctx)
 	t.write = true
 	defer t.end()
-	if err := fn(t); err != nil {
+	err = fn(t)
+	if err == nil {
+		err = t.writeCounts()
+	}
+	if err != nil {
 		if !errors.Is(err, ErrRetry) {
 			s.stats.failed.Add(1)
 		}

@@ -138,20 +138,22 @@ func (x *Index[R]) change(value []string, entry, holds []byte, goes bool) change
 	return c
 }
 
+// apply makes the changes. What goes is there and what comes is not, or the index
+// is damaged; so nothing is read first.
 func apply(t *transaction, changes []change) error {
 	for _, c := range changes {
 		var err error
 		n := int64(1)
 		if c.goes {
-			err, n = t.delete(c.table, c.entry), -1
+			err, n = t.remove(c.table, c.entry, c.holds), -1
 		} else {
-			err = t.put(c.table, c.entry, c.holds)
-		}
-		if err == nil && c.below != "" {
-			err = t.addCount(entriesOf(c.table), c.below, c.entry, n)
+			err = t.replace(c.table, c.entry, nil, c.holds)
 		}
 		if err != nil {
 			return err
+		}
+		if c.below != "" {
+			t.addCount(entriesOf(c.table), c.below, c.entry, n)
 		}
 	}
 	return nil
@@ -166,8 +168,8 @@ func (c *Collection[R]) changes(t *transaction, key []byte, was, is [][][]string
 		before, now := was[i], is[i]
 		for _, value := range before {
 			if !contains(now, value) {
-				entry, _ := x.entry(value, key)
-				changes = append(changes, x.change(value, entry, nil, true))
+				entry, holds := x.entry(value, key)
+				changes = append(changes, x.change(value, entry, holds, true))
 			}
 		}
 		for _, value := range now {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -140,38 +141,44 @@ func (t *transaction) state(lane Lane, id string) (*state, error) {
 // nil is not in the lane.
 func (t *transaction) move(lane Lane, id string, was, is *state) error {
 	key := makeKey(string(lane), id)
-	var items, leased int64
+	t.countMove(lane, key, was, is)
+	var from, to, before []byte
 	if was != nil {
-		items--
-		if was.leased() {
-			leased--
+		from, before = was.readyKey(lane, id), was.encode()
+	}
+	if is != nil {
+		to = is.readyKey(lane, id)
+	}
+	if !bytes.Equal(from, to) {
+		if from != nil {
+			if err := t.remove(tableReady, from, []byte{}); err != nil {
+				return err
+			}
 		}
-		if err := t.delete(tableReady, was.readyKey(lane, id)); err != nil {
-			return err
+		if to != nil {
+			if err := t.replace(tableReady, to, nil, nil); err != nil {
+				return err
+			}
 		}
 	}
 	if is == nil {
-		if err := t.delete(tableLanes, key); err != nil {
-			return err
+		return t.remove(tableLanes, key, before)
+	}
+	return t.replace(tableLanes, key, before, is.encode())
+}
+
+func (t *transaction) countMove(lane Lane, key []byte, was, is *state) {
+	count := func(s *state, n int64) {
+		if s == nil {
+			return
 		}
-	} else {
-		items++
-		if is.leased() {
-			leased++
-		}
-		if err := errors.Join(t.put(tableReady, is.readyKey(lane, id), nil), t.put(tableLanes, key, is.encode())); err != nil {
-			return err
+		t.addCount(countItems, string(lane), key, n)
+		if s.leased() {
+			t.addCount(countLeased, string(lane), key, n)
 		}
 	}
-	if items != 0 {
-		if err := t.addCount(countItems, string(lane), key, items); err != nil {
-			return err
-		}
-	}
-	if leased != 0 {
-		return t.addCount(countLeased, string(lane), key, leased)
-	}
-	return nil
+	count(was, -1)
+	count(is, 1)
 }
 
 func (t *transaction) Wake(lane Lane, id string, at time.Time) error {
@@ -300,11 +307,11 @@ type LaneStat struct {
 // lane, however many items there are.
 func LaneStats(r Reader) (map[Lane]LaneStat, error) {
 	t := r.transaction()
-	items, err := t.counts(makeKey(countItems))
+	items, err := t.counts(countItems)
 	if err != nil {
 		return nil, err
 	}
-	leased, err := t.counts(makeKey(countLeased))
+	leased, err := t.counts(countLeased)
 	if err != nil {
 		return nil, err
 	}

@@ -143,7 +143,7 @@ func (t *transaction) Rewoken(item Item) (bool, error) {
 
 // leasedLanes returns the lanes that have leased items.
 func (t *transaction) leasedLanes() ([]Lane, error) {
-	leased, err := t.counts(makeKey(countLeased))
+	leased, err := t.counts(countLeased)
 	var lanes []Lane
 	for lane, n := range leased {
 		if n != 0 {

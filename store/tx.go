@@ -69,6 +69,7 @@ type transaction struct {
 	recorded  []leaf            // decisions made here, to be logged at the commit
 	sequenced []leaf            // decisions taken from the outbox, likewise
 	woken     map[Lane]struct{} // lanes to hint about after the commit
+	counted   map[counter]int64 // what is still to be added to counts
 
 	found map[row][][][]string // what the records that were read or written here are found by, an element an index
 }
@@ -143,6 +144,11 @@ func (t *transaction) delete(table string, key []byte) error {
 	if err != nil || old == nil {
 		return err
 	}
+	return t.remove(table, key, old)
+}
+
+// remove is delete where it is known what the key holds.
+func (t *transaction) remove(table string, key, old []byte) error {
 	t.undo = append(t.undo, undo{table, key, bytes.Clone(old), true})
 	return t.txn.Delete(table, key)
 }
@@ -161,7 +167,7 @@ func (t *transaction) takeBack() error {
 			return err
 		}
 	}
-	t.undo, t.recorded, t.sequenced, t.woken = nil, nil, nil, nil
+	t.undo, t.recorded, t.sequenced, t.woken, t.counted = nil, nil, nil, nil, nil
 	return nil
 }
 

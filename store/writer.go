@@ -248,7 +248,9 @@ func (r *request) call(t *transaction) {
 		r.panicked = recover()
 		r.exited = !returned && r.panicked == nil
 	}()
-	r.err = r.fn(t)
+	if r.err = r.fn(t); r.err == nil {
+		r.err = t.writeCounts()
+	}
 	returned = true
 }
 
