@@ -52,6 +52,7 @@ type Decision struct {
 	Actor   string    `json:"actor"` // source/NAME, token/NAME, local/USER (at the machine itself), sweep/NAME, trigger/SET/NAME, connector/NAME, bridge
 	Verb    Verb      `json:"verb"`
 	Subject string    `json:"subject"`           // whose: an identity's id, or kind/NAME of what else it is about
+	Also    []string  `json:"also,omitempty"`    // whose else, of what befell many at once: who else joined or left a group
 	Object  string    `json:"object,omitempty"`  // what: role/NAME, CONNECTOR/ENTITLEMENT, CONNECTOR, group/ID
 	Because []string  `json:"because,omitempty"` // role/NAME, grant/ID, trigger/SET/NAME, decision ids
 	Reason  string    `json:"reason,omitempty"`

@@ -12,7 +12,7 @@ import (
 // decisions hashes the log again and compares it with its tree, its indexes, its
 // details and its checkpoints.
 func (c *checking) decisions() error {
-	var size, details int64
+	var size, about, details int64
 	for row, err := range c.rows(tableLog, nil, nil) {
 		if err != nil {
 			return err
@@ -26,7 +26,7 @@ func (c *checking) decisions() error {
 		if err != nil {
 			return err
 		}
-		details += n
+		about, details = about+1+int64(len(e.Decision.Also)), details+n
 		size++
 	}
 	c.report.Decisions = size
@@ -37,7 +37,7 @@ func (c *checking) decisions() error {
 	if kept != size {
 		c.fault(tableMeta, []byte(metaLogSize), "says %d, and there are %d", kept, size)
 	}
-	return errors.Join(c.latest(), c.details(details), c.aside(size), c.checkpoints())
+	return errors.Join(c.latest(), c.details(details), c.aside(size, about), c.checkpoints())
 }
 
 // entry compares one entry with what is kept about it, and counts its details.
@@ -54,9 +54,14 @@ func (c *checking) entry(e Entry) (details int64, err error) {
 		}
 	}
 	d := e.Decision
-	about := append(makeKey(d.Subject), seqKey(e.Seq)...)
-	if err := c.holds(tableAbout, about, []byte{}, "is missing"); err != nil {
-		return 0, err
+	for _, subject := range append([]string{d.Subject}, d.Also...) {
+		about := append(makeKey(subject), seqKey(e.Seq)...)
+		if err := c.holds(tableAbout, about, []byte{}, "is missing"); err != nil {
+			return 0, err
+		}
+	}
+	if !hasLatest(d.Object) {
+		return c.detail(d.ID, d.DetailHash)
 	}
 	newest, err := c.get(tableLatest, makeKey(d.Subject, d.Object))
 	if err != nil {
@@ -120,8 +125,8 @@ func (c *checking) details(found int64) error {
 }
 
 // aside looks for rows of the log's tables that no entry made.
-func (c *checking) aside(size int64) error {
-	for table, want := range map[string]int64{tableAbout: size, tableHashes: tlog.StoredHashCount(size)} {
+func (c *checking) aside(size, about int64) error {
+	for table, want := range map[string]int64{tableAbout: about, tableHashes: tlog.StoredHashCount(size)} {
 		n, err := c.size(table)
 		if err != nil {
 			return err

@@ -50,8 +50,8 @@ func readEntry(row Row) (Entry, error) {
 	return e, err
 }
 
-// LogAbout walks the entries whose Subject it is, oldest first, and reads no
-// others.
+// LogAbout walks the entries that are about a subject, also those about others
+// too, oldest first, and reads none beside.
 func LogAbout(r Reader, subject string) iter.Seq2[Entry, error] {
 	t := r.transaction()
 	from := makeKey(subject)
@@ -69,7 +69,7 @@ func LogAbout(r Reader, subject string) iter.Seq2[Entry, error] {
 }
 
 // LogLatest returns the newest entry about a subject and an object, which may be
-// empty, or ErrNotFound. It reads two rows.
+// empty and is not a group, or ErrNotFound. It reads two rows.
 func LogLatest(r Reader, subject, object string) (Entry, error) {
 	t := r.transaction()
 	number, err := t.get(tableLatest, makeKey(subject, object))
@@ -82,8 +82,8 @@ func LogLatest(r Reader, subject, object string) (Entry, error) {
 	return t.entry(number)
 }
 
-// LogAboutBefore returns up to n entries whose Subject it is and whose number is
-// less, newest first. It walks the subject's numbers, and decodes none but those
+// LogAboutBefore returns up to n entries that are about a subject and whose number
+// is less, newest first. It walks the subject's numbers, and decodes none but those
 // it returns.
 func LogAboutBefore(r Reader, subject string, before int64, n int) ([]Entry, error) {
 	t := r.transaction()

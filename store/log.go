@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -20,8 +21,8 @@ import (
 const (
 	tableLog         = "log"             // sequence number: leaf, byte for byte as hashed
 	tableHashes      = "log/hashes"      // tlog.StoredHashIndex: hash
-	tableAbout       = "log/about"       // subject, sequence number
-	tableLatest      = "log/latest"      // subject, object: sequence number of the newest
+	tableAbout       = "log/about"       // subject, sequence number; of each whom it is also about, too
+	tableLatest      = "log/latest"      // subject, object: sequence number of the newest, but for memberships
 	tableOutbox      = "log/outbox"      // decision's id: leaf, where it waits
 	tableDetails     = "log/details"     // decision's id: salt and detail, which may be forgotten
 	tableCheckpoints = "log/checkpoints" // size: signed note
@@ -34,8 +35,17 @@ const saltSize = 16
 // A leaf is a decision on its way into the log.
 type leaf struct {
 	id, subject, object string
+	also                []string
 	bytes               []byte
 }
+
+func newLeaf(d schema.Decision, bytes []byte) leaf {
+	return leaf{id: d.ID, subject: d.Subject, object: d.Object, also: d.Also, bytes: bytes}
+}
+
+// hasLatest reports whether it is found by its subject and object: but for
+// memberships, which come and go by the thousand, and which nobody asks for so.
+func hasLatest(object string) bool { return !strings.HasPrefix(object, "group/") }
 
 func (t *transaction) Record(d schema.Decision) (schema.Decision, error) {
 	if d.ID == "" {
@@ -56,7 +66,7 @@ func (t *transaction) Record(d schema.Decision) (schema.Decision, error) {
 	if err != nil {
 		return d, err
 	}
-	t.recorded = append(t.recorded, leaf{d.ID, d.Subject, d.Object, encoded})
+	t.recorded = append(t.recorded, newLeaf(d, encoded))
 	return d, nil
 }
 
@@ -130,6 +140,14 @@ func (g *growing) add(seq int64, l leaf) error {
 	if err := g.txn.Put(tableAbout, append(makeKey(l.subject), number...), nil); err != nil {
 		return err
 	}
+	for _, subject := range l.also {
+		if err := g.txn.Put(tableAbout, append(makeKey(subject), number...), nil); err != nil {
+			return err
+		}
+	}
+	if !hasLatest(l.object) {
+		return nil
+	}
 	return g.txn.Put(tableLatest, makeKey(l.subject, l.object), number)
 }
 
@@ -201,7 +219,7 @@ func (t *transaction) sequence(n int) (moved int, err error) {
 		if err := t.delete(tableOutbox, row.Key); err != nil {
 			return 0, err
 		}
-		t.sequenced = append(t.sequenced, leaf{d.ID, d.Subject, d.Object, row.Value})
+		t.sequenced = append(t.sequenced, newLeaf(d, row.Value))
 	}
 	return len(waiting), nil
 }
