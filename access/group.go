@@ -121,32 +121,6 @@ func partAll(tx store.Tx, p Provenance, member string) error {
 	return nil
 }
 
-// Join records that an identity, or a group, is in a group. It reports whether
-// that is news.
-func Join(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
-	_, err := store.Members.Get(tx, m.Group, m.Member)
-	if err == nil {
-		return false, nil
-	}
-	if !errors.Is(err, schema.ErrNotFound) {
-		return false, err
-	}
-	if err := store.Members.Put(tx, m); err != nil {
-		return false, err
-	}
-	return true, moved(tx, p, schema.Joined, m)
-}
-
-// Leave records that an identity, or a group, is no longer in a group. It
-// reports whether that is news.
-func Leave(tx store.Tx, p Provenance, m schema.Member) (bool, error) {
-	was, wasIn, err := store.Members.Take(tx, m.Group, m.Member)
-	if err != nil || !wasIn {
-		return false, err
-	}
-	return true, moved(tx, p, schema.Parted, was)
-}
-
 // Stamp gives a group its next version, after edges of it came or went. What
 // joined and left is in the log already.
 func Stamp(tx store.Tx, p Provenance, group string) (schema.Group, error) {
@@ -156,39 +130,6 @@ func Stamp(tx store.Tx, p Provenance, group string) (schema.Group, error) {
 	}
 	g.Version, g.Modified = g.Version+1, tx.Now()
 	return g, store.Groups.Put(tx, g)
-}
-
-func moved(tx store.Tx, p Provenance, verb schema.Verb, m schema.Member) error {
-	reason := "its source put it into the group"
-	if verb == schema.Parted {
-		reason = "its source took it out of the group"
-	}
-	_, err := tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: verb, Subject: m.Member, Object: "group/" + m.Group,
-		Reason: reason, Because: because(p), Policy: p.Book.Digest(),
-	})
-	if err != nil {
-		return err
-	}
-	if p.Book.Approves() {
-		g, err := store.Groups.Get(tx, m.Group)
-		if err != nil && !notFound(err) {
-			return err
-		}
-		if p.Book.Approving(g.DisplayName) {
-			if err := wakeGovernance(tx); err != nil {
-				return err
-			}
-		}
-	}
-	lane := LaneIdentity
-	if m.Nested {
-		lane = LaneGroup
-	}
-	if verb == schema.Parted {
-		return tx.WakeUrgent(lane, m.Member)
-	}
-	return tx.Wake(lane, m.Member, tx.Now())
 }
 
 func recordGroup(tx store.Tx, p Provenance, verb schema.Verb, group, reason string) error {

@@ -180,37 +180,49 @@ func (c *Collection[R]) Count(r Reader) (int64, error) {
 // Put writes a record and its index entries. A value that a unique index has for
 // another record is ErrConflict, and then nothing is written.
 func (c *Collection[R]) Put(tx Tx, rec R) error {
-	t := tx.transaction()
+	_, err := c.write(tx.transaction(), rec, true)
+	return err
+}
+
+// Add is Put of a record that is new: of one whose key is taken, nothing is
+// written. It reports whether it was new.
+func (c *Collection[R]) Add(tx Tx, rec R) (news bool, err error) {
+	return c.write(tx.transaction(), rec, false)
+}
+
+// write writes a record; one that is there, only to replace it. It reports
+// whether it was not.
+func (c *Collection[R]) write(t *transaction, rec R, replaces bool) (news bool, err error) {
 	value, err := json.Marshal(rec)
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", c.name, schema.ErrInvalid, err)
+		return false, fmt.Errorf("%s: %w: %w", c.name, schema.ErrInvalid, err)
 	}
 	parts := c.key(rec)
 	if rec, err = c.asRead(rec, parts, value); err != nil {
-		return err
+		return false, err
 	}
 	key := makeKey(parts...)
 	old, err := t.get(c.name, key)
-	if err != nil {
-		return err
+	if news = old == nil; err != nil || !news && !replaces {
+		return false, err
 	}
 	before, err := c.stood(t, key, old)
 	if err != nil {
-		return err
+		return false, err
 	}
 	now := c.foundBy(rec)
 	changes, err := c.changes(t, key, before, now)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := t.replace(c.name, key, old, value); err != nil {
-		return err
+		return false, err
 	}
-	if old == nil {
+	if news {
 		t.addCount(countRecords, c.name, key, 1)
 	}
 	t.remember(c.name, key, now)
-	return apply(t, changes)
+	return news, apply(t, changes)
 }
 
 // asRead returns the record as it will be read back, so that its index entries

@@ -45,63 +45,74 @@ func (q *request) missing(group string, t tally) {
 
 // move makes edges come and go; those that go, first.
 func (q *request) move(tx store.Tx, p access.Provenance, group string, moves []move, t *tally) error {
-	for _, joins := range []bool{false, true} {
-		for _, m := range moves {
-			if m.joins != joins {
-				continue
-			}
-			move := q.leave
-			if joins {
-				move = q.join
-			}
-			news, err := move(tx, p, group, m.member, t)
+	var leave, join []string
+	for _, m := range moves {
+		if m.joins {
+			join = append(join, m.member)
+		} else {
+			leave = append(leave, m.member)
+		}
+	}
+	if err := q.leave(tx, p, group, leave, t); err != nil {
+		return err
+	}
+	return q.join(tx, p, group, join, t)
+}
+
+// join makes members of those whom the source means, and parks the edges of the
+// others.
+func (q *request) join(tx store.Tx, p access.Provenance, group string, members []string, t *tally) error {
+	edges := make([]schema.Member, 0, len(members))
+	for _, member := range members {
+		edge, err := access.Resolve(tx, q.source, member)
+		switch {
+		case errors.Is(err, schema.ErrNotFound):
+			room, err := access.Park(tx, p, group, member)
 			if err != nil {
 				return err
 			}
-			if news {
-				t.moved++
-			}
+			t.miss(member, room)
+		case errors.Is(err, schema.ErrConflict), err == nil && edge.Member == group:
+			t.miss(member, false)
+		case err != nil:
+			return err
+		default:
+			edge.Group = group
+			edges = append(edges, edge)
 		}
 	}
-	return nil
+	news, err := access.JoinAll(tx, p, edges)
+	t.moved += news
+	return err
 }
 
-// join makes a member of whoever the source means, or parks the edge.
-func (q *request) join(tx store.Tx, p access.Provenance, group, member string, t *tally) (news bool, err error) {
-	edge, err := access.Resolve(tx, q.source, member)
-	switch {
-	case errors.Is(err, schema.ErrNotFound):
-		room, err := access.Park(tx, p, group, member)
-		t.miss(member, room)
-		return false, err
-	case errors.Is(err, schema.ErrConflict), err == nil && edge.Member == group:
-		t.miss(member, false)
-		return false, nil
-	case err != nil:
-		return false, err
-	}
-	edge.Group = group
-	return access.Join(tx, p, edge)
-}
-
-// leave ends the membership of whoever the source means, or the wait for them.
-func (q *request) leave(tx store.Tx, p access.Provenance, group, member string, _ *tally) (news bool, err error) {
-	news, err = access.Leave(tx, p, schema.Member{Group: group, Member: member})
-	if err != nil || news {
-		return news, err
-	}
-	if parked, err := access.UnparkMember(tx, p, group, member); err != nil || parked {
-		return false, err
-	}
-	edge, err := access.Resolve(tx, q.source, member)
-	if errors.Is(err, schema.ErrNotFound) || errors.Is(err, schema.ErrConflict) || err == nil && edge.Member == member {
-		return false, nil
-	}
+// leave ends the memberships of those whom the source means, or the wait for them.
+// Most are named by the id that their edge has.
+func (q *request) leave(tx store.Tx, p access.Provenance, group string, members []string, t *tally) error {
+	rest, err := access.LeaveAll(tx, p, group, members)
 	if err != nil {
-		return false, err
+		return err
 	}
-	edge.Group = group
-	return access.Leave(tx, p, edge)
+	t.moved += len(members) - len(rest)
+	named := rest[:0]
+	for _, member := range rest {
+		if parked, err := access.UnparkMember(tx, p, group, member); err != nil {
+			return err
+		} else if parked {
+			continue
+		}
+		edge, err := access.Resolve(tx, q.source, member)
+		switch {
+		case errors.Is(err, schema.ErrNotFound), errors.Is(err, schema.ErrConflict), err == nil && edge.Member == member:
+		case err != nil:
+			return err
+		default:
+			named = append(named, edge.Member)
+		}
+	}
+	absent, err := access.LeaveAll(tx, p, group, named)
+	t.moved += len(named) - len(absent)
+	return err
 }
 
 // resolved returns edits that replace the members with the ids of those whom the
