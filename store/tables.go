@@ -56,7 +56,7 @@ var (
 
 	MemberOf = &Index[schema.Member]{name: "member", of: one(func(m schema.Member) []string { return []string{m.Member} })}
 
-	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf)
+	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf).reading(readMember)
 )
 
 // FormerGroupNames are those that groups lost by being deleted or renamed, case

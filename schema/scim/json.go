@@ -168,11 +168,34 @@ func text(raw []byte) string {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return string(raw[1 : len(raw)-1])
 	}
+	if s, ok := unquoted(raw[1 : len(raw)-1]); ok {
+		return s
+	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
 	return s
+}
+
+// unquoted takes the backslashes out of a string in which they stand before
+// quotation marks only, as in the path of a PATCH operation that has a filter.
+func unquoted(s []byte) (string, bool) {
+	var b strings.Builder
+	b.Grow(len(s))
+	for {
+		i := bytes.IndexByte(s, '\\')
+		if i < 0 {
+			b.Write(s)
+			return b.String(), true
+		}
+		if i+1 == len(s) || s[i+1] != '"' {
+			return "", false
+		}
+		b.Write(s[:i])
+		b.WriteByte('"')
+		s = s[i+2:]
+	}
 }
 
 // plain reports whether a string is in canonical form as it is written.

@@ -101,6 +101,7 @@ func pages(m *measure) {
 
 // filteredRemovals is a thousand members removed by a filter each, in one PATCH, by
 // the bridge, which does it and keeps it, and by the library, which only reads it.
+// What their joining woke is done before either is asked.
 func filteredRemovals(m *measure) {
 	of := seeded(m, max(m.few, 2))
 	s, l := spawn(m, "bridge", part{Dir: of.dir, Connectors: connectorNames(3)}), spawn(m, "library", part{})
@@ -125,6 +126,7 @@ func filteredRemovals(m *measure) {
 	var took [2][]time.Duration
 	for range 3 * m.rounds {
 		if _, err = ours.want(204, "PATCH", group, joining(of.ids[:len(removals)]...)); err == nil {
+			settled(m, s)
 			err = timed(&took[1], func() error {
 				_, err := ours.want(204, "PATCH", group, body)
 				return err
