@@ -172,7 +172,8 @@ type world struct {
 	rules   *access.Rules
 	targets map[string]map[string]schema.Account // connector, remote id
 	calls   int
-	missing string // a target's entitlement that it has not: to be given it is refused for good
+	terms   *connectors.Terms // where people tend the targets
+	missing string            // a target's entitlement that it has not: to be given it is refused for good
 }
 
 // engines are those that every test of a verb runs on: functions run twice, alone
@@ -337,6 +338,9 @@ func (w *world) provision(connector string) func(store.Item) (access.Finish, err
 			return err
 		})
 		o.Got, o.Steps = o.Work.Have, connectors.Plan(o.Work.Have, o.Work.Want)
+		if w.terms != nil {
+			return func(tx store.Tx) (time.Time, error) { return access.Ask(tx, w.rules, item, o, *w.terms) }, nil
+		}
 		if len(o.Steps) > 0 {
 			w.calls++
 			o.Sent = time.Now()

@@ -12,6 +12,7 @@ import (
 	"context"
 	"iter"
 	"strings"
+	"time"
 
 	"drawbridge/schema"
 )
@@ -67,6 +68,21 @@ type Reader interface {
 // A Prober can say whether its system is there and lets us in.
 type Prober interface {
 	Probe(ctx context.Context) error
+}
+
+// An Asker is a connector that is never called: people are asked to do what there
+// is to do, and say when they have.
+type Asker interface {
+	// Terms are the terms on which they are asked.
+	Terms() Terms
+}
+
+// Terms say who is asked to do something at a target, and by when.
+type Terms struct {
+	Assignee   string        // an email address; empty: whoever takes it
+	Within     time.Duration // from being asked to when it is overdue
+	EndsWithin time.Duration // the same, of what takes access away
+	Remind     time.Duration // from one reminder to the next, once it is overdue
 }
 
 // A Closer has something to release when the bridge stops.

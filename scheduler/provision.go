@@ -42,11 +42,13 @@ type Provision struct {
 
 // Handle provisions the account of the identity the item names: desired minus
 // observed, as they are now. What the target refuses for good is parked until
-// something changes; everything else that fails is tried again.
+// something changes; everything else that fails is tried again. Where people tend
+// the target, they are asked.
 func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
+	asker, asks := p.Connector.(connectors.Asker)
 	var work access.Work
 	err := p.Store.View(ctx, func(r store.Reader) (err error) {
-		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, item.Attempt > 1)
+		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, item.Attempt > 1 && !asks)
 		return err
 	})
 	if errors.Is(err, schema.ErrNotFound) {
@@ -56,6 +58,9 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return nil, err
 	}
 	o := access.Outcome{Work: work, Steps: connectors.Plan(work.Have, work.Want), Got: work.Have}
+	if asks {
+		return func(tx store.Tx) (time.Time, error) { return access.Ask(tx, p.Rules, item, o, asker.Terms()) }, nil
+	}
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
 	}

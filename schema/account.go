@@ -28,6 +28,7 @@ const (
 	Settled  State = "settled"  // the target agreed
 	Retrying State = "retrying" // failed, and is tried again
 	Parked   State = "parked"   // failed for good, until something changes
+	Asked    State = "asked"    // a person was asked, and has yet to confirm
 )
 
 // An Account is one identity at one connector. What a connector is given and

@@ -29,6 +29,8 @@ const (
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked
 	Provisioned Verb = "provisioned" // a target was written to and agreed
 	Verified    Verb = "verified"    // a target was read back and agrees
+	Tasked      Verb = "tasked"      // a person is asked to do something at a target, reminded, or no longer asked
+	Confirmed   Verb = "confirmed"   // a person did it, and says how that can be seen
 	Failed      Verb = "failed"      // a target refused, or could not be reached
 	Adopted     Verb = "adopted"     // an account that was already at the target is now managed
 	Drifted     Verb = "drifted"     // a target has what nobody decided, or lacks what was

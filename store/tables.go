@@ -112,6 +112,14 @@ var (
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState)
 )
 
+// WorkItems are what people are asked to do, by connector and identity; and found by
+// when they are due.
+var (
+	WorkItemDue = &Index[schema.WorkItem]{name: "due", of: one(func(w schema.WorkItem) []string { return []string{timePart(w.Due)} })}
+
+	WorkItems = define("workItems", func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} }, WorkItemDue)
+)
+
 // Sweeps: what they noticed, and that they ran.
 var (
 	Findings = define("findings", func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} })
@@ -134,7 +142,7 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, WorkItems, Findings, Runs, Tokens, Policies, Settings}
 }
 
 // An Owned is one edge from an owner, by the name their machine's source gives

@@ -8,6 +8,7 @@ import (
 	"drawbridge/connectors"
 	"drawbridge/connectors/file"
 	"drawbridge/connectors/ldap"
+	"drawbridge/connectors/manual"
 	"drawbridge/connectors/memory"
 	"drawbridge/connectors/scim"
 )
@@ -17,6 +18,7 @@ func Kinds() connectors.Kinds {
 	return connectors.Kinds{
 		"file":   file.Open,
 		"ldap":   ldap.Open,
+		"manual": manual.Open,
 		"memory": memory.Open,
 		"scim":   scim.Open,
 	}
