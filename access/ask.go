@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/connectors"
@@ -152,10 +153,13 @@ func dropItem(tx store.Tx, w schema.WorkItem) error {
 	return resolve(tx, schema.Finding{Kind: findingOverdue, Connector: w.Connector, Subject: w.Identity})
 }
 
+// leastPlan is how much of a plan tells it from others.
+const leastPlan = 8
+
 // A Confirmation is a person's word that they did, or will not do, what was asked.
 type Confirmation struct {
 	Connector, Identity string
-	Plan                string // of the work item they looked at
+	Plan                string // of the work item they looked at, or its first eight characters and more
 	By                  string // the actor
 	Person              string // id of the identity that the actor is, where that is known
 	Words               string // the evidence, or why not: kept where it can be forgotten
@@ -196,7 +200,7 @@ func Confirm(tx store.Tx, rules *Rules, c Confirmation) (schema.WorkItem, error)
 	if err := dropItem(tx, w); err != nil {
 		return w, err
 	}
-	if err := said(tx, c, schema.Confirmed, book.Digest(), now.Due.Because, "confirmed: "+w.What); err != nil {
+	if err := said(tx, c, schema.Confirmed, book.Digest(), now.Due.Because, w.What); err != nil {
 		return w, err
 	}
 	return w, wakeTo(tx, now) // to settle, or for what came up meanwhile
@@ -232,7 +236,7 @@ func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
 		return w, fmt.Errorf("nobody is asked to do anything for %s at %s: %w", c.Identity, c.Connector, schema.ErrNotFound)
 	case err != nil:
 		return w, err
-	case w.Plan != c.Plan:
+	case len(c.Plan) < leastPlan || !strings.HasPrefix(w.Plan, c.Plan):
 		return w, fmt.Errorf("something else is asked by now: look at it again, and confirm its plan as it is now: %w", schema.ErrConflict)
 	case c.Words == "":
 		return w, fmt.Errorf("say how it can be seen that it was done, or why it will not be: %w", schema.ErrInvalid)
@@ -243,7 +247,7 @@ func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
 }
 
 func said(tx store.Tx, c Confirmation, verb schema.Verb, digest string, because []string, reason string) error {
-	words, err := json.Marshal(map[string]string{"words": c.Words})
+	words, err := json.Marshal(map[string]string{"reason": c.Words})
 	if err != nil {
 		return err
 	}

@@ -176,7 +176,7 @@ type Connector struct {
 
 // ConnectorSpec is the body of a Connector.
 type ConnectorSpec struct {
-	Type         string        `json:"type" jsonschema:"enum=scim,enum=ldap,enum=sql,enum=rest,enum=webhook,enum=file,enum=memory"`
+	Type         string        `json:"type" jsonschema:"enum=scim,enum=ldap,enum=sql,enum=rest,enum=webhook,enum=manual,enum=file,enum=memory"`
 	Mode         schema.Mode   `json:"mode,omitempty" jsonschema:"enum=observe,enum=propose,enum=enforce"`
 	Authority    Authority     `json:"authority,omitempty" jsonschema:"enum=exclusive,enum=shared"`
 	Entitlements []Entitlement `json:"entitlements,omitempty"`

@@ -112,13 +112,8 @@ var (
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState)
 )
 
-// WorkItems are what people are asked to do, by connector and identity; and found by
-// when they are due.
-var (
-	WorkItemDue = &Index[schema.WorkItem]{name: "due", of: one(func(w schema.WorkItem) []string { return []string{timePart(w.Due)} })}
-
-	WorkItems = define("workItems", func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} }, WorkItemDue)
-)
+// WorkItems are what people are asked to do, by connector and identity.
+var WorkItems = define("workItems", func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} })
 
 // Sweeps: what they noticed, and that they ran.
 var (

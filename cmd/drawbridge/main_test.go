@@ -62,6 +62,10 @@ func TestScripts(t *testing.T) {
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) { freePort(ts, args[0]) },
 			"scrub":    func(ts *testscript.TestScript, _ bool, args []string) { scrub(ts, args[0]) },
 			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },
+			"capture":  func(ts *testscript.TestScript, _ bool, args []string) { capture(ts, args[0], args[1]) },
+			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
+				within(ts, func() bool { return quiet(ts, stageOf(ts).running.Store()) })
+			},
 		},
 	})
 }
@@ -195,6 +199,15 @@ func await(ts *testscript.TestScript, url string) {
 	c, err := newClient(url, "")
 	ts.Check(err)
 	within(ts, func() bool { return c.ready(context.Background()) == nil })
+}
+
+// capture keeps in a variable what a pattern's group has of the last output.
+func capture(ts *testscript.TestScript, name, pattern string) {
+	found := regexp.MustCompile(pattern).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) != 2 {
+		ts.Fatalf("the output has no %s", pattern)
+	}
+	ts.Setenv(name, found[1])
 }
 
 // within waits for something to become true.

@@ -17,6 +17,7 @@ func least(t *testing.T) map[string]connectors.Config {
 			BaseURL: "ldap://127.0.0.1", Profile: connectors.DefaultProfile(),
 			Options: map[string]string{"userBase": "ou=people,dc=example,dc=com"},
 		},
+		"manual": {},
 		"memory": {},
 		"scim":   {BaseURL: "http://127.0.0.1:1/scim/v2"},
 	}

@@ -36,6 +36,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/holds":                 schema.Viewer,
 	"POST /api/v1/holds/{id}/release":   schema.Approver,
 	"POST /api/v1/accounts/unpark":      schema.Operator,
+	"GET /api/v1/work-items":            schema.Viewer,
 	"POST /api/v1/grants":               schema.Approver,
 	"POST /api/v1/revocations":          schema.Operator,
 	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
@@ -44,6 +45,9 @@ var leastRoles = map[string]schema.APIRole{
 	"DELETE /api/v1/tokens/{id}":        schema.Admin,
 	"POST /api/v1/erasures":             schema.Admin,
 	"GET /api/v1/backup":                schema.Admin, // it has everything in it
+
+	"POST /api/v1/work-items/{connector}/{identity}/confirm": schema.Operator,
+	"POST /api/v1/work-items/{connector}/{identity}/decline": schema.Operator,
 
 	"GET /api/v1/sources":                 schema.Viewer,
 	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
@@ -82,6 +86,10 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/holds", "What the bridge would do and does not, until people decide"), a.listHolds)
 	add(a, h, post("/holds/{id}/release", "Agree to a plan that is held; the second person releases it"), a.release)
 	add(a, h, post("/accounts/unpark", "Have accounts tried again that were given up"), a.unpark)
+
+	add(a, h, get("/work-items", "What people are asked to do where no program can reach"), a.listWorkItems)
+	add(a, h, post("/work-items/{connector}/{identity}/confirm", "Say that what was asked is done, and how that can be seen"), a.confirm)
+	add(a, h, post("/work-items/{connector}/{identity}/decline", "Say that what was asked will not be done, and why"), a.decline)
 
 	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
 	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)
