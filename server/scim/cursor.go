@@ -133,8 +133,15 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 	for more && err == nil && !found.full(ask.page) && !e.spent() {
 		more, err = found.walkOn(ctx, k, e, &place)
 	}
-	if found.total = unknown; more && ask.page.Count > 0 { // who wants none is not to ask for ever
+	if more && ask.page.Count > 0 { // who wants none is not to ask for ever
 		found.next = q.cursor(key, k.typ, ask, place)
+	}
+	if found.total = unknown; ask.filter.All() && err == nil {
+		err = q.store.View(ctx, func(r store.Reader) error {
+			total, err := k.order.Kept(r, q.source)
+			found.total = int(total)
+			return err
+		})
 	}
 	return found, err
 }
