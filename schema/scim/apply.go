@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Apply returns the record as the patch leaves it; the given one stays as it is.
@@ -25,6 +26,9 @@ func (p Patch) Apply(r Record) (Record, error) {
 	}
 	if err := r.keeps(was); err != nil {
 		return r, err
+	}
+	if a := r.missing(); a != nil {
+		return r, Invalid(Mutability, "%s: it is required, and can not be unset", a.Path())
 	}
 	return r, r.complete()
 }
@@ -70,11 +74,12 @@ func (o Operation) apply(r Record) error {
 	a := o.Attribute
 	old := r.values[a.slot]
 	var now []byte
+	var err error
 	switch {
 	case o.Where != nil:
-		now = o.chosen(a, old)
+		now, err = o.chosen(a, old)
 	case o.Sub != nil && a.Multi:
-		now = o.everyElement(a, old)
+		now, err = o.everyElement(a, old)
 	case o.Sub != nil:
 		now = setMember(a, old, o.Sub, o.Value)
 	case o.Op == Remove && o.Value != nil:
@@ -89,6 +94,9 @@ func (o Operation) apply(r Record) error {
 		now = merge(a, old, o.Value)
 	default:
 		now = o.Value
+	}
+	if err != nil {
+		return err
 	}
 	if now == nil && a.Name == "active" && a.URN == "" {
 		return nil // whoever unsets it says nothing of whether access ends
@@ -202,44 +210,62 @@ func hasAll(e, given []byte) bool {
 
 // everyElement sets, or unsets, a sub-attribute of all elements; of an empty
 // list, it makes one.
-func (o Operation) everyElement(a *Attribute, old []byte) []byte {
+func (o Operation) everyElement(a *Attribute, old []byte) ([]byte, error) {
 	var all [][]byte
 	for e := range elements(old) {
-		if e = setMember(a, e, o.Sub, o.Value); e != nil {
-			all = append(all, e)
+		now := setMember(a, e, o.Sub, o.Value)
+		if err := a.keepsElement(e, now); err != nil {
+			return nil, err
+		}
+		if now != nil {
+			all = append(all, now)
 		}
 	}
 	if old == nil && o.Value != nil {
 		all = append(all, setMember(a, nil, o.Sub, o.Value))
 	}
-	return keepPrimary(a, joinList(all), -1)
+	return keepPrimary(a, joinList(all), -1), nil
 }
 
 // chosen changes the elements that the filter chooses. Where it chooses none and
 // something is to be set, the element that it describes is made.
-func (o Operation) chosen(a *Attribute, old []byte) []byte {
+func (o Operation) chosen(a *Attribute, old []byte) ([]byte, error) {
 	var all [][]byte
 	found, primary := false, -1
 	for e := range elements(old) {
-		if o.Where.matchElement(e) {
-			found = true
-			e = o.change(a, e, o.Op == Add)
-		}
-		if e == nil {
+		if !o.Where.matchElement(e) {
+			all = append(all, e)
 			continue
 		}
-		all = append(all, e)
-		if o.setsPrimary() && primary < 0 && found {
+		found = true
+		now := o.change(a, e, o.Op == Add)
+		if now == nil {
+			continue
+		}
+		if err := a.keepsElement(e, now); err != nil {
+			return nil, err
+		}
+		all = append(all, now)
+		if o.setsPrimary() && primary < 0 {
 			primary = len(all) - 1
 		}
 	}
 	if !found && o.Op != Remove && o.Value != nil {
-		if e := o.make(a); e != nil {
-			all = append(all, e)
-			primary = len(all) - 1
+		e := o.make(a)
+		if e == nil {
+			return nil, Invalid(NoTarget, "path: no value of %s is as its filter says", a.Path())
 		}
+		all = append(all, e)
+		primary = len(all) - 1
 	}
-	return keepPrimary(a, joinList(all), primary)
+	return keepPrimary(a, joinList(all), primary), nil
+}
+
+// familiar reports whether a part of an element is the kind of element that it is,
+// as far as the schema says which there are.
+func (a *Attribute) familiar(value []byte) bool {
+	word := func(w string) bool { return strings.EqualFold(w, text(value)) }
+	return a.Name == "primary" || a.Name == "type" && (len(a.Words) == 0 || slices.ContainsFunc(a.Words, word))
 }
 
 // setsPrimary reports whether the operation makes an element the primary one.
@@ -264,11 +290,19 @@ func (o Operation) change(a *Attribute, e []byte, adds bool) []byte {
 	return o.Value
 }
 
-// make returns the element that the filter describes, with the value set.
+// make returns the element that the filter describes, with the value set, or nil
+// where none is to be made. A replace is of what is there (RFC 7644, section
+// 3.5.2.3); but senders who keep one value of each type replace it before there is
+// one, so that a value of a type that the schema knows is made all the same.
 func (o Operation) make(a *Attribute) []byte {
 	parts := map[*Attribute][]byte{}
 	if !o.Where.template(parts) {
 		return nil
+	}
+	for s, v := range parts {
+		if o.Op == Replace && !s.familiar(v) {
+			return nil
+		}
 	}
 	var e []byte
 	for _, s := range a.Subs {

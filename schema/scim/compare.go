@@ -99,13 +99,16 @@ func (e *expr) fit(path string, kind Kind) error {
 	case Complex:
 		return Invalid(InvalidFilter, "filter: %s has sub-attributes; compare one of them", path)
 	default:
-		if e.lit.kind == litBool || e.lit.kind == litNull {
+		if e.lit.kind == litBool || e.lit.kind == litNull || kind == Binary && e.orders() {
 			return refused()
 		}
 		e.lit.kind, e.lit.folded = litString, fold(e.lit.text)
 	}
 	return nil
 }
+
+// orders reports whether the comparison is of what comes before what.
+func (e *expr) orders() bool { return e.op == opGt || e.op == opGe || e.op == opLt || e.op == opLe }
 
 // compareText holds the literal against text.
 func (e *expr) compareText(s string, exact bool) bool {

@@ -17,7 +17,7 @@ const (
 // attributes of extensions with and without their URN.
 func (t *Type) ParseFilter(s string) (Filter, error) {
 	p, err := newParser(t, s)
-	if err != nil || p.skip() {
+	if err != nil || s == "" {
 		return Filter{}, err
 	}
 	return p.filter()

@@ -172,6 +172,9 @@ func (in *patchIntake) at(o Op, path string, value []byte, loose bool) error {
 
 func (in *patchIntake) unknown(path string, value []byte, loose bool) error {
 	name := strings.ToLower(path)
+	if !loose && malformed(name) {
+		return Invalid(InvalidPath, "path: %q is none", path)
+	}
 	switch first, _, _ := strings.Cut(name, "."); first {
 	case "schemas", "password":
 		return nil
@@ -189,6 +192,11 @@ func (in *patchIntake) unknown(path string, value []byte, loose bool) error {
 	}
 	in.drop(path)
 	return nil
+}
+
+// malformed reports whether a path can not be one, of whatever schema.
+func malformed(path string) bool {
+	return strings.Contains(path, "..") || strings.Trim(path, ".") != path || strings.ContainsAny(path, " \t\"()") && !strings.Contains(path, "[")
 }
 
 // extension makes operations of what was sent for all of an extension.
@@ -270,7 +278,7 @@ func (in *patchIntake) members(o Op, p Path, value []byte, loose bool) error {
 	switch {
 	case p.Where != nil:
 		if o != Remove {
-			return Invalid(InvalidPath, "members: a member is added or removed as a whole")
+			return Invalid(Mutability, "members: what they are is immutable; a member is added or removed as a whole")
 		}
 		for _, l := range valuesOf(p.Where, ByMember) {
 			one.IDs = append(one.IDs, l.Value)

@@ -116,7 +116,7 @@ func (r Record) get(urn, name string) []byte {
 // Replacing returns the record as it is in the place of an old one: what is
 // immutable, and is not sent again, stays. It is an error to send another value.
 func (r Record) Replacing(old json.RawMessage) (Record, error) {
-	if len(r.typ.immutable) == 0 {
+	if len(r.typ.immutable)+len(r.typ.fixed) == 0 {
 		return r, nil
 	}
 	was, err := r.typ.Decode(old)
@@ -140,7 +140,44 @@ func (r Record) Replacing(old json.RawMessage) (Record, error) {
 func (r Record) keeps(was Record) error {
 	for _, a := range r.typ.immutable {
 		if before := was.of(a); before != nil && !bytes.Equal(before, r.of(a)) {
-			return Invalid(Mutability, "%s: it is immutable, and was set before", a.Path())
+			return immutable(a)
+		}
+	}
+	for _, a := range r.typ.fixed {
+		if err := a.keepsElements(was.values[a.slot], r.values[a.slot]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func immutable(a *Attribute) error {
+	return Invalid(Mutability, "%s: it is immutable, and was set before", a.Path())
+}
+
+// keepsElements returns an error if something immutable of an element, which a
+// list has as it had it before, is another.
+func (a *Attribute) keepsElements(was, now []byte) error {
+	before := map[string][]byte{}
+	for e := range elements(was) {
+		before[identity(a, e)] = e
+	}
+	for e := range elements(now) {
+		if err := a.keepsElement(before[identity(a, e)], e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepsElement is keepsElements of one; nil is an element that is not there.
+func (a *Attribute) keepsElement(was, now []byte) error {
+	if was == nil || now == nil {
+		return nil
+	}
+	for _, s := range a.fixed {
+		if v := member(was, s.Name); v != nil && !bytes.Equal(v, member(now, s.Name)) {
+			return immutable(s)
 		}
 	}
 	return nil
@@ -180,9 +217,17 @@ func (r Record) complete() error {
 			return Invalid(InvalidValue, "emails.value: it is longer than %d bytes", maxIndexed)
 		}
 	}
+	if a := r.missing(); a != nil {
+		return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
+	}
+	return nil
+}
+
+// missing returns a required attribute that is unset, nil if there is none.
+func (r Record) missing() *Attribute {
 	for i, a := range r.typ.attributes {
 		if a.Required && a.URN == "" && !a.edges && strings.TrimSpace(text(r.values[i])) == "" {
-			return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
+			return a
 		}
 	}
 	return nil

@@ -41,6 +41,7 @@ type Attribute struct {
 	slot   int                   // where a Record has it
 	edges  bool                  // who is in which group: kept as edges, not in a Record
 	passes bool                  // of the request, and not kept
+	fixed  []*Attribute          // of a list: what is immutable in an element
 	closed bool                  // Words are all there are
 	subs   map[string]*Attribute // by name, as it is and folded, aliases among them
 	key    []byte                // "name":
@@ -90,6 +91,7 @@ type Type struct {
 
 	shy       bool         // some attributes are not shown to whoever does not ask
 	immutable []*Attribute // and parts of attributes
+	fixed     []*Attribute // lists with something immutable in their elements
 
 	attributes []*Attribute // by slot: those of the core schema, then of each extension
 	core       map[string]*Attribute
@@ -139,9 +141,16 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 			t.immutable = append(t.immutable, a)
 		}
 		for _, s := range a.Subs {
-			if s.Immutable && !a.Multi {
+			switch {
+			case !s.Immutable:
+			case a.Multi:
+				a.fixed = append(a.fixed, s)
+			default:
 				t.immutable = append(t.immutable, s)
 			}
+		}
+		if len(a.fixed) > 0 {
+			t.fixed = append(t.fixed, a)
 		}
 		names[a.Name], names[fold(a.Name)] = a, a
 	}

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"encoding/base64"
 	"math"
 	"slices"
 	"strconv"
@@ -90,7 +91,25 @@ func (r *reader) list(a *Attribute, raw []byte) (bool, error) {
 		return false, nil
 	}
 	r.buf = append(r.buf, ']')
+	r.once(a, first-1)
 	return true, nil
+}
+
+// once makes one element of those in the list from a mark on that have one value
+// and type (RFC 7643, section 2.4).
+func (r *reader) once(a *Attribute, mark int) {
+	if _, ok := a.subs["value"]; !ok {
+		return
+	}
+	seen := map[string]bool{}
+	for e := range elements(r.buf[mark:]) {
+		key := identity(a, e)
+		if seen[key] {
+			r.buf = append(r.buf[:mark], union(a, nil, slices.Clone(r.buf[mark:]))...)
+			return
+		}
+		seen[key] = true
+	}
 }
 
 // listed returns the elements of what was sent for a multi-valued attribute.
@@ -247,6 +266,8 @@ func (r *reader) simple(a *Attribute, raw []byte) (bool, error) {
 		return r.number(a, raw)
 	case DateTime:
 		return r.dateTime(a, raw)
+	case Binary:
+		return r.binary(a, raw)
 	default:
 		return r.text(a, raw)
 	}
@@ -332,6 +353,18 @@ func (r *reader) number(a *Attribute, raw []byte) (bool, error) {
 		return false, Invalid(InvalidValue, "%s: it must be a whole number within range", a.Path())
 	}
 	return true, nil
+}
+
+// binary writes what must be base64, in either alphabet, and in lines or not (RFC
+// 7643, section 2.3.6).
+func (r *reader) binary(a *Attribute, raw []byte) (bool, error) {
+	s := strings.Join(strings.Fields(text(raw)), "")
+	plain := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(s), "=")
+	if _, err := base64.RawStdEncoding.DecodeString(plain); err != nil || raw[0] != '"' {
+		return false, Invalid(InvalidValue, "%s: it must be base64", a.Path())
+	}
+	r.buf = appendText(r.buf, s)
+	return s != "", nil
 }
 
 func (r *reader) dateTime(a *Attribute, raw []byte) (bool, error) {

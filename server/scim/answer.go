@@ -95,7 +95,7 @@ func (q *request) user(status int, id schema.Identity, groups []byte, p wire.Pro
 	dst = q.finish(dst, s, p)
 	b.Write(dst)
 	q.head(s)
-	return q.c.Blob(status, mediaType, b.Bytes())
+	return q.blob(status, b.Bytes())
 }
 
 // notModified answers that the sender has the version already.

@@ -51,7 +51,7 @@ func bulkRequest(q *request) error {
 		if err := b.run(q.c.Request().Context()); err != nil {
 			return err
 		}
-		return q.c.Blob(http.StatusOK, mediaType, b.answer())
+		return q.blob(http.StatusOK, b.answer())
 	})
 }
 

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/policy"
 	wire "drawbridge/schema/scim"
+	"drawbridge/store"
 )
 
 // Roles and entitlements are what policy says there is. They are read, and
@@ -106,14 +108,14 @@ func (q *request) getCatalogued(t *wire.Type) error {
 	header := q.c.Response().Header()
 	header.Set(echo.HeaderLocation, q.base+t.Endpoint+"/"+lines[i].id)
 	header.Set("ETag", lines[i].etag())
-	if have := q.c.Request().Header.Get("If-None-Match"); have == "*" || have == lines[i].etag() {
+	if have := q.c.Request().Header.Get("If-None-Match"); have != "" && listed(have, lines[i].etag()) {
 		return q.c.NoContent(http.StatusNotModified)
 	}
 	dst, err := q.appendCatalogued(nil, t, lines[i], q.projection(t))
 	if err != nil {
 		return err
 	}
-	return q.c.Blob(http.StatusOK, mediaType, dst)
+	return q.blob(http.StatusOK, dst)
 }
 
 // listCatalogue answers a list. A catalogue is in memory already, so that any
@@ -123,16 +125,54 @@ func (q *request) listCatalogue(t *wire.Type, v url.Values) error {
 	if err != nil {
 		return err
 	}
-	if ask.byCursor {
-		return wire.Invalid(wire.InvalidCursor, "cursor: %s is paged by startIndex", t.Endpoint)
+	found, err := q.findCatalogued(t, ask)
+	if err != nil {
+		return err
 	}
+	return respond(q, ask, found, func(s *stream, page []catalogued) (int, error) {
+		dst, err := q.appendCatalogued(s.buf.AvailableBuffer(), t, page[0], ask.projection)
+		s.buf.Write(dst)
+		return 1, err
+	})
+}
+
+// findCatalogued returns a page of what is meant. Its cursors are of a place among
+// that.
+func (q *request) findCatalogued(t *wire.Type, ask query) (found listing[catalogued], err error) {
+	var key []byte
+	if ask.byCursor {
+		if key, err = q.cursorKey(q.c.Request().Context()); err != nil {
+			return found, err
+		}
+		place, err := q.place(key, t, ask)
+		if err != nil {
+			return found, err
+		}
+		passed, _ := strconv.Atoi(string(place))
+		ask.page.StartIndex = passed + 1
+	}
+	meant, err := q.meant(t, ask)
+	if err != nil {
+		return found, err
+	}
+	found.total = len(meant)
+	first := min(ask.page.StartIndex-1, len(meant))
+	found.page = meant[first:min(first+ask.page.Count, len(meant))]
+	if last := first + len(found.page); ask.byCursor && last < len(meant) && ask.page.Count > 0 {
+		found.next = q.cursor(key, t, ask, store.Place(strconv.Itoa(last)))
+	}
+	return found, nil
+}
+
+// meant returns the lines that a filter means, in the order that is asked for.
+func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
 	var meant []catalogued
 	var order ranks
 	for _, l := range q.catalogue().lines[t] {
 		c := wire.Candidate{ID: l.id, Resource: l.resource}
 		ok, err := ask.filter.Match(&c)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !ok {
 			continue
@@ -151,14 +191,7 @@ func (q *request) listCatalogue(t *wire.Type, v url.Values) error {
 		}
 		meant = inOrder
 	}
-	found := listing[catalogued]{total: len(meant)}
-	meant = meant[min(ask.page.StartIndex-1, len(meant)):]
-	found.page = meant[:min(ask.page.Count, len(meant))]
-	return respond(q, ask, found, func(s *stream, page []catalogued) (int, error) {
-		dst, err := q.appendCatalogued(s.buf.AvailableBuffer(), t, page[0], ask.projection)
-		s.buf.Write(dst)
-		return 1, err
-	})
+	return meant, nil
 }
 
 func (l catalogued) etag() string {

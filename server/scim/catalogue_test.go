@@ -85,7 +85,9 @@ func TestCatalogues(t *testing.T) {
 	w.send("GET", "/Entitlements?sortBy=value&sortOrder=descending&count=1", "").is(200).has(2.0, "totalResults").has("wiki/readers", "Resources", 0, "value")
 	w.send("POST", "/Entitlements/.search", `{"filter":"displayName co \"EDIT\"","startIndex":2}`).is(200).has(1.0, "totalResults").has(nil, "Resources", 0)
 	w.send("GET", "/Roles?filter="+escape(`owner eq "x"`), "").refuses(400, "invalidFilter", "owner")
-	w.send("GET", "/Roles?cursor=", "").refuses(400, "invalidCursor", "startIndex")
+	next := w.send("GET", "/Entitlements?count=1&cursor=", "").is(200).has("wiki/all editors", "Resources", 0, "value").text("nextCursor")
+	w.send("GET", "/Entitlements?count=1&cursor="+next, "").is(200).has("wiki/readers", "Resources", 0, "value").has(nil, "nextCursor")
+	w.send("GET", "/Roles?count=1&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
 
 	for _, verb := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 		path := "/Roles/engineer"

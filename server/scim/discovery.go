@@ -65,7 +65,7 @@ func (h *Handler) discovery() ([]route, error) {
 // fixed answers always the same.
 func fixed(o object) (verbs, error) {
 	body, err := json.Marshal(o)
-	return verbs{http.MethodGet: func(q *request) error { return q.c.Blob(http.StatusOK, mediaType, body) }}, err
+	return verbs{http.MethodGet: func(q *request) error { return q.blob(http.StatusOK, body) }}, err
 }
 
 // notMe answers for /Me (RFC 7644, section 3.11): a credential is a source's, and

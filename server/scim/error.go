@@ -12,7 +12,33 @@ import (
 	wire "drawbridge/schema/scim"
 )
 
+// mediaType is what answers are, and bodies should be.
 const mediaType = "application/scim+json"
+
+// media returns what an answer is called: what SCIM calls it, or plain JSON for
+// who accepts that and no SCIM (RFC 7644, section 3.8). What nobody can answer in
+// is not asked for.
+func media(r *http.Request) string {
+	plain := false
+	for accepted := range strings.SplitSeq(strings.Join(r.Header["Accept"], ","), ",") {
+		kind, _, _ := strings.Cut(accepted, ";")
+		switch kind = strings.TrimSpace(kind); {
+		case strings.EqualFold(kind, mediaType), kind == "*/*", strings.EqualFold(kind, "application/*"):
+			return mediaType
+		case strings.EqualFold(kind, echo.MIMEApplicationJSON):
+			plain = true
+		}
+	}
+	if plain {
+		return echo.MIMEApplicationJSON
+	}
+	return mediaType
+}
+
+// blob answers with a body as it is.
+func (q *request) blob(status int, body []byte) error {
+	return q.c.Blob(status, media(q.c.Request()), body)
+}
 
 // WriteError answers with any error, as SCIM has it (RFC 7644, section 3.12).
 // Where an answer is under way already, it can not.
@@ -24,7 +50,7 @@ func WriteError(c echo.Context, err error) error {
 	if e.Status == http.StatusServiceUnavailable && c.Response().Header().Get("Retry-After") == "" {
 		c.Response().Header().Set("Retry-After", "5")
 	}
-	return c.Blob(e.Status, mediaType, appendError(nil, e))
+	return c.Blob(e.Status, media(c.Request()), appendError(nil, e))
 }
 
 // appendError writes an error as JSON.

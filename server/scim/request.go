@@ -152,8 +152,12 @@ func acceptable(h http.Header) error {
 	case "", mediaType, echo.MIMEApplicationJSON:
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(contentType); err == nil && (media == mediaType || media == echo.MIMEApplicationJSON) {
-		return nil
+	kind, with, err := mime.ParseMediaType(contentType)
+	if err == nil && (kind == mediaType || kind == echo.MIMEApplicationJSON) {
+		if charset := with["charset"]; charset == "" || strings.EqualFold(charset, "utf-8") {
+			return nil
+		}
+		return &wire.Error{Status: http.StatusUnsupportedMediaType, Detail: "send JSON in UTF-8, which it is in anyway: leave the charset out"}
 	}
 	return &wire.Error{Status: http.StatusUnsupportedMediaType, Detail: "send " + mediaType}
 }
@@ -178,7 +182,7 @@ func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/
 // matches returns an error unless the version is one that If-Match allows.
 func (q *request) matches(version int64) error {
 	want := q.c.Request().Header.Get("If-Match")
-	if want == "" || listed(want, version) {
+	if want == "" || listed(want, etag(version)) {
 		return nil
 	}
 	return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource has changed: it is at version " + etag(version)}
@@ -187,13 +191,13 @@ func (q *request) matches(version int64) error {
 // unchanged reports whether the sender has the version already.
 func (q *request) unchanged(version int64) bool {
 	have := q.c.Request().Header.Get("If-None-Match")
-	return have != "" && listed(have, version)
+	return have != "" && listed(have, etag(version))
 }
 
-// listed reports whether a list of ETags has the version's. They are weak, so
-// that the mark of weakness makes no difference.
-func listed(tags string, version int64) bool {
-	own := strings.TrimPrefix(etag(version), "W/")
+// listed reports whether a list of ETags has one. They are weak, so that the mark
+// of weakness makes no difference.
+func listed(tags, own string) bool {
+	own = strings.TrimPrefix(own, "W/")
 	for tag := range strings.SplitSeq(tags, ",") {
 		if tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/"); tag == "*" || tag == own {
 			return true

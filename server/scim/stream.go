@@ -36,7 +36,7 @@ func (q *request) stream(status int) *stream {
 func (s *stream) flush() error {
 	if !s.begun {
 		s.begun = true
-		s.q.c.Response().Header().Set(echo.HeaderContentType, mediaType)
+		s.q.c.Response().Header().Set(echo.HeaderContentType, media(s.q.c.Request()))
 		s.q.c.Response().WriteHeader(s.status)
 	}
 	s.q.moreTime() // as long as the sender takes some of it
@@ -51,7 +51,7 @@ func (s *stream) end(err error) error {
 	defer release(s.buf)
 	switch {
 	case err == nil && !s.begun:
-		return s.q.c.Blob(s.status, mediaType, s.buf.Bytes())
+		return s.q.blob(s.status, s.buf.Bytes())
 	case err == nil:
 		return s.flush()
 	case s.begun:

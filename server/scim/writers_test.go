@@ -70,7 +70,7 @@ func drawWriter(t *rapid.T, name string, own []string) *writer {
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, name+" edits") {
 		w.address = fmt.Sprintf("%s-%d@x", name, i)
-		w.edits = append(w.edits, patch(`{"op":"replace","path":"emails[type eq \"`+name+`\"].value","value":"`+w.address+`"}`))
+		w.edits = append(w.edits, patch(`{"op":"add","path":"emails[type eq \"`+name+`\"].value","value":"`+w.address+`"}`))
 	}
 	return w
 }

@@ -1,0 +1,169 @@
+package server_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// queryMusts are of RFC 7644, section 3.4: finding, sorting, paging, and what is
+// shown.
+func queryMusts() []must {
+	// people makes three, whom a row's own prefix tells from others.
+	people := func(c *client) string {
+		p := c.name() + "x"
+		c.send("POST", "/Users", `{"userName":"`+p+`a","title":"Guide","userType":"Employee","emails":[{"value":"a@work.example","type":"work"}],"`+rfcURN+`":{"level":5,"code":"CaSe","since":"2020-01-01T00:00:00Z"}}`).is(201)
+		c.send("POST", "/Users", `{"userName":"`+p+`B","userType":"Intern","active":false,"emails":[{"value":"b@home.example","type":"work"},{"value":"b@work.example","type":"home"}],"`+rfcURN+`":{"level":20}}`).is(201)
+		c.send("POST", "/Users", `{"userName":"`+p+`c","name":{"familyName":"Keen"},"`+staffURN+`":{"department":"R&D"}}`).is(201)
+		return p
+	}
+	return []must{
+		{"7644 3.4.1", "a known resource is 200, with Location and ETag, and an unknown one 404", func(c *client) {
+			u := c.user("")
+			g := c.get(u.path()).is(200)
+			c.check(g.header.Get("Location") == u.path() && g.header.Get("ETag") == u.header.Get("ETag"), "headers %v", g.header)
+			c.get("/Users/"+u.id()[:35]+"x").refuses(404, "")
+			c.get("/Groups/"+u.id()).refuses(404, "")
+		}},
+		{"7644 3.4.2", "a list is a ListResponse; nobody is 200 and 0", func(c *client) {
+			c.get("/Users?filter=userName+eq+%22nobody%22").is(200).has(listURN, "schemas", 0).has(0.0, "totalResults")
+			c.get("/Users?unknownParameter=1&count=1").is(200).has(listURN, "schemas", 0).count(1, "Resources").has(1.0, "itemsPerPage").has(1.0, "startIndex")
+		}},
+		{"7644 3.4.2.1", "the root has everything, and meta.resourceType chooses", func(c *client) {
+			p := c.name() + "r"
+			c.send("POST", "/Users", `{"userName":"`+p+`","displayName":"`+p+`"}`).is(201)
+			c.send("POST", "/Groups", `{"displayName":"`+p+`"}`).is(201)
+			for filter, want := range map[string]float64{
+				`displayName eq "` + p + `"`: 2, `displayName eq "` + p + `" and meta.resourceType eq "Group"`: 1,
+				`displayName eq "` + p + `" and userName pr`: 1, `(meta.resourceType eq "User" or meta.resourceType eq "Group") and displayName eq "` + p + `"`: 2,
+			} {
+				c.get("/?filter="+url.QueryEscape(filter)).is(200).has(want, "totalResults")
+				c.send("POST", "/.search", `{"schemas":["`+searchURN+`"],"filter":"`+strings.ReplaceAll(filter, `"`, `\"`)+`"}`).is(200).has(want, "totalResults")
+			}
+		}},
+		{"7644 3.4.2.2", "each operator does what its row says", func(c *client) {
+			p := people(c)
+			all := func(filter string) string { return `userName sw "` + p + `" and (` + filter + `)` }
+			for filter, want := range map[string]string{
+				`userName eq "` + p + `A"`: "a", `userName ne "` + p + `a"`: "B c", `userName co "` + p[1:] + `"`: "a B c", `userName ew "c"`: "c",
+				`title pr`: "a", `not (title pr)`: "B c", `name pr`: "c", `emails pr`: "a B", `userName gt "` + p + `a"`: "B c", `userName ge "` + p + `b"`: "B c",
+				`userName lt "` + p + `b"`: "a", `userName le "` + p + `b"`: "a B", rfcURN + `:level gt 5`: "B", rfcURN + `:level ge 5`: "a B", rfcURN + `:level lt 20`: "a",
+				rfcURN + `:since gt "2019-12-31T23:00:00-01:00"`: "", rfcURN + `:since ge "2020-01-01T01:00:00+01:00"`: "a", `meta.created gt "2020-01-01T00:00:00Z"`: "a B c",
+				rfcURN + `:code eq "CaSe"`: "a", rfcURN + `:code eq "case"`: "", `active eq true`: "a c", `active ne true`: "B", `active eq false`: "B",
+				`title eq "guide"`: "a", `meta.resourceType eq "User"`: "a B c", `meta.lastModified lt "2020-01-01T00:00:00Z"`: "",
+			} {
+				got := strings.ReplaceAll(c.find(all(filter)), p, "")
+				c.check(got == want, "%s finds %q, want %q", filter, got, want)
+			}
+		}},
+		{"7644 3.4.2.2", "not binds before and, and before or; brackets before all; names and operators in any case", func(c *client) {
+			p := people(c)
+			for filter, want := range map[string]string{
+				`userName eq "~a" or userName eq "~b" and userType eq "Employee"`: "a", `(userName eq "~a" or userName eq "~b") and userType eq "Intern"`: "B",
+				`not (userType eq "Intern") and userName sw "~"`: "a c", `USERNAME Eq "~A" OR Username EQ "~C"`: "a c", `NOT (title PR) AND userName SW "~"`: "B c",
+				`userType ne "Employee" and not (emails.value co "home.example" or emails.value co "nowhere") and userName sw "~"`: "c",
+			} {
+				got := strings.ReplaceAll(c.find(strings.ReplaceAll(filter, "~", p)), p, "")
+				c.check(got == want, "%s finds %q, want %q", filter, got, want)
+			}
+		}},
+		{"7644 3.4.2.2", "a filter in brackets is of one and the same value", func(c *client) {
+			p := people(c)
+			for filter, want := range map[string]string{
+				`emails[type eq "work" and value co "@work.example"]`: "a", `emails.type eq "work" and emails.value co "@work.example"`: "a B", `emails[type eq "home"]`: "B",
+				`emails[type eq "home"] or name.familyName eq "Keen"`: "B c", `emails[not (type eq "work")]`: "B", `emails[(type eq "work" or type eq "home") and value sw "b@"]`: "B",
+			} {
+				got := strings.ReplaceAll(c.find(`userName sw "`+p+`" and (`+filter+`)`), p, "")
+				c.check(got == want, "%s finds %q, want %q", filter, got, want)
+			}
+		}},
+		{"7644 3.4.2.2", "what is no filter is invalidFilter", func(c *client) {
+			for _, filter := range []string{"x", "(((", `userName regex "x"`, `userName eq`, `userName eq x`, `eq "x"`, `active gt true`, `active le false`, `x509Certificates.value gt "x"`,
+				`userName eq "x" and`, `userName eq "x")`, `emails[type eq "work"`, `not userName pr`, `userName pr "x"`, `userName eq "x" userName eq "y"`, " "} {
+				g := c.get("/Users?filter=" + url.QueryEscape(filter))
+				c.check(g.status == 400 && g.at("scimType") == "invalidFilter", "%q is answered %d %v", filter, g.status, g.at("scimType"))
+			}
+		}},
+		{"7644 3.4.2.3", "sorting is ascending unless it is said, by the attribute's own order, and who has no value is last", func(c *client) {
+			p := people(c)
+			sorted := func(query string) string {
+				var names []string
+				for _, u := range c.get("/Users?filter=" + url.QueryEscape(`userName sw "`+p+`"`) + query).is(200).at("Resources").([]any) {
+					names = append(names, strings.TrimPrefix(fmt.Sprint(u.(map[string]any)["userName"]), p))
+				}
+				return strings.Join(names, " ")
+			}
+			for query, want := range map[string]string{
+				"&sortBy=userName": "a B c", "&sortBy=userName&sortOrder=descending": "c B a", "&sortBy=" + rfcURN + ":level": "a B c",
+				"&sortBy=" + rfcURN + ":level&sortOrder=descending": "c B a", "&sortBy=emails.value": "a B c", "&sortBy=name.familyName": "c a B", "&sortBy=meta.created": "a B c",
+			} {
+				c.check(sorted(query) == want, "%s is %q, want %q", query, sorted(query), want)
+			}
+		}},
+		{"7644 3.4.2.4", "pages are of startIndex and count, which are brought into range", func(c *client) {
+			p := people(c)
+			page := func(query string) got {
+				return c.get("/Users?sortBy=userName&filter=" + url.QueryEscape(`userName sw "`+p+`"`) + query).is(200)
+			}
+			page("&startIndex=0").has(1.0, "startIndex").count(3, "Resources")
+			page("&startIndex=-5").has(1.0, "startIndex")
+			page("&count=0").has(3.0, "totalResults").count(0, "Resources").has(0.0, "itemsPerPage")
+			page("&count=-1").count(0, "Resources")
+			page("&count=2").has(3.0, "totalResults").count(2, "Resources").has(2.0, "itemsPerPage")
+			page("&startIndex=3&count=2").has(3.0, "startIndex").count(1, "Resources").has(p+"c", "Resources", 0, "userName")
+			page("&startIndex=9").has(3.0, "totalResults").count(0, "Resources")
+			c.get("/Users?count=100000").is(200)
+			c.get("/Users?count=x").refuses(400, "invalidValue")
+		}},
+		{"7644 3.4.2.5", "attributes are all that is shown but for what always is, and excludedAttributes are not", func(c *client) {
+			u := c.user(`,"title":"t","name":{"givenName":"G","familyName":"F"},"` + rfcURN + `":{"loud":"!","shy":"?","code":"c"}`)
+			for _, list := range []func(string) got{
+				func(query string) got { return c.get(u.path() + "?" + query).is(200) },
+				func(query string) got {
+					return inList(c.get("/Users?filter=" + url.QueryEscape(`id eq "`+u.id()+`"`) + "&" + query).is(200))
+				},
+				func(query string) got {
+					name, value, _ := strings.Cut(query, "=")
+					return inList(c.send("POST", "/Users/.search", `{"schemas":["`+searchURN+`"],"filter":"id eq \"`+u.id()+`\"","`+name+`":["`+strings.ReplaceAll(value, ",", `","`)+`"]}`).is(200))
+				},
+				func(query string) got {
+					return c.patch(u.path()+"?"+query, `{"op":"replace","path":"title","value":"t"}`).is(200)
+				},
+				func(query string) got {
+					return c.send("PUT", u.path()+"?"+query, `{"userName":"`+u.name()+`","title":"t","name":{"givenName":"G","familyName":"F"},"`+rfcURN+`":{"loud":"!","shy":"?","code":"c"}}`).is(200)
+				},
+				func(query string) got {
+					return c.send("POST", "/Users?"+query, `{"userName":"`+c.name()+`","title":"t","name":{"givenName":"G","familyName":"F"},"`+rfcURN+`":{"loud":"!","shy":"?","code":"c"}}`).is(201)
+				},
+			} {
+				g := list("attributes=userName,name.givenName").has("G", "name", "givenName").has(nil, "name", "familyName").has(nil, "title").has(nil, "meta").has("!", rfcURN, "loud").has(nil, rfcURN, "code")
+				c.check(g.id() != "" && g.name() != "" && g.at("schemas", 0) == userURN, "%s", g.text)
+				g = list("excludedAttributes=id,schemas,title,meta,name.givenName,"+rfcURN+":loud").has(nil, "title").has(nil, "meta").has("F", "name", "familyName").has(nil, "name", "givenName").has("!", rfcURN, "loud")
+				c.check(g.id() != "" && g.at("schemas", 0) == userURN, "%s", g.text)
+				list("attributes="+rfcURN+":shy").has("?", rfcURN, "shy").has(nil, "userName")
+				list("excludedAttributes=title").has(nil, rfcURN, "shy")
+			}
+		}},
+		{"7644 3.4.3", "a POST of .search asks what a GET asks", func(c *client) {
+			p := people(c)
+			g := c.send("POST", "/Users/.search", `{"schemas":["`+searchURN+`"],"filter":"userName sw \"`+p+`\"","sortBy":"userName","sortOrder":"descending","startIndex":1,"count":2,"attributes":["userName"]}`).is(200)
+			g.has(listURN, "schemas", 0).has(3.0, "totalResults").count(2, "Resources").has(p+"c", "Resources", 0, "userName").has(nil, "Resources", 0, "meta")
+			c.send("POST", "/Groups/.search", `{"schemas":["`+searchURN+`"]}`).is(200)
+			c.send("POST", "/Roles/.search", `{"schemas":["`+searchURN+`"],"count":1}`).is(200).count(1, "Resources")
+		}},
+		{"7644 3.10", "an attribute may be written with its schema's URN", func(c *client) {
+			p := people(c)
+			c.check(c.find(userURN+`:userName eq "`+p+`a"`) == p+"a", "the core URN")
+			c.check(c.find(`userName sw "`+p+`" and `+staffURN+`:department eq "R&D"`) == p+"c", "an extension's")
+			g := c.get("/Users?attributes=" + userURN + ":userName," + staffURN + "&filter=" + url.QueryEscape(`userName eq "`+p+`c"`)).is(200)
+			g.has(p+"c", "Resources", 0, "userName").has("R&D", "Resources", 0, staffURN, "department")
+		}},
+	}
+}
+
+// inList is the only resource of a list, as though it had come by itself.
+func inList(g got) got {
+	g.count(1, "Resources")
+	g.body, _ = g.at("Resources", 0).(map[string]any)
+	return g
+}
