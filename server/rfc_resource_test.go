@@ -117,7 +117,7 @@ func resourceMusts() []must {
 		}},
 		{"7643 8.2", "the standard's own full user comes back as it was sent", func(c *client) { whole(c, fullUser) }},
 		{"7643 8.3", "with the enterprise extension too", func(c *client) {
-			whole(c, strings.TrimSuffix(fullUser, "}")+`,"`+staffURN+`":{"employeeNumber":"701984","costCenter":"4130","organization":"Studios","division":"Theme Park","department":"Tours","manager":{"value":"26118915","$ref":"../Users/26118915"}}}`)
+			whole(c, strings.TrimSuffix(fullUser, "}")+`,"`+staffURN+`":{"employeeNumber":"701984","costCenter":"4130","organization":"Studios","division":"Theme Park","department":"Tours","manager":{"value":"26118915","$ref":"../Users/26118915"}}}`) //nolint:misspell // the RFC's name
 		}},
 	}
 }

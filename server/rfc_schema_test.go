@@ -81,7 +81,7 @@ func schemaMusts() []must {
 		{"7643 2.1", "every name is one by the grammar", func(c *client) {
 			eachAttribute(c, func(path string, a map[string]any) {
 				name := strings.TrimPrefix(fmt.Sprint(a["name"]), "$") // $ref is the RFC's own exception
-				c.check(name != "" && strings.IndexFunc(name, notOfName) < 0 && strings.IndexAny(name[:1], "0123456789-_") < 0, "%s", path)
+				c.check(name != "" && strings.IndexFunc(name, notOfName) < 0 && !strings.ContainsAny(name[:1], "0123456789-_"), "%s", path)
 			})
 		}},
 		{"7644 3.1", "schemas of messages are not among them", func(c *client) {
@@ -115,7 +115,7 @@ func schemaMusts() []must {
 func list(v any) []any { l, _ := v.([]any); return l }
 
 func notOfName(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+	return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", r)
 }
 
 // eachAttribute hands on all attributes, and their parts, of all schemas.
