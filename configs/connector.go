@@ -3,8 +3,11 @@ package configs
 import (
 	"maps"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 
 	"drawbridge/connectors"
 )
@@ -58,6 +61,7 @@ func (r *reader) connector(i int, f *file) {
 	out := connectors.Config{
 		Name: c.Name, Kind: c.Kind, BaseURL: c.BaseURL, Auth: r.auth(at, c, &profile), Profile: profile,
 		Options: r.options(c.Options), AllowIrreversible: c.AllowIrreversible,
+		File: r.file, Lines: r.optionLines(i),
 	}
 	if c.Kind == "scim" || c.BaseURL != "" {
 		r.target(at("baseURL"), out)
@@ -76,6 +80,9 @@ func (r *reader) profile(key string, c connector, dir string) connectors.Profile
 	p, err := connectors.LoadProfile(Profiles(dir), c.Profile)
 	if err != nil {
 		r.wrong(key, "cannot be used: %v", err)
+	}
+	if p.Kind != "" && p.Kind != c.Kind {
+		r.wrong(key, "is %s, which is for kind %s", c.Profile, p.Kind)
 	}
 	return p
 }
@@ -127,6 +134,29 @@ func (r *reader) options(options map[string]string) map[string]string {
 		}
 	}
 	return out
+}
+
+// optionLines returns the line on which the text of each option of connector i
+// begins.
+func (r *reader) optionLines(i int) map[string]int {
+	lines := map[string]int{}
+	node := &r.root
+	if node.Kind == yaml.DocumentNode && len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	for _, part := range []string{"connectors", strconv.Itoa(i), "options"} {
+		if node, _ = child(node, part); node == nil {
+			return nil
+		}
+	}
+	for at := 0; at+1 < len(node.Content) && node.Kind == yaml.MappingNode; at += 2 {
+		text := node.Content[at+1]
+		lines[node.Content[at].Value] = text.Line
+		if text.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+			lines[node.Content[at].Value]++ // after the line with the mark
+		}
+	}
+	return lines
 }
 
 // target looks at where a connector leads: a secret leaves the machine

@@ -43,6 +43,11 @@ type Config struct {
 	Profile Profile
 	Options map[string]string // of the kind; a kind refuses what it does not know
 
+	// File and Lines say where the options are written, as the line on which the
+	// text of each begins: for errors. Empty where nobody knows.
+	File  string
+	Lines map[string]int
+
 	// AllowIrreversible lets the connector make calls that the profile says
 	// cannot be undone.
 	AllowIrreversible bool
@@ -115,7 +120,23 @@ func (o Options) Defaults() Options {
 	if o.Profile.isZero() {
 		o.Profile = DefaultProfile()
 	}
+	if len(o.Profile.Options) > 0 {
+		all := maps.Clone(o.Profile.Options)
+		maps.Copy(all, o.Options)
+		o.Options = all
+	}
 	return o
+}
+
+// At returns where the option is written, for the beginning of an error: its file
+// and the line of its text, counted from one, or where it begins for none. It is
+// empty where that is not known.
+func (c Config) At(option string, line int) string {
+	first, ok := c.Lines[option]
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", c.File, first+max(0, line-1))
 }
 
 // Known returns an error for each option of the config that is not among names.

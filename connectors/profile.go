@@ -9,6 +9,8 @@ import (
 // zero value is not a usable profile.
 type Profile struct {
 	Title string `yaml:"title"`
+	// Kind is the kind of connector that the profile is for; empty: any.
+	Kind string `yaml:"kind"`
 	// Unknown names what nobody has found out about the target yet, for people.
 	Unknown []string `yaml:"unknown"`
 
@@ -44,6 +46,9 @@ type Profile struct {
 	Discovery   string `yaml:"discovery"` // path of the provider's configuration; empty: it has none
 	// BooleanText says that booleans are written as "True" and "False".
 	BooleanText bool `yaml:"booleanText"`
+	// Options are of a connector's kind, for where its configuration leaves them
+	// out: a target that is described by its options can ship as a profile.
+	Options map[string]string `yaml:"options"`
 	// Throttled lists texts by which an answer, whatever its status, is known to
 	// mean "too many requests".
 	Throttled []string `yaml:"throttled"`
