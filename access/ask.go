@@ -42,6 +42,9 @@ func Ask(tx store.Tx, rules *Rules, item store.Item, o Outcome, terms connectors
 		_, err := Observe(tx, rules, item, o)
 		return time.Time{}, err
 	}
+	if now, err := account(tx, connector, identity); err != nil || !asked && now.State == schema.Parked {
+		return time.Time{}, err // declined, and nothing changed: this was to remind of it
+	}
 	w := workItem(o, terms, tx.Now())
 	if asked && open.Plan == w.Plan {
 		return remind(tx, rules, open, terms)

@@ -159,6 +159,11 @@ func TestDeclinedIsParked(t *testing.T) {
 		if a := w.account(ada); a.State != schema.Parked {
 			t.Errorf("the account is %+v, want it parked", a)
 		}
+		time.Sleep(100 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		w.work()
+		if _, open := w.asked(ada); open || len(w.findings("overdue-work")) > 0 {
+			t.Error("declined, and asked again")
+		}
 		w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", ada) })
 		w.work()
 		again, open := w.asked(ada)
