@@ -162,6 +162,11 @@ func (c *Collection[R]) check(k *checking) error {
 		if err := k.keptAll(entriesOf(x.name), below[i]); err != nil {
 			return err
 		}
+		if x.marked {
+			if err := k.milestones(x.name); err != nil {
+				return err
+			}
+		}
 	}
 	return k.kept(countRecords, c.name, records)
 }
@@ -268,4 +273,44 @@ func (c *checking) keptAll(what string, counted map[string]int64) error {
 		}
 	}
 	return nil
+}
+
+// milestones counts the entries between the milestones of an index again.
+func (c *checking) milestones(index string) error {
+	if !c.keepsMilestones() {
+		return nil
+	}
+	table := milestonesOf(index)
+	counted := int64(0)
+	var before []byte
+	for row, err := range c.rows(table, nil, nil) {
+		if err != nil {
+			return err
+		}
+		m, err := readMilestone(table, row)
+		if err != nil {
+			c.fault(table, row.Key, "%v", err)
+			continue
+		}
+		parts, ok := splitKey(m.from)
+		if first := ok && len(parts) == 1; !first && !bytes.Equal(m.from, before) {
+			c.fault(table, row.Key, "does not begin where the one before it ends")
+		}
+		n := int64(0)
+		for _, err := range c.rows(index, m.begin(), append(m.at, 0)) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		if n != m.n {
+			c.fault(table, row.Key, "says %d, and there are %d", m.n, n)
+		}
+		counted, before = counted+n, row.Key
+	}
+	n, err := c.size(index)
+	if err == nil && n != counted {
+		c.fault(table, nil, "%d entries of %d are before none", n-counted, n)
+	}
+	return err
 }

@@ -23,6 +23,7 @@ type Index[R any] struct {
 	name   string
 	unique bool
 	kept   bool               // how many entries there are below each first part is kept, not counted
+	marked bool               // milestones stand along it
 	of     func(R) [][]string // the values a record is found by, a list of parts each; none to leave it out
 }
 
@@ -115,6 +116,7 @@ type change struct {
 	entry, holds []byte
 	goes         bool
 	below        string // the first part of the value, where how many there are is kept
+	marked       bool
 }
 
 // entriesOf is what a kept index counts by the first part of its values.
@@ -131,7 +133,7 @@ func (x *Index[R]) Kept(r Reader, first string) (int64, error) {
 
 // change is what happens to the index when the value comes or goes.
 func (x *Index[R]) change(value []string, entry, holds []byte, goes bool) change {
-	c := change{table: x.name, entry: entry, holds: holds, goes: goes}
+	c := change{table: x.name, entry: entry, holds: holds, goes: goes, marked: x.marked}
 	if x.kept {
 		c.below = value[0]
 	}
@@ -154,6 +156,11 @@ func apply(t *transaction, changes []change) error {
 		}
 		if c.below != "" {
 			t.addCount(entriesOf(c.table), c.below, c.entry, n)
+		}
+		if c.marked {
+			if err := t.mark(c.table, c.below, c.entry, n); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"drawbridge/schema"
@@ -18,8 +19,13 @@ const (
 type migration func(*transaction) error
 
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
-// so on. There is one layout so far.
-func migrations() []migration { return nil }
+// so on.
+func migrations() []migration { return []migration{layMilestones} }
+
+// layMilestones leads from layout 1, whose indexes had no milestones.
+func layMilestones(t *transaction) error {
+	return errors.Join(t.setMilestones(IdentityUserName.name), t.setMilestones(GroupName.name))
+}
 
 // prepare makes what is stored ready for this code: in its layout, and without
 // leases of the dead. If it is, nothing is written.

@@ -14,7 +14,7 @@ import (
 // Identities, by id. Those whose source deleted them stay, for history, and are
 // found by id, and by the names they had, whichever source they were of.
 var (
-	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, kept: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
+	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, kept: true, marked: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
 	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
 	IdentityEmail      = &Index[schema.Identity]{name: "email", of: emails}
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
@@ -48,7 +48,7 @@ var (
 
 // Groups, by id, and the edges of membership, both ways.
 var (
-	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
+	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, marked: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
 	GroupExternalID = &Index[schema.Group]{name: "externalId", unique: true, of: one(func(g schema.Group) []string { return unless(g.ExternalID == "", g.Source, g.ExternalID) })}
 	GroupModified   = &Index[schema.Group]{name: "modified", of: one(func(g schema.Group) []string { return []string{g.Source, timePart(g.Modified)} })}
 

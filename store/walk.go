@@ -21,10 +21,19 @@ func (c *Collection[R]) ByFrom(r Reader, x *Index[R], value []string, key ...str
 	return c.follow(r.transaction(), x, from, to, 0)
 }
 
-// Skip is By without the first n records, which it passes over in the index.
-func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, value ...string) iter.Seq2[R, error] {
-	from := makeKey(value...)
-	return c.follow(r.transaction(), x, from, after(from), n)
+// Skip is By without the first n records of a first part of the index's values. It
+// passes over them in the index, a few hundred of them at most where milestones
+// stand along it.
+func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, first string) iter.Seq2[R, error] {
+	t := r.transaction()
+	begin, rest, err := t.toward(x.name, first, max(0, n))
+	if err != nil {
+		return func(yield func(R, error) bool) {
+			var none R
+			yield(none, err)
+		}
+	}
+	return c.follow(t, x, begin, after(makeKey(first)), rest)
 }
 
 // Edges walks the members of a group that come after the last one seen, in order:
