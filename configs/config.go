@@ -7,7 +7,6 @@ import (
 	scim "github.com/elimity-com/scim/schema"
 
 	"drawbridge/connectors"
-	"drawbridge/schema"
 )
 
 // A Config is what one bridge is told: where it listens, what it keeps where,
@@ -15,20 +14,24 @@ import (
 // them, and secrets are resolved. Start from Default: the zero value is not a
 // usable configuration.
 type Config struct {
-	Listen    string        `yaml:"listen"`    // host:port
-	PublicURL string        `yaml:"publicURL"` // how the bridge is reached from outside, without a slash at the end
-	TLS       TLS           `yaml:"tls"`
-	Store     Store         `yaml:"store"`
-	Policy    Folder        `yaml:"policy"`   // of policy documents
-	Profiles  Folder        `yaml:"profiles"` // of profiles beside those that ship; none if the path is empty
-	Audit     Audit         `yaml:"audit"`
-	Admin     Admin         `yaml:"admin"`
-	Sources   []Source      `yaml:"sources"`
-	Schemas   []string      `yaml:"schemas"` // files of extensions of users
-	Sweeps    []Sweep       `yaml:"sweeps"`
-	Limits    RequestLimits `yaml:"limits"`
-	Log       Log           `yaml:"log"`
-	Shutdown  Shutdown      `yaml:"shutdown"`
+	Listen    string   `yaml:"listen"`    // host:port
+	PublicURL string   `yaml:"publicURL"` // how the bridge is reached from outside, without a slash at the end
+	TLS       TLS      `yaml:"tls"`
+	Store     Store    `yaml:"store"`
+	Policy    Folder   `yaml:"policy"`   // of policy documents
+	Profiles  Folder   `yaml:"profiles"` // of profiles beside those that ship; none if the path is empty
+	Audit     Audit    `yaml:"audit"`
+	Admin     Admin    `yaml:"admin"`
+	Sources   []Source `yaml:"sources"`
+	Issuers   []Issuer `yaml:"issuers"`
+
+	Credentials Credentials `yaml:"credentials"`
+
+	Schemas  []string      `yaml:"schemas"` // files of extensions of users
+	Sweeps   []Sweep       `yaml:"sweeps"`
+	Limits   RequestLimits `yaml:"limits"`
+	Log      Log           `yaml:"log"`
+	Shutdown Shutdown      `yaml:"shutdown"`
 
 	// Extensions are the schemas that the files hold.
 	Extensions []scim.Schema `yaml:"-"`
@@ -38,16 +41,6 @@ type Config struct {
 	Connectors []connectors.Config `yaml:"-"`
 	Care       map[string]Care     `yaml:"-"`
 }
-
-// TLS names the files of a certificate and its key. Without them the bridge
-// speaks plain HTTP, for loopback or for something in front that does TLS.
-type TLS struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-}
-
-// On reports whether the bridge itself speaks TLS.
-func (t TLS) On() bool { return t.Cert != "" }
 
 // Store says where the bridge keeps what it knows.
 type Store struct {
@@ -67,23 +60,9 @@ type Audit struct {
 	CheckpointEvery time.Duration `yaml:"checkpointEvery"`
 }
 
-// Admin names who may use the API.
-type Admin struct {
-	Tokens []AdminToken `yaml:"tokens"`
-}
-
-// An AdminToken is a credential of a person or a program that uses the API.
-type AdminToken struct {
-	Name   string            `yaml:"name"`
-	Role   schema.APIRole    `yaml:"role"`
-	Secret connectors.Secret `yaml:"secret"`
-}
-
-// A Source is the transport side of a Source document: its credential. One
-// without a token here has those that were issued for it.
-type Source struct {
-	Name  string            `yaml:"name"`
-	Token connectors.Secret `yaml:"token"`
+// Credentials says what is watched of the credentials by which others are known.
+type Credentials struct {
+	WarnBefore time.Duration `yaml:"warnBefore"` // how long before one ends
 }
 
 // A Sweep says when a sweep runs, and how much one run of it may take away.
@@ -137,6 +116,7 @@ type Care struct {
 func Default() Config {
 	return Config{
 		Listen: "127.0.0.1:8080",
+		TLS:    TLS{MinVersion: "1.2"},
 		Store:  Store{Driver: "bolt", Path: "data/drawbridge.db"},
 		Policy: Folder{Path: "policy"},
 		Audit:  Audit{Key: "data/audit.key", Origin: "drawbridge", CheckpointEvery: 10 * time.Second},
@@ -146,7 +126,8 @@ func Default() Config {
 			{Name: "drift", Schedule: "@every 15m", Limits: defaultLimits},
 			{Name: "orphans", Schedule: "@every 1h", Limits: defaultLimits},
 		},
-		Shutdown: Shutdown{Grace: 20 * time.Second},
+		Credentials: Credentials{WarnBefore: 14 * 24 * time.Hour},
+		Shutdown:    Shutdown{Grace: 20 * time.Second},
 	}
 }
 

@@ -65,6 +65,8 @@ var shapes = func() map[string]reflect.Type {
 	for _, t := range []reflect.Type{
 		reflect.TypeFor[file](), reflect.TypeFor[Config](), reflect.TypeFor[TLS](), reflect.TypeFor[Store](), reflect.TypeFor[Folder](),
 		reflect.TypeFor[Audit](), reflect.TypeFor[Admin](), reflect.TypeFor[AdminToken](), reflect.TypeFor[Source](),
+		reflect.TypeFor[AdminCertificate](), reflect.TypeFor[Certificate](), reflect.TypeFor[Credentials](),
+		reflect.TypeFor[Issuer](), reflect.TypeFor[IssuerSource](), reflect.TypeFor[IssuerRole](),
 		reflect.TypeFor[Sweep](), reflect.TypeFor[Limits](), reflect.TypeFor[RequestLimits](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Shutdown](), reflect.TypeFor[connector](), reflect.TypeFor[auth](),
 	} {

@@ -1,10 +1,12 @@
 package configs
 
 import (
+	"fmt"
 	"os"
 	"strings"
 
 	"drawbridge/connectors"
+	"drawbridge/schema"
 )
 
 // shortestToken is how long a credential for the bridge itself must be, in
@@ -15,27 +17,62 @@ const shortestToken = 16
 func (r *reader) credentials(f *file) {
 	for i := range f.Admin.Tokens {
 		t := &f.Admin.Tokens[i]
-		t.Secret = r.token(key("admin.tokens", i, "secret"), t.Secret, true)
+		t.From, t.Secret = r.token(key("admin.tokens", i, "secret"), t.Secret, true)
 	}
 	for i := range f.Sources {
 		s := &f.Sources[i]
-		s.Token = r.token(key("sources", i, "token"), s.Token, false)
+		s.From, s.Token = r.token(key("sources", i, "token"), s.Token, false)
 	}
 }
 
 // token resolves a credential for the bridge itself.
-func (r *reader) token(key string, reference connectors.Secret, needed bool) connectors.Secret {
+func (r *reader) token(key string, reference connectors.Secret, needed bool) (Reference, connectors.Secret) {
 	if reference == "" {
 		if needed {
 			r.wrong(key, "is missing: write env:NAME or file:PATH")
 		}
-		return ""
+		return "", ""
 	}
 	secret := r.secret(key, reference)
-	if secret != "" && len(secret) < shortestToken {
+	if secret == "" {
+		return "", ""
+	}
+	if len(secret) < shortestToken {
 		r.wrong(key, "is %s, which is shorter than %d characters and can be guessed: make one with openssl rand -hex 32", reference.Reveal(), shortestToken)
 	}
-	return secret
+	if path, ok := strings.CutPrefix(reference.Reveal(), "file:"); ok {
+		return Reference("file:" + r.path(path)), secret
+	}
+	return Reference(reference.Reveal()), secret
+}
+
+// A Reference says where a secret is: env:NAME, or file:PATH, which can be opened.
+type Reference string
+
+// File returns the file that it refers to, if it does.
+func (r Reference) File() (path string, ok bool) { return strings.CutPrefix(string(r), "file:") }
+
+// Reread returns what a file that is referred to holds now. What is no credential
+// is an error: one that is being written is whole a moment later.
+func (r Reference) Reread() (connectors.Secret, error) {
+	path, ok := r.File()
+	if !ok {
+		return "", fmt.Errorf("%s does not refer to a file: %w", r, schema.ErrInvalid)
+	}
+	secret, err := readSecret(path)
+	if err == nil && len(secret) < shortestToken {
+		err = fmt.Errorf("it is shorter than %d characters and can be guessed", shortestToken)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r, err)
+	}
+	return secret, nil
+}
+
+// readSecret reads a file that holds a secret and nothing else.
+func readSecret(path string) (connectors.Secret, error) {
+	text, err := os.ReadFile(path)
+	return connectors.Secret(strings.TrimRight(string(text), "\r\n")), err
 }
 
 // secret resolves a reference to a secret; what is not one is not repeated, for
@@ -55,12 +92,12 @@ func (r *reader) secret(key string, reference connectors.Secret) connectors.Secr
 		}
 		value = text
 	case kind == "file" && name != "":
-		text, err := os.ReadFile(r.path(name))
+		text, err := readSecret(r.path(name))
 		if err != nil {
 			r.wrong(key, "refers to file:%s, which cannot be read: %v", name, err)
 			return ""
 		}
-		if value = strings.TrimRight(string(text), "\r\n"); value == "" {
+		if value = text.Reveal(); value == "" {
 			r.wrong(key, "refers to file:%s, which is empty", name)
 			return ""
 		}

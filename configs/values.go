@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/robfig/cron/v3"
 
@@ -40,6 +41,11 @@ func (r *reader) values(f *file) {
 	}
 	r.caps(f.Limits)
 	r.names(f)
+	r.certificates(f)
+	r.issuers(f)
+	if f.Credentials.WarnBefore < 0 {
+		r.wrong("credentials.warnBefore", "is negative; 0s warns of nothing before it is late")
+	}
 	for i := range f.Sweeps {
 		r.sweep(i, &f.Sweeps[i])
 	}
@@ -75,14 +81,7 @@ func (r *reader) listen(f *file) {
 	if err != nil || port == "" {
 		r.wrong("listen", "is %q: write host:port, as in 127.0.0.1:8080", f.Listen)
 	}
-	if (f.TLS.Cert == "") != (f.TLS.Key == "") {
-		r.wrong("tls", "needs both cert and key, or neither")
-	}
-	for _, p := range []struct{ key, path string }{{"tls.cert", f.TLS.Cert}, {"tls.key", f.TLS.Key}} {
-		if _, err := os.Stat(p.path); p.path != "" && err != nil {
-			r.wrong(p.key, "is %s, which cannot be read", p.path)
-		}
-	}
+	r.tls(f)
 	if f.PublicURL == "" {
 		f.PublicURL = publicURL(f.TLS.On(), host, port)
 	}
@@ -142,9 +141,10 @@ func (c *Config) Warnings() []string {
 	if err == nil && !c.TLS.On() && !connectors.Loopback(host) {
 		all = append(all, fmt.Sprintf("listen: %s is open to other machines without TLS: let something in front do TLS, or set tls", c.Listen))
 	}
-	if len(c.Admin.Tokens) == 0 {
+	if len(c.Admin.Tokens)+len(c.Admin.Certificates) == 0 && !slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return len(i.Roles) > 0 }) {
 		all = append(all, "admin.tokens: nobody may use the API")
 	}
+	all = append(all, c.TLS.expiring(time.Now(), c.Credentials.WarnBefore)...)
 	for _, t := range c.Connectors {
 		if t.Auth.Secret == "" && (t.Kind == "scim" || t.Kind == "ldap") {
 			all = append(all, fmt.Sprintf("connectors: %s shows no credential to its target", t.Name))
