@@ -2,15 +2,14 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -18,24 +17,22 @@ import (
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/server/api"
+	"drawbridge/server/issuer"
 	"drawbridge/store"
 )
 
 const apiRoot = "/api/v1"
 
-// A gate knows who may come in. Configured secrets are found by their SHA-256,
-// stored ones by the id in them; what is compared is hashes, in constant time, so
-// that the time an answer takes tells nothing of a secret.
+// A gate knows who may come in: who shows a token that is configured or that the
+// bridge issued, a token that a trusted issuer signed, or a client certificate.
 type gate struct {
-	store      *store.Store
-	log        *slog.Logger
-	configured map[[sha256.Size]byte]Credential
+	store   *store.Store
+	log     *slog.Logger
+	ring    atomic.Pointer[keyring]
+	issuers *issuer.Set
 
 	sources, callers, failed *buckets
 }
-
-// shortSecret is how long a configured secret should be at least, in bytes.
-const shortSecret = 16
 
 // Bounds on what is remembered of whom.
 const (
@@ -46,31 +43,12 @@ const (
 func newGate(o Options) (*gate, error) {
 	l := o.Limits.orDefaults()
 	g := &gate{
-		store: o.Store, log: o.Log, configured: map[[sha256.Size]byte]Credential{},
+		store: o.Store, log: o.Log, issuers: o.Issuers,
 		sources: newBuckets(l.Source, int(2*l.Source), mostCredentials),
 		callers: newBuckets(l.API, int(2*l.API), mostCredentials),
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
 	}
-	var errs []error
-	for _, c := range o.Credentials {
-		sum := sha256.Sum256([]byte(c.Secret.Reveal()))
-		other, taken := g.configured[sum]
-		switch {
-		case c.Secret.Reveal() == "":
-			errs = append(errs, fmt.Errorf("credential %s: its secret is empty: %w", c.Name, schema.ErrInvalid))
-		case taken:
-			errs = append(errs, fmt.Errorf("credentials %s and %s have the same secret: %w", other.Name, c.Name, schema.ErrInvalid))
-		case c.Source == "" && !c.Role.Known():
-			errs = append(errs, fmt.Errorf("credential %s: role %q is none of %v: %w", c.Name, c.Role, schema.APIRoles(), schema.ErrInvalid))
-		case c.Source != "" && c.Role != "":
-			errs = append(errs, fmt.Errorf("credential %s: it is a source's or has a role, and not both: %w", c.Name, schema.ErrInvalid))
-		}
-		if len(c.Secret.Reveal()) < shortSecret {
-			o.Log.Warn("the secret of a credential is so short that it may be guessed; 32 random bytes are not", "credential", c.Name)
-		}
-		g.configured[sum] = c
-	}
-	return g, errors.Join(errs...)
+	return g, g.use(o.Credentials)
 }
 
 // guard lets in who shows the right credential: a source below /scim, a caller
@@ -96,7 +74,7 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 			if err != nil {
 				return err
 			}
-			if who.Source != "" {
+			if who.Role == "" {
 				return wrongDoor("This is a source's credential; it opens /scim/v2 and nothing else.")
 			}
 			if err := spend(c, g.callers, who.Name); err != nil {
@@ -114,44 +92,99 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 // counted by address. A credential that is right is let in whatever was tried
 // from its address before: behind a proxy all come from one.
 func (g *gate) identify(c echo.Context) (Credential, error) {
-	token, ok := bearer(c.Request())
-	if ok {
-		who, err := g.whose(c.Request().Context(), token)
-		if err == nil {
-			c.Set(keyCredential, who.Name)
-			return who, nil
-		}
-		if !errors.Is(err, errNobody) {
-			return who, err
-		}
+	req := c.Request()
+	token, shown := bearer(req)
+	var who Credential
+	err := error(&refusal{})
+	switch {
+	case shown:
+		who, err = g.whose(req, token)
+	case certificate(req) != nil:
+		who, err = g.ring.Load().certified(certificate(req), time.Now())
 	}
+	if err == nil {
+		c.Set(keyCredential, who.Name)
+		return who, nil
+	}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return who, g.turnAway(c, r, shown)
+	}
+	return who, g.notLetIn(c, err)
+}
+
+// A refusal says that a credential is nobody's, or no longer somebody's.
+type refusal struct {
+	why  string // for the log
+	tell string // for who showed it; empty: no more than that it is nobody's
+}
+
+func (r *refusal) Error() string { return r.why }
+
+// turnAway answers who shows no credential, or one that is nobody's.
+func (g *gate) turnAway(c echo.Context, r *refusal, shown bool) error {
 	remote := c.RealIP()
 	if wait, ok := g.failed.take(addressKey(remote)); !ok {
-		return Credential{}, tooMany(c, wait, "Too many attempts with a wrong credential from this address.")
+		return tooMany(c, wait, "Too many attempts with a wrong credential from this address.")
 	}
 	challenge, detail := `Bearer realm="drawbridge"`, "Send a credential: Authorization: Bearer TOKEN."
-	if ok {
+	if shown {
 		challenge += `, error="invalid_token"`
 		detail = "The credential is unknown, expired or revoked."
-		g.log.WarnContext(c.Request().Context(), "credential refused", "remote", remote, "path", c.Request().URL.Path,
+		if r.tell != "" {
+			challenge += `, error_description="` + r.tell + `"`
+			detail = "The token is not taken: " + r.tell + "."
+		}
+		g.log.WarnContext(c.Request().Context(), "credential refused", "reason", r.why, "remote", remote, "path", c.Request().URL.Path,
 			"request", c.Request().Header.Get(requestHeader))
 	}
 	c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
-	return Credential{}, api.NewProblem(http.StatusUnauthorized, detail)
+	return api.NewProblem(http.StatusUnauthorized, detail)
 }
 
-// errNobody says that a token is nobody's, or no longer somebody's.
-var errNobody = errors.New("the token is nobody's")
+// notLetIn answers whose credential is right and gives nothing, and where it
+// cannot be known whose it is.
+func (g *gate) notLetIn(c echo.Context, err error) error {
+	switch {
+	case errors.Is(err, schema.ErrForbidden):
+		g.log.WarnContext(c.Request().Context(), "credential gives nothing", "reason", err, "remote", c.RealIP(), "path", c.Request().URL.Path,
+			"request", c.Request().Header.Get(requestHeader))
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="drawbridge", error="insufficient_scope"`)
+		return wrongDoor("The credential is right, and nothing in this bridge's configuration says whose it is.")
+	case errors.Is(err, schema.ErrUnavailable):
+		c.Response().Header().Set(echo.HeaderRetryAfter, "30")
+	}
+	return err
+}
 
-func (g *gate) whose(ctx context.Context, token string) (Credential, error) {
-	sum := sha256.Sum256([]byte(token))
-	if c, ok := g.configured[sum]; ok {
+// whose returns whose a token is.
+func (g *gate) whose(req *http.Request, token string) (Credential, error) {
+	if c, ok := g.ring.Load().configured(token); ok {
 		return c, nil
 	}
-	id, secret, ok := access.ParseToken(token)
-	if !ok {
-		return Credential{}, errNobody
+	if id, secret, ok := access.ParseToken(token); ok {
+		return g.issued(req.Context(), id, secret)
 	}
+	if !issuer.Looks(token) {
+		return Credential{}, &refusal{why: "it is not known"}
+	}
+	h, err := g.issuers.Verify(req.Context(), token)
+	if r, ok := errors.AsType[*issuer.Refusal](err); ok {
+		told := ""
+		if r.Signed {
+			told = r.Why
+		}
+		return Credential{}, &refusal{why: r.Why, tell: told}
+	}
+	if err == nil && h.Certificate != "" && h.Certificate != thumbprint(certificate(req)) {
+		return Credential{}, &refusal{why: "it is bound to another client certificate", tell: "it is bound to a client certificate that was not shown"}
+	}
+	return Credential{Name: h.Name, Source: h.Source, Role: h.Role}, err
+}
+
+// issued returns whose a token is that the bridge issued. What is compared is
+// hashes, in constant time, so that the time an answer takes tells nothing of a
+// secret.
+func (g *gate) issued(ctx context.Context, id, secret string) (Credential, error) {
 	var t schema.Token
 	var now time.Time
 	err := g.store.View(ctx, func(r store.Reader) (err error) {
@@ -159,15 +192,17 @@ func (g *gate) whose(ctx context.Context, token string) (Credential, error) {
 		t, err = store.Tokens.Get(r, id)
 		return err
 	})
-	if errors.Is(err, schema.ErrNotFound) {
-		return Credential{}, errNobody
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, schema.ErrNotFound):
+		return Credential{}, &refusal{why: "no token of that id was issued"}
+	case err != nil:
 		return Credential{}, err
-	}
-	right := subtle.ConstantTimeCompare(access.HashToken(secret), t.Hash) == 1
-	if !right || !t.Revoked.IsZero() || !t.Expires.IsZero() && !now.Before(t.Expires) {
-		return Credential{}, errNobody
+	case subtle.ConstantTimeCompare(access.HashToken(secret), t.Hash) != 1:
+		return Credential{}, &refusal{why: "the secret is not that of the token " + id}
+	case !t.Revoked.IsZero():
+		return Credential{}, &refusal{why: "the token " + id + " is revoked"}
+	case !t.Expires.IsZero() && !now.Before(t.Expires):
+		return Credential{}, &refusal{why: "the token " + id + " has expired"}
 	}
 	c := Credential{Name: t.Name, Source: t.Source, Role: t.Role}
 	if c.Name == "" {

@@ -16,9 +16,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
-	"drawbridge/connectors"
-	"drawbridge/schema"
 	"drawbridge/server/api"
+	"drawbridge/server/issuer"
 	"drawbridge/server/metrics"
 	"drawbridge/server/scim"
 	"drawbridge/store"
@@ -32,6 +31,7 @@ type Options struct {
 	PublicURL   string       // as others see the bridge, for links; without a path below it
 	Version     string
 	Credentials []Credential
+	Issuers     *issuer.Set // of signed tokens; nil: none
 	Metrics     *metrics.Metrics
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
 	Sweeps      []string         // names, for status and to run now
@@ -49,17 +49,18 @@ type Options struct {
 	Ready func(ctx context.Context) error
 }
 
-// A Credential is a configured bearer token: of a source, or of a person or
-// program that uses the API.
-type Credential struct {
-	Name   string         // of whoever uses it, for the log
-	Source string         // set for a source's
-	Role   schema.APIRole // set for an API user's
-	Secret connectors.Secret
+// A Server answers everything that the listener is asked.
+type Server struct {
+	http.Handler
+	gate *gate
 }
 
-// New returns the handler. It reads as the list of everything that is mounted.
-func New(o Options) (http.Handler, error) {
+// Use puts other configured credentials in the place of those there are, from the
+// next request on. If anything is wrong with one, nothing changes.
+func (s *Server) Use(credentials []Credential) error { return s.gate.use(credentials) }
+
+// New returns the server. It reads as the list of everything that is mounted.
+func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -94,7 +95,7 @@ func New(o Options) (http.Handler, error) {
 		o.Metrics.Sweeps(o.Sweeps)
 		e.GET("/metrics", echo.WrapHandler(o.Metrics))
 	}
-	return e, nil
+	return &Server{e, g}, nil
 }
 
 // HTTP returns an HTTP server for the handler that no slow client can hold up.

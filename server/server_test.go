@@ -52,8 +52,10 @@ const (
 // A world is a server over HTTP on a real store, and what it logged.
 type world struct {
 	*httptest.Server
-	store *store.Store
-	log   *lockedBuffer
+	server *server.Server
+	secure *httptest.Server // the same, with TLS; nil until a test asks for it
+	store  *store.Store
+	log    *lockedBuffer
 }
 
 // lockedBuffer is written to by the server while a test reads it.
@@ -104,7 +106,7 @@ func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Server = httptest.NewServer(h)
+	w.server, w.Server = h, httptest.NewServer(h)
 	t.Cleanup(func() {
 		w.Close()
 		if err := s.Close(); err != nil {

@@ -34,6 +34,7 @@ type Metrics struct {
 	ungoverned *prometheus.GaugeVec
 	dropped    *prometheus.CounterVec
 	probed     *prometheus.GaugeVec
+	trust      trust
 
 	open func(connector string) bool // whether its breaker is; nil: nobody said
 
@@ -68,6 +69,7 @@ func New(s *store.Store, connectors []string) *Metrics {
 	m.serving = histogram("http_request_seconds", "How long serving a request took.", seconds, "route", "method")
 	m.dropped = counter("scim_dropped_attributes_total", "Attributes that a source sent and no schema has.", "source")
 	m.probed = gauge("connector_probe_success", "Whether a target answered when it was last asked whether it lets the bridge in; it is asked at the start, until it does.", "connector")
+	m.trust = newTrust(m.registry)
 	m.registry.MustRegister(m.probed, m.dropped, m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()

@@ -12,13 +12,13 @@ package bridge
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/mod/sumdb/note"
@@ -28,6 +28,8 @@ import (
 	"drawbridge/connectors"
 	"drawbridge/connectors/builtin"
 	"drawbridge/scheduler"
+	"drawbridge/server"
+	"drawbridge/server/issuer"
 	"drawbridge/server/metrics"
 	"drawbridge/store"
 )
@@ -71,10 +73,16 @@ type Bridge struct {
 	breakers map[string]*scheduler.Breaker   // likewise
 	listener net.Listener
 	url      string // the public one
-	handler  http.Handler
-	cert     atomic.Pointer[tls.Certificate] // nil where the bridge speaks no TLS
-	running  atomic.Bool                     // from when Run serves until it is told to stop
-	closed   bool
+	server   *server.Server
+	handler  http.Handler // what the listener is answered by: the server
+	issuers  *issuer.Set
+	tls      atomic.Pointer[spoken] // nil where the bridge speaks no TLS
+	running  atomic.Bool            // from when Run serves until it is told to stop
+
+	rereading sync.Mutex      // held while files are read again
+	secrets   *configs.Config // as their files were last; of it, nothing else counts
+
+	closed bool
 }
 
 // Open puts a bridge together. It reads and compiles the policy, opens the

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -18,6 +17,7 @@ import (
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/api"
+	"drawbridge/server/issuer"
 	"drawbridge/server/metrics"
 	"drawbridge/server/scim"
 	"drawbridge/store"
@@ -87,7 +87,7 @@ func (b *Bridge) openConnectors(context.Context) error {
 
 func (b *Bridge) openListener(ctx context.Context) (err error) {
 	if b.cfg.TLS.On() {
-		if err := b.loadCertificate(); err != nil {
+		if _, err := b.loadTLS(); err != nil {
 			return err
 		}
 	}
@@ -99,15 +99,6 @@ func (b *Bridge) openListener(ctx context.Context) (err error) {
 	}
 	b.url, err = publicURL(b.cfg, b.Addr())
 	return err
-}
-
-func (b *Bridge) loadCertificate() error {
-	cert, err := tls.LoadX509KeyPair(b.cfg.TLS.Cert, b.cfg.TLS.Key)
-	if err != nil {
-		return fmt.Errorf("tls: %w", err)
-	}
-	b.cert.Store(&cert)
-	return nil
 }
 
 // publicURL is how the bridge is reached: as configured, but for a port that was
@@ -135,9 +126,12 @@ func publicURL(cfg *configs.Config, addr string) (string, error) {
 
 func (b *Bridge) openServer(context.Context) (err error) {
 	l := b.cfg.Limits
-	b.handler, err = server.New(server.Options{
+	if b.issuers, err = issuer.New(issuers(b.cfg), issuer.Options{Log: b.Log, Observe: b.metrics.Issuer}); err != nil {
+		return err
+	}
+	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
+		Credentials: credentials(b.cfg), Issuers: b.issuers, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
 		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
 		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
 		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
@@ -145,6 +139,7 @@ func (b *Bridge) openServer(context.Context) (err error) {
 			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
 		},
 	})
+	b.handler, b.secrets = b.server, b.cfg
 	return err
 }
 
@@ -156,19 +151,6 @@ func (b *Bridge) breaker(connector string) api.BreakerView {
 		v.State = "open"
 	}
 	return v
-}
-
-func credentials(cfg *configs.Config) []server.Credential {
-	var all []server.Credential
-	for _, t := range cfg.Admin.Tokens {
-		all = append(all, server.Credential{Name: t.Name, Role: t.Role, Secret: t.Secret})
-	}
-	for _, s := range cfg.Sources {
-		if s.Token != "" {
-			all = append(all, server.Credential{Name: s.Name, Source: s.Name, Secret: s.Token})
-		}
-	}
-	return all
 }
 
 func (b *Bridge) sweepNames() []string {

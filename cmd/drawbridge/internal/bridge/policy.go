@@ -76,13 +76,10 @@ func (b *Bridge) publish(ctx context.Context, p *Policy) error {
 	return nil
 }
 
-// Reload reads the policy and the certificate again. What cannot be used leaves
-// what is in force as it is, and is the error.
+// Reload reads the policy again, and the files of certificates and secrets. What
+// cannot be used leaves what is in force as it is, and is the error.
 func (b *Bridge) Reload(ctx context.Context) error {
-	var problems []error
-	if b.cfg.TLS.On() {
-		problems = append(problems, b.loadCertificate())
-	}
+	problems := b.rereadFiles(ctx)
 	p, err := ReadPolicy(b.Policy)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("the policy in force stays: %w", err))
@@ -103,13 +100,13 @@ func (b *Bridge) Reload(ctx context.Context) error {
 func Joins(cfg *configs.Config, book *policy.Book) []string {
 	var all []string
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	for _, s := range cfg.Sources {
-		if _, ok := book.Source(s.Name); !ok {
-			say("source %s is configured and no approved Source document names it: nothing it sends is accepted", s.Name)
+	for _, name := range cfg.Lets() {
+		if _, ok := book.Source(name); !ok {
+			say("source %s is configured and no approved Source document names it: nothing it sends is accepted", name)
 		}
 	}
 	for _, s := range book.Sources() {
-		if !slices.ContainsFunc(cfg.Sources, func(c configs.Source) bool { return c.Name == s.Metadata.Name }) {
+		if !slices.Contains(cfg.Lets(), s.Metadata.Name) {
 			say("source %s has a document and is not configured: only tokens that were issued for it let it in", s.Metadata.Name)
 		}
 	}

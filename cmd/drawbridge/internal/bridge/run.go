@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -36,7 +35,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	defer fail(nil)
 	// Each part has a context of its own, so that they end one after the other.
 	signing := start(ctx, fail, b.checkpoints)
-	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe)...)
+	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
 	counting := start(ctx, fail, b.countUnmapped)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
@@ -183,15 +182,4 @@ func counted(answering *sync.WaitGroup, h http.Handler) http.Handler {
 		defer answering.Done()
 		h.ServeHTTP(w, r)
 	})
-}
-
-func (b *Bridge) listen(s *http.Server) error {
-	if b.cert.Load() == nil {
-		return s.Serve(b.listener)
-	}
-	s.TLSConfig = &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return b.cert.Load(), nil },
-	}
-	return s.ServeTLS(b.listener, "", "")
 }
