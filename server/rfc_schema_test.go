@@ -38,6 +38,19 @@ func schemaMusts() []must {
 				c.check(n > 0, "pagination.%s is %v", key, g.at("pagination", key))
 			}
 		}},
+		{"draft-ietf-scim-roles-entitlements 3.1", "it tells of roles and entitlements, whose endpoints answer", func(c *client) {
+			g := c.get("/ServiceProviderConfig").is(200)
+			for _, kind := range []string{"roles", "entitlements"} {
+				g.has(true, "RolesAndEntitlements", kind, "supported").has(true, "RolesAndEntitlements", kind, "primarySupported").has(true, "RolesAndEntitlements", kind, "typeSupported")
+			}
+			g.has(true, "RolesAndEntitlements", "roles", "multipleRolesSupported").has(true, "RolesAndEntitlements", "entitlements", "multipleEntitlementsSupported")
+			for _, path := range []string{"/Roles", "/Entitlements"} {
+				one := c.get(path+"?count=1").is(200).at("Resources", 0)
+				c.check(one != nil, "%s is empty", path)
+			}
+			u := c.user(`,"roles":[{"value":"a","type":"x","primary":true},{"value":"b"}]`).has("x", "roles", 0, "type").has(true, "roles", 0, "primary")
+			u.count(2, "roles")
+		}},
 		{"7644 4", "lists of schemas and resource types are ListResponses, and are not filtered", func(c *client) {
 			for _, path := range []string{"/Schemas", "/ResourceTypes"} {
 				g := c.get(path+"?startIndex=2&count=1&sortBy=id").is(200).has(listURN, "schemas", 0)

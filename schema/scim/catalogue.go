@@ -1,73 +1,74 @@
 package scim
 
 import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
 	library "github.com/elimity-com/scim/schema"
-
-	"github.com/elimity-com/scim/optional"
 )
 
-// The URNs of what can be held: those of the IETF's draft (draft-ietf-scim-roles-
-// entitlements), and those that Okta looks for.
-const (
-	RoleURN            = "urn:ietf:params:scim:schemas:core:2.0:Role"
-	EntitlementURN     = "urn:ietf:params:scim:schemas:core:2.0:Entitlement"
-	OktaRoleURN        = "urn:okta:scim:schemas:core:1.0:Role"
-	OktaEntitlementURN = "urn:okta:scim:schemas:core:1.0:Entitlement"
+// The resource types of what can be held, to be read: of the schemas of the IETF's
+// draft (draft-ietf-scim-roles-entitlements), and of those that Okta looks for.
+var (
+	//go:embed types/role.json
+	roleType []byte
+	//go:embed types/entitlement.json
+	entitlementType []byte
 )
 
-// Roles is the resource type of the roles that policy has in force, to be read.
-func Roles() (*Type, error) {
-	return newCatalogue("Role", "/Roles", "A role that policy has in force.", RoleURN, OktaRoleURN)
-}
+// Roles is the resource type of the roles that policy has in force.
+func Roles() (*Type, error) { return ParseType(roleType) }
 
-// Entitlements is the resource type of what accounts can hold at connectors, to
-// be read.
-func Entitlements() (*Type, error) {
-	return newCatalogue("Entitlement", "/Entitlements", "What an account can hold at a connector.", EntitlementURN, OktaEntitlementURN)
-}
+// Entitlements is the resource type of what accounts can hold at connectors.
+func Entitlements() (*Type, error) { return ParseType(entitlementType) }
 
-func newCatalogue(name, endpoint, description, urn, alias string) (*Type, error) {
-	told := func(name, description string) library.CoreAttribute {
-		return library.SimpleCoreAttribute(library.SimpleStringParams(library.StringParams{
-			Name: name, Description: optional.NewString(description), Mutability: library.AttributeMutabilityReadOnly(),
-		}))
+// ParseType reads a resource type that is nothing but data: its name, endpoint and
+// description, its schema as RFC 7643, section 7, writes one, and, as alias,
+// another URN by which some look for it.
+func ParseType(text []byte) (*Type, error) {
+	var said struct {
+		Name, Endpoint, Description, Alias string
+		Schema                             library.Schema
 	}
-	t, err := newType(name, endpoint, description, library.Schema{
-		ID: urn, Name: optional.NewString(name), Description: optional.NewString(description),
-		Attributes: []library.CoreAttribute{
-			told("value", "What it is called in policy and in the API."),
-			told("display", "Its name, for people."),
-			told("displayName", "The same, for senders who look for it here."),
-			told("type", "The type of role, or the connector of an entitlement."),
-			told("description", "What it is for."),
-			library.SimpleCoreAttribute(library.SimpleBooleanParams(library.BooleanParams{
-				Name: "supported", Description: optional.NewString("Whether it can be held now."), Mutability: library.AttributeMutabilityReadOnly(),
-			})),
-		},
-	}, nil)
+	if err := check(text, 32); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &said); err != nil {
+		return nil, Invalid(InvalidSyntax, "a resource type: %v", err)
+	}
+	switch {
+	case !nameForm.MatchString(said.Name):
+		return nil, Invalid(InvalidValue, "a resource type: name: %q is none", said.Name)
+	case !strings.HasPrefix(said.Endpoint, "/") || !nameForm.MatchString(said.Endpoint[1:]):
+		return nil, Invalid(InvalidValue, "resource type %s: endpoint: %q is no path as /%ss", said.Name, said.Endpoint, said.Name)
+	case !urnForm.MatchString(said.Schema.ID) || len(said.Schema.Attributes) == 0:
+		return nil, Invalid(InvalidValue, "resource type %s: schema: it needs a URN as its id, and attributes", said.Name)
+	}
+	t, err := newType(said.Name, said.Endpoint, said.Description, said.Schema, nil)
 	if err == nil {
-		t.Alias = alias
+		t.Alias = said.Alias
 	}
 	return t, err
 }
 
-// An Entry is one line of a catalogue.
-type Entry struct {
-	Value, Display, Type, Description string
-}
-
-// Entry returns the resource of a line.
-func (t *Type) Entry(e Entry) []byte {
+// Resource returns a resource in canonical form, of its attributes by their names.
+func (t *Type) Resource(values map[string]any) ([]byte, error) {
 	r := t.newRecord()
-	for name, value := range map[string]string{
-		"value": e.Value, "display": e.Display, "displayName": e.Display, "type": e.Type, "description": e.Description,
-	} {
-		if a, ok := t.attribute("", name); ok && value != "" {
-			r.values[a.slot] = appendText(nil, value)
+	in := reader{ours: true}
+	for name, value := range values {
+		a, ok := t.attribute("", name)
+		if !ok {
+			return nil, fmt.Errorf("resource type %s has no attribute %s", t.Name, name)
+		}
+		raw, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Path(), err)
+		}
+		if r.values[a.slot], err = in.value(a, raw); err != nil {
+			return nil, err
 		}
 	}
-	if a, ok := t.attribute("", "supported"); ok {
-		r.values[a.slot] = []byte("true")
-	}
-	return r.Encode()
+	return r.Encode(), nil
 }

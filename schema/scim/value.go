@@ -16,6 +16,7 @@ type reader struct {
 	buf      []byte
 	dropped  []string
 	occurred time.Time
+	ours     bool // what is read is said by the bridge: what is read-only counts
 }
 
 // maxElements bounds how many values one attribute has.
@@ -201,7 +202,7 @@ func (r *reader) object(a *Attribute, raw []byte) (bool, error) {
 			if name != "$ref" && name != "id" {
 				r.drop(a.Path() + "." + name)
 			}
-		case s.ReadOnly:
+		case s.ReadOnly && !r.ours:
 		case subs[s.slot] == nil || s.Name == name:
 			if inner, ok := embedded(value); ok && s.Name == "value" && a.Multi {
 				return r.object(a, inner)

@@ -17,35 +17,42 @@ import (
 	"drawbridge/store"
 )
 
-// Roles and entitlements are what policy says there is. They are read, and
-// changed where policy is. Every source is told of all of them: what there is to
-// hold is no secret, who holds it is.
-
-// A catalogue is what a policy has, made once for each that comes into force.
-type catalogue struct {
-	book  *policy.Book
-	lines map[*wire.Type][]catalogued // in the order of their ids
+// A Catalogue is a resource type that is read here, and changed elsewhere: what its
+// resources are made of is data, and where they come from is one function of what
+// policy says. Every source is told of all of them: what there is to hold is no
+// secret, who holds it is.
+type Catalogue struct {
+	Type  *wire.Type
+	Lines func(*policy.Book) []Line
 }
 
-type catalogued struct {
-	id       string
-	resource []byte
+// A Line is one resource of a catalogue.
+type Line struct {
+	Name       string         // from which its id is made
+	Attributes map[string]any // by their names in the type's schema
 }
 
-func (h *Handler) catalogue() *catalogue {
-	book := h.rules.Book()
-	if c := h.listed.Load(); c != nil && c.book == book {
-		return c
+// catalogues are those that are always there.
+func catalogues() ([]Catalogue, error) {
+	roles, err := wire.Roles()
+	if err != nil {
+		return nil, err
 	}
-	c := &catalogue{book: book, lines: map[*wire.Type][]catalogued{}}
-	add := func(t *wire.Type, id string, e wire.Entry) {
-		c.lines[t] = append(c.lines[t], catalogued{plainID(id), t.Entry(e)})
-	}
+	entitlements, err := wire.Entitlements()
+	return []Catalogue{{roles, rolesOf}, {entitlements, entitlementsOf}}, err
+}
+
+func rolesOf(book *policy.Book) (lines []Line) {
 	for _, r := range book.Roles() {
-		add(h.roles, r.Metadata.Name, wire.Entry{
-			Value: r.Metadata.Name, Display: r.Metadata.Name, Type: string(r.Spec.Type), Description: strings.TrimSpace(r.Spec.Intent),
-		})
+		name := r.Metadata.Name
+		lines = append(lines, Line{name, map[string]any{
+			"value": name, "display": name, "displayName": name, "type": r.Spec.Type, "description": strings.TrimSpace(r.Spec.Intent), "supported": true,
+		}})
 	}
+	return lines
+}
+
+func entitlementsOf(book *policy.Book) (lines []Line) {
 	for _, doc := range book.Connectors() {
 		for _, e := range doc.Spec.Entitlements {
 			one, ok := book.Entitlement(doc.Metadata.Name, e.ID)
@@ -56,14 +63,45 @@ func (h *Handler) catalogue() *catalogue {
 			if one.Risk != "" {
 				described += ", risk " + one.Risk
 			}
-			add(h.entitlements, one.Ref(), wire.Entry{Value: one.Ref(), Display: one.ID, Type: one.Connector, Description: described})
+			lines = append(lines, Line{one.Ref(), map[string]any{
+				"value": one.Ref(), "display": one.ID, "displayName": one.ID, "type": one.Connector, "description": described, "supported": true,
+			}})
 		}
 	}
-	for _, lines := range c.lines {
-		slices.SortFunc(lines, func(a, b catalogued) int { return strings.Compare(a.id, b.id) })
+	return lines
+}
+
+// listedLines are what the catalogues have by one policy.
+type listedLines struct {
+	book  *policy.Book
+	lines map[*wire.Type][]catalogued // in the order of their ids
+}
+
+type catalogued struct {
+	id       string
+	resource []byte
+}
+
+// lines returns what a catalogue has, made once for each policy that comes into
+// force.
+func (h *Handler) lines(t *wire.Type) ([]catalogued, error) {
+	book := h.rules.Book()
+	if l := h.listed.Load(); l != nil && l.book == book {
+		return l.lines[t], nil
 	}
-	h.listed.Store(c)
-	return c
+	l := &listedLines{book: book, lines: map[*wire.Type][]catalogued{}}
+	for _, c := range h.catalogues {
+		for _, line := range c.Lines(book) {
+			resource, err := c.Type.Resource(line.Attributes)
+			if err != nil {
+				return nil, err
+			}
+			l.lines[c.Type] = append(l.lines[c.Type], catalogued{plainID(line.Name), resource})
+		}
+		slices.SortFunc(l.lines[c.Type], func(a, b catalogued) int { return strings.Compare(a.id, b.id) })
+	}
+	h.listed.Store(l)
+	return l.lines[t], nil
 }
 
 // plainID turns a name into what stands for itself in a path, and no other name
@@ -85,7 +123,8 @@ func plainID(name string) string {
 
 func (h *Handler) catalogueRoutes() []route {
 	var routes []route
-	for _, t := range []*wire.Type{h.roles, h.entitlements} {
+	for _, c := range h.catalogues {
+		t := c.Type
 		list := func(q *request, v url.Values) error { return q.listCatalogue(t, v) }
 		routes = append(routes,
 			route{t.Endpoint, verbs{http.MethodGet: func(q *request) error {
@@ -100,7 +139,10 @@ func (h *Handler) catalogueRoutes() []route {
 }
 
 func (q *request) getCatalogued(t *wire.Type) error {
-	lines := q.catalogue().lines[t]
+	lines, err := q.lines(t)
+	if err != nil {
+		return err
+	}
 	i, ok := slices.BinarySearchFunc(lines, q.param(), func(l catalogued, id string) int { return strings.Compare(l.id, id) })
 	if !ok {
 		return &wire.Error{Status: http.StatusNotFound, Detail: "there is no such " + strings.ToLower(t.Name) + " in force: " + q.param()}
@@ -118,8 +160,6 @@ func (q *request) getCatalogued(t *wire.Type) error {
 	return q.blob(http.StatusOK, dst)
 }
 
-// listCatalogue answers a list. A catalogue is in memory already, so that any
-// filter and any order is served.
 func (q *request) listCatalogue(t *wire.Type, v url.Values) error {
 	ask, err := newQuery(t, v)
 	if err != nil {
@@ -129,15 +169,12 @@ func (q *request) listCatalogue(t *wire.Type, v url.Values) error {
 	if err != nil {
 		return err
 	}
-	return respond(q, ask, found, func(s *stream, page []catalogued) (int, error) {
-		dst, err := q.appendCatalogued(s.buf.AvailableBuffer(), t, page[0], ask.projection)
-		s.buf.Write(dst)
-		return 1, err
-	})
+	return respond(q, ask, found, func(s *stream, page []catalogued) (int, error) { return 1, s.catalogued(t, page[0], ask.projection) })
 }
 
-// findCatalogued returns a page of what is meant. Its cursors are of a place among
-// that.
+// findCatalogued returns a page of what is meant. A catalogue is in memory already,
+// so that any filter and any order is served; its cursors are of a place among what
+// is meant.
 func (q *request) findCatalogued(t *wire.Type, ask query) (found listing[catalogued], err error) {
 	var key []byte
 	if ask.byCursor {
@@ -166,9 +203,13 @@ func (q *request) findCatalogued(t *wire.Type, ask query) (found listing[catalog
 
 // meant returns the lines that a filter means, in the order that is asked for.
 func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
+	lines, err := q.lines(t)
+	if err != nil {
+		return nil, err
+	}
 	var meant []catalogued
 	var order ranks
-	for _, l := range q.catalogue().lines[t] {
+	for _, l := range lines {
 		c := wire.Candidate{ID: l.id, Resource: l.resource}
 		ok, err := ask.filter.Match(&c)
 		if err != nil {
@@ -183,20 +224,27 @@ func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
 		}
 		meant = append(meant, l)
 	}
-	if !ask.sort.None() {
-		order.sort(ask.sort.Descending)
-		inOrder := make([]catalogued, len(meant))
-		for i, r := range order {
-			inOrder[i] = meant[r.at]
-		}
-		meant = inOrder
+	if ask.sort.None() {
+		return meant, nil
 	}
-	return meant, nil
+	order.sort(ask.sort.Descending)
+	inOrder := make([]catalogued, len(meant))
+	for i, r := range order {
+		inOrder[i] = meant[r.at]
+	}
+	return inOrder, nil
 }
 
 func (l catalogued) etag() string {
 	sum := sha256.Sum256(l.resource)
 	return `W/"` + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// catalogued writes one line.
+func (s *stream) catalogued(t *wire.Type, l catalogued, p wire.Projection) error {
+	dst, err := s.q.appendCatalogued(s.buf.AvailableBuffer(), t, l, p)
+	s.buf.Write(dst)
+	return err
 }
 
 // appendCatalogued writes one line as a resource. Nobody knows when it was made.

@@ -88,6 +88,7 @@ func (h *Handler) serviceProviderConfig() object {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": wire.DefaultCount,
 			"maxPageSize": wire.MaxCount, "cursorTimeout": int(cursorLife.Seconds()),
 		},
+		"RolesAndEntitlements": h.rolesAndEntitlements(),
 		"authenticationSchemes": []object{{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "A token that the operator of the bridge makes for one source, in the Authorization header",
@@ -97,8 +98,22 @@ func (h *Handler) serviceProviderConfig() object {
 	}
 }
 
+// rolesAndEntitlements says what there is of the IETF's draft: both endpoints, and
+// what a user's attributes of these names can be.
+func (h *Handler) rolesAndEntitlements() object {
+	of := func(attribute, several string) object {
+		part := func(name string) bool { return h.users.Knows(attribute + "." + name) }
+		return object{"supported": true, several: true, "primarySupported": part("primary"), "typeSupported": part("type")}
+	}
+	return object{"roles": of("roles", "multipleRolesSupported"), "entitlements": of("entitlements", "multipleEntitlementsSupported")}
+}
+
 func (h *Handler) types() []*wire.Type {
-	return []*wire.Type{h.users, h.groups, h.roles, h.entitlements}
+	all := []*wire.Type{h.users, h.groups}
+	for _, c := range h.catalogues {
+		all = append(all, c.Type)
+	}
+	return all
 }
 
 func (h *Handler) meta(kind, path string) object {

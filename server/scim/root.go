@@ -2,116 +2,159 @@ package scim
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 )
 
-// What is asked of the root (RFC 7644, section 3.4.2.1) is asked of users, and
-// then of groups: the list is that of users with that of groups behind it.
+// What is asked of the root (RFC 7644, section 3.4.2.1) is asked of each resource
+// type: the list is that of users, with that of groups behind it, and the
+// catalogues' behind that.
 
 func listAll(q *request) error { return q.asked(q.listAll) }
 
 func searchAll(q *request) error { return q.search(q.listAll) }
 
-// An entry of the root's list is a user or a group.
-type entry struct {
-	user  schema.Identity
-	group schema.Group
-	isOne bool // a group
+// A section is the part of the root's list that is of one resource type.
+type section struct {
+	typ   *wire.Type
+	known bool // it is in memory
+	list  func(q *request, ask query) (listing[entry], error)
+}
+
+// any reports whether a section may have something. Of a catalogue that is known at
+// once, and others are asked when it is their turn.
+func (s section) any(q *request, ask query) (bool, error) {
+	if !s.known {
+		return true, nil
+	}
+	ask.byCursor, ask.page = false, wire.Page{StartIndex: 1}
+	found, err := s.list(q, ask)
+	return found.total > 0, err
+}
+
+// An entry is one resource of the root's list: it writes itself.
+type entry func(s *stream) error
+
+func (h *Handler) sections() []section {
+	all := []section{
+		{h.users, false, func(q *request, ask query) (listing[entry], error) {
+			found, err := list(q, q.userKind(), ask)
+			return entries(found, func(s *stream, id schema.Identity) error {
+				_, err := s.users([]schema.Identity{id}, ask.projection)
+				return err
+			}), err
+		}},
+		{h.groups, false, func(q *request, ask query) (listing[entry], error) {
+			found, err := list(q, q.groupKind(), ask)
+			return entries(found, func(s *stream, g schema.Group) error { return s.group(g, ask.projection) }), err
+		}},
+	}
+	for _, c := range h.catalogues {
+		all = append(all, section{c.Type, true, func(q *request, ask query) (listing[entry], error) {
+			found, err := q.findCatalogued(c.Type, ask)
+			return entries(found, func(s *stream, l catalogued) error { return s.catalogued(c.Type, l, ask.projection) }), err
+		}})
+	}
+	return all
+}
+
+func entries[R any](found listing[R], write func(*stream, R) error) listing[entry] {
+	all := listing[entry]{total: found.total, size: found.size, next: found.next}
+	for _, rec := range found.page {
+		all.page = append(all.page, func(s *stream) error { return write(s, rec) })
+	}
+	return all
 }
 
 func (q *request) listAll(v url.Values) error {
-	users, groups, err := q.queries(v)
+	sections := q.sections()
+	asks, err := queries(sections, v)
 	if err != nil {
 		return err
 	}
-	found, err := q.findAll(users, groups)
+	found, err := q.findAll(sections, asks)
 	if err != nil {
 		return err
 	}
-	return respond(q, users, found, func(s *stream, page []entry) (int, error) {
-		if page[0].isOne {
-			return 1, s.group(page[0].group, groups.projection)
+	return respond(q, asks[0], found, func(s *stream, page []entry) (int, error) { return 1, page[0](s) })
+}
+
+// queries returns what is asked of each section. What a resource does not have, it
+// is neither found nor sorted by; what none has is refused.
+func queries(sections []section, v url.Values) ([]query, error) {
+	types := make([]*wire.Type, len(sections))
+	for i, s := range sections {
+		types[i] = s.typ
+	}
+	filters, err := wire.ParseAcross(v.Get("filter"), types...)
+	if err != nil {
+		return nil, err
+	}
+	asks, sorts := make([]query, len(sections)), make([]wire.Sort, len(sections))
+	var refused error
+	sorted := false
+	for i, t := range types {
+		if sorts[i], err = t.ParseSort(v); err != nil {
+			refused = err
+			continue
 		}
-		var some []schema.Identity
-		for _, e := range page {
-			if e.isOne {
-				break
+		sorted = true
+	}
+	if !sorted {
+		return nil, refused
+	}
+	for i, t := range types {
+		if asks[i], err = filtered(t, v, filters[i], sorts[i]); err != nil {
+			return nil, err
+		}
+	}
+	return asks, nil
+}
+
+// findAll returns one page of the sections together. A cursor is that of a section,
+// behind the section's number and a dot; there is a total where none is unknown.
+func (q *request) findAll(sections []section, asks []query) (found listing[entry], err error) {
+	first, cursor := 0, asks[0].cursor
+	if number, rest, ok := strings.Cut(cursor, "."); ok {
+		if first, err = strconv.Atoi(number); err != nil || first < 0 || first >= len(sections) {
+			return found, wire.Invalid(wire.InvalidCursor, "cursor: it is none of ours; begin with an empty one")
+		}
+		cursor = rest
+	}
+	byCursor, most := asks[0].byCursor, asks[0].page.Count
+	for i := first; i < len(sections); i++ {
+		ask := asks[i]
+		if ask.cursor, cursor = cursor, ""; byCursor && most > 0 && len(found.page) >= most {
+			if some, err := sections[i].any(q, ask); err != nil || !some {
+				if err != nil {
+					return found, err
+				}
+				continue
 			}
-			some = append(some, e.user)
+			found.next = strconv.Itoa(i) + "." // it begins on the next page
+			break
 		}
-		return s.users(some, users.projection)
-	})
-}
-
-// queries returns what is asked of users, and of groups. What only one of them
-// has, the other is neither found nor sorted by.
-func (q *request) queries(v url.Values) (users, groups query, err error) {
-	filters, err := wire.ParseAcross(v.Get("filter"), q.users, q.groups)
-	if err != nil {
-		return users, groups, err
-	}
-	byUsers, err := q.users.ParseSort(v)
-	byGroups, alsoErr := q.groups.ParseSort(v)
-	if err != nil && alsoErr != nil {
-		return users, groups, err
-	}
-	if users, err = filtered(q.users, v, filters[0], byUsers); err != nil {
-		return users, groups, err
-	}
-	groups, err = filtered(q.groups, v, filters[1], byGroups)
-	return users, groups, err
-}
-
-// inGroups begins the cursors of those pages that begin among the groups.
-const inGroups = "g."
-
-// findAll returns one page of users and groups together.
-func (q *request) findAll(users, groups query) (found listing[entry], err error) {
-	cursor, begun := strings.CutPrefix(users.cursor, inGroups)
-	if groups.cursor = ""; begun {
-		groups.cursor = cursor
-	} else {
-		some, err := list(q, q.userKind(), users)
+		if ask.page.Count -= len(found.page); found.size >= maxPage {
+			ask.page.Count = 0
+		}
+		if !byCursor {
+			ask.page.StartIndex = max(1, ask.page.StartIndex-found.total)
+		}
+		some, err := sections[i].list(q, ask)
 		if err != nil {
 			return found, err
 		}
-		for _, id := range some.page {
-			found.page = append(found.page, entry{user: id})
-		}
-		found.total, found.size, found.next = some.total, some.size, some.next
-		if users.byCursor {
-			found.total = unknown
-		}
+		found.page, found.size, found.total = append(found.page, some.page...), found.size+some.size, found.total+some.total
 		if some.next != "" {
-			return found, nil
-		}
-		groups.page.Count -= len(some.page)
-		if found.size >= maxPage {
-			groups.page.Count = 0
-		}
-		if !groups.byCursor {
-			groups.page.StartIndex = max(1, groups.page.StartIndex-some.total)
+			found.next = strconv.Itoa(i) + "." + some.next
+			break
 		}
 	}
-	if groups.byCursor && groups.page.Count == 0 && users.page.Count > 0 {
-		found.next = inGroups // they begin on the next page
-		return found, nil
-	}
-	some, err := list(q, q.groupKind(), groups)
-	if err != nil {
-		return found, err
-	}
-	for _, g := range some.page {
-		found.page = append(found.page, entry{group: g, isOne: true})
-	}
-	if found.total += some.total; groups.byCursor {
+	if byCursor {
 		found.total = unknown
-	}
-	if some.next != "" {
-		found.next = inGroups + some.next
 	}
 	return found, nil
 }

@@ -40,6 +40,7 @@ type Options struct {
 	Log        *slog.Logger
 	Limits     Limits
 	Extensions []library.Schema // of users, that the operator registered
+	Catalogues []Catalogue      // resource types to be read, beside roles and entitlements
 	// Dropped is told of attributes that were sent and are in no schema, and where,
 	// as in Users/ID; it may be nil.
 	Dropped func(source, attribute, where string)
@@ -85,9 +86,8 @@ type Handler struct {
 	dropped  func(source, attribute, where string)
 
 	users, groups *wire.Type
-	roles         *wire.Type
-	entitlements  *wire.Type
-	listed        atomic.Pointer[catalogue]
+	catalogues    []Catalogue
+	listed        atomic.Pointer[listedLines]
 	routes        []route
 	scans         *turns // of requests that look at many resources
 	large         *turns // of requests with a large body, until they are answered
@@ -118,12 +118,11 @@ func New(o Options) (*Handler, error) {
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
 		users: users, groups: groups, scans: newTurns(maxScans), large: newTurns(maxLarge),
 	}
-	if h.roles, err = wire.Roles(); err != nil {
+	own, err := catalogues()
+	if err != nil {
 		return nil, err
 	}
-	if h.entitlements, err = wire.Entitlements(); err != nil {
-		return nil, err
-	}
+	h.catalogues = append(own, o.Catalogues...)
 	discovery, err := h.discovery()
 	if err != nil {
 		return nil, err
