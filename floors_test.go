@@ -25,11 +25,12 @@ type floor struct {
 }
 
 // floors is the architecture, from the ground up. Floors 3, 5 and 6 have a
-// landing: what only wires its neighbours together.
+// landing: what only wires its neighbours together, or what they share.
 var floors = []floor{
 	{"0, the nouns", []string{"schema"}},
 	{"1, pure", []string{"schema/*", "policy", "audit"}},
 	{"2, contracts", []string{"store", "connectors", "policy/*"}},
+	{"3, what connectors share", []string{"connectors/web"}},
 	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},
 	{"3, the map of connectors", []string{"connectors/builtin"}},
 	{"4, every way in which access changes", []string{"access"}},

@@ -43,6 +43,9 @@ func ParseProfile(file string, text []byte) (Profile, error) {
 	if err := yaml.Load(text, &root); err != nil {
 		return Profile{}, fmt.Errorf("profile: %w: %s: %w", schema.ErrInvalid, file, err)
 	}
+	if p.REST.Node != nil {
+		p.REST.File = file
+	}
 	var errs []error
 	for _, m := range p.mistakes() {
 		errs = append(errs, fmt.Errorf("%s:%d: %s %s", file, lineOf(&root, m.key), m.key, m.text))
@@ -107,15 +110,15 @@ func (p Profile) mistakes() []mistake {
 	oneOf(wrong, "groups.of", p.Groups.Of, GroupsOfUser, GroupsOfFilter, GroupsOfPair, GroupsOfNone)
 	oneOf(wrong, "paging.style", p.Paging.Style, PagingNone, PagingIndex, PagingCursor)
 	oneOf(wrong, "order", p.Order, UsersFirst, AnyOrder)
-	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic)
+	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic, AuthQuery, AuthClient, AuthJWT)
 	if len(p.Match) == 0 {
 		wrong("match", "is empty: name at least one attribute to find accounts by")
 	}
 	if p.Find == FindOnConflict && !slices.Equal(p.Match, []string{"userName"}) {
 		wrong("find", "is on-conflict, which finds by userName only: match must be [userName]")
 	}
-	if p.Auth.Header == "" && p.Auth.Scheme == AuthHeader {
-		wrong("auth.header", "is empty: name the header that carries the credential")
+	if p.Auth.Header == "" && (p.Auth.Scheme == AuthHeader || p.Auth.Scheme == AuthQuery) {
+		wrong("auth.header", "is empty: name what carries the credential")
 	}
 	if p.Paging.Style != PagingNone && p.Paging.Size < 1 {
 		wrong("paging.size", "is %d, want at least 1", p.Paging.Size)

@@ -3,6 +3,8 @@ package connectors
 import (
 	"reflect"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // A Profile states a target's dialect and limits. Start from DefaultProfile: the
@@ -52,6 +54,22 @@ type Profile struct {
 	// Throttled lists texts by which an answer, whatever its status, is known to
 	// mean "too many requests".
 	Throttled []string `yaml:"throttled"`
+
+	// REST says how a target's own API is spoken, for connectors of kind rest,
+	// which reads it: see connectors/rest. Its lines are kept, for its mistakes.
+	REST Section `yaml:"rest"`
+}
+
+// A Section is a part of a profile that one kind of connector reads.
+type Section struct {
+	File string // of the profile, for errors
+	Node *yaml.Node
+}
+
+// UnmarshalYAML keeps the node as it is.
+func (s *Section) UnmarshalYAML(node *yaml.Node) error {
+	s.Node = node
+	return nil
 }
 
 // Find says when an account that is there already is looked for.
@@ -173,8 +191,11 @@ type MethodRate struct {
 // AuthScheme says how the credential is sent.
 type AuthScheme struct {
 	Scheme AuthKind `yaml:"scheme"`
-	Header string   `yaml:"header"` // its name
+	Header string   `yaml:"header"` // its name, or that of the parameter of a query
 	Prefix string   `yaml:"prefix"` // what stands before the secret, the space included
+
+	TokenURL string   `yaml:"tokenURL"` // where a token is fetched
+	Scopes   []string `yaml:"scopes"`   // that it is fetched for
 }
 
 // AuthKind is a scheme of authentication.
@@ -185,6 +206,12 @@ const (
 	AuthBearer AuthKind = "bearer" // Authorization: Bearer SECRET
 	AuthHeader AuthKind = "header" // HEADER: PREFIXSECRET
 	AuthBasic  AuthKind = "basic"  // user and secret
+	AuthQuery  AuthKind = "query"  // ?HEADER=SECRET
+	// A bearer token that is fetched: with the id and the secret of a client
+	// (RFC 6749, section 4.4), or with a JWT that a service account's key signs
+	// (RFC 7523).
+	AuthClient AuthKind = "client-credentials"
+	AuthJWT    AuthKind = "jwt-bearer"
 )
 
 // Token is what is known of the credential's life.
