@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"maps"
 	"net/url"
 	"strconv"
@@ -15,7 +16,7 @@ import (
 // A connector is the transport side of a Connector document, as it is written.
 type connector struct {
 	Name              string            `yaml:"name"`
-	Kind              string            `yaml:"kind"`    // scim, ldap, file, memory
+	Kind              string            `yaml:"kind"`    // scim, ldap, rest, file, memory
 	Profile           string            `yaml:"profile"` // a file of the profiles, without .yaml
 	BaseURL           string            `yaml:"baseURL"`
 	Auth              auth              `yaml:"auth"`
@@ -27,15 +28,25 @@ type connector struct {
 	Protected         []string          `yaml:"protected"`
 }
 
-// auth is one of: a bearer token, a header of the target's own, a user with a
-// password.
+// auth is one of: a bearer token, a header of the target's own, a key that is sent
+// as the profile says, a user with a password, a client with its secret, a service
+// account.
 type auth struct {
 	Bearer     connectors.Secret `yaml:"bearer"`
 	Header     connectors.Secret `yaml:"header"`
 	HeaderName string            `yaml:"headerName"`
 	User       string            `yaml:"user"`
 	Password   connectors.Secret `yaml:"password"`
-	Insecure   bool              `yaml:"insecure"`
+	Key        connectors.Secret `yaml:"key"`
+
+	ClientID       string            `yaml:"clientID"`
+	ClientSecret   connectors.Secret `yaml:"clientSecret"`
+	ServiceAccount connectors.Secret `yaml:"serviceAccount"` // its key file, JSON
+	Subject        string            `yaml:"subject"`        // whom the service account stands for
+	TokenURL       string            `yaml:"tokenURL"`       // the profile's, if it is left out
+	Scopes         []string          `yaml:"scopes"`         // likewise
+
+	Insecure bool `yaml:"insecure"`
 }
 
 // connector adds the file's connector i to the configuration.
@@ -43,7 +54,7 @@ func (r *reader) connector(i int, f *file) {
 	c := f.Connectors[i]
 	at := func(name string) string { return key("connectors", i, name) }
 	if c.Kind == "" {
-		r.wrong(at("kind"), "is missing: write scim, ldap, file or memory")
+		r.wrong(at("kind"), "is missing: write scim, ldap, rest, file or memory")
 	}
 	if c.Concurrency < 0 {
 		r.wrong(at("concurrency"), "is negative; 0 leaves it to the profile")
@@ -91,7 +102,7 @@ func (r *reader) profile(key string, c connector, dir string) connectors.Profile
 // unless what is written here is another.
 func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile) connectors.Auth {
 	a := c.Auth
-	out := connectors.Auth{User: a.User, Insecure: a.Insecure}
+	out := connectors.Auth{User: cmp.Or(a.User, a.ClientID, a.Subject), Insecure: a.Insecure}
 	given := 0
 	use := func(name string, reference connectors.Secret, kind connectors.AuthKind) {
 		if reference == "" {
@@ -100,18 +111,22 @@ func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile
 		given++
 		out.Secret = r.secret(at("auth."+name), reference)
 		if p.Auth.Scheme != kind {
-			p.Auth = connectors.AuthScheme{Scheme: kind, Header: "Authorization"}
+			p.Auth = connectors.AuthScheme{Scheme: kind, Header: "Authorization", TokenURL: p.Auth.TokenURL, Scopes: p.Auth.Scopes}
 		}
 	}
 	use("bearer", a.Bearer, connectors.AuthBearer)
 	use("header", a.Header, connectors.AuthHeader)
 	use("password", a.Password, connectors.AuthBasic)
+	use("key", a.Key, r.keyed(at, c, p))
+	use("clientSecret", a.ClientSecret, connectors.AuthClient)
+	use("serviceAccount", a.ServiceAccount, connectors.AuthJWT)
+	r.fetched(at, a, p)
 	if a.HeaderName != "" {
 		p.Auth.Header = a.HeaderName
 	}
 	switch {
 	case given > 1:
-		r.wrong(at("auth"), "has %d credentials: write one of bearer, header and password", given)
+		r.wrong(at("auth"), "has %d credentials: write one of bearer, header, key, password, clientSecret and serviceAccount", given)
 	case a.Header != "" && a.HeaderName == "" && p.Auth.Header == "Authorization":
 		r.wrong(at("auth.headerName"), "is missing: name the header that carries the credential")
 	case a.HeaderName != "" && a.Header == "":
@@ -122,6 +137,39 @@ func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile
 		r.wrong(at("auth.password"), "is missing: write env:NAME or file:PATH")
 	}
 	return out
+}
+
+// keyed returns the scheme of the profile for a key: in a header, or in the query.
+func (r *reader) keyed(at func(string) string, c connector, p *connectors.Profile) connectors.AuthKind {
+	scheme := p.Auth.Scheme
+	if c.Auth.Key != "" && scheme != connectors.AuthHeader && scheme != connectors.AuthQuery {
+		r.wrong(at("auth.key"), "is for a profile that says where the key goes: write header with headerName, or bearer")
+	}
+	return scheme
+}
+
+// fetched takes over what is said of a token that is fetched.
+func (r *reader) fetched(at func(string) string, a auth, p *connectors.Profile) {
+	fetches := a.ClientSecret != "" || a.ServiceAccount != ""
+	switch {
+	case a.ClientSecret != "" && a.ClientID == "":
+		r.wrong(at("auth.clientID"), "is missing: a client secret is some client's")
+	case a.ClientID != "" && a.ClientSecret == "":
+		r.wrong(at("auth.clientSecret"), "is missing: write env:NAME or file:PATH")
+	case a.Subject != "" && a.ServiceAccount == "":
+		r.wrong(at("auth.subject"), "is whom a service account stands for, and auth.serviceAccount is missing")
+	case !fetches && (a.TokenURL != "" || len(a.Scopes) > 0):
+		r.wrong(at("auth"), "says how a token is fetched, and has neither clientSecret nor serviceAccount to fetch it with")
+	}
+	if a.TokenURL != "" {
+		p.Auth.TokenURL = a.TokenURL
+	}
+	if len(a.Scopes) > 0 {
+		p.Auth.Scopes = a.Scopes
+	}
+	if a.ClientSecret != "" && p.Auth.TokenURL == "" {
+		r.wrong(at("auth.tokenURL"), "is missing: write the address where tokens are fetched")
+	}
 }
 
 // options makes the paths among the options ones that can be opened: path, and

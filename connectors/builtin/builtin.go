@@ -10,6 +10,7 @@ import (
 	"drawbridge/connectors/ldap"
 	"drawbridge/connectors/manual"
 	"drawbridge/connectors/memory"
+	"drawbridge/connectors/rest"
 	"drawbridge/connectors/scim"
 )
 
@@ -20,6 +21,7 @@ func Kinds() connectors.Kinds {
 		"ldap":   ldap.Open,
 		"manual": manual.Open,
 		"memory": memory.Open,
+		"rest":   rest.Open,
 		"scim":   scim.Open,
 	}
 }

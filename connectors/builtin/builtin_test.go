@@ -5,12 +5,17 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/configs"
 	"drawbridge/connectors"
 	"drawbridge/connectors/builtin"
 )
 
 // least has the least that each kind can be opened with.
 func least(t *testing.T) map[string]connectors.Config {
+	rabbit, err := connectors.LoadProfile(configs.Profiles(""), "rabbitmq")
+	if err != nil {
+		t.Fatal(err)
+	}
 	return map[string]connectors.Config{
 		"file": {Options: map[string]string{"path": filepath.Join(t.TempDir(), "target.jsonl")}},
 		"ldap": {
@@ -19,6 +24,7 @@ func least(t *testing.T) map[string]connectors.Config {
 		},
 		"manual": {},
 		"memory": {},
+		"rest":   {BaseURL: "http://127.0.0.1:1/api", Profile: rabbit},
 		"scim":   {BaseURL: "http://127.0.0.1:1/scim/v2"},
 	}
 }

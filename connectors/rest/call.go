@@ -83,7 +83,7 @@ func (c *Connector) fill(r *request, in variables) (q web.Request, err error) {
 		in = maps.Clone(in)
 		in["random"] = randomText()
 	}
-	q = web.Request{Method: r.method, Header: c.header, Query: url.Values{}}
+	q = web.Request{Name: r.name(), Method: r.method, Header: c.header, Query: url.Values{}}
 	if q.Path, err = r.path.fill(in); err != nil {
 		return q, permanent("%s: %w", r.name(), err)
 	}

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"flag"
+	"os"
 	"strings"
 	"testing"
 
@@ -131,5 +132,9 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", "10"); err != nil {
 		panic(err)
 	}
-	m.Run()
+	code := m.Run()
+	if b := started.Load(); b != nil {
+		b.stop()
+	}
+	os.Exit(code)
 }

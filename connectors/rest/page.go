@@ -129,7 +129,7 @@ func (c *Connector) follow(ctx context.Context, l *listing, link string) (reply,
 	if err != nil {
 		return reply{}, fmt.Errorf("%s: %w", l.name(), err)
 	}
-	q.Method, q.Header = l.method, c.header
+	q.Name, q.Method, q.Header = l.name(), l.method, c.header
 	return c.send(ctx, &l.request, q)
 }
 

@@ -329,19 +329,6 @@ func (s *staff) Remove(_ context.Context, id string) error {
 	return nil
 }
 
-// called returns how many requests there were of the method to a path with the
-// text in it.
-func (s *staff) called(method, in string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, call := range s.calls {
-		if strings.HasPrefix(call, method+" ") && strings.Contains(call, in) {
-			n++
-		}
-	}
-	return n
-}
-
 // profile reads a profile, and fails the test if it is wrong.
 func profile(t *testing.T, text string) connectors.Profile {
 	t.Helper()

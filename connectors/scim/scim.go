@@ -52,7 +52,7 @@ const defaultTimeout = 30 * time.Second
 func Open(o connectors.Options) (connectors.Connector, error) {
 	o = o.Defaults()
 	c := &Connector{o: o, profile: o.Profile, timeout: defaultTimeout, idle: func() {}}
-	if err := errors.Join(c.address(), o.Known("timeout"), c.options()); err != nil {
+	if err := errors.Join(c.address(), c.scheme(), o.Known("timeout"), c.options()); err != nil {
 		return nil, err
 	}
 	transport := o.Transport
@@ -82,6 +82,16 @@ func (c *Connector) address() error {
 	}
 	c.base = strings.TrimRight(u.String(), "/")
 	return nil
+}
+
+// scheme refuses a way to show the credential that this client does not have.
+func (c *Connector) scheme() error {
+	switch c.profile.Auth.Scheme {
+	case connectors.AuthBearer, connectors.AuthHeader, connectors.AuthBasic:
+		return nil
+	default:
+		return fmt.Errorf("auth: the scheme %s is for kind rest: use bearer, header or basic", c.profile.Auth.Scheme)
+	}
 }
 
 func (c *Connector) options() error {

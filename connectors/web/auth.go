@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,7 +209,7 @@ func (f *fetched) forget() bool {
 func (f *fetched) secrets() []string {
 	all := f.secret
 	if token := f.kept(); token != nil && token.AccessToken != "" {
-		all = append(all[:len(all):len(all)], token.AccessToken)
+		all = append(slices.Clip(all), token.AccessToken)
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -128,6 +129,7 @@ type Request struct {
 	Query  url.Values
 	Header http.Header
 	Body   []byte // JSON; nil sends none
+	Name   string // in errors, in place of the path, which may name people
 
 	address *url.URL // of a link; nil: base and Path
 }
@@ -181,9 +183,12 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
-// String returns the method and the path, without a query: it may name people,
-// and carry a key.
+// String returns the name, or the method and the path; never a query: it may name
+// people, and carry a key.
 func (r Request) String() string {
+	if r.Name != "" {
+		return r.Name
+	}
 	if r.address != nil {
 		return r.Method + " " + r.address.Path
 	}
@@ -204,11 +209,9 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		return nil, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("%s: the address cannot be right", r)}
 	}
 	query := req.URL.Query()
-	for name, values := range r.Query {
-		query[name] = values
-	}
+	maps.Copy(query, r.Query)
 	req.URL.RawQuery = query.Encode()
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "application/json, */*;q=0.1") // some have answers without a body that are no JSON
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
