@@ -16,7 +16,7 @@ import (
 // A connector is the transport side of a Connector document, as it is written.
 type connector struct {
 	Name              string            `yaml:"name"`
-	Kind              string            `yaml:"kind"`    // scim, ldap, rest, file, memory
+	Kind              string            `yaml:"kind"`    // scim, ldap, sql, rest, file, memory
 	Profile           string            `yaml:"profile"` // a file of the profiles, without .yaml
 	BaseURL           string            `yaml:"baseURL"`
 	Auth              auth              `yaml:"auth"`
@@ -54,7 +54,7 @@ func (r *reader) connector(i int, f *file) {
 	c := f.Connectors[i]
 	at := func(name string) string { return key("connectors", i, name) }
 	if c.Kind == "" {
-		r.wrong(at("kind"), "is missing: write scim, ldap, rest, file or memory")
+		r.wrong(at("kind"), "is missing: write scim, ldap, sql, rest, file or memory")
 	}
 	if c.Concurrency < 0 {
 		r.wrong(at("concurrency"), "is negative; 0 leaves it to the profile")

@@ -103,8 +103,8 @@ func TestOptionsOfTheProfile(t *testing.T) {
 	p := connectors.DefaultProfile()
 	p.Options = map[string]string{"query": "theirs", "page": "10"}
 	o := connectors.Options{Config: connectors.Config{Profile: p, Options: map[string]string{"query": "mine"}}}.Defaults()
-	if got := o.Config.Options["query"] + o.Config.Options["page"]; got != "mine10" {
-		t.Errorf("the options are %v, want those of the configuration, and else those of the profile", o.Config.Options)
+	if got := o.Options["query"] + o.Options["page"]; got != "mine10" {
+		t.Errorf("the options are %v, want those of the configuration, and else those of the profile", o.Options)
 	}
 	if p.Options["query"] != "theirs" {
 		t.Error("the profile was changed")

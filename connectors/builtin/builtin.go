@@ -12,6 +12,7 @@ import (
 	"drawbridge/connectors/memory"
 	"drawbridge/connectors/rest"
 	"drawbridge/connectors/scim"
+	"drawbridge/connectors/sql"
 )
 
 // Kinds returns what opens each kind of connector, by its name in configuration.
@@ -23,6 +24,7 @@ func Kinds() connectors.Kinds {
 		"memory": memory.Open,
 		"rest":   rest.Open,
 		"scim":   scim.Open,
+		"sql":    sql.Open,
 	}
 }
 

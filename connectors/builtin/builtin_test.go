@@ -26,6 +26,12 @@ func least(t *testing.T) map[string]connectors.Config {
 		"memory": {},
 		"rest":   {BaseURL: "http://127.0.0.1:1/api", Profile: rabbit},
 		"scim":   {BaseURL: "http://127.0.0.1:1/scim/v2"},
+		"sql": {
+			BaseURL: "postgres://127.0.0.1/crm", Profile: connectors.DefaultProfile(), Auth: connectors.Auth{User: "bridge", Secret: "x"},
+			Options: map[string]string{
+				"accounts": "SELECT id, active, login AS userName FROM users", "enable": "SELECT enable(:id)", "disable": "SELECT disable(:id)",
+			},
+		},
 	}
 }
 

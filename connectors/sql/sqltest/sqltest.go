@@ -1,0 +1,242 @@
+// Package sqltest starts real database servers for tests: PostgreSQL and MariaDB,
+// each with a folder, a port and a socket of its own, gone when the tests are.
+//
+// A test's package ends them: its TestMain calls Stop after m.Run.
+package sqltest
+
+import (
+	"context"
+	db "database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Password is everybody's who needs one.
+const Password = "a secret, and not a short one"
+
+// A Server is a database server of the tests' own.
+type Server struct {
+	Scheme string // of URLs: postgres or mariadb
+	Addr   string // on loopback: host:port
+	Socket string
+	CAFile string // vouches for the server at localhost and 127.0.0.1
+
+	dir   string
+	cmd   *exec.Cmd
+	died  chan struct{}
+	start func(context.Context) *exec.Cmd
+	open  func(database string) (*db.DB, error)
+	names atomic.Int64
+}
+
+// ErrMissing says that a server is not installed.
+var ErrMissing = errors.New("is not installed, so that nothing is tried against it")
+
+// A starter starts a server that lives as long as it must, whatever the context of
+// the test that wanted it first.
+type starter func(context.Context) (*Server, error)
+
+// shared is one that is started once.
+type shared struct {
+	start starter
+	once  sync.Once
+	s     *Server
+	err   error
+}
+
+func (o *shared) get(ctx context.Context) (*Server, error) {
+	o.once.Do(func() { o.s, o.err = o.start(ctx) })
+	return o.s, o.err
+}
+
+var (
+	sharedPostgres = shared{start: startPostgres}
+	sharedMariaDB  = shared{start: startMariaDB}
+
+	mu  sync.Mutex
+	all []*Server // to be ended by Stop
+)
+
+// Postgres returns the PostgreSQL that all tests of the process share.
+func Postgres(t testing.TB) *Server {
+	t.Helper()
+	return need(t, sharedPostgres.get)
+}
+
+// MariaDB returns the MariaDB that all tests of the process share.
+func MariaDB(t testing.TB) *Server {
+	t.Helper()
+	return need(t, sharedMariaDB.get)
+}
+
+// Own returns a PostgreSQL or a MariaDB that nobody else uses, to be ill-treated.
+func Own(t testing.TB, scheme string) *Server {
+	t.Helper()
+	s := need(t, map[string]starter{"postgres": startPostgres, "mariadb": startMariaDB}[scheme])
+	t.Cleanup(s.stop)
+	return s
+}
+
+// need skips a test whose server is not installed. In continuous integration that
+// fails: a skipped test would be taken for one that passed.
+func need(t testing.TB, start starter) *Server {
+	t.Helper()
+	s, err := start(context.WithoutCancel(t.Context()))
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Stop ends every server that was started.
+func Stop() {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, s := range all {
+		s.stop()
+	}
+	all = nil
+}
+
+// Database makes a database of the test's own, and returns its name and a way in
+// for who may do everything.
+func (s *Server) Database(t testing.TB) (string, *db.DB) {
+	t.Helper()
+	name := fmt.Sprintf("t%d", s.names.Add(1))
+	admin := s.Open(t, "")
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return name, s.Open(t, name)
+}
+
+// Open returns a way into a database for who may do everything; into the server's
+// own for none.
+func (s *Server) Open(t testing.TB, database string) *db.DB {
+	t.Helper()
+	pool, err := s.open(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxIdleConns(1)
+	t.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
+
+// Kill ends the server without a warning, as a power failure does.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Signal(violently(s.Scheme))
+		<-s.died
+	}
+}
+
+// Restart starts one that was killed, on what it left.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	if err := s.run(context.WithoutCancel(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) stop() {
+	s.Kill()
+	s.cmd = nil
+	_ = os.RemoveAll(s.dir)
+}
+
+// prepare makes the server's folder and finds it a port.
+func prepare(ctx context.Context, scheme string) (*Server, error) {
+	dir, err := os.MkdirTemp("", scheme) // short: the path of a socket may not be long
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Scheme: scheme, dir: dir, CAFile: filepath.Join(dir, "ca.pem")}
+	mu.Lock()
+	all = append(all, s)
+	mu.Unlock()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s.Addr = l.Addr().String()
+	return s, errors.Join(l.Close(), certificate(dir), own(dir))
+}
+
+func (s *Server) port() string { return s.Addr[strings.LastIndexByte(s.Addr, ':')+1:] }
+
+// run starts the server and waits until it answers.
+func (s *Server) run(ctx context.Context) error {
+	log, err := os.Create(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the server has it open by itself
+	s.cmd = s.start(ctx)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := asNobody(s.cmd); err != nil {
+		return err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.died = make(chan struct{})
+	go func(cmd *exec.Cmd, died chan struct{}) { _ = cmd.Wait(); close(died) }(s.cmd, s.died)
+	pool, err := s.open("")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = pool.Close() }()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(time.Minute)
+	for pool.PingContext(ctx) != nil {
+		select {
+		case <-again.C:
+		case <-s.died:
+			said, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("%s ended:\n%s", s.Scheme, said)
+		case <-late:
+			return fmt.Errorf("%s does not answer", s.Scheme)
+		}
+	}
+	return nil
+}
+
+// find returns the newest of the programs that one of the patterns names.
+func find(what string, patterns ...string) (string, error) {
+	for _, p := range patterns {
+		if path, err := exec.LookPath(p); err == nil && !strings.Contains(p, "/") {
+			return path, nil
+		}
+		if found, err := filepath.Glob(p); err == nil && len(found) > 0 {
+			return found[len(found)-1], nil
+		}
+	}
+	return "", fmt.Errorf("%s %w (on Debian: apt-get install %s)", patterns[0], ErrMissing, what)
+}
+
+// once runs a program to its end, as the server's user.
+func once(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = "/"
+	if err := asNobody(cmd); err != nil {
+		return err
+	}
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, said)
+	}
+	return nil
+}
