@@ -15,7 +15,7 @@ import (
 // usable configuration.
 type Config struct {
 	Listen    string   `yaml:"listen"`    // host:port
-	PublicURL string   `yaml:"publicURL"` // how the bridge is reached from outside, without a slash at the end
+	PublicURL string   `yaml:"publicURL"` // how the bridge is reached from outside, without a slash at the end; a path before ours is a proxy's to take off
 	TLS       TLS      `yaml:"tls"`
 	Store     Store    `yaml:"store"`
 	Policy    Folder   `yaml:"policy"`   // of policy documents
@@ -87,6 +87,9 @@ type RequestLimits struct {
 	Operations int   `yaml:"operations"` // of one PATCH
 	Depth      int   `yaml:"depth"`      // of nested JSON
 	Scan       int   `yaml:"scan"`       // resources looked at for a filter that no index serves
+
+	BulkBody       int64 `yaml:"bulkBody"`       // bytes
+	BulkOperations int   `yaml:"bulkOperations"` // of one Bulk
 
 	SourceRate float64 `yaml:"sourceRate"` // requests a second of one source's credential
 	APIRate    float64 `yaml:"apiRate"`    // requests a second of one API credential

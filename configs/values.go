@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -87,8 +88,8 @@ func (r *reader) listen(f *file) {
 	}
 	f.PublicURL = strings.TrimRight(f.PublicURL, "/")
 	u, err := url.Parse(f.PublicURL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		r.wrong("publicURL", "is how others reach the bridge, without a path, as in https://drawbridge.example.com")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && path.Clean(u.Path) != u.Path || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		r.wrong("publicURL", "is how others reach the bridge, as in https://drawbridge.example.com, or https://example.com/bridge where a proxy takes that path off")
 	}
 }
 
@@ -110,6 +111,7 @@ func (r *reader) caps(l RequestLimits) {
 		value int64
 	}{
 		{"userBody", l.UserBody}, {"groupBody", l.GroupBody}, {"operations", int64(l.Operations)}, {"depth", int64(l.Depth)}, {"scan", int64(l.Scan)},
+		{"bulkBody", l.BulkBody}, {"bulkOperations", int64(l.BulkOperations)},
 	} {
 		if c.value < 0 {
 			r.wrong("limits."+c.key, "is negative; 0 is the default")

@@ -28,7 +28,7 @@ type Options struct {
 	Store       *store.Store
 	Rules       *access.Rules
 	Log         *slog.Logger // nil: none
-	PublicURL   string       // as others see the bridge, for links; without a path below it
+	PublicURL   string       // as others see the bridge, for links; a path in it is before all of ours
 	Version     string
 	Credentials []Credential
 	Issuers     *issuer.Set // of signed tokens; nil: none

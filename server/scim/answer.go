@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"hash/fnv"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,7 +18,22 @@ import (
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
-func etag(version int64) string { return `W/"` + strconv.FormatInt(version, 10) + `"` }
+// An etag is of a resource's version, and of what is shown beside it and changes
+// without it: the groups that a user is in.
+func etag(version int64, beside string) string {
+	return `W/"` + strconv.FormatInt(version, 10) + beside + `"`
+}
+
+// beside returns the part of an etag that stands for the groups of a user, as they
+// are shown: nothing where there are none.
+func beside(groups []byte) string {
+	if len(groups) == 0 {
+		return ""
+	}
+	sum := fnv.New64a()
+	_, _ = sum.Write(groups) // it fails never
+	return "-" + strconv.FormatUint(sum.Sum64(), 36)
+}
 
 // A stored resource is what users and groups have in common.
 type stored struct {
@@ -26,14 +42,17 @@ type stored struct {
 	resource          []byte
 	created, modified time.Time
 	version           int64
+	beside            string // of its etag
 }
 
+func (s stored) etag() string { return etag(s.version, s.beside) }
+
 func (h *Handler) storedUser(id schema.Identity) stored {
-	return stored{h.users, id.ID, id.Resource, id.Created, id.Modified, id.Version}
+	return stored{typ: h.users, id: id.ID, resource: id.Resource, created: id.Created, modified: id.Modified, version: id.Version}
 }
 
 func (h *Handler) storedGroup(g schema.Group) stored {
-	return stored{h.groups, g.ID, g.Resource, g.Created, g.Modified, g.Version}
+	return stored{typ: h.groups, id: g.ID, resource: g.Resource, created: g.Created, modified: g.Modified, version: g.Version}
 }
 
 func (h *Handler) location(s stored) string { return h.base + s.typ.Endpoint + "/" + s.id }
@@ -70,7 +89,7 @@ func (h *Handler) finish(dst []byte, s stored, p wire.Projection) []byte {
 		dst = s.modified.UTC().AppendFormat(append(dst, `","lastModified":"`...), timeFormat)
 		dst = h.appendLocation(append(dst, `","location":`...), s.typ, s.id)
 		dst = strconv.AppendInt(append(dst, `,"version":"W/\"`...), s.version, 10)
-		dst = append(dst, `\""}`...)
+		dst = append(append(dst, s.beside...), `\""}`...)
 	}
 	return append(dst, '}')
 }
@@ -79,12 +98,13 @@ func (h *Handler) finish(dst []byte, s stored, p wire.Projection) []byte {
 func (q *request) head(s stored) {
 	header := q.c.Response().Header()
 	header.Set(echo.HeaderLocation, q.location(s))
-	header.Set("ETag", etag(s.version))
+	header.Set("ETag", s.etag())
 }
 
 // user answers with a user, and the groups it is in where they are asked for.
 func (q *request) user(status int, id schema.Identity, groups []byte, p wire.Projection) error {
 	s := q.storedUser(id)
+	s.beside = beside(groups)
 	b, _ := buffers.Get().(*bytes.Buffer)
 	defer release(b)
 	dst, err := s.open(b.AvailableBuffer(), p)

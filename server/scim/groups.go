@@ -104,7 +104,7 @@ func getGroup(q *request) error {
 		return err
 	}
 	p := q.projection(q.groups)
-	if !p.Members().Display && q.unchanged(g.Version) { // a member's new name makes no new version
+	if !p.Members().Display && q.unchanged(q.storedGroup(g)) { // a member's new name makes no new version
 		return q.notModified(q.storedGroup(g))
 	}
 	return q.group(http.StatusOK, g, p)

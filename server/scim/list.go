@@ -336,9 +336,11 @@ func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err er
 			if err != nil {
 				return err
 			}
+			at := len(dst)
 			if dst, err = s.q.groupsOf(r, dst, id.ID, p); err != nil {
 				return err
 			}
+			of.beside = beside(dst[at:])
 			s.buf.Write(s.q.finish(dst, of, p))
 			if n++; s.buf.Len() > maxPooled/2 {
 				break

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -179,19 +180,25 @@ func (q *request) provenance(occurred, modified, stored time.Time) access.Proven
 // param is the id that the path ends in. Some senders end it with a slash.
 func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/") }
 
-// matches returns an error unless the version is one that If-Match allows.
+// matches returns an error unless the version is one that If-Match allows. What is
+// shown beside a resource is not what is changed, and makes no difference.
 func (q *request) matches(version int64) error {
 	want := q.c.Request().Header.Get("If-Match")
-	if want == "" || listed(want, etag(version)) {
+	if want == "" {
 		return nil
 	}
-	return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource has changed: it is at version " + etag(version)}
+	for tag := range strings.SplitSeq(want, ",") {
+		if own, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`), "-"); own == "*" || own == strconv.FormatInt(version, 10) {
+			return nil
+		}
+	}
+	return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource has changed: it is at version " + etag(version, "")}
 }
 
-// unchanged reports whether the sender has the version already.
-func (q *request) unchanged(version int64) bool {
+// unchanged reports whether the sender has what it would be sent already.
+func (q *request) unchanged(s stored) bool {
 	have := q.c.Request().Header.Get("If-None-Match")
-	return have != "" && listed(have, etag(version))
+	return have != "" && listed(have, s.etag())
 }
 
 // listed reports whether a list of ETags has one. They are weak, so that the mark

@@ -79,8 +79,9 @@ func getUser(q *request) error {
 	if err != nil {
 		return err
 	}
-	if !p.Edges() && q.unchanged(id.Version) { // the version is of the user, and not of the groups it is in
-		return q.notModified(q.storedUser(id))
+	s := q.storedUser(id)
+	if s.beside = beside(groups); q.unchanged(s) {
+		return q.notModified(s)
 	}
 	return q.user(http.StatusOK, id, groups, p)
 }

@@ -181,10 +181,9 @@ func TestPreconditions(t *testing.T) {
 		before := w.send("GET", test.path, "").is(200)
 		tag := before.header.Get("ETag")
 		for _, stale := range []string{`W/"99"`, `"0"`, `W/"98", W/"99"`, `nonsense`} {
-			w.send(test.method, test.path, body(1), "If-Match", stale).refuses(412, "", tag)
+			w.send(test.method, test.path, body(1), "If-Match", stale).refuses(412, "", strings.TrimRight(strings.Split(tag, "-")[0], `"`))
 		}
-		own := test.path + "?excludedAttributes=groups" // which change without it
-		if after := w.send("GET", own, "", "If-None-Match", tag); after.status != 304 || after.body != "" {
+		if after := w.send("GET", test.path, "", "If-None-Match", tag); after.status != 304 || after.body != "" {
 			t.Errorf("%s %s: something changed: %d %s", test.method, test.path, after.status, after.body)
 		}
 		w.send("GET", test.path, "", "If-None-Match", `W/"99"`).is(200)

@@ -132,8 +132,11 @@ func (b *Bridge) openServer(context.Context) (err error) {
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
 		Credentials: credentials(b.cfg), Issuers: b.issuers, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
-		Limits:     server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
-		SCIM:       scim.Limits{UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan},
+		Limits: server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
+		SCIM: scim.Limits{
+			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
+			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
+		},
 		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
 		Sign: func(ctx context.Context) error {
 			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
