@@ -1,16 +1,24 @@
 package access
 
 import (
+	"time"
+
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
+
+// renewal is how old a finding's last sight may become before one that is seen
+// again is written again: sweeps come by many times a day.
+const renewal = 24 * time.Hour
 
 // Report raises a finding, or renews it. It is recorded when it is new.
 func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) error {
 	f.First, f.Last = tx.Now(), tx.Now()
 	old, err := store.Findings.Get(tx, f.Kind, f.Connector, f.Subject, f.Object)
 	switch {
+	case err == nil && old.Reason == f.Reason && f.Last.Sub(old.Last) < renewal:
+		return nil
 	case err == nil:
 		f.First = old.First
 		return store.Findings.Put(tx, f)

@@ -170,6 +170,8 @@ func keepHold(tx store.Tx, book *policy.Book, h schema.Hold) error {
 		h.Since = tx.Now()
 	case err != nil:
 		return err
+	case old.Plan == h.Plan && old.Reason == h.Reason:
+		return nil
 	case old.Plan == h.Plan:
 		h.Since, h.Agreed, h.Released = old.Since, old.Agreed, old.Released
 	default:

@@ -11,11 +11,22 @@ import (
 )
 
 // RecordRun keeps the record of a sweep's run. A quiet run, which found nothing
-// and had no problem, replaces the quiet run before it: that a sweep ran is
-// evidence, a year of nothing is not.
+// and had no problem, replaces the quiet run before it, and one that came to the
+// same as the run before it becomes that run: that a sweep ran is evidence, a year
+// of nothing new is not.
 func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
 	if run.Found == 0 && run.Held == "" && run.Problem == "" {
 		run.ID = quiet(run.Sweep)
+		return store.Runs.Put(tx, run)
+	}
+	switch last, err := LastRun(tx, run.Sweep, func(schema.Run) bool { return true }); {
+	case err != nil && !notFound(err):
+		return err
+	case err == nil && nothingNew(last, run):
+		if run.Since = last.Since; run.Since.IsZero() {
+			run.Since = last.Started
+		}
+		run.ID, run.Again = last.ID, last.Again+1
 		return store.Runs.Put(tx, run)
 	}
 	if err := store.Runs.Put(tx, run); err != nil {
@@ -38,6 +49,15 @@ func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
 	}
 	_, err := tx.Record(d)
 	return err
+}
+
+// nothingNew reports whether a run came to the same as the last one. What is found
+// for the first time is recorded by itself; what is acted on, or was let past by
+// people, is always new.
+func nothingNew(last, run schema.Run) bool {
+	return run.Done == 0 && len(run.Released) == 0 && last.Done == 0 && last.ID != quiet(last.Sweep) &&
+		run.Found == last.Found && run.Reported == last.Reported && run.Retried == last.Retried &&
+		run.Held == last.Held && run.Problem == last.Problem
 }
 
 // ReportOrphans makes the findings of one connector's orphans those of a

@@ -394,6 +394,46 @@ func TestObserveWritesNothing(t *testing.T) {
 	})
 }
 
+// TestRunsThatComeToTheSame keeps them as one.
+func TestRunsThatComeToTheSame(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		logged := w.logged()
+		for i, c := range []struct {
+			run   schema.Run
+			again int
+			news  int64
+		}{
+			{schema.Run{Problem: "no answer"}, 0, 1},
+			{schema.Run{Problem: "no answer"}, 1, 1},
+			{schema.Run{Problem: "no answer"}, 2, 1},
+			{schema.Run{Problem: "refused"}, 0, 2},
+			{schema.Run{Found: 3, Reported: 3}, 0, 3},
+			{schema.Run{Found: 3, Reported: 3, Looked: 7}, 1, 3},
+			{schema.Run{Found: 3, Done: 3}, 0, 4},
+			{schema.Run{Found: 3, Done: 3}, 0, 5}, // what was done was done twice
+			{schema.Run{}, 0, 5},
+			{schema.Run{Found: 3, Reported: 3}, 0, 6}, // there was nothing in between
+		} {
+			time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's own time
+			c.run.Sweep, c.run.Started = "drift", time.Now()
+			w.update(func(tx store.Tx) error {
+				c.run.ID = tx.NewID()
+				return access.RecordRun(tx, w.rules.Book(), c.run)
+			})
+			w.view(func(r store.Reader) error {
+				last, err := access.LastRun(r, "drift", func(schema.Run) bool { return true })
+				if err != nil || last.Again != c.again || !last.Started.Equal(c.run.Started) || last.Looked != c.run.Looked {
+					t.Errorf("run %d: the last is %+v, %v; want it again %d times", i, last, err, c.again)
+				}
+				return nil
+			})
+			if n := w.logged() - logged; n != c.news {
+				t.Errorf("run %d: %d decisions, want %d", i, n, c.news)
+			}
+		}
+	})
+}
+
 // TestRuns keeps every run that found something, and of the quiet ones the last.
 func TestRuns(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

@@ -37,7 +37,7 @@ func retry(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, co
 		if err != nil {
 			return err
 		}
-		run.Done += woken
+		run.Retried += woken
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
 
 		told := w.logged(ids...)
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 3 || run.Done != 3 {
+		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 3 || run.Retried != 3 {
 			t.Errorf("%+v, %v; want three found and woken", run, err)
 		}
 		settle(time.Second)

@@ -101,6 +101,9 @@ func (c *crowd) once(ctx context.Context, fn func(Tx) error) error {
 		}
 		return err
 	}
+	if !t.wrote() {
+		return nil // there is nothing to make durable
+	}
 	if err := errors.Join(appendOutbox(txn, t.recorded), appendLog(txn, t.sequenced)); err != nil {
 		return err
 	}

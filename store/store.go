@@ -102,6 +102,7 @@ func (s *Store) View(ctx context.Context, fn func(Reader) error) error {
 // nothing else, and starts no Update of its own, which would wait for itself. If
 // it fails or panics, nothing of it stays and the others go on. A context that
 // is done before fn starts keeps it from running; afterwards it changes nothing.
+// Where nothing was written, nothing is committed.
 // After Close, Update is ErrUnavailable.
 func (s *Store) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {

@@ -290,3 +290,36 @@ func TestOfWhatIsTriedNothingStays(t *testing.T) {
 		return errors.Join(errGroups, errLog, errLane)
 	})
 }
+
+// TestNothingWrittenIsNotCommitted has functions that write nothing, or whose
+// writes are taken back.
+func TestNothingWrittenIsNotCommitted(t *testing.T) {
+	for name, writers := range map[string]int{"one writer": 1, "several": 4} {
+		t.Run(name, func(t *testing.T) {
+			s, err := store.Open(enginetest.Memory(writers))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			before := s.Stats().Commits
+			update(t, s, func(tx store.Tx) error {
+				_, err := tx.Lease("lane", 10, time.Minute)
+				return errors.Join(err, store.Groups.Delete(tx, "nobody"))
+			})
+			if err := s.Try(t.Context(), func(tx store.Tx) error { return store.Groups.Put(tx, schema.Group{ID: "g"}) }); err != nil {
+				t.Fatal(err)
+			}
+			if n := s.Stats().Commits - before; n != 0 {
+				t.Errorf("%d commits of nothing", n)
+			}
+			update(t, s, func(tx store.Tx) error {
+				_, err := tx.Record(schema.Decision{Verb: schema.Found, Subject: "s"})
+				return err
+			})
+			update(t, s, func(tx store.Tx) error { return tx.Wake("lane", "a", tx.Now()) })
+			if n := s.Stats().Commits - before; n != 2 {
+				t.Errorf("%d commits of two that wrote", n)
+			}
+		})
+	}
+}

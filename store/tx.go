@@ -153,6 +153,11 @@ func (t *transaction) remove(table string, key, old []byte) error {
 	return t.txn.Delete(table, key)
 }
 
+// wrote reports whether there is something to commit.
+func (t *transaction) wrote() bool {
+	return len(t.undo) > 0 || len(t.recorded) > 0 || len(t.sequenced) > 0
+}
+
 // takeBack undoes what was written, newest first, so that of a function that
 // failed nothing stays in a commit that others share.
 func (t *transaction) takeBack() error {

@@ -167,7 +167,8 @@ type batch struct {
 	last     bool  // one of the background joined: nobody else does
 	err      error // of the transaction, and so of all
 
-	good  int // functions that returned no error
+	good  int  // functions that returned no error
+	wrote bool // one of those wrote something
 	log   []leaf
 	woken map[Lane]struct{}
 }
@@ -191,7 +192,7 @@ func (b *batch) run(next func(*batch) *request) (err error) {
 		return err
 	}
 	defer func() { _ = txn.Rollback() }() // after a commit it does nothing
-	b.good, b.log, b.woken = 0, nil, map[Lane]struct{}{}
+	b.good, b.wrote, b.log, b.woken = 0, false, nil, map[Lane]struct{}{}
 	for i := 0; ; i++ {
 		if i == len(b.requests) {
 			r := next(b)
@@ -204,8 +205,8 @@ func (b *batch) run(next func(*batch) *request) (err error) {
 			return err
 		}
 	}
-	if b.good == 0 {
-		return nil
+	if !b.wrote {
+		return nil // there is nothing to make durable
 	}
 	if err := appendLog(txn, b.log); err != nil {
 		return err
@@ -234,6 +235,7 @@ func (b *batch) try(r *request, txn Txn) error {
 		return t.takeBack()
 	}
 	b.good++
+	b.wrote = b.wrote || t.wrote()
 	b.log = append(append(b.log, t.sequenced...), t.recorded...)
 	for lane := range t.woken {
 		b.woken[lane] = struct{}{}

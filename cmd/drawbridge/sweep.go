@@ -83,6 +83,9 @@ func lastRun(r *schema.Run) (when, outcome string) {
 		outcome = "failed: " + strings.ReplaceAll(r.Problem, "\n", "; ")
 	default:
 		outcome = fmt.Sprintf("%d looked at, %d found, %d acted on, %d reported", r.Looked, r.Found, r.Done, r.Reported)
+		if r.Retried > 0 {
+			outcome += fmt.Sprintf(", %d tried again", r.Retried)
+		}
 	}
 	return moment(r.Started), outcome
 }
