@@ -17,11 +17,11 @@ import (
 // not enforced, the entitlements of roles that are not, and protected accounts.
 // An account nobody earns any longer is wanted disabled and empty; it is not
 // wanted gone.
-func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map[string]string, lines []schema.Assignment, have schema.Account) schema.Account {
+func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[string]string, lines []schema.Assignment, have schema.Account) schema.Account {
 	if !ours(rules, book, have.Connector, attributes["userName"]) {
 		return have
 	}
-	want := schema.Account{Connector: have.Connector, Identity: id.ID, RemoteID: have.RemoteID}
+	want := schema.Account{Connector: have.Connector, Identity: f.Identity.ID, RemoteID: have.RemoteID}
 	observed := false // by a line that says nothing of what should be at the target
 	uncatalogued := false
 	for _, line := range lines {
@@ -42,7 +42,7 @@ func desired(rules *Rules, book *policy.Book, id schema.Identity, attributes map
 	if uncatalogued { // which of them the lines are can not be told
 		want.Entitlements = append(want.Entitlements, without(book, have.Connector, have.Entitlements)...)
 	}
-	want.Active = (want.Active || observed && have.Active) && id.Active && !id.Gone()
+	want.Active = (want.Active || observed && have.Active) && f.Identity.Active && !f.Identity.Gone() && f.Into == ""
 	if !want.Active {
 		want.Entitlements = nil
 		return want
@@ -146,11 +146,8 @@ type Work struct {
 func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt bool) (Work, error) {
 	book := rules.Book()
 	w := Work{Policy: book.Digest()}
-	id, err := store.Identities.Get(r, identity)
+	f, err := whole(r, book, identity, false)
 	if err != nil {
-		return w, err
-	}
-	if id, err = believed(r, id); err != nil {
 		return w, err
 	}
 	var lines []schema.Assignment
@@ -163,11 +160,11 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 	if w.Have, err = account(r, connector, identity); err != nil {
 		return w, err
 	}
-	attributes, err := Attributes(id)
+	attributes, err := Attributes(f.Identity)
 	if err != nil {
 		return w, err
 	}
-	w.Want = desired(rules, book, id, attributes, lines, w.Have)
+	w.Want = desired(rules, book, f, attributes, lines, w.Have)
 	// What failed was written down, with what the connector found.
 	if doubt && w.Have.State != schema.Retrying && ours(rules, book, connector, attributes["userName"]) {
 		w.Have, err = suspect(r, book, w.Have, attributes)

@@ -92,7 +92,7 @@ func (c *comparison) keep(line schema.Assignment) string {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now"
 		}
-		if c.refused(role) && !c.book.Ended(c.facts.Identity, c.now) { // whose triggers are not asked
+		if c.refused(role) && !c.book.Ended(c.facts, c.now) { // whose triggers are not asked
 			return "role " + role + " is refused; what is held stays until it is mended or removed"
 		}
 	}

@@ -12,23 +12,13 @@ import (
 // maxNesting is how deep groups in groups are followed.
 const maxNesting = 16
 
-// Gather returns all that policy looks at for one identity, as it is now; of one
-// whose end is withheld, as it was.
-func Gather(r store.Reader, identity string) (policy.Facts, error) {
-	var f policy.Facts
-	var err error
-	if f.Identity, err = store.Identities.Get(r, identity); err != nil {
+// Gather returns all that policy looks at for one identity, as it is now: what its
+// sources say of it, and what people decided. Of a record whose end is withheld it
+// is what was said before.
+func Gather(r store.Reader, book *policy.Book, identity string) (policy.Facts, error) {
+	f, err := whole(r, book, identity, true)
+	if err != nil {
 		return f, err
-	}
-	switch held, err := store.WithheldIdentities.Get(r, identity); {
-	case err == nil:
-		f.Identity, f.Groups = held.Identity, held.Groups
-	case !notFound(err):
-		return f, err
-	default:
-		if f.Groups, err = groupNames(r, identity); err != nil {
-			return f, err
-		}
 	}
 	for g, err := range store.Grants.All(r, identity) {
 		if err != nil {
@@ -45,13 +35,70 @@ func Gather(r store.Reader, identity string) (policy.Facts, error) {
 	return f, nil
 }
 
+// whole returns what the sources of an identity say of it, put together; with the
+// groups it is in only where they are asked for.
+func whole(r store.Reader, book *policy.Book, identity string, grouped bool) (f policy.Facts, err error) {
+	row, err := store.Identities.Get(r, identity)
+	if err != nil {
+		return f, err
+	}
+	if row.Of != "" {
+		f.Identity, f.Into = row, row.Of
+		return f, nil
+	}
+	base, err := record(r, row, grouped)
+	if err != nil {
+		return f, err
+	}
+	for row, err := range store.Identities.By(r, store.IdentityOf, identity) {
+		if err != nil {
+			return f, err
+		}
+		one, err := record(r, row, grouped)
+		if err != nil {
+			return f, err
+		}
+		if f.Records == nil {
+			f.Records = append(f.Records, base)
+		}
+		f.Records = append(f.Records, one)
+	}
+	if f.Records == nil {
+		f.Identity, f.Groups = book.Alone(base.Identity), base.Groups
+		return f, nil
+	}
+	f.Identity = book.Compose(identity, f.Records)
+	for _, one := range f.Records {
+		f.Groups = append(f.Groups, one.Groups...)
+	}
+	f.Groups = schema.Sorted(f.Groups...)
+	return f, nil
+}
+
+// record returns one source's record as policy goes by it.
+func record(r store.Reader, row schema.Identity, grouped bool) (rec policy.Record, err error) {
+	switch held, err := store.WithheldIdentities.Get(r, row.ID); {
+	case err == nil:
+		was := held.Identity
+		was.Of, was.Place, was.Bound, was.Apart = row.Of, row.Place, row.Bound, row.Apart
+		return policy.Record{Identity: was, Groups: held.Groups}, nil
+	case !notFound(err):
+		return rec, err
+	}
+	rec.Identity = row
+	if grouped && !row.Gone() {
+		rec.Groups, err = groupNames(r, row.ID)
+	}
+	return rec, err
+}
+
 // gather is Gather, with what the policy in force makes known beyond it: whether
 // who answers for a machine is there, and when that may change by itself.
 func gather(r store.Reader, book *policy.Book, identity string) (f policy.Facts, until time.Time, err error) {
-	if f, err = Gather(r, identity); err != nil {
+	if f, err = Gather(r, book, identity); err != nil {
 		return f, until, err
 	}
-	owner := book.OwnerOf(f.Identity)
+	owner := book.OwnerOf(f)
 	if owner == "" {
 		return f, until, nil
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/schema"
@@ -10,12 +11,14 @@ import (
 
 // FindIdentity returns the identity that a person means by a name: an id, a
 // userName or an email address, in any case, at any source. One that a source
-// still knows goes before one that its source deleted. ErrNotFound if nobody is
-// meant; ErrConflict, which names the ids, if several are.
+// still knows goes before one that its source deleted. What is found is a record of
+// it, under the id of the identity: several records of one are one. ErrNotFound if
+// nobody is meant; ErrConflict, which names the ids, if several are.
 func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 	folded := store.Fold(strings.TrimSpace(name))
 	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byUserName, byEmail, byFormerName} {
 		found, err := look(r, folded)
+		found = identities(found)
 		switch {
 		case err != nil:
 			return schema.Identity{}, err
@@ -26,6 +29,22 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 		}
 	}
 	return schema.Identity{}, fmt.Errorf("no identity has the id, userName or email %q: %w", name, schema.ErrNotFound)
+}
+
+// identities makes records those of their identities, each of which is there once.
+func identities(records []schema.Identity) (found []schema.Identity) {
+	for _, rec := range records {
+		own := rec.Of == ""
+		rec.ID, rec.Of = rec.Base(), ""
+		i := slices.IndexFunc(found, func(id schema.Identity) bool { return id.ID == rec.ID })
+		switch {
+		case i < 0:
+			found = append(found, rec)
+		case own:
+			found[i] = rec
+		}
+	}
+	return found
 }
 
 func byID(r store.Reader, folded string) ([]schema.Identity, error) {

@@ -170,14 +170,16 @@ func (g *governance) presence(email string) (presence, error) {
 			return unheard, err
 		}
 		for _, id := range found {
-			active, err := g.active(id)
+			active, known, err := g.active(id)
 			if err != nil {
 				return unheard, err
 			}
-			if active {
+			switch {
+			case active:
 				there = here
+			case known:
+				there = cmp.Or(there, left)
 			}
-			there = cmp.Or(there, left)
 		}
 	}
 	g.known[folded] = there
@@ -185,19 +187,24 @@ func (g *governance) presence(email string) (presence, error) {
 }
 
 // active reports whether an identity is one that can answer for something, and
-// remembers when that ends.
-func (g *governance) active(id schema.Identity) (bool, error) {
-	if _, approved := g.book.Source(id.Source); !approved {
-		return false, nil
+// remembers when that ends. Of one that no authoritative source vouches for it is
+// neither this nor that.
+func (g *governance) active(id schema.Identity) (active, known bool, err error) {
+	f, err := whole(g.reader, g.book, id.Base(), false)
+	if err != nil {
+		return false, false, err
 	}
-	id, err := believed(g.reader, id)
-	if err != nil || !id.Active || g.book.Ended(id, g.reader.Now()) {
-		return false, err
+	if !g.book.Vouched(f) {
+		_, approved := g.book.Source(f.Identity.Source)
+		return false, f.Identity.Gone() || !approved, nil
 	}
-	if end := g.book.LastDay(id); !end.IsZero() && (g.next.IsZero() || end.Before(g.next)) {
+	if ended(g.book, f, g.reader.Now()) {
+		return false, true, nil
+	}
+	if end := g.book.LastDay(f); !end.IsZero() && (g.next.IsZero() || end.Before(g.next)) {
 		g.next = end
 	}
-	return true, nil
+	return true, true, nil
 }
 
 // group says whether anybody is in the groups of a name. One in a group in it
@@ -241,7 +248,7 @@ func (g *governance) somebodyIn(group string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if active, err := g.active(id); err != nil || active {
+		if active, _, err := g.active(id); err != nil || active {
 			return active, err
 		}
 	}

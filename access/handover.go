@@ -54,17 +54,11 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) e
 
 // isThere reports whether an identity is one that may have access.
 func isThere(tx store.Tx, book *policy.Book, identity string) (bool, error) {
-	id, err := store.Identities.Get(tx, identity)
+	f, err := whole(tx, book, identity, false)
 	if notFound(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	if id, err = believed(tx, id); err != nil {
-		return false, err
-	}
-	return !ended(book, id, tx.Now()), nil
+	return err == nil && !ended(book, f, tx.Now()), err
 }
 
 // letAccountGo forgets that an identity has an account.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,23 +33,21 @@ func (p Provenance) approved() (*policy.Source, error) {
 	return src, nil
 }
 
-// Admit stores what a source says of an identity: a new one where ID is empty,
-// its whole record otherwise. What is stored already changes nothing. Only an
-// authoritative source may bring an identity into being; what any source says
-// beyond its authority is kept in its record, where no rule reads it, and logged
-// as ignored.
+// Admit stores what a source says of an identity: a new record where ID is empty,
+// the whole of its record otherwise. What is stored already changes nothing.
+//
+// The record is what its source said, word for word, so that the source reads back
+// what it wrote and does not say it again. What in it is beyond the source's
+// authority is where no rule reads it, and is logged as ignored. A record that no
+// authoritative source vouches for waits, and holds nothing, until one does.
 //
 // The errors are ErrForbidden, ErrNotFound (no such identity of this source) and
 // ErrConflict (its userName or externalId is taken).
 func Admit(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, error) {
-	src, err := p.approved()
-	if err != nil {
+	if _, err := p.approved(); err != nil {
 		return id, err
 	}
 	if id.ID == "" {
-		if src.Spec.Trust != policy.Authoritative {
-			return id, fmt.Errorf("source %s: only an authoritative source creates identities: %w", p.Source, schema.ErrForbidden)
-		}
 		return create(tx, p, id)
 	}
 	old, err := ownIdentity(tx, p, id.ID)
@@ -67,10 +64,21 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 	now := tx.Now()
 	id.ID, id.Source, id.Version, id.Created, id.Modified = tx.NewID(), p.Source, 1, now, now
 	id.Occurred, id.Deleted = p.Occurred, time.Time{}
+	id.Of, id.Bound, id.Apart, id.Lapsed = "", false, false, false
+	id.Place = placeAlone(p.Book, id)
 	if err := store.Identities.Put(tx, id); err != nil {
 		return id, err
 	}
-	err := admitted(tx, p, schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "created"}, schema.Identity{}, id)
+	id, err := correlate(tx, p, id)
+	if err != nil {
+		return id, err
+	}
+	if id.Place == schema.OutOfScope {
+		if err := beyondScope(tx, p, id); err != nil {
+			return id, err
+		}
+	}
+	err = admitted(tx, p, schema.Decision{Verb: schema.Admitted, Reason: "created"}, schema.Identity{}, id)
 	if err != nil {
 		return id, err
 	}
@@ -82,6 +90,7 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 
 func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity, error) {
 	id.Source, id.Created, id.Deleted = old.Source, old.Created, old.Deleted
+	id.Of, id.Place, id.Bound, id.Apart, id.Lapsed = old.Of, old.Place, old.Bound, old.Apart, old.Lapsed
 	changed, err := changedAttributes(old, id)
 	if err != nil {
 		return id, err
@@ -89,15 +98,8 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 	if len(changed) == 0 {
 		return old, nil
 	}
-	if ignored := beyond(p, changed); len(ignored) > 0 {
-		if slices.Contains(ignored, "active") {
-			id.Active = old.Active
-		}
-		_, err := tx.Record(schema.Decision{
-			Actor: p.actor(), Verb: schema.Ignored, Subject: id.ID, Policy: p.Book.Digest(),
-			Reason: "no authority for " + strings.Join(ignored, ", "), Because: because(p),
-		})
-		if err != nil {
+	if names := beyond(p, changed); len(names) > 0 {
+		if err := ignored(tx, p, id, "no authority for "+strings.Join(names, ", ")); err != nil {
 			return id, err
 		}
 	}
@@ -105,19 +107,36 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 	if err := store.Identities.Put(tx, id); err != nil {
 		return id, err
 	}
-	d := schema.Decision{Verb: schema.Admitted, Subject: id.ID, Reason: "changed " + strings.Join(changed, ", ")}
-	if old.Active && !id.Active {
+	if id, err = correlate(tx, p, id); err != nil {
+		return id, err
+	}
+	if id.Place == schema.OutOfScope && old.Place != id.Place {
+		if err := beyondScope(tx, p, id); err != nil {
+			return id, err
+		}
+	}
+	d := schema.Decision{Verb: schema.Admitted, Reason: "changed " + strings.Join(changed, ", ")}
+	if old.Active && !id.Active && p.Book.Authority(p.Source, "active") {
 		d.Verb, d.Reason = schema.Left, "deactivated by its source"
 	}
-	if err := admitted(tx, p, d, old, id); err != nil || old.ExternalID == id.ExternalID {
+	if err := admitted(tx, p, d, old, id); err != nil {
 		return id, err
+	}
+	if old.UserName != id.UserName || old.ExternalID != id.ExternalID {
+		if err := inheritTombstones(tx, p, id); err != nil {
+			return id, err
+		}
+	}
+	if old.ExternalID == id.ExternalID {
+		return id, nil
 	}
 	return id, arrived(tx, p, schema.Member{Member: id.ID}, id.ExternalID)
 }
 
-// Remove records that a source deleted an identity: its memberships end, and its
-// access with it. History stays. Where the source has no authority over who
-// exists, the deletion is logged as ignored, and nothing else happens.
+// Remove records that a source deleted an identity: its record ends, and the
+// memberships of that. Of an authoritative source it is the end of the identity's
+// access, of which what another authoritative source vouches for is left. History
+// stays. Of any other it is no more than that: the identity goes on without it.
 func Remove(tx store.Tx, p Provenance, identity string) error {
 	src, err := p.approved()
 	if err != nil {
@@ -127,22 +146,54 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 	if err != nil {
 		return err
 	}
-	if src.Spec.Trust != policy.Authoritative {
-		_, err := tx.Record(schema.Decision{
-			Actor: p.actor(), Verb: schema.Ignored, Subject: old.ID, Policy: p.Book.Digest(),
-			Reason: "only an authoritative source ends an identity", Because: because(p),
-		})
-		return err
-	}
 	id := old
 	id.Deleted, id.Active, id.Modified, id.Occurred, id.Version = tx.Now(), false, tx.Now(), p.Occurred, id.Version+1
+	id.Lapsed = src.Spec.Trust == policy.Authoritative
+	d := schema.Decision{Verb: schema.Left, Reason: "deleted by its source"}
+	if !id.Lapsed {
+		d.Verb, d.Reason = schema.Ignored, "only an authoritative source ends an identity; its record ended, and nothing else"
+	}
 	if err := store.Identities.Put(tx, id); err != nil {
 		return err
 	}
-	if err := admitted(tx, p, schema.Decision{Verb: schema.Left, Subject: id.ID, Reason: "deleted by its source"}, old, id); err != nil {
+	if err := admitted(tx, p, d, old, id); err != nil {
+		return err
+	}
+	if _, err := correlate(tx, p, id); err != nil {
 		return err
 	}
 	return partAll(tx, p, id.ID)
+}
+
+// ignored records that a source spoke beyond its authority.
+func ignored(tx store.Tx, p Provenance, id schema.Identity, why string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: schema.Ignored, Subject: id.Base(), Object: recordOf(id), Policy: p.Book.Digest(), Reason: why, Because: because(p),
+	})
+	return err
+}
+
+// recordOf names one of several records in the log; where a decision is about the
+// identity that the record itself is, nothing.
+func recordOf(id schema.Identity) string {
+	if id.Of == "" {
+		return ""
+	}
+	return "record/" + id.ID
+}
+
+// findingScope is about a source that tells of whom it may not speak.
+const findingScope = "out-of-scope"
+
+// beyondScope records that a source told of somebody beyond its scope. The record is
+// kept, so that it does not tell again, and counts for nothing.
+func beyondScope(tx store.Tx, p Provenance, id schema.Identity) error {
+	if err := ignored(tx, p, id, "beyond the scope of its source"); err != nil {
+		return err
+	}
+	return Report(tx, p.Book, p.actor(), schema.Finding{
+		Kind: findingScope, Subject: "source/" + p.Source, Reason: "the source tells of identities beyond its scope; they are recorded, and hold nothing",
+	})
 }
 
 // settleTime is how soon after a change the next one waits, so that a burst of
@@ -155,6 +206,7 @@ const settleTime = time.Second
 // Old is zero of one that is new.
 func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Identity) error {
 	d.Actor, d.Because, d.Policy = p.actor(), because(p), p.Book.Digest()
+	d.Subject, d.Object = id.Base(), recordOf(id)
 	if _, err := tx.Record(d); err != nil {
 		return err
 	}
@@ -166,23 +218,28 @@ func admitted(tx store.Tx, p Provenance, d schema.Decision, old, id schema.Ident
 	if err := wakeOwned(tx, id); err != nil {
 		return err
 	}
-	ends := ended(p.Book, id, tx.Now()) && old.ID != "" && !ended(p.Book, old, tx.Now())
+	now := tx.Now()
+	ends := old.ID != "" && p.Book.Leaves(id, now.Add(foresight)) && !p.Book.Leaves(old, now.Add(foresight))
 	withheld, err := withhold(tx, p, old, id, ends)
 	switch {
 	case err != nil:
 		return err
-	case ends && !withheld:
-		return tx.WakeUrgent(LaneIdentity, id.ID)
-	case tx.Now().Sub(old.Modified) < settleTime:
-		return tx.Wake(LaneIdentity, id.ID, tx.Now().Add(settleTime))
+	case !withheld && old.ID != "" && p.Book.Leaves(id, now) && !p.Book.Leaves(old, now):
+		return tx.WakeUrgent(LaneIdentity, id.Base())
+	case now.Sub(old.Modified) < settleTime:
+		return tx.Wake(LaneIdentity, id.Base(), now.Add(settleTime))
 	}
-	return tx.Wake(LaneIdentity, id.ID, tx.Now())
+	return tx.Wake(LaneIdentity, id.Base(), now)
 }
+
+// foresight is how far ahead an end counts for the brake on its source, so that a
+// last day that is a minute away does not go past it.
+const foresight = 24 * time.Hour
 
 // wakeOwned has the machines looked at that somebody answers for of whom something
 // is new: they may have come, or left.
 func wakeOwned(tx store.Tx, id schema.Identity) error {
-	for _, name := range schema.Sorted(id.ID, store.Fold(id.UserName), store.Fold(id.Email)) {
+	for _, name := range schema.Sorted(id.Base(), store.Fold(id.UserName), store.Fold(id.Email)) {
 		if name == "" {
 			continue
 		}
@@ -206,8 +263,8 @@ func governs(book *policy.Book, old, id schema.Identity) bool {
 }
 
 // ended reports whether an identity is one whose access ends.
-func ended(book *policy.Book, id schema.Identity, now time.Time) bool {
-	return !id.Active || book.Ended(id, now)
+func ended(book *policy.Book, f policy.Facts, now time.Time) bool {
+	return !f.Identity.Active || book.Ended(f, now)
 }
 
 func because(p Provenance) []string {

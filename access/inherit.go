@@ -26,12 +26,19 @@ func inheritTombstones(tx store.Tx, p Provenance, id schema.Identity) error {
 			if err != nil {
 				return err
 			}
-			stone.Identity = id.ID
+			_, err := store.Tombstones.Get(tx, id.Base(), stone.Role)
+			if err == nil {
+				continue
+			}
+			if !notFound(err) {
+				return err
+			}
+			stone.Identity = id.Base()
 			if err := store.Tombstones.Put(tx, stone); err != nil {
 				return err
 			}
 			_, err = tx.Record(schema.Decision{
-				Actor: "bridge", Verb: schema.Revoked, Subject: id.ID, Object: "role/" + stone.Role, Because: because(p),
+				Actor: "bridge", Verb: schema.Revoked, Subject: id.Base(), Object: "role/" + stone.Role, Because: because(p),
 				Reason: "it was revoked from identity " + old + ", whom the source deleted and tells of again", Policy: p.Book.Digest(),
 			})
 			if err != nil {
@@ -64,9 +71,16 @@ func followed(r store.Reader, id schema.Identity) ([]string, error) {
 			byName = old
 		}
 	}
-	ids := schema.Sorted(byExternalID.ID, byName.ID)
-	if len(ids) > 0 && ids[0] == "" {
-		ids = ids[1:]
+	var ids []string
+	for _, old := range []schema.Identity{byExternalID, byName} {
+		if old.ID == "" || old.Base() == id.Base() {
+			continue
+		}
+		if base, err := store.Identities.Get(r, old.Base()); err != nil {
+			return nil, err
+		} else if base.Gone() { // else it goes on without the record
+			ids = append(ids, base.ID)
+		}
 	}
-	return ids, nil
+	return schema.Sorted(ids...), nil
 }

@@ -36,7 +36,7 @@ func (l *look) last(tx store.Tx, line schema.Assignment) (bool, error) {
 	switch {
 	case slices.ContainsFunc(line.Because, func(b string) bool { return strings.HasPrefix(b, "grant/") }):
 		return false, nil // that nobody holds it is how it mostly is
-	case !ended(l.book, l.facts.Identity, l.now) && byPolicy(l.facts, l.access, line, l.now):
+	case !ended(l.book, l.facts, l.now) && byPolicy(l.facts, l.access, line, l.now):
 		return true, l.notice(tx, noticeLast, schema.Held, line.Ref(), "nobody else is active who holds it")
 	}
 	return false, Report(tx, l.book, "bridge", schema.Finding{

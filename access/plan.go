@@ -164,6 +164,9 @@ func (p *planning) page(ctx context.Context, s *store.Store, after string) (line
 			if err != nil {
 				return err
 			}
+			if id.Of != "" { // what it says is looked at with the identity that it is of
+				continue
+			}
 			some, n, err := p.identity(r, id)
 			if err != nil {
 				return err

@@ -107,7 +107,7 @@ func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 			if busy = n >= rolloutAhead; err != nil || busy {
 				return err
 			}
-			more, err = rollOn(tx, item.ID)
+			more, err = rollOn(tx, rules.Book(), item.ID)
 			return err
 		})
 		switch {
@@ -117,13 +117,16 @@ func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 			return func(tx store.Tx) (time.Time, error) { return tx.Now().Add(rolloutPause), nil }, nil
 		case !more:
 			return func(tx store.Tx) (time.Time, error) {
-				return time.Time{}, store.Settings.Delete(tx, settingCursor+item.ID)
+				if err := store.Settings.Delete(tx, settingCursor+item.ID); err != nil {
+					return time.Time{}, err
+				}
+				return time.Time{}, correlated(tx, rules.Book(), item.ID)
 			}, nil
 		}
 	}
 }
 
-func rollOn(tx store.Tx, digest string) (more bool, err error) {
+func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error) {
 	current, err := store.Settings.Get(tx, settingPolicy)
 	if err != nil {
 		return false, err
@@ -136,17 +139,23 @@ func rollOn(tx store.Tx, digest string) (more bool, err error) {
 		return false, err
 	}
 	var batch []string
+	var rows []schema.Identity
 	for id, err := range store.Identities.From(tx, cursor.Value) {
 		if err != nil {
 			return false, err
 		}
-		batch = append(batch, id.ID)
+		batch, rows = append(batch, id.ID), append(rows, id)
 		if len(batch) == chunk {
 			break
 		}
 	}
 	if len(batch) == 0 {
 		return false, nil
+	}
+	if book.Digest() == digest {
+		if err := correlateAll(tx, book, rows); err != nil {
+			return false, err
+		}
 	}
 	if err := wakeAll(tx, batch); err != nil {
 		return false, err

@@ -57,6 +57,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 type look struct {
 	now     time.Time
 	since   time.Time // when what made us look happened, or fell due
+	urgent  bool      // before everyone else: access may end
 	book    *policy.Book
 	brake   string         // why the policy takes nothing away by itself; nothing if it does
 	formers []*policy.Book // those before one that is held
@@ -68,13 +69,14 @@ type look struct {
 	access  policy.Access
 
 	attributes map[string]string
-	lines      []schema.Assignment // what it holds from now on
-	because    map[string][]string // connector to the decisions made on its lines
+	origins    map[string]policy.Origin // once it is asked for
+	lines      []schema.Assignment      // what it holds from now on
+	because    map[string][]string      // connector to the decisions made on its lines
 	noticed    map[noticeKey]bool
 }
 
 func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
-	l := &look{now: r.Now(), since: item.Due, rules: rules, book: rules.Book()}
+	l := &look{now: r.Now(), since: item.Due, urgent: item.Urgent, rules: rules, book: rules.Book()}
 	if l.since.IsZero() || l.since.After(l.now) {
 		l.since = l.now
 	}
@@ -97,7 +99,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
-	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast, noticeOwed} {
+	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeConflict} {
 		for f, err := range store.Findings.All(r, kind, "", item.ID) {
 			if err != nil {
 				return nil, err
@@ -121,6 +123,11 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			}
 		}
 	}
+	for _, d := range l.access.Disputes {
+		if err := l.notice(tx, noticeConflict, schema.Found, d.Attribute, d.Reason); err != nil {
+			return time.Time{}, err
+		}
+	}
 	if err := l.owe(tx); err != nil {
 		return time.Time{}, err
 	}
@@ -137,11 +144,26 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.answer(tx); err != nil {
 		return time.Time{}, err
 	}
+	if err := l.passOn(tx); err != nil {
+		return time.Time{}, err
+	}
 	next := l.access.Next
 	if !l.owned.IsZero() && (next.IsZero() || l.owned.Before(next)) {
 		next = l.owned
 	}
 	return next, nil
+}
+
+// passOn has the identity looked at that this one is a record of: what concerns the
+// record concerns that.
+func (l *look) passOn(tx store.Tx) error {
+	switch {
+	case l.facts.Into == "":
+		return nil
+	case l.urgent:
+		return tx.WakeUrgent(LaneIdentity, l.facts.Into)
+	}
+	return tx.Wake(LaneIdentity, l.facts.Into, tx.Now())
 }
 
 // owe raises what triggers ask of people: a new owner, a new approval, another
@@ -168,7 +190,7 @@ func (l *look) answer(tx store.Tx) error {
 	if id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest {
 		return nil
 	}
-	owner := store.Fold(l.book.OwnerOf(id))
+	owner := store.Fold(l.book.OwnerOf(l.facts))
 	for o, err := range store.Ownership.By(tx, store.OwnedBy, id.ID) {
 		if err != nil {
 			return err
@@ -259,7 +281,7 @@ func (l *look) wakeAccounts(tx store.Tx) error {
 			return err
 		}
 		lines := slices.DeleteFunc(slices.Clone(l.lines), func(a schema.Assignment) bool { return a.Connector != connector })
-		want := desired(l.rules, l.book, l.facts.Identity, l.attributes, lines, acc)
+		want := desired(l.rules, l.book, l.facts, l.attributes, lines, acc)
 		if err := l.wakeAccount(tx, acc, want); err != nil {
 			return err
 		}

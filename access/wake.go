@@ -69,7 +69,13 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		}
 		maps.Copy(inputs, v.Inputs)
 	}
-	detail, err := json.Marshal(map[string]any{"inputs": inputs})
+	origins := map[string]policy.Origin{}
+	for name, from := range l.origin() {
+		if _, read := inputs[name]; read {
+			origins[name] = from
+		}
+	}
+	detail, err := json.Marshal(map[string]any{"inputs": inputs, "from": origins})
 	if err != nil {
 		return err
 	}
@@ -84,6 +90,14 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		l.because[line.Connector] = append(l.because[line.Connector], d.ID)
 	}
 	return nil
+}
+
+// origin says which source said what rules may read.
+func (l *look) origin() map[string]policy.Origin {
+	if l.origins == nil {
+		l.origins = l.book.Origins(l.facts)
+	}
+	return l.origins
 }
 
 // reason says why a role gives a line, or no longer does. Of a role that was
@@ -125,6 +139,7 @@ const (
 	noticeKept      = "kept"
 	noticeLast      = "last-admin"
 	noticeOwed      = "owed"
+	noticeConflict  = "conflict" // sources that are believed alike disagree
 )
 
 type noticeKey struct{ kind, object string }

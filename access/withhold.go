@@ -20,18 +20,6 @@ import (
 
 const findingMassChange = "mass-change" // about source/NAME
 
-// believed is the identity as policy goes by it.
-func believed(r store.Reader, id schema.Identity) (schema.Identity, error) {
-	held, err := store.WithheldIdentities.Get(r, id.ID)
-	if err == nil {
-		return held.Identity, nil
-	}
-	if notFound(err) {
-		err = nil
-	}
-	return id, err
-}
-
 // withhold settles whether the brake on its source holds a change that ends an
 // identity, or held an earlier one. It is called with the change already stored,
 // while its memberships are still there.
@@ -57,7 +45,7 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 		return false, err
 	}
 	_, err = tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: schema.Held, Subject: id.ID, Object: "source/" + p.Source, Because: because(p), Reason: why, Policy: p.Book.Digest(),
+		Actor: p.actor(), Verb: schema.Held, Subject: id.Base(), Object: "source/" + p.Source, Because: because(p), Reason: why, Policy: p.Book.Digest(),
 	})
 	if err != nil {
 		return false, err
@@ -107,7 +95,7 @@ func planAfter(plan, what, identity string, at time.Time) string {
 // takeBack lets go of what is withheld of an identity that its source wants after
 // all.
 func takeBack(tx store.Tx, p Provenance, id schema.Identity) error {
-	if n, err := store.WithheldIdentities.Count(tx); err != nil || n == 0 || ended(p.Book, id, tx.Now()) {
+	if n, err := store.WithheldIdentities.Count(tx); err != nil || n == 0 || p.Book.Leaves(id, tx.Now().Add(foresight)) {
 		return err
 	}
 	held, err := store.WithheldIdentities.Get(tx, id.ID)
@@ -236,14 +224,18 @@ func makeWay(tx store.Tx, p Provenance, userName string) error {
 // goes by what its source says.
 func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reason string) error {
 	id, source := held.Identity.ID, held.Identity.Source
+	is, err := store.Identities.Get(tx, id)
+	if err != nil {
+		return err
+	}
 	if err := store.WithheldIdentities.Delete(tx, id); err != nil {
 		return err
 	}
 	if err := freeEnd(tx, held); err != nil {
 		return err
 	}
-	_, err := tx.Record(schema.Decision{
-		Actor: by, Verb: schema.Released, Subject: id, Object: "source/" + source, Reason: reason, Policy: book.Digest(),
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Released, Subject: is.Base(), Object: "source/" + source, Reason: reason, Policy: book.Digest(),
 	})
 	if err != nil {
 		return err
@@ -260,5 +252,15 @@ func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reaso
 			return err
 		}
 	}
-	return tx.WakeUrgent(LaneIdentity, id)
+	if is.Gone() { // it went with others until now
+		c := newCorrelation(tx, book, by, nil)
+		touched, err := c.keep(is)
+		if err != nil {
+			return err
+		}
+		if err := c.look(&is, touched); err != nil {
+			return err
+		}
+	}
+	return tx.WakeUrgent(LaneIdentity, is.Base())
 }

@@ -45,13 +45,38 @@ func (o *object) values(into map[string]any) {
 	}
 	for i, v := range o.slots {
 		switch v := v.(type) {
-		case nil:
+		case nil, *types.Err:
 		case *object:
 			v.values(into)
 		default:
 			into[o.shape.path+"."+o.shape.fields[i].name] = native(v)
 		}
 	}
+}
+
+// An Origin says which sources a value is from; where they disagree, between whom
+// it is open.
+type Origin struct {
+	Sources  []string `json:"sources"`
+	Disputed bool     `json:"disputed,omitempty"`
+}
+
+// Origins returns which source said what rules may read of an identity, by name:
+// identity.department.
+func (b *Book) Origins(f Facts) map[string]Origin {
+	origins := map[string]Origin{}
+	if len(f.Records) > 0 {
+		b.compose(f.Records).attributes(f.Identity, origins)
+		return origins
+	}
+	for name := range b.Attributes(f.Identity, f.Groups).Values() {
+		switch name {
+		case "identity.id", "identity.kind":
+		default:
+			origins[name] = Origin{Sources: []string{f.Identity.Source}}
+		}
+	}
+	return origins
 }
 
 // native returns a CEL value as the log writes it.
@@ -88,13 +113,18 @@ type view struct {
 	identity           []finder
 	record             []finder // of employment
 	workload           []finder
-	owner              *finder // of a machine identity; nil if the source may not say
+	owner              *finder        // of a machine identity; nil if the source may not say
+	ranks              map[string]int // by path: where it comes among the sources that say the attribute
+	silenced           bool           // others claim something that targets are told
 }
 
 // viewOf works out once what a source may say and where it says it.
 func (b *Book) viewOf(source string) view {
 	declared, s := b.declared(), b.language.shapes
-	v := view{active: b.Authority(source, "active"), employment: b.Authority(source, "employment"), groups: -1}
+	v := view{active: b.Authority(source, "active"), employment: b.Authority(source, "employment"), groups: -1, ranks: map[string]int{}}
+	for _, told := range toldAttributes {
+		v.silenced = v.silenced || b.told(source, told) < 0
+	}
 	for i, f := range s.identity.fields {
 		a, ok := declared[f.name]
 		switch {
@@ -103,16 +133,19 @@ func (b *Book) viewOf(source string) view {
 			v.groups = i
 		default:
 			v.identity = append(v.identity, newFinder(i, f.name, a))
+			v.ranks["identity."+f.name] = b.rankOf(source, f.name)
 		}
 	}
 	for slot, name := range map[string]string{"status": "employmentStatus", "startDate": "startDate", "endDate": "endDate"} {
 		if v.employment {
 			v.record = append(v.record, recordFinder(s.employment, slot, name, declared))
+			v.ranks["identity.employment."+slot] = b.rankOf(source, "employment")
 		}
 	}
 	for _, name := range []string{"repo", "environment", "attestation", "state", "lastSeen"} {
 		if b.Authority(source, "workload") || b.Authority(source, name) {
 			v.workload = append(v.workload, recordFinder(s.workload, name, name, declared))
+			v.ranks["workload."+name] = b.rankOfEither(source, name, "workload")
 		}
 	}
 	if b.Authority(source, "workload") || b.Authority(source, "owner") {
@@ -121,24 +154,60 @@ func (b *Book) viewOf(source string) view {
 			f = newFinder(0, "owner", a)
 		}
 		v.owner = &f
+		v.ranks["owner"] = b.rankOfEither(source, "owner", "workload")
 	}
 	return v
 }
 
-// OwnerOf returns who answers for a machine identity, as its source says: an id, a
-// userName or an email address. Of people, and where nothing is said, it is empty.
-func (b *Book) OwnerOf(id schema.Identity) string {
-	v := b.views[id.Source]
-	if id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest || v.owner == nil {
+// rankOfEither is the rank of a source in what it may say under its own name, or
+// under that of what it is a part of.
+func (b *Book) rankOfEither(source, name, whole string) int {
+	own, of := b.rankOf(source, name), b.rankOf(source, whole)
+	if own < 0 || of >= 0 && of < own {
+		return of
+	}
+	return own
+}
+
+// toldAttributes are those that targets are told of an identity, userName apart,
+// without which there is no account.
+var toldAttributes = []string{"displayName", "title", "userType", "name", "emails", "employeeNumber", "department"}
+
+// OwnerOf returns who answers for a machine identity, as its sources say: an id, a
+// userName or an email address. Of people, where nothing is said, and where
+// sources disagree, it is empty.
+func (b *Book) OwnerOf(f Facts) string {
+	if id := f.Identity; id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest {
 		return ""
 	}
-	r := record{raw: id.Resource}
-	raw := r.find(*v.owner)
-	if len(raw) == 0 {
+	var c choice
+	for _, rec := range b.counting(f) {
+		v := b.views[rec.Source]
+		if v.owner == nil {
+			continue
+		}
+		r := record{raw: rec.Resource}
+		raw := r.find(*v.owner)
+		if len(raw) == 0 {
+			continue
+		}
+		if said := v.owner.value(raw); said != nil {
+			c.offer(said, v.ranks["owner"], rec.Source)
+		}
+	}
+	owner, ok := c.value.(types.String)
+	if !ok || c.disputed {
 		return ""
 	}
-	owner, _ := v.owner.value(raw).(types.String)
 	return string(owner)
+}
+
+// counting returns the records of an identity that count, or its only one.
+func (b *Book) counting(f Facts) []Record {
+	if len(f.Records) == 0 {
+		return []Record{{Identity: f.Identity, Groups: f.Groups}}
+	}
+	return b.compose(f.Records).says
 }
 
 func newFinder(slot int, name string, a Attribute) finder {
@@ -209,7 +278,7 @@ func (b *Book) Attributes(id schema.Identity, groups []string) Attributes {
 // is active.
 func employmentStatus(id schema.Identity, v view, said ref.Val) ref.Val {
 	switch {
-	case id.Gone():
+	case id.Gone(): // of one that others know too, it is not asked
 		return types.String("ended")
 	case said != nil:
 		return said

@@ -165,26 +165,54 @@ func (b *Book) InScope(id schema.Identity) bool {
 	return met == yes
 }
 
-// Ended reports whether an identity's employment is over: its source deleted it,
-// says so, or named a last day that has passed.
-func (b *Book) Ended(id schema.Identity, now time.Time) bool {
-	if id.Gone() {
+// Ended reports whether an identity's access ends: none of its sources knows it any
+// more, or one that may say so says that it is not active, that its employment is
+// over, or that its last day has passed.
+func (b *Book) Ended(f Facts, now time.Time) bool {
+	if f.Identity.Gone() || f.Into != "" {
 		return true
 	}
-	values := b.Attributes(id, nil).Values()
-	switch values["identity.employment.status"] {
-	case "ended", "terminated":
-		return true
+	if len(f.Records) == 0 {
+		return b.Leaves(f.Identity, now)
 	}
-	end, ok := values["identity.employment.endDate"].(time.Time)
-	return ok && !end.After(now)
+	for _, r := range b.compose(f.Records).heard {
+		if b.Leaves(r.Identity, now) {
+			return true
+		}
+	}
+	return false
 }
 
-// LastDay returns when an identity's employment ends, as far as its source says;
-// zero if it does not.
-func (b *Book) LastDay(id schema.Identity) time.Time {
-	end, _ := b.Attributes(id, nil).Values()["identity.employment.endDate"].(time.Time)
-	return end
+// Leaves reports whether a source says of an identity, within its authority, that
+// its access ends.
+func (b *Book) Leaves(id schema.Identity, now time.Time) bool {
+	if id.Gone() {
+		return b.Trust(id.Source) == Authoritative
+	}
+	v, approved := b.views[id.Source]
+	if !approved {
+		return false
+	}
+	if v.active && !id.Active {
+		return true
+	}
+	status, end := b.endOf(id, v)
+	return status != "" || !end.IsZero() && !end.After(now)
+}
+
+// LastDay returns when an identity's employment ends, as far as its sources say;
+// zero if they do not.
+func (b *Book) LastDay(f Facts) (last time.Time) {
+	records := []Record{{Identity: f.Identity}}
+	if len(f.Records) > 0 {
+		records = b.compose(f.Records).heard
+	}
+	for _, r := range records {
+		if _, end := b.endOf(r.Identity, b.views[r.Source]); !end.IsZero() && (last.IsZero() || end.Before(last)) {
+			last = end
+		}
+	}
+	return last
 }
 
 // Connectors returns the connectors, by name.

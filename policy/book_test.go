@@ -229,7 +229,7 @@ func TestEnded(t *testing.T) {
 		{"last day passed", person(own(`"endDate":"2026-11-23T12:00:00Z"`)), true},
 		{"last day to come", person(own(`"endDate":"2026-11-23T12:00:01Z"`)), false},
 	} {
-		if got := book.Ended(test.id, noon); got != test.want {
+		if got := book.Ended(Facts{Identity: test.id}, noon); got != test.want {
 			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
 		}
 	}

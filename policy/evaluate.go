@@ -34,14 +34,75 @@ const lookAgain = time.Hour
 // and nothing is given. Triggers that run on events alone do not fire here, for
 // there is no event; Access.Next is when time alone may change the answer.
 func (b *Book) Evaluate(f Facts, now time.Time) Access {
-	a := b.Attributes(f.Identity, f.Groups)
+	a, unvouched, lapsed := b.known(f)
 	if f.OwnerActive != nil {
 		a.workload.set("ownerActive", types.Bool(*f.OwnerActive))
 	}
 	in := inputs{identity: a.identity, workload: a.workload}
 	in.ticket, in.account = b.language.shapes.ticket.new(), b.language.shapes.account.new()
 	e := b.evaluation(in, f, now)
+	e.unvouched, e.lapsed = unvouched, lapsed
+	if len(f.Records) > 0 {
+		e.access.Disputes = a.disputes()
+	}
 	return e.run()
+}
+
+// disputes lists what sources disagree about.
+func (a Attributes) disputes() (open []Dispute) {
+	employment, _ := a.identity.slots[a.identity.shape.index["employment"]].(*object)
+	for _, o := range []*object{a.identity, employment, a.workload} {
+		if o == nil {
+			continue
+		}
+		for i, v := range o.slots {
+			if err, ok := v.(*types.Err); ok {
+				open = append(open, Dispute{o.shape.path + "." + o.shape.fields[i].name, err.String()})
+			}
+		}
+	}
+	return open
+}
+
+// known returns what rules may read of an identity; why nobody vouches for it, if
+// that is so; and the sources that did and know it no more.
+func (b *Book) known(f Facts) (a Attributes, unvouched string, lapsed []string) {
+	vouched := false
+	if len(f.Records) == 0 {
+		a = b.Attributes(f.Identity, f.Groups)
+		vouched = b.vouches(f.Identity, a)
+	} else {
+		c := b.compose(f.Records)
+		a, vouched, lapsed = c.attributes(f.Identity, nil), c.vouched, c.lapsed
+	}
+	if !vouched {
+		unvouched = "no authoritative source that may speak of it tells of it"
+	}
+	return a, unvouched, lapsed
+}
+
+// Vouched reports whether an authoritative source that may speak of an identity tells
+// of it.
+func (b *Book) Vouched(f Facts) bool {
+	if f.Into != "" || f.Identity.Gone() {
+		return false
+	}
+	_, unvouched, _ := b.known(f)
+	return unvouched == ""
+}
+
+// vouches reports whether a record with the attributes is of an authoritative source
+// that may speak of such an identity.
+func (b *Book) vouches(id schema.Identity, a Attributes) bool {
+	if s, ok := b.sources[id.Source]; !ok || s.Spec.Trust != Authoritative {
+		return false
+	}
+	scope, ok := b.scopes[id.Source]
+	if !ok {
+		return true
+	}
+	met, _ := scope.eval(&inputs{identity: a.identity, workload: a.workload})
+	return met == yes
 }
 
 // evaluation is one identity being evaluated. What many roles share (a trigger
@@ -56,6 +117,9 @@ type evaluation struct {
 	known   []bool           // by trigger number: fired is set
 	read    []map[string]any // by rule.readsID: the values read
 	access  Access
+
+	unvouched string   // why nothing new is held, whatever rules say
+	lapsed    []string // sources that vouched for it, and know it no more
 
 	observable map[string]bool // by grant id: whether its use can be observed, where that is known
 }
@@ -115,9 +179,17 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	case holds && e.buried(r):
 		v.Outcome, v.Reason = Buried, "it was taken away, and no new decision gives it back"
 	case e.quarantined(r, &v, holds):
+	case e.unvouched != "":
+		v.Outcome, v.Reason = Indeterminate, e.unvouched
+		if holds {
+			e.access.Keep = append(e.access.Keep, v.Role)
+		}
 	case value == unknown:
 		e.undecided(r, &v, err)
-		if holds {
+		if holds && e.lapsing(&v) {
+			v.Outcome, v.Trigger = Withdrawn, sourceDeleted
+			v.Reason += ", since " + strings.Join(e.lapsed, " and ") + " deleted it"
+		} else if holds {
 			e.access.Keep = append(e.access.Keep, v.Role)
 		}
 	case byRule:
@@ -162,7 +234,7 @@ func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant strin
 			suspended = trigger
 		}
 	}
-	if e.facts.Identity.Gone() {
+	if e.facts.Identity.Gone() || e.facts.Into != "" {
 		e.gone(r, v, revoked, live || r.Spec.ByRule() && value != no)
 		return "", true
 	}
@@ -184,6 +256,9 @@ const sourceDeleted = "source/deleted"
 // trigger of the role says so.
 func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds bool) {
 	v.Outcome, v.Reason = NotEligible, "its source deleted the identity"
+	if e.facts.Into != "" {
+		v.Reason = "it is of identity " + e.facts.Into
+	}
 	if !holds {
 		return
 	}
@@ -245,6 +320,19 @@ func (e *evaluation) fires(t *compiledTrigger, grant string) bool {
 	return value == yes
 }
 
+// lapsing reports whether what a role needs and nobody supplies is what a source
+// was to say that deleted its record: what it vouched for ended with that.
+func (e *evaluation) lapsing(v *Verdict) bool {
+	for _, source := range e.lapsed {
+		for _, missing := range v.Missing {
+			if _, says := e.book.views[source].ranks[missing]; says {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // inTheDark reports whether nothing is known about employment.
 func (e *evaluation) inTheDark() bool {
 	id := e.in.identity
@@ -264,6 +352,12 @@ func (e *evaluation) undecided(r *compiledRole, v *Verdict, err error) {
 		}
 	}
 	slices.Sort(v.Missing)
+	for _, read := range r.rule.reads {
+		if open, ok := read.of(&e.in).(*types.Err); ok {
+			v.Reason = open.String()
+			return
+		}
+	}
 	if len(v.Missing) > 0 {
 		v.Reason = "nobody supplied " + strings.Join(v.Missing, ", ")
 		return
@@ -327,7 +421,9 @@ func (e *evaluation) inputs(r *rule) map[string]any {
 	values := make(map[string]any, len(r.reads))
 	for _, read := range r.reads {
 		if v := read.of(&e.in); v != nil {
-			if _, inner := v.(*object); !inner {
+			switch v.(type) {
+			case *object, *types.Err:
+			default:
 				values[read.name] = native(v)
 			}
 		}

@@ -18,6 +18,8 @@ import (
 type Facts struct {
 	Identity   schema.Identity
 	Groups     []string // names of the groups it is in, nested ones included
+	Records    []Record // what its sources say, where there are several; Identity is then what Compose makes of them
+	Into       string   // id of the identity that it became a record of, if it did
 	Grants     []schema.Grant
 	Tombstones []schema.Tombstone
 
@@ -69,5 +71,13 @@ type Access struct {
 	Fired       []Fired             // by role name, then trigger
 	Assignments []schema.Assignment // by connector and entitlement; Since is left zero
 	Keep        []string            // roles whose present assignments stay as they are: indeterminate or quarantined
+	Disputes    []Dispute           // what sources disagree about, by attribute
 	Next        time.Time           // when to look again; zero if only a change can matter
+}
+
+// A Dispute is an attribute of which sources say different things, and of which none
+// comes before the others. What rests on it is held as it is.
+type Dispute struct {
+	Attribute string // identity.department
+	Reason    string
 }

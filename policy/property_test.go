@@ -51,7 +51,7 @@ func TestWhateverTheFacts(t *testing.T) {
 		f := anyFacts(t)
 		a := book.Evaluate(f, noon)
 		for _, line := range a.Assignments {
-			if f.Identity.Gone() || !f.Identity.Active || book.Ended(f.Identity, noon) {
+			if f.Identity.Gone() || !f.Identity.Active || book.Ended(f, noon) {
 				t.Fatalf("who left holds %s", line.Ref())
 			}
 			for _, because := range line.Because {

@@ -46,10 +46,14 @@ func (s *shape) with(name string, typ *types.Type) *shape {
 			return ok && o.slots[i] != nil
 		},
 		GetFrom: func(target any) (any, error) {
-			if o, ok := target.(*object); ok && o.slots[i] != nil {
-				return o.slots[i], nil
+			o, ok := target.(*object)
+			if !ok || o.slots[i] == nil {
+				return nil, absent
 			}
-			return nil, absent
+			if open, ok := o.slots[i].(*types.Err); ok {
+				return nil, open
+			}
+			return o.slots[i], nil
 		},
 	}})
 	return s

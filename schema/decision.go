@@ -17,6 +17,9 @@ const (
 	Parted      Verb = "parted"      // a membership ended
 	Awaited     Verb = "awaited"     // a membership is parked: its source has yet to tell of the member
 	Ignored     Verb = "ignored"     // a source spoke beyond its authority; not applied
+	Correlated  Verb = "correlated"  // a source's record was joined to an identity
+	Split       Verb = "split"       // a source's record was taken from an identity
+	Lifted      Verb = "lifted"      // what stood against a role coming back was taken away
 	Granted     Verb = "granted"     // a role was given to an identity
 	Revoked     Verb = "revoked"     // a role was taken from an identity
 	Expired     Verb = "expired"     // a grant reached its end

@@ -18,7 +18,12 @@ const (
 	Agent    Kind = "agent"
 )
 
-// An Identity is a person or a machine, as its source describes it.
+// An Identity is a person or a machine, as one source describes it: a record.
+//
+// Several sources may know the same one. Each keeps its own record, with an id,
+// a version and names of its own, and sees no other. All of them are of one
+// identity, which goes by the id of the record that it began with (Base): what is
+// decided is about that id, and the other records say so in Of.
 //
 // Resource is the source's own record in canonical SCIM form (RFC 7643): the
 // attributes as one JSON object, extensions under their URNs, without id, meta,
@@ -41,9 +46,34 @@ type Identity struct {
 	Occurred   time.Time       `json:"occurred,omitzero"` // t0 of the newest change: the source's own time; zero is unknown
 
 	OtherEmails []string `json:"otherEmails,omitempty"` // all but the primary one, sorted; it is found by them too
+
+	Of     string `json:"of,omitempty"`     // id of the identity that this is one more record of; empty where it goes by its own
+	Place  Place  `json:"place,omitempty"`  // why it counts for nothing now; empty where it counts
+	Bound  bool   `json:"bound,omitempty"`  // a person joined it, and no value of it parts it again
+	Apart  bool   `json:"apart,omitempty"`  // a person split it off, and no value of it joins it again
+	Lapsed bool   `json:"lapsed,omitempty"` // an authoritative source deleted it: what it alone vouched for ended
 }
 
-// Gone reports whether the source deleted the identity.
+// Base returns the id of the identity that the record is of.
+func (i Identity) Base() string {
+	if i.Of != "" {
+		return i.Of
+	}
+	return i.ID
+}
+
+// A Place says why a source's record counts for nothing among those of others.
+type Place string
+
+// The places.
+const (
+	Counts     Place = ""
+	Waiting    Place = "waiting"      // no authoritative source tells of it yet
+	Ambiguous  Place = "ambiguous"    // it may be of several identities: a person says of which
+	OutOfScope Place = "out-of-scope" // its source may not speak of such
+)
+
+// Gone reports whether the source deleted the record.
 func (i Identity) Gone() bool { return !i.Deleted.IsZero() }
 
 // A Group is a source's group. Its members are edges of their own (Member),

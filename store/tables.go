@@ -24,8 +24,23 @@ var (
 		return unless(i.ExternalID == "" || !i.Gone(), i.Source, i.ExternalID)
 	})}
 
+	// The further records of an identity; those that are gone where something ended
+	// with them.
+	IdentityOf    = &Index[schema.Identity]{name: "of", of: one(func(i schema.Identity) []string { return unless(i.Of == "" || i.Gone() && !i.Lapsed, i.Of) })}
+	IdentityPlace = &Index[schema.Identity]{name: "place", of: living(func(i schema.Identity) []string { return unless(i.Place == "", i.Source, string(i.Place)) })}
+
 	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
-		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID)
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID, IdentityOf, IdentityPlace)
+)
+
+// Correlations are the values by which records of several sources may be of one
+// identity: attribute, value (folded where the attribute is), source, record. A
+// row without a record is written with each of a value, so that two sources that
+// tell of one at once meet in it.
+var (
+	CorrelationRecord = &Index[Correlation]{name: "record", of: one(func(c Correlation) []string { return unless(c.Record == "", c.Record) })}
+
+	Correlations = define("correlations", func(c Correlation) []string { return []string{c.Attribute, c.Value, c.Source, c.Record} }, CorrelationRecord)
 )
 
 // Withheld identities, by id: whose end the brake on their source holds.
@@ -137,7 +152,16 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, WorkItems, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{Identities, Correlations, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, WorkItems, Findings, Runs, Tokens, Policies, Settings}
+}
+}
+
+// A Correlation is one value of a record that others may be found by.
+type Correlation struct {
+	Attribute string `json:"attribute"`
+	Value     string `json:"value"`
+	Source    string `json:"source,omitempty"`
+	Record    string `json:"record,omitempty"`
 }
 
 // An Owned is one edge from an owner, by the name their machine's source gives

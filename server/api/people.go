@@ -84,7 +84,7 @@ func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Perso
 		if err != nil {
 			return err
 		}
-		facts, err := access.Gather(r, id.ID)
+		facts, err := access.Gather(r, a.Rules.Book(), id.ID)
 		if err != nil {
 			return err
 		}

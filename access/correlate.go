@@ -1,0 +1,423 @@
+package access
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Records of several sources are of one identity where policy says by what
+// (correlateBy) and what they say agrees: by the strongest attribute that two
+// sources have in common, each has the other, and no third one. Which records
+// those are depends on what they say now and not on who came first, so that it is
+// worked out anew for all whom a value concerns, whenever one comes, goes or
+// changes. Where a value is that of several, all of them are kept apart, and a
+// person says who is whose (Attach, Detach); from then on no value does.
+//
+// An identity goes by the id of one of its records, and keeps it, also when that
+// record is deleted while an authoritative source still tells of it by another.
+
+// findingAmbiguous is about a record that may be of several identities.
+const findingAmbiguous = "ambiguous"
+
+// maxAlike is how many records of one value are looked at. More are not told apart.
+const maxAlike = 32
+
+// A correlation is records being brought together, for a change of one of them.
+type correlation struct {
+	tx      store.Tx
+	book    *policy.Book
+	actor   string
+	because []string
+
+	settled map[string]bool
+}
+
+func newCorrelation(tx store.Tx, book *policy.Book, actor string, because []string) *correlation {
+	return &correlation{tx: tx, book: book, actor: actor, because: because, settled: map[string]bool{}}
+}
+
+// correlate settles which identity a record is of, and with it all others that its
+// values concern. The record is stored already; it is returned as it then is.
+func correlate(tx store.Tx, p Provenance, rec schema.Identity) (schema.Identity, error) {
+	c := newCorrelation(tx, p.Book, p.actor(), because(p))
+	touched, err := c.keep(rec)
+	if err != nil || len(touched) == 0 && rec.Place == placeAlone(p.Book, rec) {
+		return rec, err
+	}
+	return rec, c.look(&rec, touched)
+}
+
+// look settles a record and all whom the values, or its identity, concern.
+func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) error {
+	concerned := []string{rec.ID, rec.Base()}
+	for row, err := range store.Identities.By(c.tx, store.IdentityOf, rec.Base()) {
+		if err != nil {
+			return err
+		}
+		concerned = append(concerned, row.ID)
+	}
+	for _, value := range touched {
+		alike, err := c.alike(value.Attribute, value.Value)
+		if err != nil {
+			return err
+		}
+		for _, row := range alike {
+			concerned = append(concerned, row.Record)
+		}
+	}
+	for _, id := range schema.Sorted(concerned...) {
+		if err := c.settle(id); err != nil {
+			return err
+		}
+	}
+	is, err := store.Identities.Get(c.tx, rec.ID)
+	if err == nil {
+		*rec = is
+	}
+	return err
+}
+
+// keep makes the values by which a record is found those that it has, and returns
+// the ones that came or went.
+func (c *correlation) keep(rec schema.Identity) (touched []store.Correlation, err error) {
+	keys := c.book.CorrelationKeys()
+	if n, err := store.Correlations.Count(c.tx); err != nil || n == 0 && len(keys) == 0 {
+		return nil, err
+	}
+	had := map[store.Correlation]bool{}
+	for row, err := range store.Correlations.By(c.tx, store.CorrelationRecord, rec.ID) {
+		if err != nil {
+			return nil, err
+		}
+		had[row] = true
+	}
+	free, err := c.free(rec)
+	if err != nil {
+		return nil, err
+	}
+	if free {
+		for _, key := range keys {
+			for _, value := range c.book.CorrelationValues(rec, key) {
+				row := store.Correlation{Attribute: key, Value: value, Source: rec.Source, Record: rec.ID}
+				if had[row] {
+					delete(had, row)
+					continue
+				}
+				touched = append(touched, row)
+				if err := store.Correlations.Put(c.tx, row); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for row := range had {
+		touched = append(touched, row)
+		if err := store.Correlations.Delete(c.tx, row.Attribute, row.Value, row.Source, row.Record); err != nil {
+			return nil, err
+		}
+	}
+	for _, row := range touched { // two that say the same at once meet in this row
+		if err := store.Correlations.Put(c.tx, store.Correlation{Attribute: row.Attribute, Value: row.Value}); err != nil {
+			return nil, err
+		}
+	}
+	return touched, nil
+}
+
+// free reports whether what a record says decides of whom it is.
+func (c *correlation) free(rec schema.Identity) (bool, error) {
+	if _, approved := c.book.Source(rec.Source); !approved || rec.Bound || rec.Apart || !c.book.InScope(rec) {
+		return false, nil
+	}
+	return c.lives(rec)
+}
+
+// lives reports whether a record is there, as policy goes by it.
+func (c *correlation) lives(rec schema.Identity) (bool, error) {
+	if !rec.Gone() {
+		return true, nil
+	}
+	_, err := store.WithheldIdentities.Get(c.tx, rec.ID)
+	if notFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// alike returns the records that have a value, at most one more than are looked at.
+func (c *correlation) alike(attribute, value string) (rows []store.Correlation, err error) {
+	for row, err := range store.Correlations.All(c.tx, attribute, value) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Record == "" {
+			continue
+		}
+		if rows = append(rows, row); len(rows) > maxAlike {
+			break
+		}
+	}
+	return rows, nil
+}
+
+// best returns which records of a source agree with a record, by the strongest
+// attribute in which any does.
+func (c *correlation) best(rec schema.Identity, source string) (by string, ids []string, err error) {
+	for _, key := range c.book.CorrelateBy(rec.Source, source) {
+		var found []string
+		for _, value := range c.book.CorrelationValues(rec, key) {
+			alike, err := c.alike(key, value)
+			if err != nil {
+				return "", nil, err
+			}
+			for _, row := range alike {
+				if row.Source == source || len(alike) > maxAlike {
+					found = append(found, row.Record)
+				}
+			}
+		}
+		if found = schema.Sorted(found...); len(found) > 0 {
+			return key, found, nil
+		}
+	}
+	return "", nil, nil
+}
+
+// A mate is a record of another source that is of the same identity.
+type mate struct {
+	id, by string
+}
+
+// mates returns the records that go with a free one, and why it is ambiguous, if it
+// is.
+func (c *correlation) mates(rec schema.Identity) (mates []mate, why string, err error) {
+	for _, other := range c.book.Sources() {
+		source := other.Metadata.Name
+		by, ids, err := c.best(rec, source)
+		if err != nil || len(ids) == 0 {
+			if err != nil {
+				return nil, "", err
+			}
+			continue
+		}
+		below := c.book.TrustedMore(rec.Source, source)
+		if len(ids) > 1 {
+			if !below {
+				why = fmt.Sprintf("its %s is that of records %s", by, joinLimited(ids, 5))
+			}
+			continue
+		}
+		one, err := store.Identities.Get(c.tx, ids[0])
+		if err != nil {
+			return nil, "", err
+		}
+		_, back, err := c.best(one, rec.Source)
+		if err != nil {
+			return nil, "", err
+		}
+		switch {
+		case slices.Equal(back, []string{rec.ID}):
+			mates = append(mates, mate{one.ID, by})
+		case !below:
+			why = fmt.Sprintf("its %s is that of record %s, which agrees with others of source %s too", by, one.ID, rec.Source)
+		}
+	}
+	return mates, why, nil
+}
+
+// bound returns the records that stay with a record whatever they say: those that a
+// person joined to its identity, and those of it that their source may not speak of
+// any more.
+func (c *correlation) bound(rec schema.Identity) (with []mate, err error) {
+	base := rec.Base()
+	if base != rec.ID { // they stay with whom it began with, while that one is there
+		first, err := store.Identities.Get(c.tx, base)
+		if err != nil {
+			return nil, err
+		}
+		if there, err := c.lives(first); err != nil || there && first.Of == "" {
+			return nil, err
+		}
+	}
+	leads := rec.ID
+	for row, err := range store.Identities.By(c.tx, store.IdentityOf, base) {
+		if err != nil {
+			return nil, err
+		}
+		free, err := c.free(row)
+		if err != nil {
+			return nil, err
+		}
+		if free && base != rec.ID && row.ID < leads {
+			leads = row.ID
+		}
+		if there, err := c.lives(row); err != nil {
+			return nil, err
+		} else if there && !free && row.ID != rec.ID {
+			with = append(with, mate{row.ID, ""})
+		}
+	}
+	if leads != rec.ID {
+		return nil, nil
+	}
+	return with, nil
+}
+
+// A party is the records of one identity.
+type party struct {
+	records []schema.Identity
+	by      map[string]string // record to the attribute that brought it in
+	why     map[string]string // record to why it is ambiguous
+}
+
+// gather collects everybody who goes with a record.
+func (c *correlation) gather(first schema.Identity) (p party, err error) {
+	p = party{by: map[string]string{}, why: map[string]string{}}
+	seen := map[string]bool{first.ID: true}
+	for queue := []schema.Identity{first}; len(queue) > 0 && len(p.records) <= maxAlike; queue = queue[1:] {
+		rec := queue[0]
+		p.records = append(p.records, rec)
+		with, err := c.bound(rec)
+		if err != nil {
+			return p, err
+		}
+		free, err := c.free(rec)
+		if err != nil {
+			return p, err
+		}
+		if free {
+			mates, why, err := c.mates(rec)
+			if err != nil {
+				return p, err
+			}
+			if why != "" {
+				p.why[rec.ID] = why
+			}
+			with = append(with, mates...)
+		}
+		for _, m := range with {
+			if seen[m.id] {
+				continue
+			}
+			seen[m.id] = true
+			one, err := store.Identities.Get(c.tx, m.id)
+			if err != nil {
+				return p, err
+			}
+			if m.by != "" {
+				p.by[m.id], p.by[rec.ID] = m.by, cmp.Or(p.by[rec.ID], m.by)
+			}
+			queue = append(queue, one)
+		}
+	}
+	slices.SortFunc(p.records, func(x, y schema.Identity) int { return cmp.Compare(x.ID, y.ID) })
+	return p, nil
+}
+
+// settle brings everybody together who goes with a record.
+func (c *correlation) settle(id string) error {
+	rec, err := store.Identities.Get(c.tx, id)
+	if notFound(err) || c.settled[id] {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if there, err := c.lives(rec); err != nil || !there {
+		return err
+	}
+	if free, err := c.free(rec); err != nil || !free && rec.Of != "" {
+		return err // it stays with whom it is with, who are settled by themselves
+	}
+	p, err := c.gather(rec)
+	if err != nil {
+		return err
+	}
+	parties, err := c.apart(p)
+	if err != nil {
+		return err
+	}
+	for _, one := range parties {
+		if err := c.join(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apart takes a party to pieces that is not of one identity for certain: because two
+// of its records are of one source, or because people gave something to more than
+// one of the identities that would become one.
+func (c *correlation) apart(p party) ([]party, error) {
+	why := ""
+	sources := map[string]bool{}
+	given := map[string]bool{}
+	for _, rec := range p.records {
+		if sources[rec.Source] {
+			why = "it would bring two records of source " + rec.Source + " together"
+		}
+		sources[rec.Source] = true
+		granted, err := c.granted(rec.Base())
+		if err != nil {
+			return nil, err
+		}
+		if granted {
+			given[rec.Base()] = true
+		}
+	}
+	if why == "" && len(given) > 1 {
+		why = "people gave roles to each of the identities that would become one"
+	}
+	if why == "" || len(p.records) > maxAlike {
+		return []party{p}, nil
+	}
+	var parties []party
+	for _, rec := range p.records {
+		free, err := c.free(rec)
+		if err != nil {
+			return nil, err
+		}
+		if !free && rec.Of != "" {
+			continue
+		}
+		with, err := c.bound(rec)
+		if err != nil {
+			return nil, err
+		}
+		one := party{records: []schema.Identity{rec}, by: p.by, why: map[string]string{}}
+		for _, m := range with {
+			i := slices.IndexFunc(p.records, func(r schema.Identity) bool { return r.ID == m.id })
+			if i >= 0 {
+				one.records = append(one.records, p.records[i])
+			}
+		}
+		if p.by[rec.ID] != "" && c.lesser(rec, p.records) {
+			one.why[rec.ID] = why
+		}
+		if p.why[rec.ID] != "" {
+			one.why[rec.ID] = p.why[rec.ID]
+		}
+		parties = append(parties, one)
+	}
+	return parties, nil
+}
+
+// lesser reports whether none of the records is of a source that is trusted less.
+func (c *correlation) lesser(rec schema.Identity, among []schema.Identity) bool {
+	return !slices.ContainsFunc(among, func(r schema.Identity) bool { return c.book.TrustedMore(rec.Source, r.Source) })
+}
+
+// granted reports whether people gave an identity something that it still has.
+func (c *correlation) granted(identity string) (bool, error) {
+	for g, err := range store.Grants.All(c.tx, identity) {
+		if err != nil || g.Live(c.tx.Now()) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
