@@ -171,6 +171,9 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err := c.carryTombstones(was, rec.Base(), d.ID); err != nil {
 		return err
 	}
+	if err := agree(c.tx, was); err != nil {
+		return err
+	}
 	if was == rec.ID {
 		if err := c.carryAccounts(was, rec.Base(), d.ID); err != nil {
 			return err
@@ -185,6 +188,20 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 		}
 	}
 	return c.tx.Wake(LaneIdentity, rec.Base(), c.tx.Now())
+}
+
+// agree resolves what sources disagreed about of an identity, when one of them says
+// nothing of it any more. What they still disagree about is found again.
+func agree(tx store.Tx, identity string) error {
+	for f, err := range store.Findings.All(tx, noticeConflict, "", identity) {
+		if err != nil {
+			return err
+		}
+		if err := resolve(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // carryTombstones puts what stands against roles of one identity against those of

@@ -159,6 +159,9 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 	if err := admitted(tx, p, d, old, id); err != nil {
 		return err
 	}
+	if err := agree(tx, id.Base()); err != nil {
+		return err
+	}
 	if _, err := correlate(tx, p, id); err != nil {
 		return err
 	}

@@ -99,7 +99,11 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
-	for _, kind := range []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeConflict} {
+	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed}
+	if len(l.facts.Records) > 0 {
+		kinds = append(kinds, noticeConflict)
+	}
+	for _, kind := range kinds {
 		for f, err := range store.Findings.All(r, kind, "", item.ID) {
 			if err != nil {
 				return nil, err

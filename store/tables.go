@@ -154,7 +154,6 @@ var (
 func everything() []checked {
 	return []checked{Identities, Correlations, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, WorkItems, Findings, Runs, Tokens, Policies, Settings}
 }
-}
 
 // A Correlation is one value of a record that others may be found by.
 type Correlation struct {
