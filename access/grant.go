@@ -31,18 +31,13 @@ func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error)
 	if g.Until, err = end(role, g, now); err != nil {
 		return g, err
 	}
-	facts, _, err := gather(tx, book, g.Identity)
-	if err != nil {
-		return g, err
-	}
-	governed, err := inForce(tx, book)
-	if err != nil {
-		return g, err
-	}
-	if err := eligible(governed, facts, g.Role, now); err != nil {
+	if err := mayHold(tx, book, role, g); err != nil {
 		return g, err
 	}
 	g.ID, g.Ended, g.EndedBy = tx.NewID(), time.Time{}, ""
+	if err := takePlace(tx, role, g); err != nil {
+		return g, err
+	}
 	if err := store.Tombstones.Delete(tx, g.Identity, g.Role); err != nil {
 		return g, err
 	}
@@ -59,7 +54,7 @@ func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error)
 	}
 	_, err = tx.Record(schema.Decision{
 		Actor: g.By, Verb: schema.Granted, Subject: g.Identity, Object: "role/" + g.Role,
-		Because: []string{"grant/" + g.ID}, Reason: reason, Policy: book.Digest(), Detail: detail,
+		Because: g.Causes(), Reason: reason, Policy: book.Digest(), Detail: detail,
 	})
 	if err != nil {
 		return g, err
@@ -156,6 +151,9 @@ func Revoke(tx store.Tx, book *policy.Book, v Revocation) error {
 			return err
 		}
 	}
+	if err := wakeWaiting(tx, v.Role); err != nil {
+		return err
+	}
 	stone := schema.Tombstone{Identity: v.Identity, Role: v.Role, At: tx.Now(), By: v.By, Reason: v.Reason}
 	if err := store.Tombstones.Put(tx, stone); err != nil {
 		return err
@@ -225,6 +223,9 @@ func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, erro
 func endGrant(tx store.Tx, actor, digest string, g schema.Grant, verb schema.Verb, by, reason string) error {
 	g.Ended, g.EndedBy = tx.Now(), by
 	if err := store.Grants.Put(tx, g); err != nil {
+		return err
+	}
+	if err := wakeWaiting(tx, g.Role); err != nil {
 		return err
 	}
 	_, err := tx.Record(schema.Decision{

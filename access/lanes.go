@@ -17,6 +17,10 @@ const (
 	// LaneRelease has the ids of holds that two people released.
 	LaneRelease store.Lane = "release"
 
+	// LaneRequest has the ids of requests that somebody has yet to decide about, or
+	// whose time to do so is over.
+	LaneRequest store.Lane = "request"
+
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
 )

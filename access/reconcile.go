@@ -151,6 +151,9 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.passOn(tx); err != nil {
 		return time.Time{}, err
 	}
+	if err := wakeRequests(tx, l.facts.Identity.ID); err != nil {
+		return time.Time{}, err
+	}
 	next := l.access.Next
 	if !l.owned.IsZero() && (next.IsZero() || l.owned.Before(next)) {
 		next = l.owned

@@ -28,6 +28,9 @@ type Book struct {
 	quarantined map[string]string // role to reason
 	responsible map[string]bool   // email addresses, case folded, of those who answer for roles
 	approving   map[string]bool   // names of the groups that approve
+
+	conditions   map[string]*rule // of approval flows, by name: what is demanded of approvers
+	requirements map[string]*rule // of constraints, by name: what is demanded of holders
 }
 
 // A Refusal is a role that is not automated, for what its template lacks.

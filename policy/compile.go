@@ -15,6 +15,7 @@ func Compile(set *Set) (*Book, Findings) {
 	c := &compiler{set: set, bad: map[string]bool{}, book: &Book{
 		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
 		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
+		conditions: map[string]*rule{}, requirements: map[string]*rule{},
 	}}
 	for _, f := range set.found {
 		c.bad[f.Object] = c.bad[f.Object] || f.Severity == Error
@@ -147,7 +148,9 @@ func (c *compiler) flows() {
 			c.report(&f.Header, CodeSelf, in("spec", "rules", "selfApproval"), "people may approve what they ask for themselves")
 		}
 		if text := f.Spec.Rules.ApproverMustBe; text != "" {
-			c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now")
+			if condition := c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now"); condition != nil {
+				c.book.conditions[f.Metadata.Name] = condition
+			}
 		}
 	}
 }

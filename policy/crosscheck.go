@@ -17,7 +17,9 @@ func (c *compiler) registers() {
 		}
 		c.known(&k.Header, in("spec", "appliesTo", "entitlements"), k.Spec.AppliesTo.Entitlements)
 		if k.Spec.Require != "" {
-			c.rule(&k.Header, in("spec", "require"), k.Spec.Require, "identity", "workload", "now")
+			if require := c.rule(&k.Header, in("spec", "require"), k.Spec.Require, "identity", "workload", "now"); require != nil {
+				c.book.requirements[k.Metadata.Name] = require
+			}
 		}
 		c.separated(k)
 	}

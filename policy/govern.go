@@ -34,10 +34,8 @@ func (b *Book) Approves() bool { return len(b.approving) > 0 }
 // Stages returns who must agree before a role is granted; none where it is held
 // by rule.
 func (b *Book) Stages(r *Role) []Stage {
-	for _, f := range b.set.Flows {
-		if r.Spec.Approval != "" && f.Metadata.Name == r.Spec.Approval {
-			return f.Spec.Stages
-		}
+	if f, ok := b.Flow(r); ok {
+		return f.Spec.Stages
 	}
 	return nil
 }

@@ -2,9 +2,9 @@ package policy
 
 import "time"
 
-// Registers are the documents that are read strictly and checked for what they
-// refer to, and that evaluation does not act on yet: separation of duties,
-// exceptions and the register of machine identities.
+// Registers are the documents that evaluation does not act on. Constraints are
+// asked before a role is granted; exceptions and the register of machine identities
+// are read strictly and checked for what they refer to.
 type Registers struct {
 	Constraints []*Constraint
 	Exceptions  []*Exception

@@ -27,7 +27,10 @@ const (
 	Unassigned  Verb = "unassigned"  // an entitlement left desired state
 	Updated     Verb = "updated"     // an account is to follow its identity's attributes
 	Kept        Verb = "kept"        // desired state stays although nothing earns it (quarantine, observe)
-	Denied      Verb = "denied"      // asked for, and refused by a rule
+	Requested   Verb = "requested"   // a role was asked for, or a stage of its approval opened again
+	Approved    Verb = "approved"    // a person agreed to a request
+	Withdrawn   Verb = "withdrawn"   // a request was taken back
+	Denied      Verb = "denied"      // asked for, and refused by a rule, by a person, or by nobody's deciding in time
 	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked
 	Provisioned Verb = "provisioned" // a target was written to and agreed

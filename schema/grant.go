@@ -12,6 +12,7 @@ type Grant struct {
 	By        string     `json:"by"`             // the actor who decided
 	Reason    string     `json:"reason"`
 	Ticket    string     `json:"ticket,omitempty"`
+	Request   string     `json:"request,omitempty"` // id of the request that it fulfils
 	Approvals []Approval `json:"approvals,omitempty"`
 	LastUsed  time.Time  `json:"lastUsed,omitzero"`
 	Ended     time.Time  `json:"ended,omitzero"`    // when it stopped counting, for whatever reason
@@ -24,12 +25,23 @@ func (g Grant) Live(now time.Time) bool {
 	return g.Ended.IsZero() && !now.Before(g.From) && (g.Until.IsZero() || now.Before(g.Until))
 }
 
+// Causes returns what decisions that rest on the grant cite: it, and the request
+// that it fulfils.
+func (g Grant) Causes() []string {
+	if g.Request == "" {
+		return []string{"grant/" + g.ID}
+	}
+	return []string{"grant/" + g.ID, "role-request/" + g.Request}
+}
+
 // An Approval is one person's yes to a grant.
 type Approval struct {
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`
 	Stage  int       `json:"stage"`
 	Reason string    `json:"reason,omitempty"`
+	Auth   string    `json:"auth,omitempty"` // how they were known: token, oidc, local
+	Void   string    `json:"void,omitempty"` // why it counts no more
 }
 
 // A Tombstone stands against access that ended coming back by itself: while it

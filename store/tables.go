@@ -110,6 +110,32 @@ var (
 	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
 )
 
+// Requests, by id, which is in the order in which they were made; found by who may
+// decide now, by whom they are for, by role, and by state.
+var (
+	RequestAwaits = &Index[schema.Request]{name: "awaits", of: func(r schema.Request) [][]string {
+		if r.State != schema.RequestOpen {
+			return nil
+		}
+		var all [][]string
+		for _, who := range r.Awaits {
+			all = append(all, []string{who})
+		}
+		return all
+	}}
+	RequestIdentity = &Index[schema.Request]{name: "identity", of: one(func(r schema.Request) []string { return []string{r.Identity} })}
+	RequestRole     = &Index[schema.Request]{name: "role", of: one(func(r schema.Request) []string { return []string{r.Role} })}
+	RequestPending  = &Index[schema.Request]{name: "pending", of: func(r schema.Request) [][]string {
+		if r.Final() {
+			return nil
+		}
+		return [][]string{{"identity", r.Identity}, {"role", r.Role}}
+	}}
+	RequestState = &Index[schema.Request]{name: "state", of: one(func(r schema.Request) []string { return []string{string(r.State)} })}
+
+	Requests = define("requests", func(r schema.Request) []string { return []string{r.ID} }, RequestAwaits, RequestIdentity, RequestRole, RequestPending, RequestState)
+)
+
 // Assignments are desired state; accounts are observed state and what is due.
 var (
 	AssignmentHeld = &Index[schema.Assignment]{name: "held", of: one(func(a schema.Assignment) []string { return []string{a.Connector, a.Entitlement} })}
@@ -152,7 +178,14 @@ var (
 
 // everything is all of the above, for the check.
 func everything() []checked {
-	return []checked{Identities, Correlations, WithheldIdentities, Holds, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes, Grants, Tombstones, Assignments, Accounts, WorkItems, Findings, Runs, Tokens, Policies, Settings}
+	return []checked{
+		Identities, Correlations, WithheldIdentities, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
+		Grants, Tombstones,
+		Requests,
+		Assignments, Accounts, WorkItems,
+		Holds, Findings, Runs,
+		Tokens, Policies, Settings,
+	}
 }
 
 // A Correlation is one value of a record that others may be found by.

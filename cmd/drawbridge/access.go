@@ -19,6 +19,7 @@ import (
 func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "access", Short: "Who should have what, and why"}
 	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand())
+	cmd.AddCommand(requestCommands()...)
 	return cmd
 }
 

@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 //	freeport NAME      put a port that is free into a variable, and write serve.yaml for it
 //	scrub NAME         write stdout to a file, with times, ids and digests made of zeros
 //	await URL          wait until a bridge that runs elsewhere is ready
+//	eventually FILE RE wait until a file has what matches
+//	capture NAME RE    put what the first group of RE matches in stdout into a variable
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -65,6 +67,13 @@ func TestScripts(t *testing.T) {
 			"capture":  func(ts *testscript.TestScript, _ bool, args []string) { capture(ts, args[0], args[1]) },
 			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
 				within(ts, func() bool { return quiet(ts, stageOf(ts).running.Store()) })
+			},
+			"eventually": func(ts *testscript.TestScript, _ bool, args []string) {
+				pattern := regexp.MustCompile(args[1])
+				within(ts, func() bool {
+					text, err := os.ReadFile(ts.MkAbs(args[0]))
+					return err == nil && pattern.Match(text)
+				})
 			},
 		},
 	})

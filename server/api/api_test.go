@@ -140,6 +140,7 @@ func newWorld(t *testing.T) *world {
 		o.Credentials = append(o.Credentials, server.Credential{Name: string(role), Role: role, Secret: secretOf(string(role))})
 	}
 	o.Credentials = append(o.Credentials, server.Credential{Name: "ada@example.com", Role: "admin", Secret: secretOf("ada")})
+	o.Credentials = append(o.Credentials, server.Credential{Name: "iam@example.com", Role: "approver", Secret: secretOf("iam")})
 	h, err := server.New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -272,15 +273,17 @@ var operations = map[string]string{
 	"POST /api/v1/work-items/{connector}/{identity}/decline": "operator",
 	"GET /api/v1/holds": "viewer", "POST /api/v1/holds/{id}/release": "approver", "POST /api/v1/accounts/unpark": "operator",
 	"GET /api/v1/sources": "viewer", "GET /api/v1/sources/{name}/parked": "viewer", "GET /api/v1/sources/{name}/unmapped": "viewer",
-	"GET /api/v1/sweeps":             "viewer",
-	"GET /api/v1/runs":               "viewer",
-	"GET /api/v1/findings":           "viewer",
-	"GET /api/v1/decisions":          "viewer",
-	"GET /api/v1/log/checkpoint":     "viewer",
-	"GET /api/v1/log/proofs/{seq}":   "viewer",
-	"GET /api/v1/log/export":         "auditor",
-	"POST /api/v1/policy/plan":       "operator",
-	"POST /api/v1/grants":            "approver",
+	"GET /api/v1/sweeps":           "viewer",
+	"GET /api/v1/runs":             "viewer",
+	"GET /api/v1/findings":         "viewer",
+	"GET /api/v1/decisions":        "viewer",
+	"GET /api/v1/log/checkpoint":   "viewer",
+	"GET /api/v1/log/proofs/{seq}": "viewer",
+	"GET /api/v1/log/export":       "auditor",
+	"POST /api/v1/policy/plan":     "operator",
+	"POST /api/v1/grants":          "approver",
+	"GET /api/v1/requests":         "viewer", "GET /api/v1/requests/{id}": "viewer", "POST /api/v1/requests": "viewer",
+	"POST /api/v1/requests/{id}/approve": "approver", "POST /api/v1/requests/{id}/deny": "approver", "POST /api/v1/requests/{id}/withdraw": "viewer",
 	"POST /api/v1/revocations":       "operator",
 	"POST /api/v1/sweeps/{name}/run": "operator",
 	"POST /api/v1/erasures":          "admin",

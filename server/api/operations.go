@@ -49,6 +49,13 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/work-items/{connector}/{identity}/confirm": schema.Operator,
 	"POST /api/v1/work-items/{connector}/{identity}/decline": schema.Operator,
 
+	"GET /api/v1/requests":                schema.Viewer,
+	"GET /api/v1/requests/{id}":           schema.Viewer,
+	"POST /api/v1/requests":               schema.Viewer, // who may decide is the policy's to say
+	"POST /api/v1/requests/{id}/approve":  schema.Approver,
+	"POST /api/v1/requests/{id}/deny":     schema.Approver,
+	"POST /api/v1/requests/{id}/withdraw": schema.Viewer,
+
 	"GET /api/v1/sources":                 schema.Viewer,
 	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
 	"GET /api/v1/sources/{name}/parked":   schema.Viewer,
@@ -96,6 +103,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
 
+	a.registerRequests(h)
 	add(a, h, created(post("/grants", "Give an identity a role for a time")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 

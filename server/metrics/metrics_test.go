@@ -152,6 +152,12 @@ func TestWhatStands(t *testing.T) {
 		if err := store.WithheldIdentities.Put(tx, store.Withheld{Identity: schema.Identity{ID: "w", Source: "hr"}}); err != nil {
 			return err
 		}
+		for i, state := range []schema.RequestState{schema.RequestDenied, schema.RequestOpen, schema.RequestOpen} {
+			q := schema.Request{ID: fmt.Sprint(i), State: state, Made: long.Add(time.Duration(i) * 10 * time.Minute)}
+			if err := store.Requests.Put(tx, q); err != nil {
+				return err
+			}
+		}
 		return tx.Wake(access.LaneSweep, "expiry", time.Now().Add(time.Hour))
 	})
 	m := metrics.New(s, []string{"wiki", "crm"})
@@ -173,6 +179,8 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_held{kind="source"}`:                                 1,
 		`drawbridge_held{kind="policy"}`:                                 0,
 		`drawbridge_withheld_leavers`:                                    1,
+		`drawbridge_requests_open`:                                       2,
+		`drawbridge_requests_oldest_seconds`:                             3000,
 		`drawbridge_parked_accounts{connector="crm"}`:                    1,
 		`drawbridge_parked_accounts{connector="wiki"}`:                   0,
 		`drawbridge_breaker_open{connector="crm"}`:                       1,

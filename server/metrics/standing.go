@@ -22,6 +22,8 @@ var (
 	withheldNow   = desc("withheld_leavers", "Identities whose end a source's brake holds.")
 	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
+	requestsOpen  = desc("requests_open", "Requests that somebody has yet to decide about; at most 10,000 are counted.")
+	requestOldest = desc("requests_oldest_seconds", "Age of the oldest request that somebody has yet to decide about; 0 if there is none.")
 	decisions     = desc("decisions_total", "Decisions in the log since the process began, by what they did.", "verb")
 	logEntries    = desc("log_entries", "Entries of the decision log.")
 	records       = desc("records", "Records in the store.", "collection")
@@ -104,6 +106,9 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	for kind, n := range held {
 		level(heldNow, float64(n), string(kind))
 	}
+	if err := readRequests(r, level); err != nil {
+		return found, err
+	}
 	withheld, err := store.WithheldIdentities.Count(r)
 	if err != nil {
 		return found, err
@@ -122,6 +127,25 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 		level(records, float64(n), name)
 	}
 	return found, nil
+}
+
+// readRequests reads how many requests are open, and since when.
+func readRequests(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
+	open, err := store.RequestState.Count(r, mostParked, string(schema.RequestOpen))
+	if err != nil {
+		return err
+	}
+	var since time.Time
+	for q, err := range store.Requests.By(r, store.RequestState, string(schema.RequestOpen)) {
+		if err != nil {
+			return err
+		}
+		since = q.Made
+		break
+	}
+	level(requestsOpen, float64(open))
+	level(requestOldest, age(r, since))
+	return nil
 }
 
 // mostParked bounds what is counted row by row.

@@ -1,0 +1,117 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// mayHold returns nil where a role may be given to an identity now: it is eligible,
+// nothing that it holds conflicts with what the role gives, and it is who the
+// constraints say may hold that.
+func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g schema.Grant) error {
+	facts, _, err := gather(r, book, g.Identity)
+	if err != nil {
+		return err
+	}
+	governed, err := inForce(r, book)
+	if err != nil {
+		return err
+	}
+	now := r.Now()
+	if err := eligible(governed, facts, g.Role, now); err != nil {
+		return err
+	}
+	held, err := heldOrComing(r, governed, facts, now)
+	if err != nil {
+		return err
+	}
+	var breaks []string
+	for _, b := range governed.Breaches(facts, held, role, now) {
+		breaks = append(breaks, fmt.Sprintf("constraint %s: %s", b.Constraint, b.Reason))
+	}
+	if len(breaks) > 0 {
+		return fmt.Errorf("role %s: %s: %w", g.Role, strings.Join(breaks, "; "), schema.ErrForbidden)
+	}
+	return nil
+}
+
+// heldOrComing returns the entitlements (connector/id) that an identity has, should
+// have, or will have by a grant that is yet to begin.
+func heldOrComing(r store.Reader, book *policy.Book, f policy.Facts, now time.Time) ([]string, error) {
+	var refs []string
+	for line, err := range store.Assignments.All(r, f.Identity.ID) {
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, line.Ref())
+	}
+	for _, line := range book.Evaluate(f, now).Assignments {
+		refs = append(refs, line.Ref())
+	}
+	for _, g := range f.Grants {
+		role, ok := book.Role(g.Role)
+		if !ok || !g.Ended.IsZero() || !g.Until.IsZero() && !now.Before(g.Until) {
+			continue
+		}
+		for _, h := range role.Spec.Grants {
+			refs = append(refs, h.Connector+"/"+h.Entitlement)
+		}
+	}
+	return schema.Sorted(refs...), nil
+}
+
+// A fullError says that as many hold a role as may at once, and when the first of
+// them will not any more.
+type fullError struct {
+	role string
+	most int
+	free time.Time
+}
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("role %s: %d hold it, which is as many as may at once: %v", e.role, e.most, schema.ErrHeld)
+}
+
+func (e *fullError) Unwrap() error { return schema.ErrHeld }
+
+// settingHolders names, before a role, the newest grant of a role of which not more
+// than some may hold it at once.
+const settingHolders = "holders/"
+
+// takePlace returns a fullError where the grant would have more hold its role at
+// once than may. Of two that would take the last place one is run again: both write
+// the role's row.
+func takePlace(tx store.Tx, role *policy.Role, g schema.Grant) error {
+	if role.Spec.Concurrent == nil || role.Spec.Concurrent.Max <= 0 {
+		return nil
+	}
+	most := role.Spec.Concurrent.Max
+	full := &fullError{role: g.Role, most: most}
+	var holders []string
+	for other, err := range store.Grants.By(tx, store.GrantRole, g.Role) {
+		if err != nil {
+			return err
+		}
+		over := !other.Until.IsZero() && (!tx.Now().Before(other.Until) || !g.From.Before(other.Until))
+		later := !g.Until.IsZero() && !other.From.Before(g.Until)
+		if other.Identity == g.Identity || over || later {
+			continue
+		}
+		if !slices.Contains(holders, other.Identity) {
+			holders = append(holders, other.Identity)
+		}
+		if !other.Until.IsZero() {
+			full.free = earlier(full.free, other.Until)
+		}
+	}
+	if len(holders) >= most {
+		return full
+	}
+	return store.Settings.Put(tx, store.Setting{Name: settingHolders + g.Role, Value: g.ID})
+}

@@ -1,0 +1,98 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// A Breach is a constraint that somebody would break by a role that they have not.
+type Breach struct {
+	Constraint string
+	Reason     string // which entitlements, and through what
+}
+
+// Breaches returns the constraints that somebody would break who holds
+// entitlements (connector/id) and is given a role, by name. It looks at what comes
+// with what is held and given, too. Constraints that only detect are not asked.
+func (b *Book) Breaches(f Facts, held []string, r *Role, now time.Time) []Breach {
+	var breaches []Breach
+	gains := b.effectiveOf(r)
+	for _, k := range b.set.Registers.Constraints {
+		if k.Spec.Enforcement == "detect" {
+			continue
+		}
+		if reason := b.separates(k, held, r, gains); reason != "" {
+			breaches = append(breaches, Breach{k.Metadata.Name, reason})
+		}
+		if reason := b.demands(k, f, gains, now); reason != "" {
+			breaches = append(breaches, Breach{k.Metadata.Name, reason})
+		}
+	}
+	return breaches
+}
+
+// separates says how a role and what is held conflict, if the role adds to it.
+func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string]schema.Entitlement) string {
+	if len(k.Spec.Conflict) < 2 {
+		return ""
+	}
+	var sides []string
+	adds := false
+	for _, side := range k.Spec.Conflict {
+		words := ""
+		for _, ref := range side {
+			if _, ok := gains[ref]; ok {
+				words, adds = ref+" by role "+r.Metadata.Name, true
+				break
+			}
+			if through := slices.IndexFunc(held, func(h string) bool { return b.Confers(h, ref) }); through >= 0 {
+				words = ref + ", which is held"
+				if held[through] != ref {
+					words += " through " + held[through]
+				}
+				break
+			}
+		}
+		if words == "" {
+			return ""
+		}
+		sides = append(sides, words)
+	}
+	if !adds {
+		return ""
+	}
+	return strings.Join(sides, "; and ")
+}
+
+// demands says what a constraint demands of whoever holds what the role gives, if
+// somebody does not meet it, or it is not known whether they do.
+func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitlement, now time.Time) string {
+	require, ok := b.requirements[k.Metadata.Name]
+	if !ok {
+		return ""
+	}
+	reach := k.Spec.AppliesTo
+	for _, ref := range slices.Sorted(maps.Keys(gains)) {
+		reaches := reach.Privileged && gains[ref].Privileged || slices.Contains(reach.Entitlements, ref)
+		if !reaches {
+			continue
+		}
+		a, _, _ := b.known(f)
+		in := inputs{identity: a.identity, workload: a.workload}
+		in.at(now)
+		switch value, err := require.eval(&in); value {
+		case yes:
+			return ""
+		case unknown:
+			return fmt.Sprintf("whether they may hold %s is not known: %v", ref, err)
+		default:
+			return "they are not who may hold " + ref
+		}
+	}
+	return ""
+}
