@@ -16,7 +16,7 @@ import (
 // A connector is the transport side of a Connector document, as it is written.
 type connector struct {
 	Name              string            `yaml:"name"`
-	Kind              string            `yaml:"kind"`    // scim, ldap, sql, rest, file, memory
+	Kind              string            `yaml:"kind"`    // scim, ldap, sql, rest, webhook, file, memory
 	Profile           string            `yaml:"profile"` // a file of the profiles, without .yaml
 	BaseURL           string            `yaml:"baseURL"`
 	Auth              auth              `yaml:"auth"`
@@ -38,6 +38,7 @@ type auth struct {
 	User       string            `yaml:"user"`
 	Password   connectors.Secret `yaml:"password"`
 	Key        connectors.Secret `yaml:"key"`
+	Signing    connectors.Secret `yaml:"signing"` // one or more, for kind webhook
 
 	ClientID       string            `yaml:"clientID"`
 	ClientSecret   connectors.Secret `yaml:"clientSecret"`
@@ -54,7 +55,7 @@ func (r *reader) connector(i int, f *file) {
 	c := f.Connectors[i]
 	at := func(name string) string { return key("connectors", i, name) }
 	if c.Kind == "" {
-		r.wrong(at("kind"), "is missing: write scim, ldap, sql, rest, file or memory")
+		r.wrong(at("kind"), "is missing: write scim, ldap, sql, rest, webhook, manual, file or memory")
 	}
 	if c.Concurrency < 0 {
 		r.wrong(at("concurrency"), "is negative; 0 leaves it to the profile")
@@ -118,6 +119,7 @@ func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile
 	use("header", a.Header, connectors.AuthHeader)
 	use("password", a.Password, connectors.AuthBasic)
 	use("key", a.Key, r.keyed(at, c, p))
+	use("signing", a.Signing, connectors.AuthSigned)
 	use("clientSecret", a.ClientSecret, connectors.AuthClient)
 	use("serviceAccount", a.ServiceAccount, connectors.AuthJWT)
 	r.fetched(at, a, p)
@@ -126,7 +128,7 @@ func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile
 	}
 	switch {
 	case given > 1:
-		r.wrong(at("auth"), "has %d credentials: write one of bearer, header, key, password, clientSecret and serviceAccount", given)
+		r.wrong(at("auth"), "has %d credentials: write one of bearer, header, key, signing, password, clientSecret and serviceAccount", given)
 	case a.Header != "" && a.HeaderName == "" && p.Auth.Header == "Authorization":
 		r.wrong(at("auth.headerName"), "is missing: name the header that carries the credential")
 	case a.HeaderName != "" && a.Header == "":

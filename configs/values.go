@@ -148,7 +148,7 @@ func (c *Config) Warnings() []string {
 	}
 	all = append(all, c.TLS.expiring(time.Now(), c.Credentials.WarnBefore)...)
 	for _, t := range c.Connectors {
-		if t.Auth.Secret == "" && (t.Kind == "scim" || t.Kind == "ldap" || t.Kind == "rest") {
+		if t.Auth.Secret == "" && (t.Kind == "scim" || t.Kind == "ldap" || t.Kind == "rest" || t.Kind == "webhook") {
 			all = append(all, fmt.Sprintf("connectors: %s shows no credential to its target", t.Name))
 		}
 	}

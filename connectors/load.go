@@ -110,7 +110,7 @@ func (p Profile) mistakes() []mistake {
 	oneOf(wrong, "groups.of", p.Groups.Of, GroupsOfUser, GroupsOfFilter, GroupsOfPair, GroupsOfNone)
 	oneOf(wrong, "paging.style", p.Paging.Style, PagingNone, PagingIndex, PagingCursor)
 	oneOf(wrong, "order", p.Order, UsersFirst, AnyOrder)
-	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic, AuthQuery, AuthClient, AuthJWT)
+	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic, AuthQuery, AuthClient, AuthJWT, AuthSigned)
 	if len(p.Match) == 0 {
 		wrong("match", "is empty: name at least one attribute to find accounts by")
 	}

@@ -38,7 +38,9 @@ func (s Step) Ends() bool { return s.Verb == Revoke || s.Verb == Disable }
 
 // Plan returns the steps that turn have into want. Only entitlements that have
 // says are managed are revoked, an account nobody wants active is not created,
-// and nothing is granted to an account that will not be active.
+// and nothing is granted to an account that will not be active. An account that
+// may be there, and whose id is not known, is told everything: what is remembered
+// of it is what it may be.
 func Plan(have, want schema.Account) []Step {
 	var steps []Step
 	if gone := minus(intersect(have.Entitlements, have.Managed), want.Entitlements); len(gone) > 0 {
@@ -50,7 +52,8 @@ func Plan(have, want schema.Account) []Step {
 		}
 		return steps
 	}
-	if !have.Exists() {
+	unnamed := IsUnnamed(have.RemoteID)
+	if !have.Exists() || unnamed {
 		steps = append(steps, Step{Verb: Create, Attributes: maps.Clone(want.Attributes)})
 	} else {
 		if changed := changes(have.Attributes, want.Attributes); len(changed) > 0 {
@@ -59,6 +62,9 @@ func Plan(have, want schema.Account) []Step {
 		if !have.Active {
 			steps = append(steps, Step{Verb: Enable})
 		}
+	}
+	if unnamed {
+		have.Entitlements = nil
 	}
 	if missing := minus(want.Entitlements, have.Entitlements); len(missing) > 0 {
 		steps = append(steps, Step{Verb: Grant, Entitlements: missing})

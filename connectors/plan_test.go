@@ -134,3 +134,18 @@ func TestVerbsHaveNames(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestAnAccountThatMayBeThereIsToldEverything has a bridge believe of an account
+// that it is as wanted, when it only may be.
+func TestAnAccountThatMayBeThereIsToldEverything(t *testing.T) {
+	want := schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}, Entitlements: []string{"a"}}
+	have := want
+	have.RemoteID, have.Entitlements, have.Managed = connectors.Unnamed("ada"), []string{"a", "b"}, []string{"a", "b"}
+	var verbs []string
+	for _, step := range connectors.Plan(have, want) {
+		verbs = append(verbs, step.Verb.String())
+	}
+	if diff := cmp.Diff([]string{"revoke", "create", "grant"}, verbs); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -212,6 +212,8 @@ const (
 	// (RFC 7523).
 	AuthClient AuthKind = "client-credentials"
 	AuthJWT    AuthKind = "jwt-bearer"
+	// The secret is not shown, and signs what is sent (kind webhook).
+	AuthSigned AuthKind = "signed"
 )
 
 // Token is what is known of the credential's life.

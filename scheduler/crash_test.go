@@ -57,3 +57,21 @@ func TestWhatACrashGaveIsTakenBack(t *testing.T) {
 		})
 	})
 }
+
+// TestWhatACrashKeptFromBeingMadeIsMade lets the bridge die before its target did
+// what it was told: that it may have done it is no reason not to ask again.
+func TestWhatACrashKeptFromBeingMadeIsMade(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.dies.Store(true)
+		w.target.dead = true
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.want(id, false)
+		w.dies.Store(false)
+		w.target.mu.Lock()
+		w.target.dead = false
+		w.target.mu.Unlock()
+		settle(3 * time.Minute)
+		w.want(id, true, "Readers")
+	})
+}

@@ -13,18 +13,20 @@ import (
 	"drawbridge/connectors/rest"
 	"drawbridge/connectors/scim"
 	"drawbridge/connectors/sql"
+	"drawbridge/connectors/webhook"
 )
 
 // Kinds returns what opens each kind of connector, by its name in configuration.
 func Kinds() connectors.Kinds {
 	return connectors.Kinds{
-		"file":   file.Open,
-		"ldap":   ldap.Open,
-		"manual": manual.Open,
-		"memory": memory.Open,
-		"rest":   rest.Open,
-		"scim":   scim.Open,
-		"sql":    sql.Open,
+		"file":    file.Open,
+		"ldap":    ldap.Open,
+		"manual":  manual.Open,
+		"memory":  memory.Open,
+		"rest":    rest.Open,
+		"scim":    scim.Open,
+		"sql":     sql.Open,
+		"webhook": webhook.Open,
 	}
 }
 

@@ -32,6 +32,7 @@ func least(t *testing.T) map[string]connectors.Config {
 				"accounts": "SELECT id, active, login AS userName FROM users", "enable": "SELECT enable(:id)", "disable": "SELECT disable(:id)",
 			},
 		},
+		"webhook": {BaseURL: "http://127.0.0.1:1/hook"},
 	}
 }
 

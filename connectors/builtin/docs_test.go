@@ -35,7 +35,7 @@ func TestThePagesExamples(t *testing.T) {
 		if err := os.WriteFile(path, found[1], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		config, err := configs.Load(path, func(string) (string, bool) { return "a secret of some length", true })
+		config, err := configs.Load(path, func(string) (string, bool) { return "whsec_YSBzZWNyZXQgb2Ygc29tZSBsZW5ndGgsIHllcw==", true })
 		if err != nil {
 			t.Errorf("%s: the example is refused: %v", page, err)
 			continue

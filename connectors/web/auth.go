@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,7 +52,7 @@ type fixed struct {
 func (f *fixed) authorise(req *http.Request) error {
 	secret := f.auth.Secret.Reveal()
 	switch {
-	case secret == "":
+	case secret == "" || f.scheme.Scheme == connectors.AuthSigned:
 	case f.scheme.Scheme == connectors.AuthBasic:
 		req.SetBasicAuth(f.auth.User, secret)
 	case f.scheme.Scheme == connectors.AuthHeader:
@@ -69,10 +70,11 @@ func (f *fixed) authorise(req *http.Request) error {
 func (f *fixed) forget() bool { return false }
 
 func (f *fixed) secrets() []string {
-	if secret := f.auth.Secret.Reveal(); secret != "" {
-		return []string{secret, url.QueryEscape(secret)}
+	secret := f.auth.Secret.Reveal()
+	if secret == "" {
+		return nil
 	}
-	return nil
+	return append(strings.Fields(secret), secret, url.QueryEscape(secret))
 }
 
 // fetched is a token that is fetched with a secret, and again when it expires.
