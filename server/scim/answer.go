@@ -1,8 +1,6 @@
 package scim
 
 import (
-	"bytes"
-	"hash/fnv"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,17 +20,6 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 // without it: the groups that a user is in.
 func etag(version int64, beside string) string {
 	return `W/"` + strconv.FormatInt(version, 10) + beside + `"`
-}
-
-// beside returns the part of an etag that stands for the groups of a user, as they
-// are shown: nothing where there are none.
-func beside(groups []byte) string {
-	if len(groups) == 0 {
-		return ""
-	}
-	sum := fnv.New64a()
-	_, _ = sum.Write(groups) // it fails never
-	return "-" + strconv.FormatUint(sum.Sum64(), 36)
 }
 
 // A stored resource is what users and groups have in common.
@@ -99,23 +86,6 @@ func (q *request) head(s stored) {
 	header := q.c.Response().Header()
 	header.Set(echo.HeaderLocation, q.location(s))
 	header.Set("ETag", s.etag())
-}
-
-// user answers with a user, and the groups it is in where they are asked for.
-func (q *request) user(status int, id schema.Identity, groups []byte, p wire.Projection) error {
-	s := q.storedUser(id)
-	s.beside = beside(groups)
-	b, _ := buffers.Get().(*bytes.Buffer)
-	defer release(b)
-	dst, err := s.open(b.AvailableBuffer(), p)
-	if err != nil {
-		return err
-	}
-	dst = append(dst, groups...)
-	dst = q.finish(dst, s, p)
-	b.Write(dst)
-	q.head(s)
-	return q.blob(status, b.Bytes())
 }
 
 // notModified answers that the sender has the version already.

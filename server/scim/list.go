@@ -322,31 +322,3 @@ func respond[R any](q *request, ask query, found listing[R], some func(*stream, 
 	s.buf.WriteString("]}")
 	return s.end(nil)
 }
-
-// users writes as many users of a page as the buffer is meant for, with the
-// groups that they are in, as of one moment.
-func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err error) {
-	err = s.q.store.View(s.q.c.Request().Context(), func(r store.Reader) error {
-		for _, id := range page {
-			if n > 0 {
-				s.buf.WriteByte(',')
-			}
-			of := s.q.storedUser(id)
-			dst, err := of.open(s.buf.AvailableBuffer(), p)
-			if err != nil {
-				return err
-			}
-			at := len(dst)
-			if dst, err = s.q.groupsOf(r, dst, id.ID, p); err != nil {
-				return err
-			}
-			of.beside = beside(dst[at:])
-			s.buf.Write(s.q.finish(dst, of, p))
-			if n++; s.buf.Len() > maxPooled/2 {
-				break
-			}
-		}
-		return nil
-	})
-	return n, err
-}

@@ -35,7 +35,7 @@ func createUser(q *request) error {
 	if err != nil {
 		return q.taken(err, said)
 	}
-	return q.user(http.StatusCreated, got, nil, q.projection(q.users))
+	return q.user(http.StatusCreated, got, belonging{}, q.projection(q.users))
 }
 
 // taken says which of a user's names another one has.
@@ -68,56 +68,25 @@ func (q *request) ownUser(r store.Reader, id string) (schema.Identity, error) {
 func getUser(q *request) error {
 	p := q.projection(q.users)
 	var id schema.Identity
-	var groups []byte
+	var in belonging
 	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
 		if id, err = q.ownUser(r, q.param()); err != nil {
 			return err
 		}
-		groups, err = q.groupsOf(r, nil, id.ID, p)
+		in, err = q.belonging(r, id.ID, p)
 		return err
 	})
+	if err == nil {
+		err = q.sumUp(&in)
+	}
 	if err != nil {
 		return err
 	}
 	s := q.storedUser(id)
-	if s.beside = beside(groups); q.unchanged(s) {
+	if s.beside = in.all.beside(); q.unchanged(s) {
 		return q.notModified(s)
 	}
-	return q.user(http.StatusOK, id, groups, p)
-}
-
-// groupsOf writes the groups that a user is in, where they are asked for.
-func (h *Handler) groupsOf(r store.Reader, dst []byte, id string, p wire.Projection) ([]byte, error) {
-	if !p.Edges() {
-		return dst, nil
-	}
-	first := true
-	for m, err := range store.Members.By(r, store.MemberOf, id) {
-		if err != nil {
-			return dst, err
-		}
-		g, err := store.Groups.Get(r, m.Group)
-		if errors.Is(err, schema.ErrNotFound) {
-			continue // its source deleted it; the edge is yet to be cleared
-		}
-		if err != nil {
-			return dst, err
-		}
-		if first {
-			dst = append(dst, `,"groups":[`...)
-		} else {
-			dst = append(dst, ',')
-		}
-		first = false
-		dst = wire.AppendText(append(dst, `{"value":`...), g.ID)
-		dst = h.appendLocation(append(dst, `,"$ref":`...), h.groups, g.ID)
-		dst = wire.AppendText(append(dst, `,"display":`...), g.DisplayName)
-		dst = append(dst, `,"type":"direct"}`...)
-	}
-	if !first {
-		dst = append(dst, ']')
-	}
-	return dst, nil
+	return q.user(http.StatusOK, id, in, p)
 }
 
 func replaceUser(q *request) error {
@@ -186,15 +155,18 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 		return q.taken(err, said)
 	}
 	p := q.projection(q.users)
-	var groups []byte
+	var in belonging
 	err = q.store.View(ctx, func(r store.Reader) (err error) {
-		groups, err = q.groupsOf(r, nil, got.ID, p)
+		in, err = q.belonging(r, got.ID, p)
 		return err
 	})
+	if err == nil {
+		err = q.sumUp(&in)
+	}
 	if err != nil {
 		return err
 	}
-	return q.user(http.StatusOK, got, groups, p)
+	return q.user(http.StatusOK, got, in, p)
 }
 
 func deleteUser(q *request) error {
