@@ -28,7 +28,7 @@ type request struct {
 	c        echo.Context
 	source   string
 	received time.Time
-	turn     bool            // it holds one of those for large bodies
+	turn     *turns          // it holds one of these, for its body
 	raw      *schema.RawCopy // of a body with attributes in it that no schema has
 
 	inner bool   // one of many in a Bulk
@@ -50,15 +50,19 @@ func release(b *bytes.Buffer) {
 	}
 }
 
-// A body of which more than largeBody bytes came is large. Few are held at once;
-// the others wait, so that they take no more memory together than a few do.
+// A body that is longer than smallBody waits for a turn when that much of it came,
+// and one that is longer than largeBody, or does not say how long it is, for one of
+// few: so that bodies take no more memory together than turns allow, and one that
+// waits takes next to none.
 const (
-	largeBody = 1 << 20
-	maxLarge  = 4
-	// The rest of a large body must come within largeTime once it is its turn, and
-	// a turn must come within turnTime: slow senders hold up others no longer.
-	largeTime = 20 * time.Second
-	turnTime  = 30 * time.Second
+	smallBody   = maxPooled
+	largeBody   = 1 << 20
+	maxMiddling = 32
+	maxLarge    = 4
+	// The rest of it must come within restTime once it is its turn, and a turn must
+	// come within turnTime: slow senders hold up others no longer.
+	restTime = 20 * time.Second
+	turnTime = 30 * time.Second
 )
 
 // withBody hands the body to a function, which keeps nothing of it.
@@ -77,9 +81,9 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	b, _ := buffers.Get().(*bytes.Buffer)
 	defer release(b)
 	body := http.MaxBytesReader(q.c.Response(), r.Body, limit)
-	n, err := b.ReadFrom(io.LimitReader(body, largeBody))
-	if n == largeBody && err == nil {
-		if err := q.takeTurn(r.Context()); err != nil {
+	n, err := b.ReadFrom(io.LimitReader(body, smallBody))
+	if n == smallBody && err == nil {
+		if err := q.takeTurn(r.Context(), r.ContentLength); err != nil {
 			return err
 		}
 		if rest := r.ContentLength - n; rest > 0 { // it is within the limit: nothing need be moved while it grows
@@ -102,28 +106,32 @@ func (q *request) withBody(limit int64, read func(body []byte) error) error {
 	return read(b.Bytes())
 }
 
-// takeTurn waits until a large body may be read on. What was waited is not counted
-// against the sender.
-func (q *request) takeTurn(ctx context.Context) error {
+// takeTurn waits until a body of a length, negative if that is not said, may be read
+// on. What was waited is not counted against the sender.
+func (q *request) takeTurn(ctx context.Context, length int64) error {
 	soon, cancel := context.WithTimeout(ctx, turnTime)
 	defer cancel()
-	switch err := q.large.take(soon, q.source); {
+	of := q.large
+	if 0 <= length && length <= largeBody {
+		of = q.middling
+	}
+	switch err := of.take(soon, q.source); {
 	case err != nil && ctx.Err() == nil:
 		return &wire.Error{Status: http.StatusServiceUnavailable, Detail: "there are too many large bodies at once; send it again later"}
 	case err != nil:
 		return err
 	}
-	q.turn = true
-	q.readUntil(time.Now().Add(largeTime))
+	q.turn = of
+	q.readUntil(time.Now().Add(restTime))
 	q.moreTime()
 	return nil
 }
 
-// endTurn lets the next large body in, once the request is answered: what was read
-// of one is in memory as long as its members come and go.
+// endTurn lets the next body in, once the request is answered: what was read of one
+// is in memory as long as its members come and go.
 func (q *request) endTurn() {
-	if q.turn {
-		q.large.release(q.source)
+	if q.turn != nil {
+		q.turn.release(q.source)
 	}
 }
 

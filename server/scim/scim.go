@@ -90,7 +90,8 @@ type Handler struct {
 	listed        atomic.Pointer[listedLines]
 	routes        []route
 	scans         *turns // of requests that look at many resources
-	large         *turns // of requests with a large body, until they are answered
+	middling      *turns // of requests with a body that is not small, until they are answered
+	large         *turns // of those with a large one
 	cursors       cursorKey
 }
 
@@ -116,7 +117,7 @@ func New(o Options) (*Handler, error) {
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
 		limits: o.Limits.orDefaults(), dropped: o.Dropped,
-		users: users, groups: groups, scans: newTurns(maxScans), large: newTurns(maxLarge),
+		users: users, groups: groups, scans: newTurns(maxScans), middling: newTurns(maxMiddling), large: newTurns(maxLarge),
 	}
 	own, err := catalogues()
 	if err != nil {
