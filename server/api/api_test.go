@@ -281,7 +281,7 @@ var operations = map[string]string{
 	"GET /api/v1/log/proofs/{seq}": "viewer",
 	"GET /api/v1/log/export":       "auditor",
 	"POST /api/v1/policy/plan":     "operator",
-	"POST /api/v1/grants":          "approver",
+	"POST /api/v1/grants":          "admin",
 	"GET /api/v1/requests":         "viewer", "GET /api/v1/requests/{id}": "viewer", "POST /api/v1/requests": "viewer",
 	"POST /api/v1/requests/{id}/approve": "approver", "POST /api/v1/requests/{id}/deny": "approver", "POST /api/v1/requests/{id}/withdraw": "viewer",
 	"POST /api/v1/revocations":       "operator",

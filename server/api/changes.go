@@ -71,7 +71,7 @@ type grantInput struct {
 		Until     time.Time    `json:"until,omitzero" doc:"Left out: as long as the role says."`
 		Reason    string       `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
 		Ticket    string       `json:"ticket,omitempty" maxLength:"200"`
-		Approvals []ApprovedBy `json:"approvals,omitempty" maxItems:"20" doc:"Who agreed. Left out: the caller."`
+		Approvals []ApprovedBy `json:"approvals,omitempty" maxItems:"20" doc:"Who agreed elsewhere: those whom the role's flow names."`
 	}
 }
 
@@ -105,7 +105,7 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 		if g.Approvals, err = approvals(tx, who, id, in.Body.Approvals); err != nil {
 			return err
 		}
-		g, err = access.Grant(tx, book, g)
+		g, err = access.Attest(tx, book, g)
 		out = Granted{Grant: g, DryRun: in.Dry}
 		return err
 	})
@@ -117,18 +117,14 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 	return reply(out), err
 }
 
-// approvals returns who agreed. They are people whom a source knows. That nobody
-// agrees to their own access is access.Grant's to say of them; of the caller, whom
-// it does not know for a person, it is said here. What refuses it is for the log,
-// and so names nobody.
+// approvals returns who agreed elsewhere, on the word of the caller, who vouches for
+// it and agrees to nothing by it. That they are whom the role's flow names is
+// access.Attest's to say.
 func approvals(r store.Reader, who Caller, subject schema.Identity, named []ApprovedBy) ([]schema.Approval, error) {
 	for _, name := range []string{subject.ID, subject.UserName, subject.Email} {
-		if name != "" && strings.EqualFold(name, who.Name) {
+		if name != "" && (strings.EqualFold(name, who.Name) || strings.EqualFold(name, who.Person)) {
 			return nil, fmt.Errorf("nobody gives access to themselves: %w", schema.ErrForbidden)
 		}
-	}
-	if len(named) == 0 {
-		return []schema.Approval{{By: who.Actor(), At: r.Now()}}, nil
 	}
 	var agreed []schema.Approval
 	for _, n := range named {
@@ -143,7 +139,7 @@ func approvals(r store.Reader, who Caller, subject schema.Identity, named []Appr
 		if at.IsZero() || at.After(r.Now()) {
 			at = r.Now()
 		}
-		agreed = append(agreed, schema.Approval{By: "identity/" + id.ID, At: at, Stage: n.Stage, Reason: n.Reason})
+		agreed = append(agreed, schema.Approval{By: "identity/" + id.ID, At: at, Stage: n.Stage, Reason: n.Reason, Auth: "stated"})
 	}
 	return agreed, nil
 }

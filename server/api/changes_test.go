@@ -69,20 +69,25 @@ func TestRevoke(t *testing.T) {
 
 func TestGrant(t *testing.T) {
 	w := newWorld(t)
-	ada, bob := w.person("ada@example.com"), w.person("bob@example.com")
+	ada, iam := w.person("ada@example.com"), w.person("iam@example.com")
+	w.person("bob@example.com")
 	body := func(approvals string) string {
 		return `{"identity":"ada@example.com","role":"editor","reason":"the handbook is due","ticket":"T-1"` + approvals + `}`
 	}
 	var out api.Granted
-	w.want(201, "approver", "POST", "/api/v1/grants?dryRun=true", body(""), &out)
+	w.want(403, "approver", "POST", "/api/v1/grants", body(`,"approvals":[{"by":"iam@example.com"}]`), nil)
+	w.want(403, "admin", "POST", "/api/v1/grants", body(""), nil)
+	w.want(403, "admin", "POST", "/api/v1/grants", body(`,"approvals":[{"by":"bob@example.com"}]`), nil) // whom the flow does not name
+	w.want(422, "admin", "POST", "/api/v1/grants", body(`,"approvals":[{"by":"iam@example.com"},{"by":"bob@example.com","stage":1}]`), nil)
+	w.want(201, "admin", "POST", "/api/v1/grants?dryRun=true", body(`,"approvals":[{"by":"iam@example.com"}]`), &out)
 	if !out.DryRun || out.Until.Sub(out.From) != 8*time.Hour {
 		t.Errorf("dry run: %+v", out)
 	}
 	if got, _ := pages[schema.Grant](w, "/api/v1/grants?role=editor"); len(got) != 0 {
 		t.Errorf("a dry run granted %+v", got)
 	}
-	w.want(201, "approver", "POST", "/api/v1/grants", body(`,"approvals":[{"by":"BOB@example.com","reason":"yes"}]`), &out)
-	if out.By != "token/approver" || len(out.Approvals) != 1 || out.Approvals[0].By != "identity/"+bob.ID {
+	w.want(201, "admin", "POST", "/api/v1/grants", body(`,"approvals":[{"by":"IAM@example.com","reason":"yes"}]`), &out)
+	if out.By != "token/admin" || len(out.Approvals) != 1 || out.Approvals[0].By != "identity/"+iam.ID || out.Approvals[0].Auth != "stated" {
 		t.Errorf("granted: %+v", out)
 	}
 	if got, _ := pages[schema.Grant](w, "/api/v1/grants?role=editor"); len(got) != 1 || got[0].ID != out.ID {
@@ -110,6 +115,7 @@ func TestGrant(t *testing.T) {
 func TestGrantsThatAreRefused(t *testing.T) {
 	w := newWorld(t)
 	ada := w.person("ada@example.com")
+	w.person("iam@example.com")
 	gone := w.person("gone@example.com")
 	w.update(func(tx store.Tx) error {
 		return access.Remove(tx, access.Provenance{Source: "hr", Received: tx.Now(), Book: w.rules.Book()}, gone.ID)
@@ -120,12 +126,12 @@ func TestGrantsThatAreRefused(t *testing.T) {
 		denied         bool
 	}{
 		{"the caller is who gets it", "ada", ``, 403, true},
-		{"the approver is who gets it", "approver", `,"approvals":[{"by":"ada@example.com"}]`, 403, true},
-		{"the approver by its id", "approver", `,"approvals":[{"by":"` + ada.ID + `"}]`, 403, true},
-		{"the approver left", "approver", `,"approvals":[{"by":"` + gone.ID + `"}]`, 403, true},
-		{"the approver is nobody", "approver", `,"approvals":[{"by":"eve@example.com"}]`, 404, false},
-		{"for too long", "approver", `,"until":"2999-01-01T00:00:00Z"`, 403, true},
-		{"ended already", "approver", `,"until":"2001-01-01T00:00:00Z"`, 422, false},
+		{"the approver is who gets it", "admin", `,"approvals":[{"by":"ada@example.com"}]`, 403, true},
+		{"the approver by its id", "admin", `,"approvals":[{"by":"` + ada.ID + `"}]`, 403, true},
+		{"the approver left", "admin", `,"approvals":[{"by":"` + gone.ID + `"}]`, 403, true},
+		{"the approver is nobody", "admin", `,"approvals":[{"by":"eve@example.com"}]`, 404, false},
+		{"for too long", "admin", `,"until":"2999-01-01T00:00:00Z","approvals":[{"by":"iam@example.com"}]`, 403, true},
+		{"ended already", "admin", `,"until":"2001-01-01T00:00:00Z","approvals":[{"by":"iam@example.com"}]`, 422, false},
 	} {
 		before := w.logSize()
 		body := `{"identity":"ada@example.com","role":"editor","reason":"why not"` + test.more + `}`
@@ -144,7 +150,7 @@ func TestGrantsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: the log describes who: %s", test.name, last.Reason)
 		}
 	}
-	w.want(403, "approver", "POST", "/api/v1/grants", `{"identity":"ada@example.com","role":"engineer","reason":"by rule only"}`, nil)
+	w.want(403, "admin", "POST", "/api/v1/grants", `{"identity":"ada@example.com","role":"engineer","reason":"by rule only"}`, nil)
 	if got, _ := pages[schema.Grant](w, "/api/v1/grants?identity=ada@example.com"); len(got) != 0 {
 		t.Errorf("granted all the same: %+v", got)
 	}

@@ -37,7 +37,7 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/holds/{id}/release":   schema.Approver,
 	"POST /api/v1/accounts/unpark":      schema.Operator,
 	"GET /api/v1/work-items":            schema.Viewer,
-	"POST /api/v1/grants":               schema.Approver,
+	"POST /api/v1/grants":               schema.Admin, // on their word, people agreed elsewhere
 	"POST /api/v1/revocations":          schema.Operator,
 	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
 	"GET /api/v1/tokens":                schema.Admin,
@@ -104,7 +104,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
 
 	a.registerRequests(h)
-	add(a, h, created(post("/grants", "Give an identity a role for a time")), a.grant)
+	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)

@@ -14,6 +14,7 @@ type person struct {
 	title      string
 	userType   string // Employee or Contractor
 	department string
+	manager    string
 	groups     []string
 	workload   *workload // set for a machine identity
 }
@@ -29,16 +30,23 @@ const (
 	accessBoard    = "Access Board"
 )
 
-const domain = "@northwind.example"
+const (
+	domain      = "@northwind.example"
+	headOfSales = "omar.haddad"
+)
 
 // cast returns the company: twenty-five people and one machine. The owners that
 // the shipped policy names are among them.
 func cast() []person {
 	staff := func(user, given, family, title, department string, groups ...string) person {
-		return person{
+		p := person{
 			userName: user + domain, given: given, family: family, title: title,
 			userType: "Employee", department: department, groups: groups,
 		}
+		if department == "Sales" && user != headOfSales {
+			p.manager = headOfSales + domain
+		}
+		return p
 	}
 	contractor := func(user, given, family, title, department string) person {
 		p := staff(user, given, family, title, department)
@@ -51,7 +59,7 @@ func cast() []person {
 		staff("ines.costa", "Ines", "Costa", "Head of People", "People", peopleManagers, accessBoard),
 		staff("mei.tanaka", "Mei", "Tanaka", "Head of Engineering", "Engineering", peopleManagers),
 		staff("jonas.lind", "Jonas", "Lind", "Workplace Tools", "IT"),
-		staff("omar.haddad", "Omar", "Haddad", "Head of Sales", "Sales", peopleManagers),
+		staff(headOfSales, "Omar", "Haddad", "Head of Sales", "Sales", peopleManagers),
 		staff("lucia.rossi", "Lucia", "Rossi", "Head of Finance", "Finance", peopleManagers),
 		staff("carla.mendes", "Carla", "Mendes", "Front Desk", "Facilities"),
 		staff("anna.kowalska", "Anna", "Kowalska", "Engineer", "Engineering"),

@@ -53,7 +53,11 @@ func (p person) resource() map[string]any {
 	if p.workload == nil {
 		r["userType"] = p.userType
 		r["emails"] = []map[string]any{{"value": p.userName, "type": "work", "primary": true}}
-		r[urnEnterprise] = map[string]string{"department": p.department}
+		more := map[string]any{"department": p.department}
+		if p.manager != "" {
+			more["manager"] = map[string]string{"value": p.manager}
+		}
+		r[urnEnterprise] = more
 		return r
 	}
 	r[urnDrawbridge] = map[string]any{

@@ -50,6 +50,12 @@ func (s *stage) holds(ctx context.Context, userName string) (string, error) {
 
 // api says something to the bridge as the person at the console does.
 func (s *stage) api(ctx context.Context, path string, body any) error {
+	return s.post(ctx, s.admin, path, body, nil)
+}
+
+// post says something to the bridge by a token, and reads the answer into what is
+// not nil.
+func (s *stage) post(ctx context.Context, token, path string, body, into any) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -61,7 +67,7 @@ func (s *stage) api(ctx context.Context, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+s.admin)
+	req.Header.Set("Authorization", "Bearer "+token)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -73,6 +79,9 @@ func (s *stage) api(ctx context.Context, path string, body any) error {
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<16))
 	if err == nil && res.StatusCode >= http.StatusMultipleChoices {
 		err = fmt.Errorf("POST %s: %s: %s", path, res.Status, answer)
+	}
+	if err == nil && into != nil {
+		err = json.Unmarshal(answer, into)
 	}
 	return err
 }

@@ -28,7 +28,7 @@ func (s *stage) play(ctx context.Context) error {
 		{"The bridge starts, with three targets and a policy", s.opening},
 		{"The identity provider pushes everyone, over SCIM", s.push},
 		{"Three people move", s.move},
-		{"Somebody is given a role for four seconds", s.grant},
+		{"Somebody asks for a role, for four seconds, and two people agree", s.grant},
 		{"Somebody adds themselves to a group, past the bridge", s.drift},
 		{"Somebody leaves", s.leave},
 		{"A role nobody owns is refused, not automated", s.refused},
@@ -140,18 +140,15 @@ func (s *stage) change(before, after []schema.Assignment) {
 	}
 }
 
-// grant gives a role that is asked for, agreed to by the manager and the role's
-// owner, and lets it end.
+// grant has somebody ask for a role, and the manager and the role's owner agree,
+// and lets it end.
 func (s *stage) grant(ctx context.Context) error {
-	const who, role, ref = "george.lam" + domain, "crm-export", "crm/exports"
-	until := time.Now().Add(4 * time.Second)
-	err := s.api(ctx, "/grants", map[string]any{
-		"identity": who, "role": role, "until": until, "reason": "quarterly report", "ticket": "CHG-1042",
-		"approvals": []map[string]any{{"by": "omar.haddad" + domain, "stage": 0}, {"by": "lucia.rossi" + domain, "stage": 1}},
-	})
-	if err != nil {
+	const who, role, ref, lasts = "george.lam" + domain, "crm-export", "crm/exports", 4 * time.Second
+	asked := map[string]any{"role": role, "lasts": lasts.String(), "reason": "quarterly report", "ticket": "CHG-1042"}
+	if err := s.request(ctx, who, asked, "omar.haddad"+domain, "lucia.rossi"+domain); err != nil {
 		return err
 	}
+	until := time.Now().Add(lasts)
 	held := func(want bool) func(store.Reader) (bool, error) {
 		return func(r store.Reader) (bool, error) {
 			a, err := store.Accounts.Get(r, crm, s.idp.users[who])
@@ -161,7 +158,7 @@ func (s *stage) grant(ctx context.Context) error {
 	if err := s.until(ctx, "the grant to arrive", held(true)); err != nil {
 		return err
 	}
-	s.gained("%s holds %s by role/%s, which omar.haddad and lucia.rossi agreed to, until %s",
+	s.gained("%s holds %s by role/%s, which omar.haddad, his manager, and lucia.rossi, its owner, agreed to, until %s",
 		name(who), ref, role, until.Format(time.TimeOnly))
 	if err := s.until(ctx, "the grant to end", held(false)); err != nil {
 		return err
