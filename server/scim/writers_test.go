@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -80,7 +81,8 @@ func drawWriter(t *rapid.T, name string, own []string) *writer {
 // lost.
 func TestConcurrentWrites(t *testing.T) {
 	w := newWorld(t, scim.Options{})
-	server := httptest.NewServer(w.handler)
+	var crowd crowd
+	server := httptest.NewServer(crowd.counting(w.handler))
 	defer server.Close()
 	const writers, each = 6, 4
 	ids := make([]string, writers*each)
@@ -98,23 +100,28 @@ func TestConcurrentWrites(t *testing.T) {
 		for i := range all {
 			all[i] = drawWriter(t, fmt.Sprint("w", i), ids[i*each:(i+1)*each])
 		}
+		start := make(chan struct{})
 		for _, one := range all {
 			wg.Go(func() {
+				<-start
 				for _, body := range one.moves {
 					w.changes(server, "/Groups/"+g, body)
 				}
 			})
 			wg.Go(func() {
+				<-start
 				for _, body := range one.edits {
 					w.changes(server, "/Users/"+u, body)
 				}
 			})
 			wg.Go(func() {
+				<-start
 				for range one.counts {
 					w.countUp(server, "/Users/"+u)
 				}
 			})
 		}
+		close(start)
 		wg.Wait()
 		var members []string
 		total := 0
@@ -136,7 +143,48 @@ func TestConcurrentWrites(t *testing.T) {
 			t.Fatalf("counted to %q, want %d", got, total)
 		}
 	})
+	// Writers that took turns by accident would prove nothing.
+	if most := crowd.most.Load(); most < writers {
+		t.Errorf("at most %d writes were under way at once, want %d", most, writers)
+	}
+	if crowd.refused.Load() == 0 {
+		t.Error("no write met another one's: nobody was ever refused with 412")
+	}
 }
+
+// A crowd counts how many writes are under way at once, and how many come too late.
+type crowd struct{ now, most, refused atomic.Int32 }
+
+func (c *crowd) counting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			next.ServeHTTP(w, r)
+			return
+		}
+		now := c.now.Add(1)
+		defer c.now.Add(-1)
+		for most := c.most.Load(); now > most && !c.most.CompareAndSwap(most, now); most = c.most.Load() {
+		}
+		rec := &statusOf{ResponseWriter: w}
+		next.ServeHTTP(rec, r)
+		if rec.status == http.StatusPreconditionFailed {
+			c.refused.Add(1)
+		}
+	})
+}
+
+// statusOf remembers the status of an answer.
+type statusOf struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusOf) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+func (s *statusOf) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 func (w *world) changes(server *httptest.Server, path, body string) {
 	if r, err := w.over(server, "PATCH", path, body); err != nil || r.status >= 300 {
