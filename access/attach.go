@@ -3,6 +3,8 @@ package access
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -171,4 +173,23 @@ func (c *correlation) carryGrants(was string, rec schema.Identity) error {
 		}
 	}
 	return nil
+}
+
+// WhyAmbiguous says what speaks against joining a record to an identity by itself.
+func WhyAmbiguous(r store.Reader, rec schema.Identity) (string, error) {
+	f, err := store.Findings.Get(r, findingAmbiguous, "", rec.ID, "source/"+rec.Source)
+	if notFound(err) {
+		return "", nil
+	}
+	return f.Reason, err
+}
+
+// Beyond names the attributes in a record that its source has no authority to say,
+// sorted. They are there for the source to read back.
+func Beyond(book *policy.Book, rec schema.Identity) []string {
+	all, err := flatten(rec.Resource)
+	if err != nil {
+		return nil
+	}
+	return beyond(Provenance{Source: rec.Source, Book: book}, slices.Sorted(maps.Keys(all)))
 }

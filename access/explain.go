@@ -63,17 +63,18 @@ type Holding struct {
 
 // A RoleStanding is what one role that confers the entitlement says now.
 type RoleStanding struct {
-	Role      string            `json:"role"`
-	Type      schema.RoleType   `json:"type"`
-	Outcome   policy.Outcome    `json:"outcome,omitempty"` // empty where the role is refused
-	Reason    string            `json:"reason"`
-	Refused   []string          `json:"refused,omitempty"` // codes of what its template lacks
-	Missing   []string          `json:"missing,omitempty"` // attributes that nobody supplied
-	Trigger   string            `json:"trigger,omitempty"`
-	Mode      schema.Mode       `json:"mode,omitempty"`
-	Inputs    map[string]any    `json:"inputs,omitempty"`
-	Grants    []schema.Grant    `json:"grants,omitempty"` // all of them, with who approved, also those that ended
-	Tombstone *schema.Tombstone `json:"tombstone,omitempty"`
+	Role      string                   `json:"role"`
+	Type      schema.RoleType          `json:"type"`
+	Outcome   policy.Outcome           `json:"outcome,omitempty"` // empty where the role is refused
+	Reason    string                   `json:"reason"`
+	Refused   []string                 `json:"refused,omitempty"` // codes of what its template lacks
+	Missing   []string                 `json:"missing,omitempty"` // attributes that nobody supplied
+	Trigger   string                   `json:"trigger,omitempty"`
+	Mode      schema.Mode              `json:"mode,omitempty"`
+	Inputs    map[string]any           `json:"inputs,omitempty"`
+	From      map[string]policy.Origin `json:"from,omitempty"`   // which source said each input
+	Grants    []schema.Grant           `json:"grants,omitempty"` // all of them, with who approved, also those that ended
+	Tombstone *schema.Tombstone        `json:"tombstone,omitempty"`
 }
 
 // Explain answers why an identity (by id, userName or email) has, had, lost or
@@ -155,6 +156,8 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 		return err
 	}
 	access := book.Evaluate(facts, r.Now())
+	origins := book.Origins(facts)
+	e.UserName = facts.Identity.UserName
 	for _, role := range book.Conferring(e.Entitlement) {
 		name := role.Metadata.Name
 		s := RoleStanding{Role: name, Type: role.Spec.Type}
@@ -169,6 +172,7 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 		if i := slices.IndexFunc(access.Verdicts, func(v policy.Verdict) bool { return v.Role == name }); i >= 0 {
 			v := access.Verdicts[i]
 			s.Outcome, s.Reason, s.Missing, s.Trigger, s.Mode, s.Inputs = v.Outcome, v.Reason, v.Missing, v.Trigger, v.Mode, v.Inputs
+			s.From = from(origins, v.Inputs)
 		}
 		for _, refusal := range book.Refused() {
 			if refusal.Role == name {

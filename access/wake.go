@@ -69,13 +69,7 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		}
 		maps.Copy(inputs, v.Inputs)
 	}
-	origins := map[string]policy.Origin{}
-	for name, from := range l.origin() {
-		if _, read := inputs[name]; read {
-			origins[name] = from
-		}
-	}
-	detail, err := json.Marshal(map[string]any{"inputs": inputs, "from": origins})
+	detail, err := json.Marshal(map[string]any{"inputs": inputs, "from": from(l.origin(), inputs)})
 	if err != nil {
 		return err
 	}
@@ -98,6 +92,17 @@ func (l *look) origin() map[string]policy.Origin {
 		l.origins = l.book.Origins(l.facts)
 	}
 	return l.origins
+}
+
+// from says where inputs are from.
+func from(origins map[string]policy.Origin, inputs map[string]any) map[string]policy.Origin {
+	some := map[string]policy.Origin{}
+	for name := range inputs {
+		if origin, known := origins[name]; known {
+			some[name] = origin
+		}
+	}
+	return some
 }
 
 // reason says why a role gives a line, or no longer does. Of a role that was

@@ -31,6 +31,13 @@ func (b *Book) Origins(f Facts) map[string]Origin {
 	return origins
 }
 
+// Said returns what rules may read of an identity, by name. What sources disagree
+// about is not there.
+func (b *Book) Said(f Facts) map[string]any {
+	a, _, _ := b.known(f)
+	return a.Values()
+}
+
 // OwnerOf returns who answers for a machine identity, as its sources say: an id, a
 // userName or an email address. Of people, where nothing is said, and where
 // sources disagree, it is empty.

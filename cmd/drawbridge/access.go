@@ -18,7 +18,7 @@ import (
 
 func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "access", Short: "Who should have what, and why"}
-	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand())
+	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand(), accessLiftCommand())
 	cmd.AddCommand(requestCommands()...)
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,9 @@ func standing(r access.RoleStanding) string {
 	}
 	if len(r.Missing) > 0 {
 		words += "; nobody supplied " + strings.Join(r.Missing, ", ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.From)) {
+		words += "; " + name + " is from " + strings.Join(r.From[name].Sources, " and ")
 	}
 	for _, g := range r.Grants {
 		words += "; " + granted(g)

@@ -21,7 +21,7 @@ func sourceCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "source", Short: "Where identities come from"}
 	token := &cobra.Command{Use: "token", Short: "The credentials by which a source is known"}
 	token.AddCommand(tokenIssueCommand(), tokenListCommand(), tokenRevokeCommand())
-	cmd.AddCommand(sourceListCommand(), sourceUnmappedCommand(), sourceParkedCommand(), token)
+	cmd.AddCommand(sourceListCommand(), sourceUnmappedCommand(), sourceParkedCommand(), sourceRecordsCommand(), sourceJoinCommand(), sourceSplitCommand(), token)
 	return cmd
 }
 

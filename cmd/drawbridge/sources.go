@@ -34,9 +34,9 @@ func sourceListCommand() *cobra.Command {
 					if !s.Approved {
 						trust = "(no document)"
 					}
-					rows = append(rows, []string{s.Name, trust, fmt.Sprint(s.Identities), fmt.Sprint(s.Groups), fmt.Sprint(s.Tokens), fmt.Sprint(s.Unmapped), fmt.Sprint(s.Parked)})
+					rows = append(rows, []string{s.Name, trust, fmt.Sprint(s.Identities), fmt.Sprint(s.Groups), fmt.Sprint(s.Tokens), fmt.Sprint(s.Unmapped), fmt.Sprint(s.Parked), fmt.Sprint(s.Waiting), fmt.Sprint(s.Ambiguous), fmt.Sprint(s.OutOfScope)})
 				}
-				return table(out, "source trust identities groups tokens unmapped parked", rows)
+				return table(out, "source trust identities groups tokens unmapped parked waiting ambiguous outOfScope", rows)
 			})
 		},
 	}

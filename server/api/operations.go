@@ -59,7 +59,12 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/sources":                 schema.Viewer,
 	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
 	"GET /api/v1/sources/{name}/parked":   schema.Viewer,
+	"GET /api/v1/sources/{name}/records":  schema.Viewer,
 	"GET /api/v1/raw/{id}":                schema.Auditor, // people's attributes, as they were sent
+
+	"POST /api/v1/records/{id}/join":  schema.Operator,
+	"POST /api/v1/records/{id}/split": schema.Operator,
+	"POST /api/v1/liftings":           schema.Approver,
 }
 
 // seesDetail is the least role that is shown what the law may one day ask to
@@ -83,6 +88,9 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/sources", "How each source stands"), a.listSources)
 	add(a, h, get("/sources/{name}/unmapped", "What a source sends and no schema has, the most often sent first"), a.listUnmapped)
 	add(a, h, get("/sources/{name}/parked", "Memberships of whom a source has not told of yet"), a.listParked)
+	add(a, h, get("/sources/{name}/records", "A source's records that are kept apart: of nobody yet, of several perhaps, or of whom it may not speak"), a.listRecords)
+	add(a, h, post("/records/{id}/join", "Say whose record it is"), a.joinRecord)
+	add(a, h, post("/records/{id}/split", "Say that a record is of an identity of its own"), a.splitRecord)
 	add(a, h, get("/raw/{id}", "What a source sent of a resource that its record does not hold: the newest body"), a.readRaw)
 	add(a, h, get("/lanes", "How much work waits, and since when"), a.listLanes)
 	add(a, h, get("/sweeps", "The sweeps, when they last ran and when they run next"), a.listSweeps)
@@ -106,6 +114,7 @@ func (a *API) register(h huma.API) {
 	a.registerRequests(h)
 	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
+	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)

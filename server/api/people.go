@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -65,12 +66,21 @@ func named(r store.Reader, name string, keep func(schema.Identity) bool) (List[s
 
 // A Person is an identity with all that is decided about it.
 type Person struct {
-	schema.Identity
+	schema.Identity `doc:"What its records say, put together."`
+
+	Records     []RecordView        `json:"records" doc:"What each source says of it."`
+	Attributes  map[string]Value    `json:"attributes" doc:"What rules may read of it, and which source said it."`
 	Groups      []string            `json:"groups,omitempty" doc:"Names of the groups it is in, nested ones included."`
 	Grants      []schema.Grant      `json:"grants,omitempty" doc:"Also those that ended."`
 	Tombstones  []schema.Tombstone  `json:"tombstones,omitempty" doc:"What stands against roles coming back."`
 	Assignments []schema.Assignment `json:"assignments,omitempty"`
 	Accounts    []schema.Account    `json:"accounts,omitempty"`
+}
+
+// A Value is what rules may read of one attribute, and where it is from.
+type Value struct {
+	Value any `json:"value,omitempty" doc:"Nothing where sources disagree."`
+	policy.Origin
 }
 
 type identityInput struct {
@@ -88,7 +98,11 @@ func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Perso
 		if err != nil {
 			return err
 		}
-		p = Person{Identity: id, Groups: facts.Groups, Grants: facts.Grants, Tombstones: facts.Tombstones}
+		p = Person{Identity: facts.Identity, Groups: facts.Groups, Grants: facts.Grants, Tombstones: facts.Tombstones}
+		p.Records, p.Attributes, err = a.said(r, facts)
+		if err != nil {
+			return err
+		}
 		for line, err := range store.Assignments.All(r, id.ID) {
 			if err != nil {
 				return err
@@ -103,8 +117,39 @@ func (a *API) readIdentity(ctx context.Context, in *identityInput) (*Reply[Perso
 		for i := range p.Tombstones {
 			p.Tombstones[i].Reason = ""
 		}
+		for name, v := range p.Attributes {
+			v.Value = nil
+			p.Attributes[name] = v
+		}
 	}
 	return reply(p), err
+}
+
+// said shows what each source says of an identity, and what of it counts.
+func (a *API) said(r store.Reader, facts policy.Facts) ([]RecordView, map[string]Value, error) {
+	book := a.Rules.Book()
+	records := facts.Records
+	if len(records) == 0 {
+		row, err := store.Identities.Get(r, facts.Identity.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		records = []policy.Record{{Identity: row}}
+	}
+	views := []RecordView{}
+	for _, rec := range records {
+		v, err := ViewRecord(r, book, rec.Identity)
+		if err != nil {
+			return nil, nil, err
+		}
+		views = append(views, v)
+	}
+	values := map[string]Value{}
+	said := book.Said(facts)
+	for name, from := range book.Origins(facts) {
+		values[name] = Value{Value: said[name], Origin: from}
+	}
+	return views, values, nil
 }
 
 // accountsOf returns the accounts of an identity: one a connector at most.

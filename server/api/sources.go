@@ -23,6 +23,9 @@ type SourceView struct {
 	Tokens     int    `json:"tokens" doc:"Issued for it and not revoked; a configured one is not among them."`
 	Unmapped   int    `json:"unmapped" doc:"Attributes that it sends and no schema has."`
 	Parked     int64  `json:"parked" doc:"Memberships of whom it has not told of yet."`
+	Waiting    int    `json:"waiting" doc:"Records that no authoritative source vouches for yet. 10,000 stands for that many or more, here and below."`
+	Ambiguous  int    `json:"ambiguous" doc:"Records that may be of several identities: a person says of which."`
+	OutOfScope int    `json:"outOfScope" doc:"Records of whom the source may not speak."`
 }
 
 // SourcesOf says how sources stand: those of the book, which may be nil, and
@@ -76,6 +79,14 @@ func viewSource(r store.Reader, book *policy.Book, unmapped *access.Unmapped, na
 		}
 		if t.Revoked.IsZero() && (t.Expires.IsZero() || t.Expires.After(r.Now())) {
 			v.Tokens++
+		}
+	}
+	for _, count := range []struct {
+		of schema.Place
+		to *int
+	}{{schema.Waiting, &v.Waiting}, {schema.Ambiguous, &v.Ambiguous}, {schema.OutOfScope, &v.OutOfScope}} {
+		if *count.to, err = store.IdentityPlace.Count(r, mostTroubled, name, string(count.of)); err != nil {
+			return v, err
 		}
 	}
 	rows, err := unmapped.Of(r, name)
