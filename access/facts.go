@@ -98,6 +98,9 @@ func gather(r store.Reader, book *policy.Book, identity string) (f policy.Facts,
 	if f, err = Gather(r, book, identity); err != nil {
 		return f, until, err
 	}
+	if err := tell(r, book, &f); err != nil {
+		return f, until, err
+	}
 	owner := book.OwnerOf(f)
 	if owner == "" {
 		return f, until, nil

@@ -46,6 +46,9 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 	if err := ForgetRaw(tx, id.ID); err != nil {
 		return 0, err
 	}
+	if err := store.Baselines.Delete(tx, id.ID); err != nil {
+		return 0, err
+	}
 	why, err := json.Marshal(map[string]string{"reason": e.Reason})
 	if err != nil {
 		return 0, err

@@ -44,6 +44,9 @@ func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error)
 	if err := store.Grants.Put(tx, g); err != nil {
 		return g, err
 	}
+	if err := watchFrom(tx, book, g.Identity, g.Role); err != nil {
+		return g, err
+	}
 	detail, err := json.Marshal(map[string]any{"reason": g.Reason, "ticket": g.Ticket, "approvals": g.Approvals})
 	if err != nil {
 		return g, err

@@ -30,6 +30,9 @@ func (p Provenance) approved() (*policy.Source, error) {
 	if !ok {
 		return nil, fmt.Errorf("source %s: no Source document approves it: %w", p.Source, schema.ErrForbidden)
 	}
+	if src.Spec.Protocol == policy.ProtocolSignals {
+		return nil, fmt.Errorf("source %s: it tells signals, and of no identities: %w", p.Source, schema.ErrForbidden)
+	}
 	return src, nil
 }
 

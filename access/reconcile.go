@@ -145,8 +145,10 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.wakeAccounts(tx); err != nil {
 		return time.Time{}, err
 	}
-	if err := l.answer(tx); err != nil {
-		return time.Time{}, err
+	for _, keep := range []func(store.Tx) error{l.answer, l.bind, l.remember, l.watch} {
+		if err := keep(tx); err != nil {
+			return time.Time{}, err
+		}
 	}
 	if err := l.passOn(tx); err != nil {
 		return time.Time{}, err
@@ -176,14 +178,11 @@ func (l *look) passOn(tx store.Tx) error {
 // owe raises what triggers ask of people: a new owner, a new approval, another
 // secret. It takes nothing away.
 func (l *look) owe(tx store.Tx) error {
-	for _, f := range l.access.Fired {
-		if f.Action == "revoke" || f.Action == "suspend" {
-			continue
+	for _, f := range slices.Concat(l.access.Fired, l.access.Pending) {
+		if !f.Due.After(l.now) && (f.Action == "revoke" || f.Action == "suspend") {
+			continue // it has taken already what it takes
 		}
-		reason := "role " + f.Role + ": " + f.Action
-		if f.Within > 0 {
-			reason += " within " + f.Within.String()
-		}
+		reason := due(f)
 		if err := l.notice(tx, noticeOwed, schema.Found, "trigger/"+f.Trigger+" role/"+f.Role, reason); err != nil {
 			return err
 		}

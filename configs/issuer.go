@@ -27,6 +27,7 @@ type Issuer struct {
 	Caller     string         `yaml:"caller"`     // claim that names who uses the API
 	Sources    []IssuerSource `yaml:"sources"`
 	Roles      []IssuerRole   `yaml:"roles"`
+	Events     []string       `yaml:"events"` // sources that may push Security Event Tokens which it signed
 }
 
 // An IssuerSource says which tokens are a source's: those with all these claims.
@@ -127,8 +128,11 @@ func (r *reader) issuer(i int, c Issuer) {
 	if c.Stale < c.Refresh {
 		r.wrong(at("stale"), "is %v, and keys are refreshed each %v only", c.Stale, c.Refresh)
 	}
-	if len(c.Sources)+len(c.Roles) == 0 {
-		r.wrong(at("sources"), "and roles are missing, so that no token of it would open anything")
+	if len(c.Sources)+len(c.Roles)+len(c.Events) == 0 {
+		r.wrong(at("sources"), "and roles are missing, and events, so that no token of it would open anything")
+	}
+	if slices.Contains(c.Events, "") {
+		r.wrong(at("events"), "has an empty name: name sources")
 	}
 	r.issuerRules(i, c)
 }

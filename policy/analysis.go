@@ -17,8 +17,9 @@ type analysis struct {
 	seen    map[string]int  // name to its place in reads
 	names   map[string]bool // of the variables
 	moments []moment
-	clocks  int // how often the rule says now
-	covered int // how many of those are in moments
+	changes []string // attributes that the rule looks for in event.changed
+	clocks  int      // how often the rule says now
+	covered int      // how many of those are in moments
 }
 
 func (a *analysis) walk(e ast.Expr) {
@@ -36,6 +37,7 @@ func (a *analysis) walk(e ast.Expr) {
 		a.walk(e.AsSelect().Operand())
 	case ast.CallKind:
 		a.compare(e.AsCall())
+		a.change(e.AsCall())
 		if e.AsCall().IsMemberFunction() {
 			a.walk(e.AsCall().Target())
 		}
@@ -98,8 +100,19 @@ func (a *analysis) step(outer read, within *shape, name string, guarded bool) (r
 	}
 	return read{
 		variable: outer.variable, slots: append(slices.Clip(outer.slots), i),
-		name: outer.name + "." + name, guarded: outer.guarded || guarded,
+		name: outer.name + "." + name, guarded: outer.guarded || guarded, instant: within.fields[i].typ == types.TimestampType,
 	}, true
+}
+
+// change notes which attribute's change a rule looks for: "x" in event.changed.
+func (a *analysis) change(c ast.CallExpr) {
+	if c.FunctionName() != operators.In || c.Args()[0].Kind() != ast.LiteralKind {
+		return
+	}
+	name, ok := c.Args()[0].AsLiteral().(types.String)
+	if r, reads := a.attribute(c.Args()[1]); ok && reads && r.name == "event.changed" {
+		a.changes = append(a.changes, string(name))
+	}
 }
 
 // inner returns the shape of what a read leads to, nil for a plain value.

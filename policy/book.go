@@ -31,6 +31,9 @@ type Book struct {
 
 	conditions   map[string]*rule // of approval flows, by name: what is demanded of approvers
 	requirements map[string]*rule // of constraints, by name: what is demanded of holders
+
+	depends map[schema.Topic]bool // what a trigger in force depends on being told of
+	watched []string              // attributes that one looks at for changes, by name
 }
 
 // A Refusal is a role that is not automated, for what its template lacks.
@@ -55,20 +58,14 @@ type compiledRole struct {
 	triggers []*compiledTrigger
 	holdings []holding
 	mode     schema.Mode
+	uses     bool     // a trigger looks at whether it is used
+	watches  []string // attributes that a trigger looks at for changes
 }
 
 // A holding is an entitlement that a role gives, and the mode in which.
 type holding struct {
 	schema.Entitlement
 	mode schema.Mode
-}
-
-// A compiledTrigger is one trigger of a set. Its number is its place among all.
-type compiledTrigger struct {
-	Trigger
-	number int
-	name   string // SET/NAME
-	rule   *rule
 }
 
 // Digest returns the hash of what the policy says; comments, layout and order do

@@ -36,6 +36,7 @@ func Compile(set *Set) (*Book, Findings) {
 	c.tests()
 	c.admit()
 	c.book.govern()
+	c.book.settleTold()
 	return c.book, c.found.sorted()
 }
 
@@ -167,16 +168,14 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 				continue
 			}
 			path := in("spec", "triggers", nth(i), "when")
-			r := c.rule(&set.Header, path, t.When, "identity", "grant", "ticket", "workload", "account", "event", "now")
+			r := c.rule(&set.Header, path, t.When, "identity", "grant", "ticket", "workload", "risk", "account", "event", "now")
 			if r == nil {
 				continue
 			}
 			if r.names["event"] && !slices.Equal(t.On, []string{"event"}) {
 				c.report(&set.Header, CodeEvent, path, "trigger %q reads an event, and also runs when there is none", t.Name).hint("write on: [event]")
 			}
-			compiled := &compiledTrigger{Trigger: t, number: len(c.book.triggers), name: set.Metadata.Name + "/" + t.Name, rule: r}
-			c.book.triggers = append(c.book.triggers, compiled)
-			triggers = append(triggers, compiled)
+			triggers = append(triggers, c.trigger(t, set.Metadata.Name+"/"+t.Name, r))
 		}
 		if c.bad[set.Ref()] {
 			triggers = nil

@@ -86,7 +86,7 @@ func (c *compiler) tests() {
 		x := t.Spec.Expect
 		for field, names := range map[string][]string{
 			"assigned": x.Assigned, "notAssigned": x.NotAssigned, "eligible": x.Eligible, "notEligible": x.NotEligible,
-			"indeterminate": x.Indeterminate, "suspended": x.Suspended,
+			"indeterminate": x.Indeterminate, "suspended": x.Suspended, "held": x.Held,
 		} {
 			for i, name := range names {
 				c.testRole(t, in("spec", "expect", field, nth(i)), name, tested)
@@ -95,6 +95,12 @@ func (c *compiler) tests() {
 		c.known(&t.Header, in("spec", "expect", "entitlements"), x.Entitlements)
 		for i, f := range x.Fired {
 			c.testRole(t, in("spec", "expect", "fired", nth(i), "role"), f.Role, tested)
+		}
+		for i, f := range x.Pending {
+			c.testRole(t, in("spec", "expect", "pending", nth(i), "role"), f.Role, tested)
+		}
+		for i, f := range t.Spec.Firing {
+			c.testRole(t, in("spec", "firing", nth(i), "role"), f.Role, map[string]bool{})
 		}
 		for i, g := range t.Spec.Grants {
 			c.testRole(t, in("spec", "grants", nth(i), "role"), g.Role, map[string]bool{})
@@ -124,7 +130,7 @@ func (c *compiler) testFacts(t *Test) {
 		values map[string]any
 	}{
 		{"identity", s.identity, t.Spec.Identity}, {"ticket", s.ticket, t.Spec.Ticket},
-		{"workload", s.workload, t.Spec.Workload}, {"account", s.account, t.Spec.Account},
+		{"workload", s.workload, t.Spec.Workload}, {"account", s.account, t.Spec.Account}, {"risk", s.risk, t.Spec.Risk},
 	} {
 		_, unknown, wrong := objectOf(part.shape, part.values)
 		for _, name := range unknown {

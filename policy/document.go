@@ -121,7 +121,12 @@ const (
 	Observed      Trust = "observed"      // is recorded, and nothing it says is applied
 )
 
-// Source is an approved place that identities come from.
+// ProtocolSignals is the protocol of a source that tells of tickets, workloads,
+// risk and use, and of nobody. What it may tell of are the topics in
+// authoritativeFor.
+const ProtocolSignals = "signals"
+
+// Source is an approved place that identities, or signals, come from.
 type Source struct {
 	Header
 	Spec SourceSpec `json:"spec"`
@@ -129,7 +134,7 @@ type Source struct {
 
 // SourceSpec is the body of a Source.
 type SourceSpec struct {
-	Protocol         string     `json:"protocol" jsonschema:"enum=scim"`
+	Protocol         string     `json:"protocol" jsonschema:"enum=scim,enum=signals"`
 	Trust            Trust      `json:"trust" jsonschema:"enum=authoritative,enum=contributing,enum=observed"`
 	Scope            string     `json:"scope,omitempty"` // CEL over identity; empty means every identity
 	AuthoritativeFor []string   `json:"authoritativeFor,omitempty"`

@@ -31,8 +31,9 @@ const lookAgain = time.Hour
 //     nobody new gets it.
 //
 // A rule that needs what nobody supplied is indeterminate: what is held stays,
-// and nothing is given. Triggers that run on events alone do not fire here, for
-// there is no event; Access.Next is when time alone may change the answer.
+// and nothing is given. A trigger on what happens (on: [event]) fires when it
+// happens, and stands until somebody answers. Access.Next is when time alone may
+// change the answer.
 func (b *Book) Evaluate(f Facts, now time.Time) Access {
 	a, unvouched, lapsed := b.known(f)
 	if f.OwnerActive != nil {
@@ -42,6 +43,7 @@ func (b *Book) Evaluate(f Facts, now time.Time) Access {
 	in.ticket, in.account = b.language.shapes.ticket.new(), b.language.shapes.account.new()
 	e := b.evaluation(in, f, now)
 	e.unvouched, e.lapsed, e.access.Disputes = unvouched, lapsed, a.disputes(f)
+	e.told()
 	return e.run()
 }
 
@@ -56,24 +58,38 @@ type evaluation struct {
 	fired   []truth          // by trigger number: its value without a grant
 	known   []bool           // by trigger number: fired is set
 	read    []map[string]any // by rule.readsID: the values read
+	account []*object        // the one account that triggers look at which read none
 	access  Access
 
 	unvouched string   // why nothing new is held, whatever rules say
 	lapsed    []string // sources that vouched for it, and know it no more
 
-	observable map[string]bool // by grant id: whether its use can be observed, where that is known
+	stated     bool            // a Test states the ticket and the account
+	observable map[string]bool // by grant id: whether its use can be observed, where a Test states that
 }
 
 func (b *Book) evaluation(in inputs, f Facts, now time.Time) *evaluation {
 	nothing := b.language.shapes.grant.new()
-	in.grant, in.event = nothing, b.language.shapes.event.new()
+	in.grant, in.event = nothing, b.event(f, now)
 	in.at(now)
 	return &evaluation{
-		book: b, facts: f, in: in, now: now, nothing: nothing,
+		book: b, facts: f, in: in, now: now, nothing: nothing, account: []*object{in.account},
 		fired: make([]truth, len(b.triggers)), known: make([]bool, len(b.triggers)),
 		read:   make([]map[string]any, len(b.language.reads)),
 		access: Access{Verdicts: make([]Verdict, 0, len(b.roles))},
 	}
+}
+
+// event makes what happened of what changed.
+func (b *Book) event(f Facts, now time.Time) *object {
+	o := b.language.shapes.event.new()
+	if len(f.Changed) > 0 {
+		o.set("type", types.String("identity.changed"))
+		o.set("changed", newTexts(f.Changed))
+		o.set("source", types.String(f.Identity.Source))
+		o.set("receivedAt", types.Timestamp{Time: now})
+	}
+	return o
 }
 
 // run evaluates every role. An index of the roles that can possibly match would
@@ -107,6 +123,8 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	if vetoed {
 		return v
 	}
+	hold := v.Trigger
+	v.Trigger = ""
 	byRule := r.Spec.ByRule()
 	if !byRule {
 		v.Grant = grant
@@ -121,6 +139,11 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	case e.quarantined(r, &v, holds):
 	case e.unvouched != "":
 		v.Outcome, v.Reason = Indeterminate, e.unvouched
+		if holds {
+			e.access.Keep = append(e.access.Keep, v.Role)
+		}
+	case hold != "":
+		v.Outcome, v.Trigger, v.Reason = Held, hold, "trigger "+hold+" holds it as it is"
 		if holds {
 			e.access.Keep = append(e.access.Keep, v.Role)
 		}
@@ -144,47 +167,48 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 
 // held finds the grant that a role rests on, and applies the triggers: to each
 // live grant by itself, or to the role where it is held by rule or not at all.
-// It reports whether a trigger vetoes the role.
+// It reports whether a trigger vetoes the role, which v then says. A trigger that
+// holds the role as it is leaves v.Trigger behind.
 func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant string, vetoed bool) {
-	suspended, revoked := "", ""
-	live := false
+	by := map[string]string{} // action to the last trigger that does it
+	live, held := false, ""
 	for _, g := range e.facts.Grants {
 		if g.Role != v.Role || !g.Live(e.now) {
 			continue
 		}
 		live = true
-		e.in.grant = e.grant(g)
-		switch action, trigger := e.triggers(r, g.ID, true); action {
-		case actionRevoke:
-			revoked = trigger
-		case actionSuspend:
-			suspended = trigger
-		default:
-			if grant == "" {
-				grant = g.ID
-			}
+		e.in.grant = e.grant(r, g)
+		if !e.stated {
+			e.in.ticket = e.ticket(r, g)
+		}
+		action, trigger := e.triggers(occasion{role: r, grant: g, listed: true})
+		by[action] = trigger
+		switch {
+		case action == "" && grant == "":
+			grant = g.ID
+		case action == actionHold && held == "":
+			held = g.ID
 		}
 	}
 	e.in.grant = e.nothing
 	if !live && value != no {
-		switch action, trigger := e.triggers(r, "", r.Spec.ByRule()); action {
-		case actionRevoke:
-			revoked = trigger
-		case actionSuspend:
-			suspended = trigger
-		}
+		action, trigger := e.triggers(occasion{role: r, listed: r.Spec.ByRule()})
+		by[action] = trigger
 	}
 	if e.facts.Identity.Gone() || e.facts.Into != "" {
-		e.gone(r, v, revoked, live || r.Spec.ByRule() && value != no)
+		e.gone(r, v, by[actionRevoke], live || r.Spec.ByRule() && value != no)
 		return "", true
 	}
 	switch {
 	case grant != "":
 		return grant, false
-	case suspended != "":
-		v.Outcome, v.Trigger, v.Reason = Suspended, suspended, "trigger "+suspended+" suspends it"
-	case revoked != "":
-		v.Outcome, v.Trigger, v.Reason = Withdrawn, revoked, "trigger "+revoked+" revokes it"
+	case by[actionHold] != "":
+		v.Trigger = by[actionHold]
+		return held, false
+	case by[actionSuspend] != "":
+		v.Outcome, v.Trigger, v.Reason = Suspended, by[actionSuspend], "trigger "+by[actionSuspend]+" suspends it"
+	case by[actionRevoke] != "":
+		v.Outcome, v.Trigger, v.Reason = Withdrawn, by[actionRevoke], "trigger "+by[actionRevoke]+" revokes it"
 	}
 	return "", v.Outcome != ""
 }
@@ -207,57 +231,6 @@ func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds boo
 		v.Trigger = sourceDeleted
 		e.access.Fired = append(e.access.Fired, Fired{Role: r.Metadata.Name, Trigger: sourceDeleted, Action: actionRevoke})
 	}
-}
-
-// triggers evaluates the triggers of a role on one grant, or on none, and returns
-// the strongest action that takes effect away, with its trigger. Those that fire
-// are listed where the role is held or would be.
-func (e *evaluation) triggers(r *compiledRole, grant string, listed bool) (action, name string) {
-	from := len(e.access.Fired)
-	for _, t := range r.triggers {
-		if !e.fires(t, grant) {
-			continue
-		}
-		f := Fired{Role: r.Metadata.Name, Trigger: t.name, Action: t.Action, Within: time.Duration(t.Within)}
-		if t.Action == actionRevoke {
-			f.Grant = grant
-		}
-		if listed {
-			e.access.Fired = append(e.access.Fired, f)
-		}
-		if t.Action == actionRevoke && action != actionRevoke || t.Action == actionSuspend && action == "" {
-			action, name = t.Action, t.name
-		}
-	}
-	slices.SortStableFunc(e.access.Fired[from:], func(a, b Fired) int { return strings.Compare(a.Trigger, b.Trigger) })
-	return action, name
-}
-
-// fires reports whether a trigger fires on the grant that is in the inputs. With
-// a grace, taking away waits until it would have fired that long ago.
-func (e *evaluation) fires(t *compiledTrigger, grant string) bool {
-	if !slices.Contains(t.On, "sweep") {
-		return false
-	}
-	shared := grant == "" || !t.rule.names["grant"] && !t.rule.names["ticket"]
-	if shared && e.known[t.number] {
-		return e.fired[t.number] == yes
-	}
-	var grace time.Duration
-	if t.Action == actionRevoke || t.Action == actionSuspend {
-		grace = time.Duration(t.Grace)
-	}
-	e.in.at(e.now.Add(-grace))
-	value, _ := t.rule.eval(&e.in)
-	e.in.at(e.now)
-	e.moments(t.rule, grace)
-	if value == unknown && t.FailClosed && e.inTheDark() {
-		value = yes
-	}
-	if shared {
-		e.fired[t.number], e.known[t.number] = value, true
-	}
-	return value == yes
 }
 
 // inTheDark reports whether nothing is known about employment.
@@ -378,21 +351,22 @@ func (e *evaluation) soon(at time.Time) {
 	}
 }
 
-// grant makes a grant such as triggers read.
-func (e *evaluation) grant(g schema.Grant) *object {
+// grant makes a grant of a role such as triggers read.
+func (e *evaluation) grant(r *compiledRole, g schema.Grant) *object {
 	o := e.book.language.shapes.grant.new()
 	o.set("role", types.String(g.Role))
 	o.set("grantedAt", types.Timestamp{Time: g.From})
+	o.set("reviewedAt", types.Timestamp{Time: later(g.From, g.Reviewed)})
 	if !g.Until.IsZero() {
 		o.set("expiresAt", types.Timestamp{Time: g.Until})
-	}
-	if !g.LastUsed.IsZero() {
-		o.set("lastUsed", types.Timestamp{Time: g.LastUsed})
 	}
 	if g.Ticket != "" {
 		o.set("ticket", types.String(g.Ticket))
 	}
-	observable, known := e.observable[g.ID]
-	o.set("usageObservable", types.Bool(observable || !known && !g.LastUsed.IsZero()))
+	last, observable := e.use(r, g)
+	if !last.IsZero() {
+		o.set("lastUsed", types.Timestamp{Time: last})
+	}
+	o.set("usageObservable", types.Bool(observable))
 	return o
 }

@@ -25,7 +25,10 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	compiled.triggers = c.roleTriggers(r, sets)
 	c.approved(r)
 	c.bounded(r)
-	c.ticketed(r)
+	if bond := c.ticketed(r); bond != nil {
+		compiled.triggers = append(compiled.triggers, bond)
+	}
+	compiled.uses = slices.ContainsFunc(compiled.triggers, func(t *compiledTrigger) bool { return t.depends(schema.TopicUse) })
 	c.compiled = append(c.compiled, compiled)
 }
 
@@ -187,11 +190,18 @@ func (c *compiler) bounded(r *Role) {
 	}
 }
 
-// ticketed compiles what a ticket must be for the role to be granted on it.
-func (c *compiler) ticketed(r *Role) {
-	if t := r.Spec.Ticket; t != nil && t.Valid != "" {
-		c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
+// ticketed compiles what a ticket must be for the role to be granted on it, and
+// returns the trigger that ends the grant when it is so no longer, if one does.
+func (c *compiler) ticketed(r *Role) *compiledTrigger {
+	t := r.Spec.Ticket
+	if t == nil || t.Valid == "" {
+		return nil
 	}
+	valid := c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
+	if valid == nil || !t.ExpiresWithTicket {
+		return nil
+	}
+	return c.bond(t, valid)
 }
 
 // overlaps reports roles that confer the same.

@@ -26,6 +26,14 @@ type Facts struct {
 	// OwnerActive says whether who answers for a machine identity (OwnerOf) is
 	// there; nil is unknown.
 	OwnerActive *bool
+
+	Tickets  []schema.Ticket       // those that its live grants name
+	Workload *schema.WorkloadState // of a machine, what was said of it last; nil if nothing was
+	Risks    []schema.Risk         // those that are open
+	Uses     []schema.Use
+	Feeds    []schema.Feed   // when those who tell of the above were heard last
+	Firings  []schema.Firing // the triggers that are known to hold
+	Changed  []string        // attributes that changed since triggers last looked
 }
 
 // An Outcome says what became of one role for one identity.
@@ -41,6 +49,7 @@ const (
 	Suspended     Outcome = "suspended"     // a suspend trigger fired; restorable
 	Buried        Outcome = "buried"        // a tombstone stands against it
 	Quarantined   Outcome = "quarantined"   // the role's governance is broken: what is held stays, nobody new gets it
+	Held          Outcome = "held"          // a hold trigger fired: what is held stays, nothing is given or renewed
 )
 
 // A Verdict is the outcome for one role, and why.
@@ -63,14 +72,18 @@ type Fired struct {
 	Action  string // revoke, suspend, reapprove, reassign, rotate, hold
 	Grant   string // id of the grant it ends, if it ends one
 	Within  time.Duration
+	Due     time.Time // when it ends access, unless something is done or it holds no longer; zero if it does not
+	Silent  bool      // it fires because its feeds have not been heard
 }
 
 // Access is what an identity should hold, and until when that stands.
 type Access struct {
 	Verdicts    []Verdict           // by role name
 	Fired       []Fired             // by role name, then trigger
+	Pending     []Fired             // likewise: those that take nothing away before Due
+	Firings     []schema.Firing     // what is to be remembered of those that hold
 	Assignments []schema.Assignment // by connector and entitlement; Since is left zero
-	Keep        []string            // roles whose present assignments stay as they are: indeterminate or quarantined
+	Keep        []string            // roles whose present assignments stay as they are: indeterminate, quarantined or held
 	Disputes    []Dispute           // what sources disagree about, by attribute
 	Next        time.Time           // when to look again; zero if only a change can matter
 }

@@ -64,6 +64,7 @@ type Permanence struct {
 type Review struct {
 	Every Duration `json:"every"`
 	By    string   `json:"by,omitempty"`
+	Grace Duration `json:"grace,omitempty"` // how long a review may be overdue before the grant ends; none: it is only owed
 }
 
 // A TicketBond binds a grant to a ticket.
@@ -71,6 +72,10 @@ type TicketBond struct {
 	System            string `json:"system,omitempty"`
 	Valid             string `json:"valid,omitempty"` // CEL over ticket and identity
 	ExpiresWithTicket bool   `json:"expiresWithTicket,omitempty"`
+
+	// Silence says what becomes of the grant while nobody can tell whether its ticket
+	// is valid: by default it is held after a day.
+	Silence *Silence `json:"silence,omitempty"`
 }
 
 // A Bypass says when a break-glass role may be taken before anyone approves, and
@@ -127,8 +132,10 @@ type TriggerSetSpec struct {
 	Triggers []Trigger `json:"triggers"`
 }
 
-// A Trigger is a condition that ends access, or begins its end. With a grace,
-// what takes access away does so only once it has been true for that long.
+// A Trigger is a condition that ends access, or begins its end. Grace is how long
+// access has left: revoke waits for that long, suspend becomes a revocation after
+// it, and what is asked of people (reapprove, reassign) is to be done within it,
+// or access ends.
 type Trigger struct {
 	Name       string   `json:"name"`
 	On         []string `json:"on" jsonschema:"enum=event,enum=sweep"`
@@ -137,12 +144,25 @@ type Trigger struct {
 	Within     Duration `json:"within,omitempty"` // how long it may take, from when the bridge was told
 	Grace      Duration `json:"grace,omitempty"`
 	FailClosed bool     `json:"failClosed,omitempty"`
+	Silence    *Silence `json:"silence,omitempty"`
 }
 
-// The actions of a trigger that take effect away.
+// A Silence says what a trigger does once the feeds that it depends on have not
+// been heard for a time, whatever was heard last.
+type Silence struct {
+	After  Duration `json:"after"`
+	Action string   `json:"action" jsonschema:"enum=hold,enum=suspend,enum=revoke"`
+}
+
+// The actions of a trigger. The first three touch what is held; the others ask
+// something of people.
 const (
-	actionRevoke  = "revoke"
-	actionSuspend = "suspend"
+	actionRevoke    = "revoke"    // it ends, until a new decision
+	actionSuspend   = "suspend"   // it has no effect meanwhile
+	actionHold      = "hold"      // it stays as it is, and nothing is given or renewed
+	actionReapprove = "reapprove" // somebody is to agree again
+	actionReassign  = "reassign"  // somebody else is to answer for it
+	actionRotate    = "rotate"    // its secret is to be changed
 )
 
 // ApprovalFlow says who must agree before a role is granted.

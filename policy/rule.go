@@ -88,8 +88,9 @@ type rule struct {
 	moments  []moment // when the passing of time alone may change its value
 	restless bool     // it looks at the clock in a way that moments do not cover
 	names    map[string]bool
-	fixed    ref.Val // its value where that is the same whatever the facts; nil where it depends
-	positive bool    // every match must meet a positive condition
+	changes  []string // the attributes that it looks for in event.changed
+	fixed    ref.Val  // its value where that is the same whatever the facts; nil where it depends
+	positive bool     // every match must meet a positive condition
 }
 
 // compile compiles a rule, or says everything that is wrong with it.
@@ -207,8 +208,8 @@ func (r *rule) eval(in *inputs) (truth, error) {
 
 // inputs are the variables of one evaluation. It is CEL's activation.
 type inputs struct {
-	identity, grant, ticket, workload, account, event, approver *object
-	now                                                         ref.Val
+	identity, grant, ticket, workload, risk, account, event, approver *object
+	now                                                               ref.Val
 }
 
 func (in *inputs) at(now time.Time) { in.now = types.Timestamp{Time: now} }
@@ -224,6 +225,8 @@ func (in *inputs) object(name string) *object {
 		return in.ticket
 	case "workload":
 		return in.workload
+	case "risk":
+		return in.risk
 	case "account":
 		return in.account
 	case "event":
@@ -252,6 +255,7 @@ type read struct {
 	slots    []int // from the variable's shape inwards
 	name     string
 	guarded  bool // the rule says what to do where it is absent
+	instant  bool // it is a time
 }
 
 // of returns the attribute's value, nil where it is absent.
@@ -273,7 +277,7 @@ func (r read) of(in *inputs) ref.Val {
 func (l *language) analyse(e ast.Expr) *rule {
 	a := analysis{shapes: l.shapes, seen: map[string]int{}, names: map[string]bool{}}
 	a.walk(e)
-	r := &rule{reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, positive: positive(e)}
+	r := &rule{reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, changes: a.changes, positive: positive(e)}
 	var key strings.Builder
 	for _, read := range r.reads {
 		key.WriteString(read.name)

@@ -116,7 +116,7 @@ func (o *object) Value() any { return o }
 
 // shapes are the types of the variables that rules may read.
 type shapes struct {
-	identity, employment, grant, ticket, workload, account, event *shape
+	identity, employment, grant, ticket, workload, risk, account, event *shape
 }
 
 // fixedAttributes are those of identity that no PolicySet declares.
@@ -131,13 +131,15 @@ func newShapes(declared map[string]Attribute) shapes {
 			with("status", text).with("startDate", instant).with("endDate", instant),
 		grant: newShape("Grant", "grant").
 			with("role", text).with("grantedAt", instant).with("expiresAt", instant).
-			with("lastUsed", instant).with("ticket", text).with("usageObservable", truth),
+			with("lastUsed", instant).with("ticket", text).with("usageObservable", truth).with("reviewedAt", instant),
 		ticket: newShape("Ticket", "ticket").
 			with("id", text).with("kind", text).with("state", text).with("assignee", text).with("priority", types.IntType).
 			with("windowStart", instant).with("windowEnd", instant).with("checkedAt", instant),
 		workload: newShape("Workload", "workload").
 			with("repo", text).with("environment", text).with("attestation", text).with("state", text).
 			with("lastSeen", instant).with("ownerActive", truth),
+		risk: newShape("Risk", "risk").
+			with("events", types.NewListType(text)).with("level", text).with("since", instant),
 		account: newShape("Account", "account").
 			with("connector", text).with("disabled", truth).with("lastLogin", instant).with("secretRotatedAt", instant),
 		event: newShape("Event", "event").
@@ -181,6 +183,8 @@ func (s shapes) variable(name string) *shape {
 		return s.ticket
 	case "workload":
 		return s.workload
+	case "risk":
+		return s.risk
 	case "account":
 		return s.account
 	case "event":
@@ -203,7 +207,7 @@ func newProvider(s shapes) (*provider, error) {
 		return nil, fmt.Errorf("rule types: %w", err)
 	}
 	p := &provider{Registry: registry, byType: map[string]*shape{}}
-	for _, one := range []*shape{s.identity, s.employment, s.grant, s.ticket, s.workload, s.account, s.event} {
+	for _, one := range []*shape{s.identity, s.employment, s.grant, s.ticket, s.workload, s.risk, s.account, s.event} {
 		p.byType[one.name] = one
 	}
 	return p, nil
@@ -254,7 +258,7 @@ func (s shapes) variables(names ...string) []cel.EnvOption {
 // suggest returns the attribute that an unknown one was probably meant to be.
 func (s shapes) suggest(word string) string {
 	var all []string
-	for _, one := range []*shape{s.identity, s.employment, s.grant, s.ticket, s.workload, s.account, s.event} {
+	for _, one := range []*shape{s.identity, s.employment, s.grant, s.ticket, s.workload, s.risk, s.account, s.event} {
 		all = append(all, one.names()...)
 	}
 	return nearest(strings.TrimSpace(word), all)

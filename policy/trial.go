@@ -19,8 +19,15 @@ type TestSpec struct {
 	Ticket   map[string]any `json:"ticket,omitempty"`
 	Workload map[string]any `json:"workload,omitempty"`
 	Account  map[string]any `json:"account,omitempty"`
-	Buried   []string       `json:"buried,omitempty"` // roles with a tombstone
-	Expect   Expectation    `json:"expect"`
+	Risk     map[string]any `json:"risk,omitempty"`
+
+	// Heard says when each feed was heard last: ticket, workload, risk, or
+	// use/CONNECTOR. One that is left out is silent since the grant began.
+	Heard   map[string]time.Time `json:"heard,omitempty"`
+	Changed []string             `json:"changed,omitempty"` // attributes that changed just now
+	Firing  []TestFiring         `json:"firing,omitempty"`  // triggers that are known to hold
+	Buried  []string             `json:"buried,omitempty"`  // roles with a tombstone
+	Expect  Expectation          `json:"expect"`
 }
 
 // A TestGrant is a grant that the tested identity has.
@@ -30,6 +37,7 @@ type TestGrant struct {
 	ExpiresAt       time.Time `json:"expiresAt,omitzero"`
 	LastUsed        time.Time `json:"lastUsed,omitzero"`
 	Ticket          string    `json:"ticket,omitempty"`
+	ReviewedAt      time.Time `json:"reviewedAt,omitzero"`
 	UsageObservable *bool     `json:"usageObservable,omitempty"`
 }
 
@@ -44,8 +52,19 @@ type Expectation struct {
 	NotEligible   []string    `json:"notEligible,omitempty"`
 	Indeterminate []string    `json:"indeterminate,omitempty"`
 	Suspended     []string    `json:"suspended,omitempty"`
+	Held          []string    `json:"held,omitempty"`
 	Entitlements  []string    `json:"entitlements,omitempty"` // connector/id
 	Fired         []TestFired `json:"fired,omitempty"`
+	Pending       []TestFired `json:"pending,omitempty"` // hold, and take nothing away before their grace is over
+}
+
+// A TestFiring is a trigger that has held for a time: for each grant of the role,
+// or for the role where there is none.
+type TestFiring struct {
+	Role    string    `json:"role"`
+	Trigger string    `json:"trigger"` // SET/NAME
+	Since   time.Time `json:"since"`
+	Settled time.Time `json:"settled,omitzero"` // when somebody answered it
 }
 
 // A TestFired is a trigger that must fire.

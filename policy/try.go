@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strconv"
+	"strings"
 
 	"cel.dev/cel-go/common/types"
 
@@ -19,25 +20,66 @@ func (b *Book) Try(t *Test) (access, afresh Access) {
 		identity: facts(s.identity, spec.Identity), workload: facts(s.workload, spec.Workload),
 		ticket: facts(s.ticket, spec.Ticket), account: facts(s.account, spec.Account),
 	}
-	id, _ := spec.Identity["id"].(string)
-	blank := Facts{Identity: schema.Identity{ID: id}}
+	in.risk = facts(s.risk, spec.Risk)
+	if in.risk.slots[s.risk.index["events"]] == nil {
+		in.risk.set("events", newTexts(nil)) // that there is none is known
+	}
+	blank := b.blank(t)
 	held := blank
 	for i, g := range spec.Grants {
 		held.Grants = append(held.Grants, schema.Grant{
-			ID: strconv.Itoa(i + 1), Identity: id, Role: g.Role, From: g.GrantedAt, Until: g.ExpiresAt, LastUsed: g.LastUsed, Ticket: g.Ticket,
+			ID: strconv.Itoa(i + 1), Identity: blank.Identity.ID, Role: g.Role, From: g.GrantedAt, Until: g.ExpiresAt,
+			LastUsed: g.LastUsed, Ticket: g.Ticket, Reviewed: g.ReviewedAt,
 		})
 	}
 	for _, role := range spec.Buried {
-		held.Tombstones = append(held.Tombstones, schema.Tombstone{Identity: id, Role: role})
+		held.Tombstones = append(held.Tombstones, schema.Tombstone{Identity: blank.Identity.ID, Role: role})
+	}
+	for _, f := range spec.Firing {
+		held.Firings = append(held.Firings, firings(f, held.Grants)...)
 	}
 	e := b.evaluation(in, held, spec.Now)
-	e.observable = map[string]bool{}
+	e.stated, e.observable = true, map[string]bool{}
 	for i, g := range spec.Grants {
 		if g.UsageObservable != nil {
 			e.observable[strconv.Itoa(i+1)] = *g.UsageObservable
 		}
 	}
-	return e.run(), b.evaluation(in, blank, spec.Now).run()
+	fresh := b.evaluation(in, blank, spec.Now)
+	fresh.stated = true
+	return e.run(), fresh.run()
+}
+
+// blank are the facts of a test beside what rules read: an identity without a
+// grant, what happens to it, and when whoever tells of it was heard last.
+func (b *Book) blank(t *Test) Facts {
+	id, _ := t.Spec.Identity["id"].(string)
+	f := Facts{Identity: schema.Identity{ID: id, Created: t.Spec.Now}, Changed: t.Spec.Changed}
+	for name, at := range t.Spec.Heard {
+		topic, connector, _ := strings.Cut(name, "/")
+		for source := range b.sources {
+			f.Feeds = append(f.Feeds, schema.Feed{Source: source, Topic: schema.Topic(topic), Connector: connector, Heard: at})
+		}
+		if topic == string(schema.TopicWorkload) {
+			f.Workload = &schema.WorkloadState{Received: at}
+		}
+	}
+	return f
+}
+
+// firings are what is remembered of a trigger, for each grant of its role.
+func firings(f TestFiring, grants []schema.Grant) (all []schema.Firing) {
+	one := schema.Firing{Role: f.Role, Trigger: f.Trigger, Since: f.Since, Settled: f.Settled}
+	for _, g := range grants {
+		if g.Role == f.Role {
+			one.Grant = g.ID
+			all = append(all, one)
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, one)
+	}
+	return all
 }
 
 // facts makes an object of what a test writes out. Kind is human where it says

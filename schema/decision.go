@@ -20,8 +20,10 @@ const (
 	Correlated  Verb = "correlated"  // a source's record was joined to an identity
 	Split       Verb = "split"       // a source's record was taken from an identity
 	Lifted      Verb = "lifted"      // what stood against a role coming back was taken away
+	Signalled   Verb = "signalled"   // a source told of a ticket, a workload or a risk
 	Granted     Verb = "granted"     // a role was given to an identity
 	Revoked     Verb = "revoked"     // a role was taken from an identity
+	Reapproved  Verb = "reapproved"  // a person agreed that what a trigger asked about stays
 	Expired     Verb = "expired"     // a grant reached its end
 	Assigned    Verb = "assigned"    // an entitlement became part of desired state
 	Unassigned  Verb = "unassigned"  // an entitlement left desired state

@@ -15,6 +15,7 @@ type Grant struct {
 	Request   string     `json:"request,omitempty"` // id of the request that it fulfils
 	Approvals []Approval `json:"approvals,omitempty"`
 	LastUsed  time.Time  `json:"lastUsed,omitzero"`
+	Reviewed  time.Time  `json:"reviewed,omitzero"` // when somebody last agreed that it stays
 	Ended     time.Time  `json:"ended,omitzero"`    // when it stopped counting, for whatever reason
 	EndedBy   string     `json:"endedBy,omitempty"` // expired, revoked, or the trigger that fired
 }

@@ -51,19 +51,19 @@ func newGate(o Options) (*gate, error) {
 	return g, g.use(o.Credentials)
 }
 
-// guard lets in who shows the right credential: a source below /scim, a caller
-// below /api/v1. Neither opens the other's door. It stands before routing's
+// guard lets in who shows the right credential: a source below /scim and
+// /signals, a caller below /api/v1. Neither opens the other's door. It stands before routing's
 // answer, so that a stranger learns nothing of what there is.
 func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		switch {
-		case below(c, scimRoot):
+		case below(c, scimRoot), below(c, signalsRoot):
 			who, err := g.identify(c)
 			if err != nil {
 				return err
 			}
 			if who.Source == "" {
-				return wrongDoor("This is a credential of the API; SCIM is for sources.")
+				return wrongDoor("This is a credential of the API; SCIM and signals are for sources.")
 			}
 			c.Set(keySource, who.Source)
 			if err := spend(c, g.sources, who.Source); err != nil {
@@ -75,7 +75,7 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			if who.Role == "" {
-				return wrongDoor("This is a source's credential; it opens /scim/v2 and nothing else.")
+				return wrongDoor("This is a source's credential; it opens /scim/v2 and /signals/v1, and nothing else.")
 			}
 			if err := spend(c, g.callers, who.Name); err != nil {
 				return err

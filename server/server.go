@@ -85,9 +85,10 @@ func New(o Options) (*Server, error) {
 	e.Use(observe(o.Log, o.Metrics)) // request id, access log, metrics; outermost, for it sees every answer
 	e.Use(recovered)
 	e.Use(secured(o.PublicURL))
-	e.Use(g.guard) // who may use /scim and /api
+	e.Use(g.guard) // who may use /scim, /signals and /api
 
 	provider.Mount(e.Group("/scim/v2"))
+	newSignals(o).Mount(e.Group("/signals/v1"))
 	a.Mount(e) // /api/v1, /api/openapi.json
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", alive)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/readyz", ready(o))

@@ -105,7 +105,10 @@ var (
 		return unless(!g.Ended.IsZero() || g.Until.IsZero(), timePart(g.Until))
 	})}
 
-	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil)
+	// GrantTicket has the live grants that were made on a ticket, by its id, case folded.
+	GrantTicket = &Index[schema.Grant]{name: "ticket", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero() || g.Ticket == "", fold(g.Ticket)) })}
+
+	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket)
 
 	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
 )
@@ -134,6 +137,43 @@ var (
 	RequestState = &Index[schema.Request]{name: "state", of: one(func(r schema.Request) []string { return []string{string(r.State)} })}
 
 	Requests = define("requests", func(r schema.Request) []string { return []string{r.ID} }, RequestAwaits, RequestIdentity, RequestRole, RequestPending, RequestState)
+)
+
+// What signals say: of tickets, by id and system; of workloads, by name and source;
+// of the risk to identities and the use of accounts, by identity. When each feed was
+// heard last, by source; and that a signal came, until its receipt is old.
+var (
+	Tickets = define("tickets", func(t schema.Ticket) []string { return []string{fold(t.ID), t.System} })
+
+	Workloads = define("workloads", func(w schema.WorkloadState) []string { return []string{w.Name, w.Source} })
+
+	Risks = define("risks", func(k schema.Risk) []string { return []string{k.Identity, k.Source, k.Kind} })
+
+	Uses = define("uses", func(u schema.Use) []string { return []string{u.Identity, u.Connector, u.Entitlement} })
+
+	Feeds = define("feeds", func(f schema.Feed) []string { return []string{f.Source, string(f.Topic), f.Connector} })
+
+	ReceiptTime = &Index[schema.SignalReceipt]{name: "received", of: one(func(s schema.SignalReceipt) []string { return []string{timePart(s.Received)} })}
+
+	Receipts = define("receipts", func(s schema.SignalReceipt) []string { return []string{s.Source, s.ID} }, ReceiptTime)
+)
+
+// Bindings: which machine identities go by a name that a workload may be told of
+// by, case folded; and found by the machine.
+var (
+	BoundTo = &Index[Bound]{name: "machine", of: one(func(b Bound) []string { return []string{b.Machine} })}
+
+	Bindings = define("bindings", func(b Bound) []string { return []string{b.Name, b.Machine} }, BoundTo)
+)
+
+// Firings are the triggers that hold, and wait for time or for people; baselines
+// are what they compare attributes with.
+var (
+	FiringDue = &Index[schema.Firing]{name: "due", of: one(func(f schema.Firing) []string { return unless(f.Due.IsZero() || !f.Settled.IsZero(), timePart(f.Due)) })}
+
+	Firings = define("firings", func(f schema.Firing) []string { return []string{f.Identity, f.Role, f.Grant, f.Trigger} }, FiringDue)
+
+	Baselines = define("baselines", func(b schema.Baseline) []string { return []string{b.Identity} })
 )
 
 // Assignments are desired state; accounts are observed state and what is due.
@@ -185,6 +225,7 @@ func everything() []checked {
 		Assignments, Accounts, WorkItems,
 		Holds, Findings, Runs,
 		Tokens, Policies, Settings,
+		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
 }
 
@@ -207,6 +248,12 @@ type Owned struct {
 type FormerName struct {
 	Name string    `json:"name"`
 	Lost time.Time `json:"lost"`
+}
+
+// A Bound is one edge from a name that a workload goes by to a machine identity.
+type Bound struct {
+	Name    string `json:"name"`
+	Machine string `json:"machine"`
 }
 
 // A Withheld is an identity as it was before its source ended it, which is what

@@ -55,8 +55,14 @@ func run(book *policy.Book, t *policy.Test) []string {
 	for _, role := range want.Suspended {
 		c.check("suspended", role, outcome(access, role) == policy.Suspended)
 	}
+	for _, role := range want.Held {
+		c.check("held", role, outcome(access, role) == policy.Held)
+	}
 	for _, f := range want.Fired {
-		c.fired(f)
+		c.fired("fired", access.Fired, f)
+	}
+	for _, f := range want.Pending {
+		c.fired("pending", access.Pending, f)
 	}
 	return c.failures
 }
@@ -97,18 +103,19 @@ func (c *comparison) asks(field, role string, want bool) {
 	}
 }
 
-func (c *comparison) fired(want policy.TestFired) {
-	ok := slices.ContainsFunc(c.access.Fired, func(f policy.Fired) bool {
+// fired fails unless one of those that fired, or are to, is as wanted.
+func (c *comparison) fired(field string, all []policy.Fired, want policy.TestFired) {
+	ok := slices.ContainsFunc(all, func(f policy.Fired) bool {
 		return f.Role == want.Role && f.Trigger == want.Trigger && f.Action == want.Action
 	})
 	if ok {
 		return
 	}
 	var got []string
-	for _, f := range c.access.Fired {
+	for _, f := range all {
 		got = append(got, fmt.Sprintf("{%s %s %s}", f.Role, f.Trigger, f.Action))
 	}
-	c.failf("fired: got [%s], want {%s %s %s}", strings.Join(got, ", "), want.Role, want.Trigger, want.Action)
+	c.failf("%s: got [%s], want {%s %s %s}", field, strings.Join(got, ", "), want.Role, want.Trigger, want.Action)
 }
 
 // describe says in words what became of a role.

@@ -43,6 +43,7 @@ type Config struct {
 	Caller     string        // claim that names who uses the API
 	Sources    []Source
 	Roles      []Role
+	Events     []string // sources that may push Security Event Tokens which it signed
 }
 
 // A Source says which tokens are a source's: those that have all these claims.

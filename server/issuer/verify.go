@@ -20,6 +20,7 @@ import (
 type Refusal struct { //nolint:errname // it is what a token meets
 	Why    string
 	Signed bool // by the issuer that it names
+	Forged bool // its signature is not by the key that it names
 }
 
 func (r *Refusal) Error() string { return r.Why }
@@ -56,7 +57,7 @@ func (s *Set) Verify(ctx context.Context, token string) (Holder, error) {
 	if err != nil {
 		return Holder{}, err
 	}
-	c, k, err := t.signed(ctx, jws)
+	c, k, err := t.signed(ctx, jws, accessTokens)
 	if err != nil {
 		return Holder{}, err
 	}
@@ -84,9 +85,9 @@ func (s *Set) of(jws *jose.JSONWebSignature) (*trusted, error) {
 
 // signed verifies a token's signature and returns its claims, and the keys that
 // the right one is among.
-func (t *trusted) signed(ctx context.Context, jws *jose.JSONWebSignature) (claims, *keys, error) {
+func (t *trusted) signed(ctx context.Context, jws *jose.JSONWebSignature, kinds []string) (claims, *keys, error) {
 	header := jws.Signatures[0].Protected
-	if err := t.heading(header); err != nil {
+	if err := t.heading(header, kinds); err != nil {
 		return nil, nil, err
 	}
 	alg := jose.SignatureAlgorithm(header.Algorithm)
@@ -110,18 +111,20 @@ func (t *trusted) signed(ctx context.Context, jws *jose.JSONWebSignature) (claim
 	if len(found) == 0 {
 		return nil, nil, refuse("its key is not one that the issuer %s publishes for %s", t.Name, alg)
 	}
-	return nil, nil, refuse("its signature is wrong")
+	return nil, nil, &Refusal{Why: "its signature is wrong", Forged: true}
 }
 
+// accessTokens are the kinds of token (typ) that let somebody in.
+var accessTokens = []string{"", "jwt", "at+jwt"}
+
 // heading looks at what a token says of itself before it is verified.
-func (t *trusted) heading(h jose.Header) error {
+func (t *trusted) heading(h jose.Header, kinds []string) error {
 	if !slices.Contains(t.Algorithms, h.Algorithm) {
 		return refuse("it is signed with %s, which the issuer %s may not use", h.Algorithm, t.Name)
 	}
 	// RFC 8725, 3.11: what is a token of another kind is none of this one.
 	kind, _ := h.ExtraHeaders["typ"].(string)
-	switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
-	case "", "jwt", "at+jwt":
+	if slices.Contains(kinds, strings.TrimPrefix(strings.ToLower(kind), "application/")) {
 		return nil
 	}
 	return refuse("it is a token of the kind %q", kind)

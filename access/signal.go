@@ -1,0 +1,469 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Bounds on what signals say and leave behind.
+const (
+	clockSkew    = 5 * time.Minute // how far ahead of ours a source's clock may be
+	receiptTime  = 720 * time.Hour // how long a signal is known to have come
+	receiptPrune = 4               // old receipts that go when a new one comes
+	feedTime     = time.Minute     // how exactly it is kept when a feed was heard
+	useTime      = time.Hour       // how much later a use must be for its identity to be looked at
+	maxSubjects  = 10              // identities that one subject may mean
+)
+
+// Tell takes in what a source says from outside of the directory, once, and wakes
+// exactly the identities that it concerns, those first whose access may end by it.
+// What is older than what is known changes nothing. It reports whether the signal
+// was new.
+//
+// It says nothing of whom or what is unknown: a ticket that no grant is bound to
+// and a workload that no identity is are kept, for they may come to matter; of a
+// subject that nobody is nothing can be kept, and the log says so.
+//
+// What the source has no trust or authority for is logged as ignored. The errors
+// are ErrForbidden (no Source document with protocol signals) and ErrInvalid.
+func Tell(tx store.Tx, p Provenance, sig schema.Signal) (fresh bool, err error) {
+	if src, ok := p.Book.Source(p.Source); !ok || src.Spec.Protocol != policy.ProtocolSignals {
+		return false, fmt.Errorf("source %s: no Source document with protocol: %s approves it: %w", p.Source, policy.ProtocolSignals, schema.ErrForbidden)
+	}
+	if err := sound(tx, sig); err != nil {
+		return false, err
+	}
+	if fresh, err = receive(tx, p, sig); err != nil || !fresh {
+		return false, err
+	}
+	if sig.Topic != schema.TopicAlive && !p.Book.Tells(p.Source, sig.Topic) {
+		return true, p.ignored(tx, "no authority for "+string(sig.Topic)+"; signal "+sig.ID)
+	}
+	switch sig.Topic {
+	case schema.TopicTicket:
+		err = tellTicket(tx, p, sig)
+	case schema.TopicWorkload:
+		err = tellWorkload(tx, p, sig)
+	case schema.TopicRisk:
+		err = tellRisk(tx, p, sig)
+	case schema.TopicUse:
+		err = tellUse(tx, p, sig)
+	case schema.TopicAlive:
+		err = alive(tx, p)
+	}
+	return true, err
+}
+
+// sound checks that a signal says what its topic is about, and when.
+func sound(tx store.Tx, sig schema.Signal) error {
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("signal %s: %s: %w", sig.ID, fmt.Sprintf(format, args...), schema.ErrInvalid)
+	}
+	switch {
+	case sig.ID == "":
+		return fmt.Errorf("a signal without an id: %w", schema.ErrInvalid)
+	case !slices.Contains(schema.Topics(), sig.Topic):
+		return wrong("there is no topic %q", sig.Topic)
+	case sig.Occurred.IsZero():
+		return wrong("it does not say when it occurred")
+	case sig.Occurred.After(tx.Now().Add(clockSkew)):
+		return wrong("it is to occur at %s, which is yet to come", sig.Occurred.UTC().Format(time.RFC3339))
+	case sig.Topic == schema.TopicTicket && (sig.Ticket == nil || sig.Ticket.ID == ""):
+		return wrong("it does not say of which ticket")
+	case sig.Topic == schema.TopicWorkload && (sig.Workload == nil || sig.Workload.Name == ""):
+		return wrong("it does not say of which workload")
+	case sig.Topic == schema.TopicRisk && (sig.Risk == nil || sig.Risk.Kind == ""):
+		return wrong("it does not say which risk")
+	case sig.Topic == schema.TopicUse && (sig.Use == nil || sig.Use.Connector == "" || sig.Use.Account == "" && sig.Subject.IsZero()):
+		return wrong("it does not say which account was used")
+	}
+	return nil
+}
+
+// receive notes that a signal came, and lets go of some that came long ago. It
+// reports whether this is the first time.
+func receive(tx store.Tx, p Provenance, sig schema.Signal) (bool, error) {
+	_, err := store.Receipts.Get(tx, p.Source, sig.ID)
+	if err == nil {
+		return false, nil
+	}
+	if !notFound(err) {
+		return false, err
+	}
+	var old []schema.SignalReceipt
+	for r, err := range store.Receipts.Until(tx, store.ReceiptTime, tx.Now().Add(-receiptTime)) {
+		if err != nil {
+			return false, err
+		}
+		if old = append(old, r); len(old) == receiptPrune {
+			break
+		}
+	}
+	for _, r := range old {
+		if err := store.Receipts.Delete(tx, r.Source, r.ID); err != nil {
+			return false, err
+		}
+	}
+	if err := store.Receipts.Put(tx, schema.SignalReceipt{Source: p.Source, ID: sig.ID, Received: tx.Now()}); err != nil {
+		return false, err
+	}
+	connector := ""
+	if sig.Topic == schema.TopicUse {
+		connector = sig.Use.Connector
+	}
+	return true, heard(tx, schema.Feed{Source: p.Source, Topic: sig.Topic, Connector: connector})
+}
+
+// heard notes that a feed still speaks, to the minute.
+func heard(tx store.Tx, f schema.Feed) error {
+	known, err := store.Feeds.Get(tx, f.Source, string(f.Topic), f.Connector)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	if err == nil && tx.Now().Sub(known.Heard) < feedTime {
+		return nil
+	}
+	f.Heard = tx.Now()
+	return store.Feeds.Put(tx, f)
+}
+
+// alive notes that everything a source told of stands as it was told.
+func alive(tx store.Tx, p Provenance) error {
+	var feeds []schema.Feed
+	for f, err := range store.Feeds.All(tx, p.Source) {
+		if err != nil {
+			return err
+		}
+		feeds = append(feeds, f)
+	}
+	for _, topic := range schema.Topics() {
+		if topic != schema.TopicUse && p.Book.Tells(p.Source, topic) {
+			feeds = append(feeds, schema.Feed{Source: p.Source, Topic: topic})
+		}
+	}
+	for _, f := range feeds {
+		if err := heard(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ignored records what a source said that is not applied.
+func (p Provenance) ignored(tx store.Tx, reason string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: schema.Ignored, Subject: "source/" + p.Source, Reason: reason, Because: because(p), Policy: p.Book.Digest(),
+	})
+	return err
+}
+
+// signalled records what a source said that is.
+func (p Provenance) signalled(tx store.Tx, subject, object, reason string) error {
+	_, err := tx.Record(schema.Decision{
+		Actor: p.actor(), Verb: schema.Signalled, Subject: subject, Object: object, Reason: reason, Because: because(p), Policy: p.Book.Digest(),
+	})
+	return err
+}
+
+// tellTicket keeps how a ticket stands, and wakes whoever has access by it.
+func tellTicket(tx store.Tx, p Provenance, sig schema.Signal) error {
+	t := *sig.Ticket
+	t.System, t.Occurred, t.Received = p.Source, sig.Occurred, tx.Now()
+	old, err := store.Tickets.Get(tx, store.Fold(t.ID), t.System)
+	if err != nil && !notFound(err) || t.Occurred.Before(old.Occurred) {
+		return err
+	}
+	if err := store.Tickets.Put(tx, t); err != nil {
+		return err
+	}
+	changed := !sameTicket(old, t)
+	if changed {
+		if err := p.signalled(tx, "ticket/"+t.System+"/"+t.ID, "", "state "+words(t.State)+", was "+words(old.State)); err != nil {
+			return err
+		}
+	}
+	for g, err := range store.Grants.By(tx, store.GrantTicket, store.Fold(t.ID)) {
+		if err != nil {
+			return err
+		}
+		if system := p.Book.TicketSystem(g.Role); system != "" && system != t.System {
+			continue
+		}
+		if err := wakeFor(tx, g.Identity, changed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sameTicket(a, b schema.Ticket) bool {
+	priority := func(p *int64) int64 {
+		if p == nil {
+			return -1
+		}
+		return *p
+	}
+	same := priority(a.Priority) == priority(b.Priority) && (a.Priority == nil) == (b.Priority == nil) &&
+		a.WindowStart.Equal(b.WindowStart) && a.WindowEnd.Equal(b.WindowEnd)
+	return same && a.Kind == b.Kind && a.State == b.State && a.Assignee == b.Assignee
+}
+
+// words is a state in a reason.
+func words(state string) string {
+	if state == "" {
+		return "unknown"
+	}
+	return state
+}
+
+// wakeFor has an identity looked at, before the others where something changed.
+func wakeFor(tx store.Tx, identity string, urgent bool) error {
+	if urgent {
+		return tx.WakeUrgent(LaneIdentity, identity)
+	}
+	return tx.Wake(LaneIdentity, identity, tx.Now())
+}
+
+// tellWorkload keeps how a workload stands, and wakes the machines that go by its
+// name. A state that comes without a time at which the workload was seen saw it
+// when it occurred.
+func tellWorkload(tx store.Tx, p Provenance, sig schema.Signal) error {
+	w := *sig.Workload
+	w.Name, w.Source, w.Occurred, w.Received = store.Fold(w.Name), p.Source, sig.Occurred, tx.Now()
+	if w.LastSeen.IsZero() {
+		w.LastSeen = sig.Occurred
+	}
+	old, err := store.Workloads.Get(tx, w.Name, w.Source)
+	if err != nil && !notFound(err) || w.Occurred.Before(old.Occurred) {
+		return err
+	}
+	if err := store.Workloads.Put(tx, w); err != nil {
+		return err
+	}
+	changed := old.State != w.State
+	if changed {
+		if err := p.signalled(tx, "workload/"+w.Name, "", "state "+words(w.State)+", was "+words(old.State)); err != nil {
+			return err
+		}
+	}
+	for b, err := range store.Bindings.All(tx, w.Name) {
+		if err != nil {
+			return err
+		}
+		if err := wakeFor(tx, b.Machine, changed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellRisk opens or closes one reason to distrust whoever the subject is.
+func tellRisk(tx store.Tx, p Provenance, sig schema.Signal) error {
+	who, err := subjects(tx, sig.Subject)
+	if err != nil {
+		return err
+	}
+	if len(who) == 0 {
+		return p.ignored(tx, "nobody is the subject of signal "+sig.ID+" ("+sig.Risk.Kind+")")
+	}
+	for _, id := range who {
+		if err := risk(tx, p, sig, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func risk(tx store.Tx, p Provenance, sig schema.Signal, identity string) error {
+	k := *sig.Risk
+	k.Identity, k.Source, k.Occurred, k.Received, k.Since, k.Closed = identity, p.Source, sig.Occurred, tx.Now(), sig.Occurred, ""
+	old, err := store.Risks.Get(tx, identity, k.Source, k.Kind)
+	if err != nil && !notFound(err) || k.Occurred.Before(old.Occurred) {
+		return err
+	}
+	if k.Open && old.Open {
+		k.Since = old.Since
+	}
+	if !k.Open {
+		k.Closed = p.actor()
+	}
+	if err := store.Risks.Put(tx, k); err != nil || !k.Open && !old.Open {
+		return err
+	}
+	says := "closed"
+	if k.Open {
+		says = "open"
+	}
+	if k.Level != "" {
+		says += ", level " + k.Level
+	}
+	if err := p.signalled(tx, identity, "risk/"+k.Kind, says); err != nil {
+		return err
+	}
+	return tx.WakeUrgent(LaneIdentity, identity)
+}
+
+// CloseRisk closes every risk that is open of an identity, which a person decided.
+// It returns how many there were. A source that tells of one again opens it again.
+func CloseRisk(tx store.Tx, book *policy.Book, identity, by, reason string) (closed int, err error) {
+	if by == "" || reason == "" {
+		return 0, fmt.Errorf("risk of %s: say who decided and why: %w", identity, schema.ErrInvalid)
+	}
+	if _, err := store.Identities.Get(tx, identity); err != nil {
+		return 0, err
+	}
+	var open []schema.Risk
+	for k, err := range store.Risks.All(tx, identity) {
+		if err != nil {
+			return 0, err
+		}
+		if k.Open {
+			open = append(open, k)
+		}
+	}
+	detail, err := json.Marshal(map[string]string{"reason": reason})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range open {
+		k.Open, k.Closed = false, by
+		if k.Occurred.Before(tx.Now()) {
+			k.Occurred = tx.Now() // what was said before the decision does not undo it
+		}
+		if err := store.Risks.Put(tx, k); err != nil {
+			return 0, err
+		}
+		_, err = tx.Record(schema.Decision{
+			Actor: by, Verb: schema.Signalled, Subject: identity, Object: "risk/" + k.Kind, Reason: "closed by a person",
+			Policy: book.Digest(), Detail: detail,
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(open), tx.Wake(LaneIdentity, identity, tx.Now())
+}
+
+// tellUse keeps when an account was used, and when its secret was changed.
+func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
+	u := *sig.Use
+	if _, ok := p.Book.Connector(u.Connector); !ok {
+		return p.ignored(tx, "there is no connector "+u.Connector+"; signal "+sig.ID)
+	}
+	if u.Entitlement != "" {
+		if _, ok := p.Book.Entitlement(u.Connector, u.Entitlement); !ok {
+			return p.ignored(tx, "there is no entitlement "+u.Connector+"/"+u.Entitlement+"; signal "+sig.ID)
+		}
+	}
+	who, err := accountHolders(tx, sig)
+	if err != nil {
+		return err
+	}
+	if len(who) == 0 {
+		return p.ignored(tx, "nobody has the account of signal "+sig.ID+" at "+u.Connector)
+	}
+	for _, u.Identity = range who {
+		if err := use(tx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func use(tx store.Tx, u schema.Use) error {
+	old, err := store.Uses.Get(tx, u.Identity, u.Connector, u.Entitlement)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	rotated := u.Rotated.After(old.Rotated)
+	later := u.LastUsed.Sub(old.LastUsed) >= useTime
+	u.LastUsed, u.Rotated = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated)
+	if u.LastUsed.Equal(old.LastUsed) && u.Rotated.Equal(old.Rotated) {
+		return nil
+	}
+	if err := store.Uses.Put(tx, u); err != nil || !later && !rotated {
+		return err
+	}
+	return tx.Wake(LaneIdentity, u.Identity, tx.Now())
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// accountHolders returns whose account a signal is about: by its id at the target,
+// or by the subject that it names.
+func accountHolders(r store.Reader, sig schema.Signal) ([]string, error) {
+	if sig.Use.Account == "" {
+		return subjects(r, sig.Subject)
+	}
+	var who []string
+	for a, err := range store.Accounts.By(r, store.AccountRemote, sig.Use.Connector, sig.Use.Account) {
+		if err != nil {
+			return nil, err
+		}
+		who = append(who, a.Identity)
+	}
+	return who, nil
+}
+
+// subjects returns the ids of the living identities that a subject names, at
+// whichever source: everyone whom all that it says fits. There are few.
+func subjects(r store.Reader, s schema.Subject) ([]string, error) {
+	var named [][]schema.Identity
+	userName, email := folded(byUserName), folded(byEmail)
+	for _, name := range []struct {
+		value string
+		looks []finder
+	}{
+		{s.ID, []finder{folded(byID), byExternalID, userName}},
+		{s.UserName, []finder{userName, email}},
+		{s.Email, []finder{email, userName}},
+	} {
+		if name.value == "" {
+			continue
+		}
+		var found []schema.Identity
+		for _, look := range name.looks {
+			some, err := look(r, strings.TrimSpace(name.value))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+		}
+		named = append(named, found)
+	}
+	var ids []string
+	for i, found := range named {
+		var these []string
+		for _, id := range found {
+			if !id.Gone() && (i == 0 || slices.Contains(ids, id.ID)) {
+				these = append(these, id.ID)
+			}
+		}
+		ids = schema.Sorted(these...)
+	}
+	return ids[:min(len(ids), maxSubjects)], nil
+}
+
+// A finder finds identities by a name of one kind.
+type finder func(r store.Reader, name string) ([]schema.Identity, error)
+
+func folded(find finder) finder {
+	return func(r store.Reader, name string) ([]schema.Identity, error) { return find(r, store.Fold(name)) }
+}
+
+// byExternalID looks at every source for an externalId, which is never folded.
+func byExternalID(r store.Reader, value string) ([]schema.Identity, error) {
+	return atEverySource(r, store.IdentityExternalID, value)
+}

@@ -1,0 +1,342 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+
+	"drawbridge/schema"
+)
+
+// staleFeed is how long a feed of use may be silent before nothing is concluded
+// from it, where its source's document says nothing of freshness.
+const staleFeed = 72 * time.Hour
+
+// Tells reports whether a source may tell of a topic: its document is in force,
+// says protocol signals, has the topic in authoritativeFor, and is trusted with
+// more than to be observed.
+func (b *Book) Tells(source string, topic schema.Topic) bool {
+	s, ok := b.sources[source]
+	if !ok || s.Spec.Protocol != ProtocolSignals || s.Spec.Trust == Observed {
+		return false
+	}
+	return slices.Contains(s.Spec.AuthoritativeFor, string(topic)) || slices.Contains(s.Spec.AuthoritativeFor, "*")
+}
+
+// Tellers returns the sources that may tell of a topic, by name.
+func (b *Book) Tellers(topic schema.Topic) []string {
+	var names []string
+	for name := range b.sources {
+		if b.Tells(name, topic) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Depends reports whether anything in force depends on being told of a topic.
+func (b *Book) Depends(on schema.Topic) bool { return b.depends[on] }
+
+// Watched returns the attributes of an identity that a trigger in force looks at
+// for changes, by name.
+func (b *Book) Watched() []string { return b.watched }
+
+// WatchedBy returns those that a trigger of a role looks at.
+func (b *Book) WatchedBy(role string) []string {
+	if r, ok := b.byName[role]; ok {
+		return r.watches
+	}
+	return nil
+}
+
+// TicketSystem returns the source that tells of the tickets that a role's grants
+// are made on; empty if the role does not say.
+func (b *Book) TicketSystem(role string) string {
+	if r, ok := b.byName[role]; ok && r.Spec.Ticket != nil {
+		return r.Spec.Ticket.System
+	}
+	return ""
+}
+
+// Values returns what rules may read of an identity, by name: identity.department.
+// What is absent is left out.
+func (b *Book) Values(f Facts) map[string]any {
+	a, _, _ := b.known(f)
+	return a.Values()
+}
+
+// WorkloadNames returns the names by which a machine identity may be told of as a
+// workload, in lower case; none of people.
+func (b *Book) WorkloadNames(f Facts) []string {
+	if k := f.Identity.Kind; k == "" || k == schema.Human || k == schema.Guest {
+		return nil
+	}
+	names := f.names()
+	if repo, ok := b.Values(f)["workload.repo"].(string); ok {
+		names = append(names, repo)
+	}
+	for i, name := range names {
+		names[i] = strings.ToLower(name)
+	}
+	return slices.DeleteFunc(schema.Sorted(names...), func(n string) bool { return n == "" })
+}
+
+// names are those by which the identity is known, at whichever source.
+func (f Facts) names() []string {
+	id := f.Identity
+	names := []string{id.ID, id.UserName, id.ExternalID}
+	for _, r := range f.Records {
+		names = append(names, r.ID, r.UserName, r.ExternalID, r.Email)
+	}
+	if id.Email != "" {
+		names = append(names, id.Email)
+	}
+	return names
+}
+
+// settleTold works out what triggers in force depend on.
+func (b *Book) settleTold() {
+	b.depends = map[schema.Topic]bool{}
+	var watched []string
+	for _, r := range b.roles {
+		for _, t := range r.triggers {
+			for _, topic := range t.topics {
+				b.depends[topic] = true
+			}
+			if t.passing {
+				r.watches = append(r.watches, t.rule.changes...)
+			}
+		}
+		watched = append(watched, r.watches...)
+	}
+	b.watched = schema.Sorted(watched...)
+}
+
+// told puts what signals say into what rules read.
+func (e *evaluation) told() {
+	s := e.book.language.shapes
+	if w := e.facts.Workload; w != nil && e.in.workload != nil {
+		if w.State != "" {
+			e.in.workload.set("state", types.String(w.State))
+		}
+		seen, _ := e.in.workload.slots[s.workload.index["lastSeen"]].(types.Timestamp)
+		if at := later(seen.Time, w.LastSeen); !at.IsZero() {
+			e.in.workload.set("lastSeen", types.Timestamp{Time: at})
+		}
+	}
+	e.in.risk = s.risk.new()
+	if e.book.Depends(schema.TopicRisk) && len(e.book.Tellers(schema.TopicRisk)) > 0 {
+		e.risk()
+	}
+}
+
+// levels are those of risk, from least to most.
+var levels = []string{"low", "medium", "high", "critical"}
+
+func (e *evaluation) risk() {
+	kinds := []string{}
+	level, since := "", time.Time{}
+	for _, k := range e.facts.Risks {
+		if !k.Open {
+			continue
+		}
+		kinds = append(kinds, k.Kind)
+		if slices.Index(levels, k.Level) > slices.Index(levels, level) {
+			level = k.Level
+		}
+		if since.IsZero() || k.Since.Before(since) {
+			since = k.Since
+		}
+	}
+	e.in.risk.set("events", newTexts(schema.Sorted(kinds...)))
+	if level != "" {
+		e.in.risk.set("level", types.String(level))
+	}
+	if !since.IsZero() {
+		e.in.risk.set("since", types.Timestamp{Time: since})
+	}
+}
+
+// ticket makes the ticket that a grant of a role was made on, as its system said
+// last; of one that nobody told of nothing is known.
+func (e *evaluation) ticket(r *compiledRole, g schema.Grant) *object {
+	o := e.book.language.shapes.ticket.new()
+	t, ok := e.ticketOf(r, g)
+	if !ok {
+		return o
+	}
+	text := func(name, value string) {
+		if value != "" {
+			o.set(name, types.String(value))
+		}
+	}
+	at := func(name string, value time.Time) {
+		if !value.IsZero() {
+			o.set(name, types.Timestamp{Time: value})
+		}
+	}
+	text("id", t.ID)
+	text("kind", t.Kind)
+	text("state", t.State)
+	text("assignee", e.assignee(t.Assignee))
+	if t.Priority != nil {
+		o.set("priority", types.Int(*t.Priority))
+	}
+	at("windowStart", t.WindowStart)
+	at("windowEnd", t.WindowEnd)
+	at("checkedAt", later(t.Received, e.feed(t.System, schema.TopicTicket, "")))
+	return o
+}
+
+// ticketOf returns the ticket that a grant names, of the system that its role
+// names; of any system, if the role names none and no two have such a ticket.
+func (e *evaluation) ticketOf(r *compiledRole, g schema.Grant) (found schema.Ticket, ok bool) {
+	system := ""
+	if r.Spec.Ticket != nil {
+		system = r.Spec.Ticket.System
+	}
+	n := 0
+	for _, t := range e.facts.Tickets {
+		if strings.EqualFold(t.ID, g.Ticket) && (system == "" || t.System == system) && e.book.Tells(t.System, schema.TopicTicket) {
+			found = t
+			n++
+		}
+	}
+	return found, n == 1
+}
+
+// assignee returns the identity's id where the ticket's system means it, by
+// whatever name.
+func (e *evaluation) assignee(name string) string {
+	means := func(own string) bool { return own != "" && strings.EqualFold(own, name) }
+	if slices.ContainsFunc(e.facts.names(), means) {
+		return e.facts.Identity.ID
+	}
+	return name
+}
+
+// feed returns when a feed was heard last; zero if it never was.
+func (e *evaluation) feed(source string, topic schema.Topic, connector string) time.Time {
+	for _, f := range e.facts.Feeds {
+		if f.Source == source && f.Topic == topic && f.Connector == connector {
+			return f.Heard
+		}
+	}
+	return time.Time{}
+}
+
+// use returns when what a role gives was last used since it was granted, and
+// whether that can be told: by a fresh feed from every connector concerned. Use at
+// one that nobody tells of would not be seen.
+func (e *evaluation) use(r *compiledRole, g schema.Grant) (last time.Time, observable bool) {
+	if known, stated := e.observable[g.ID]; stated {
+		return g.LastUsed, known
+	}
+	last = g.LastUsed
+	observable = len(r.holdings) > 0
+	for _, h := range r.holdings {
+		if !e.fresh(h.Connector) {
+			observable = false
+		}
+		for _, u := range e.facts.Uses {
+			if u.Connector == h.Connector && (u.Entitlement == "" || u.Entitlement == h.ID) && !u.LastUsed.Before(g.From) {
+				last = later(last, u.LastUsed)
+			}
+		}
+	}
+	if !observable && g.LastUsed.IsZero() {
+		return time.Time{}, false
+	}
+	return last, true
+}
+
+// fresh reports whether the use of a connector's accounts is being told.
+func (e *evaluation) fresh(connector string) bool {
+	for _, f := range e.facts.Feeds {
+		if f.Topic != schema.TopicUse || f.Connector != connector || !e.book.Tells(f.Source, schema.TopicUse) {
+			continue
+		}
+		stale := staleFeed
+		if s, ok := e.book.sources[f.Source]; ok && s.Spec.Freshness.StaleAfter > 0 {
+			stale = time.Duration(s.Spec.Freshness.StaleAfter)
+		}
+		if end := f.Heard.Add(stale); e.now.Before(end) {
+			e.soon(end)
+			return true
+		}
+	}
+	return false
+}
+
+// accountsOf returns the accounts that a trigger is to look at; one of which
+// nothing is known, where it looks at none.
+func (e *evaluation) accountsOf(t *compiledTrigger, o occasion) []*object {
+	if !t.rule.names["account"] || e.stated {
+		return e.account
+	}
+	var accounts []*object
+	for _, h := range o.role.holdings {
+		if slices.ContainsFunc(accounts, func(a *object) bool { return a.slots[a.shape.index["connector"]] == types.String(h.Connector) }) {
+			continue
+		}
+		a := e.book.language.shapes.account.new()
+		a.set("connector", types.String(h.Connector))
+		for _, u := range e.facts.Uses {
+			if u.Connector != h.Connector || u.Entitlement != "" {
+				continue
+			}
+			if !u.LastUsed.IsZero() {
+				a.set("lastLogin", types.Timestamp{Time: u.LastUsed})
+			}
+			if !u.Rotated.IsZero() {
+				a.set("secretRotatedAt", types.Timestamp{Time: u.Rotated})
+			}
+		}
+		accounts = append(accounts, a)
+	}
+	return accounts
+}
+
+// heard returns when whoever tells of what a trigger depends on was heard last,
+// the longest silent of them. One who never was heard is silent since the grant
+// began, or the identity was. It reports false where the trigger depends on
+// nobody: of use that was never told, or of a workload that its own source
+// describes, nothing is expected.
+func (e *evaluation) heard(t *compiledTrigger, o occasion) (last time.Time, depends bool) {
+	began := o.grant.From
+	if o.grant.ID == "" {
+		began = e.facts.Identity.Created
+	}
+	note := func(at time.Time) {
+		if !depends || at.Before(last) {
+			last, depends = at, true
+		}
+	}
+	for _, topic := range t.topics {
+		switch topic { //nolint:exhaustive // nothing depends on being alive
+		case schema.TopicTicket:
+			if o.grant.ID != "" {
+				checked, _ := e.in.ticket.slots[e.in.ticket.shape.index["checkedAt"]].(types.Timestamp)
+				note(later(began, checked.Time))
+			}
+		case schema.TopicWorkload:
+			if w := e.facts.Workload; w != nil {
+				note(later(w.Received, e.feed(w.Source, schema.TopicWorkload, "")))
+			}
+		case schema.TopicRisk:
+			for _, source := range e.book.Tellers(schema.TopicRisk) {
+				note(later(began, e.feed(source, schema.TopicRisk, "")))
+			}
+		case schema.TopicUse:
+			for _, f := range e.facts.Feeds {
+				if f.Topic == schema.TopicUse && slices.ContainsFunc(o.role.holdings, func(h holding) bool { return h.Connector == f.Connector }) {
+					note(f.Heard)
+				}
+			}
+		}
+	}
+	return last, depends
+}

@@ -1,0 +1,134 @@
+package schema
+
+import "time"
+
+// A Topic says what a signal is about.
+type Topic string
+
+// The topics.
+const (
+	TopicTicket   Topic = "ticket"
+	TopicWorkload Topic = "workload"
+	TopicRisk     Topic = "risk"
+	TopicUse      Topic = "use"   // an account was used, or its secret was changed
+	TopicAlive    Topic = "alive" // nothing is new, and the source is still there
+)
+
+// Topics returns the topics.
+func Topics() []Topic { return []Topic{TopicTicket, TopicWorkload, TopicRisk, TopicUse, TopicAlive} }
+
+// A Signal is what a source says that is not about its own directory: how a ticket
+// or a workload stands, that somebody is at risk, that an account was used. The
+// one field that its topic names is set; of TopicAlive none is.
+//
+// A signal is a whole statement: what it leaves out is unknown from then on. Its
+// id is the source's own, and one that came already changes nothing.
+type Signal struct {
+	ID       string
+	Topic    Topic
+	Occurred time.Time // by the source's clock; of two statements the later one stands
+
+	Ticket   *Ticket
+	Workload *WorkloadState
+	Risk     *Risk
+	Use      *Use
+	Subject  Subject // of whom, where it is about risk or use
+}
+
+// A Subject names somebody as another system does: by whatever of these it knows.
+type Subject struct {
+	ID       string // an id of the bridge's, or an externalId
+	UserName string
+	Email    string
+}
+
+// IsZero reports whether nobody is named.
+func (s Subject) IsZero() bool { return s == Subject{} }
+
+// A Ticket is how one ticket stands, as its system said last.
+type Ticket struct {
+	System      string    `json:"system"` // the source that tells of it
+	ID          string    `json:"id"`
+	Kind        string    `json:"kind,omitempty"` // change, incident, ...
+	State       string    `json:"state,omitempty"`
+	Assignee    string    `json:"assignee,omitempty"` // as the system names people
+	Priority    *int64    `json:"priority,omitempty"`
+	WindowStart time.Time `json:"windowStart,omitzero"`
+	WindowEnd   time.Time `json:"windowEnd,omitzero"`
+	Occurred    time.Time `json:"occurred"`
+	Received    time.Time `json:"received"`
+}
+
+// A WorkloadState is how one workload stands, as one source said last. It is known
+// by a name of the machine identity that it is: its id, userName, externalId or
+// repo.
+type WorkloadState struct {
+	Name     string    `json:"name"` // case folded
+	Source   string    `json:"source"`
+	State    string    `json:"state,omitempty"` // running, deleted, archived, ...
+	LastSeen time.Time `json:"lastSeen,omitzero"`
+	Occurred time.Time `json:"occurred"`
+	Received time.Time `json:"received"`
+}
+
+// A Risk is one reason to distrust an identity's sessions or credentials, as one
+// source said last. Open, it stands; it is not the bridge that closes it.
+type Risk struct {
+	Identity string    `json:"identity"`
+	Source   string    `json:"source"`
+	Kind     string    `json:"kind"` // account-disabled, credential-compromise, session-revoked, ...
+	Open     bool      `json:"open"`
+	Level    string    `json:"level,omitempty"` // low, medium, high, where the source says
+	Since    time.Time `json:"since"`           // when it was opened, by the source's clock
+	Occurred time.Time `json:"occurred"`        // of the newest statement
+	Received time.Time `json:"received"`
+	Closed   string    `json:"closed,omitempty"` // the actor who closed it
+}
+
+// A Use is when an account, or one entitlement of it, was last used, and when the
+// account's secret was last changed. Nothing that is told makes either earlier.
+type Use struct {
+	Identity    string    `json:"identity"`
+	Connector   string    `json:"connector"`
+	Entitlement string    `json:"entitlement,omitempty"` // id in the catalogue; empty is the account itself
+	LastUsed    time.Time `json:"lastUsed,omitzero"`
+	Rotated     time.Time `json:"rotated,omitzero"`
+	Account     string    `json:"-"` // of a signal: the account's id at its target, where no subject is named
+}
+
+// A Feed is what one source tells of, and when it was heard last: a signal of that
+// topic, or that it is alive. Use is told by connector.
+type Feed struct {
+	Source    string    `json:"source"`
+	Topic     Topic     `json:"topic"`
+	Connector string    `json:"connector,omitempty"`
+	Heard     time.Time `json:"heard"`
+}
+
+// A SignalReceipt remembers that a signal came, so that it counts once.
+type SignalReceipt struct {
+	Source   string    `json:"source"`
+	ID       string    `json:"id"`
+	Received time.Time `json:"received"`
+}
+
+// A Firing remembers that a trigger holds for somebody who has a role, where what
+// follows depends on since when, or on what people do about it.
+type Firing struct {
+	Identity string    `json:"identity"`
+	Role     string    `json:"role"`
+	Grant    string    `json:"grant,omitempty"` // the grant it was looked at for; empty of a role held by rule
+	Trigger  string    `json:"trigger"`         // SET/NAME
+	Action   string    `json:"action"`          // as the trigger has it
+	Since    time.Time `json:"since"`
+	Due      time.Time `json:"due,omitzero"`     // when it ends access unless somebody answers, or it holds no longer
+	Settled  time.Time `json:"settled,omitzero"` // when somebody answered it
+	By       string    `json:"by,omitempty"`     // who answered
+}
+
+// A Baseline is what attributes were when triggers last looked whether they
+// changed: a short hash of each value, by the attribute's name.
+type Baseline struct {
+	Identity string            `json:"identity"`
+	Values   map[string]string `json:"values"`
+}
