@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"drawbridge/policy"
@@ -18,8 +17,6 @@ const (
 	receiptTime  = 720 * time.Hour // how long a signal is known to have come
 	receiptPrune = 4               // old receipts that go when a new one comes
 	feedTime     = time.Minute     // how exactly it is kept when a feed was heard
-	useTime      = time.Hour       // how much later a use must be for its identity to be looked at
-	maxSubjects  = 10              // identities that one subject may mean
 )
 
 // Tell takes in what a source says from outside of the directory, once, and wakes
@@ -118,11 +115,12 @@ func receive(tx store.Tx, p Provenance, sig schema.Signal) (bool, error) {
 	if sig.Topic == schema.TopicUse {
 		connector = sig.Use.Connector
 	}
-	return true, heard(tx, schema.Feed{Source: p.Source, Topic: sig.Topic, Connector: connector})
+	return true, heard(tx, p.Book, schema.Feed{Source: p.Source, Topic: sig.Topic, Connector: connector})
 }
 
-// heard notes that a feed still speaks, to the minute.
-func heard(tx store.Tx, f schema.Feed) error {
+// heard notes that a feed still speaks, to the minute. Where it told nothing of use
+// for so long that nothing could be concluded, everyone is looked at again.
+func heard(tx store.Tx, book *policy.Book, f schema.Feed) error {
 	known, err := store.Feeds.Get(tx, f.Source, string(f.Topic), f.Connector)
 	if err != nil && !notFound(err) {
 		return err
@@ -131,7 +129,13 @@ func heard(tx store.Tx, f schema.Feed) error {
 		return nil
 	}
 	f.Heard = tx.Now()
-	return store.Feeds.Put(tx, f)
+	if err := store.Feeds.Put(tx, f); err != nil {
+		return err
+	}
+	if f.Topic != schema.TopicUse || !book.Tells(f.Source, f.Topic) || tx.Now().Sub(known.Heard) < book.StaleAfter(f.Source) {
+		return nil
+	}
+	return wakeEveryone(tx)
 }
 
 // alive notes that everything a source told of stands as it was told.
@@ -149,7 +153,7 @@ func alive(tx store.Tx, p Provenance) error {
 		}
 	}
 	for _, f := range feeds {
-		if err := heard(tx, f); err != nil {
+		if err := heard(tx, p.Book, f); err != nil {
 			return err
 		}
 	}
@@ -349,121 +353,4 @@ func CloseRisk(tx store.Tx, book *policy.Book, identity, by, reason string) (clo
 		}
 	}
 	return len(open), tx.Wake(LaneIdentity, identity, tx.Now())
-}
-
-// tellUse keeps when an account was used, and when its secret was changed.
-func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
-	u := *sig.Use
-	if _, ok := p.Book.Connector(u.Connector); !ok {
-		return p.ignored(tx, "there is no connector "+u.Connector+"; signal "+sig.ID)
-	}
-	if u.Entitlement != "" {
-		if _, ok := p.Book.Entitlement(u.Connector, u.Entitlement); !ok {
-			return p.ignored(tx, "there is no entitlement "+u.Connector+"/"+u.Entitlement+"; signal "+sig.ID)
-		}
-	}
-	who, err := accountHolders(tx, sig)
-	if err != nil {
-		return err
-	}
-	if len(who) == 0 {
-		return p.ignored(tx, "nobody has the account of signal "+sig.ID+" at "+u.Connector)
-	}
-	for _, u.Identity = range who {
-		if err := use(tx, u); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func use(tx store.Tx, u schema.Use) error {
-	old, err := store.Uses.Get(tx, u.Identity, u.Connector, u.Entitlement)
-	if err != nil && !notFound(err) {
-		return err
-	}
-	rotated := u.Rotated.After(old.Rotated)
-	later := u.LastUsed.Sub(old.LastUsed) >= useTime
-	u.LastUsed, u.Rotated = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated)
-	if u.LastUsed.Equal(old.LastUsed) && u.Rotated.Equal(old.Rotated) {
-		return nil
-	}
-	if err := store.Uses.Put(tx, u); err != nil || !later && !rotated {
-		return err
-	}
-	return tx.Wake(LaneIdentity, u.Identity, tx.Now())
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// accountHolders returns whose account a signal is about: by its id at the target,
-// or by the subject that it names.
-func accountHolders(r store.Reader, sig schema.Signal) ([]string, error) {
-	if sig.Use.Account == "" {
-		return subjects(r, sig.Subject)
-	}
-	var who []string
-	for a, err := range store.Accounts.By(r, store.AccountRemote, sig.Use.Connector, sig.Use.Account) {
-		if err != nil {
-			return nil, err
-		}
-		who = append(who, a.Identity)
-	}
-	return who, nil
-}
-
-// subjects returns the ids of the living identities that a subject names, at
-// whichever source: everyone whom all that it says fits. There are few.
-func subjects(r store.Reader, s schema.Subject) ([]string, error) {
-	var named [][]schema.Identity
-	userName, email := folded(byUserName), folded(byEmail)
-	for _, name := range []struct {
-		value string
-		looks []finder
-	}{
-		{s.ID, []finder{folded(byID), byExternalID, userName}},
-		{s.UserName, []finder{userName, email}},
-		{s.Email, []finder{email, userName}},
-	} {
-		if name.value == "" {
-			continue
-		}
-		var found []schema.Identity
-		for _, look := range name.looks {
-			some, err := look(r, strings.TrimSpace(name.value))
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, some...)
-		}
-		named = append(named, found)
-	}
-	var ids []string
-	for i, found := range named {
-		var these []string
-		for _, id := range found {
-			if !id.Gone() && (i == 0 || slices.Contains(ids, id.ID)) {
-				these = append(these, id.ID)
-			}
-		}
-		ids = schema.Sorted(these...)
-	}
-	return ids[:min(len(ids), maxSubjects)], nil
-}
-
-// A finder finds identities by a name of one kind.
-type finder func(r store.Reader, name string) ([]schema.Identity, error)
-
-func folded(find finder) finder {
-	return func(r store.Reader, name string) ([]schema.Identity, error) { return find(r, store.Fold(name)) }
-}
-
-// byExternalID looks at every source for an externalId, which is never folded.
-func byExternalID(r store.Reader, value string) ([]schema.Identity, error) {
-	return atEverySource(r, store.IdentityExternalID, value)
 }

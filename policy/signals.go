@@ -37,6 +37,15 @@ func (b *Book) Tellers(topic schema.Topic) []string {
 	return names
 }
 
+// StaleAfter returns how long a source may be silent before nothing is concluded
+// from what it does not say.
+func (b *Book) StaleAfter(source string) time.Duration {
+	if s, ok := b.sources[source]; ok && s.Spec.Freshness.StaleAfter > 0 {
+		return time.Duration(s.Spec.Freshness.StaleAfter)
+	}
+	return staleFeed
+}
+
 // Depends reports whether anything in force depends on being told of a topic.
 func (b *Book) Depends(on schema.Topic) bool { return b.depends[on] }
 
@@ -259,11 +268,7 @@ func (e *evaluation) fresh(connector string) bool {
 		if f.Topic != schema.TopicUse || f.Connector != connector || !e.book.Tells(f.Source, schema.TopicUse) {
 			continue
 		}
-		stale := staleFeed
-		if s, ok := e.book.sources[f.Source]; ok && s.Spec.Freshness.StaleAfter > 0 {
-			stale = time.Duration(s.Spec.Freshness.StaleAfter)
-		}
-		if end := f.Heard.Add(stale); e.now.Before(end) {
+		if end := f.Heard.Add(e.book.StaleAfter(f.Source)); e.now.Before(end) {
 			e.soon(end)
 			return true
 		}

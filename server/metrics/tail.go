@@ -23,7 +23,7 @@ type tail struct {
 // verbs are all there are. Each is there from the start, at zero: of a series that
 // begins with its first event, Prometheus does not see that event.
 var verbs = []schema.Verb{
-	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Awaited, schema.Ignored, schema.Granted, schema.Revoked, schema.Expired,
+	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Awaited, schema.Ignored, schema.Signalled, schema.Granted, schema.Reapproved, schema.Revoked, schema.Expired,
 	schema.Assigned, schema.Unassigned, schema.Updated, schema.Kept, schema.Denied, schema.Held, schema.Undecided,
 	schema.Provisioned, schema.Verified, schema.Tasked, schema.Confirmed, schema.Failed, schema.Adopted, schema.Drifted, schema.Found, schema.Swept,
 	schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,

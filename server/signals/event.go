@@ -17,7 +17,7 @@ import (
 )
 
 // A Refusal is why a Security Event Token is not taken, as RFC 8935 has it.
-type Refusal struct {
+type Refusal struct { //nolint:errname // RFC 8935 says that a token is refused, and so do its readers
 	Code        string // invalid_request, invalid_key, invalid_issuer, invalid_audience, authentication_failed, access_denied
 	Description string
 }

@@ -1,0 +1,70 @@
+package access
+
+import (
+	"slices"
+	"strings"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// maxSubjects is how many identities one subject may mean.
+const maxSubjects = 10
+
+// subjects returns the ids of the living identities that a subject names, at
+// whichever source: everyone whom all that it says fits. There are few.
+func subjects(r store.Reader, s schema.Subject) ([]string, error) {
+	var named [][]schema.Identity
+	userName, email := folded(byUserName), folded(byEmail)
+	for _, name := range []struct {
+		value string
+		looks []finder
+	}{
+		{s.ID, []finder{folded(byID), byExternalID, userName}},
+		{s.UserName, []finder{userName, email}},
+		{s.Email, []finder{email, userName}},
+	} {
+		if name.value == "" {
+			continue
+		}
+		var found []schema.Identity
+		for _, look := range name.looks {
+			some, err := look(r, strings.TrimSpace(name.value))
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, some...)
+		}
+		named = append(named, found)
+	}
+	var ids []string
+	for i, found := range named {
+		var these []string
+		for _, id := range found {
+			if id.Gone() {
+				continue
+			}
+			whole := id.ID
+			if id.Of != "" { // one source's record of somebody
+				whole = id.Of
+			}
+			if i == 0 || slices.Contains(ids, whole) {
+				these = append(these, whole)
+			}
+		}
+		ids = schema.Sorted(these...)
+	}
+	return ids[:min(len(ids), maxSubjects)], nil
+}
+
+// A finder finds identities by a name of one kind.
+type finder func(r store.Reader, name string) ([]schema.Identity, error)
+
+func folded(find finder) finder {
+	return func(r store.Reader, name string) ([]schema.Identity, error) { return find(r, store.Fold(name)) }
+}
+
+// byExternalID looks at every source for an externalId, which is never folded.
+func byExternalID(r store.Reader, value string) ([]schema.Identity, error) {
+	return atEverySource(r, store.IdentityExternalID, value)
+}

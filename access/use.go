@@ -1,0 +1,77 @@
+package access
+
+import (
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// useTime is how much later a use must be for its identity to be looked at.
+const useTime = time.Hour
+
+// tellUse keeps when an account was used, and when its secret was changed.
+func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
+	u := *sig.Use
+	if _, ok := p.Book.Connector(u.Connector); !ok {
+		return p.ignored(tx, "there is no connector "+u.Connector+"; signal "+sig.ID)
+	}
+	if u.Entitlement != "" {
+		if _, ok := p.Book.Entitlement(u.Connector, u.Entitlement); !ok {
+			return p.ignored(tx, "there is no entitlement "+u.Connector+"/"+u.Entitlement+"; signal "+sig.ID)
+		}
+	}
+	who, err := accountHolders(tx, sig)
+	if err != nil {
+		return err
+	}
+	if len(who) == 0 {
+		return p.ignored(tx, "nobody has the account of signal "+sig.ID+" at "+u.Connector)
+	}
+	for _, u.Identity = range who {
+		if err := use(tx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func use(tx store.Tx, u schema.Use) error {
+	old, err := store.Uses.Get(tx, u.Identity, u.Connector, u.Entitlement)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	rotated := u.Rotated.After(old.Rotated)
+	later := u.LastUsed.Sub(old.LastUsed) >= useTime
+	u.LastUsed, u.Rotated = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated)
+	if u.LastUsed.Equal(old.LastUsed) && u.Rotated.Equal(old.Rotated) {
+		return nil
+	}
+	if err := store.Uses.Put(tx, u); err != nil || !later && !rotated {
+		return err
+	}
+	return tx.Wake(LaneIdentity, u.Identity, tx.Now())
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// accountHolders returns whose account a signal is about: by its id at the target,
+// or by the subject that it names.
+func accountHolders(r store.Reader, sig schema.Signal) ([]string, error) {
+	if sig.Use.Account == "" {
+		return subjects(r, sig.Subject)
+	}
+	var who []string
+	for a, err := range store.Accounts.By(r, store.AccountRemote, sig.Use.Connector, sig.Use.Account) {
+		if err != nil {
+			return nil, err
+		}
+		who = append(who, a.Identity)
+	}
+	return who, nil
+}
