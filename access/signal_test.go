@@ -125,8 +125,8 @@ func signalling(w *world) {
 	))
 }
 
-// tell is a signal of a source, which must be taken.
-func (w *world) tell(source string, sig schema.Signal) (fresh bool) {
+// signal is what a source tells, which must be taken.
+func (w *world) signal(source string, sig schema.Signal) (fresh bool) {
 	w.t.Helper()
 	w.update(func(tx store.Tx) (err error) {
 		fresh, err = access.Tell(tx, access.Provenance{Source: source, Received: tx.Now(), Book: w.rules.Book()}, sig)
@@ -135,14 +135,14 @@ func (w *world) tell(source string, sig schema.Signal) (fresh bool) {
 	return fresh
 }
 
-// signal is one of a topic that occurs now. Its id is the time, which passes.
-func signal(topic schema.Topic) schema.Signal {
+// about is a signal of a topic that occurs now. Its id is the time, which passes.
+func about(topic schema.Topic) schema.Signal {
 	time.Sleep(time.Nanosecond) //nolint:forbidigo // of the bubble's own time
 	return schema.Signal{ID: fmt.Sprint("s-", time.Now().UnixNano()), Topic: topic, Occurred: time.Now()}
 }
 
 func ticketSignal(state string, change ...func(*schema.Ticket)) schema.Signal {
-	sig := signal(schema.TopicTicket)
+	sig := about(schema.TopicTicket)
 	sig.Ticket = &schema.Ticket{ID: "CHG-1", Kind: "change", State: state, Assignee: "bob@example.com", WindowEnd: time.Now().Add(200 * time.Hour)}
 	for _, c := range change {
 		c(sig.Ticket)
@@ -151,19 +151,19 @@ func ticketSignal(state string, change ...func(*schema.Ticket)) schema.Signal {
 }
 
 func riskSignal(kind string, open bool, email string) schema.Signal {
-	sig := signal(schema.TopicRisk)
+	sig := about(schema.TopicRisk)
 	sig.Risk, sig.Subject = &schema.Risk{Kind: kind, Open: open}, schema.Subject{Email: email}
 	return sig
 }
 
 func workloadSignal(name, state string) schema.Signal {
-	sig := signal(schema.TopicWorkload)
+	sig := about(schema.TopicWorkload)
 	sig.Workload = &schema.WorkloadState{Name: name, State: state}
 	return sig
 }
 
 func useSignal(account string) schema.Signal {
-	sig := signal(schema.TopicUse)
+	sig := about(schema.TopicUse)
 	sig.Use = &schema.Use{Connector: "wiki", Account: account, LastUsed: time.Now()}
 	return sig
 }
@@ -187,12 +187,12 @@ func TestTicketBoundAccess(t *testing.T) {
 		ended bool
 	}{
 		{"it stands", func(w *world) { w.pass(24 * time.Hour) }, false},
-		{"its state", func(w *world) { w.tell("itsm", ticketSignal("closed")) }, true},
+		{"its state", func(w *world) { w.signal("itsm", ticketSignal("closed")) }, true},
 		{"its assignee", func(w *world) {
-			w.tell("itsm", ticketSignal("approved", func(t *schema.Ticket) { t.Assignee = "eve@example.com" }))
+			w.signal("itsm", ticketSignal("approved", func(t *schema.Ticket) { t.Assignee = "eve@example.com" }))
 		}, true},
 		{"its window", func(w *world) {
-			w.tell("itsm", ticketSignal("approved", func(t *schema.Ticket) { t.WindowEnd = time.Now().Add(time.Hour) }))
+			w.signal("itsm", ticketSignal("approved", func(t *schema.Ticket) { t.WindowEnd = time.Now().Add(time.Hour) }))
 			w.work()
 			w.pass(2 * time.Hour)
 		}, true},
@@ -200,20 +200,20 @@ func TestTicketBoundAccess(t *testing.T) {
 		{"no silence", func(w *world) {
 			for range 4 {
 				w.pass(24 * time.Hour)
-				w.tell("itsm", signal(schema.TopicAlive))
+				w.signal("itsm", about(schema.TopicAlive))
 			}
 		}, false},
-		{"of one who is not believed", func(w *world) { w.tell("gossip", ticketSignal("closed")) }, false},
+		{"of one who is not believed", func(w *world) { w.signal("gossip", ticketSignal("closed")) }, false},
 		{"an old event", func(w *world) {
 			sig := ticketSignal("closed")
 			sig.Occurred = sig.Occurred.Add(-time.Hour)
-			w.tell("itsm", sig)
+			w.signal("itsm", sig)
 		}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			engines(t, func(t *testing.T, w *world) {
 				signalling(w)
-				w.tell("itsm", ticketSignal("approved"))
+				w.signal("itsm", ticketSignal("approved"))
 				bob := w.admit(person{name: "bob", department: "Operations"})
 				w.grant(bob, "changer")
 				w.work()
@@ -250,20 +250,20 @@ func TestRiskSuspends(t *testing.T) {
 			w.grant(id, "helper")
 		}
 		w.work()
-		w.tell("gossip", riskSignal("credential-compromise", true, "bob@example.com"))
+		w.signal("gossip", riskSignal("credential-compromise", true, "bob@example.com"))
 		w.work()
 		w.want(bob, "Admins Readers") // who is only observed is not believed
 
-		w.tell("idp", riskSignal("credential-compromise", true, "BOB@example.com"))
+		w.signal("idp", riskSignal("credential-compromise", true, "BOB@example.com"))
 		w.work()
 		w.want(bob, "Admins")
 		w.want(eve, "Admins Readers")
 		w.pass(24 * time.Hour)
-		w.tell("idp", riskSignal("credential-compromise", false, "bob@example.com"))
+		w.signal("idp", riskSignal("credential-compromise", false, "bob@example.com"))
 		w.work()
 		w.want(bob, "Admins Readers") // without a new approval
 
-		w.tell("idp", riskSignal("session-revoked", true, "bob@example.com"))
+		w.signal("idp", riskSignal("session-revoked", true, "bob@example.com"))
 		w.work()
 		w.pass(49 * time.Hour)
 		w.update(func(tx store.Tx) error {
@@ -286,7 +286,7 @@ func TestRiskSuspends(t *testing.T) {
 func TestWorkloadGone(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		signalling(w)
-		w.tell("ci", workloadSignal("svc-late", "deleted"))
+		w.signal("ci", workloadSignal("svc-late", "deleted"))
 		machine := func(name string) string {
 			var got schema.Identity
 			w.update(func(tx store.Tx) (err error) {
@@ -298,8 +298,8 @@ func TestWorkloadGone(t *testing.T) {
 			return got.ID
 		}
 		billing, other, late := machine("svc-billing"), machine("svc-other"), machine("svc-late")
-		w.tell("ci", workloadSignal("SVC-billing", "running"))
-		w.tell("ci", workloadSignal("svc-other", "running"))
+		w.signal("ci", workloadSignal("SVC-billing", "running"))
+		w.signal("ci", workloadSignal("svc-other", "running"))
 		w.work()
 		w.want(billing, "Writers")
 		w.want(late, "")
@@ -312,8 +312,8 @@ func TestWorkloadGone(t *testing.T) {
 		if got := schema.Sorted(w.findings("owed")...); !slices.Equal(got, schema.Sorted(billing, other)) {
 			t.Errorf("got findings about %v, want one about %s and %s", got, billing, other)
 		}
-		w.tell("ci", workloadSignal("x-svc-billing", "deleted"))
-		w.tell("ci", workloadSignal("svc-other", "running"))
+		w.signal("ci", workloadSignal("x-svc-billing", "deleted"))
+		w.signal("ci", workloadSignal("svc-other", "running"))
 		w.work()
 		w.want(billing, "")
 		w.want(other, "Writers")
@@ -383,7 +383,7 @@ func TestUnused(t *testing.T) {
 		w.pass(30 * time.Hour)
 		w.want(eve, "Admins Readers") // it is not told who uses it
 		for range 3 {
-			w.tell("idp", useSignal("r-"+bob))
+			w.signal("idp", useSignal("r-"+bob))
 			w.pass(20 * time.Hour)
 		}
 		w.want(bob, "Admins Readers")
@@ -401,7 +401,7 @@ func TestTellingTwiceIsOnce(t *testing.T) {
 		open, over := riskSignal("account-disabled", true, "bob@example.com"), riskSignal("account-disabled", false, "bob@example.com")
 		over.Occurred = over.Occurred.Add(time.Minute)
 		for i, sig := range []schema.Signal{over, open, over, open} {
-			if fresh := w.tell("idp", sig); fresh != (i < 2) {
+			if fresh := w.signal("idp", sig); fresh != (i < 2) {
 				t.Errorf("%d: got new %v", i, fresh)
 			}
 		}
@@ -441,7 +441,7 @@ func TestWhatIsNoSignal(t *testing.T) {
 			}
 		}
 		for _, source := range []string{"hr", "nobody"} {
-			if err := tell(source, signal(schema.TopicAlive)); !errors.Is(err, schema.ErrForbidden) {
+			if err := tell(source, about(schema.TopicAlive)); !errors.Is(err, schema.ErrForbidden) {
 				t.Errorf("source %s: got %v", source, err)
 			}
 		}

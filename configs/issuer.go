@@ -129,7 +129,7 @@ func (r *reader) issuer(i int, c Issuer) {
 		r.wrong(at("stale"), "is %v, and keys are refreshed each %v only", c.Stale, c.Refresh)
 	}
 	if len(c.Sources)+len(c.Roles)+len(c.Events) == 0 {
-		r.wrong(at("sources"), "and roles are missing, and events, so that no token of it would open anything")
+		r.wrong(at("sources"), "and roles and events are missing, so that no token of it would open anything")
 	}
 	if slices.Contains(c.Events, "") {
 		r.wrong(at("events"), "has an empty name: name sources")

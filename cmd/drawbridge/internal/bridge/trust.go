@@ -35,7 +35,7 @@ func issuers(cfg *configs.Config) []issuer.Config {
 	for _, i := range cfg.Issuers {
 		c := issuer.Config{
 			Name: i.Name, Issuer: i.Issuer, Audience: i.Audience, JWKS: i.JWKSURL, Algorithms: i.Algorithms,
-			Leeway: i.Leeway, Refresh: i.Refresh, Stale: i.Stale, MaxLife: i.MaxLife, Caller: i.Caller,
+			Leeway: i.Leeway, Refresh: i.Refresh, Stale: i.Stale, MaxLife: i.MaxLife, Caller: i.Caller, Events: i.Events,
 		}
 		for _, s := range i.Sources {
 			c.Sources = append(c.Sources, issuer.Source(s))
