@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -266,6 +267,9 @@ func (m *move) create(ctx context.Context) error {
 		return &connectors.Error{Kind: connectors.Transient, After: notYet, Err: errors.New("the target has no such account yet, and others make accounts there")}
 	}
 	attributes := m.filled(m.want.Attributes)
+	if attributes["userName"] == "" {
+		return permanent("the person has no %s, which is the user name here", cmp.Or(m.o.Options["userNameFrom"], "userName"))
+	}
 	answer, err := m.Connector.run(ctx, m.d.Accounts.Create, m.vars(variables{"attributes": attributes}))
 	if err != nil && connectors.KindOf(err) == connectors.Exists {
 		found, findErr := m.find(ctx, m.want.Attributes)

@@ -32,9 +32,9 @@ type reply struct {
 // answered.
 func (c *Connector) run(ctx context.Context, all steps, in variables) (answer any, err error) {
 	in = maps.Clone(in)
-	wrote := false
+	wrote, answers := false, make([]any, 0, len(all))
 	for _, r := range all {
-		in["answer"] = answer
+		in["answer"], in["answers"] = answer, answers
 		in["random"] = randomText()
 		if r.When.given() {
 			does, err := r.When.truth(in)
@@ -42,6 +42,7 @@ func (c *Connector) run(ctx context.Context, all steps, in variables) (answer an
 				return nil, halfway(wrote, permanent("when: %w", err))
 			}
 			if !does {
+				answers = append(answers, nil)
 				continue
 			}
 		}
@@ -49,7 +50,7 @@ func (c *Connector) run(ctx context.Context, all steps, in variables) (answer an
 		if err != nil {
 			return nil, halfway(wrote, err)
 		}
-		answer = got.body
+		answer, answers = got.body, append(answers, got.body)
 		wrote = wrote || r.method != http.MethodGet
 	}
 	return answer, nil

@@ -119,7 +119,7 @@ func (c *compiler) general() {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Options)) {
-		if o := c.Options[name]; name == "timeout" || name == "" {
+		if o := c.Options[name]; name == "timeout" || name == "userNameFrom" || name == "" {
 			c.add(0, "options: %q is a name that is taken", name)
 		} else if o.Default != "" && o.Optional {
 			c.add(0, "options: %s has a default and need not be called optional", name)
@@ -167,10 +167,10 @@ func (c *compiler) people() {
 		c.expression(&a.Read.Item, with(always, "body"), any1)
 	}
 	c.expression(&a.ID, with(always, "answer", "attributes"), worded)
-	c.steps(a.Create, with(asking, "attributes", "answer"))
-	c.steps(a.Update, with(ofOne, "attributes", "changed", "answer"))
-	c.steps(a.Disable, with(ofOne, "answer"))
-	c.steps(a.Enable, with(ofOne, "answer"))
+	c.steps(a.Create, with(asking, "attributes", "answer", "answers"))
+	c.steps(a.Update, with(ofOne, "attributes", "changed", "answer", "answers"))
+	c.steps(a.Disable, with(ofOne, "answer", "answers"))
+	c.steps(a.Enable, with(ofOne, "answer", "answers"))
 	deletes := c.profile.Deactivate == connectors.DeactivateDelete
 	switch written := len(a.Create) + len(a.Update) + len(a.Disable) + len(a.Enable); {
 	case a.Elsewhere && written > 0:
@@ -269,8 +269,8 @@ func (c *compiler) entitlement(i int, e *entitlement) {
 	if e.Batch < 0 {
 		c.add(e.line, "entitlements: batch is negative; 0 is one account in each request")
 	}
-	c.steps(e.Grant, with(asking, who, "entitlement", "answer"))
-	c.steps(e.Revoke, with(asking, who, "entitlement", "answer"))
+	c.steps(e.Grant, with(asking, who, "entitlement", "answer", "answers"))
+	c.steps(e.Revoke, with(asking, who, "entitlement", "answer", "answers"))
 	if len(e.Grant) == 0 || len(e.Revoke) == 0 {
 		c.add(e.line, "entitlements: grant and revoke are needed: what is given must be able to end")
 	}
@@ -299,8 +299,8 @@ func (c *compiler) holdings(e *entitlement) {
 	if e.Holds != nil {
 		c.request(e.Holds, with(ofOne, "entitlement"), e.line)
 	}
-	if e.Of == nil && e.Members == nil && e.Holds == nil {
-		c.add(e.line, "entitlements: write of, holds or members: else nobody can tell what an account holds")
+	if e.Of == nil && e.Members == nil && e.Holds == nil && e.Everyone == nil {
+		c.add(e.line, "entitlements: write of, holds, members or everyone: else nobody can tell what an account holds")
 	}
 }
 

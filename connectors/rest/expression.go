@@ -58,6 +58,7 @@ var shapes = map[string]*cel.Type{
 	"random":      cel.StringType,                              // text that nobody can guess, anew for each request
 	"page":        cel.MapType(cel.StringType, cel.StringType), // token, offset, number, size
 	"answer":      cel.DynType,                                 // body of the request before, of several
+	"answers":     cel.ListType(cel.DynType),                   // bodies of all before; null for one that was not made
 	"item":        cel.DynType,                                 // one of a listing
 	"body":        cel.DynType,                                 // of the answer; null where it is no JSON
 	"text":        cel.StringType,                              // of the answer, its first 64 kB

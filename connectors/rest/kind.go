@@ -184,7 +184,7 @@ func (k *kind) of(ctx context.Context, item any, id string, names []string) ([]s
 	case k.Holds != nil:
 		return k.asked(ctx, id, names)
 	}
-	everyone, err := k.memberships(ctx)
+	everyone, err := k.everyone(ctx)
 	return everyone[id], err
 }
 

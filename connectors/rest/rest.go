@@ -48,8 +48,8 @@ var (
 )
 
 // Open returns a connector to the target that the profile's section rest tells
-// of. It calls nothing. Options are those of the declaration, and timeout, of a
-// request.
+// of. It calls nothing. Options are those of the declaration, timeout, of a
+// request, and userNameFrom, see fit.
 func Open(o connectors.Options) (connectors.Connector, error) {
 	o = o.Defaults()
 	d, err := load(o.Profile)
@@ -61,7 +61,7 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	}
 	client, err := web.New(o)
 	c := &Connector{o: o, d: d, web: client, options: map[string]string{}, header: http.Header{}}
-	if err := errors.Join(err, o.Known(append(slices.Sorted(maps.Keys(d.Options)), "timeout")...), c.configure()); err != nil {
+	if err := errors.Join(err, o.Known(append(slices.Sorted(maps.Keys(d.Options)), "timeout", "userNameFrom")...), c.configure()); err != nil {
 		return nil, err
 	}
 	for i := range d.Entitlements {
@@ -135,9 +135,14 @@ func (c *Connector) filled(attributes map[string]string) map[string]string {
 	return all
 }
 
-// fit returns those of the attributes that the target keeps.
+// fit returns those of the attributes that the target keeps. Where the target's
+// user name is not the person's, option userNameFrom names the attribute it is.
 func (c *Connector) fit(attributes map[string]string) map[string]string {
 	kept := map[string]string{}
+	if from := c.o.Options["userNameFrom"]; from != "" {
+		attributes = maps.Clone(attributes)
+		attributes["userName"] = attributes[from]
+	}
 	for name, value := range attributes {
 		if _, known := c.d.Account.Attributes[name]; known {
 			kept[name] = value
