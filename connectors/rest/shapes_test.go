@@ -278,7 +278,9 @@ func holds(t *testing.T, name string, h connectortest.Harness, start func() (*di
 // gitHub has the shapes of the organisation acme.
 func gitHub(d *directory) http.Handler {
 	mux := http.NewServeMux()
-	user := func(h *human) any { return map[string]any{"login": h.id, "id": 9_007_199_254 + len(h.id), "type": "User"} }
+	user := func(h *human) any {
+		return map[string]any{"login": h.id, "id": 9_007_199_254 + len(h.id), "type": "User"}
+	}
 	membership := func(h *human) any {
 		return map[string]any{"state": "active", "role": "member", "user": user(h), "organization": map[string]any{"login": "acme"}}
 	}
@@ -637,4 +639,3 @@ func TestGitLabGroupsInItsShapes(t *testing.T) {
 		return d, d
 	}, func(*connectors.Options) {})
 }
-
