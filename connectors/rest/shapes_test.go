@@ -208,14 +208,14 @@ func (d *directory) remove(id string) {
 }
 
 // linked answers a page of the list as GitHub and GitLab do: with a Link to the next.
-func linked(w http.ResponseWriter, r *http.Request, all []any, largest int) {
+func linked(w http.ResponseWriter, r *http.Request, all []any) {
 	q := r.URL.Query()
 	n, err := strconv.Atoi(q.Get("page"))
 	if err != nil {
 		n = 1
 	}
 	size, err := strconv.Atoi(q.Get("per_page"))
-	if err != nil || size > largest {
+	if err != nil || size > 100 {
 		size = 20
 	}
 	size = min(size, 3) // that there are several pages
@@ -282,7 +282,7 @@ func gitHub(d *directory) http.Handler {
 		return map[string]any{"login": h.id, "id": 9_007_199_254 + len(h.id), "type": "User"}
 	}
 	membership := func(h *human) any {
-		return map[string]any{"state": "active", "role": "member", "user": user(h), "organization": map[string]any{"login": "acme"}}
+		return map[string]any{"state": "active", "role": "member", "user": user(h)}
 	}
 	mux.HandleFunc("GET /orgs/acme", func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, map[string]any{"login": "acme"}) })
 	mux.HandleFunc("GET /orgs/acme/members", func(w http.ResponseWriter, r *http.Request) {
@@ -290,7 +290,7 @@ func gitHub(d *directory) http.Handler {
 		for _, h := range d.everybody() {
 			all = append(all, user(h))
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("/orgs/acme/memberships/{login}", func(w http.ResponseWriter, r *http.Request) {
 		h := d.people[r.PathValue("login")]
@@ -317,14 +317,14 @@ func gitHub(d *directory) http.Handler {
 		for _, g := range d.groups {
 			all = append(all, map[string]any{"id": 1, "slug": g.name, "name": strings.ToUpper(g.name), "privacy": "closed"})
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("GET /orgs/acme/teams/{team}/members", func(w http.ResponseWriter, r *http.Request) {
 		var all []any
 		for _, id := range slices.Sorted(maps.Keys(d.group(r.PathValue("team")).members)) {
 			all = append(all, user(d.people[id]))
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("/orgs/acme/teams/{team}/memberships/{login}", func(w http.ResponseWriter, r *http.Request) {
 		g, id := d.group(r.PathValue("team")), r.PathValue("login")
@@ -530,7 +530,7 @@ func gitLab(d *directory) http.Handler {
 				all = append(all, user(h))
 			}
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("POST /users", func(w http.ResponseWriter, r *http.Request) {
 		sent, ok := body(w, r, "username", "name", "email", "force_random_password", "skip_confirmation")
@@ -580,7 +580,7 @@ func gitLab(d *directory) http.Handler {
 			n, _ := strconv.Atoi(g.id)
 			all = append(all, map[string]any{"source_id": n, "source_name": g.name, "source_type": "Namespace", "access_level": 30})
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("GET /groups", func(w http.ResponseWriter, r *http.Request) {
 		var all []any
@@ -588,14 +588,14 @@ func gitLab(d *directory) http.Handler {
 			n, _ := strconv.Atoi(g.id)
 			all = append(all, map[string]any{"id": n, "name": "x", "full_path": g.name})
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("GET /groups/{group}/members", func(w http.ResponseWriter, r *http.Request) {
 		var all []any
 		for _, id := range slices.Sorted(maps.Keys(d.group(r.PathValue("group")).members)) {
 			all = append(all, user(d.people[id]))
 		}
-		linked(w, r, all, 100)
+		linked(w, r, all)
 	})
 	mux.HandleFunc("POST /groups/{group}/members", func(w http.ResponseWriter, r *http.Request) {
 		sent, ok := body(w, r, "user_id", "access_level")

@@ -128,7 +128,7 @@ func TestATokenThatCannotBeHad(t *testing.T) {
 		"no answer": func(http.ResponseWriter) bool { panic(http.ErrAbortHandler) },
 		"a redirect": func(w http.ResponseWriter) bool {
 			w.Header().Set("Location", "https://elsewhere.example/")
-			w.WriteHeader(307)
+			w.WriteHeader(http.StatusTemporaryRedirect)
 			return true
 		},
 	} {
