@@ -172,3 +172,34 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// FuzzBulk reads a bulk, and what an operation refers to, and puts ids in its place.
+func FuzzBulk(f *testing.F) {
+	for _, s := range []string{
+		`{"Operations":[{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"x"}},{"method":"PATCH","path":"/Groups/bulkId:g","data":{"members":[{"value":"bulkId:a"}]}}]}`,
+		`{"failOnErrors":1,"operations":{"method":"delete","path":"/Users/1","version":"W/\"1\""}}`, `{"Operations":[{"method":"POST","path":"/Users","data":"bulkId:\u0061"}]}`,
+		`{"Operations":[{"path":"bulkId:","bulkId":"","data":{"bulkId:a":"bulkId:bulkId:a"}}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		b, err := ParseBulk(body, Limits{}, 20)
+		if err != nil {
+			told(t, err)
+			return
+		}
+		for _, o := range b.Operations {
+			for _, known := range []bool{true, false} {
+				id := func(string) (string, bool) { return "0190", known }
+				data, whole := o.Resolve(id)
+				if len(data) > 0 && !json.Valid(data) {
+					t.Fatalf("%s is resolved as %s", o.Data, data)
+				}
+				if refers := len(o.References()) > 0; !known && !refers && !whole {
+					t.Fatalf("it refers to nothing, and that is not there: %s", o.Data)
+				}
+				o.ResolvePath(id)
+			}
+		}
+	})
+}

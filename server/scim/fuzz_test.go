@@ -2,8 +2,12 @@ package scim_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"drawbridge/server/scim"
 )
@@ -21,6 +25,10 @@ func FuzzRequest(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2])
 	}
+	f.Add("POST", "/Bulk", bulkOf(1, post("/Groups", "g", `{"displayName":"b","members":["bulkId:g","{user}"]}`), `{"method":"PATCH","path":"/Users/{user}","data":`+patch("")+`}`))
+	f.Add("POST", "/.search", `{"filter":"userName pr or displayName pr","sortBy":"meta.created","sortOrder":"descending","count":2,"cursor":""}`)
+	f.Add("GET", "/Roles?cursor=AAAA&count=1&filter=type+pr", "")
+	senders(f)
 	w := newWorld(f, scim.Options{Limits: scim.Limits{Scan: 50}})
 	user, group := w.user("a"), w.group("g")
 	names := strings.NewReplacer("{user}", user, "{group}", group)
@@ -39,4 +47,24 @@ func FuzzRequest(f *testing.F) {
 			t.Fatalf("%s %s: not JSON: %s", method, path, got.body)
 		}
 	})
+}
+
+// senders adds what senders send in their conversations.
+func senders(f *testing.F) {
+	f.Helper()
+	names, err := filepath.Glob("../../schema/scim/testdata/*/*.txtar")
+	if err != nil || len(names) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range txtar.Parse(text).Files {
+			if parts := strings.Fields(file.Name); parts[0] != "GET" {
+				f.Add(parts[0], parts[1], string(file.Data))
+			}
+		}
+	}
 }
