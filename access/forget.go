@@ -16,10 +16,11 @@ type Erasure struct {
 }
 
 // Forget deletes what is kept beside the log's decisions about an identity: the
-// attribute values that rules read, and people's own words; and the raw copy of
-// what its source sent. The decisions stay, and so does every proof; from the
-// salted hashes in them nothing can be learned. The records stay too: the
-// identity's own, and what was said of its grants and revocations.
+// attribute values that rules read, and people's own words; what its sources called
+// it while groups waited for it; and the raw copy of what its source sent. The
+// decisions stay, and so does every proof; from the salted hashes in them nothing
+// can be learned. The records stay too: the identity's own, and what was said of its
+// grants and revocations.
 //
 // It returns how many decisions had details. Of an identity that is active it is
 // ErrForbidden, because what somebody holds must stay explained in full.
@@ -37,6 +38,17 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 	known, err := detailed(tx, id.ID)
 	if err != nil {
 		return 0, err
+	}
+	others, err := pseudonyms(tx, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, who := range others { // of when groups waited for them
+		some, err := detailed(tx, who)
+		if err != nil {
+			return 0, err
+		}
+		known = append(known, some...)
 	}
 	for _, decision := range known {
 		if err := store.Forget(tx, decision); err != nil {

@@ -3,6 +3,7 @@ package access_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"drawbridge/access"
@@ -106,5 +107,57 @@ func TestForgetRawCopy(t *testing.T) {
 			return err
 		})
 		w.work()
+	})
+}
+
+// TestForgetWhoWasAwaited forgets what a source called a leaver before it told of
+// them: of each group that waited, and of nobody else.
+func TestForgetWhoWasAwaited(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		var g schema.Group
+		w.update(func(tx store.Tx) (err error) {
+			g, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "crew"})
+			for _, name := range []string{"ada@example.com", "bob@example.com"} {
+				if err == nil {
+					_, err = access.Park(tx, w.hr(), g.ID, name)
+				}
+			}
+			return err
+		})
+		w.work()
+		about := "group/" + g.ID
+		awaited := func() int {
+			n := 0
+			for _, verb := range w.details(about) {
+				if verb == schema.Awaited {
+					n++
+				}
+			}
+			return n
+		}
+		if n := awaited(); n != 2 {
+			t.Fatalf("%d names are known, want 2", n)
+		}
+		ada := w.admit(person{name: "ada"})
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
+		w.update(func(tx store.Tx) error {
+			_, err := access.Forget(tx, access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			return err
+		})
+		w.work()
+		if n := awaited(); n != 1 {
+			t.Errorf("%d names are known, want one: the other's", n)
+		}
+		w.view(func(r store.Reader) error {
+			for e, err := range store.LogAbout(r, about) {
+				if err != nil {
+					return err
+				}
+				if strings.Contains(string(e.Leaf), "example.com") {
+					t.Errorf("the log names whom it awaits: %s", e.Leaf)
+				}
+			}
+			return nil
+		})
 	})
 }

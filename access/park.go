@@ -100,14 +100,19 @@ func UnparkMember(tx store.Tx, p Provenance, group, member string) (bool, error)
 }
 
 // recordParked records what became of a parked edge. What names the member is the
-// source's word, perhaps an address: it is detail, which can be forgotten.
+// source's word, perhaps an address: it is detail, which can be forgotten, and is
+// found for that by a pseudonym.
 func recordParked(tx store.Tx, p Provenance, verb schema.Verb, edge schema.ParkedMember, reason string) error {
 	detail, err := json.Marshal(map[string]string{"member": edge.Member})
 	if err != nil {
 		return err
 	}
+	who, err := pseudonym(tx, edge.Source, edge.Member)
+	if err != nil {
+		return err
+	}
 	_, err = tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: verb, Subject: "group/" + edge.Group, Object: "group/" + edge.Group,
+		Actor: p.actor(), Verb: verb, Subject: "group/" + edge.Group, Object: "group/" + edge.Group, Also: []string{who},
 		Reason: reason, Because: because(p), Policy: p.Book.Digest(), Detail: detail,
 	})
 	return err
