@@ -1,6 +1,10 @@
 package schema
 
-import "errors"
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
 
 // The kinds of error that cross packages. Wrap them with what was at fault;
 // decide with errors.Is at the edge.
@@ -12,3 +16,31 @@ var (
 	ErrHeld        = errors.New("held")        // the guard waits for people
 	ErrUnavailable = errors.New("unavailable") // try again later
 )
+
+// Told returns what an error says to whoever reads it: without the kind of error at
+// the end of it, where what is before says as much. A kind is for programs; after
+// "credential hr: its secret is empty" it tells people nothing.
+func Told(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = told(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func told(line string) string {
+	for _, kind := range []error{ErrNotFound, ErrConflict, ErrInvalid, ErrForbidden, ErrHeld, ErrUnavailable} {
+		rest, ok := strings.CutSuffix(line, ": "+kind.Error())
+		switch {
+		case !ok:
+		case errors.Is(kind, ErrNotFound) && !absence.MatchString(rest), len(strings.Fields(rest)) < 3:
+			return line // "role editor: not found" says it by its end alone
+		default:
+			return told(rest)
+		}
+	}
+	return line
+}
+
+// absence is how a sentence says that something is not there.
+var absence = regexp.MustCompile(`\b(no|not|nobody|nothing|none|nowhere|never|deleted|gone)\b`)

@@ -68,7 +68,7 @@ func checkConfig(out io.Writer, path string, f format) error {
 		return err
 	}
 	if err != nil {
-		v.Mistakes = append(v.Mistakes, err.Error())
+		v.Mistakes = append(v.Mistakes, schema.Told(err))
 	} else {
 		v.look(cfg)
 	}
@@ -86,12 +86,12 @@ func checkConfig(out io.Writer, path string, f format) error {
 func (v *verdict) look(cfg *configs.Config) {
 	for _, c := range cfg.Connectors {
 		if err := builtin.Check(c); err != nil {
-			v.Mistakes = append(v.Mistakes, err.Error())
+			v.Mistakes = append(v.Mistakes, schema.Told(err))
 		}
 	}
 	p, err := bridge.ReadPolicy(os.DirFS(cfg.Policy.Path))
 	if err != nil {
-		v.Mistakes = append(v.Mistakes, err.Error())
+		v.Mistakes = append(v.Mistakes, schema.Told(err))
 		return
 	}
 	v.Findings = append(v.Findings, p.Findings...)

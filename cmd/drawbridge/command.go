@@ -95,7 +95,7 @@ func say(stderr io.Writer, err error) {
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(stderr, "drawbridge:", err)
+	fmt.Fprintln(stderr, "drawbridge:", schema.Told(err))
 	if h, ok := errors.AsType[*hinted](err); ok {
 		fmt.Fprintln(stderr, "hint:", h.hint)
 	}

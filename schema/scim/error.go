@@ -69,9 +69,9 @@ func ErrorOf(err error) *Error {
 	case errors.Is(err, schema.ErrConflict):
 		return &Error{Status: http.StatusConflict, Type: Uniqueness, Detail: "another resource has the same unique attribute"}
 	case errors.Is(err, schema.ErrForbidden), errors.Is(err, schema.ErrHeld):
-		return &Error{Status: http.StatusForbidden, Detail: err.Error()}
+		return &Error{Status: http.StatusForbidden, Detail: schema.Told(err)}
 	case errors.Is(err, schema.ErrInvalid):
-		return &Error{Status: http.StatusBadRequest, Type: InvalidValue, Detail: err.Error()}
+		return &Error{Status: http.StatusBadRequest, Type: InvalidValue, Detail: schema.Told(err)}
 	case errors.Is(err, schema.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Status: http.StatusServiceUnavailable, Detail: "not available now; send it again later"}
 	}

@@ -88,7 +88,7 @@ func ProblemOf(err error) *Problem {
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
-			p := NewProblem(s.status, err.Error())
+			p := NewProblem(s.status, schema.Told(err))
 			p.Code = s.code
 			return p
 		}
