@@ -140,9 +140,15 @@ func unreachable(ctx context.Context, err error) error {
 
 var inQuotes = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 
-// scrubbed returns a server's message without what it quotes of the values: they
+// scrubbed returns a server's message without what it tells of the values: they
 // are people's. Servers cut what they quote, so that a part of a value is one too.
+// A very short value is looked for in quotes only: it may be part of any word.
 func scrubbed(message string, bound []any) string {
+	for _, b := range bound {
+		if v, ok := b.(string); ok && len(v) > 3 {
+			message = strings.ReplaceAll(message, v, "…")
+		}
+	}
 	return inQuotes.ReplaceAllStringFunc(message, func(quoted string) string {
 		inside := quoted[1 : len(quoted)-1]
 		for _, b := range bound {

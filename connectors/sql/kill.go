@@ -21,8 +21,9 @@ func (c *Connector) endSessions(ctx context.Context, m move, have schema.Account
 	if !whose.Exists() { // it is deleted: its sessions may outlive it
 		whose = have
 	}
-	if len(c.sessions) == 0 || len(whose.Attributes) == 0 || connectors.IsUnnamed(whose.RemoteID) || m.before.protected {
-		return m.account, failed
+	known := whose.Exists() && !connectors.IsUnnamed(whose.RemoteID) && len(whose.Attributes) > 0
+	if len(c.sessions) == 0 || !known || m.before.protected {
+		return m.account, failed // nobody's sessions are ended for having a name
 	}
 	err := c.quiet(ctx, values{id: whose.RemoteID, attributes: whose.Attributes})
 	if err == nil {

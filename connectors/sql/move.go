@@ -58,12 +58,15 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 	now := p.account
 	now.Managed = have.Managed
 	m.steps = pick(connectors.Plan(now, s.carried(p, want)))
+	if p.protected && (len(m.steps) > 0 || !have.Exists()) {
+		m.steps = nil // nor anything of it by itself
+		if !have.Exists() {
+			m.account = have // it is not adopted
+		}
+		return m, refused(connectors.Permanent, "account %s is protected: option accounts says that it is not ours to change", p.account.RemoteID)
+	}
 	if len(m.steps) == 0 {
 		return m, nil
-	}
-	if p.protected {
-		m.steps = nil // nor anything of it by itself
-		return m, refused(connectors.Permanent, "account %s is protected: option accounts says that nothing may be changed about it", p.account.RemoteID)
 	}
 	p.account.Attributes = maps.Clone(p.account.Attributes)
 	p.account.Entitlements = slices.Clone(p.account.Entitlements)

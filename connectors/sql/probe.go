@@ -61,8 +61,8 @@ func (s *session) columns(q *query) error {
 	return nil
 }
 
-// plan asks the server what it would do. A savepoint keeps one refusal from
-// spoiling the transaction for what is asked next.
+// plan asks the server what it would do. To plan is not to run, so that it needs no
+// transaction, of which one refusal would spoil the rest.
 func (s *session) plan(one statement) error {
 	v := values{id: "0", entitlement: probed, session: "0", attributes: map[string]string{}, was: map[string]string{}}
 	for _, a := range s.attributes {
@@ -70,9 +70,6 @@ func (s *session) plan(one statement) error {
 	}
 	text, args, err := one.render(v)
 	if err != nil {
-		return err
-	}
-	if err := s.aside("SAVEPOINT probe"); err != nil {
 		return err
 	}
 	explained := []string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "REPLACE", "VALUES", "MERGE"}
@@ -87,9 +84,6 @@ func (s *session) plan(one statement) error {
 			err = prepared.Close()
 		}
 	}
-	if back := s.aside("ROLLBACK TO SAVEPOINT probe"); err == nil {
-		err = back
-	}
 	return s.found(one.option, err)
 }
 
@@ -103,11 +97,6 @@ func (s *session) asked(text string, args []any) error {
 	for rows.Next() { // an error may follow what comes first
 	}
 	return errors.Join(rows.Err(), rows.Close())
-}
-
-func (s *session) aside(text string) error {
-	_, err := s.conn.ExecContext(s.ctx, text)
-	return failure(s.ctx, "probe", err, nil)
 }
 
 // found is failure for what a probe found out.

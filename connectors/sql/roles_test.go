@@ -22,7 +22,7 @@ func (d dialect) quoted(name string) string {
 
 // withRoles opens a connector to the server's own accounts, of which there are none
 // of the suite's.
-func withRoles(t *testing.T, s *sqltest.Server, options map[string]string) *target {
+func withRoles(t *testing.T, s *sqltest.Server) *target {
 	t.Helper()
 	d := dialect{s.Scheme}
 	admin, database, profile := s.Open(t, ""), "postgres", "postgres-roles"
@@ -31,7 +31,7 @@ func withRoles(t *testing.T, s *sqltest.Server, options map[string]string) *targ
 		database, profile = "", "mariadb-users"
 		must(t, admin, "GRANT SELECT ON mysql.* TO drawbridge@'%'", "GRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO drawbridge@'%'")
 	}
-	x := open(t, s, database, profile, options)
+	x := open(t, s, database, profile, nil)
 	x.admin = admin
 	h := &roles{d, admin, x.proxy}
 	people, err := h.Accounts(t.Context())
@@ -147,7 +147,7 @@ func TestContractWithRoles(t *testing.T) {
 			s := server(t)
 			connectortest.Run(t, connectortest.Harness{
 				Entitlements: groupNames,
-				Open:         func(t *testing.T) connectortest.Target { return withRoles(t, s, nil).Target },
+				Open:         func(t *testing.T) connectortest.Target { return withRoles(t, s).Target },
 				Person: func(n int) map[string]string {
 					return map[string]string{"userName": fmt.Sprintf("p%04d@example.com", n)}
 				},

@@ -70,7 +70,7 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got s
 		got, err = c.endSessions(ctx, m, have, err)
 	}
 	got.Connector, got.Identity = want.Connector, want.Identity
-	got.Adopted = m.found && !have.Exists()
+	got.Adopted = m.found && got.Exists() && !have.Exists()
 	return got, err
 }
 
@@ -124,7 +124,12 @@ func (c *Connector) Read(ctx context.Context, remoteID string) (got schema.Accou
 // Probe reports whether the server lets us in, shows the columns that are
 // declared, and understands every statement. It changes nothing.
 func (c *Connector) Probe(ctx context.Context) error {
-	return c.with(ctx, "probe", func(s *session) error { return s.probe() })
+	s, err := c.begin(ctx, "probe", nil)
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	return s.probe()
 }
 
 // Close closes the connections.

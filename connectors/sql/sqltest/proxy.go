@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -19,7 +20,8 @@ type Proxy struct {
 	server *Server
 
 	mu     sync.Mutex
-	in     int // requests until one fails; 0: never
+	in     int  // requests until one fails; 0: never
+	commit bool // only commits count
 	took   bool
 	strike func() // instead of dropping the connection
 	writes int
@@ -72,14 +74,21 @@ func (p *Proxy) Writes() int {
 func (p *Proxy) Fail(nth int, took bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.in, p.took, p.strike = nth, took, nil
+	p.in, p.took, p.strike, p.commit = nth, took, nil, false
+}
+
+// FailCommit makes the next commit fail.
+func (p *Proxy) FailCommit(took bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.in, p.took, p.strike, p.commit = 1, took, nil, true
 }
 
 // Before has something done before the nth request from now goes on.
 func (p *Proxy) Before(nth int, do func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.in, p.strike = nth, do
+	p.in, p.strike, p.commit = nth, do, false
 }
 
 // Spent reports whether the request was made to fail, and no longer waits for it.
@@ -106,8 +115,11 @@ func (p *Proxy) request(sql string) (drop, took bool) {
 	if changing.MatchString(sql) {
 		p.writes++
 	}
-	struck := p.in == 1
-	p.in = max(0, p.in-1)
+	counts := !p.commit || strings.EqualFold(sql, "commit")
+	struck := counts && p.in == 1
+	if counts {
+		p.in = max(0, p.in-1)
+	}
 	strike := p.strike
 	took = p.took
 	p.mu.Unlock()

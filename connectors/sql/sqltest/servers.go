@@ -35,7 +35,7 @@ func startPostgres(ctx context.Context) (*Server, error) {
 	s.start = func(ctx context.Context) *exec.Cmd {
 		args := []string{"-D", data, "-k", s.dir, "-h", "127.0.0.1", "-p", s.port()}
 		for _, setting := range []string{
-			"fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB", "max_connections=100",
+			"fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=16MB", "max_connections=100",
 			"deadlock_timeout=200ms", "ssl=on", "ssl_cert_file=" + s.CAFile, "ssl_key_file=" + filepath.Join(s.dir, "key.pem"),
 			"hba_file=" + filepath.Join(s.dir, "hba.conf"),
 		} {
@@ -48,6 +48,9 @@ func startPostgres(ctx context.Context) (*Server, error) {
 			database = "postgres"
 		}
 		return db.Open("pgx", fmt.Sprintf("host=%s port=%s user=postgres dbname=%s sslmode=disable", s.dir, s.port(), database))
+	}
+	s.as = func(user string) (*db.DB, error) {
+		return db.Open("pgx", fmt.Sprintf("host=127.0.0.1 port=%s user=%s password='%s' dbname=postgres sslmode=disable", s.port(), user, Password))
 	}
 	return s, s.run(ctx)
 }
@@ -80,7 +83,7 @@ collation-server=utf8mb4_bin
 skip-name-resolve
 innodb_log_file_size=8M
 innodb_buffer_pool_size=32M
-innodb_flush_log_at_trx_commit=0
+innodb_flush_log_at_trx_commit=2
 innodb_flush_method=nosync
 innodb_doublewrite=0
 ssl_cert=DIR/ca.pem
@@ -96,9 +99,9 @@ ssl_key=DIR/key.pem
 	s.start = func(ctx context.Context) *exec.Cmd {
 		return exec.CommandContext(ctx, daemon, "--defaults-file="+settings)
 	}
-	s.open = func(database string) (*db.DB, error) {
+	connect := func(network, address, user, password, database string) (*db.DB, error) {
 		cfg := mysql.NewConfig()
-		cfg.Net, cfg.Addr, cfg.User, cfg.DBName = "unix", s.Socket, "root", database
+		cfg.Net, cfg.Addr, cfg.User, cfg.Passwd, cfg.DBName = network, address, user, password, database
 		cfg.Logger = &mysql.NopLogger{}
 		connector, err := mysql.NewConnector(cfg)
 		if err != nil {
@@ -106,5 +109,7 @@ ssl_key=DIR/key.pem
 		}
 		return db.OpenDB(connector), nil
 	}
+	s.open = func(database string) (*db.DB, error) { return connect("unix", s.Socket, "root", "", database) }
+	s.as = func(user string) (*db.DB, error) { return connect("tcp", s.Addr, user, Password, "") }
 	return s, s.run(ctx)
 }

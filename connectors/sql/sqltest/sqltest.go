@@ -35,6 +35,7 @@ type Server struct {
 	died  chan struct{}
 	start func(context.Context) *exec.Cmd
 	open  func(database string) (*db.DB, error)
+	as    func(user string) (*db.DB, error)
 	names atomic.Int64
 }
 
@@ -135,6 +136,19 @@ func (s *Server) Open(t testing.TB, database string) *db.DB {
 	return pool
 }
 
+// As returns a way in over TCP for a user with the Password. Nothing of it stays
+// open when it is given back.
+func (s *Server) As(t testing.TB, user string) *db.DB {
+	t.Helper()
+	pool, err := s.as(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxIdleConns(-1)
+	t.Cleanup(func() { _ = pool.Close() })
+	return pool
+}
+
 // Kill ends the server without a warning, as a power failure does.
 func (s *Server) Kill() {
 	if s.cmd != nil {
@@ -146,6 +160,7 @@ func (s *Server) Kill() {
 // Restart starts one that was killed, on what it left.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
+	s.Kill() // its last connection may end before it does
 	if err := s.run(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
