@@ -164,7 +164,7 @@ func (e *engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	if write {
 		e.written.Store(true)
 	}
-	return &txn{tx: tx, buckets: map[string]*bbolt.Bucket{}}, nil
+	return &txn{tx: tx, buckets: map[string]*bbolt.Bucket{}, ends: map[string][]byte{}}, nil
 }
 
 // explain gives bbolt's errors the kinds that cross packages.
@@ -181,7 +181,7 @@ func explain(err error) error {
 }
 
 // ascending names the tables whose keys mostly come in order. Their pages are
-// filled further, because nothing will be put in between.
+// filled further, also where some of what is written has its place between others.
 func ascending(table string) bool {
 	switch table {
 	case "identities", "identities/modified", "groups", "runs":

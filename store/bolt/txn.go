@@ -16,6 +16,7 @@ import (
 type txn struct {
 	tx      *bbolt.Tx
 	buckets map[string]*bbolt.Bucket // those looked up so far; nil is not there
+	ends    map[string][]byte        // the last key that tables had before they were written to
 }
 
 // bucket returns the table's bucket, nil if nothing was ever written to it.
@@ -28,12 +29,7 @@ func (t *txn) bucket(table string) *bbolt.Bucket {
 	return b
 }
 
-func (t *txn) keep(table string, b *bbolt.Bucket) {
-	if b != nil && ascending(table) {
-		b.FillPercent = 0.9
-	}
-	t.buckets[table] = b
-}
+func (t *txn) keep(table string, b *bbolt.Bucket) { t.buckets[table] = b }
 
 // writable is bucket, which it makes if it is not there.
 func (t *txn) writable(table string) (*bbolt.Bucket, error) {
@@ -100,10 +96,32 @@ func (t *txn) Put(table string, key, value []byte) error {
 	if value == nil {
 		value = []byte{} // bbolt would answer nil, which is none, until the commit
 	}
+	t.fill(table, b, key)
 	if err := b.Put(key, value); err != nil {
 		return fmt.Errorf("table %s: %w", table, explain(err))
 	}
 	return nil
+}
+
+// How far pages are filled that are split: further where what is written comes
+// behind all that there was, because nothing will be put in between.
+const (
+	betweenOthers = bbolt.DefaultFillPercent
+	behindAll     = 0.9
+)
+
+// fill sets how far a table's pages are filled, now that a key is written to it.
+func (t *txn) fill(table string, b *bbolt.Bucket, key []byte) {
+	end, known := t.ends[table]
+	if !known {
+		last, _ := b.Cursor().Last()
+		end = bytes.Clone(last)
+		t.ends[table] = end
+		b.FillPercent = behindAll
+	}
+	if bytes.Compare(key, end) <= 0 && !ascending(table) {
+		b.FillPercent = betweenOthers
+	}
 }
 
 func (t *txn) Delete(table string, key []byte) error {
