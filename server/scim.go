@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,10 @@ const scimRoot = "/scim"
 
 // newSCIM returns the SCIM service provider, which answers as whoever the gate
 // let in.
-func newSCIM(o Options) (*scim.Handler, error) {
+func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 	h, err := scim.New(scim.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions,
+		Schemes: g.schemes,
 		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + "/scim/v2",
 		Source: func(c echo.Context) string {
 			source, _ := c.Get(keySource).(string)
@@ -36,6 +38,24 @@ func newSCIM(o Options) (*scim.Handler, error) {
 		return nil, fmt.Errorf("SCIM: %w", err)
 	}
 	return h, nil
+}
+
+// schemes are how sources may show who they are, beside a bearer token: those that
+// some source can use as the bridge is configured now.
+func (g *gate) schemes() (all []scim.Scheme) {
+	if g.issuers.OfSources() {
+		all = append(all, scim.Scheme{
+			Type: "oauth2", Name: "OAuth 2.0 access token", Description: "A JWT of an issuer that the bridge trusts, in the Authorization header",
+			SpecURI: "https://www.rfc-editor.org/info/rfc9068",
+		})
+	}
+	if slices.ContainsFunc(g.ring.Load().certificates, func(c Credential) bool { return c.Source != "" }) {
+		all = append(all, scim.Scheme{
+			Type: "mutualtls", Name: "Client certificate", Description: "A certificate that the connection is made with",
+			SpecURI: "https://www.rfc-editor.org/info/rfc8446",
+		})
+	}
+	return all
 }
 
 // writeSCIM answers an error that was met before the service provider was.

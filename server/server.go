@@ -68,7 +68,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	provider, err := newSCIM(o)
+	provider, err := newSCIM(o, g)
 	if err != nil {
 		return nil, err
 	}

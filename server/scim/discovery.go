@@ -20,10 +20,13 @@ func (h *Handler) discovery() ([]route, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := fixed(h.serviceProviderConfig())
-	if err != nil {
-		return nil, err
-	}
+	config := verbs{http.MethodGet: func(q *request) error {
+		body, err := json.Marshal(h.serviceProviderConfig())
+		if err != nil {
+			return err
+		}
+		return q.blob(http.StatusOK, body)
+	}}
 	me := verbs{}
 	for _, verb := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		me[verb] = notMe
@@ -88,14 +91,30 @@ func (h *Handler) serviceProviderConfig() object {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": wire.DefaultCount,
 			"maxPageSize": wire.MaxCount, "cursorTimeout": int(cursorLife.Seconds()),
 		},
-		"RolesAndEntitlements": h.rolesAndEntitlements(),
-		"authenticationSchemes": []object{{
-			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
-			"description": "A token that the operator of the bridge makes for one source, in the Authorization header",
-			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-		}},
-		"meta": h.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+		"RolesAndEntitlements":  h.rolesAndEntitlements(),
+		"authenticationSchemes": h.authenticationSchemes(),
+		"meta":                  h.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
 	}
+}
+
+// A Scheme is a way in which sources may show who they are (RFC 7643, section 5).
+type Scheme struct{ Type, Name, Description, SpecURI string }
+
+// bearer is the way that there is always.
+var bearer = Scheme{
+	"oauthbearertoken", "Bearer token", "A token that the operator of the bridge makes for one source, in the Authorization header",
+	"https://www.rfc-editor.org/info/rfc6750",
+}
+
+func (h *Handler) authenticationSchemes() (all []object) {
+	schemes := []Scheme{bearer}
+	if h.schemes != nil {
+		schemes = append(schemes, h.schemes()...)
+	}
+	for i, s := range schemes {
+		all = append(all, object{"type": s.Type, "name": s.Name, "description": s.Description, "specUri": s.SpecURI, "primary": i == 0})
+	}
+	return all
 }
 
 // rolesAndEntitlements says what there is of the IETF's draft: both endpoints, and

@@ -41,6 +41,7 @@ type Options struct {
 	Limits     Limits
 	Extensions []library.Schema // of users, that the operator registered
 	Catalogues []Catalogue      // resource types to be read, beside roles and entitlements
+	Schemes    func() []Scheme  // in which sources may show who they are, beside a bearer token; may be nil
 	// Dropped is told of attributes that were sent and are in no schema, and where,
 	// as in Users/ID; it may be nil.
 	Dropped func(source, attribute, where string)
@@ -84,6 +85,7 @@ type Handler struct {
 	log      *slog.Logger
 	limits   Limits
 	dropped  func(source, attribute, where string)
+	schemes  func() []Scheme
 
 	users, groups *wire.Type
 	catalogues    []Catalogue
@@ -116,7 +118,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
-		limits: o.Limits.orDefaults(), dropped: o.Dropped,
+		limits: o.Limits.orDefaults(), dropped: o.Dropped, schemes: o.Schemes,
 		users: users, groups: groups, scans: newTurns(maxScans), middling: newTurns(maxMiddling), large: newTurns(maxLarge),
 	}
 	own, err := catalogues()
