@@ -51,6 +51,7 @@ const (
 	Agreed      Verb = "agreed"      // a person agreed to release what is held; it takes two
 	Quarantined Verb = "quarantined" // a role's governance broke: what is held stays, nobody new gets it
 	Released    Verb = "released"    // what was held, parked or in quarantine goes on
+	Replayed    Verb = "replayed"    // a target is to be told again of what is decided
 )
 
 // A Decision is one entry of the decision log. It names and does not describe:

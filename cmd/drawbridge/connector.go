@@ -16,7 +16,7 @@ import (
 
 func connectorCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "The systems downstream"}
-	cmd.AddCommand(connectorListCommand(), connectorUnparkCommand())
+	cmd.AddCommand(connectorListCommand(), connectorUnparkCommand(), connectorReplayCommand())
 	return cmd
 }
 

@@ -36,6 +36,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/holds":                 schema.Viewer,
 	"POST /api/v1/holds/{id}/release":   schema.Approver,
 	"POST /api/v1/accounts/unpark":      schema.Operator,
+	"POST /api/v1/accounts/replay":      schema.Operator,
 	"GET /api/v1/work-items":            schema.Viewer,
 	"POST /api/v1/grants":               schema.Admin, // on their word, people agreed elsewhere
 	"POST /api/v1/revocations":          schema.Operator,
@@ -101,6 +102,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/holds", "What the bridge would do and does not, until people decide"), a.listHolds)
 	add(a, h, post("/holds/{id}/release", "Agree to a plan that is held; the second person releases it"), a.release)
 	add(a, h, post("/accounts/unpark", "Have accounts tried again that were given up"), a.unpark)
+	add(a, h, post("/accounts/replay", "Have a target told again of what is decided"), a.replay)
 
 	add(a, h, get("/work-items", "What people are asked to do where no program can reach"), a.listWorkItems)
 	add(a, h, post("/work-items/{connector}/{identity}/confirm", "Say that what was asked is done, and how that can be seen"), a.confirm)
