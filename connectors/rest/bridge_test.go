@@ -194,6 +194,7 @@ func (w *world) sweep(run func(context.Context, scheduler.Sweep, *schema.Run) er
 // TestAtRabbitMQFromJoiningToLeaving provisions somebody, changes them by hand,
 // repairs that, and cuts them off.
 func TestAtRabbitMQFromJoiningToLeaving(t *testing.T) {
+	t.Parallel()
 	f := needBroker(t).front(t)
 	w := newWorld(t, f)
 	ada, byHand := f.mark+"ada", f.mark+"somebody"

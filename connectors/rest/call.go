@@ -177,11 +177,11 @@ func (c *Connector) judge(r *request, q web.Request, answer web.Answer, in varia
 		}
 		return c.refusal(q, answer, in, kinds[rule.Is], &rule)
 	}
+	if c.successful(answer.Status, in) {
+		return nil // whatever people are called in it
+	}
 	if c.throttled(answer.Body) {
 		return c.refusal(q, answer, in, connectors.Transient, nil)
-	}
-	if c.successful(answer.Status, in) {
-		return nil
 	}
 	return c.refusal(q, answer, in, web.KindOf(answer.Status), nil)
 }
@@ -198,8 +198,8 @@ func (c *Connector) successful(status int, in variables) bool {
 	return err == nil && yes
 }
 
-// throttled reports whether the answer is one that the profile knows to mean "too
-// many requests", whatever its status.
+// throttled reports whether an answer that is no success is one that the profile
+// knows to mean "too many requests", whatever its status.
 func (c *Connector) throttled(body []byte) bool {
 	for _, text := range c.o.Profile.Throttled {
 		if strings.Contains(string(body), text) {

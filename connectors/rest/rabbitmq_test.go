@@ -388,6 +388,7 @@ func openRabbit(t *testing.T, f *front) connectors.Connector {
 }
 
 func TestRabbitMQKeepsTheContract(t *testing.T) {
+	t.Parallel()
 	b := needBroker(t)
 	var f *front
 	connectortest.Run(t, connectortest.Harness{
