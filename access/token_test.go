@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 )
 
 // tokenStore is a store on bolt whose every other commit is run again.
-func tokenStore(t *testing.T) *store.Store {
+func tokenStore(t testing.TB) *store.Store {
 	t.Helper()
 	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
 	if err != nil {
@@ -38,7 +39,7 @@ func tokenStore(t *testing.T) *store.Store {
 func issue(t *testing.T, s *store.Store, tok schema.Token) (secret string, got schema.Token, err error) {
 	t.Helper()
 	err = s.Update(t.Context(), func(tx store.Tx) (err error) {
-		secret, got, err = access.IssueToken(tx, "token/root", tok)
+		secret, got, err = access.NewTokenKey([]byte("key")).Issue(tx, "token/root", tok)
 		return err
 	})
 	return secret, got, err
@@ -72,8 +73,8 @@ func TestIssueToken(t *testing.T) {
 	if !ok || id != tok.ID || len(part) != 43 || !strings.HasPrefix(secret, "db_") {
 		t.Fatalf("secret %q of token %s does not read db_ID_SECRET", secret, tok.ID)
 	}
-	if !bytes.Equal(access.HashToken(part), tok.Hash) {
-		t.Error("the hash kept is not that of the secret")
+	if plain := sha256.Sum256([]byte(part)); bytes.Equal(plain[:], tok.Hash) {
+		t.Error("the hash kept is one that needs no key")
 	}
 	err = s.View(t.Context(), func(r store.Reader) error {
 		kept, err := store.Tokens.Get(r, id)
@@ -129,6 +130,11 @@ func TestTokensThatCannotBe(t *testing.T) {
 		"a name and no role":  {Name: "ci"},
 		"a source and a role": {Source: "hr", Role: "admin"},
 		"an unknown role":     {Name: "ci", Role: "owner"},
+		"a name with a slash": {Name: "ci/root", Role: "viewer"},
+		"a name with a blank": {Name: "ci root", Role: "viewer"},
+		"a name of two lines": {Name: "ci\nroot", Role: "viewer"},
+		"a name that hides":   {Name: "ci\u202eroot", Role: "viewer"},
+		"an endless name":     {Name: strings.Repeat("a", 201), Role: "viewer"},
 		"expired":             {Source: "hr", Expires: time.Now().Add(-time.Minute)},
 	} {
 		if _, _, err := issue(t, s, tok); !errors.Is(err, schema.ErrInvalid) {
@@ -136,7 +142,7 @@ func TestTokensThatCannotBe(t *testing.T) {
 		}
 	}
 	err := s.Update(t.Context(), func(tx store.Tx) error {
-		_, _, err := access.IssueToken(tx, "", schema.Token{Source: "hr"})
+		_, _, err := access.NewTokenKey([]byte("key")).Issue(tx, "", schema.Token{Source: "hr"})
 		return err
 	})
 	if !errors.Is(err, schema.ErrInvalid) {
@@ -159,6 +165,51 @@ func TestParseToken(t *testing.T) {
 		id, secret, ok := access.ParseToken(test.token)
 		if ok != test.ok || ok && (id != test.id || secret != test.secret) {
 			t.Errorf("ParseToken(%q) = %q, %q, %v; want %q, %q, %v", test.token, id, secret, ok, test.id, test.secret, test.ok)
+		}
+	}
+}
+
+// TestTokensThatOpenNothing changes what is kept of a token, as somebody would who
+// can write the store and has no key.
+func TestTokensThatOpenNothing(t *testing.T) {
+	s := tokenStore(t)
+	secret, tok, err := issue(t, s, schema.Token{Name: "ci", Role: "viewer", Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, part, _ := access.ParseToken(secret)
+	key := access.NewTokenKey([]byte("key"))
+	if err := key.Opens(tok, part, time.Now()); err != nil {
+		t.Fatalf("as it was issued: %v", err)
+	}
+	plain := sha256.Sum256([]byte(part))
+	for name, change := range map[string]func(*schema.Token){
+		"another role":         func(t *schema.Token) { t.Role = "admin" },
+		"another name":         func(t *schema.Token) { t.Name = "root" },
+		"a source's":           func(t *schema.Token) { t.Name, t.Role, t.Source = "", "", "hr" },
+		"another id":           func(t *schema.Token) { t.ID += "0" },
+		"without an end":       func(t *schema.Token) { t.Expires = time.Time{} },
+		"a later end":          func(t *schema.Token) { t.Expires = t.Expires.Add(time.Hour) },
+		"a hash without a key": func(t *schema.Token) { t.Hash, t.Key = plain[:], "" },
+		"a hash that is empty": func(t *schema.Token) { t.Hash = nil },
+		"revoked":              func(t *schema.Token) { t.Revoked = time.Now() },
+	} {
+		changed := tok
+		change(&changed)
+		if err := key.Opens(changed, part, time.Now()); !errors.Is(err, schema.ErrForbidden) || strings.Contains(err.Error(), part) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, err := range map[string]error{
+		"another secret":   key.Opens(tok, part+"x", time.Now()),
+		"no secret":        key.Opens(tok, "", time.Now()),
+		"another key":      access.NewTokenKey([]byte("other")).Opens(tok, part, time.Now()),
+		"no key":           access.TokenKey{}.Opens(tok, part, time.Now()),
+		"after its end":    key.Opens(tok, part, time.Now().Add(2*time.Hour)),
+		"right at its end": key.Opens(tok, part, tok.Expires),
+	} {
+		if !errors.Is(err, schema.ErrForbidden) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -12,7 +12,8 @@ type Token struct {
 	Source  string    `json:"source,omitempty"` // set for a source's token
 	Name    string    `json:"name,omitempty"`   // set for an API token
 	Role    APIRole   `json:"role,omitempty"`   // set for an API token
-	Hash    []byte    `json:"hash"`             // SHA-256 of the secret
+	Hash    []byte    `json:"hash"`             // of the secret and of the above, keyed
+	Key     string    `json:"key,omitempty"`    // which key that is; not the key
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 	Revoked time.Time `json:"revoked,omitzero"`

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"math"
@@ -27,9 +26,11 @@ const apiRoot = "/api/v1"
 // bridge issued, a token that a trusted issuer signed, or a client certificate.
 type gate struct {
 	store   *store.Store
+	key     access.TokenKey
 	log     *slog.Logger
 	ring    atomic.Pointer[keyring]
 	issuers *issuer.Set
+	uses    *access.Uses
 
 	sources, callers, failed *buckets
 }
@@ -43,7 +44,7 @@ const (
 func newGate(o Options) (*gate, error) {
 	l := o.Limits.orDefaults()
 	g := &gate{
-		store: o.Store, log: o.Log, issuers: o.Issuers,
+		store: o.Store, key: o.TokenKey, log: o.Log, issuers: o.Issuers, uses: o.Uses,
 		sources: newBuckets(l.Source, int(2*l.Source), mostCredentials),
 		callers: newBuckets(l.API, int(2*l.API), mostCredentials),
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
@@ -104,6 +105,8 @@ func (g *gate) identify(c echo.Context) (Credential, error) {
 	}
 	if err == nil {
 		c.Set(keyCredential, who.Name)
+		who.use.Used = time.Now().UTC()
+		g.uses.Saw(who.use)
 		return who, nil
 	}
 	if r, ok := errors.AsType[*refusal](err); ok {
@@ -178,12 +181,12 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 	if err == nil && h.Certificate != "" && h.Certificate != thumbprint(certificate(req)) {
 		return Credential{}, &refusal{why: "it is bound to another client certificate", tell: "it is bound to a client certificate that was not shown"}
 	}
-	return Credential{Name: h.Name, Source: h.Source, Role: h.Role}, err
+	c := Credential{Name: h.Name, Source: h.Source, Role: h.Role}
+	c.use = schema.CredentialUse{ID: "issuer/" + h.Issuer + "/" + c.holder(), Holder: c.holder()}
+	return c, err
 }
 
-// issued returns whose a token is that the bridge issued. What is compared is
-// hashes, in constant time, so that the time an answer takes tells nothing of a
-// secret.
+// issued returns whose a token is that the bridge issued.
 func (g *gate) issued(ctx context.Context, id, secret string) (Credential, error) {
 	var t schema.Token
 	var now time.Time
@@ -197,17 +200,15 @@ func (g *gate) issued(ctx context.Context, id, secret string) (Credential, error
 		return Credential{}, &refusal{why: "no token of that id was issued"}
 	case err != nil:
 		return Credential{}, err
-	case subtle.ConstantTimeCompare(access.HashToken(secret), t.Hash) != 1:
-		return Credential{}, &refusal{why: "the secret is not that of the token " + id}
-	case !t.Revoked.IsZero():
-		return Credential{}, &refusal{why: "the token " + id + " is revoked"}
-	case !t.Expires.IsZero() && !now.Before(t.Expires):
-		return Credential{}, &refusal{why: "the token " + id + " has expired"}
+	}
+	if err := g.key.Opens(t, secret, now); err != nil {
+		return Credential{}, &refusal{why: err.Error()}
 	}
 	c := Credential{Name: t.Name, Source: t.Source, Role: t.Role}
 	if c.Name == "" {
 		c.Name = t.Source
 	}
+	c.use = schema.CredentialUse{ID: "token/" + t.ID, Holder: c.holder()}
 	return c, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/connectors"
 	"drawbridge/schema"
 )
@@ -25,6 +26,16 @@ type Credential struct {
 	Role        schema.APIRole // set for an API user's
 	Secret      connectors.Secret
 	Certificate ClientCertificate
+
+	use schema.CredentialUse // what is remembered of it when it is shown
+}
+
+// holder is who is let in, as the log and the store write it.
+func (c Credential) holder() string {
+	if c.Source != "" {
+		return "source/" + c.Source
+	}
+	return "token/" + c.Name
 }
 
 // A ClientCertificate says which client certificates are somebody's: those of
@@ -107,6 +118,7 @@ func (k *keyring) add(c Credential, log *slog.Logger) error {
 	if len(secret) < shortSecret {
 		log.Warn("the secret of a credential is so short that it may be guessed; 32 random bytes are not", "credential", c.Name)
 	}
+	c.use = schema.CredentialUse{ID: access.ConfiguredID(c.holder()), Holder: c.holder()}
 	k.bySum[sum] = c
 	return nil
 }
@@ -136,6 +148,8 @@ func (k *keyring) certified(leaf *x509.Certificate, now time.Time) (who Credenti
 	if who.Name == "" {
 		return who, fmt.Errorf("the client certificate %s is nobody's: %w", leaf.Subject, schema.ErrForbidden)
 	}
+	sum := sha256.Sum256(leaf.Raw)
+	who.use = schema.CredentialUse{ID: "certificate/" + hex.EncodeToString(sum[:8]), Holder: who.holder(), Since: leaf.NotBefore, Expires: leaf.NotAfter}
 	return who, nil
 }
 

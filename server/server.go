@@ -31,8 +31,10 @@ type Options struct {
 	PublicURL   string       // as others see the bridge, for links; a path in it is before all of ours
 	Version     string
 	Credentials []Credential
-	Issuers     *issuer.Set // of signed tokens; nil: none
+	Issuers     *issuer.Set     // of signed tokens; nil: none
+	TokenKey    access.TokenKey // of the tokens that the bridge issues
 	Metrics     *metrics.Metrics
+	Uses        *access.Uses     // remembers which credentials are shown; may be nil
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
 	Sweeps      []string         // names, for status and to run now
 	Connectors  []string         // names
@@ -42,6 +44,9 @@ type Options struct {
 
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) api.BreakerView
+
+	// Standing, where it is not nil, says how credentials stand.
+	Standing func(ctx context.Context) ([]access.Credential, error)
 
 	// Sign, where it is not nil, signs the decision log as it is now.
 	Sign func(ctx context.Context) error
@@ -75,7 +80,7 @@ func New(o Options) (*Server, error) {
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
 		Unmapped: o.Unmapped, Breaker: o.Breaker,
-		Sign: o.Sign,
+		Sign: o.Sign, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

@@ -209,6 +209,8 @@ var (
 var (
 	TokenSource = &Index[schema.Token]{name: "source", of: one(func(t schema.Token) []string { return unless(t.Source == "", t.Source) })}
 
+	CredentialUses = define("credentialUses", func(u schema.CredentialUse) []string { return []string{u.ID} })
+
 	Tokens = define("tokens", func(t schema.Token) []string { return []string{t.ID} }, TokenSource)
 
 	Policies = define("policies", func(p PolicyVersion) []string { return []string{p.Digest} })
@@ -224,7 +226,7 @@ func everything() []checked {
 		Requests,
 		Assignments, Accounts, WorkItems,
 		Holds, Findings, Runs,
-		Tokens, Policies, Settings,
+		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
 }

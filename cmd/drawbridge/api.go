@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"drawbridge/access"
@@ -89,9 +88,10 @@ func (c *client) issue(ctx context.Context, t schema.Token, dryRun bool) (string
 	return answer.Secret, t, err
 }
 
-func (c *client) tokens(ctx context.Context) ([]api.TokenView, error) {
-	all, err := pages[api.TokenView](ctx, c, "/api/v1/tokens", nil, mostListed)
-	return slices.DeleteFunc(all, func(t api.TokenView) bool { return t.Source == "" }), err
+func (c *client) credentials(ctx context.Context) ([]access.Credential, error) {
+	var list api.List[access.Credential]
+	err := c.get(ctx, "/api/v1/credentials", nil, &list)
+	return list.Items, err
 }
 
 func (c *client) revokeToken(ctx context.Context, id string, dryRun bool) (t api.TokenView, err error) {

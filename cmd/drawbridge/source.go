@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os/user"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
+	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -104,8 +106,12 @@ func issueToken(ctx context.Context, a about, t schema.Token, dryRun bool) (secr
 		if _, ok := rules.Book().Source(t.Source); !ok {
 			return hint(fmt.Errorf("source %s: %w", t.Source, schema.ErrNotFound), "the policy in force approves no source of that name")
 		}
+		key, err := bridge.TokenKey(s.cfg.Audit)
+		if err != nil {
+			return err
+		}
 		return s.try(ctx, dryRun, func(tx store.Tx) (err error) {
-			secret, t, err = access.IssueToken(tx, local(), t)
+			secret, t, err = key.Issue(tx, local(), t)
 			return err
 		})
 	})
@@ -113,58 +119,6 @@ func issueToken(ctx context.Context, a about, t schema.Token, dryRun bool) (secr
 		secret, t.ID = "", ""
 	}
 	return secret, t, err
-}
-
-func tokenListCommand() *cobra.Command {
-	var a about
-	var f format
-	cmd := &cobra.Command{
-		Use:   "list (--config FILE | --server URL)",
-		Short: "List the tokens that were issued; their secrets are kept nowhere",
-		Args:  exactly(0),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			tokens, err := listTokens(cmd.Context(), a)
-			if err != nil {
-				return err
-			}
-			return f.print(cmd.OutOrStdout(), tokens, func(out io.Writer) error {
-				var rows [][]string
-				for _, t := range tokens {
-					rows = append(rows, []string{t.ID, t.Source, moment(t.Created), moment(t.Expires), moment(t.Revoked)})
-				}
-				return table(out, "token source created expires revoked", rows)
-			})
-		},
-	}
-	a.flags(cmd)
-	f.flag(cmd)
-	return cmd
-}
-
-func listTokens(ctx context.Context, a about) ([]api.TokenView, error) {
-	c, err := a.client()
-	if err != nil {
-		return nil, err
-	}
-	if c != nil {
-		return c.tokens(ctx)
-	}
-	tokens := []api.TokenView{}
-	err = a.read(func(s stopped) error {
-		return s.store.View(ctx, func(r store.Reader) error {
-			tokens = tokens[:0]
-			for t, err := range store.Tokens.All(r) {
-				if err != nil {
-					return err
-				}
-				if t.Source != "" {
-					tokens = append(tokens, api.ViewToken(t))
-				}
-			}
-			return nil
-		})
-	})
-	return tokens, err
 }
 
 func tokenRevokeCommand() *cobra.Command {
@@ -175,7 +129,7 @@ func tokenRevokeCommand() *cobra.Command {
 		Short: "End a token from the next request on",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := revokeToken(cmd.Context(), a, args[0], dryRun)
+			t, err := revokeToken(cmd.Context(), a, strings.TrimPrefix(args[0], issuedPrefix), dryRun)
 			if errors.Is(err, schema.ErrNotFound) {
 				return hint(err, "drawbridge source token list shows the ids")
 			}

@@ -31,10 +31,14 @@ type Options struct {
 	Sweeps     []string // names
 	Connectors []string // names
 
+	TokenKey access.TokenKey // of the tokens that are issued
+
 	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
 
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) BreakerView
+	// Standing, where it is not nil, says how credentials stand.
+	Standing func(ctx context.Context) ([]access.Credential, error)
 	// Sign, where it is not nil, signs the decision log as it is now.
 	Sign func(ctx context.Context) error
 }

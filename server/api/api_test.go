@@ -109,6 +109,9 @@ func compile(t *testing.T, text string) *policy.Book {
 	return book
 }
 
+// tokenKey is what the hashes of issued tokens are keyed with.
+var tokenKey = access.NewTokenKey([]byte("key"))
+
 // A world is the API over HTTP on a real store, with a credential for each role.
 type world struct {
 	t     *testing.T
@@ -132,7 +135,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: s, rules: access.NewRules(compile(t, documents), nil)}
 	o := server.Options{
-		Store: s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
+		TokenKey: tokenKey,
+		Store:    s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
 		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"},
 		Breaker: func(string) api.BreakerView { return w.breaker }, Limits: server.Limits{API: -1},
 	}
@@ -295,6 +299,7 @@ var operations = map[string]string{
 	"GET /api/v1/tokens":             "admin",
 	"POST /api/v1/tokens":            "admin",
 	"DELETE /api/v1/tokens/{id}":     "admin",
+	"GET /api/v1/credentials":        "auditor",
 }
 
 // document is what of the OpenAPI document the tests look at.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -36,7 +35,7 @@ func (w *world) sender(source string) sender {
 	w.t.Helper()
 	var secret string
 	w.update(func(tx store.Tx) (err error) {
-		secret, _, err = access.IssueToken(tx, "token/test", schema.Token{Source: source})
+		secret, _, err = tokenKey.Issue(tx, "token/test", schema.Token{Source: source})
 		return err
 	})
 	return sender{w, secret}

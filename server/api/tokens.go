@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -85,12 +84,9 @@ func (a *API) issueToken(ctx context.Context, in *issueInput) (*Reply[Issued], e
 	if _, approved := a.Rules.Book().Source(t.Source); t.Source != "" && !approved {
 		return nil, fmt.Errorf("source %s: no Source document approves it, so that its credential would open nothing: %w", t.Source, schema.ErrInvalid)
 	}
-	if strings.ContainsAny(t.Name, "/ \t\r\n") {
-		return nil, fmt.Errorf("name %q: the log writes it as token/NAME, so it has no slash and no blank: %w", t.Name, schema.ErrInvalid)
-	}
 	var out Issued
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		secret, made, err := access.IssueToken(tx, callerOf(ctx).Actor(), t)
+		secret, made, err := a.TokenKey.Issue(tx, callerOf(ctx).Actor(), t)
 		out = Issued{TokenView: ViewToken(made), Secret: secret, DryRun: in.Dry}
 		return err
 	})

@@ -66,9 +66,11 @@ type Bridge struct {
 
 	store    *store.Store
 	signer   note.Signer
+	tokenKey access.TokenKey
 	rules    *access.Rules
 	metrics  *metrics.Metrics
 	unmapped access.Unmapped
+	uses     access.Uses
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise
 	listener net.Listener

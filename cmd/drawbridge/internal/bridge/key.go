@@ -3,7 +3,9 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"drawbridge/access"
 	"drawbridge/audit"
 	"drawbridge/configs"
 	"drawbridge/scheduler"
@@ -60,6 +63,18 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 		return nil, fmt.Errorf("audit.key: %s is not the key that signed the decision log so far: put that one back: %w", cfg.Key, schema.ErrInvalid)
 	}
 	return signer, showKey(cfg.Key)
+}
+
+// TokenKey returns what the hashes of issued tokens are keyed with. It follows from
+// the signing key, which is kept and backed up beside the store and not in it, so
+// that there is no second file to lose.
+func TokenKey(cfg configs.Audit) (access.TokenKey, error) {
+	text, err := os.ReadFile(cfg.Key)
+	if err != nil {
+		return access.TokenKey{}, fmt.Errorf("audit.key: %w", err)
+	}
+	key, err := hkdf.Key(sha256.New, bytes.TrimSpace(text), nil, "drawbridge issued tokens", sha256.Size)
+	return access.NewTokenKey(key), err
 }
 
 // Sign signs the decision log of a bridge that is stopped, with its key: one that

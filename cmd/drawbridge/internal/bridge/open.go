@@ -39,7 +39,10 @@ func OpenStore(cfg *configs.Config, o bolt.Options, opts ...store.Option) (*stor
 }
 
 func (b *Bridge) openKey(ctx context.Context) (err error) {
-	b.signer, err = openKey(ctx, b.cfg.Audit, b.store)
+	if b.signer, err = openKey(ctx, b.cfg.Audit, b.store); err != nil {
+		return err
+	}
+	b.tokenKey, err = TokenKey(b.cfg.Audit)
 	return err
 }
 
@@ -124,26 +127,29 @@ func publicURL(cfg *configs.Config, addr string) (string, error) {
 	return u.String(), nil
 }
 
-func (b *Bridge) openServer(context.Context) (err error) {
+func (b *Bridge) openServer(ctx context.Context) (err error) {
 	l := b.cfg.Limits
 	if b.issuers, err = issuer.New(issuers(b.cfg), issuer.Options{Log: b.Log, Observe: b.metrics.Issuer}); err != nil {
 		return err
 	}
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Issuers: b.issuers, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
+		Credentials: credentials(b.cfg), Issuers: b.issuers, TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
 		Limits: server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
 		SCIM: scim.Limits{
 			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
 		},
-		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped,
+		Extensions: b.cfg.Extensions, Unmapped: &b.unmapped, Uses: &b.uses, Standing: b.standing,
 		Sign: func(ctx context.Context) error {
 			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
 		},
 	})
+	if err != nil {
+		return err
+	}
 	b.handler, b.secrets = b.server, b.cfg
-	return err
+	return b.noteSecrets(ctx, b.cfg)
 }
 
 // breaker says how a connector's breaker stands.

@@ -131,5 +131,8 @@ func (b *Bridge) rereadSecrets(ctx context.Context) (problems []error) {
 	}
 	b.secrets = &now
 	b.Log.InfoContext(ctx, "secrets were changed in their files, and those before them are nobody's now", "credentials", changed)
+	if err := b.noteSecrets(ctx, &now); err != nil {
+		problems = append(problems, err)
+	}
 	return problems
 }

@@ -1,0 +1,296 @@
+package access_test
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+)
+
+const aDay = 24 * time.Hour
+
+// rotating is a policy whose source hr has its credential rotated.
+func rotating(t *testing.T) *policy.Book {
+	t.Helper()
+	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(`
+apiVersion: drawbridge/v1
+kind: PolicySet
+metadata: { name: test, owner: { user: iam, deputy: iam2 } }
+spec: { mode: enforce }
+---
+apiVersion: drawbridge/v1
+kind: Source
+metadata: { name: hr, owner: { user: hr, deputy: hr2 } }
+spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"], credential: { rotateEvery: 90d } }
+`)}})
+	book, _ := policy.Compile(set)
+	if s, ok := book.Source("hr"); !ok || time.Duration(s.Spec.Credential.RotateEvery) != 90*aDay {
+		t.Fatal("the policy is not what the test wants")
+	}
+	return book
+}
+
+// inBubble runs a test on a store in time that is not real.
+func inBubble(t *testing.T, test func(t *testing.T, s *store.Store)) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, s)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func standing(t *testing.T, s *store.Store, book *policy.Book, further ...access.Credential) (problems []string) {
+	t.Helper()
+	var all []access.Credential
+	err := s.View(t.Context(), func(r store.Reader) (err error) {
+		all, err = access.Credentials(r, book, 14*aDay, further...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Problem != "" {
+			problems = append(problems, string(c.Kind)+" of "+c.Holder+": "+c.Problem)
+		}
+	}
+	return problems
+}
+
+func want(t *testing.T, when string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: %q, want %q", when, got, want)
+	}
+}
+
+func TestTokensThatWantAttention(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		book := rotating(t)
+		_, first, err := issue(t, s, schema.Token{Source: "hr", Expires: time.Now().Add(60 * aDay)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "at first", standing(t, s, book))
+		<-time.After(45 * aDay)
+		want(t, "long before its end", standing(t, s, book))
+		<-time.After(2 * aDay)
+		want(t, "two weeks before its end", standing(t, s, book), "issued of source/hr: expiring")
+		_, second, err := issue(t, s, schema.Token{Source: "hr"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(t, "with another one", standing(t, s, book))
+		<-time.After(20 * aDay)
+		want(t, "after its end, with another one", standing(t, s, book))
+		<-time.After(71 * aDay)
+		want(t, "when that is older than its source allows", standing(t, s, book), "issued of source/hr: old")
+		revoke := func(tok schema.Token) {
+			t.Helper()
+			if err := s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		revoke(second)
+		want(t, "with that revoked", standing(t, s, book), "issued of source/hr: expired")
+		revoke(first)
+		want(t, "with both revoked", standing(t, s, book))
+	})
+}
+
+func TestWhatLivesShortlyIsNotAlwaysExpiring(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		cert := func(holder string, life time.Duration) access.Credential {
+			return access.Credential{ID: "certificate/" + holder, Kind: access.ClientCertificate, Holder: holder, Since: time.Now(), Expires: time.Now().Add(life)}
+		}
+		hourly, weekly := cert("source/mesh", time.Hour), cert("source/weekly", 7*aDay)
+		want(t, "at first", standing(t, s, nil, hourly, weekly))
+		<-time.After(41 * time.Minute)
+		want(t, "in the last third of an hour", standing(t, s, nil, hourly, weekly), "certificate of source/mesh: expiring")
+		<-time.After(5 * aDay)
+		want(t, "in the last third of a week", standing(t, s, nil, hourly, weekly), "certificate of source/mesh: expired", "certificate of source/weekly: expiring")
+	})
+}
+
+func TestConfiguredSecretsHaveAnAge(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		book, key := rotating(t), access.NewTokenKey([]byte("key"))
+		note := func(all ...access.Configured) {
+			t.Helper()
+			if err := access.NoteConfigured(t.Context(), s, key, all); err != nil {
+				t.Fatal(err)
+			}
+		}
+		one := access.Configured{Holder: "source/hr", Secret: "first-secret-0123456789"}
+		note(one)
+		<-time.After(80 * aDay)
+		commits := s.Stats().Commits
+		note(one)
+		if s.Stats().Commits != commits {
+			t.Error("a secret that is the same was written down again")
+		}
+		<-time.After(11 * aDay)
+		want(t, "when it is old", standing(t, s, book), "configured of source/hr: old")
+		one.Secret = "other-secret-0123456789"
+		note(one)
+		want(t, "when it is another one", standing(t, s, book))
+		one.Secret, one.Since = "third-secret-0123456789", time.Now().Add(-100*aDay)
+		note(one)
+		want(t, "of a file that is old", standing(t, s, book), "configured of source/hr: old")
+		one.Secret, one.Since = "fourth-secret-0123456789", time.Now().Add(aDay)
+		note(one)
+		want(t, "of a file of the future", standing(t, s, book))
+		<-time.After(92 * aDay)
+		note()
+		want(t, "when it is configured no more", standing(t, s, book))
+		err := s.View(t.Context(), func(r store.Reader) error {
+			for u, err := range store.CredentialUses.All(r) {
+				t.Errorf("%+v is left, %v", u, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestUsesAreWrittenSeldom has a source come each second for a day.
+func TestUsesAreWrittenSeldom(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		var uses access.Uses
+		commits := s.Stats().Commits
+		use := schema.CredentialUse{ID: "token/1", Holder: "source/hr"}
+		for second := range 24 * 60 * 60 {
+			use.Used = time.Now()
+			uses.Saw(use)
+			if second%60 == 0 {
+				if err := uses.Keep(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			<-time.After(time.Second)
+		}
+		if n := s.Stats().Commits - commits; n > 24 || n < 23 {
+			t.Errorf("it was written %d times in a day, want once an hour", n)
+		}
+		var kept schema.CredentialUse
+		err := s.View(t.Context(), func(r store.Reader) (err error) {
+			kept, err = store.CredentialUses.Get(r, "token/1")
+			return err
+		})
+		if err != nil || time.Since(kept.Used) > time.Hour+time.Minute {
+			t.Errorf("it was last used %v ago, %v", time.Since(kept.Used), err)
+		}
+		var after access.Uses // of another process
+		use.Used = kept.Used.Add(time.Minute)
+		after.Saw(use)
+		if err := after.Keep(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		var nobody *access.Uses
+		nobody.Saw(use)
+	})
+}
+
+func TestUsesThatCouldNotBeWrittenAreNotLost(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		var uses access.Uses
+		uses.Saw(schema.CredentialUse{ID: "token/1", Holder: "source/hr", Used: time.Now()})
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := uses.Keep(gone, s); err == nil {
+			t.Fatal("it was written although nobody waited")
+		}
+		if err := uses.Keep(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		err := s.View(t.Context(), func(r store.Reader) error {
+			_, err := store.CredentialUses.Get(r, "token/1")
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReviewRaisesAndResolves(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		book := rotating(t)
+		_, tok, err := issue(t, s, schema.Token{Source: "hr", Expires: time.Now().Add(50 * aDay)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		review := func() (news int, writes bool) {
+			t.Helper()
+			before := s.Stats().Commits
+			_, told, err := access.ReviewCredentials(t.Context(), s, book, 14*aDay)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(told), s.Stats().Commits > before
+		}
+		if news, writes := review(); news != 0 || writes {
+			t.Errorf("where all is well: %d news, written: %v", news, writes)
+		}
+		<-time.After(40 * aDay)
+		if news, writes := review(); news != 1 || !writes {
+			t.Errorf("what is expiring: %d news, written: %v", news, writes)
+		}
+		if news, writes := review(); news != 0 || writes {
+			t.Errorf("the second time: %d news, written: %v", news, writes)
+		}
+		findings := open(t, s)
+		if len(findings) != 1 || findings[0].Subject != "source/hr" || findings[0].Object != "token/"+tok.ID || !strings.HasPrefix(findings[0].Reason, "expiring: ") {
+			t.Errorf("findings are %+v", findings)
+		}
+		<-time.After(11 * aDay)
+		if news, _ := review(); news != 0 || !strings.HasPrefix(open(t, s)[0].Reason, "expired: ") {
+			t.Errorf("once it expired: %d news, %+v", news, open(t, s))
+		}
+		if _, _, err := issue(t, s, schema.Token{Source: "hr"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, writes := review(); !writes || len(open(t, s)) != 0 {
+			t.Errorf("with another one there are %+v", open(t, s))
+		}
+	})
+}
+
+func open(t *testing.T, s *store.Store) (all []schema.Finding) {
+	t.Helper()
+	err := s.View(t.Context(), func(r store.Reader) error {
+		all = nil
+		for f, err := range store.Findings.All(r, "credential") {
+			if err != nil {
+				return err
+			}
+			all = append(all, f)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

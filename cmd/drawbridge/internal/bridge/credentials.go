@@ -1,0 +1,116 @@
+package bridge
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"os"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/configs"
+	"drawbridge/store"
+)
+
+const (
+	keepUses    = time.Minute      // how often it is written down which credentials were shown
+	reviewEvery = 10 * time.Minute // how often it is looked at how they stand
+)
+
+// watchCredentials keeps what is known of credentials, and tells of those that end
+// soon or are old: in the log once, as findings, and in metrics.
+func (b *Bridge) watchCredentials(ctx context.Context) error {
+	tick := time.NewTicker(keepUses)
+	defer tick.Stop()
+	b.review(ctx)
+	reviewed := time.Now()
+	for ended := false; !ended; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ended = true
+		}
+		if err := b.uses.Keep(context.WithoutCancel(ctx), b.store); err != nil {
+			b.Log.ErrorContext(ctx, "when credentials were used could not be written down", "error", err)
+		}
+		if !ended && time.Since(reviewed) >= reviewEvery {
+			b.review(ctx)
+			reviewed = time.Now()
+		}
+	}
+	return nil
+}
+
+func (b *Bridge) review(ctx context.Context) {
+	all, news, err := access.ReviewCredentials(ctx, b.store, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.ownCertificates()...)
+	if err != nil {
+		if ctx.Err() == nil {
+			b.Log.ErrorContext(ctx, "how credentials stand could not be looked at", "error", err)
+		}
+		return
+	}
+	b.metrics.Credentials(all)
+	for _, c := range news {
+		b.Log.WarnContext(ctx, "a credential wants attention", "credential", c.ID, "holder", c.Holder, "problem", c.Problem, "reason", c.Reason)
+	}
+}
+
+// standing says how credentials stand now, those included that were shown since it
+// was last written down.
+func (b *Bridge) standing(ctx context.Context) (all []access.Credential, err error) {
+	if err := b.uses.Keep(ctx, b.store); err != nil {
+		return nil, err
+	}
+	err = b.store.View(ctx, func(r store.Reader) (err error) {
+		all, err = access.Credentials(r, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.ownCertificates()...)
+		return err
+	})
+	return all, err
+}
+
+// ownCertificates are the one that the bridge shows, and those of the authorities
+// whose client certificates it believes.
+func (b *Bridge) ownCertificates() []access.Credential {
+	s := b.tls.Load()
+	if s == nil {
+		return nil
+	}
+	own := func(name string, c *x509.Certificate) access.Credential {
+		return access.Credential{ID: "listener/" + name, Kind: access.OwnCertificate, Holder: "bridge/" + name, Since: c.NotBefore, Expires: c.NotAfter}
+	}
+	all := []access.Credential{own("certificate", s.Certificate.Leaf)}
+	for _, ca := range s.ClientCAs {
+		sum := sha256.Sum256(ca.Raw)
+		all = append(all, own("clientCA-"+hex.EncodeToString(sum[:8]), ca))
+	}
+	return all
+}
+
+// noteSecrets takes note of which secrets are configured, so that their age is
+// known as far as it can be.
+func (b *Bridge) noteSecrets(ctx context.Context, cfg *configs.Config) error {
+	var all []access.Configured
+	for _, t := range cfg.Admin.Tokens {
+		all = append(all, access.Configured{Holder: "token/" + t.Name, Secret: t.Secret.Reveal(), Since: written(t.From)})
+	}
+	for _, s := range cfg.Sources {
+		if s.Token != "" {
+			all = append(all, access.Configured{Holder: "source/" + s.Name, Secret: s.Token.Reveal(), Since: written(s.From)})
+		}
+	}
+	return access.NoteConfigured(ctx, b.store, b.tokenKey, all)
+}
+
+// written returns when a secret's file was written; zero of one that is in none.
+func written(from configs.Reference) time.Time {
+	path, ok := from.File()
+	if !ok {
+		return time.Time{}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime().UTC()
+}
