@@ -31,6 +31,7 @@ type Server struct {
 	CAFile string // vouches for the server at localhost and 127.0.0.1
 
 	dir   string
+	life  sync.Mutex // for cmd: one who kills the server is not alone with it
 	cmd   *exec.Cmd
 	died  chan struct{}
 	start func(context.Context) *exec.Cmd
@@ -151,6 +152,8 @@ func (s *Server) As(t testing.TB, user string) *db.DB {
 
 // Kill ends the server without a warning, as a power failure does.
 func (s *Server) Kill() {
+	s.life.Lock()
+	defer s.life.Unlock()
 	if s.cmd != nil {
 		_ = s.cmd.Process.Signal(violently(s.Scheme))
 		<-s.died
@@ -168,7 +171,6 @@ func (s *Server) Restart(t testing.TB) {
 
 func (s *Server) stop() {
 	s.Kill()
-	s.cmd = nil
 	_ = os.RemoveAll(s.dir)
 }
 
@@ -199,16 +201,10 @@ func (s *Server) run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = log.Close() }() // the server has it open by itself
-	s.cmd = s.start(ctx)
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := asNobody(s.cmd); err != nil {
+	died, err := s.launch(ctx, log)
+	if err != nil {
 		return err
 	}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	s.died = make(chan struct{})
-	go func(cmd *exec.Cmd, died chan struct{}) { _ = cmd.Wait(); close(died) }(s.cmd, s.died)
 	pool, err := s.open("")
 	if err != nil {
 		return err
@@ -220,7 +216,7 @@ func (s *Server) run(ctx context.Context) error {
 	for pool.PingContext(ctx) != nil {
 		select {
 		case <-again.C:
-		case <-s.died:
+		case <-died:
 			said, _ := os.ReadFile(log.Name())
 			return fmt.Errorf("%s ended:\n%s", s.Scheme, said)
 		case <-late:
@@ -228,6 +224,23 @@ func (s *Server) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// launch starts the process, and returns what is closed when it has ended.
+func (s *Server) launch(ctx context.Context, log *os.File) (<-chan struct{}, error) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	cmd, died := s.start(ctx), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := asNobody(cmd); err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { _ = cmd.Wait(); close(died) }()
+	s.cmd, s.died = cmd, died
+	return died, nil
 }
 
 // find returns the newest of the programs that one of the patterns names.
