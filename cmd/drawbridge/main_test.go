@@ -41,18 +41,16 @@ func TestMain(m *testing.M) {
 //	await URL          wait until a bridge that runs elsewhere is ready
 //	eventually FILE RE wait until a file has what matches
 //	capture NAME RE    put what the first group of RE matches in stdout into a variable
-func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+func TestScripts(t *testing.T) { testscript.Run(t, params("testdata/script")) }
+
+// params are what the scripts in a folder are run with.
+func params(dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
-			env.Setenv("SECOND_TOKEN", "second-0123456789abcdef")
-			env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
-			env.Values[key{}] = &stage{dir: env.WorkDir}
-			env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
-			return os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge"))
+			return errors.Join(stand(env), os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge")))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bridge": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).bridge(ts, args) },
@@ -76,7 +74,17 @@ func TestScripts(t *testing.T) {
 				})
 			},
 		},
-	})
+	}
+}
+
+// stand gives a script a stage to play on, and the credentials for it.
+func stand(env *testscript.Env) error {
+	env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
+	env.Setenv("SECOND_TOKEN", "second-0123456789abcdef")
+	env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
+	env.Values[key{}] = &stage{dir: env.WorkDir}
+	env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
+	return nil
 }
 
 type key struct{}
