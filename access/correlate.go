@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"drawbridge/policy"
@@ -51,14 +52,13 @@ func correlate(tx store.Tx, p Provenance, rec schema.Identity) (schema.Identity,
 	return rec, c.look(&rec, touched)
 }
 
-// look settles a record and all whom the values, or its identity, concern.
+// look settles a record and all whom its values concern: those who have a value that
+// came or went, those who have any with these in common, since who goes with one of
+// them does not go with another, and all others of their identities.
 func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) error {
-	concerned := []string{rec.ID, rec.Base()}
-	for row, err := range store.Identities.By(c.tx, store.IdentityOf, rec.Base()) {
-		if err != nil {
-			return err
-		}
-		concerned = append(concerned, row.ID)
+	concerned := map[string]bool{}
+	if err := c.concern(concerned, rec.ID); err != nil {
+		return err
 	}
 	for _, value := range touched {
 		alike, err := c.alike(value.Attribute, value.Value)
@@ -66,10 +66,12 @@ func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) er
 			return err
 		}
 		for _, row := range alike {
-			concerned = append(concerned, row.Record)
+			if err := c.concern(concerned, row.Record); err != nil {
+				return err
+			}
 		}
 	}
-	for _, id := range schema.Sorted(concerned...) {
+	for _, id := range slices.Sorted(maps.Keys(concerned)) {
 		if err := c.settle(id); err != nil {
 			return err
 		}
@@ -79,6 +81,41 @@ func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) er
 		*rec = is
 	}
 	return err
+}
+
+// concern adds a record, those who have a value with it in common, and those who are
+// of one identity with any of them.
+func (c *correlation) concern(concerned map[string]bool, id string) error {
+	with := []string{id}
+	for value, err := range store.Correlations.By(c.tx, store.CorrelationRecord, id) {
+		if err != nil {
+			return err
+		}
+		alike, err := c.alike(value.Attribute, value.Value)
+		if err != nil {
+			return err
+		}
+		for _, row := range alike {
+			with = append(with, row.Record)
+		}
+	}
+	for _, id := range with {
+		if concerned[id] {
+			continue
+		}
+		rec, err := store.Identities.Get(c.tx, id)
+		if err != nil {
+			return err
+		}
+		concerned[id], concerned[rec.Base()] = true, true
+		for row, err := range store.Identities.By(c.tx, store.IdentityOf, rec.Base()) {
+			if err != nil {
+				return err
+			}
+			concerned[row.ID] = true
+		}
+	}
+	return nil
 }
 
 // keep makes the values by which a record is found those that it has, and returns

@@ -17,7 +17,7 @@ func (c *correlation) join(p party) error {
 	}
 	vouched := false
 	for _, rec := range p.records {
-		vouched = vouched || c.book.Trust(rec.Source) == policy.Authoritative && c.book.InScope(rec)
+		vouched = vouched || c.vouches(rec)
 	}
 	for _, rec := range p.records {
 		if c.settled[rec.ID] {
@@ -84,11 +84,10 @@ func (c *correlation) base(p party) (string, error) {
 // weight says how much hangs on an id that a record has, or -1 if it can not go by
 // that any more.
 func (c *correlation) weight(p party, rec schema.Identity, base string) (int, error) {
-	trusted := c.book.Trust(rec.Source) == policy.Authoritative && c.book.InScope(rec)
-	own := false
+	trusted, own := c.vouches(rec), false
 	for _, r := range p.records {
 		if r.ID == base {
-			own, trusted = true, c.book.Trust(r.Source) == policy.Authoritative && c.book.InScope(r)
+			own, trusted = true, c.vouches(r)
 		}
 	}
 	if !own {
@@ -98,6 +97,9 @@ func (c *correlation) weight(p party, rec schema.Identity, base string) (int, er
 		}
 		if there, err := c.lives(first); err != nil || there || !trusted {
 			return -1, err // it is another's, or it ended with who vouched for it
+		}
+		if heir, err := c.heir(base); err != nil || heir != rec.ID {
+			return -1, err
 		}
 	}
 	if granted, err := c.granted(base); err != nil || granted {
@@ -110,6 +112,30 @@ func (c *correlation) weight(p party, rec schema.Identity, base string) (int, er
 		return 1, nil
 	}
 	return 0, nil
+}
+
+// heir returns which of the records of an identity keeps its id when the record is gone
+// that it began with: the oldest of those that vouch for it.
+func (c *correlation) heir(identity string) (heir string, err error) {
+	for row, err := range store.Identities.By(c.tx, store.IdentityOf, identity) {
+		if err != nil {
+			return "", err
+		}
+		there, err := c.lives(row)
+		if err != nil {
+			return "", err
+		}
+		if there && c.vouches(row) && (heir == "" || row.ID < heir) {
+			heir = row.ID
+		}
+	}
+	return heir, nil
+}
+
+// vouches reports whether a record is of an authoritative source that may speak of
+// such an identity.
+func (c *correlation) vouches(rec schema.Identity) bool {
+	return c.book.Trust(rec.Source) == policy.Authoritative && c.book.InScope(rec)
 }
 
 // put stores where a record belongs, if that is news, and has everybody looked at

@@ -167,6 +167,7 @@ func (c composition) attributes(is schema.Identity, origins map[string]Origin) A
 	a.identity.set("id", types.String(is.ID))
 	a.identity.set("kind", types.String(kind))
 	a.identity.set("userName", types.String(is.UserName))
+	c.origin(origins, "identity.userName", func(r Record) bool { return r.UserName == is.UserName })
 	chosen := map[*shape][]choice{}
 	for _, o := range []*shape{s.identity, s.employment, s.workload} {
 		chosen[o] = make([]choice, len(o.fields))
@@ -246,15 +247,24 @@ func (c composition) ending(is schema.Identity, identity, employment *object, or
 		}
 	}
 	at := employment.shape.index["status"]
+	derived := ""
 	switch {
 	case is.Gone():
-		employment.set("status", types.String("ended"))
+		derived = "ended"
 	case said || employment.slots[at] != nil || !may:
 	case is.Active:
-		employment.set("status", types.String("active"))
+		derived = "active"
 	default:
-		employment.set("status", types.String("suspended"))
+		derived = "suspended"
 	}
+	if derived == "" {
+		return
+	}
+	employment.set("status", types.String(derived))
+	c.origin(origins, "identity.employment.status", func(r Record) bool {
+		v := c.book.views[r.Source]
+		return (v.active || v.employment) && r.Active == is.Active
+	})
 }
 
 // origin notes the sources of the records that said it.

@@ -1,0 +1,168 @@
+package access_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/enginetest"
+)
+
+// TestAnyOrder has three sources tell of people in two ways that end in the same:
+// each at once, and with everything that they may say, unsay and correct on the way.
+// Who is one, what is known of them and from whom must then be the same.
+func TestAnyOrder(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var raised any
+		synctest.Test(t, func(t *testing.T) {
+			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
+			anyOrder(t, r)
+		})
+		if failed, ok := raised.(string); ok {
+			r.Fatal(failed)
+		} else if raised != nil {
+			panic(raised)
+		}
+	})
+}
+
+func anyOrder(t *testing.T, r *rapid.T) {
+	is := map[string]attested{} // who is there in the end, by slot
+	for _, slot := range []string{"hr 1", "hr 2", "payroll 1", "payroll 2", "okta 1", "okta 2"} {
+		if rapid.IntRange(0, 3).Draw(r, slot) > 0 {
+			is[slot] = anyRecord(r, slot)
+		}
+	}
+	slots := slices.Sorted(maps.Keys(is))
+	order := rapid.SampledFrom([]string{
+		`department: { type: string, from: [okta, hr, payroll] }`, `department: { type: string }`,
+	}).Draw(r, "order")
+	straight, winding := newSlots(t, r, order), newSlots(t, r, order)
+	defer straight.store.Close()
+	defer winding.store.Close()
+	for _, slot := range rapid.Permutation(slots).Draw(r, "straight") {
+		straight.say(slot, is[slot])
+	}
+	for range rapid.IntRange(0, 8).Draw(r, "steps") {
+		slot := rapid.SampledFrom([]string{"hr 1", "hr 2", "payroll 1", "okta 1", "okta 2"}).Draw(r, "slot")
+		if _, stays := is[slot]; !stays || strings.HasPrefix(slot, "okta") {
+			if rapid.IntRange(0, 2).Draw(r, "unsay") == 0 {
+				winding.unsay(slot)
+				continue
+			}
+		}
+		winding.say(slot, anyRecord(r, slot))
+		if rapid.IntRange(0, 5).Draw(r, "work") == 0 {
+			winding.work()
+		}
+	}
+	for _, slot := range slices.Sorted(maps.Keys(winding.ids)) {
+		if _, stays := is[slot]; !stays {
+			winding.unsay(slot)
+		}
+	}
+	for _, slot := range rapid.Permutation(slots).Draw(r, "winding") {
+		winding.say(slot, is[slot])
+	}
+	straight.work()
+	winding.work()
+	if one, other := straight.sum(), winding.sum(); one != other {
+		panic(fmt.Sprintf("straight:\n%s\nwinding:\n%s", one, other))
+	}
+	for _, w := range []*slotted{straight, winding} {
+		if report, err := w.store.Check(w.t.Context()); err != nil || !report.OK() {
+			panic(fmt.Sprint(report.Faults, err))
+		}
+	}
+}
+
+// anyRecord is what a source may say of somebody.
+func anyRecord(r *rapid.T, slot string) attested {
+	source, _, _ := strings.Cut(slot, " ")
+	word := func(what string, of ...string) string { return rapid.SampledFrom(of).Draw(r, what) }
+	return attested{
+		source: source, name: slot, email: word("email", "", "a@x", "A@x", "b@x"), number: word("number", "", "1", "2"),
+		external: slot + word("externalId", "", "!"), department: word("department", "", "Engineering", "Operations"),
+		inactive: rapid.IntRange(0, 4).Draw(r, "inactive") == 0, kind: schema.Human,
+	}
+}
+
+// A slotted is a world in which sources tell of people by slot.
+type slotted struct {
+	*world
+	ids map[string]string
+}
+
+func newSlots(t *testing.T, r *rapid.T, order string) *slotted {
+	w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+	w.rules.Use(severally(t, `department: { type: string, from: [hr] }`, order))
+	return &slotted{world: w, ids: map[string]string{}}
+}
+
+func (w *slotted) say(slot string, a attested) {
+	a.id = w.ids[slot]
+	w.ids[slot] = w.tell(a)
+}
+
+func (w *slotted) unsay(slot string) {
+	if id, known := w.ids[slot]; known {
+		source, _, _ := strings.Cut(slot, " ")
+		w.remove(source, id)
+		delete(w.ids, slot)
+	}
+}
+
+// sum is who is one, and what is known of them and from whom. It panics where
+// something is known from a source that may not say it.
+func (w *slotted) sum() string {
+	book := w.rules.Book()
+	parties := map[string][]string{}
+	var lines []string
+	w.view(func(r store.Reader) error {
+		lines = nil
+		clear(parties)
+		for slot, id := range w.ids {
+			rec, err := store.Identities.Get(r, id)
+			if err != nil {
+				return err
+			}
+			parties[rec.Base()] = append(parties[rec.Base()], fmt.Sprintf("%s(%s)", slot, rec.Place))
+		}
+		for base, slots := range parties {
+			f, err := access.Gather(r, book, base)
+			if err != nil {
+				return err
+			}
+			said := book.Said(f)
+			delete(said, "identity.id")
+			for name, from := range book.Origins(f) {
+				if i := strings.LastIndexByte(name, '.'); name == "identity.userName" || name == "identity.employment.status" {
+					continue
+				} else if slices.ContainsFunc(from.Sources, func(source string) bool { return !book.Authority(source, name[i+1:]) }) {
+					panic(name + " is from " + strings.Join(from.Sources, " and "))
+				}
+			}
+			slices.Sort(slots)
+			if !book.Vouched(f) { // it holds nothing, whatever is known of it
+				lines = append(lines, fmt.Sprint(slots, "waits"))
+				continue
+			}
+			lines = append(lines, fmt.Sprint(slots, said, origins(book, f), book.Ended(f, time.Now())))
+		}
+		return nil
+	})
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func origins(book *policy.Book, f policy.Facts) string { return fmt.Sprint(book.Origins(f)) }
