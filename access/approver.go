@@ -176,20 +176,18 @@ func (p *panel) names(a policy.Approver, id schema.Identity) (bool, error) {
 // so. It looks from the member, who is in fewer groups than a group has members.
 func (p *panel) in(id schema.Identity, name string) (bool, error) {
 	f, err := Gather(p.reader, p.book, id.Base())
-	if err != nil {
-		return false, err
-	}
+	return err == nil && inGroup(p.book, f, name), err
+}
+
+func inGroup(book *policy.Book, f policy.Facts, name string) bool {
 	records := f.Records
 	if len(records) == 0 {
 		records = []policy.Record{{Identity: f.Identity, Groups: f.Groups}}
 	}
-	for _, rec := range records {
-		is := func(group string) bool { return store.Fold(group) == store.Fold(name) }
-		if rec.Place == schema.Counts && p.book.Authority(rec.Source, "groups") && slices.ContainsFunc(rec.Groups, is) {
-			return true, nil
-		}
-	}
-	return false, nil
+	is := func(group string) bool { return store.Fold(group) == store.Fold(name) }
+	return slices.ContainsFunc(records, func(rec policy.Record) bool {
+		return rec.Place == schema.Counts && book.Authority(rec.Source, "groups") && slices.ContainsFunc(rec.Groups, is)
+	})
 }
 
 // candidates walks who an approver may be, of a group none. An owner's deputy is

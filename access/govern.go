@@ -83,6 +83,7 @@ type governance struct {
 	known       map[string]presence
 	quarantined map[string]string // role to reason
 	orphaned    map[string]string // role to reason, where the deputy answers for it
+	undrilled   map[string]string // break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time         // when somebody's last day is over; zero if that of nobody is known
 }
 
@@ -90,8 +91,12 @@ type governance struct {
 func (g *governance) look(r store.Reader) error {
 	g.reader, g.known, g.next = r, map[string]presence{}, time.Time{}
 	g.quarantined, g.orphaned = map[string]string{}, map[string]string{}
+	g.undrilled = map[string]string{}
 	for _, role := range g.book.Roles() {
 		if err := g.role(role); err != nil {
+			return err
+		}
+		if err := g.emergency(role); err != nil {
 			return err
 		}
 	}
@@ -312,7 +317,9 @@ func (g *governance) decide(tx store.Tx, verb schema.Verb, role, reason string) 
 
 // report raises the findings that hold, and resolves those that do no more.
 func (g *governance) report(tx store.Tx) error {
-	for kind, roles := range map[string]map[string]string{findingQuarantine: g.quarantined, findingOwner: g.orphaned} {
+	for kind, roles := range map[string]map[string]string{
+		findingQuarantine: g.quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled,
+	} {
 		open, err := findings(tx, kind)
 		if err != nil {
 			return err

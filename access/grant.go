@@ -20,14 +20,21 @@ import (
 // What a rule refuses is ErrForbidden, and is logged as denied by the caller's
 // choice (Deny); what cannot be meant is ErrInvalid.
 func Grant(tx store.Tx, book *policy.Book, g schema.Grant) (schema.Grant, error) {
-	now := tx.Now()
-	if g.From.IsZero() {
-		g.From = now
-	}
 	role, err := grantable(book, g)
 	if err != nil {
 		return g, err
 	}
+	return give(tx, book, role, g)
+}
+
+// give writes a grant that was decided, where the role may be held for that long by
+// whom it is for, and there is a place among those who may hold it at once.
+func give(tx store.Tx, book *policy.Book, role *policy.Role, g schema.Grant) (schema.Grant, error) {
+	now := tx.Now()
+	if g.From.IsZero() {
+		g.From = now
+	}
+	var err error
 	if g.Until, err = end(role, g, now); err != nil {
 		return g, err
 	}
@@ -71,7 +78,7 @@ func grantable(book *policy.Book, g schema.Grant) (*policy.Role, error) {
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("role %s: %w", g.Role, schema.ErrNotFound)
-	case role.Spec.Type == schema.Birthright || role.Spec.Type == schema.NHI:
+	case role.Spec.ByRule():
 		return nil, fmt.Errorf("role %s is held by rule, not by grant: %w", g.Role, schema.ErrForbidden)
 	case g.By == "" || g.Reason == "":
 		return nil, fmt.Errorf("grant of role %s: say who decided and why: %w", g.Role, schema.ErrInvalid)
@@ -105,8 +112,8 @@ func end(role *policy.Role, g schema.Grant, now time.Time) (time.Time, error) {
 	switch {
 	case !until.After(g.From) || !until.After(now):
 		return until, fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
-	case d.Max > 0 && until.Sub(g.From) > time.Duration(d.Max):
-		return until, fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(d.Max), schema.ErrForbidden)
+	case until.Sub(g.From) > time.Duration(max(d.Default, d.Max)):
+		return until, fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(max(d.Default, d.Max)), schema.ErrForbidden)
 	}
 	return until, nil
 }

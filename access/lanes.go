@@ -21,6 +21,9 @@ const (
 	// whose time to do so is over.
 	LaneRequest store.Lane = "request"
 
+	// LaneBypass has the ids of bypasses of which something is owed or to be confirmed.
+	LaneBypass store.Lane = "bypass"
+
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
 )

@@ -27,6 +27,9 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g schema.Gran
 	if err := eligible(governed, facts, g.Role, now); err != nil {
 		return err
 	}
+	if err := onTicket(r, governed, role, facts, g); err != nil {
+		return err
+	}
 	held, err := heldOrComing(r, governed, facts, now)
 	if err != nil {
 		return err
@@ -37,6 +40,25 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g schema.Gran
 	}
 	if len(breaks) > 0 {
 		return fmt.Errorf("role %s: %s: %w", g.Role, strings.Join(breaks, "; "), schema.ErrForbidden)
+	}
+	return nil
+}
+
+// onTicket returns nil where a role is not given for a ticket, or for one that is as
+// it demands. What nobody told of a ticket is not so.
+func onTicket(r store.Reader, book *policy.Book, role *policy.Role, f policy.Facts, g schema.Grant) error {
+	if role.Spec.Ticket == nil {
+		return nil
+	}
+	if g.Ticket == "" {
+		return fmt.Errorf("role %s is given for a ticket: name it: %w", g.Role, schema.ErrInvalid)
+	}
+	f, err := withTicket(r, f, g.Ticket)
+	if err != nil {
+		return err
+	}
+	if outcome, why := book.Ticketed(role, f, g.Ticket, r.Now()); outcome != policy.Eligible {
+		return fmt.Errorf("role %s: its ticket is not as it demands (%s): %w", g.Role, why, schema.ErrForbidden)
 	}
 	return nil
 }

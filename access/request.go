@@ -90,8 +90,6 @@ func askable(r store.Reader, book *policy.Book, q schema.Request) (*policy.Role,
 		return nil, fmt.Errorf("role %s is for emergencies, and is taken without asking: %w", q.Role, schema.ErrForbidden)
 	case q.By == "" || strings.TrimSpace(q.Reason) == "":
 		return nil, fmt.Errorf("request of role %s: say who asks and why: %w", q.Role, schema.ErrInvalid)
-	case role.Spec.Ticket != nil && q.Ticket == "":
-		return nil, fmt.Errorf("role %s is given for a ticket: name it: %w", q.Role, schema.ErrInvalid)
 	case !q.From.IsZero() && q.From.Before(r.Now().Add(-notBeforeTolerance)):
 		return nil, fmt.Errorf("request of role %s begins in the past: %w", q.Role, schema.ErrInvalid)
 	case q.Seconds < 0 || q.Seconds > 0 && !q.Until.IsZero():
@@ -236,20 +234,34 @@ func deciding(tx store.Tx, book *policy.Book, c Choice) (q schema.Request, p *pa
 	return q, p, id, p.may(id, p.flow.Spec.Stages[q.Stage])
 }
 
-// recordRequest records a step in a request's life. What people said goes where it
-// can be forgotten.
+// recordRequest records a step in a request's life.
 func recordRequest(tx store.Tx, book *policy.Book, q schema.Request, verb schema.Verb, by Decider, reason string, detail map[string]any) error {
-	text, err := json.Marshal(detail)
-	if err != nil {
-		return err
-	}
 	because := []string{requestRef(q.ID)}
 	if by.Identity != "" {
 		because = append(because, identityActor(by.Identity))
 	}
+	return recordAbout(tx, book, q.Identity, q.Role, recorded{
+		verb: verb, by: by, because: schema.Sorted(because...), reason: reason, detail: detail,
+	})
+}
+
+// A recorded is a decision about a role of somebody.
+type recorded struct {
+	verb    schema.Verb
+	by      Decider
+	because []string
+	reason  string
+	detail  map[string]any // what people said, and may have to be forgotten
+}
+
+func recordAbout(tx store.Tx, book *policy.Book, identity, role string, d recorded) error {
+	text, err := json.Marshal(d.detail)
+	if err != nil {
+		return err
+	}
 	_, err = tx.Record(schema.Decision{
-		Actor: by.Actor, Verb: verb, Subject: q.Identity, Object: "role/" + q.Role, Because: schema.Sorted(because...),
-		Reason: reason, Policy: book.Digest(), Detail: text,
+		Actor: d.by.Actor, Verb: d.verb, Subject: identity, Object: "role/" + role, Because: d.because,
+		Reason: d.reason, Policy: book.Digest(), Detail: text,
 	})
 	return err
 }

@@ -98,3 +98,18 @@ func (b *Book) ManagerOf(f Facts) string {
 	}
 	return said
 }
+
+// ReviewersOf returns how many must agree to a bypass by a break-glass role
+// afterwards: as many as it says, and two at least where it gives something critical.
+func (b *Book) ReviewersOf(r *Role) int {
+	needs := 1
+	for _, e := range b.effectiveOf(r) {
+		if e.Risk == "critical" {
+			needs = 2
+		}
+	}
+	if r.Spec.Bypass != nil {
+		needs = max(needs, r.Spec.Bypass.Reviewers.Min)
+	}
+	return needs
+}

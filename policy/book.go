@@ -31,6 +31,8 @@ type Book struct {
 
 	conditions   map[string]*rule // of approval flows, by name: what is demanded of approvers
 	requirements map[string]*rule // of constraints, by name: what is demanded of holders
+	valid        map[string]*rule // of roles, by name: what a ticket must be
+	admitting    map[string]*rule // of break-glass roles, by name: when they may be taken
 
 	depends map[schema.Topic]bool // what a trigger in force depends on being told of
 	watched []string              // attributes that one looks at for changes, by name

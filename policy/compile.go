@@ -15,7 +15,7 @@ func Compile(set *Set) (*Book, Findings) {
 	c := &compiler{set: set, bad: map[string]bool{}, book: &Book{
 		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
 		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
-		conditions: map[string]*rule{}, requirements: map[string]*rule{},
+		conditions: map[string]*rule{}, requirements: map[string]*rule{}, valid: map[string]*rule{}, admitting: map[string]*rule{},
 	}}
 	for _, f := range set.found {
 		c.bad[f.Object] = c.bad[f.Object] || f.Severity == Error

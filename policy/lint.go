@@ -161,7 +161,13 @@ func (c *compiler) bypassed(r *Role) {
 	lacks(b.Reviewers.Group == "" || b.Reviewers.Min < 1 || b.ReviewWithin == 0, "reviewers with reviewWithin")
 	lacks(r.Spec.OnEnd == nil || !r.Spec.OnEnd.VerifyRemoved, "onEnd.verifyRemoved")
 	if b.When != "" {
-		c.rule(&r.Header, in("spec", "bypass", "when"), b.When, "identity", "ticket", "now")
+		if when := c.rule(&r.Header, in("spec", "bypass", "when"), b.When, "identity", "ticket", "now"); when != nil {
+			c.book.admitting[r.Metadata.Name] = when
+		}
+	}
+	lacks(r.Spec.Duration == nil, "duration")
+	if d := r.Spec.Duration; d != nil && max(d.Default, d.Max) > Duration(hardEnd) {
+		c.report(&r.Header, CodeBypass, in("spec", "duration"), "break-glass role %q is held for longer than %s", r.Metadata.Name, Duration(hardEnd))
 	}
 }
 
@@ -198,6 +204,9 @@ func (c *compiler) ticketed(r *Role) *compiledTrigger {
 		return nil
 	}
 	valid := c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
+	if valid != nil {
+		c.book.valid[r.Metadata.Name] = valid
+	}
 	if valid == nil || !t.ExpiresWithTicket {
 		return nil
 	}

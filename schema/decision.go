@@ -32,6 +32,8 @@ const (
 	Requested   Verb = "requested"   // a role was asked for, or a stage of its approval opened again
 	Approved    Verb = "approved"    // a person agreed to a request
 	Withdrawn   Verb = "withdrawn"   // a request was taken back
+	Bypassed    Verb = "bypassed"    // a break-glass role was taken before anybody agreed
+	Furnished   Verb = "furnished"   // evidence was given about a bypass
 	Denied      Verb = "denied"      // asked for, and refused by a rule, by a person, or by nobody's deciding in time
 	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked

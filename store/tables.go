@@ -176,6 +176,21 @@ var (
 	Baselines = define("baselines", func(b schema.Baseline) []string { return []string{b.Identity} })
 )
 
+// Bypasses, by id, which is in the order in which they were taken; found by role, by
+// whom they are of, by their grant, and, as long as nobody reviewed them, by the
+// reviewers.
+var (
+	BypassRole     = &Index[schema.Bypass]{name: "role", of: one(func(b schema.Bypass) []string { return []string{b.Role} })}
+	BypassIdentity = &Index[schema.Bypass]{name: "identity", of: one(func(b schema.Bypass) []string { return []string{b.Identity} })}
+	BypassGrant    = &Index[schema.Bypass]{name: "grant", unique: true, of: one(func(b schema.Bypass) []string { return []string{b.Grant} })}
+	BypassAwaits   = &Index[schema.Bypass]{name: "awaits", of: one(func(b schema.Bypass) []string {
+		return unless(b.State != schema.BypassOpen && b.State != schema.BypassOverdue, "group/"+fold(b.Reviewers))
+	})}
+
+	Bypasses = define("bypasses", func(b schema.Bypass) []string { return []string{b.ID} },
+		BypassRole, BypassIdentity, BypassGrant, BypassAwaits)
+)
+
 // Assignments are desired state; accounts are observed state and what is due.
 var (
 	AssignmentHeld = &Index[schema.Assignment]{name: "held", of: one(func(a schema.Assignment) []string { return []string{a.Connector, a.Entitlement} })}
@@ -223,7 +238,7 @@ func everything() []checked {
 	return []checked{
 		Identities, Correlations, WithheldIdentities, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
 		Grants, Tombstones,
-		Requests,
+		Requests, Bypasses,
 		Assignments, Accounts, WorkItems,
 		Holds, Findings, Runs,
 		Tokens, CredentialUses, Policies, Settings,

@@ -20,6 +20,7 @@ func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "access", Short: "Who should have what, and why"}
 	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand(), accessLiftCommand())
 	cmd.AddCommand(requestCommands()...)
+	cmd.AddCommand(bypassCommands()...)
 	return cmd
 }
 

@@ -57,6 +57,11 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/requests/{id}/approve":  schema.Approver,
 	"POST /api/v1/requests/{id}/deny":     schema.Approver,
 	"POST /api/v1/requests/{id}/withdraw": schema.Viewer,
+	"GET /api/v1/bypasses":                schema.Viewer,
+	"GET /api/v1/bypasses/{id}":           schema.Viewer,
+	"POST /api/v1/bypasses":               schema.Viewer, // likewise
+	"POST /api/v1/bypasses/{id}/evidence": schema.Viewer,
+	"POST /api/v1/bypasses/{id}/review":   schema.Approver,
 
 	"GET /api/v1/sources":                 schema.Viewer,
 	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
@@ -115,6 +120,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
 
 	a.registerRequests(h)
+	a.registerBypasses(h)
 	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)

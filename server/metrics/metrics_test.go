@@ -158,6 +158,11 @@ func TestWhatStands(t *testing.T) {
 				return err
 			}
 		}
+		for i, taken := range []time.Time{long.Add(-31 * 24 * time.Hour), long, long} {
+			if err := store.Bypasses.Put(tx, schema.Bypass{ID: fmt.Sprint(i), Grant: fmt.Sprint(i), Role: "glass", Taken: taken}); err != nil {
+				return err
+			}
+		}
 		return tx.Wake(access.LaneSweep, "expiry", time.Now().Add(time.Hour))
 	})
 	m := metrics.New(s, []string{"wiki", "crm"})
@@ -180,6 +185,7 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_held{kind="policy"}`:                                 0,
 		`drawbridge_withheld_leavers`:                                    1,
 		`drawbridge_requests_open`:                                       2,
+		`drawbridge_bypasses_30_days{role="glass"}`:                      2,
 		`drawbridge_requests_oldest_seconds`:                             3000,
 		`drawbridge_parked_accounts{connector="crm"}`:                    1,
 		`drawbridge_parked_accounts{connector="wiki"}`:                   0,

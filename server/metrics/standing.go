@@ -24,6 +24,7 @@ var (
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
 	requestsOpen  = desc("requests_open", "Requests that somebody has yet to decide about; at most 10,000 are counted.")
 	requestOldest = desc("requests_oldest_seconds", "Age of the oldest request that somebody has yet to decide about; 0 if there is none.")
+	bypassesNow   = desc("bypasses_30_days", "Break-glass roles taken before anybody agreed, in the last 30 days.", "role")
 	decisions     = desc("decisions_total", "Decisions in the log since the process began, by what they did.", "verb")
 	logEntries    = desc("log_entries", "Entries of the decision log.")
 	records       = desc("records", "Records in the store.", "collection")
@@ -129,7 +130,8 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	return found, nil
 }
 
-// readRequests reads how many requests are open, and since when.
+// readRequests reads how many requests are open, and since when; and what was taken
+// without one.
 func readRequests(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
 	open, err := store.RequestState.Count(r, mostParked, string(schema.RequestOpen))
 	if err != nil {
@@ -142,6 +144,13 @@ func readRequests(r store.Reader, level func(*prometheus.Desc, float64, ...strin
 		}
 		since = q.Made
 		break
+	}
+	recent, err := access.RecentBypasses(r, r.Now().Add(-30*24*time.Hour))
+	if err != nil {
+		return err
+	}
+	for role, n := range recent {
+		level(bypassesNow, float64(n), role)
 	}
 	level(requestsOpen, float64(open))
 	level(requestOldest, age(r, since))
