@@ -2,7 +2,6 @@ package main
 
 import (
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,16 +20,18 @@ import (
 func TestDatabases(t *testing.T) {
 	for _, scheme := range []string{"postgres", "mariadb"} {
 		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
 			database := newDatabase(t, scheme)
 			p := params("testdata/database")
 			p.Setup = func(env *testscript.Env) error {
+				stand(env)
 				env.Setenv("CRM_PASSWORD", sqltest.Password)
 				config, err := os.ReadFile(filepath.Join(env.WorkDir, "crm.yaml"))
 				if err != nil {
 					return err
 				}
 				written := strings.NewReplacer("SCHEME", scheme, "DATABASE", database.url).Replace(string(config))
-				return errors.Join(stand(env), os.WriteFile(filepath.Join(env.WorkDir, "drawbridge.yaml"), []byte(written), 0o600))
+				return os.WriteFile(filepath.Join(env.WorkDir, "drawbridge.yaml"), []byte(written), 0o600)
 			}
 			p.Cmds["query"] = func(ts *testscript.TestScript, _ bool, args []string) { database.query(ts, args[0]) }
 			testscript.Run(t, p)

@@ -50,7 +50,8 @@ func params(dir string) testscript.Params {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		Setup: func(env *testscript.Env) error {
-			return errors.Join(stand(env), os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge")))
+			stand(env)
+			return os.CopyFS(env.WorkDir, os.DirFS("testdata/bridge"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"bridge": func(ts *testscript.TestScript, _ bool, args []string) { stageOf(ts).bridge(ts, args) },
@@ -78,13 +79,12 @@ func params(dir string) testscript.Params {
 }
 
 // stand gives a script a stage to play on, and the credentials for it.
-func stand(env *testscript.Env) error {
+func stand(env *testscript.Env) {
 	env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
 	env.Setenv("SECOND_TOKEN", "second-0123456789abcdef")
 	env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
 	env.Values[key{}] = &stage{dir: env.WorkDir}
 	env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
-	return nil
 }
 
 type key struct{}

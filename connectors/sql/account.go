@@ -4,6 +4,7 @@ import (
 	db "database/sql"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -129,13 +130,20 @@ func (s *session) byMatch(attributes map[string]string) (*person, error) {
 	return &person{}, ambiguous
 }
 
-// few returns the accounts whose column has the value, or two of them.
+// few returns the accounts whose column has the value, or some of them. What is
+// equal to a server may be another: a letter without its accent, a number and a word.
+// Only the case may differ, and of an id not even that.
 func (s *session) few(column, value string) (found []*person, err error) {
-	text := s.accounts.around(s.accounts.where(column, "=") + "LIMIT 2")
+	text := s.accounts.around(s.accounts.where(column, "=") + "LIMIT 20")
 	err = s.query(optAccounts, text, []any{value}, func(rows *db.Rows) error {
 		p, err := s.row(rows)
-		found = append(found, p)
-		return err
+		switch {
+		case err != nil:
+			return err
+		case column == colID && p.account.RemoteID == value, column != colID && strings.EqualFold(p.account.Attributes[column], value):
+			found = append(found, p)
+		}
+		return nil
 	})
 	return found, err
 }

@@ -201,6 +201,46 @@ func TestWhatEndsAccessIsTriedWhole(t *testing.T) {
 	})
 }
 
+// TestOneOfSeveralEntitlementsStays, and the others end all the same.
+func TestOneOfSeveralEntitlementsStays(t *testing.T) {
+	each(t, map[string]string{
+		"revoke": "DELETE FROM user_groups WHERE user_id = :id AND group_id IN (SELECT g.id FROM group_names g WHERE name = :entitlement AND name <> 'plain')",
+	}, func(t *testing.T, x *target) {
+		must(t, x.admin, "CREATE VIEW group_names AS SELECT * FROM "+map[bool]string{true: "`groups`", false: "groups"}[x.mariadb()])
+		if !x.mariadb() {
+			must(t, x.admin, "GRANT SELECT ON group_names TO drawbridge")
+		}
+		have := x.provision(t, ada(groupNames...))
+		got, err := x.Connector.Apply(t.Context(), have, ada())
+		fails(t, err, connectors.Permanent, "option revoke had no effect: the account still holds plain")
+		if is := x.at(t, "ada"); !slices.Equal(is.Entitlements, []string{"plain"}) || !slices.Equal(got.Entitlements, is.Entitlements) {
+			t.Errorf("there is %+v, and returned was %+v: want both to hold what cannot be taken", is, got)
+		}
+	})
+}
+
+// TestAlmostTheSameName is another's: only the case of letters may differ.
+func TestAlmostTheSameName(t *testing.T) {
+	x := withTables(t, sqltest.MariaDB(t), nil)
+	must(t, x.admin, "ALTER TABLE users MODIFY login varchar(190) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL")
+	for _, row := range []struct{ there, wanted string }{{"adá", "ada"}, {"Bob", "bob"}} {
+		there, err := x.Hand.Put(t.Context(), schema.Account{Active: true, Attributes: map[string]string{"userName": row.there}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := x.Connector.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: map[string]string{"userName": row.wanted}})
+		switch {
+		case row.there == "adá":
+			fails(t, err, connectors.Exists, "option create: ")
+			if got.Exists() {
+				t.Errorf("%s was taken for %s: %+v", row.there, row.wanted, got)
+			}
+		case err != nil || got.RemoteID != there.RemoteID || !got.Adopted:
+			t.Errorf("%s was not taken for %s: %+v, %v", row.there, row.wanted, got, err)
+		}
+	}
+}
+
 func (x *target) mariadb() bool { return strings.HasPrefix(x.config.BaseURL, "mariadb:") }
 
 func (x *target) database(t *testing.T) string {

@@ -41,8 +41,8 @@ func (c *Connector) begin(ctx context.Context, what string, o *db.TxOptions) (*s
 	defer cancel()
 	start := time.Now()
 	conn, err := c.pool.Conn(limited)
-	c.observe("connect", start, err)
 	if err != nil {
+		c.observe("connect", start, err)
 		return nil, unreachable(ctx, err)
 	}
 	s := &session{Connector: c, ctx: ctx, conn: conn, done: func() { _ = conn.Close() }}

@@ -62,7 +62,7 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got s
 		return have, fmt.Errorf("apply: %w", err)
 	}
 	m, err := c.move(ctx, have, want, all)
-	if ends := m.ends(); err != nil && len(ends) > 0 && len(m.steps) > 1 && ctx.Err() == nil {
+	if ends := m.ends(); err != nil && len(ends) > 0 && len(ends)+len(m.steps) > 2 && ctx.Err() == nil {
 		m, err = c.endEach(ctx, have, want, m, err)
 	}
 	got = m.account

@@ -57,7 +57,7 @@ type target struct {
 }
 
 // open returns a connector to the proxied server with a shipped profile.
-func open(t *testing.T, s *sqltest.Server, database, profile string, options map[string]string) *target {
+func open(t testing.TB, s *sqltest.Server, database, profile string, options map[string]string) *target {
 	t.Helper()
 	p, err := connectors.LoadProfile(os.DirFS("../../configs/profiles"), profile)
 	if err != nil {
@@ -102,7 +102,7 @@ func login(t testing.TB, s *sqltest.Server, admin *db.DB) {
 }
 
 // withTables opens a connector to a database with the tables.
-func withTables(t *testing.T, s *sqltest.Server, options map[string]string) *target {
+func withTables(t testing.TB, s *sqltest.Server, options map[string]string) *target {
 	t.Helper()
 	database, admin := s.Database(t)
 	login(t, s, admin)
