@@ -70,6 +70,13 @@ func (k TokenKey) Opens(t schema.Token, secret string, now time.Time) error {
 		return fmt.Errorf("the token %s was issued under another key, or by a version without one: issue another: %w", t.ID, schema.ErrForbidden)
 	case subtle.ConstantTimeCompare(k.hash(t, secret), t.Hash) != 1:
 		return fmt.Errorf("the secret is not that of the token %s: %w", t.ID, schema.ErrForbidden)
+	}
+	return lives(t, now)
+}
+
+// lives returns nil if a token is neither revoked nor at its end.
+func lives(t schema.Token, now time.Time) error {
+	switch {
 	case !t.Revoked.IsZero():
 		return fmt.Errorf("the token %s is revoked: %w", t.ID, schema.ErrForbidden)
 	case !t.Expires.IsZero() && !now.Before(t.Expires):

@@ -167,6 +167,9 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 	if id, secret, ok := access.ParseToken(token); ok {
 		return g.issued(req.Context(), id, secret)
 	}
+	if b, ok := access.ParseBrief(token); ok {
+		return g.brief(req.Context(), b)
+	}
 	if !issuer.Looks(token) {
 		return Credential{}, &refusal{why: "it is not known"}
 	}
@@ -188,28 +191,37 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 
 // issued returns whose a token is that the bridge issued.
 func (g *gate) issued(ctx context.Context, id, secret string) (Credential, error) {
-	var t schema.Token
-	var now time.Time
-	err := g.store.View(ctx, func(r store.Reader) (err error) {
-		now = r.Now()
-		t, err = store.Tokens.Get(r, id)
-		return err
-	})
-	switch {
-	case errors.Is(err, schema.ErrNotFound):
-		return Credential{}, &refusal{why: "no token of that id was issued"}
-	case err != nil:
+	t, now, err := g.stored(ctx, id)
+	if err != nil {
 		return Credential{}, err
 	}
 	if err := g.key.Opens(t, secret, now); err != nil {
 		return Credential{}, &refusal{why: err.Error()}
 	}
+	return credentialOf(t), nil
+}
+
+// stored returns an issued token as it is kept. Whether anything opens it, is for
+// the caller to find out.
+func (g *gate) stored(ctx context.Context, id string) (t schema.Token, now time.Time, err error) {
+	err = g.store.View(ctx, func(r store.Reader) (err error) {
+		now = r.Now()
+		t, err = store.Tokens.Get(r, id)
+		return err
+	})
+	if errors.Is(err, schema.ErrNotFound) {
+		err = &refusal{why: "no token of that id was issued"}
+	}
+	return t, now, err
+}
+
+func credentialOf(t schema.Token) Credential {
 	c := Credential{Name: t.Name, Source: t.Source, Role: t.Role}
 	if c.Name == "" {
 		c.Name = t.Source
 	}
 	c.use = schema.CredentialUse{ID: "token/" + t.ID, Holder: c.holder()}
-	return c, nil
+	return c
 }
 
 // bearer returns the token that a request shows.

@@ -74,6 +74,7 @@ func uris(leaf *x509.Certificate) (all []string) {
 // takes its place.
 type keyring struct {
 	bySum        map[[sha256.Size]byte]Credential
+	byPrint      map[string][sha256.Size]byte // what names a secret in access tokens, to its sum
 	certificates []Credential
 }
 
@@ -83,7 +84,7 @@ const shortSecret = 16
 // use puts other configured credentials in the place of those there are. If
 // anything is wrong with one, nothing changes.
 func (g *gate) use(credentials []Credential) error {
-	k := &keyring{bySum: map[[sha256.Size]byte]Credential{}}
+	k := &keyring{bySum: map[[sha256.Size]byte]Credential{}, byPrint: map[string][sha256.Size]byte{}}
 	var errs []error
 	for _, c := range credentials {
 		errs = append(errs, k.add(c, g.log))
@@ -119,8 +120,16 @@ func (k *keyring) add(c Credential, log *slog.Logger) error {
 		log.Warn("the secret of a credential is so short that it may be guessed; 32 random bytes are not", "credential", c.Name)
 	}
 	c.use = schema.CredentialUse{ID: access.ConfiguredID(c.holder()), Holder: c.holder()}
-	k.bySum[sum] = c
+	k.bySum[sum], k.byPrint[printOf(sum)] = c, sum
 	return nil
+}
+
+// printOf names a configured secret in access tokens: by its holder's name it could
+// not be told apart from the one before it, and this gives nothing of it away, for
+// it is a hash of a hash, and short.
+func printOf(sum [sha256.Size]byte) string {
+	again := sha256.Sum256(sum[:])
+	return "c" + hex.EncodeToString(again[:8])
 }
 
 // configured returns whose a configured token is.

@@ -95,6 +95,7 @@ func New(o Options) (*Server, error) {
 	provider.Mount(e.Group("/scim/v2"))
 	newSignals(o).Mount(e.Group("/signals/v1"))
 	a.Mount(e) // /api/v1, /api/openapi.json
+	e.POST(tokenPath, g.token)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", alive)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/readyz", ready(o))
 	if o.Metrics != nil {
