@@ -28,7 +28,7 @@ import (
 
 // trusting has a server trust an issuer: client-1 is the source hr, and whoever is
 // in the group ops is an operator.
-func trusting(t *testing.T, i *issuertest.Issuer) func(*server.Options) {
+func trusting(t testing.TB, i *issuertest.Issuer) func(*server.Options) {
 	t.Helper()
 	transport := &http.Transport{}
 	set, err := issuer.New([]issuer.Config{{
