@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -236,5 +237,52 @@ func TestFreePagesAreKept(t *testing.T) {
 		if !kept() {
 			t.Error("the list was not written at the end")
 		}
+	}
+}
+
+// TestEmptiedAndWrittenAtOnce takes away all that a table of many pages has, and
+// writes to it again, in one transaction.
+func TestEmptiedAndWrittenAtOnce(t *testing.T) {
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	key := func(i int) []byte { return fmt.Appendf(nil, "%06d", i) }
+	write := func(fn func(store.Txn) error) {
+		t.Helper()
+		txn, err := e.Begin(t.Context(), true)
+		if err == nil {
+			err = errors.Join(fn(txn), txn.Commit())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(func(txn store.Txn) (err error) {
+		for i := range 5000 {
+			err = errors.Join(err, txn.Put("t", key(i), make([]byte, 100)))
+		}
+		return err
+	})
+	write(func(txn store.Txn) (err error) {
+		for i := range 5000 {
+			err = errors.Join(err, txn.Delete("t", key(i)))
+		}
+		return errors.Join(err, txn.Put("t", key(7), nil), txn.Put("t", key(9000), nil))
+	})
+	txn, err := e.Begin(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = txn.Rollback() }()
+	n := 0
+	for _, err := range txn.Scan("t", nil, nil) {
+		if n++; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d keys, want 2", n)
 	}
 }

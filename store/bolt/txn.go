@@ -110,8 +110,10 @@ const (
 	behindAll     = 0.9
 )
 
-// fill sets how far a table's pages are filled, now that a key is written to it.
-func (t *txn) fill(table string, b *bbolt.Bucket, key []byte) {
+// touch remembers a table's last key when it is first changed. Later it must not be
+// asked for: where what was deleted left pages empty, a cursor may look for the last
+// one forever.
+func (t *txn) touch(table string, b *bbolt.Bucket) (end []byte) {
 	end, known := t.ends[table]
 	if !known {
 		last, _ := b.Cursor().Last()
@@ -119,7 +121,12 @@ func (t *txn) fill(table string, b *bbolt.Bucket, key []byte) {
 		t.ends[table] = end
 		b.FillPercent = behindAll
 	}
-	if bytes.Compare(key, end) <= 0 && !ascending(table) {
+	return end
+}
+
+// fill sets how far a table's pages are filled, now that a key is written to it.
+func (t *txn) fill(table string, b *bbolt.Bucket, key []byte) {
+	if bytes.Compare(key, t.touch(table, b)) <= 0 && !ascending(table) {
 		b.FillPercent = betweenOthers
 	}
 }
@@ -129,6 +136,7 @@ func (t *txn) Delete(table string, key []byte) error {
 	if b == nil {
 		return nil
 	}
+	t.touch(table, b)
 	if err := b.Delete(key); err != nil {
 		return fmt.Errorf("table %s: %w", table, explain(err))
 	}
