@@ -16,6 +16,7 @@ import (
 type Answer struct {
 	Identity, Role, Trigger string
 	By, Reason              string
+	Person                  string // id of the identity who answers, where it is known
 }
 
 // Reapprove answers what triggers ask about a role that an identity has: a new
@@ -28,7 +29,7 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 	switch {
 	case a.By == "" || a.Reason == "":
 		return fmt.Errorf("reapproval of role %s: say who decided and why: %w", a.Role, schema.ErrInvalid)
-	case a.By == "identity/"+a.Identity:
+	case a.By == "identity/"+a.Identity || a.Person == a.Identity:
 		return fmt.Errorf("role %s: nobody reapproves what is their own: %w", a.Role, schema.ErrForbidden)
 	}
 	var asked []schema.Firing

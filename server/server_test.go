@@ -139,6 +139,12 @@ func (w *world) do(t *testing.T, method, path, secret, body string) (answer, str
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return w.send(t, req)
+}
+
+// send sends a request and returns the answer with its body read.
+func (w *world) send(t *testing.T, req *http.Request) (answer, string) {
+	t.Helper()
 	res, err := w.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -276,6 +276,7 @@ var operations = map[string]string{
 	"GET /api/v1/roles":                 "viewer",
 	"GET /api/v1/policy":                "viewer",
 	"GET /api/v1/connectors":            "viewer", "GET /api/v1/backup": "admin",
+	"GET /api/v1/firings": "viewer", "POST /api/v1/reapprovals": "approver", "GET /api/v1/risks": "viewer", "POST /api/v1/risks/close": "operator",
 	"GET /api/v1/lanes":      "viewer",
 	"GET /api/v1/raw/{id}":   "auditor",
 	"GET /api/v1/work-items": "viewer", "POST /api/v1/work-items/{connector}/{identity}/confirm": "operator",

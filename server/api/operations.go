@@ -63,6 +63,11 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/bypasses/{id}/evidence": schema.Viewer,
 	"POST /api/v1/bypasses/{id}/review":   schema.Approver,
 
+	"GET /api/v1/firings":      schema.Viewer,
+	"POST /api/v1/reapprovals": schema.Approver,
+	"GET /api/v1/risks":        schema.Viewer,
+	"POST /api/v1/risks/close": schema.Operator,
+
 	"GET /api/v1/sources":                 schema.Viewer,
 	"GET /api/v1/sources/{name}/unmapped": schema.Viewer,
 	"GET /api/v1/sources/{name}/parked":   schema.Viewer,
@@ -124,6 +129,8 @@ func (a *API) register(h huma.API) {
 	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)
+
+	a.registerTriggers(h)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)
