@@ -151,7 +151,7 @@ func (b *broker) run(env []string, name string, args ...string) (*exec.Cmd, erro
 
 // await waits until the management plugin answers.
 func (b *broker) await() error {
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for {
 		if _, err := b.ask(context.Background(), "GET", "/whoami", nil); err == nil {
 			return nil
