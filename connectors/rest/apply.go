@@ -28,6 +28,7 @@ var errAgain = errors.New("plan again")
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	want.Attributes = c.fit(want.Attributes)
 	m := &move{Connector: c, is: have, want: want}
+	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	err := m.run(ctx)
 	m.is.Entitlements = schema.Sorted(m.is.Entitlements...)
 	return m.is, err
@@ -39,7 +40,13 @@ type move struct {
 	is   schema.Account // what is there, as far as is known
 	want schema.Account
 	seen bool // this move has looked at the account, or made it
+	ends bool // it is to be disabled whatever it looks like: see severally
 }
+
+// severally reports whether an account is disabled by several requests. One that
+// looks disabled may then be so by the first alone, and what the others end, such as
+// sessions, goes on: all of them are made again until they were all answered.
+func (m *move) severally() bool { return len(m.d.Accounts.Disable) > 1 }
 
 func (m *move) run(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
@@ -74,7 +81,12 @@ func (m *move) plan() []connectors.Step {
 	if m.d.Accounts.Elsewhere && m.is.Exists() {
 		want.Attributes = nil
 	}
-	return connectors.Plan(m.is, want)
+	steps := connectors.Plan(m.is, want)
+	disables := func(s connectors.Step) bool { return s.Verb == connectors.Disable }
+	if m.ends && m.is.Exists() && !slices.ContainsFunc(steps, disables) {
+		steps = append(steps, connectors.Step{Verb: connectors.Disable})
+	}
+	return steps
 }
 
 // take takes the steps. What ends access is tried whole, whatever of it fails;
@@ -179,6 +191,7 @@ func (m *move) disable(ctx context.Context) error {
 		}
 		return err
 	}
+	m.ends = false
 	if m.o.Profile.Deactivate == connectors.DeactivateDelete || m.o.Profile.Irreversible {
 		m.gone()
 	}
@@ -366,7 +379,7 @@ func (m *move) settle(ctx context.Context, step connectors.Step, err error) {
 	}
 	looking, cancel := context.WithTimeout(ctx, lookAfter)
 	defer cancel()
-	if m.look(looking) != nil {
+	if err := m.look(looking); err != nil || step.Verb == connectors.Disable && m.severally() && m.is.Exists() {
 		m.doubt(step)
 	}
 }

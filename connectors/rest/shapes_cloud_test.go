@@ -510,3 +510,46 @@ func TestALoginThatIsNotThePersonsUserName(t *testing.T) {
 		t.Errorf("without it: %v, want it parked, and the attribute named", err)
 	}
 }
+
+// TestSlackWithFaults lets each call fail, both ways, on the way into a user group
+// and out of it: asked again, the person gets there.
+func TestSlackWithFaults(t *testing.T) {
+	t.Parallel()
+	p := shipped(t, "slack-usergroups")
+	p.Rate = connectors.RateLimit{}
+	d := newDirectory(false, "oncall", "design")
+	d.api = slack(d)
+	d.admits = func(*http.Request) bool { return true }
+	c := open(t, p, d, func(o *connectors.Options) { o.BaseURL = strings.TrimSuffix(o.BaseURL, "/v1") })
+	attributes := map[string]string{"userName": "ada", "emails.value": "ada@example.com"}
+	d.put("", schema.Account{Active: true, Attributes: attributes})
+	states := []schema.Account{
+		{Active: true, Attributes: attributes, Entitlements: []string{"oncall"}},
+		{Active: true, Attributes: attributes, Entitlements: []string{"design"}},
+		{Attributes: attributes},
+	}
+	for _, took := range []bool{true, false} {
+		for nth, more := 1, true; more; nth++ {
+			have := schema.Account{}
+			more = false
+			for i, want := range states {
+				d.Fail(nth, took)
+				for range 3 {
+					have.Managed = schema.Sorted(append(have.Managed, want.Entitlements...)...)
+					got, err := c.Apply(t.Context(), have, want)
+					more = d.Spent() || more
+					got.Managed = have.Managed
+					if have = got; err == nil {
+						break
+					}
+					if connectors.KindOf(err) != connectors.Transient {
+						t.Fatalf("call %d of state %d, took effect %v: %v", nth, i, took, err)
+					}
+				}
+				if in := slices.Concat(d.holding("oncall"), d.holding("design")); want.Active && len(in) != 1 || !want.Active && len(in) != 0 || have.Exists() != want.Active {
+					t.Fatalf("call %d of state %d, took effect %v: in %q, remembered %+v", nth, i, took, in, have)
+				}
+			}
+		}
+	}
+}

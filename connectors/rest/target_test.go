@@ -180,7 +180,14 @@ func (s *staff) person(w http.ResponseWriter, r *http.Request, at []string) {
 		}
 		s.paged(w, r, all)
 	case len(at) == 2 && r.Method == http.MethodPost:
-		p["state"] = map[string]string{"suspend": "off", "resume": "on"}[at[1]]
+		switch at[1] {
+		case "suspend":
+			p["state"] = "off"
+		case "resume":
+			p["state"] = "on"
+		case "signOut":
+			p["sessions"] = nil
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodDelete:
 		s.remove(id)

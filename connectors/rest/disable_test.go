@@ -1,0 +1,52 @@
+package rest_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"drawbridge/schema"
+)
+
+// TestDisablingIsDoneWhole disables an account in two requests, of which each may
+// fail, with its effect or without: that the account reads as disabled after the
+// first is no reason to leave out the second, which ends what is open.
+func TestDisablingIsDoneWhole(t *testing.T) {
+	text := strings.Replace(people, "disable: { post: '/people/{id}/suspend' }",
+		"disable: [{ post: '/people/{id}/suspend' }, { post: '/people/{id}/signOut' }]", 1)
+	on := schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}}
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	for nth := 1; nth <= 2; nth++ {
+		for _, took := range []bool{true, false} {
+			for _, crashed := range []bool{true, false} {
+				t.Run(fmt.Sprintf("request %d, took effect %v, and then the bridge too %v", nth, took, crashed), func(t *testing.T) {
+					s := newStaff(teams...)
+					c := open(t, profile(t, text), s)
+					have, err := c.Apply(t.Context(), schema.Account{}, on)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.people[have.RemoteID]["sessions"] = "open"
+					s.Fail(nth, took)
+					got, err := c.Apply(t.Context(), have, off)
+					if err == nil || !s.Spent() {
+						t.Fatalf("no fault: %v", err)
+					}
+					if crashed { // nothing was written down
+						got = schema.Account{RemoteID: have.RemoteID, Active: true}
+					}
+					if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active {
+						t.Fatalf("again: active %v, %v", got.Active, err)
+					}
+					if p := s.people[have.RemoteID]; p["state"] != "off" || p["sessions"] != nil {
+						t.Errorf("state %v, sessions %v: want both ended", p["state"], p["sessions"])
+					}
+					writes := s.Writes()
+					if _, err := c.Apply(t.Context(), got, off); err != nil || s.Writes() != writes {
+						t.Errorf("once it is done: %d writes more, %v", s.Writes()-writes, err)
+					}
+				})
+			}
+		}
+	}
+}
