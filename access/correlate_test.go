@@ -20,6 +20,7 @@ type attested struct {
 	inactive              bool
 	kind                  schema.Kind
 	employment            string
+	last                  string // day
 }
 
 func (a attested) identity(t testing.TB) schema.Identity {
@@ -34,8 +35,15 @@ func (a attested) identity(t testing.TB) schema.Identity {
 	if a.email != "" {
 		attributes["emails"] = []map[string]any{{"value": a.email, "primary": true}}
 	}
+	own := map[string]any{}
 	if a.employment != "" {
-		attributes["urn:drawbridge:scim:schemas:extension:2.0:User"] = map[string]any{"employmentStatus": a.employment}
+		own["employmentStatus"] = a.employment
+	}
+	if a.last != "" {
+		own["endDate"] = a.last
+	}
+	if len(own) > 0 {
+		attributes["urn:drawbridge:scim:schemas:extension:2.0:User"] = own
 	}
 	resource, err := json.Marshal(attributes)
 	if err != nil {

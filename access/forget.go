@@ -22,8 +22,8 @@ type Erasure struct {
 // can be learned. The records stay too: the identity's own, and what was said of its
 // grants and revocations.
 //
-// It returns how many decisions had details. Of an identity that is active it is
-// ErrForbidden, because what somebody holds must stay explained in full.
+// It returns how many decisions had details. Of an identity that a source has as active
+// it is ErrForbidden, because what somebody holds must stay explained in full.
 func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 	if e.By == "" || e.Reason == "" {
 		return 0, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
@@ -32,31 +32,14 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if id.Active && !id.Gone() {
-		return 0, fmt.Errorf("%s is active: what is forgotten could no longer explain what they hold: %w", id.UserName, schema.ErrForbidden)
-	}
-	known, err := detailed(tx, id.ID)
+	known, err := forgettable(tx, id)
 	if err != nil {
 		return 0, err
-	}
-	others, err := pseudonyms(tx, id)
-	if err != nil {
-		return 0, err
-	}
-	for _, who := range others { // of when groups waited for them
-		some, err := detailed(tx, who)
-		if err != nil {
-			return 0, err
-		}
-		known = append(known, some...)
 	}
 	for _, decision := range known {
 		if err := store.Forget(tx, decision); err != nil {
 			return 0, err
 		}
-	}
-	if err := ForgetRaw(tx, id.ID); err != nil {
-		return 0, err
 	}
 	if err := store.Baselines.Delete(tx, id.ID); err != nil {
 		return 0, err
@@ -93,4 +76,36 @@ func detailed(r store.Reader, identity string) (decisions []string, err error) {
 		}
 	}
 	return decisions, nil
+}
+
+// forgettable returns the decisions that have details about an identity, and about each
+// of its records, whose raw copies it deletes.
+func forgettable(tx store.Tx, id schema.Identity) (known []string, err error) {
+	records := []schema.Identity{id}
+	for rec, err := range store.Identities.By(tx, store.IdentityOf, id.ID) {
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	for _, rec := range records {
+		if rec.Active && !rec.Gone() {
+			return nil, fmt.Errorf("%s is active at source %s: what is forgotten could no longer explain what they hold: %w", rec.UserName, rec.Source, schema.ErrForbidden)
+		}
+		others, err := pseudonyms(tx, rec) // of when groups waited for them
+		if err != nil {
+			return nil, err
+		}
+		for _, who := range append(others, rec.ID) {
+			some, err := detailed(tx, who)
+			if err != nil {
+				return nil, err
+			}
+			known = append(known, some...)
+		}
+		if err := ForgetRaw(tx, rec.ID); err != nil {
+			return nil, err
+		}
+	}
+	return schema.Sorted(known...), nil // one may be about two of them
 }

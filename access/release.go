@@ -131,10 +131,14 @@ func CarryOut(ctx context.Context, s *store.Store, rules *Rules, item store.Item
 		return err
 	})
 	switch {
-	case notFound(err) || err == nil && h.Released.IsZero():
-		return nil, nil // it is held no more, or held anew
+	case notFound(err):
+		return nil, nil // it is held no more
 	case err != nil:
 		return nil, err
+	case h.Released.IsZero() && h.Kind == schema.SourceHold:
+		return stragglers(rules.Book(), sourceOf(h)), nil
+	case h.Released.IsZero():
+		return nil, nil // held anew
 	}
 	switch h.Kind { //nolint:exhaustive // no other comes here
 	case schema.SourceHold:
@@ -172,7 +176,12 @@ func carryOutEnds(ctx context.Context, s *store.Store, book *policy.Book, h sche
 			return nil, err
 		}
 		if after = last; looked < chunk {
-			return func(tx store.Tx) (time.Time, error) { return time.Time{}, reopen(tx, h) }, nil
+			return func(tx store.Tx) (time.Time, error) {
+				if err := reopen(tx, h); err != nil {
+					return time.Time{}, err
+				}
+				return afterTheHour(tx, sourceOf(h))
+			}, nil
 		}
 	}
 }

@@ -38,6 +38,9 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 	if held.Round, err = holdEnd(tx, p.Source, id.ID, why); err != nil {
 		return false, err
 	}
+	if err := lookAfterTheHour(tx, p.Source); err != nil {
+		return false, err
+	}
 	if held.Groups, err = groupNames(tx, id.ID); err != nil {
 		return false, err
 	}
