@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Engine) {
 	run("get answers key by key", getMany)
 	run("tables are apart", tables)
 	run("a scan is in the order of bytes, from inclusive to exclusive", scanOrder)
+	run("a table that a transaction empties takes rows again", emptied)
 	run("a scan ends when its caller has enough", scanStops)
 	run("a snapshot does not see later writes", snapshot)
 	run("of two writers of one key none is lost", lostUpdate)
