@@ -150,7 +150,7 @@ func (u *modelUser) operation(r *rapid.T) (op string, refused bool) {
 }
 
 func (u *modelUser) says() string {
-	return fmt.Sprint(u.name, u.title, u.given, u.active, u.emails)
+	return fmt.Sprintf("%q %q %q %t %+v", u.name, u.title, u.given, u.active, u.emails)
 }
 
 // changeGroup sends some operations on who is in the group.

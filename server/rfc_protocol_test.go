@@ -224,7 +224,11 @@ func cursorMusts() []must {
 		{"9865 2", "a cursor that is none, or a count, is refused by its own type", func(c *client) {
 			c.get("/Users?cursor=made-up").refuses(400, "invalidCursor")
 			c.get("/Roles?cursor=made-up").refuses(400, "invalidCursor")
-			c.get("/Users?cursor=&count=x").refuses(400, "invalidCount")
+			for _, count := range []string{"x", "0", "-1"} {
+				c.get("/Users?cursor&count="+count).refuses(400, "invalidCount")
+				c.get("/Roles?cursor&count="+count).refuses(400, "invalidCount")
+			}
+			c.get("/Users?cursor&count=100000").is(200)
 		}},
 	}
 }

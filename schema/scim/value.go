@@ -102,14 +102,14 @@ func (r *reader) once(a *Attribute, mark int) {
 	if _, ok := a.subs["value"]; !ok {
 		return
 	}
-	seen := map[string]bool{}
+	var keys []string
 	for e := range elements(r.buf[mark:]) {
-		key := identity(a, e)
-		if seen[key] {
-			r.buf = append(r.buf[:mark], union(a, nil, slices.Clone(r.buf[mark:]))...)
-			return
-		}
-		seen[key] = true
+		keys = append(keys, identity(a, e))
+	}
+	all := len(keys)
+	slices.Sort(keys)
+	if len(slices.Compact(keys)) < all {
+		r.buf = append(r.buf[:mark], union(a, nil, slices.Clone(r.buf[mark:]))...)
 	}
 }
 
