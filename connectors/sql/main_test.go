@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
 	if !given {
 		// A hundred is for what is in memory. Here each step is a conversation.
-		if err := flag.Set("rapid.checks", "8"); err != nil {
+		if err := flag.Set("rapid.checks", "6"); err != nil {
 			panic(err)
 		}
 	}

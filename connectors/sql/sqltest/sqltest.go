@@ -9,10 +9,12 @@ import (
 	db "database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,6 +36,7 @@ type Server struct {
 	life  sync.Mutex // for cmd: one who kills the server is not alone with it
 	cmd   *exec.Cmd
 	died  chan struct{}
+	guard io.WriteCloser // told that the server was ended; if it is closed without that, it ends the server
 	start func(context.Context) *exec.Cmd
 	open  func(database string) (*db.DB, error)
 	as    func(user string) (*db.DB, error)
@@ -157,6 +160,9 @@ func (s *Server) Kill() {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Signal(violently(s.Scheme))
 		<-s.died
+		_, _ = io.WriteString(s.guard, "ended\n")
+		_ = s.guard.Close()
+		s.cmd = nil
 	}
 }
 
@@ -239,8 +245,30 @@ func (s *Server) launch(ctx context.Context, log *os.File) (<-chan struct{}, err
 		return nil, err
 	}
 	go func() { _ = cmd.Wait(); close(died) }()
-	s.cmd, s.died = cmd, died
+	guard, err := watch(ctx, s.dir, cmd.Process.Pid)
+	if err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill())
+	}
+	s.cmd, s.died, s.guard = cmd, died, guard
 	return died, nil
+}
+
+// watch has a server ended, and its folder removed, when our process is no more: of a
+// test that ran out of time nobody else would.
+func watch(ctx context.Context, dir string, pid int) (io.WriteCloser, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", `read said || { kill -9 "$1"; sleep 1; rm -rf "$2"; }`, "sh", strconv.Itoa(pid), dir)
+	if err := asNobody(cmd); err != nil {
+		return nil, err
+	}
+	guard, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { _ = cmd.Wait() }()
+	return guard, nil
 }
 
 // find returns the newest of the programs that one of the patterns names.
