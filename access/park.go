@@ -10,9 +10,10 @@ import (
 )
 
 // How many edges may wait, so that no source can fill the store with names of
-// nobody: of one group, of all groups of a source, and for one member.
+// nobody: of one group, of all groups of a source, and for one member. Of one group
+// is for others to know, who need not name more.
 const (
-	maxParkedGroup  = 10_000
+	MaxParkedGroup  = 10_000
 	maxParkedSource = 100_000
 	maxParkedMember = 1000
 )
@@ -52,6 +53,30 @@ func Resolve(r store.Reader, source, member string) (schema.Member, error) {
 	return schema.Member{Member: g.ID, Nested: true}, err
 }
 
+// Unheard reports whether nobody has told of a member, and it is not parked in the
+// group either: it may only be parked, if there is room. It decodes nothing, and is
+// for those who give very many names.
+func Unheard(r store.Reader, source, group, member string) (bool, error) {
+	for _, known := range []func() (bool, error){
+		func() (bool, error) { return store.Identities.Has(r, member) },
+		func() (bool, error) { return store.Groups.Has(r, member) },
+		func() (bool, error) { return store.ParkedMembers.Has(r, group, member) },
+		func() (bool, error) {
+			n, err := store.IdentityExternalID.Count(r, 1, source, member)
+			return n > 0, err
+		},
+		func() (bool, error) {
+			n, err := store.GroupExternalID.Count(r, 1, source, member)
+			return n > 0, err
+		},
+	} {
+		if there, err := known(); err != nil || there {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // Park keeps an edge whose member the source has yet to tell of, until it does
 // (Admit, AdmitGroup) or takes it back (UnparkMember). What is parked already changes
 // nothing. It reports whether there was room; where there is none, the edge is
@@ -59,6 +84,9 @@ func Resolve(r store.Reader, source, member string) (schema.Member, error) {
 func Park(tx store.Tx, p Provenance, group, member string) (room bool, err error) {
 	if len(member) > maxMemberName {
 		return false, nil
+	}
+	if err := store.Meet(tx, p.Source, member); err != nil { // whoever is told of meanwhile does not pass it by
+		return false, err
 	}
 	_, err = store.ParkedMembers.Get(tx, group, member)
 	if err == nil || !notFound(err) {
@@ -73,7 +101,7 @@ func Park(tx store.Tx, p Provenance, group, member string) (room bool, err error
 		return false, err
 	}
 	ofMember, err := store.ParkedMember.Count(tx, maxParkedMember, p.Source, member)
-	if err != nil || ofGroup >= maxParkedGroup || ofSource >= maxParkedSource || ofMember >= maxParkedMember {
+	if err != nil || ofGroup >= MaxParkedGroup || ofSource >= maxParkedSource || ofMember >= maxParkedMember {
 		return false, err
 	}
 	edge := schema.ParkedMember{Group: group, Member: member, Source: p.Source, Since: tx.Now()}
@@ -121,6 +149,11 @@ func recordParked(tx store.Tx, p Provenance, verb schema.Verb, edge schema.Parke
 // arrived joins whoever a source now tells of, under an id and an externalId, to
 // the groups that waited for them.
 func arrived(tx store.Tx, p Provenance, is schema.Member, names ...string) error {
+	for _, name := range names {
+		if err := store.Meet(tx, p.Source, name); err != nil { // whoever parks an edge meanwhile finds them
+			return err
+		}
+	}
 	waiting, err := store.ParkedMember.Kept(tx, p.Source)
 	if err != nil || waiting == 0 {
 		return err

@@ -48,6 +48,12 @@ func (c *Collection[R]) Get(r Reader, key ...string) (R, error) {
 	return rec, err
 }
 
+// Has reports whether there is a record with the key. It decodes nothing.
+func (c *Collection[R]) Has(r Reader, key ...string) (bool, error) {
+	value, err := r.transaction().get(c.name, makeKey(key...))
+	return value != nil, err
+}
+
 func (c *Collection[R]) notFound(key []string) error {
 	return fmt.Errorf("%s %s: %w", c.name, strings.Join(key, " "), schema.ErrNotFound)
 }

@@ -32,12 +32,15 @@ type move struct {
 func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(store.Tx) (schema.Group, error)) (schema.Group, error) {
 	ctx := q.c.Request().Context()
 	var g schema.Group
-	e, err := q.resolved(ctx, e)
+	tally := tally{}
+	e, err := q.heard(ctx, id, e, &tally)
+	if err == nil {
+		e, err = q.resolved(ctx, e)
+	}
 	if err != nil {
 		return g, err
 	}
 	steps := newSteps(q.store, id, e)
-	tally := tally{}
 	for first := true; ; first = false {
 		moves, more, err := steps.next(ctx)
 		if err != nil {

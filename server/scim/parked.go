@@ -141,6 +141,47 @@ func (q *request) resolved(ctx context.Context, e wire.Edits) (wire.Edits, error
 	return e, err
 }
 
+// heard returns edits without those of very many members of whom nobody has told and
+// for whom there can be no room: who they are is found out here, where it keeps
+// nobody waiting.
+func (q *request) heard(ctx context.Context, group string, e wire.Edits, t *tally) (wire.Edits, error) {
+	if len(e.Join) <= access.MaxParkedGroup {
+		return e, nil
+	}
+	rest, room := make([]string, 0, len(e.Join)), access.MaxParkedGroup
+	err := q.store.View(ctx, func(r store.Reader) error {
+		parked, err := store.ParkedGroup.Kept(r, group)
+		room -= int(parked)
+		return err
+	})
+	if err != nil {
+		return e, err
+	}
+	for some := range slices.Chunk(e.Join, maxRead) {
+		err := q.store.View(ctx, func(r store.Reader) error {
+			for _, member := range some {
+				nobody, err := access.Unheard(r, q.source, group, member)
+				if err != nil {
+					return err
+				}
+				if nobody && room <= 0 {
+					t.miss(member, false)
+					continue
+				}
+				if rest = append(rest, member); nobody {
+					room--
+				}
+			}
+			return ctx.Err()
+		})
+		if err != nil {
+			return e, err
+		}
+	}
+	e.Join = rest
+	return e, nil
+}
+
 // foreign reports whether what names a member can be none of the ids that the
 // bridge makes, which are UUIDs of version 7.
 func foreign(member string) bool {

@@ -1,0 +1,45 @@
+package scim_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"drawbridge/server/scim"
+	"drawbridge/store/bolt"
+)
+
+// TestVeryManyNobodies has a source put a group of whose members it has told of two:
+// as many of the others as there is room for are parked, and to pass over the rest
+// keeps nobody's changes waiting. Those who are parked stay so when it does it again.
+func TestVeryManyNobodies(t *testing.T) {
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "nobodies.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := worldOn(t, e, scim.Options{})
+	ada, g := w.user("ada"), w.group("g")
+	bob := w.send("POST", "/Users", `{"userName":"bob","externalId":"z-bob"}`).is(201).text("id")
+	names := []string{ada, "z-bob"}
+	for i := range 60_000 {
+		names = append(names, fmt.Sprintf("nobody-%06d", i))
+	}
+	body := `{"displayName":"g","members":["` + strings.Join(names, `","`) + `"]}`
+	for round, most := range []int64{50, 2} {
+		before := w.store.Stats()
+		w.send("PUT", "/Groups/"+g, body).is(200)
+		if got := w.send("GET", "/Groups/"+g, "").members(); len(got) != 2 || !slices.Contains(got, ada) || !slices.Contains(got, bob) {
+			t.Errorf("members %v", got)
+		}
+		parked := w.parked(g)
+		if len(parked) != 10_000 || parked[0] != "nobody-000000" || parked[9999] != "nobody-009999" {
+			t.Errorf("%d are parked", len(parked))
+		}
+		after := w.store.Stats()
+		if n := after.Commits - before.Commits; n > most {
+			t.Errorf("round %d: %d commits, want %d at most", round, n, most)
+		}
+	}
+}
