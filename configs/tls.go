@@ -161,23 +161,25 @@ func (r *reader) certificates(f *file) {
 	r.unique("admin.certificates", names)
 }
 
-// expiring returns a warning of each certificate that ends within a time.
+// expiring returns a warning of each certificate that ends within a time; of one
+// that lives shortly, within the last third of its life.
 func (t TLS) expiring(now time.Time, within time.Duration) (all []string) {
 	m, err := t.Read()
 	if err != nil || !t.On() {
 		return nil // it is a mistake, or nobody asked
 	}
-	say := func(what string, end time.Time) {
+	say := func(what string, c *x509.Certificate) {
+		end := c.NotAfter
 		switch left := end.Sub(now); {
 		case left <= 0:
 			all = append(all, fmt.Sprintf("%s expired at %s", what, end.UTC().Format(time.RFC3339)))
-		case left < within:
+		case left < min(within, end.Sub(c.NotBefore)/3):
 			all = append(all, fmt.Sprintf("%s expires at %s, in %d days", what, end.UTC().Format(time.RFC3339), int(left/(24*time.Hour))))
 		}
 	}
-	say("tls.cert: the certificate", m.Certificate.Leaf.NotAfter)
+	say("tls.cert: the certificate", m.Certificate.Leaf)
 	for _, ca := range m.ClientCAs {
-		say("tls.clientCAs: "+ca.Subject.String(), ca.NotAfter)
+		say("tls.clientCAs: "+ca.Subject.String(), ca)
 	}
 	return all
 }

@@ -82,7 +82,7 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			req := c.Request()
-			caller := api.Caller{Name: who.Name, Role: who.Role, Request: req.Header.Get(requestHeader), Person: who.Name, Auth: "token"}
+			caller := api.Caller{Name: who.Name, Role: who.Role, Request: req.Header.Get(requestHeader), Person: who.Name, Auth: who.auth()}
 			c.SetRequest(req.WithContext(api.WithCaller(req.Context(), caller)))
 		}
 		return next(c)

@@ -38,6 +38,18 @@ func (c Credential) holder() string {
 	return "token/" + c.Name
 }
 
+// auth is how its holder was known, as evidence of what they decide.
+func (c Credential) auth() string {
+	switch kind, _, _ := strings.Cut(c.use.ID, "/"); access.CredentialKind(kind) {
+	case access.SignedToken:
+		return "oidc"
+	case access.ClientCertificate:
+		return "certificate"
+	default:
+		return "token"
+	}
+}
+
 // A ClientCertificate says which client certificates are somebody's: those of
 // which all that is said here is true, among those that a trusted authority
 // signed. One that says nothing is nobody's.

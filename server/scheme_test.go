@@ -31,11 +31,11 @@ func TestSchemesThatAreAdvertised(t *testing.T) {
 		credentials []server.Credential
 		want        string
 	}{
-		{"a token alone", nil, []server.Credential{hr}, "oauthbearertoken "},
-		{"a certificate of the API's", nil, []server.Credential{hr, ofAPI}, "oauthbearertoken "},
-		{"a source's certificate", nil, []server.Credential{hr, byCertificate}, "oauthbearertoken mutualtls "},
-		{"an issuer of roles", trusting(issuer.Config{Roles: []issuer.Role{{Role: "viewer", Claims: map[string]string{"a": "b"}}}}), []server.Credential{hr}, "oauthbearertoken "},
-		{"an issuer of sources", trusting(issuer.Config{Sources: []issuer.Source{{Name: "hr", Claims: map[string]string{"a": "b"}}}}), []server.Credential{hr, byCertificate}, "oauthbearertoken oauth2 mutualtls "},
+		{"a token alone", nil, []server.Credential{hr}, "oauthbearertoken oauth2 "},
+		{"a certificate of the API's", nil, []server.Credential{hr, ofAPI}, "oauthbearertoken oauth2 "},
+		{"a source's certificate", nil, []server.Credential{hr, byCertificate}, "oauthbearertoken oauth2 mutualtls "},
+		{"an issuer of roles", trusting(issuer.Config{Roles: []issuer.Role{{Role: "viewer", Claims: map[string]string{"a": "b"}}}}), []server.Credential{hr}, "oauthbearertoken oauth2 "},
+		{"an issuer of sources", trusting(issuer.Config{Sources: []issuer.Source{{Name: "hr", Claims: map[string]string{"a": "b"}}}}), []server.Credential{hr, byCertificate}, "oauthbearertoken oauth2 oauth2 mutualtls "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var s *server.Server

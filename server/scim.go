@@ -42,7 +42,11 @@ func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 
 // schemes are how sources may show who they are, beside a bearer token: those that
 // some source can use as the bridge is configured now.
-func (g *gate) schemes() (all []scim.Scheme) {
+func (g *gate) schemes() []scim.Scheme {
+	all := []scim.Scheme{{
+		Type: "oauth2", Name: "OAuth 2.0 client credentials", Description: "An access token for a source's bearer token, from " + tokenPath + " of the bridge",
+		SpecURI: "https://www.rfc-editor.org/info/rfc6749",
+	}}
 	if g.issuers.OfSources() {
 		all = append(all, scim.Scheme{
 			Type: "oauth2", Name: "OAuth 2.0 access token", Description: "A JWT of an issuer that the bridge trusts, in the Authorization header",

@@ -15,7 +15,7 @@ type Caller struct {
 	Role    schema.APIRole
 	Request string // id of the request, which the log has
 	Person  string // who the credential stands for, as sources know them: an id, a userName or an email address
-	Auth    string // how it was known: token, oidc
+	Auth    string // how it was known: token, oidc, certificate
 }
 
 // Actor is how decisions name the caller.
