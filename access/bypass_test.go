@@ -350,3 +350,13 @@ func compiledAnyhow(text string) *policy.Book {
 	b, _ := policy.Compile(set)
 	return b
 }
+
+// codesOf are those of everything that is wrong with documents.
+func codesOf(text string) (codes []string) {
+	set, found := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
+	_, more := policy.Compile(set)
+	for _, f := range append(found, more...) {
+		codes = append(codes, string(f.Code))
+	}
+	return codes
+}

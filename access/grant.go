@@ -38,7 +38,7 @@ func give(tx store.Tx, book *policy.Book, role *policy.Role, g schema.Grant) (sc
 	if g.Until, err = end(role, g, now); err != nil {
 		return g, err
 	}
-	if err := mayHold(tx, book, role, g); err != nil {
+	if err := mayHold(tx, book, role, &g); err != nil {
 		return g, err
 	}
 	g.ID, g.Ended, g.EndedBy = tx.NewID(), time.Time{}, ""

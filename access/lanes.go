@@ -17,8 +17,8 @@ const (
 	// LaneRelease has the ids of holds that two people released.
 	LaneRelease store.Lane = "release"
 
-	// LaneRequest has the ids of requests that somebody has yet to decide about, or
-	// whose time to do so is over.
+	// LaneRequest has the ids of requests, for a role or for an exception, that somebody
+	// has yet to decide about, or whose time is over.
 	LaneRequest store.Lane = "request"
 
 	// LaneBypass has the ids of bypasses of which something is owed or to be confirmed.

@@ -13,8 +13,9 @@ import (
 
 // mayHold returns nil where a role may be given to an identity now: it is eligible,
 // nothing that it holds conflicts with what the role gives, and it is who the
-// constraints say may hold that.
-func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g schema.Grant) error {
+// constraints say may hold that, or an exception allows it all the same: then the
+// grant cites that, and ends with it.
+func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Grant) error {
 	facts, _, err := gather(r, book, g.Identity)
 	if err != nil {
 		return err
@@ -27,15 +28,19 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g schema.Gran
 	if err := eligible(governed, facts, g.Role, now); err != nil {
 		return err
 	}
-	if err := onTicket(r, governed, role, facts, g); err != nil {
+	if err := onTicket(r, governed, role, facts, *g); err != nil {
 		return err
 	}
 	held, err := heldOrComing(r, governed, facts, now)
 	if err != nil {
 		return err
 	}
+	left, err := excepted(r, governed, facts, governed.Breaches(facts, held, role, now), g)
+	if err != nil {
+		return err
+	}
 	var breaks []string
-	for _, b := range governed.Breaches(facts, held, role, now) {
+	for _, b := range left {
 		breaks = append(breaks, fmt.Sprintf("constraint %s: %s", b.Constraint, b.Reason))
 	}
 	if len(breaks) > 0 {

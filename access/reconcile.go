@@ -73,6 +73,7 @@ type look struct {
 	lines      []schema.Assignment      // what it holds from now on
 	because    map[string][]string      // connector to the decisions made on its lines
 	noticed    map[noticeKey]bool
+	unfounded  map[string]ending // grants that rest on an exception which is no more, by id
 }
 
 func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
@@ -88,6 +89,9 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		return nil, err
 	}
 	if l.facts, l.owned, err = gather(r, l.book, item.ID); err != nil {
+		return nil, err
+	}
+	if l.unfounded, err = takeUnfounded(r, l.book, &l.facts, l.now); err != nil {
 		return nil, err
 	}
 	if l.attributes, err = Attributes(l.facts.Identity); err != nil {
@@ -219,6 +223,12 @@ func (l *look) endGrants(tx store.Tx) error {
 	digest := l.book.Digest()
 	for _, g := range l.facts.Grants {
 		if !g.Ended.IsZero() {
+			continue
+		}
+		if end, ok := l.unfounded[g.ID]; ok {
+			if err := endGrant(tx, "bridge", digest, end.grant, schema.Revoked, "exception", end.why); err != nil {
+				return err
+			}
 			continue
 		}
 		if !g.Until.IsZero() && !l.now.Before(g.Until) {

@@ -134,7 +134,7 @@ func grantableTo(r store.Reader, book *policy.Book, role *policy.Role, q schema.
 	if _, err := end(role, g, r.Now()); err != nil {
 		return err
 	}
-	return mayHold(r, book, role, g)
+	return mayHold(r, book, role, &g)
 }
 
 // grantOf is the grant that a request asks for, were it given now.

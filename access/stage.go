@@ -207,14 +207,14 @@ func closeRequest(tx store.Tx, book *policy.Book, q schema.Request, c closing) (
 const findingStuck = "request-stuck"
 
 // Attend looks at a request that is due: its time is over, or somebody whom it
-// depends on may have left.
+// depends on may have left. Exceptions that were asked for wait in the same lane.
 func Attend(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	return func(tx store.Tx) (time.Time, error) {
 		q, err := store.Requests.Get(tx, item.ID)
-		if err != nil || q.Final() {
-			if notFound(err) {
-				err = nil
-			}
+		switch {
+		case notFound(err):
+			return attendException(tx, rules.Book(), item.ID)
+		case err != nil || q.Final():
 			return time.Time{}, err
 		}
 		book := rules.Book()

@@ -29,6 +29,7 @@ type Book struct {
 	responsible map[string]bool   // email addresses, case folded, of those who answer for roles
 	approving   map[string]bool   // names of the groups that approve
 
+	exceptions   []*Exception     // those without an error
 	conditions   map[string]*rule // of approval flows, by name: what is demanded of approvers
 	requirements map[string]*rule // of constraints, by name: what is demanded of holders
 	valid        map[string]*rule // of roles, by name: what a ticket must be

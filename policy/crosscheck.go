@@ -26,6 +26,9 @@ func (c *compiler) registers() {
 	for _, e := range c.set.Registers.Exceptions {
 		c.known(&e.Header, in("spec", "scope", "entitlements"), e.Spec.Scope.Entitlements)
 		c.exception(e)
+		if !c.bad[e.Ref()] {
+			c.book.exceptions = append(c.book.exceptions, e)
+		}
 	}
 }
 
@@ -65,6 +68,13 @@ func (c *compiler) exception(e *Exception) {
 	}
 	if len(s.Subjects) == 0 || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
 		c.report(&e.Header, CodeException, in("spec"), "exception %q must say what is waived, for whom, why, and who approved", e.Metadata.Name)
+	}
+	for i, approver := range s.ApprovedBy {
+		same := func(name string) bool { return strings.EqualFold(name, approver) }
+		if slices.ContainsFunc(s.Subjects, same) || same(e.Metadata.Owner.User) {
+			c.report(&e.Header, CodeException, in("spec", "approvedBy", nth(i)), "exception %q is approved by whom it is for, or by its author", e.Metadata.Name).
+				hint("name somebody else who allowed it")
+		}
 	}
 	if w := s.Waives; w.Constraint != "" && !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == w.Constraint }) {
 		c.report(&e.Header, CodeException, in("spec", "waives", "constraint"), "there is no constraint %q", w.Constraint)

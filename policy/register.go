@@ -2,9 +2,9 @@ package policy
 
 import "time"
 
-// Registers are the documents that evaluation does not act on. Constraints are
-// asked before a role is granted; exceptions and the register of machine identities
-// are read strictly and checked for what they refer to.
+// Registers are the documents that evaluation does not act on. Constraints, and the
+// exceptions to them, are asked before a role is granted; the register of machine
+// identities is read strictly and checked for what it refers to.
 type Registers struct {
 	Constraints []*Constraint
 	Exceptions  []*Exception

@@ -12,8 +12,9 @@ import (
 
 // A Breach is a constraint that somebody would break by a role that they have not.
 type Breach struct {
-	Constraint string
-	Reason     string // which entitlements, and through what
+	Constraint   string
+	Reason       string   // which entitlements, and through what
+	Entitlements []string // connector/id of those of the constraint that meet
 }
 
 // Breaches returns the constraints that somebody would break who holds
@@ -26,20 +27,20 @@ func (b *Book) Breaches(f Facts, held []string, r *Role, now time.Time) []Breach
 		if k.Spec.Enforcement == "detect" {
 			continue
 		}
-		if reason := b.separates(k, held, r, gains); reason != "" {
-			breaches = append(breaches, Breach{k.Metadata.Name, reason})
+		if reason, refs := b.separates(k, held, r, gains); reason != "" {
+			breaches = append(breaches, Breach{k.Metadata.Name, reason, refs})
 		}
-		if reason := b.demands(k, f, gains, now); reason != "" {
-			breaches = append(breaches, Breach{k.Metadata.Name, reason})
+		if reason, ref := b.demands(k, f, gains, now); reason != "" {
+			breaches = append(breaches, Breach{k.Metadata.Name, reason, []string{ref}})
 		}
 	}
 	return breaches
 }
 
 // separates says how a role and what is held conflict, if the role adds to it.
-func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string]schema.Entitlement) string {
+func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string]schema.Entitlement) (reason string, refs []string) {
 	if len(k.Spec.Conflict) < 2 {
-		return ""
+		return "", nil
 	}
 	var sides []string
 	adds := false
@@ -47,11 +48,11 @@ func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string
 		words := ""
 		for _, ref := range side {
 			if _, ok := gains[ref]; ok {
-				words, adds = ref+" by role "+r.Metadata.Name, true
+				words, adds, refs = ref+" by role "+r.Metadata.Name, true, append(refs, ref)
 				break
 			}
 			if through := slices.IndexFunc(held, func(h string) bool { return b.Confers(h, ref) }); through >= 0 {
-				words = ref + ", which is held"
+				words, refs = ref+", which is held", append(refs, ref)
 				if held[through] != ref {
 					words += " through " + held[through]
 				}
@@ -59,22 +60,22 @@ func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string
 			}
 		}
 		if words == "" {
-			return ""
+			return "", nil
 		}
 		sides = append(sides, words)
 	}
 	if !adds {
-		return ""
+		return "", nil
 	}
-	return strings.Join(sides, "; and ")
+	return strings.Join(sides, "; and "), refs
 }
 
 // demands says what a constraint demands of whoever holds what the role gives, if
 // somebody does not meet it, or it is not known whether they do.
-func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitlement, now time.Time) string {
+func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitlement, now time.Time) (reason, ref string) {
 	require, ok := b.requirements[k.Metadata.Name]
 	if !ok {
-		return ""
+		return "", ""
 	}
 	reach := k.Spec.AppliesTo
 	for _, ref := range slices.Sorted(maps.Keys(gains)) {
@@ -87,12 +88,41 @@ func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitleme
 		in.at(now)
 		switch value, err := require.eval(&in); value {
 		case yes:
-			return ""
+			return "", ""
 		case unknown:
-			return fmt.Sprintf("whether they may hold %s is not known: %v", ref, err)
+			return fmt.Sprintf("whether they may hold %s is not known: %v", ref, err), ref
 		default:
-			return "they are not who may hold " + ref
+			return "they are not who may hold " + ref, ref
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// Constraint returns a constraint by name.
+func (b *Book) Constraint(name string) (*Constraint, bool) {
+	for _, k := range b.set.Registers.Constraints {
+		if k.Metadata.Name == name {
+			return k, true
+		}
+	}
+	return nil, false
+}
+
+// Exceptions returns the exceptions that are documents in order, by name, whether
+// they have expired or not.
+func (b *Book) Exceptions() []*Exception { return b.exceptions }
+
+// Covers reports whether a scope is about all of some entitlements (connector/id);
+// one that names none is about all there are.
+func (b *Book) Covers(scope Reach, refs []string) bool {
+	if !scope.Privileged && len(scope.Entitlements) == 0 {
+		return true
+	}
+	for _, ref := range refs {
+		e, _ := b.byRef(ref)
+		if !slices.Contains(scope.Entitlements, ref) && (!scope.Privileged || !e.Privileged) {
+			return false
+		}
+	}
+	return true
 }

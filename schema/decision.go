@@ -34,6 +34,7 @@ const (
 	Withdrawn   Verb = "withdrawn"   // a request was taken back
 	Bypassed    Verb = "bypassed"    // a break-glass role was taken before anybody agreed
 	Furnished   Verb = "furnished"   // evidence was given about a bypass
+	Excepted    Verb = "excepted"    // a deviation from a rule was allowed, for a time
 	Denied      Verb = "denied"      // asked for, and refused by a rule, by a person, or by nobody's deciding in time
 	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked

@@ -12,7 +12,8 @@ type Grant struct {
 	By        string     `json:"by"`             // the actor who decided
 	Reason    string     `json:"reason"`
 	Ticket    string     `json:"ticket,omitempty"`
-	Request   string     `json:"request,omitempty"` // id of the request that it fulfils
+	Request   string     `json:"request,omitempty"`  // id of the request that it fulfils
+	Excepted  []string   `json:"excepted,omitempty"` // the exceptions that it rests on: exception/NAME or exception/ID
 	Approvals []Approval `json:"approvals,omitempty"`
 	LastUsed  time.Time  `json:"lastUsed,omitzero"`
 	Reviewed  time.Time  `json:"reviewed,omitzero"` // when somebody last agreed that it stays
@@ -26,13 +27,14 @@ func (g Grant) Live(now time.Time) bool {
 	return g.Ended.IsZero() && !now.Before(g.From) && (g.Until.IsZero() || now.Before(g.Until))
 }
 
-// Causes returns what decisions that rest on the grant cite: it, and the request
-// that it fulfils.
+// Causes returns what decisions that rest on the grant cite: it, the request that it
+// fulfils, and the exceptions that allow it.
 func (g Grant) Causes() []string {
-	if g.Request == "" {
-		return []string{"grant/" + g.ID}
+	causes := append([]string{"grant/" + g.ID}, g.Excepted...)
+	if g.Request != "" {
+		causes = append(causes, "role-request/"+g.Request)
 	}
-	return []string{"grant/" + g.ID, "role-request/" + g.Request}
+	return Sorted(causes...)
 }
 
 // An Approval is one person's yes to a grant.

@@ -176,6 +176,17 @@ var (
 	Baselines = define("baselines", func(b schema.Baseline) []string { return []string{b.Identity} })
 )
 
+// Exceptions that were asked for, by id; found by whom they are for, and by
+// constraint where they are not final.
+var (
+	ExceptionIdentity   = &Index[schema.Exception]{name: "identity", of: one(func(e schema.Exception) []string { return []string{e.Identity} })}
+	ExceptionConstraint = &Index[schema.Exception]{name: "constraint", of: one(func(e schema.Exception) []string {
+		return unless(e.State != schema.ExceptionOpen && e.State != schema.ExceptionApproved, e.Constraint)
+	})}
+
+	Exceptions = define("exceptions", func(e schema.Exception) []string { return []string{e.ID} }, ExceptionIdentity, ExceptionConstraint)
+)
+
 // Bypasses, by id, which is in the order in which they were taken; found by role, by
 // whom they are of, by their grant, and, as long as nobody reviewed them, by the
 // reviewers.
@@ -238,7 +249,7 @@ func everything() []checked {
 	return []checked{
 		Identities, Correlations, WithheldIdentities, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
 		Grants, Tombstones,
-		Requests, Bypasses,
+		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
 		Holds, Findings, Runs,
 		Tokens, CredentialUses, Policies, Settings,

@@ -293,6 +293,8 @@ var operations = map[string]string{
 	"POST /api/v1/policy/plan":     "operator",
 	"POST /api/v1/grants":          "admin",
 	"GET /api/v1/requests":         "viewer", "GET /api/v1/requests/{id}": "viewer", "POST /api/v1/requests": "viewer",
+	"GET /api/v1/exceptions": "viewer", "POST /api/v1/exceptions": "viewer", "POST /api/v1/exceptions/{id}/end": "viewer",
+	"POST /api/v1/exceptions/{id}/approve": "approver", "POST /api/v1/exceptions/{id}/deny": "approver",
 	"GET /api/v1/bypasses": "viewer", "GET /api/v1/bypasses/{id}": "viewer", "POST /api/v1/bypasses": "viewer",
 	"POST /api/v1/bypasses/{id}/evidence": "viewer", "POST /api/v1/bypasses/{id}/review": "approver",
 	"POST /api/v1/requests/{id}/approve": "approver", "POST /api/v1/requests/{id}/deny": "approver", "POST /api/v1/requests/{id}/withdraw": "viewer",

@@ -51,17 +51,22 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/work-items/{connector}/{identity}/confirm": schema.Operator,
 	"POST /api/v1/work-items/{connector}/{identity}/decline": schema.Operator,
 
-	"GET /api/v1/requests":                schema.Viewer,
-	"GET /api/v1/requests/{id}":           schema.Viewer,
-	"POST /api/v1/requests":               schema.Viewer, // who may decide is the policy's to say
-	"POST /api/v1/requests/{id}/approve":  schema.Approver,
-	"POST /api/v1/requests/{id}/deny":     schema.Approver,
-	"POST /api/v1/requests/{id}/withdraw": schema.Viewer,
-	"GET /api/v1/bypasses":                schema.Viewer,
-	"GET /api/v1/bypasses/{id}":           schema.Viewer,
-	"POST /api/v1/bypasses":               schema.Viewer, // likewise
-	"POST /api/v1/bypasses/{id}/evidence": schema.Viewer,
-	"POST /api/v1/bypasses/{id}/review":   schema.Approver,
+	"GET /api/v1/requests":                 schema.Viewer,
+	"GET /api/v1/requests/{id}":            schema.Viewer,
+	"POST /api/v1/requests":                schema.Viewer, // who may decide is the policy's to say
+	"POST /api/v1/requests/{id}/approve":   schema.Approver,
+	"POST /api/v1/requests/{id}/deny":      schema.Approver,
+	"POST /api/v1/requests/{id}/withdraw":  schema.Viewer,
+	"GET /api/v1/bypasses":                 schema.Viewer,
+	"GET /api/v1/bypasses/{id}":            schema.Viewer,
+	"POST /api/v1/bypasses":                schema.Viewer, // likewise
+	"POST /api/v1/bypasses/{id}/evidence":  schema.Viewer,
+	"POST /api/v1/bypasses/{id}/review":    schema.Approver,
+	"GET /api/v1/exceptions":               schema.Viewer,
+	"POST /api/v1/exceptions":              schema.Viewer,
+	"POST /api/v1/exceptions/{id}/approve": schema.Approver,
+	"POST /api/v1/exceptions/{id}/deny":    schema.Approver,
+	"POST /api/v1/exceptions/{id}/end":     schema.Viewer, // who may is for access to say
 
 	"GET /api/v1/firings":      schema.Viewer,
 	"POST /api/v1/reapprovals": schema.Approver,
@@ -126,6 +131,7 @@ func (a *API) register(h huma.API) {
 
 	a.registerRequests(h)
 	a.registerBypasses(h)
+	a.registerExceptions(h)
 	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)

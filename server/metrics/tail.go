@@ -28,7 +28,7 @@ var verbs = []schema.Verb{
 	schema.Provisioned, schema.Verified, schema.Tasked, schema.Confirmed, schema.Replayed, schema.Failed, schema.Adopted, schema.Drifted, schema.Found, schema.Swept,
 	schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
 	schema.Correlated, schema.Split, schema.Lifted,
-	schema.Requested, schema.Approved, schema.Withdrawn, schema.Bypassed, schema.Furnished,
+	schema.Requested, schema.Approved, schema.Withdrawn, schema.Bypassed, schema.Furnished, schema.Replayed, schema.Excepted,
 }
 
 // mostAtOnce bounds what one scrape reads. A bridge that nobody scraped for long

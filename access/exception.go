@@ -1,0 +1,261 @@
+package access
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Except with a register: what a constraint forbids is allowed to one identity, for a
+// time, because somebody who answers for the constraint said so. What a grant breaks
+// by an exception it cites, and ends with it.
+
+const (
+	mostException = 366 * 24 * time.Hour // how long an exception lasts at most
+	decideWithin  = 7 * 24 * time.Hour   // how long one that was asked for waits
+	pressed       = 5                    // so many that hold at once say that the constraint is wrong
+)
+
+// findingPressure is about constraint/NAME.
+const findingPressure = "exception-pressure"
+
+// An Excepting is an exception that somebody asks for.
+type Excepting struct {
+	Constraint, Identity string // Identity by id
+	Entitlements         []string
+	Reason, Ticket       string
+	Compensating         []string
+	Expires              time.Time
+	By                   Decider
+}
+
+// Except asks for an exception. One that lives already for the same identity and
+// constraint is renewed by it.
+func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, error) {
+	e := schema.Exception{
+		Constraint: x.Constraint, Identity: x.Identity, Entitlements: schema.Sorted(x.Entitlements...), Reason: x.Reason, Ticket: x.Ticket,
+		Compensating: x.Compensating, By: x.By.Actor, Requester: x.By.Identity, Made: tx.Now(), Due: tx.Now().Add(decideWithin), Expires: x.Expires,
+		State: schema.ExceptionOpen,
+	}
+	_, ok := book.Constraint(e.Constraint)
+	switch {
+	case !ok:
+		return e, fmt.Errorf("constraint %s: %w", e.Constraint, schema.ErrNotFound)
+	case e.By == "" || strings.TrimSpace(e.Reason) == "" || len(e.Compensating) == 0:
+		return e, fmt.Errorf("exception to %s: say who asks, why, and what is done instead: %w", e.Constraint, schema.ErrInvalid)
+	case !e.Expires.After(tx.Now()):
+		return e, fmt.Errorf("exception to %s: say when it ends: %w", e.Constraint, schema.ErrInvalid)
+	case e.Expires.Sub(tx.Now()) > mostException:
+		return e, fmt.Errorf("exception to %s: it lasts for 366 days at most: %w", e.Constraint, schema.ErrForbidden)
+	}
+	if _, err := store.Identities.Get(tx, e.Identity); err != nil {
+		return e, err
+	}
+	for other, err := range store.Exceptions.By(tx, store.ExceptionIdentity, e.Identity) {
+		switch {
+		case err != nil:
+			return e, err
+		case other.Constraint != e.Constraint:
+		case other.State == schema.ExceptionOpen:
+			return e, fmt.Errorf("an exception to %s is asked for already, by %s: %w", e.Constraint, other.ID, schema.ErrConflict)
+		case other.State == schema.ExceptionApproved || other.State == schema.ExceptionExpired:
+			e.Renews, e.Renewal = other.ID, other.Renewal+1
+		}
+	}
+	e.ID = tx.NewID()
+	if err := recordException(tx, book, e, schema.Requested, x.By, "asked for, until "+e.Expires.UTC().Format(time.RFC3339), e.Reason); err != nil {
+		return e, err
+	}
+	if err := store.Exceptions.Put(tx, e); err != nil {
+		return e, err
+	}
+	return e, tx.Wake(LaneRequest, e.ID, e.Due)
+}
+
+// DecideException takes the decision of somebody who answers for the constraint: its
+// owner, or the deputy. Who renews for the second time, or more often, needs the
+// owner. Neither whoever asked nor whom it is for decides.
+func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (schema.Exception, error) {
+	e, err := store.Exceptions.Get(tx, c.Request)
+	switch {
+	case err != nil:
+		return e, err
+	case e.State != schema.ExceptionOpen || !tx.Now().Before(e.Due):
+		return e, fmt.Errorf("exception %s is %s, and not to be decided any more: %w", e.ID, e.State, schema.ErrConflict)
+	case c.By.Identity == "" || e.Requester == "" && c.By.Actor == e.By:
+		return e, fmt.Errorf("exception %s is for people to decide who did not ask for it: %w", e.ID, schema.ErrForbidden)
+	case strings.TrimSpace(c.Reason) == "":
+		return e, fmt.Errorf("exception %s: say why: %w", e.ID, schema.ErrInvalid)
+	}
+	if err := mayExcept(tx, book, e, c.By.Identity); err != nil {
+		return e, err
+	}
+	e.Approval = schema.Approval{By: identityActor(c.By.Identity), At: tx.Now(), Reason: c.Reason, Auth: c.By.Auth}
+	if !agree {
+		e.State, e.Outcome, e.Ended = schema.ExceptionDenied, "refused by a person", tx.Now()
+		return e, endException(tx, book, e, schema.Denied, c.By, c.Reason)
+	}
+	e.State, e.Outcome, e.Due = schema.ExceptionApproved, "allowed until "+e.Expires.UTC().Format(time.RFC3339), time.Time{}
+	if err := recordException(tx, book, e, schema.Excepted, c.By, e.Outcome+"; known by "+c.By.Auth, c.Reason); err != nil {
+		return e, err
+	}
+	if err := store.Exceptions.Put(tx, e); err != nil {
+		return e, err
+	}
+	if err := pressure(tx, book, e.Constraint); err != nil {
+		return e, err
+	}
+	return e, tx.Wake(LaneRequest, e.ID, e.Expires)
+}
+
+// mayExcept returns nil where a person may decide about an exception.
+func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person string) error {
+	k, ok := book.Constraint(e.Constraint)
+	if !ok {
+		return fmt.Errorf("constraint %s is in the policy no more: %w", e.Constraint, schema.ErrForbidden)
+	}
+	f, err := present(r, book, person)
+	if err != nil {
+		return err
+	}
+	who := someoneOf(f)
+	for _, id := range []string{e.Identity, e.Requester} {
+		if id == "" {
+			continue
+		}
+		other, err := whole(r, book, id, false)
+		if err != nil && !notFound(err) {
+			return err
+		}
+		if err == nil && who.is(someoneOf(other)) {
+			return fmt.Errorf("nobody decides about an exception that they asked for, or that is for themselves: %w", schema.ErrForbidden)
+		}
+	}
+	named := func(name string) bool {
+		return name != "" && (who.id == name || slices.Contains(who.names, store.Fold(name)))
+	}
+	owner := k.Metadata.Owner
+	switch {
+	case named(owner.User):
+		return nil
+	case e.Renewal >= 2:
+		return fmt.Errorf("exception to %s: it is renewed again, and that takes the constraint's owner: %w", e.Constraint, schema.ErrForbidden)
+	case named(owner.Deputy):
+		return nil
+	}
+	return fmt.Errorf("exception to %s is for those to decide who answer for the constraint: %w", e.Constraint, schema.ErrForbidden)
+}
+
+// EndException ends an exception before its time, and all that was granted by it: by
+// somebody who answers for the constraint, by whoever asked, or whom it is for.
+func EndException(tx store.Tx, book *policy.Book, c Choice) (schema.Exception, error) {
+	e, err := store.Exceptions.Get(tx, c.Request)
+	switch {
+	case err != nil:
+		return e, err
+	case e.State != schema.ExceptionApproved && e.State != schema.ExceptionOpen:
+		return e, fmt.Errorf("exception %s is %s already: %w", e.ID, e.State, schema.ErrConflict)
+	case strings.TrimSpace(c.Reason) == "":
+		return e, fmt.Errorf("exception %s: say why: %w", e.ID, schema.ErrInvalid)
+	case c.By.Actor == e.By || c.By.Identity != "" && (c.By.Identity == e.Requester || c.By.Identity == e.Identity):
+	case c.By.Identity == "":
+		return e, fmt.Errorf("exception %s is for people to end: %w", e.ID, schema.ErrForbidden)
+	default:
+		if err := mayExcept(tx, book, e, c.By.Identity); err != nil {
+			return e, err
+		}
+	}
+	e.State, e.Outcome, e.Ended = schema.ExceptionEnded, "ended by a person", tx.Now()
+	return e, endException(tx, book, e, schema.Revoked, c.By, c.Reason)
+}
+
+// endException writes an exception that holds no more, and has whom it was for
+// looked at before others.
+func endException(tx store.Tx, book *policy.Book, e schema.Exception, verb schema.Verb, by Decider, words string) error {
+	if err := recordException(tx, book, e, verb, by, e.Outcome, words); err != nil {
+		return err
+	}
+	if err := store.Exceptions.Put(tx, e); err != nil {
+		return err
+	}
+	if err := pressure(tx, book, e.Constraint); err != nil {
+		return err
+	}
+	return tx.WakeUrgent(LaneIdentity, e.Identity)
+}
+
+// attendException ends an exception whose time is over: to be decided, or to hold.
+func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time, err error) {
+	e, err := store.Exceptions.Get(tx, id)
+	switch {
+	case notFound(err):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, err
+	case e.State == schema.ExceptionOpen && tx.Now().Before(e.Due):
+		return e.Due, nil
+	case e.State == schema.ExceptionApproved && tx.Now().Before(e.Expires):
+		return e.Expires, nil
+	case e.State == schema.ExceptionOpen:
+		e.State, e.Outcome, e.Ended = schema.ExceptionDenied, "nobody decided about it in time", tx.Now()
+		return time.Time{}, endException(tx, book, e, schema.Denied, Decider{Actor: "bridge"}, "")
+	case e.State == schema.ExceptionApproved:
+		e.State, e.Outcome, e.Ended = schema.ExceptionExpired, "reached its end at "+e.Expires.UTC().Format(time.RFC3339), tx.Now()
+		return time.Time{}, endException(tx, book, e, schema.Expired, Decider{Actor: "bridge"}, "")
+	}
+	return time.Time{}, nil
+}
+
+// pressure reports a constraint from which so many deviate that it is the constraint
+// that is wrong, and resolves that once they are fewer.
+func pressure(tx store.Tx, book *policy.Book, constraint string) error {
+	n, now := 0, tx.Now()
+	for _, e := range book.Exceptions() {
+		if e.Spec.Waives.Constraint == constraint && !now.Before(e.Spec.ApprovedAt) && now.Before(e.Spec.Expires) {
+			n += len(e.Spec.Subjects)
+		}
+	}
+	for e, err := range store.Exceptions.By(tx, store.ExceptionConstraint, constraint) {
+		if err != nil {
+			return err
+		}
+		if e.Live(now) {
+			n++
+		}
+	}
+	f := schema.Finding{Kind: findingPressure, Subject: "constraint/" + constraint}
+	if n < pressed {
+		return resolve(tx, f)
+	}
+	f.Reason = fmt.Sprintf("%d exceptions hold: exceptions dominate, and the policy is wrong", n)
+	return Report(tx, book, "bridge", f)
+}
+
+func recordException(tx store.Tx, book *policy.Book, e schema.Exception, verb schema.Verb, by Decider, reason, words string) error {
+	because := []string{exceptionRef(e.ID)}
+	if by.Identity != "" {
+		because = append(because, identityActor(by.Identity))
+	}
+	detail, err := json.Marshal(map[string]any{"reason": words, "ticket": e.Ticket, "compensating": e.Compensating})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by.Actor, Verb: verb, Subject: e.Identity, Object: "constraint/" + e.Constraint, Because: schema.Sorted(because...),
+		Reason: reason, Policy: book.Digest(), Detail: detail,
+	})
+	return err
+}
+
+// refusable reports whether an error says that somebody is not to do something, or is
+// nobody.
+func refusable(err error) bool {
+	return notFound(err) || errors.Is(err, schema.ErrForbidden) || errors.Is(err, schema.ErrConflict)
+}

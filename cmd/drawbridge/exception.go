@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/server/api"
+	"drawbridge/store"
+)
+
+func exceptionCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "exception", Short: "The register of what constraints forbid and somebody allowed"}
+	cmd.AddCommand(
+		exceptionRequestCommand(), exceptionListCommand(),
+		exceptionDecideCommand("approve", "Allow an exception, as somebody who answers for its constraint", allowException),
+		exceptionDecideCommand("deny", "Refuse an exception", refuseException),
+		exceptionDecideCommand("end", "End an exception, and what was granted by it, before its time", access.EndException),
+	)
+	return cmd
+}
+
+func allowException(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
+	return access.DecideException(tx, book, c, true)
+}
+
+func refuseException(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
+	return access.DecideException(tx, book, c, false)
+}
+
+// An exceptionAsked is what the command line says of an exception.
+type exceptionAsked struct {
+	Constraint   string    `json:"constraint"`
+	Identity     string    `json:"identity,omitempty"`
+	Entitlements []string  `json:"entitlements,omitempty"`
+	Reason       string    `json:"reason"`
+	Compensating []string  `json:"compensating"`
+	Ticket       string    `json:"ticket,omitempty"`
+	Expires      time.Time `json:"expires"`
+}
+
+func exceptionRequestCommand() *cobra.Command {
+	var w who
+	var f format
+	var x exceptionAsked
+	var lasts string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "request CONSTRAINT --reason WHY --compensating WHAT... --lasts 30d [--for USER] [--entitlement C/E]... [--ticket T] [--dry-run] (--config FILE --as USER | --server URL)",
+		Short: "Ask for an exception to a constraint",
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			x.Constraint = args[0]
+			life, err := policy.ParseDuration(lasts)
+			if x.Reason == "" || len(x.Compensating) == 0 || err != nil || life <= 0 {
+				return fmt.Errorf("%w: --reason says why, --compensating what is done instead, --lasts how long, as in 30d", errUsage)
+			}
+			x.Expires = time.Now().Add(time.Duration(life)).UTC().Truncate(time.Second)
+			v, err := x.ask(cmd.Context(), &w, dryRun)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), v, exceptionText(v))
+		},
+	}
+	w.flags(cmd)
+	f.flag(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&x.Reason, "reason", "", "why, for the decision log")
+	flags.StringArrayVar(&x.Compensating, "compensating", nil, "what is done instead")
+	flags.StringVar(&lasts, "lasts", "", "how long, as in 30d; 366d at most")
+	flags.StringVar(&x.Identity, "for", "", "whom it is for; left out: yourself")
+	flags.StringArrayVar(&x.Entitlements, "entitlement", nil, "only for this one; left out: all that the constraint is about")
+	flags.StringVar(&x.Ticket, "ticket", "", "the ticket that it is for")
+	flags.BoolVar(&dryRun, "dry-run", false, "say what would happen, and do nothing")
+	return cmd
+}
+
+func (x exceptionAsked) ask(ctx context.Context, w *who, dryRun bool) (v api.ExceptionView, err error) {
+	c, err := w.client()
+	if err != nil {
+		return v, err
+	}
+	if c != nil {
+		err = c.call(ctx, http.MethodPost, dry("/api/v1/exceptions", dryRun), x, &v)
+		return v, err
+	}
+	name := cmp.Or(x.Identity, w.as)
+	if name == "" {
+		return v, fmt.Errorf("%w: say who you are (--as), or whom it is for (--for)", errUsage)
+	}
+	err = w.on(ctx, dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
+		id, err := access.FindIdentity(tx, name)
+		if err != nil {
+			return err
+		}
+		e, err := access.Except(tx, book, access.Excepting{
+			Constraint: x.Constraint, Identity: id.ID, Entitlements: x.Entitlements, Reason: x.Reason, Ticket: x.Ticket,
+			Compensating: x.Compensating, Expires: x.Expires, By: by,
+		})
+		if err != nil {
+			return err
+		}
+		v, err = api.ViewException(tx, e)
+		v.DryRun = dryRun
+		return err
+	})
+	return v, err
+}
+
+func exceptionDecideCommand(name, short string, verb func(store.Tx, *policy.Book, access.Choice) (schema.Exception, error)) *cobra.Command {
+	var w who
+	var f format
+	var reason string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   name + " EXCEPTION --reason WHY [--dry-run] (--config FILE --as USER | --server URL)",
+		Short: short,
+		Args:  exactly(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := w.client()
+			if err != nil {
+				return err
+			}
+			var v api.ExceptionView
+			if c != nil {
+				path := "/api/v1/exceptions/" + url.PathEscape(args[0]) + "/" + name
+				err = c.call(cmd.Context(), http.MethodPost, dry(path, dryRun), map[string]string{"reason": reason}, &v)
+			} else {
+				err = w.on(cmd.Context(), dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
+					e, err := verb(tx, book, access.Choice{Request: args[0], By: by, Reason: reason})
+					if err != nil {
+						return err
+					}
+					v, err = api.ViewException(tx, e)
+					v.DryRun = dryRun
+					return err
+				})
+			}
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), v, exceptionText(v))
+		},
+	}
+	w.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the decision log")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen, and do nothing")
+	return cmd
+}
+
+// exceptionText says how an exception stands.
+func exceptionText(v api.ExceptionView) func(io.Writer) error {
+	return func(out io.Writer) error {
+		is := "is"
+		if v.DryRun {
+			is = "would be"
+		}
+		_, err := fmt.Fprintf(out, "exception %s to %s for %s %s %s; it ends at %s\n",
+			v.ID, v.Constraint, nameOr(v.UserName, v.Identity), is, v.State, moment(v.Expires))
+		return err
+	}
+}
+
+func exceptionListCommand() *cobra.Command {
+	var a about
+	var f format
+	var state string
+	cmd := &cobra.Command{
+		Use:   "list [--state STATE] (--config FILE | --server URL)",
+		Short: "List the exceptions that were asked for; those that are documents are in the policy",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := listExceptions(cmd.Context(), a, state)
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error {
+				var rows [][]string
+				for _, v := range all {
+					rows = append(rows, []string{v.ID, v.Constraint, nameOr(v.UserName, v.Identity), string(v.State), moment(v.Expires), fmt.Sprint(v.Renewal), orDash(v.Reason)})
+				}
+				return table(out, "exception constraint for state ends renewals reason", rows)
+			})
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&state, "state", "", "only those in this state: open, approved, denied, expired or ended")
+	return cmd
+}
+
+func listExceptions(ctx context.Context, a about, state string) (all []api.ExceptionView, err error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, err
+	}
+	if c != nil {
+		return pages[api.ExceptionView](ctx, c, "/api/v1/exceptions", url.Values{"state": {state}}, mostListed)
+	}
+	all = []api.ExceptionView{}
+	err = a.read(func(s stopped) error {
+		return s.store.View(ctx, func(r store.Reader) error {
+			for e, err := range store.Exceptions.All(r) {
+				if err != nil {
+					return err
+				}
+				if string(e.State) != cmp.Or(state, string(e.State)) || len(all) == mostListed {
+					continue
+				}
+				v, err := api.ViewException(r, e)
+				if err != nil {
+					return err
+				}
+				all = append(all, v)
+			}
+			return nil
+		})
+	})
+	return all, err
+}

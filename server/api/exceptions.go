@@ -1,0 +1,161 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// registerExceptions registers the register of exceptions.
+func (a *API) registerExceptions(h huma.API) {
+	add(a, h, created(post("/exceptions", "Ask for an exception to a constraint, for somebody and a time")), a.except)
+	add(a, h, get("/exceptions", "List the exceptions that were asked for; those that are documents are in the policy"), a.listExceptions)
+	add(a, h, post("/exceptions/{id}/approve", "Allow an exception, as somebody who answers for its constraint"),
+		a.exception(func(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
+			return access.DecideException(tx, book, c, true)
+		}))
+	add(a, h, post("/exceptions/{id}/deny", "Refuse an exception"),
+		a.exception(func(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
+			return access.DecideException(tx, book, c, false)
+		}))
+	add(a, h, post("/exceptions/{id}/end", "End an exception, and what was granted by it, before its time"), a.exception(access.EndException))
+}
+
+// An ExceptionView is an exception with the name of whom it is for.
+type ExceptionView struct {
+	schema.Exception
+	UserName string `json:"userName"`
+	DryRun   bool   `json:"dryRun,omitempty"`
+}
+
+// ViewException returns an exception with the name of whom it is for.
+func ViewException(r store.Reader, e schema.Exception) (v ExceptionView, err error) {
+	v.Exception = e
+	v.UserName, err = nameOf(r, e.Identity)
+	return v, err
+}
+
+type exceptInput struct {
+	DryRun
+	Body struct {
+		Constraint   string    `json:"constraint" minLength:"1"`
+		Identity     string    `json:"identity,omitempty" doc:"Whom it is for: an id, a userName or an email address. Left out: the caller."`
+		Entitlements []string  `json:"entitlements,omitempty" maxItems:"100" doc:"connector/id. Left out: all that the constraint is about."`
+		Reason       string    `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
+		Compensating []string  `json:"compensating" minItems:"1" maxItems:"20" doc:"What is done instead."`
+		Ticket       string    `json:"ticket,omitempty" maxLength:"200"`
+		Expires      time.Time `json:"expires"`
+	}
+}
+
+func (a *API) except(ctx context.Context, in *exceptInput) (*Reply[ExceptionView], error) {
+	var out ExceptionView
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
+		by, why, err := a.decider(ctx, tx)
+		if err != nil {
+			return err
+		}
+		identity := by.Identity
+		switch {
+		case in.Body.Identity != "":
+			id, err := access.FindIdentity(tx, in.Body.Identity)
+			if err != nil {
+				return err
+			}
+			identity = id.ID
+		case why != nil:
+			return fmt.Errorf("say whom it is for: %w", why)
+		}
+		e, err := access.Except(tx, a.Rules.Book(), access.Excepting{
+			Constraint: in.Body.Constraint, Identity: identity, Entitlements: in.Body.Entitlements, Reason: in.Body.Reason,
+			Ticket: in.Body.Ticket, Compensating: in.Body.Compensating, Expires: in.Body.Expires, By: by,
+		})
+		if err != nil {
+			return err
+		}
+		out, err = ViewException(tx, e)
+		return err
+	})
+	out.DryRun = in.Dry
+	return reply(out), err
+}
+
+// exception returns the handler of a person's decision about an exception.
+func (a *API) exception(verb func(store.Tx, *policy.Book, access.Choice) (schema.Exception, error)) func(context.Context, *decideInput) (*Reply[ExceptionView], error) {
+	return func(ctx context.Context, in *decideInput) (*Reply[ExceptionView], error) {
+		var out ExceptionView
+		err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
+			by, why, err := a.decider(ctx, tx)
+			if err != nil {
+				return err
+			}
+			e, err := verb(tx, a.Rules.Book(), access.Choice{Request: in.ID, By: by, Reason: in.Body.Reason})
+			if errors.Is(err, schema.ErrForbidden) && why != nil {
+				return fmt.Errorf("%w; %w", err, why)
+			}
+			if err != nil {
+				return err
+			}
+			out, err = ViewException(tx, e)
+			return err
+		})
+		out.DryRun = in.Dry
+		return reply(out), err
+	}
+}
+
+type exceptionsInput struct {
+	Paging
+	Identity   string `query:"identity" doc:"Those for somebody: me, or an id, a userName or an email address."`
+	Constraint string `query:"constraint"`
+	State      string `query:"state" enum:"open,approved,denied,expired,ended"`
+}
+
+func (a *API) listExceptions(ctx context.Context, in *exceptionsInput) (*Reply[List[ExceptionView]], error) {
+	after, err := in.after(1)
+	if err != nil {
+		return nil, err
+	}
+	views := List[ExceptionView]{}
+	err = a.Store.View(ctx, func(r store.Reader) error {
+		views = List[ExceptionView]{Items: []ExceptionView{}}
+		walk := store.Exceptions.From(r, after...)
+		if in.Identity != "" {
+			who, err := a.meant(ctx, r, in.Identity)
+			if err != nil {
+				return err
+			}
+			walk = store.Exceptions.ByFrom(r, store.ExceptionIdentity, []string{who.ID}, after...)
+		}
+		list, err := page(in.Paging, walk, pick[schema.Exception]{
+			keep: func(e schema.Exception) bool {
+				return (in.Constraint == "" || e.Constraint == in.Constraint) && (in.State == "" || string(e.State) == in.State)
+			},
+			key: func(e schema.Exception) []string { return []string{e.ID} },
+		})
+		if err != nil {
+			return err
+		}
+		views.Next = list.Next
+		for _, e := range list.Items {
+			v, err := ViewException(r, e)
+			if err != nil {
+				return err
+			}
+			if c := callerOf(ctx); !c.Role.AtLeast(seesDetail) && e.By != c.Actor() {
+				v.Reason, v.Approval.Reason = "", ""
+			}
+			views.Items = append(views.Items, v)
+		}
+		return nil
+	})
+	return reply(views), err
+}
