@@ -114,7 +114,7 @@ var ours = []string{"Authorization", "Cookie", "Host", "Content-Length", "Transf
 
 func (c *compiler) general() {
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
-		if slices.Contains(ours, http.CanonicalHeaderKey(name)) || strings.ContainsAny(name+c.Headers[name], "\r\n\x00: ") && strings.ContainsAny(name, " :\r\n") {
+		if slices.Contains(ours, http.CanonicalHeaderKey(name)) || strings.ContainsAny(name, " :\r\n\x00") || strings.ContainsAny(c.Headers[name], "\r\n\x00") {
 			c.add(0, "headers: %q is no header that can be set here", name)
 		}
 	}

@@ -41,6 +41,7 @@ func TestMistakes(t *testing.T) {
 		"found by what is not read":    {"by: userName", "by: login", "by: login", `by: "login" is not among`},
 		"id and name at once":          {"id: item.team.id", "id: item.team.id, name: item.team.id", "of:", "write one of id and name"},
 		"prefixes alike":               {"    - catalogue", "    - &x { prefix: a, of: { name: item.a }, grant: { post: /a }, revoke: { post: /a } }\n    - catalogue", "- catalogue", "cannot be told apart"},
+		"a header of two lines":        {"rest:\n", "rest:\n  headers: { X-Tenant: \"a\\nb\" }\n", "rest:", "no header that can be set"},
 		"the client's own header":      {"rest:\n", "rest:\n  headers: { authorization: mine }\n", "rest:", "no header that can be set"},
 	} {
 		t.Run(name, func(t *testing.T) {
