@@ -197,6 +197,9 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err := c.carryTombstones(was, rec.Base(), d.ID); err != nil {
 		return err
 	}
+	if err := c.carryRisks(was, rec.Base()); err != nil {
+		return err
+	}
 	if err := agree(c.tx, was); err != nil {
 		return err
 	}
@@ -251,6 +254,31 @@ func (c *correlation) carryTombstones(from, to, because string) error {
 			Reason: "it was revoked from identity " + from + ", of which it has a record", Policy: c.book.Digest(),
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// carryRisks opens what is open about one identity about another too, unless that was
+// told of later there.
+func (c *correlation) carryRisks(from, to string) error {
+	for risk, err := range store.Risks.All(c.tx, from) {
+		if err != nil {
+			return err
+		}
+		if !risk.Open {
+			continue
+		}
+		risk.Identity = to
+		is, err := store.Risks.Get(c.tx, to, risk.Source, risk.Kind)
+		if err != nil && !notFound(err) {
+			return err
+		}
+		if err == nil && !is.Occurred.Before(risk.Occurred) {
+			continue
+		}
+		if err := store.Risks.Put(c.tx, risk); err != nil {
 			return err
 		}
 	}

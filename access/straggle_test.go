@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -117,11 +118,21 @@ func TestWhatWasRevokedGoesAlong(t *testing.T) {
 		w.update(func(tx store.Tx) error {
 			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: hr, Role: "engineer", By: "token/test", Reason: "why not"})
 		})
+		w.update(func(tx store.Tx) error {
+			return store.Risks.Put(tx, schema.Risk{Identity: hr, Source: "okta", Kind: "account-disabled", Open: true, Occurred: tx.Now()})
+		})
 		w.tell(attested{source: "payroll", id: payroll, name: "p", email: "p@y", department: "Engineering"})
 		w.work()
 		if w.record(payroll).Of != "" {
 			t.Fatal("it is not of its own")
 		}
+		w.view(func(r store.Reader) error {
+			risk, err := store.Risks.Get(r, payroll, "okta", "account-disabled")
+			if !risk.Open {
+				t.Error("a risk that is open was left behind")
+			}
+			return err
+		})
 		w.want(hr, "")
 		w.want(payroll, "")
 	})
