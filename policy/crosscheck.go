@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -134,6 +135,12 @@ func (c *compiler) testRole(t *Test, path []string, name string, tested map[stri
 // testFacts checks that a test's facts are such as rules read.
 func (c *compiler) testFacts(t *Test) {
 	s := c.book.language.shapes
+	for _, source := range slices.Sorted(maps.Keys(t.Spec.Sources)) {
+		if _, approved := c.book.sources[source]; !approved {
+			c.report(&t.Header, CodeSource, in("spec", "sources", source), "there is no source %q", source)
+		}
+		c.testPart(t, in("spec", "sources", source), "identity", s.identity, t.Spec.Sources[source])
+	}
 	for _, part := range []struct {
 		name   string
 		shape  *shape
@@ -142,16 +149,21 @@ func (c *compiler) testFacts(t *Test) {
 		{"identity", s.identity, t.Spec.Identity}, {"ticket", s.ticket, t.Spec.Ticket},
 		{"workload", s.workload, t.Spec.Workload}, {"account", s.account, t.Spec.Account}, {"risk", s.risk, t.Spec.Risk},
 	} {
-		_, unknown, wrong := objectOf(part.shape, part.values)
-		for _, name := range unknown {
-			r := c.report(&t.Header, CodeField, in("spec", part.name, name), "%s has no attribute %q", part.name, name)
-			if near := nearest(name, part.shape.names()); near != "" {
-				r.hint("did you mean %q?", near)
-			}
+		c.testPart(t, in("spec", part.name), part.name, part.shape, part.values)
+	}
+}
+
+// testPart checks what a test says of one of the things that rules read.
+func (c *compiler) testPart(t *Test, path []string, what string, s *shape, values map[string]any) {
+	_, unknown, wrong := objectOf(s, values)
+	for _, name := range unknown {
+		r := c.report(&t.Header, CodeField, append(slices.Clone(path), name), "%s has no attribute %q", what, name)
+		if near := nearest(name, s.names()); near != "" {
+			r.hint("did you mean %q?", near)
 		}
-		if wrong != nil {
-			c.report(&t.Header, CodeDecode, in("spec", part.name), "%v", wrong)
-		}
+	}
+	if wrong != nil {
+		c.report(&t.Header, CodeDecode, path, "%v", wrong)
 	}
 }
 

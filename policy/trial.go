@@ -13,13 +13,14 @@ type Test struct {
 // TestSpec is the body of a Test. Identity, ticket, workload and account are
 // maps of the attributes that rules read; what is left out is absent.
 type TestSpec struct {
-	Now      time.Time      `json:"now"`
-	Identity map[string]any `json:"identity,omitempty"`
-	Grants   []TestGrant    `json:"grants,omitempty"`
-	Ticket   map[string]any `json:"ticket,omitempty"`
-	Workload map[string]any `json:"workload,omitempty"`
-	Account  map[string]any `json:"account,omitempty"`
-	Risk     map[string]any `json:"risk,omitempty"`
+	Now      time.Time                 `json:"now"`
+	Identity map[string]any            `json:"identity,omitempty"`
+	Sources  map[string]map[string]any `json:"sources,omitempty"` // what each source says of identity: of it counts what that source may say
+	Grants   []TestGrant               `json:"grants,omitempty"`
+	Ticket   map[string]any            `json:"ticket,omitempty"`
+	Workload map[string]any            `json:"workload,omitempty"`
+	Account  map[string]any            `json:"account,omitempty"`
+	Risk     map[string]any            `json:"risk,omitempty"`
 
 	// Heard says when each feed was heard last: ticket, workload, risk, or
 	// use/CONNECTOR. One that is left out is silent since the grant began.

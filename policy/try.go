@@ -17,7 +17,7 @@ import (
 func (b *Book) Try(t *Test) (access, afresh Access) {
 	s, spec := b.language.shapes, t.Spec
 	in := inputs{
-		identity: facts(s.identity, spec.Identity), workload: facts(s.workload, spec.Workload),
+		identity: b.said(facts(s.identity, spec.Identity), spec.Sources), workload: facts(s.workload, spec.Workload),
 		ticket: facts(s.ticket, spec.Ticket), account: facts(s.account, spec.Account),
 	}
 	in.risk = facts(s.risk, spec.Risk)
