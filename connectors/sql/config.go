@@ -197,7 +197,9 @@ func (s *settings) about(r *reader, one statement) {
 	names := one.names()
 	account := slices.Concat([]string{paramID}, r.Profile.Match)
 	for _, path := range r.Profile.Match {
-		account = append(account, wasPrefix+path)
+		if one.option == optUpdate {
+			account = append(account, wasPrefix+path)
+		}
 	}
 	mentions := func(these []string) bool {
 		return slices.ContainsFunc(names, func(n string) bool { return slices.Contains(these, n) })
