@@ -319,6 +319,49 @@ func TestRemovalIsNotConfirmed(t *testing.T) {
 	})
 }
 
+// R-BG-8: what was done by hand at a target is left until the bypass is reviewed, and
+// undone afterwards.
+func TestDriftUnderBypass(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		e := newEmergency(w)
+		drift := func(by string) (acted bool) {
+			w.update(func(tx store.Tx) error {
+				acc, err := store.Accounts.Get(tx, "wiki", e.ids["ada"])
+				if err != nil {
+					return err
+				}
+				acc.Entitlements = schema.Sorted(append(slices.Clone(acc.Entitlements), by)...)
+				acted, err = access.Drift(tx, w.rules, "run-1", acc)
+				return err
+			})
+			return acted
+		}
+		y := e.taken()
+		if drift("Keepers") || !slices.Equal(w.findings("drift"), []string{e.ids["ada"]}) {
+			t.Error("what was done under a bypass was undone before its review, or not reported")
+		}
+		e.pass(time.Hour)
+		w.want(e.ids["ada"], "")
+		if !drift("Root") {
+			t.Error("who took it by hand once it had ended has it still")
+		}
+		w.work()
+		for _, kind := range []string{"actions", "recording"} {
+			if err := e.furnish(y, "ada", kind, "made ada a keeper for an hour"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, who := range []string{"sec1", "sec2"} {
+			if _, err := e.review(y, who, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !drift("Keepers") {
+			t.Error("it was reviewed, and what nobody decided is left")
+		}
+	})
+}
+
 // R-BG-1: a break-glass role without its safeguards is refused.
 func TestGlassWithoutSafeguards(t *testing.T) {
 	for _, change := range [][2]string{

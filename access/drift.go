@@ -12,8 +12,9 @@ import (
 // Drift records that a target has an account otherwise than is remembered. Where
 // the bridge is the only one to write there, what was seen becomes what is
 // remembered, what the catalogue governs counts as managed, and the account is
-// woken so that what nobody decided is undone. Elsewhere it is a finding, and
-// nothing is touched. It reports whether the account was woken.
+// woken so that what nobody decided is undone; while a bypass there awaits its review
+// that waits, for a person may have done it. Elsewhere it is a finding, and nothing is
+// touched. It reports whether the account was woken.
 func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, error) {
 	book := rules.Book()
 	acc, err := store.Accounts.Get(tx, seen.Connector, seen.Identity)
@@ -28,6 +29,15 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
 		return false, Report(tx, book, "sweep/drift", schema.Finding{
 			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what,
+		})
+	}
+	bypass, err := underBypass(tx, book, acc, seen)
+	if err != nil {
+		return false, err
+	}
+	if bypass != "" {
+		return false, Report(tx, book, "sweep/drift", schema.Finding{
+			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what + "; left until " + bypass + " is reviewed",
 		})
 	}
 	d, err := tx.Record(schema.Decision{
