@@ -155,6 +155,9 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 	if err != nil {
 		return err
 	}
+	for _, role := range book.Conferring(e.Entitlement) {
+		facts.About = append(facts.About, role.Metadata.Name)
+	}
 	access := book.Evaluate(facts, r.Now())
 	origins := book.Origins(facts)
 	e.UserName = facts.Identity.UserName

@@ -121,6 +121,7 @@ func end(role *policy.Role, g schema.Grant, now time.Time) (time.Time, error) {
 // eligible asks policy whether the identity may hold the role if it is granted.
 func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) error {
 	f.Tombstones = slices.DeleteFunc(f.Tombstones, func(t schema.Tombstone) bool { return t.Role == role })
+	f.About = []string{role}
 	for _, v := range book.Evaluate(f, now).Verdicts {
 		if v.Role != role {
 			continue

@@ -203,6 +203,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLin
 		}
 		held = append(held, a)
 	}
+	facts.About = rolesHeld(held)
 	c := comparison{book: p.to, facts: facts, held: held, now: r.Now(), formers: p.formers}
 	var now []PlanLine
 	for i, line := range c.planned() {

@@ -103,6 +103,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
+	l.facts.About = rolesHeld(l.held)
 	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed}
 	if len(l.facts.Records) > 0 {
 		kinds = append(kinds, noticeConflict)

@@ -268,6 +268,7 @@ func outOfReach(tx store.Tx, book *policy.Book, q schema.Request) (why, err erro
 	if book.Ended(facts, tx.Now()) {
 		return fmt.Errorf("whom it is for has left: %w", schema.ErrForbidden), nil
 	}
+	facts.About = []string{q.Role}
 	for _, v := range book.Evaluate(facts, tx.Now()).Verdicts {
 		if v.Role == q.Role && (v.Outcome == policy.NotEligible || v.Outcome == policy.Withdrawn) {
 			return fmt.Errorf("role %s: %s (%s): %w", q.Role, v.Outcome, v.Reason, schema.ErrForbidden), nil

@@ -193,6 +193,15 @@ func rolesOf(line schema.Assignment) []string {
 	return roles
 }
 
+// rolesHeld returns the names of the roles that any of the lines rests on.
+func rolesHeld(lines []schema.Assignment) []string {
+	var roles []string
+	for _, line := range lines {
+		roles = append(roles, rolesOf(line)...)
+	}
+	return schema.Sorted(roles...)
+}
+
 // summary says in a few words what the steps do.
 func summary(steps []connectors.Step) string {
 	var words []string

@@ -22,6 +22,8 @@ type Book struct {
 	connectors  map[string]*connector
 	names       []*Connector // by name
 	roles       []*compiledRole
+	places      map[string]int // of roles among roles, by name
+	index       index
 	byName      map[string]*compiledRole
 	refused     []Refusal
 	triggers    []*compiledTrigger

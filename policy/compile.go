@@ -37,6 +37,10 @@ func Compile(set *Set) (*Book, Findings) {
 	c.admit()
 	c.book.govern()
 	c.book.settleTold()
+	c.book.places, c.book.index = map[string]int{}, newIndex(c.book.roles)
+	for i, r := range c.book.roles {
+		c.book.places[r.Metadata.Name] = i
+	}
 	return c.book, c.found.sorted()
 }
 

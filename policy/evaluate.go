@@ -34,7 +34,10 @@ const lookAgain = time.Hour
 // and nothing is given. A trigger on what happens (on: [event]) fires when it
 // happens, and stands until somebody answers. Access.Next is when time alone may
 // change the answer.
-func (b *Book) Evaluate(f Facts, now time.Time) Access {
+func (b *Book) Evaluate(f Facts, now time.Time) Access { return b.prepare(f, now).run() }
+
+// prepare makes ready what is evaluated.
+func (b *Book) prepare(f Facts, now time.Time) *evaluation {
 	a, unvouched, lapsed := b.known(f)
 	if f.OwnerActive != nil {
 		a.workload.set("ownerActive", types.Bool(*f.OwnerActive))
@@ -44,7 +47,7 @@ func (b *Book) Evaluate(f Facts, now time.Time) Access {
 	e := b.evaluation(in, f, now)
 	e.unvouched, e.lapsed, e.access.Disputes = unvouched, lapsed, a.disputes(f)
 	e.told()
-	return e.run()
+	return e
 }
 
 // evaluation is one identity being evaluated. What many roles share (a trigger
@@ -64,6 +67,7 @@ type evaluation struct {
 	unvouched string   // why nothing new is held, whatever rules say
 	lapsed    []string // sources that vouched for it, and know it no more
 
+	thorough   bool            // every role is evaluated, whatever the index says
 	stated     bool            // a Test states the ticket and the account
 	observable map[string]bool // by grant id: whether its use can be observed, where a Test states that
 }
@@ -75,8 +79,7 @@ func (b *Book) evaluation(in inputs, f Facts, now time.Time) *evaluation {
 	return &evaluation{
 		book: b, facts: f, in: in, now: now, nothing: nothing, account: []*object{in.account},
 		fired: make([]truth, len(b.triggers)), known: make([]bool, len(b.triggers)),
-		read:   make([]map[string]any, len(b.language.reads)),
-		access: Access{Verdicts: make([]Verdict, 0, len(b.roles))},
+		read: make([]map[string]any, len(b.language.reads)),
 	}
 }
 
@@ -92,10 +95,11 @@ func (b *Book) event(f Facts, now time.Time) *object {
 	return o
 }
 
-// run evaluates every role. An index of the roles that can possibly match would
-// go before this loop.
+// run evaluates every role whose rule may match, or that somebody asks about.
 func (e *evaluation) run() Access {
-	for _, r := range e.book.roles {
+	roles := e.candidates()
+	e.access.Verdicts = make([]Verdict, 0, len(roles))
+	for _, r := range roles {
 		v := e.role(r)
 		if v.Outcome == Assigned {
 			e.assign(r, v)

@@ -34,6 +34,10 @@ type Facts struct {
 	Feeds    []schema.Feed   // when those who tell of the above were heard last
 	Firings  []schema.Firing // the triggers that are known to hold
 	Changed  []string        // attributes that changed since triggers last looked
+
+	// About are roles of which there is to be a verdict in any case: those that are
+	// held, or asked about. Of others whose rule cannot match there is none.
+	About []string
 }
 
 // An Outcome says what became of one role for one identity.
@@ -78,7 +82,7 @@ type Fired struct {
 
 // Access is what an identity should hold, and until when that stands.
 type Access struct {
-	Verdicts    []Verdict           // by role name
+	Verdicts    []Verdict           // by role name; of roles that cannot match, only those that Facts.About names
 	Fired       []Fired             // by role name, then trigger
 	Pending     []Fired             // likewise: those that take nothing away before Due
 	Firings     []schema.Firing     // what is to be remembered of those that hold

@@ -95,3 +95,66 @@ func TestUntilNextNothingChanges(t *testing.T) {
 		}
 	})
 }
+
+// TestTheIndexLosesNothing compares what is evaluated by the index with all of it:
+// roles that it passes by are those whose rule does not match.
+func TestTheIndexLosesNothing(t *testing.T) {
+	book := bookOf(t, roles)
+	rapid.Check(t, func(t *rapid.T) {
+		f := anyFacts(t)
+		f.About = rapid.SampledFrom([][]string{nil, {"base"}, {"robot", "no such role"}}).Draw(t, "about")
+		at := book
+		if rapid.IntRange(0, 3).Draw(t, "quarantine") == 0 {
+			at = book.With(map[string]string{"base": "its owner left"})
+		}
+		got, all := at.Evaluate(f, noon), at.thoroughly(f, noon)
+		for _, v := range all.Verdicts {
+			i := slices.IndexFunc(got.Verdicts, func(g Verdict) bool { return g.Role == v.Role })
+			switch {
+			case i < 0 && (v.Outcome != NotEligible || slices.Contains(f.About, v.Role)):
+				t.Errorf("the index passes %s by, which is %s", v.Role, v.Outcome)
+			case i >= 0 && !cmp.Equal(got.Verdicts[i], v):
+				t.Errorf("verdict: %s", cmp.Diff(v, got.Verdicts[i]))
+			}
+		}
+		if !got.Next.IsZero() && got.Next.Before(all.Next) {
+			t.Errorf("next: got %v, and %v thoroughly", got.Next, all.Next)
+		}
+		got.Verdicts, all.Verdicts, got.Next, all.Next = nil, nil, time.Time{}, time.Time{}
+		if diff := cmp.Diff(all, got); diff != "" {
+			t.Errorf("(-thorough +indexed):\n%s", diff)
+		}
+	})
+}
+
+// thoroughly is Evaluate without the index.
+func (b *Book) thoroughly(f Facts, now time.Time) Access {
+	e := b.prepare(f, now)
+	e.thorough = true
+	return e.run()
+}
+
+func TestWhatRulesDemand(t *testing.T) {
+	book := bookOf(t, roles)
+	for _, test := range []struct{ rule, want string }{
+		{`identity.userType == "employee" && identity.department in ["B", "A"]`, "identity.userType[employee] identity.department[A B]"},
+		{`"employee" == identity.userType`, "identity.userType[employee]"},
+		{`identity.kind == "human" && (identity.userType == "a" || identity.userType == "b")`, "identity.kind[human]"},
+		{`identity.userType != "a" && !(identity.department == "b")`, ""},
+		{`identity.?userType.orValue("x") == "x"`, ""},
+		{`identity.kind == "human" ? identity.active : false`, ""},
+		{`workload.repo == "acme/robot" && identity.active`, "workload.repo[acme/robot]"},
+	} {
+		r, faults := book.language.compile(test.rule, "identity", "workload", "now")
+		if len(faults) > 0 {
+			t.Fatal(test.rule, faults)
+		}
+		var got []string
+		for _, d := range r.demands {
+			got = append(got, fmt.Sprint(d.read.name, d.values))
+		}
+		if s := strings.Join(got, " "); s != test.want {
+			t.Errorf("%s: got %s, want %s", test.rule, s, test.want)
+		}
+	}
+}

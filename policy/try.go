@@ -39,14 +39,14 @@ func (b *Book) Try(t *Test) (access, afresh Access) {
 		held.Firings = append(held.Firings, firings(f, held.Grants)...)
 	}
 	e := b.evaluation(in, held, spec.Now)
-	e.stated, e.observable = true, map[string]bool{}
+	e.stated, e.thorough, e.observable = true, true, map[string]bool{}
 	for i, g := range spec.Grants {
 		if g.UsageObservable != nil {
 			e.observable[strconv.Itoa(i+1)] = *g.UsageObservable
 		}
 	}
 	fresh := b.evaluation(in, blank, spec.Now)
-	fresh.stated = true
+	fresh.stated, fresh.thorough = true, true
 	return e.run(), fresh.run()
 }
 
