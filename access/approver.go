@@ -26,7 +26,7 @@ type Decider struct {
 // PersonOf returns the person whom a name means who may decide something: one for
 // whom an authoritative source vouches, who is there, and no machine.
 func PersonOf(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
-	id, err := FindIdentity(r, name)
+	id, err := findAmong(r, name, answering(book))
 	if err != nil {
 		return id, err
 	}
@@ -229,7 +229,7 @@ func (p *panel) called(name string) (found []schema.Identity, err error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, some...)
+		found = append(found, answering(p.book)(some, folded)...)
 	}
 	return identities(found), nil
 }
@@ -249,6 +249,9 @@ func (p *panel) managers() ([]schema.Identity, error) {
 		sources = append(sources, rec.Source)
 	}
 	for _, source := range schema.Sorted(sources...) {
+		if !p.book.Authority(source, "manager") {
+			continue // whom it calls that is not whom the one who says it means
+		}
 		id, err := store.Identities.One(p.reader, store.IdentityExternalID, source, name)
 		if err == nil {
 			found = append(found, id)

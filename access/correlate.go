@@ -24,7 +24,8 @@ import (
 // findingAmbiguous is about a record that may be of several identities.
 const findingAmbiguous = "ambiguous"
 
-// maxAlike is how many records of one value are looked at. More are not told apart.
+// maxAlike is how many records of one source with one value are looked at. More are
+// not told apart.
 const maxAlike = 32
 
 // A correlation is records being brought together, for a change of one of them.
@@ -61,12 +62,12 @@ func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) er
 		return err
 	}
 	for _, value := range touched {
-		alike, err := c.alike(value.Attribute, value.Value)
+		ids, err := c.everybody(value.Attribute, value.Value)
 		if err != nil {
 			return err
 		}
-		for _, row := range alike {
-			if err := c.concern(concerned, row.Record); err != nil {
+		for _, id := range ids {
+			if err := c.concern(concerned, id); err != nil {
 				return err
 			}
 		}
@@ -91,13 +92,11 @@ func (c *correlation) concern(concerned map[string]bool, id string) error {
 		if err != nil {
 			return err
 		}
-		alike, err := c.alike(value.Attribute, value.Value)
+		ids, err := c.everybody(value.Attribute, value.Value)
 		if err != nil {
 			return err
 		}
-		for _, row := range alike {
-			with = append(with, row.Record)
-		}
+		with = append(with, ids...)
 	}
 	for _, id := range with {
 		if concerned[id] {
@@ -185,40 +184,46 @@ func (c *correlation) lives(rec schema.Identity) (bool, error) {
 	return err == nil, err
 }
 
-// alike returns the records that have a value, at most one more than are looked at.
-func (c *correlation) alike(attribute, value string) (rows []store.Correlation, err error) {
-	for row, err := range store.Correlations.All(c.tx, attribute, value) {
+// alike returns the records of a source that have a value, at most one more than are
+// looked at. They are counted by source, so that what one of them tells of by the
+// dozen hides nobody of another.
+func (c *correlation) alike(attribute, value, source string) (ids []string, err error) {
+	for row, err := range store.Correlations.All(c.tx, attribute, value, source) {
 		if err != nil {
 			return nil, err
 		}
-		if row.Record == "" {
-			continue
-		}
-		if rows = append(rows, row); len(rows) > maxAlike {
+		if ids = append(ids, row.Record); len(ids) > maxAlike {
 			break
 		}
 	}
-	return rows, nil
+	return ids, nil
+}
+
+// everybody returns the records of all sources that have a value.
+func (c *correlation) everybody(attribute, value string) (ids []string, err error) {
+	for _, source := range c.book.Sources() {
+		alike, err := c.alike(attribute, value, source.Metadata.Name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, alike...)
+	}
+	return ids, nil
 }
 
 // best returns which records of a source agree with a record, by the strongest
 // attribute in which any does.
 func (c *correlation) best(rec schema.Identity, source string) (by string, ids []string, err error) {
 	for _, key := range c.book.CorrelateBy(rec.Source, source) {
-		var found []string
 		for _, value := range c.book.CorrelationValues(rec, key) {
-			alike, err := c.alike(key, value)
+			alike, err := c.alike(key, value, source)
 			if err != nil {
 				return "", nil, err
 			}
-			for _, row := range alike {
-				if row.Source == source || len(alike) > maxAlike {
-					found = append(found, row.Record)
-				}
-			}
+			ids = append(ids, alike...)
 		}
-		if found = schema.Sorted(found...); len(found) > 0 {
-			return key, found, nil
+		if ids = schema.Sorted(ids...); len(ids) > 0 {
+			return key, ids, nil
 		}
 	}
 	return "", nil, nil
@@ -319,7 +324,7 @@ func (c *correlation) settle(id string) error {
 	if free, err := c.free(rec); err != nil || !free && rec.Of != "" {
 		return err // it stays with whom it is with, who are settled by themselves
 	}
-	p, err := c.gather(rec)
+	p, err := c.gather(rec, nil)
 	if err != nil {
 		return err
 	}

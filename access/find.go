@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -15,10 +16,15 @@ import (
 // it, under the id of the identity: several records of one are one. ErrNotFound if
 // nobody is meant; ErrConflict, which names the ids, if several are.
 func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
+	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity { return records })
+}
+
+// findAmong is FindIdentity of those records that are kept of the ones with the name.
+func findAmong(r store.Reader, name string, kept func([]schema.Identity, string) []schema.Identity) (schema.Identity, error) {
 	folded := store.Fold(strings.TrimSpace(name))
 	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byUserName, byEmail, byFormerName} {
 		found, err := look(r, folded)
-		found = identities(found)
+		found = identities(kept(found, folded))
 		switch {
 		case err != nil:
 			return schema.Identity{}, err
@@ -29,6 +35,20 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 		}
 	}
 	return schema.Identity{}, fmt.Errorf("no identity has the id, userName or email %q: %w", name, schema.ErrNotFound)
+}
+
+// answering returns a function that leaves those records of which somebody may be
+// known by a name where names give power: their sources may say what it is. Whoever
+// else tells of somebody gives nobody the name of an approver.
+func answering(book *policy.Book) func(records []schema.Identity, folded string) []schema.Identity {
+	return func(records []schema.Identity, folded string) []schema.Identity {
+		return slices.DeleteFunc(records, func(rec schema.Identity) bool {
+			if rec.ID == folded {
+				return false
+			}
+			return !slices.ContainsFunc(book.Names(rec), func(name string) bool { return store.Fold(name) == folded })
+		})
+	}
 }
 
 // identities makes records those of their identities, each of which is there once.

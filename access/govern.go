@@ -174,7 +174,7 @@ func (g *governance) presence(email string) (presence, error) {
 		if err != nil {
 			return unheard, err
 		}
-		for _, id := range found {
+		for _, id := range answering(g.book)(found, folded) {
 			active, known, err := g.active(id)
 			if err != nil {
 				return unheard, err

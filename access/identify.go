@@ -194,8 +194,10 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err != nil {
 		return err
 	}
-	if err := c.carryTombstones(was, rec.Base(), d.ID); err != nil {
-		return err
+	if was == rec.ID || c.vouches(rec) { // else it would bring what stands against one to whomever its source likes
+		if err := c.carryTombstones(was, rec.Base(), d.ID); err != nil {
+			return err
+		}
 	}
 	if err := c.carryRisks(was, rec.Base()); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -17,7 +18,7 @@ func inheritTombstones(tx store.Tx, p Provenance, id schema.Identity) error {
 	if n, err := store.Tombstones.Count(tx); err != nil || n == 0 {
 		return err
 	}
-	former, err := followed(tx, id)
+	former, err := followed(tx, p, id)
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,10 @@ func inheritTombstones(tx store.Tx, p Provenance, id schema.Identity) error {
 	return nil
 }
 
-// followed returns the ids of those that an identity follows, each once.
-func followed(r store.Reader, id schema.Identity) ([]string, error) {
+// followed returns the ids of those that an identity follows, each once. Where its
+// source vouches for nobody, only those are whom it alone knew: it could put what
+// stands against one against whom it likes.
+func followed(r store.Reader, p Provenance, id schema.Identity) ([]string, error) {
 	var byExternalID, byName schema.Identity
 	if id.ExternalID != "" {
 		for old, err := range store.Identities.By(r, store.IdentityFormerExternalID, id.Source, id.ExternalID) {
@@ -73,7 +76,7 @@ func followed(r store.Reader, id schema.Identity) ([]string, error) {
 	}
 	var ids []string
 	for _, old := range []schema.Identity{byExternalID, byName} {
-		if old.ID == "" || old.Base() == id.Base() {
+		if old.ID == "" || old.Base() == id.Base() || old.Of != "" && p.Book.Trust(p.Source) != policy.Authoritative {
 			continue
 		}
 		if base, err := store.Identities.Get(r, old.Base()); err != nil {

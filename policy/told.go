@@ -120,3 +120,21 @@ func (b *Book) Alone(id schema.Identity) schema.Identity {
 	}
 	return id
 }
+
+// Names returns the names by which somebody is known from a record: its userName and
+// its addresses. A source that vouches for nobody gives those that it may say. One that
+// is not approved any more is told from who left by all that it said.
+func (b *Book) Names(rec schema.Identity) (names []string) {
+	_, approved := b.sources[rec.Source]
+	if approved && !b.InScope(rec) {
+		return nil
+	}
+	all := !approved || b.Trust(rec.Source) == Authoritative
+	if all || b.Authority(rec.Source, byUserName) {
+		names = append(names, rec.UserName)
+	}
+	if all || b.Authority(rec.Source, "emails") {
+		names = append(append(names, rec.Email), rec.OtherEmails...)
+	}
+	return names
+}
