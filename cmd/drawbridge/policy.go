@@ -34,7 +34,7 @@ func policyCommand() *cobra.Command {
 	}
 	lint.flag(lintCmd)
 	test.flag(testCmd)
-	cmd.AddCommand(lintCmd, testCmd, planCommand())
+	cmd.AddCommand(lintCmd, testCmd, planCommand(), schemaCommand())
 	return cmd
 }
 
