@@ -198,9 +198,9 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 		if err := c.carryTombstones(was, rec.Base(), d.ID); err != nil {
 			return err
 		}
-	}
-	if err := c.carryRisks(was, rec.Base()); err != nil {
-		return err
+		if err := c.carryRisks(was, rec.Base()); err != nil {
+			return err
+		}
 	}
 	if err := agree(c.tx, was); err != nil {
 		return err

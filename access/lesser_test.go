@@ -56,6 +56,9 @@ func TestLesserSourcePartsNobody(t *testing.T) {
 func TestNothingIsTakenByMoving(t *testing.T) {
 	took := func(w *world, id string) {
 		w.update(func(tx store.Tx) error {
+			if err := store.Risks.Put(tx, schema.Risk{Identity: id, Source: "hr", Kind: "account-disabled", Open: true}); err != nil {
+				return err
+			}
 			return store.Tombstones.Put(tx, schema.Tombstone{Identity: id, Role: "engineer"})
 		})
 	}
@@ -79,6 +82,12 @@ func TestNothingIsTakenByMoving(t *testing.T) {
 				w.tell(attested{source: "okta", id: okta, name: "c", email: "a@y"})
 				w.work()
 				w.want(ada, "Readers")
+				w.view(func(r store.Reader) error {
+					if n, err := store.Risks.Get(r, ada, "hr", "account-disabled"); !errors.Is(err, schema.ErrNotFound) {
+						t.Errorf("risk %+v, %v", n, err)
+					}
+					return nil
+				})
 			})
 		})
 	}
