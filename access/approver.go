@@ -26,7 +26,7 @@ type Decider struct {
 // PersonOf returns the person whom a name means who may decide something: one for
 // whom an authoritative source vouches, who is there, and no machine.
 func PersonOf(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
-	id, err := findAmong(r, name, answering(book))
+	id, err := FindCalled(r, book, name)
 	if err != nil {
 		return id, err
 	}

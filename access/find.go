@@ -19,6 +19,23 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity { return records })
 }
 
+// FindCalled is FindIdentity where something is given to whom a name means: a name
+// counts as far as its source may say it, so that whoever merely tells of somebody
+// does not get them what was meant for another.
+func FindCalled(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
+	return findAmong(r, name, answering(book))
+}
+
+// IsCalled reports whether any source knows an identity by a name, or it is its id.
+func IsCalled(r store.Reader, book *policy.Book, identity, name string) (bool, error) {
+	f, err := whole(r, book, identity, false)
+	if err != nil {
+		return false, err
+	}
+	folded := store.Fold(name)
+	return folded != "" && (folded == identity || slices.Contains(someoneOf(f).names, folded)), nil
+}
+
 // findAmong is FindIdentity of those records that are kept of the ones with the name.
 func findAmong(r store.Reader, name string, kept func([]schema.Identity, string) []schema.Identity) (schema.Identity, error) {
 	folded := store.Fold(strings.TrimSpace(name))

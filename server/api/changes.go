@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -95,14 +94,14 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 	var out Granted
 	var id schema.Identity
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		if id, err = access.FindIdentity(tx, in.Body.Identity); err != nil {
+		if id, err = access.FindCalled(tx, book, in.Body.Identity); err != nil {
 			return err
 		}
 		g := schema.Grant{
 			Identity: id.ID, Role: in.Body.Role, From: in.Body.From, Until: in.Body.Until,
 			By: who.Actor(), Reason: in.Body.Reason, Ticket: in.Body.Ticket,
 		}
-		if g.Approvals, err = approvals(tx, who, id, in.Body.Approvals); err != nil {
+		if g.Approvals, err = approvals(tx, book, who, id.ID, in.Body.Approvals); err != nil {
 			return err
 		}
 		g, err = access.Attest(tx, book, g)
@@ -120,15 +119,17 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 // approvals returns who agreed elsewhere, on the word of the caller, who vouches for
 // it and agrees to nothing by it. That they are whom the role's flow names is
 // access.Attest's to say.
-func approvals(r store.Reader, who Caller, subject schema.Identity, named []ApprovedBy) ([]schema.Approval, error) {
-	for _, name := range []string{subject.ID, subject.UserName, subject.Email} {
-		if name != "" && (strings.EqualFold(name, who.Name) || strings.EqualFold(name, who.Person)) {
+func approvals(r store.Reader, book *policy.Book, who Caller, subject string, named []ApprovedBy) ([]schema.Approval, error) {
+	for _, name := range []string{who.Name, who.Person} {
+		if own, err := access.IsCalled(r, book, subject, name); err != nil {
+			return nil, err
+		} else if own {
 			return nil, fmt.Errorf("nobody gives access to themselves: %w", schema.ErrForbidden)
 		}
 	}
 	var agreed []schema.Approval
 	for _, n := range named {
-		id, err := access.FindIdentity(r, n.By)
+		id, err := access.FindCalled(r, book, n.By)
 		if err != nil {
 			return nil, fmt.Errorf("approval by %s: %w", n.By, err)
 		}

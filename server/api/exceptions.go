@@ -66,7 +66,7 @@ func (a *API) except(ctx context.Context, in *exceptInput) (*Reply[ExceptionView
 		identity := by.Identity
 		switch {
 		case in.Body.Identity != "":
-			id, err := access.FindIdentity(tx, in.Body.Identity)
+			id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 			if err != nil {
 				return err
 			}

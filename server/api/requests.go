@@ -117,7 +117,7 @@ func (a *API) ask(ctx context.Context, in *askInput) (*Reply[RequestView], error
 		case in.Body.Identity == "":
 			asking.Identity = by.Identity
 		default:
-			id, err := access.FindIdentity(tx, in.Body.Identity)
+			id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 			if err != nil {
 				return err
 			}
