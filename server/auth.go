@@ -153,8 +153,13 @@ func (g *gate) notLetIn(c echo.Context, err error) error {
 			"request", c.Request().Header.Get(requestHeader))
 		c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="drawbridge", error="insufficient_scope"`)
 		return wrongDoor("The credential is right, and nothing in this bridge's configuration says whose it is.")
-	case errors.Is(err, schema.ErrUnavailable):
+	case errors.Is(err, schema.ErrUnavailable): // nothing of the token is proven: whoever shows it learns no name of ours
+		g.log.WarnContext(c.Request().Context(), "credential cannot be verified", "reason", err, "remote", c.RealIP(), "path", c.Request().URL.Path,
+			"request", c.Request().Header.Get(requestHeader))
 		c.Response().Header().Set(echo.HeaderRetryAfter, "30")
+		p := api.NewProblem(http.StatusServiceUnavailable, "The credential cannot be verified now; try again later.")
+		p.Code = "unavailable"
+		return p
 	}
 	return err
 }

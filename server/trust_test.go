@@ -100,6 +100,10 @@ func TestAnIssuerThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("%d, Retry-After %q: %s", res.StatusCode, res.Header.Get("Retry-After"), body)
 	}
 	checkSCIMError(t, res, body)
+	res, body = w.do(t, "GET", "/api/v1/identities", i.Sign(i.Claims("bridge", nil)), "")
+	if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, `"code":"unavailable"`) || strings.Contains(body, "issuer") {
+		t.Errorf("a stranger is told %d: %s", res.StatusCode, body)
+	}
 	if res, body := w.do(t, "GET", "/scim/v2/Nothing", sourceSecret, ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("another credential: %d: %s", res.StatusCode, body)
 	}
