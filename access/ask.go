@@ -164,7 +164,7 @@ type Confirmation struct {
 	Connector, Identity string
 	Plan                string // of the work item they looked at, or its first eight characters and more
 	By                  string // the actor
-	Person              string // id of the identity that the actor is, where that is known
+	Own                 bool   // the actor is whom it is about, as far as that is known
 	Words               string // the evidence, or why not: kept where it can be forgotten
 	RemoteID            string // what the target calls an account that was made; empty: its userName
 }
@@ -243,7 +243,7 @@ func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
 		return w, fmt.Errorf("something else is asked by now: look at it again, and confirm its plan as it is now: %w", schema.ErrConflict)
 	case c.Words == "":
 		return w, fmt.Errorf("say how it can be seen that it was done, or why it will not be: %w", schema.ErrInvalid)
-	case c.Person == w.Identity:
+	case c.Own:
 		return w, fmt.Errorf("nobody confirms what is asked about themselves: %w", schema.ErrForbidden)
 	}
 	return w, nil

@@ -61,7 +61,7 @@ func TestPeopleAreAsked(t *testing.T) {
 		}{
 			{"of another plan", func(c *access.Confirmation) { c.Plan = "another" }, schema.ErrConflict},
 			{"without evidence", func(c *access.Confirmation) { c.Words = "" }, schema.ErrInvalid},
-			{"about oneself", func(c *access.Confirmation) { c.Person = ada }, schema.ErrForbidden},
+			{"about oneself", func(c *access.Confirmation) { c.Own = true }, schema.ErrForbidden},
 			{"of nobody", func(c *access.Confirmation) { c.Identity = "nobody" }, schema.ErrNotFound},
 		} {
 			bad := good

@@ -116,16 +116,24 @@ func (a *API) grant(ctx context.Context, in *grantInput) (*Reply[Granted], error
 	return reply(out), err
 }
 
+// isCaller reports whether any source knows an identity by one of the caller's names.
+func isCaller(r store.Reader, book *policy.Book, who Caller, identity string) (bool, error) {
+	for _, name := range []string{who.Name, who.Person} {
+		if own, err := access.IsCalled(r, book, identity, name); err != nil || own {
+			return own, err
+		}
+	}
+	return false, nil
+}
+
 // approvals returns who agreed elsewhere, on the word of the caller, who vouches for
 // it and agrees to nothing by it. That they are whom the role's flow names is
 // access.Attest's to say.
 func approvals(r store.Reader, book *policy.Book, who Caller, subject string, named []ApprovedBy) ([]schema.Approval, error) {
-	for _, name := range []string{who.Name, who.Person} {
-		if own, err := access.IsCalled(r, book, subject, name); err != nil {
-			return nil, err
-		} else if own {
-			return nil, fmt.Errorf("nobody gives access to themselves: %w", schema.ErrForbidden)
-		}
+	if own, err := isCaller(r, book, who, subject); err != nil {
+		return nil, err
+	} else if own {
+		return nil, fmt.Errorf("nobody gives access to themselves: %w", schema.ErrForbidden)
 	}
 	var agreed []schema.Approval
 	for _, n := range named {

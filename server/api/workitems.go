@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"drawbridge/access"
@@ -70,34 +69,16 @@ func (a *API) say(ctx context.Context, in *sayInput, say func(store.Tx, *access.
 		if err != nil {
 			return err
 		}
-		person, err := personOf(tx, who)
+		own, err := isCaller(tx, a.Rules.Book(), who, id.ID)
 		if err != nil {
 			return err
 		}
 		out.At = tx.Now()
 		out.WorkItem, err = say(tx, a.Rules, access.Confirmation{
-			Connector: in.Connector, Identity: id.ID, Plan: in.Body.Plan, By: who.Actor(), Person: person,
+			Connector: in.Connector, Identity: id.ID, Plan: in.Body.Plan, By: who.Actor(), Own: own,
 			Words: in.Body.Words, RemoteID: in.Body.RemoteID,
 		})
 		return err
 	})
 	return reply(out), err
-}
-
-// personOf returns the id of the identity that calls, empty where it is nobody whom
-// a source told of.
-func personOf(r store.Reader, who Caller) (string, error) {
-	for _, name := range []string{who.Person, who.Name} {
-		if name == "" {
-			continue
-		}
-		id, err := access.FindIdentity(r, name)
-		if err == nil {
-			return id.ID, nil
-		}
-		if !errors.Is(err, schema.ErrNotFound) && !errors.Is(err, schema.ErrConflict) {
-			return "", err
-		}
-	}
-	return "", nil
 }
