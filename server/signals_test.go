@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -144,7 +145,10 @@ func TestSecurityEventTokens(t *testing.T) {
 	const typ = "secevent+jwt"
 	good := sign(typ, disabled, nil)
 	parts := strings.Split(good, ".")
-	signature := []byte(parts[2])
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
 	signature[5] ^= 1
 	_, key := issuertest.New(t).Key()
 	strange := issuertest.Sign(t, jose.ES256, jose.JSONWebKey{Key: key, KeyID: "strange"}, map[string]any{"iss": i.URL, "aud": "bridge"}, map[jose.HeaderKey]any{jose.HeaderType: typ})
@@ -154,7 +158,7 @@ func TestSecurityEventTokens(t *testing.T) {
 		open                bool   // ada is at risk then
 	}{
 		{"an access token", idpSecret, sign("jwt", disabled, nil), "invalid_request", false},
-		{"another's signature", idpSecret, parts[0] + "." + parts[1] + "." + string(signature), "authentication_failed", false},
+		{"another's signature", idpSecret, parts[0] + "." + parts[1] + "." + base64.RawURLEncoding.EncodeToString(signature), "authentication_failed", false},
 		{"a strange key", idpSecret, strange, "invalid_key", false},
 		{"a strange issuer", idpSecret, sign(typ, disabled, map[string]any{"iss": "https://other.example.com"}), "invalid_issuer", false},
 		{"another source", itsmSecret, good, "invalid_issuer", false},
