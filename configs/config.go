@@ -27,11 +27,12 @@ type Config struct {
 
 	Credentials Credentials `yaml:"credentials"`
 
-	Schemas  []string      `yaml:"schemas"` // files of extensions of users
-	Sweeps   []Sweep       `yaml:"sweeps"`
-	Limits   RequestLimits `yaml:"limits"`
-	Log      Log           `yaml:"log"`
-	Shutdown Shutdown      `yaml:"shutdown"`
+	Schemas   []string      `yaml:"schemas"`   // files of extensions of users
+	Discovery string        `yaml:"discovery"` // what /scim/v2 tells of itself to who shows no credential: config, all, none
+	Sweeps    []Sweep       `yaml:"sweeps"`
+	Limits    RequestLimits `yaml:"limits"`
+	Log       Log           `yaml:"log"`
+	Shutdown  Shutdown      `yaml:"shutdown"`
 
 	// Extensions are the schemas that the files hold.
 	Extensions []scim.Schema `yaml:"-"`
@@ -94,6 +95,8 @@ type RequestLimits struct {
 	SourceRate float64 `yaml:"sourceRate"` // requests a second of one source's credential
 	APIRate    float64 `yaml:"apiRate"`    // requests a second of one API credential
 	FailedRate float64 `yaml:"failedRate"` // attempts a minute with a wrong credential from one address
+
+	DiscoveryRate float64 `yaml:"discoveryRate"` // requests a minute without a credential from one address
 }
 
 // Log says what is logged, and how.
@@ -124,6 +127,8 @@ func Default() Config {
 		Policy: Folder{Path: "policy"},
 		Audit:  Audit{Key: "data/audit.key", Origin: "drawbridge", CheckpointEvery: 10 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
+
+		Discovery: "config",
 		Sweeps: []Sweep{
 			{Name: "expiry", Schedule: "@every 30s", Limits: defaultLimits},
 			{Name: "drift", Schedule: "@every 15m", Limits: defaultLimits},

@@ -36,6 +36,7 @@ func (r *reader) values(f *file) {
 	if f.Audit.CheckpointEvery <= 0 {
 		r.wrong("audit.checkpointEvery", "must be more than nothing")
 	}
+	oneOf(r, "discovery", f.Discovery, []string{"config", "all", "none"})
 	oneOf(r, "log.format", f.Log.Format, []string{"text", "json"})
 	if f.Shutdown.Grace < 0 {
 		r.wrong("shutdown.grace", "is negative")

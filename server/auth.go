@@ -32,7 +32,10 @@ type gate struct {
 	issuers *issuer.Set
 	uses    *access.Uses
 
-	sources, callers, failed *buckets
+	// tells reports whether a route of the SCIM endpoint answers strangers.
+	tells func(method, path string) bool
+
+	sources, callers, failed, strangers *buckets
 }
 
 // Bounds on what is remembered of whom.
@@ -48,16 +51,23 @@ func newGate(o Options) (*gate, error) {
 		sources: newBuckets(l.Source, int(2*l.Source), mostCredentials),
 		callers: newBuckets(l.API, int(2*l.API), mostCredentials),
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
+
+		strangers: newBuckets(l.Discovery/60, int(l.Discovery), mostAddresses),
 	}
 	return g, g.use(o.Credentials)
 }
 
 // guard lets in who shows the right credential: a source below /scim and
 // /signals, a caller below /api/v1. Neither opens the other's door. It stands before routing's
-// answer, so that a stranger learns nothing of what there is.
+// answer, so that a stranger learns nothing of what there is, but for what the SCIM
+// endpoint tells anybody.
 func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		switch {
+		case g.stranger(c):
+			if wait, ok := g.strangers.take(addressKey(c.RealIP())); !ok {
+				return tooMany(c, wait, "Too many requests without a credential from this address.")
+			}
 		case below(c, scimRoot), below(c, signalsRoot):
 			who, err := g.identify(c)
 			if err != nil {
@@ -87,6 +97,13 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// stranger reports whether a request shows no credential, right or wrong, and asks
+// for what is told to anybody.
+func (g *gate) stranger(c echo.Context) bool {
+	route, ok := strings.CutPrefix(c.Path(), scimBase)
+	return ok && g.tells(c.Request().Method, route) && len(c.Request().Header.Values(echo.HeaderAuthorization)) == 0 && certificate(c.Request()) == nil
 }
 
 // identify returns whose credential the request shows. Attempts that fail are

@@ -15,6 +15,8 @@ type Limits struct {
 	Source float64 // requests a second of one source's credential; 10,000
 	API    float64 // requests a second of one API credential; 100
 	Failed float64 // attempts a minute with a wrong credential from one address; 30
+
+	Discovery float64 // requests a minute without a credential, of what strangers are told, from one address; 60
 }
 
 func (l Limits) orDefaults() Limits {
@@ -26,6 +28,9 @@ func (l Limits) orDefaults() Limits {
 	}
 	if l.Failed == 0 {
 		l.Failed = 30
+	}
+	if l.Discovery == 0 {
+		l.Discovery = 60
 	}
 	return l
 }

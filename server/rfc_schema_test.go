@@ -30,6 +30,11 @@ func schemaMusts() []must {
 				c.check(s != "", "authenticationSchemes.%s is missing", key)
 			}
 		}},
+		{"7643 5", "how to show a credential is told to who has none, and a wrong one is refused", func(c *client) {
+			g := c.send("GET", "/ServiceProviderConfig", "", "Authorization", "none").is(200)
+			c.check(g.at("authenticationSchemes", 0, "specUri") == "https://www.rfc-editor.org/info/rfc6750", "it tells of %v", g.at("authenticationSchemes"))
+			c.send("GET", "/ServiceProviderConfig", "", "Authorization", "Bearer nobody's").refuses(401, "")
+		}},
 		{"9865 4", "it says how pages are got", func(c *client) {
 			g := c.get("/ServiceProviderConfig").is(200).has(true, "pagination", "cursor").has(true, "pagination", "index").
 				has("index", "pagination", "defaultPaginationMethod")

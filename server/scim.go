@@ -12,15 +12,18 @@ import (
 	"drawbridge/server/scim"
 )
 
-const scimRoot = "/scim"
+const (
+	scimRoot = "/scim"
+	scimBase = scimRoot + "/v2"
+)
 
 // newSCIM returns the SCIM service provider, which answers as whoever the gate
 // let in.
 func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 	h, err := scim.New(scim.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions,
-		Schemes: g.schemes,
-		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + "/scim/v2",
+		Schemes: g.schemes, Discovery: o.Discovery,
+		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + scimBase,
 		Source: func(c echo.Context) string {
 			source, _ := c.Get(keySource).(string)
 			return source

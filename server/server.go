@@ -40,6 +40,7 @@ type Options struct {
 	Connectors  []string         // names
 	Limits      Limits
 	SCIM        scim.Limits
+	Discovery   scim.Discovery   // what strangers are told of the SCIM endpoint
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
 	// Breaker, where it is not nil, says whether a connector's target is called.
@@ -77,6 +78,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.tells = provider.Tells
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
 		Unmapped: o.Unmapped, Breaker: o.Breaker,
@@ -92,7 +94,7 @@ func New(o Options) (*Server, error) {
 	e.Use(secured(o.PublicURL))
 	e.Use(g.guard) // who may use /scim, /signals and /api
 
-	provider.Mount(e.Group("/scim/v2"))
+	provider.Mount(e.Group(scimBase))
 	newSignals(o).Mount(e.Group("/signals/v1"))
 	a.Mount(e) // /api/v1, /api/openapi.json
 	e.POST(tokenPath, g.token)

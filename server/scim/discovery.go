@@ -14,6 +14,33 @@ import (
 
 type object = map[string]any
 
+// Discovery says which of that is told to who shows no credential. How to show one
+// should be known before there is one (RFC 7643, section 5); schemas and resource
+// types say what the operator registered, and are for sources.
+type Discovery string
+
+// What strangers are told; the zero value is TellConfig.
+const (
+	TellConfig  Discovery = "config" // ServiceProviderConfig
+	TellAll     Discovery = "all"    // Schemas and ResourceTypes, too
+	TellNothing Discovery = "none"
+)
+
+// Tells reports whether who shows no credential is answered at a route: its path,
+// as it is below the endpoint's, may end in a slash.
+func (h *Handler) Tells(method, path string) bool {
+	if method != http.MethodGet && method != http.MethodHead {
+		return false
+	}
+	switch strings.TrimSuffix(path, "/") {
+	case "/ServiceProviderConfig":
+		return h.tells != TellNothing
+	case "/Schemas", "/Schemas/:id", "/ResourceTypes", "/ResourceTypes/:id":
+		return h.tells == TellAll
+	}
+	return false
+}
+
 func (h *Handler) discovery() ([]route, error) {
 	types := h.resourceTypes()
 	schemas, err := h.schemas()

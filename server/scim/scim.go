@@ -42,6 +42,7 @@ type Options struct {
 	Extensions []library.Schema // of users, that the operator registered
 	Catalogues []Catalogue      // resource types to be read, beside roles and entitlements
 	Schemes    func() []Scheme  // in which sources may show who they are, beside a bearer token; may be nil
+	Discovery  Discovery        // what strangers are told
 	// Dropped is told of attributes that were sent and are in no schema, and where,
 	// as in Users/ID; it may be nil.
 	Dropped func(source, attribute, where string)
@@ -86,6 +87,7 @@ type Handler struct {
 	limits   Limits
 	dropped  func(source, attribute, where string)
 	schemes  func() []Scheme
+	tells    Discovery
 
 	users, groups *wire.Type
 	catalogues    []Catalogue
@@ -118,7 +120,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
-		limits: o.Limits.orDefaults(), dropped: o.Dropped, schemes: o.Schemes,
+		limits: o.Limits.orDefaults(), dropped: o.Dropped, schemes: o.Schemes, tells: o.Discovery,
 		users: users, groups: groups, scans: newTurns(maxScans), middling: newTurns(maxMiddling), large: newTurns(maxLarge),
 	}
 	own, err := catalogues()
@@ -179,9 +181,13 @@ func (h *Handler) Mount(g *echo.Group) {
 			if answer == nil {
 				answer = notAllowed(allow)
 			}
-			g.Add(verb, r.path, h.serve(answer))
+			serve := h.serve
+			if h.Tells(verb, r.path) {
+				serve = h.tell
+			}
+			g.Add(verb, r.path, serve(answer))
 			if !strings.Contains(r.path, ":") {
-				g.Add(verb, r.path+"/", h.serve(answer))
+				g.Add(verb, r.path+"/", serve(answer))
 			}
 		}
 	}
@@ -230,6 +236,13 @@ func (h *Handler) serve(answer func(*request) error) echo.HandlerFunc {
 			}
 			return answer(q)
 		})
+	}
+}
+
+// tell is serve for what is told to anybody.
+func (h *Handler) tell(answer func(*request) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		return (&request{Handler: h, c: c, received: time.Now().UTC().Round(0)}).answer(answer)
 	}
 }
 

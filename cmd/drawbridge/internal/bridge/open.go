@@ -135,7 +135,8 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
 		Credentials: credentials(b.cfg), Issuers: b.issuers, TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
-		Limits: server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate},
+		Limits:    server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate, Discovery: l.DiscoveryRate},
+		Discovery: scim.Discovery(b.cfg.Discovery),
 		SCIM: scim.Limits{
 			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
