@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/configs"
+	"drawbridge/schema"
+)
+
+func connectorNewCommand() *cobra.Command {
+	var n connectorNew
+	cmd := &cobra.Command{
+		Use:   "new (--profile NAME | --kind KIND) [--name NAME] [--out DIR]",
+		Short: "Write a configuration and a Connector document for a target, to fill in",
+		Long: "Writes how a target is reached (DIR/drawbridge.yaml, or DIR/NAME.connector.yaml where there is one) and what\n" +
+			"of it is governed (DIR/policy/connectors/NAME.yaml), with a comment for each blank. Nothing is overwritten.\n" +
+			"drawbridge connector profiles lists the profiles; ldap, webhook, manual and file need none.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error { return n.run(cmd.OutOrStdout()) },
+	}
+	cmd.Flags().StringVar(&n.Profile, "profile", "", "whose dialect and limits: a name of drawbridge connector profiles")
+	cmd.Flags().StringVar(&n.Kind, "kind", "", "scim, ldap, sql, rest, webhook, manual or file; left out, the profile's")
+	cmd.Flags().StringVar(&n.Name, "name", "", "what the bridge calls it; left out, as the profile or kind")
+	cmd.Flags().StringVar(&n.out, "out", ".", "the folder to write to")
+	cmd.Flags().StringVar(&n.profiles, "profiles", "", "a folder with profiles of your own")
+	return cmd
+}
+
+// A connectorNew is one connector to be begun.
+type connectorNew struct {
+	configs.Starter
+	out, profiles string
+}
+
+func (n *connectorNew) run(out io.Writer) error {
+	if n.Profile == "" && n.Kind == "" {
+		return hint(fmt.Errorf("%w: name a --profile or a --kind", errUsage), "drawbridge connector profiles lists them")
+	}
+	for _, name := range []string{n.Profile, n.Kind} {
+		if n.Name == "" {
+			n.Name = name
+		}
+	}
+	config, document := filepath.Join(n.out, "drawbridge.yaml"), filepath.Join(n.out, "policy", "connectors", n.Name+".yaml")
+	_, err := os.Lstat(config)
+	beside := err == nil
+	if beside {
+		config = filepath.Join(n.out, n.Name+".connector.yaml")
+	}
+	n.File = filepath.Base(config)
+	configText, documentText, err := n.Write(configs.Profiles(n.profiles))
+	if errors.Is(err, schema.ErrNotFound) {
+		return hint(err, "drawbridge connector profiles lists those there are; for a target without one, start from generic")
+	}
+	if err != nil {
+		return err
+	}
+	for path, text := range map[string][]byte{config: configText, document: documentText} {
+		if err := writeNew(path, text); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "%s: how the bridge reaches it\n%s: what of it is governed\n", config, document)
+	if beside {
+		fmt.Fprintf(out, "move its entry under connectors: of %s once it is filled in\n", filepath.Join(n.out, "drawbridge.yaml"))
+	}
+	_, err = fmt.Fprintf(out, "next: fill in the lines that say so, then drawbridge connector check %s --config %s\n", n.Name, config)
+	return err
+}
+
+// writeNew writes a file that is not there yet, and its folders.
+func writeNew(path string, text []byte) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return hint(fmt.Errorf("%s is there already: %w", path, schema.ErrConflict), "name another --name or --out")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
+}
+
+func connectorProfilesCommand() *cobra.Command {
+	var f format
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "profiles [--profiles DIR]",
+		Short: "List the profiles that ship, what each is for, and what nobody has found out yet",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := configs.ListProfiles(configs.Profiles(dir))
+			if err != nil {
+				return err
+			}
+			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error {
+				var rows [][]string
+				for _, p := range all {
+					rows = append(rows, []string{p.Name, p.Kind, p.Title, orDash(strings.Join(p.Unknown, ", "))})
+				}
+				return table(out, "profile kind for unknown", rows)
+			})
+		},
+	}
+	f.flag(cmd)
+	cmd.Flags().StringVar(&dir, "profiles", "", "a folder with profiles of your own, which count before those that ship")
+	return cmd
+}
