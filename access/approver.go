@@ -53,20 +53,18 @@ func isPerson(id schema.Identity) bool {
 	return id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest
 }
 
-// A someone is an identity with the names by which all its sources know it.
+// A someone is an identity with the names by which those sources know it that may
+// say them. A name that another source gives bars nobody, and lets nobody in: it
+// could be the boss's, given to whoever asks the boss.
 type someone struct {
 	id    string
 	names []string // case folded
 }
 
-func someoneOf(f policy.Facts) someone {
+func someoneOf(book *policy.Book, f policy.Facts) someone {
 	s := someone{id: f.Identity.Base()}
-	records := []schema.Identity{f.Identity}
-	for _, rec := range f.Records {
-		records = append(records, rec.Identity)
-	}
-	for _, rec := range records {
-		for _, name := range append([]string{rec.UserName, rec.Email}, rec.OtherEmails...) {
+	for _, rec := range recordsOf(f) {
+		for _, name := range book.Names(rec.Identity) {
 			if name != "" {
 				s.names = append(s.names, store.Fold(name))
 			}
@@ -75,8 +73,16 @@ func someoneOf(f policy.Facts) someone {
 	return s
 }
 
+// recordsOf returns the records of an identity, be it its only one.
+func recordsOf(f policy.Facts) []policy.Record {
+	if len(f.Records) > 0 {
+		return f.Records
+	}
+	return []policy.Record{{Identity: f.Identity, Groups: f.Groups}}
+}
+
 // is reports whether both are one person, who may be two identities for as long as
-// nobody joined their records.
+// nobody joined their records: a source that may say so calls both by one name.
 func (s someone) is(other someone) bool {
 	return s.id == other.id || slices.ContainsFunc(s.names, func(name string) bool { return slices.Contains(other.names, name) })
 }
@@ -104,7 +110,7 @@ func newPanel(r store.Reader, book *policy.Book, role *policy.Role, q schema.Req
 	if p.subject, err = Gather(r, book, q.Identity); err != nil {
 		return nil, err
 	}
-	p.own = []someone{someoneOf(p.subject)}
+	p.own = []someone{someoneOf(book, p.subject)}
 	if p.own, err = p.note(p.own, q.Requester); err != nil {
 		return nil, err
 	}
@@ -125,7 +131,7 @@ func (p *panel) note(some []someone, id string) ([]someone, error) {
 	if notFound(err) {
 		return some, nil
 	}
-	return append(some, someoneOf(f)), err
+	return append(some, someoneOf(p.book, f)), err
 }
 
 // free returns nil where somebody could decide if the flow named them, and
@@ -135,7 +141,7 @@ func (p *panel) free(id schema.Identity) error {
 	if err != nil {
 		return err
 	}
-	who := someoneOf(f)
+	who := someoneOf(p.book, f)
 	switch {
 	case slices.ContainsFunc(p.own, who.is):
 		return fmt.Errorf("nobody decides about what they asked for, or what is for themselves: %w", schema.ErrForbidden)
@@ -180,12 +186,8 @@ func (p *panel) in(id schema.Identity, name string) (bool, error) {
 }
 
 func inGroup(book *policy.Book, f policy.Facts, name string) bool {
-	records := f.Records
-	if len(records) == 0 {
-		records = []policy.Record{{Identity: f.Identity, Groups: f.Groups}}
-	}
 	is := func(group string) bool { return store.Fold(group) == store.Fold(name) }
-	return slices.ContainsFunc(records, func(rec policy.Record) bool {
+	return slices.ContainsFunc(recordsOf(f), func(rec policy.Record) bool {
 		return rec.Place == schema.Counts && book.Authority(rec.Source, "groups") && slices.ContainsFunc(rec.Groups, is)
 	})
 }

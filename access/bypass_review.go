@@ -149,7 +149,7 @@ func MayReview(r store.Reader, book *policy.Book, y schema.Bypass, person string
 	if err != nil {
 		return err
 	}
-	who := someoneOf(f)
+	who := someoneOf(book, f)
 	for i, id := range append([]string{y.Identity}, approvers(y.Reviews)...) {
 		other, err := whole(r, book, id, false)
 		if notFound(err) {
@@ -159,7 +159,7 @@ func MayReview(r store.Reader, book *policy.Book, y schema.Bypass, person string
 			return err
 		}
 		switch {
-		case !who.is(someoneOf(other)):
+		case !who.is(someoneOf(book, other)):
 		case i == 0:
 			return fmt.Errorf("nobody reviews what they took themselves: %w", schema.ErrForbidden)
 		default:

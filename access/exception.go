@@ -125,7 +125,7 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 	if err != nil {
 		return err
 	}
-	who := someoneOf(f)
+	who := someoneOf(book, f)
 	for _, id := range []string{e.Identity, e.Requester} {
 		if id == "" {
 			continue
@@ -134,7 +134,7 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 		if err != nil && !notFound(err) {
 			return err
 		}
-		if err == nil && who.is(someoneOf(other)) {
+		if err == nil && who.is(someoneOf(book, other)) {
 			return fmt.Errorf("nobody decides about an exception that they asked for, or that is for themselves: %w", schema.ErrForbidden)
 		}
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,21 +20,49 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity { return records })
 }
 
-// FindCalled is FindIdentity where something is given to whom a name means: a name
-// counts as far as its source may say it, so that whoever merely tells of somebody
-// does not get them what was meant for another.
+// FindCalled is FindIdentity where something is done to whom a name means, or given
+// to them: a name counts as far as its source may say it, so that whoever merely
+// tells of somebody does not get them what was meant for another. Whoever is known by
+// it only at such a source is named by their id, and the error says so.
 func FindCalled(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
-	return findAmong(r, name, answering(book))
+	id, err := findAmong(r, name, answering(book))
+	if !notFound(err) {
+		return id, err
+	}
+	if who, other := FindIdentity(r, name); other == nil {
+		err = fmt.Errorf("%q is what source %s calls identity %s, and what anybody is called is not for it to say; name one by its id: %w",
+			name, who.Source, who.ID, schema.ErrNotFound)
+	}
+	return id, err
 }
 
-// IsCalled reports whether any source knows an identity by a name, or it is its id.
+// IsCalled reports whether an identity is known by a name, or it is its id. A name
+// that only a source gives which may not say it counts unless it is another one's.
 func IsCalled(r store.Reader, book *policy.Book, identity, name string) (bool, error) {
 	f, err := whole(r, book, identity, false)
 	if err != nil {
 		return false, err
 	}
 	folded := store.Fold(name)
-	return folded != "" && (folded == identity || slices.Contains(someoneOf(f).names, folded)), nil
+	is := func(given string) bool { return store.Fold(given) == folded }
+	switch {
+	case folded == "":
+		return false, nil
+	case folded == identity || slices.Contains(someoneOf(book, f).names, folded):
+		return true, nil
+	case !slices.ContainsFunc(recordsOf(f), func(rec policy.Record) bool {
+		return slices.ContainsFunc(append([]string{rec.UserName, rec.Email}, rec.OtherEmails...), is)
+	}):
+		return false, nil
+	}
+	_, err = findAmong(r, name, answering(book))
+	if notFound(err) {
+		return true, nil
+	}
+	if errors.Is(err, schema.ErrConflict) {
+		err = nil
+	}
+	return false, err
 }
 
 // findAmong is FindIdentity of those records that are kept of the ones with the name.

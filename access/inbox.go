@@ -23,7 +23,7 @@ func Awaiting(r store.Reader, book *policy.Book, person schema.Identity) ([]sche
 		return nil, err
 	}
 	refs := []string{identityActor(person.Base())}
-	for _, name := range append(someoneOf(f).names, store.Fold(person.Base())) {
+	for _, name := range append(someoneOf(book, f).names, store.Fold(person.Base())) {
 		refs = append(refs, "person/"+name)
 	}
 	for _, group := range f.Groups {

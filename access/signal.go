@@ -270,7 +270,7 @@ func tellWorkload(tx store.Tx, p Provenance, sig schema.Signal) error {
 
 // tellRisk opens or closes one reason to distrust whoever the subject is.
 func tellRisk(tx store.Tx, p Provenance, sig schema.Signal) error {
-	who, err := subjects(tx, sig.Subject)
+	who, err := subjects(tx, p.Book, sig.Subject)
 	if err != nil {
 		return err
 	}

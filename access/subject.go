@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -12,8 +13,9 @@ import (
 const maxSubjects = 10
 
 // subjects returns the ids of the living identities that a subject names, at
-// whichever source: everyone whom all that it says fits. There are few.
-func subjects(r store.Reader, s schema.Subject) ([]string, error) {
+// whichever source: everyone whom all that it says fits. There are few. Where sources
+// call somebody by a userName or an address that may say so, it is nobody else's.
+func subjects(r store.Reader, book *policy.Book, s schema.Subject) ([]string, error) {
 	var named [][]schema.Identity
 	userName, email := folded(byUserName), folded(byEmail)
 	for _, name := range []struct {
@@ -35,7 +37,7 @@ func subjects(r store.Reader, s schema.Subject) ([]string, error) {
 			}
 			found = append(found, some...)
 		}
-		named = append(named, found)
+		named = append(named, calledFirst(book, found, strings.TrimSpace(name.value)))
 	}
 	var ids []string
 	for i, found := range named {
@@ -55,6 +57,22 @@ func subjects(r store.Reader, s schema.Subject) ([]string, error) {
 		ids = schema.Sorted(these...)
 	}
 	return ids[:min(len(ids), maxSubjects)], nil
+}
+
+// calledFirst returns those of some records that are meant by a name for certain,
+// because their source may say what they are called, or vouches for who has the
+// externalId; if there are none, all of them.
+func calledFirst(book *policy.Book, found []schema.Identity, name string) []schema.Identity {
+	certain := answering(book)(slices.Clone(found), store.Fold(name))
+	for _, id := range found {
+		if id.ExternalID == name && book.Trust(id.Source) == policy.Authoritative {
+			certain = append(certain, id)
+		}
+	}
+	if len(certain) > 0 {
+		return certain
+	}
+	return found
 }
 
 // A finder finds identities by a name of one kind.

@@ -3,6 +3,7 @@ package access
 import (
 	"time"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -21,7 +22,7 @@ func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
 			return p.ignored(tx, "there is no entitlement "+u.Connector+"/"+u.Entitlement+"; signal "+sig.ID)
 		}
 	}
-	who, err := accountHolders(tx, sig)
+	who, err := accountHolders(tx, p.Book, sig)
 	if err != nil {
 		return err
 	}
@@ -62,9 +63,9 @@ func latest(a, b time.Time) time.Time {
 
 // accountHolders returns whose account a signal is about: by its id at the target,
 // or by the subject that it names.
-func accountHolders(r store.Reader, sig schema.Signal) ([]string, error) {
+func accountHolders(r store.Reader, book *policy.Book, sig schema.Signal) ([]string, error) {
 	if sig.Use.Account == "" {
-		return subjects(r, sig.Subject)
+		return subjects(r, book, sig.Subject)
 	}
 	var who []string
 	for a, err := range store.Accounts.By(r, store.AccountRemote, sig.Use.Connector, sig.Use.Account) {

@@ -54,7 +54,7 @@ func exceptionRef(name string) string { return "exception/" + name }
 // names them, it has begun and not expired, and somebody who is there, and is neither
 // they nor its author, allowed it.
 func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, f policy.Facts) (bool, error) {
-	now, who := r.Now(), someoneOf(f)
+	now, who := r.Now(), someoneOf(book, f)
 	named := func(name string) bool { return name == who.id || slices.Contains(who.names, store.Fold(name)) }
 	if now.Before(e.Spec.ApprovedAt) || !now.Before(e.Spec.Expires) || !slices.ContainsFunc(e.Spec.Subjects, named) {
 		return false, nil

@@ -83,7 +83,7 @@ func (b *Book) WorkloadNames(f Facts) []string {
 	if k := f.Identity.Kind; k == "" || k == schema.Human || k == schema.Guest {
 		return nil
 	}
-	names := f.names()
+	names := b.namesOf(f)
 	if repo, ok := b.Values(f)["workload.repo"].(string); ok {
 		names = append(names, repo)
 	}
@@ -93,15 +93,19 @@ func (b *Book) WorkloadNames(f Facts) []string {
 	return slices.DeleteFunc(schema.Sorted(names...), func(n string) bool { return n == "" })
 }
 
-// names are those by which the identity is known, at whichever source.
-func (f Facts) names() []string {
-	id := f.Identity
-	names := []string{id.ID, id.UserName, id.ExternalID}
-	for _, r := range f.Records {
-		names = append(names, r.ID, r.UserName, r.ExternalID, r.Email)
+// namesOf are the names by which an identity is known from outside: the ids of its
+// records, and what those sources call it that may say so.
+func (b *Book) namesOf(f Facts) []string {
+	names := []string{f.Identity.ID}
+	records := f.Records
+	if len(records) == 0 {
+		records = []Record{{Identity: f.Identity}}
 	}
-	if id.Email != "" {
-		names = append(names, id.Email)
+	for _, r := range records {
+		names = append(append(names, r.ID), b.Names(r.Identity)...)
+		if _, approved := b.sources[r.Source]; !approved || b.Trust(r.Source) == Authoritative {
+			names = append(names, r.ExternalID)
+		}
 	}
 	return names
 }
@@ -221,7 +225,7 @@ func (e *evaluation) ticketOf(r *compiledRole, g schema.Grant) (found schema.Tic
 // whatever name.
 func (e *evaluation) assignee(name string) string {
 	means := func(own string) bool { return own != "" && strings.EqualFold(own, name) }
-	if slices.ContainsFunc(e.facts.names(), means) {
+	if slices.ContainsFunc(e.book.namesOf(e.facts), means) {
 		return e.facts.Identity.ID
 	}
 	return name

@@ -242,7 +242,7 @@ func revoke(ctx context.Context, a about, v access.Revocation, dryRun bool) (r a
 			return err
 		}
 		return s.try(ctx, dryRun, func(tx store.Tx) error {
-			id, err := access.FindIdentity(tx, v.Identity)
+			id, err := access.FindCalled(tx, rules.Book(), v.Identity)
 			if err != nil {
 				return err
 			}

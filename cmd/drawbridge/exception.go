@@ -99,7 +99,7 @@ func (x exceptionAsked) ask(ctx context.Context, w *who, dryRun bool) (v api.Exc
 		return v, fmt.Errorf("%w: say who you are (--as), or whom it is for (--for)", errUsage)
 	}
 	err = w.on(ctx, dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
-		id, err := access.FindIdentity(tx, name)
+		id, err := access.FindCalled(tx, book, name)
 		if err != nil {
 			return err
 		}

@@ -55,8 +55,12 @@ func forget(ctx context.Context, a about, e access.Erasure, dryRun bool) (v api.
 		return c.forget(ctx, e, dryRun)
 	}
 	err = a.change(func(s stopped) error {
+		rules, err := s.rules(ctx)
+		if err != nil {
+			return err
+		}
 		return s.try(ctx, dryRun, func(tx store.Tx) error {
-			v, err = api.Forget(tx, e)
+			v, err = api.Forget(tx, rules.Book(), e)
 			v.DryRun = dryRun
 			return err
 		})

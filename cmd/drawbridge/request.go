@@ -156,7 +156,7 @@ func ask(ctx context.Context, w *who, q asked, dryRun bool) (v api.RequestView, 
 		return v, fmt.Errorf("%w: say who you are (--as), or whom it is for (--for)", errUsage)
 	}
 	err = w.on(ctx, dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
-		id, err := access.FindIdentity(tx, name)
+		id, err := access.FindCalled(tx, book, name)
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (a *API) revoke(ctx context.Context, in *revokeInput) (*Reply[Revoked], err
 	who := callerOf(ctx)
 	var out Revoked
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		id, err := access.FindIdentity(tx, in.Body.Identity)
+		id, err := access.FindCalled(tx, book, in.Body.Identity)
 		if err != nil {
 			return err
 		}

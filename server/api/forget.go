@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/store"
 )
 
@@ -25,7 +26,7 @@ type Forgotten struct {
 func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], error) {
 	var out Forgotten
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		out, err = Forget(tx, access.Erasure{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
+		out, err = Forget(tx, a.Rules.Book(), access.Erasure{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
 		return err
 	})
 	out.DryRun = in.Dry
@@ -34,8 +35,8 @@ func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], e
 
 // Forget forgets the details about an identity, which may be named as people
 // name it.
-func Forget(tx store.Tx, e access.Erasure) (Forgotten, error) {
-	id, err := access.FindIdentity(tx, e.Identity)
+func Forget(tx store.Tx, book *policy.Book, e access.Erasure) (Forgotten, error) {
+	id, err := access.FindCalled(tx, book, e.Identity)
 	if err != nil {
 		return Forgotten{}, err
 	}

@@ -88,7 +88,7 @@ func (a *API) unpark(ctx context.Context, in *unparkInput) (*Reply[UnparkReply],
 func (a *API) unparkOne(ctx context.Context, in *unparkInput) (*Reply[UnparkReply], error) {
 	out := UnparkReply{Connector: in.Body.Connector, DryRun: in.Dry}
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		id, err := access.FindIdentity(tx, in.Body.Identity)
+		id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 		if err != nil {
 			return err
 		}

@@ -147,7 +147,7 @@ func (a *API) attached(ctx context.Context, dry DryRun, what access.Attachment) 
 func Attach(tx store.Tx, book *policy.Book, what access.Attachment) (RecordView, error) {
 	do := access.Detach
 	if what.Identity != "" {
-		id, err := access.FindIdentity(tx, what.Identity)
+		id, err := access.FindCalled(tx, book, what.Identity)
 		if err != nil {
 			return RecordView{}, err
 		}
@@ -194,7 +194,7 @@ func (a *API) lift(ctx context.Context, in *liftInput) (*Reply[Lifted], error) {
 // Lift takes away what stands against a role of an identity, which may be named as
 // people name it.
 func Lift(tx store.Tx, book *policy.Book, l access.Lifting) (Lifted, error) {
-	id, err := access.FindIdentity(tx, l.Identity)
+	id, err := access.FindCalled(tx, book, l.Identity)
 	if err != nil {
 		return Lifted{}, fmt.Errorf("lifting of role %s: %w", l.Role, err)
 	}

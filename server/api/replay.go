@@ -38,7 +38,7 @@ func (a *API) replay(ctx context.Context, in *replayInput) (*Reply[ReplayReply],
 	case in.Body.Identity != "":
 		err = a.change(ctx, in.DryRun, func(tx store.Tx) error {
 			out.Accounts = 0
-			id, err := access.FindIdentity(tx, in.Body.Identity)
+			id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 			if err != nil {
 				return err
 			}

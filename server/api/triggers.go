@@ -71,7 +71,7 @@ func (a *API) reapprove(ctx context.Context, in *reapproveInput) (*Reply[Reappro
 	who, book := callerOf(ctx), a.Rules.Book()
 	var out Reapproved
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		id, err := access.FindIdentity(tx, in.Body.Identity)
+		id, err := access.FindCalled(tx, book, in.Body.Identity)
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ type RiskClosed struct {
 func (a *API) closeRisk(ctx context.Context, in *closeRiskInput) (*Reply[RiskClosed], error) {
 	var out RiskClosed
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		id, err := access.FindIdentity(tx, in.Body.Identity)
+		id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 		if err != nil {
 			return err
 		}

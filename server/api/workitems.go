@@ -65,7 +65,7 @@ func (a *API) say(ctx context.Context, in *sayInput, say func(store.Tx, *access.
 	who := callerOf(ctx)
 	out := Said{DryRun: in.Dry}
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		id, err := access.FindIdentity(tx, in.Identity)
+		id, err := access.FindCalled(tx, a.Rules.Book(), in.Identity)
 		if err != nil {
 			return err
 		}
