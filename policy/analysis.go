@@ -18,6 +18,7 @@ type analysis struct {
 	names   map[string]bool // of the variables
 	moments []moment
 	changes []string // attributes that the rule looks for in event.changed
+	alike   []string // attributes that it compares with what is merely alike
 	clocks  int      // how often the rule says now
 	covered int      // how many of those are in moments
 }
@@ -38,6 +39,7 @@ func (a *analysis) walk(e ast.Expr) {
 	case ast.CallKind:
 		a.compare(e.AsCall())
 		a.change(e.AsCall())
+		a.resemble(e.AsCall())
 		if e.AsCall().IsMemberFunction() {
 			a.walk(e.AsCall().Target())
 		}
@@ -112,6 +114,19 @@ func (a *analysis) change(c ast.CallExpr) {
 	name, ok := c.Args()[0].AsLiteral().(types.String)
 	if r, reads := a.attribute(c.Args()[1]); ok && reads && r.name == "event.changed" {
 		a.changes = append(a.changes, string(name))
+	}
+}
+
+// resemble notes which attribute a rule compares with what is merely alike.
+func (a *analysis) resemble(c ast.CallExpr) {
+	if !c.IsMemberFunction() {
+		return
+	}
+	switch c.FunctionName() {
+	case "startsWith", "endsWith", "contains", "matches", "indexOf", "substring", "split":
+		if r, reads := a.attribute(c.Target()); reads {
+			a.alike = append(a.alike, r.name)
+		}
 	}
 }
 

@@ -23,7 +23,11 @@ const (
 // identity and workload; a PolicySet may say where else a source keeps them.
 var recordAttributes = []string{
 	"employmentStatus", "startDate", "endDate", "owner", "repo", "environment", "attestation", "state", "lastSeen",
+	"issuer", "audience", "subject",
 }
+
+// workloadAttributes are those of them that a source says of a workload.
+var workloadAttributes = []string{"repo", "environment", "attestation", "state", "lastSeen", "issuer", "audience", "subject"}
 
 // Attributes are what rules may read of one identity: what its source has
 // authority to say, in the types that the PolicySet declares.
@@ -117,7 +121,7 @@ func (b *Book) viewOf(source string) view {
 			v.ranks["identity.employment."+slot] = b.rankOf(source, "employment")
 		}
 	}
-	for _, name := range []string{"repo", "environment", "attestation", "state", "lastSeen"} {
+	for _, name := range workloadAttributes {
 		if b.Authority(source, "workload") || b.Authority(source, name) {
 			v.workload = append(v.workload, recordFinder(s.workload, name, name, declared))
 			v.ranks["workload."+name] = b.rankOfEither(source, name, "workload")

@@ -37,6 +37,9 @@ type Book struct {
 	valid        map[string]*rule // of roles, by name: what a ticket must be
 	admitting    map[string]*rule // of break-glass roles, by name: when they may be taken
 
+	machines     []*NHI              // those without an error, by name
+	unregistered map[string]Findings // names of the others, in lower case, and what is wrong
+
 	depends map[schema.Topic]bool // what a trigger in force depends on being told of
 	watched []string              // attributes that one looks at for changes, by name
 }

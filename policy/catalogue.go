@@ -53,7 +53,7 @@ func (c *compiler) entitlement(one *connector, i int, e Entitlement) {
 	}
 	entry := schema.Entitlement{
 		Connector: h.Metadata.Name, ID: e.ID, Target: e.Target, Owner: owner,
-		Risk: e.Risk, Privileged: e.Privileged, Confers: slices.Clone(e.Confers),
+		Risk: e.Risk, Privileged: e.Privileged, Confers: slices.Clone(e.Confers), Environment: e.Environment,
 	}
 	one.byID[e.ID], one.byTarget[e.Target] = entry, entry
 }

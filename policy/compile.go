@@ -32,9 +32,11 @@ func Compile(set *Set) (*Book, Findings) {
 		c.role(r, sets)
 	}
 	c.registers()
+	c.register()
 	c.overlaps()
 	c.tests()
 	c.admit()
+	c.enrol()
 	c.book.govern()
 	c.book.settleTold()
 	c.book.places, c.book.index = map[string]int{}, newIndex(c.book.roles)

@@ -195,4 +195,6 @@ type Entitlement struct {
 	Owner      string   `json:"owner,omitempty"`
 	Privileged bool     `json:"privileged,omitempty"`
 	Confers    []string `json:"confers,omitempty"` // connector/id of what comes with it
+
+	Environment string `json:"environment,omitempty"` // where it leads; empty is no matter
 }

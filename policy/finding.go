@@ -56,7 +56,25 @@ const (
 	CodeSOD         Code = "E-SOD"         // breaks a separation of duties by itself
 	CodeEvent       Code = "E-EVENT"       // reads an event when there is none
 	CodeOverlap     Code = "W-OVERLAP"     // the same access as another role
-	CodeUntested    Code = "W-UNTESTED"    // no test names it
+
+	// The ten risks of machine identities, OWASP 2025; NHI9 has no E, for it may be right.
+	CodeOffboard      Code = "E-NHI1"     // it survives its workload or its owner
+	CodeSecret        Code = "E-NHI2"     // a secret where a reference to one is wanted
+	CodeVendor        Code = "E-NHI3"     // a third party without a contract to end it
+	CodeVendorReview  Code = "W-NHI3"     // one that nobody looks at again
+	CodePassword      Code = "E-NHI4"     // it proves itself as people do
+	CodeFederate      Code = "W-NHI4"     // by a secret, beside a way that needs none
+	CodeOverpowered   Code = "W-NHI5"     // more than one machine's work needs
+	CodeClaims        Code = "E-NHI6"     // anything that looks alike is taken for it
+	CodeStaticDeploy  Code = "W-NHI6"     // a pipeline with a secret, and it could prove itself
+	CodeLongLived     Code = "E-NHI7"     // a secret that never gets too old
+	CodeOldAge        Code = "W-NHI7"     // one that may get very old
+	CodeEnvironment   Code = "E-NHI8"     // nobody wrote where it runs, or it reaches elsewhere
+	CodeEnvironments  Code = "W-NHI8"     // the same in several environments
+	CodeReuse         Code = "W-NHI9"     // used by several, or by nobody knows whom
+	CodeInteractive   Code = "E-NHI10"    // people may sign in as it
+	CodeInteractively Code = "W-NHI10"    // nobody wrote that they may not
+	CodeUntested      Code = "W-UNTESTED" // no test names it
 )
 
 // A Finding is one mistake in the documents.

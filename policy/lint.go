@@ -30,6 +30,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	}
 	compiled.uses = slices.ContainsFunc(compiled.triggers, func(t *compiledTrigger) bool { return t.depends(schema.TopicUse) })
 	c.compiled = append(c.compiled, compiled)
+	c.machined(compiled)
 }
 
 // holdings resolves what the role gives.

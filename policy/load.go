@@ -109,6 +109,7 @@ func (l *loader) document(p place, n *yaml.Node) {
 		return
 	}
 	d.decode(n, doc)
+	d.refuseSecrets(n)
 	h := doc.header()
 	h.at = p
 	if h.APIVersion != "" && h.APIVersion != APIVersion {

@@ -57,6 +57,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   triggers: [workload]
   permanent: { because: "It ends with the workload." }
+  nhi: { interactiveLogin: deny }
 `
 
 func bookOf(t testing.TB, documents string) *Book {

@@ -2,9 +2,9 @@ package policy
 
 import "time"
 
-// Registers are the documents that evaluation does not act on. Constraints, and the
-// exceptions to them, are asked before a role is granted; the register of machine
-// identities is read strictly and checked for what it refers to.
+// Registers are what is written down beside the roles. Constraints, and the exceptions
+// to them, are asked before a role is granted; what the register of machine identities
+// says of one stands above all its roles.
 type Registers struct {
 	Constraints []*Constraint
 	Exceptions  []*Exception
@@ -57,46 +57,11 @@ type ExceptionSpec struct {
 	OnExpiry     string    `json:"onExpiry,omitempty" jsonschema:"enum=revoke,enum=fallback"`
 }
 
-// A Waiver names the rule an exception deviates from.
+// A Waiver names the rule an exception deviates from; of a machine identity, which
+// of the ten risks is accepted.
 type Waiver struct {
 	Constraint string `json:"constraint,omitempty"`
 	Role       string `json:"role,omitempty"`
-}
-
-// NHI is the register's entry of one machine identity.
-type NHI struct {
-	Header
-	Spec NHISpec `json:"spec"`
-}
-
-// NHISpec is the body of an NHI.
-type NHISpec struct {
-	Kind        string            `json:"kind" jsonschema:"enum=service-account,enum=api-key,enum=oauth-app,enum=workload,enum=certificate,enum=bot,enum=agent"`
-	Purpose     string            `json:"purpose,omitempty"`
-	Environment string            `json:"environment,omitempty"`
-	Workload    WorkloadBond      `json:"workload,omitzero"`
-	Credential  MachineCredential `json:"credential,omitzero"`
-	UsedBy      []string          `json:"usedBy,omitempty"`
-	ThirdParty  bool              `json:"thirdParty,omitempty"`
-	Offboard    Offboarding       `json:"offboard,omitzero"`
-}
-
-// A WorkloadBond says which workload a machine identity is.
-type WorkloadBond struct {
-	Repo        string `json:"repo,omitempty"`
-	Attestation string `json:"attestation,omitempty"`
-}
-
-// A MachineCredential says how a machine identity proves itself.
-type MachineCredential struct {
-	Type   string   `json:"type,omitempty"`
-	MaxAge Duration `json:"maxAge,omitempty"`
-}
-
-// Offboarding says what becomes of a machine identity whose workload or owner is
-// gone.
-type Offboarding struct {
-	OnWorkloadGone  string   `json:"onWorkloadGone,omitempty" jsonschema:"enum=revoke,enum=suspend"`
-	OnOwnerGone     string   `json:"onOwnerGone,omitempty" jsonschema:"enum=reassign,enum=revoke"`
-	GraceToReassign Duration `json:"graceToReassign,omitempty"`
+	NHI        string `json:"nhi,omitempty"`
+	Risk       RiskID `json:"risk,omitempty" jsonschema:"enum=NHI1:2025,enum=NHI2:2025,enum=NHI3:2025,enum=NHI4:2025,enum=NHI5:2025,enum=NHI6:2025,enum=NHI7:2025,enum=NHI8:2025,enum=NHI9:2025,enum=NHI10:2025"`
 }

@@ -90,6 +90,7 @@ type rule struct {
 	names    map[string]bool
 	changes  []string // the attributes that it looks for in event.changed
 	demands  []demand // what whatever it matches must meet
+	alike    []string // attributes that it compares with what is merely alike: a beginning, a pattern
 	fixed    ref.Val  // its value where that is the same whatever the facts; nil where it depends
 	positive bool     // every match must meet a positive condition
 }
@@ -278,7 +279,7 @@ func (r read) of(in *inputs) ref.Val {
 func (l *language) analyse(e ast.Expr) *rule {
 	a := analysis{shapes: l.shapes, seen: map[string]int{}, names: map[string]bool{}}
 	a.walk(e)
-	r := &rule{reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, changes: a.changes, demands: a.demands(e), positive: positive(e)}
+	r := &rule{reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, changes: a.changes, demands: a.demands(e), positive: positive(e), alike: a.alike}
 	var key strings.Builder
 	for _, read := range r.reads {
 		key.WriteString(read.name)

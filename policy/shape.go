@@ -137,7 +137,8 @@ func newShapes(declared map[string]Attribute) shapes {
 			with("windowStart", instant).with("windowEnd", instant).with("checkedAt", instant),
 		workload: newShape("Workload", "workload").
 			with("repo", text).with("environment", text).with("attestation", text).with("state", text).
-			with("lastSeen", instant).with("ownerActive", truth),
+			with("lastSeen", instant).with("ownerActive", truth).
+			with("issuer", text).with("audience", text).with("subject", text),
 		risk: newShape("Risk", "risk").
 			with("events", types.NewListType(text)).with("level", text).with("since", instant),
 		account: newShape("Account", "account").

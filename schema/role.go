@@ -46,6 +46,8 @@ type Entitlement struct {
 	Risk       string   `json:"risk,omitempty"` // low, moderate, high, critical
 	Privileged bool     `json:"privileged,omitempty"`
 	Confers    []string `json:"confers,omitempty"` // connector/id of what comes with it
+
+	Environment string `json:"environment,omitempty"` // where it leads; empty is no matter
 }
 
 // Ref returns the entitlement's name across connectors: connector/id.

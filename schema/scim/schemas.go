@@ -49,6 +49,9 @@ func drawbridgeUser() library.Schema {
 			word("repo", "The repository a workload is built from."),
 			word("environment", "Where a workload runs."),
 			word("attestation", "How a workload proves what it is."),
+			word("issuer", "Who issues the tokens by which a workload proves what it is."),
+			word("audience", "For whom those tokens are."),
+			word("subject", "Of which workload those tokens are, exactly."),
 			word("state", "The state of a workload, e.g., 'running' or 'deleted'."),
 			moment("lastSeen", "When a workload was last seen."),
 			library.SimpleCoreAttribute(library.SimpleDateTimeParams(library.DateTimeParams{
