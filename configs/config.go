@@ -34,8 +34,11 @@ type Config struct {
 	Log       Log           `yaml:"log"`
 	Shutdown  Shutdown      `yaml:"shutdown"`
 
-	// Extensions are the schemas that the files hold.
-	Extensions []scim.Schema `yaml:"-"`
+	GroupSchemas []string `yaml:"groupSchemas"` // files of extensions of groups
+
+	// Extensions are the schemas that the files hold, of users and of groups.
+	Extensions      []scim.Schema `yaml:"-"`
+	GroupExtensions []scim.Schema `yaml:"-"`
 
 	// Connectors are how the systems downstream are reached, and Care how the
 	// bridge goes about each, by its name.

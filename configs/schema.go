@@ -6,19 +6,29 @@ import (
 	"os"
 	"strings"
 
+	scim "github.com/elimity-com/scim/schema"
+
 	wire "drawbridge/schema/scim"
 )
 
-// schemas reads the files of extensions. Each mistake in one is told by itself,
-// with the file and the attribute it is in.
+// schemas reads the files of extensions. A file may be of users and of groups.
 func (r *reader) schemas(f *file) {
-	if len(f.Schemas) == 0 {
-		f.Schemas = nil // an empty list says what no list says
+	from := map[string]string{} // file by id
+	f.Extensions = r.extensions("schemas", &f.Schemas, from)
+	f.GroupExtensions = r.extensions("groupSchemas", &f.GroupSchemas, from)
+}
+
+// extensions reads the files of one kind. Each mistake in one is told by itself,
+// with the file and the attribute it is in.
+func (r *reader) extensions(list string, files *[]string, from map[string]string) (all []scim.Schema) {
+	if len(*files) == 0 {
+		*files = nil // an empty list says what no list says
 	}
-	for i, name := range f.Schemas {
-		key := fmt.Sprintf("schemas.%d", i)
-		f.Schemas[i] = r.path(name)
-		text, err := os.ReadFile(f.Schemas[i])
+	for i, name := range *files {
+		key := fmt.Sprintf("%s.%d", list, i)
+		path := r.path(name)
+		(*files)[i] = path
+		text, err := os.ReadFile(path)
 		if err != nil || name == "" {
 			r.wrong(key, "is %q, a file that cannot be read", name)
 			continue
@@ -30,13 +40,18 @@ func (r *reader) schemas(f *file) {
 		if err != nil {
 			continue
 		}
-		for _, other := range f.Extensions {
+		for _, other := range all {
 			if strings.EqualFold(other.ID, s.ID) {
-				r.wrong(key, "is %s: id: %s is in another file too", name, s.ID)
+				r.wrong(key, "is %s: id: %s is there already", name, s.ID)
 			}
 		}
-		f.Extensions = append(f.Extensions, s)
+		if other, ok := from[strings.ToLower(s.ID)]; ok && other != path {
+			r.wrong(key, "is %s: id: %s is in another file too", name, s.ID)
+		}
+		from[strings.ToLower(s.ID)] = path
+		all = append(all, s)
 	}
+	return all
 }
 
 // each returns the errors that one stands for.

@@ -51,7 +51,7 @@ type client struct {
 	made *int
 }
 
-func newClient(t *testing.T) *client {
+func newClient(t *testing.T, change ...func(*server.Options)) *client {
 	t.Helper()
 	text, err := os.ReadFile("testdata/rfc.schema.json")
 	if err != nil {
@@ -69,6 +69,9 @@ func newClient(t *testing.T) *client {
 		book, _ := policy.Compile(set)
 		o.Rules = access.NewRules(book, nil)
 		o.Credentials[0].Source = "workday"
+		for _, f := range change {
+			f(o)
+		}
 	})
 	here.Config.Handler = w.Config.Handler
 	here.Start()

@@ -21,7 +21,7 @@ const (
 // let in.
 func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 	h, err := scim.New(scim.Options{
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions,
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions, GroupExtensions: o.GroupExtensions,
 		Schemes: g.schemes, Discovery: o.Discovery,
 		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + scimBase,
 		Source: func(c echo.Context) string {

@@ -43,6 +43,8 @@ type Options struct {
 	Discovery   scim.Discovery   // what strangers are told of the SCIM endpoint
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
+	GroupExtensions []library.Schema // likewise, of groups
+
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) api.BreakerView
 

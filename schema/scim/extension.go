@@ -11,8 +11,7 @@ import (
 	library "github.com/elimity-com/scim/schema"
 )
 
-// ParseSchema reads the schema of an extension of users, as RFC 7643, section 7,
-// writes one. It is strict, for what is misspelt in it would be dropped from
+// ParseSchema reads the schema of an extension, as RFC 7643, section 7, writes one. It is strict, for what is misspelt in it would be dropped from
 // every record without a word: each mistake is told, with the attribute it is in.
 // What the bridge would not do, such as keeping values unique, is refused too.
 func ParseSchema(text []byte) (library.Schema, error) {
@@ -49,18 +48,23 @@ func (in *schemaIntake) wrong(where, format string, args ...any) {
 
 var (
 	urnForm  = regexp.MustCompile(`^(?i:urn):[A-Za-z0-9][A-Za-z0-9-]{0,31}(:[A-Za-z0-9._-]+)+$`)
-	nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
+	nameForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_$-]*$`) // RFC 7643, section 2.1
 )
+
+// ourURNs begin those that no extension may have.
+var ourURNs = []string{
+	EnterpriseURN + ":", DrawbridgeURN + ":", "urn:ietf:params:scim:schemas:core:", "urn:ietf:params:scim:api:", "urn:okta:scim:schemas:core:",
+}
 
 func (in *schemaIntake) schema(text []byte) {
 	known := in.keys("", text, "schemas", "id", "name", "description", "attributes", "meta")
 	id := in.text("", known, "id")
-	switch taken := []string{UserURN, GroupURN, EnterpriseURN, DrawbridgeURN}; {
+	switch {
 	case known["id"] == nil:
 		in.wrong("id", "it is missing: write the schema's URN")
 	case !urnForm.MatchString(id):
 		in.wrong("id", "%q is no URN, as in urn:example:scim:schemas:extension:hr:2.0:User", id)
-	case slices.ContainsFunc(taken, func(urn string) bool { return strings.EqualFold(urn, id) }):
+	case slices.ContainsFunc(ourURNs, func(urn string) bool { return strings.HasPrefix(fold(id)+":", fold(urn)) }):
 		in.wrong("id", "%s is there already", id)
 	}
 	in.text("", known, "name")
@@ -100,8 +104,8 @@ func (in *schemaIntake) attribute(where string, raw []byte, sub bool) string {
 	known := in.keys(where, raw, "name", "type", "multiValued", "description", "required", "canonicalValues", "caseExact",
 		"mutability", "returned", "uniqueness", "referenceTypes", "subAttributes")
 	name, kind := in.text(where, known, "name"), in.text(where, known, "type")
-	if !nameForm.MatchString(name) {
-		in.wrong(where, "name: write letters, digits, - and _, beginning with a letter")
+	if !nameForm.MatchString(name) && (name != "$ref" || !sub) {
+		in.wrong(where, "name: write letters, digits, $, - and _, beginning with a letter; or $ref, of a part")
 	}
 	in.oneOf(where, "type", kind, string(String), string(Boolean), string(Decimal), string(Integer), string(DateTime), string(Binary), string(Reference), string(Complex))
 	for _, key := range []string{"multiValued", "required", "caseExact"} {

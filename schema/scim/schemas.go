@@ -27,10 +27,10 @@ func Users(extensions ...library.Schema) (*Type, error) {
 	return newType("User", "/Users", "A person or a machine.", core, append(known, extensions...))
 }
 
-// Groups is the resource type of groups. Their members are edges, and are never
-// part of a Record.
-func Groups() (*Type, error) {
-	return newType("Group", "/Groups", "A group of identities, and of groups.", library.CoreGroupSchema(), nil)
+// Groups is the resource type of groups, with the extensions that an operator
+// registered. Their members are edges, and are never part of a Record.
+func Groups(extensions ...library.Schema) (*Type, error) {
+	return newType("Group", "/Groups", "A group of identities, and of groups.", library.CoreGroupSchema(), extensions)
 }
 
 // drawbridgeUser is our own extension: what sources say of employment and of

@@ -2,10 +2,12 @@ package scim
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
+	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 )
 
@@ -190,6 +192,7 @@ func (h *Handler) resourceTypes() []object {
 
 func (h *Handler) schemas() ([]object, error) {
 	var all []object
+	told := map[string]string{} // by id; one may extend users and groups
 	for _, t := range h.types() {
 		schemas := slices.Clone(t.Schemas)
 		if t.Alias != "" {
@@ -202,6 +205,13 @@ func (h *Handler) schemas() ([]object, error) {
 			if err != nil {
 				return nil, err
 			}
+			id := strings.ToLower(s.ID)
+			if other, ok := told[id]; ok && other == string(raw) {
+				continue
+			} else if ok {
+				return nil, fmt.Errorf("two schemas have the id %s: %w", s.ID, schema.ErrInvalid)
+			}
+			told[id] = string(raw)
 			var o object
 			if err := json.Unmarshal(raw, &o); err != nil {
 				return nil, err

@@ -117,7 +117,8 @@ func replaceGroup(q *request) error {
 	}
 	q.report(q.groups, q.param())
 	g, err := q.changeGroup(b.Edits(), func(old schema.Group) (schema.Group, access.Provenance, error) {
-		return b.Record.Group(old), q.provenance(b.Occurred, b.Modified, old.Modified), nil
+		record, err := b.Record.Replacing(old.Resource)
+		return record.Group(old), q.provenance(b.Occurred, b.Modified, old.Modified), err
 	})
 	if err != nil {
 		return err

@@ -40,9 +40,12 @@ type Options struct {
 	Log        *slog.Logger
 	Limits     Limits
 	Extensions []library.Schema // of users, that the operator registered
-	Catalogues []Catalogue      // resource types to be read, beside roles and entitlements
-	Schemes    func() []Scheme  // in which sources may show who they are, beside a bearer token; may be nil
-	Discovery  Discovery        // what strangers are told
+
+	GroupExtensions []library.Schema // likewise, of groups
+
+	Catalogues []Catalogue     // resource types to be read, beside roles and entitlements
+	Schemes    func() []Scheme // in which sources may show who they are, beside a bearer token; may be nil
+	Discovery  Discovery       // what strangers are told
 	// Dropped is told of attributes that were sent and are in no schema, and where,
 	// as in Users/ID; it may be nil.
 	Dropped func(source, attribute, where string)
@@ -114,7 +117,7 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := wire.Groups()
+	groups, err := wire.Groups(o.GroupExtensions...)
 	if err != nil {
 		return nil, err
 	}

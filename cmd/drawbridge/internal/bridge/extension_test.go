@@ -23,7 +23,7 @@ func TestExtensionDecidesAccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf(`{listen: "127.0.0.1:0", policy: {path: .}, store: {path: bridge.db}, audit: {key: audit.key}, schemas: [%s],
+	text := fmt.Sprintf(`{listen: "127.0.0.1:0", policy: {path: .}, store: {path: bridge.db}, audit: {key: audit.key}, schemas: [%[1]s], groupSchemas: [%[1]s],
 		sources: [{name: hr, token: env:TOKEN}], connectors: [{name: wiki, kind: memory}]}`, file)
 	path := filepath.Join(dir, "drawbridge.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -42,6 +42,10 @@ func TestExtensionDecidesAccess(t *testing.T) {
 	}
 	if told := fmt.Sprint(ask(t, b, "GET", "/ResourceTypes/User", "", http.StatusOK)["schemaExtensions"]); !strings.Contains(told, hrURN) {
 		t.Errorf("/ResourceTypes says %v", told)
+	}
+
+	if told := fmt.Sprint(ask(t, b, "GET", "/ResourceTypes/Group", "", http.StatusOK)["schemaExtensions"]); !strings.Contains(told, hrURN) {
+		t.Errorf("/ResourceTypes says of groups %v", told)
 	}
 
 	id, _ := ask(t, b, "POST", "/Users", `{"userName":"ada","`+hrURN+`":{"jobCode":"ENG-3","site":{"country":"DE"},"clearances":"x"}}`, http.StatusCreated)["id"].(string)
