@@ -132,7 +132,7 @@ func (c *Collection[R]) check(k *checking) error {
 			return err
 		}
 		records++
-		rec, err := c.decode(row.Key, row.Value)
+		rec, err := c.parse(row.Key, row.Value)
 		if err != nil {
 			k.fault(c.name, row.Key, "%v", err)
 			continue

@@ -64,32 +64,7 @@ func (c *Collection[R]) load(t *transaction, key []byte) (rec R, ok bool, err er
 		return rec, false, err
 	}
 	rec, err = c.decode(key, value)
-	if err == nil && t.write && len(c.indexes) > 0 {
-		t.remember(c.name, key, c.foundBy(rec))
-	}
 	return rec, err == nil, err
-}
-
-// foundBy returns for each index what a record is found by.
-func (c *Collection[R]) foundBy(rec R) [][][]string {
-	values := make([][][]string, len(c.indexes))
-	for i, x := range c.indexes {
-		values[i] = x.of(rec)
-	}
-	return values
-}
-
-// stood returns what the record with the key was found by: as it was when it was
-// last read in the transaction, for then it need not be decoded again.
-func (c *Collection[R]) stood(t *transaction, key, old []byte) ([][][]string, error) {
-	if old == nil || len(c.indexes) == 0 {
-		return make([][][]string, len(c.indexes)), nil
-	}
-	if values, ok := t.remembered(c.name, key); ok {
-		return values, nil
-	}
-	was, err := c.decode(key, old)
-	return c.foundBy(was), err
 }
 
 func (c *Collection[R]) decode(key, value []byte) (rec R, err error) {
@@ -98,6 +73,11 @@ func (c *Collection[R]) decode(key, value []byte) (rec R, err error) {
 			return rec, nil
 		}
 	}
+	return c.parse(key, value)
+}
+
+// parse is decode that takes nothing for granted.
+func (c *Collection[R]) parse(key, value []byte) (rec R, err error) {
 	if err := json.Unmarshal(value, &rec); err != nil {
 		return rec, fmt.Errorf("%s %q: stored record: %w", c.name, key, err)
 	}
@@ -224,12 +204,7 @@ func (c *Collection[R]) write(t *transaction, rec R, replaces bool) (news bool, 
 	if news = old == nil; err != nil || !news && !replaces {
 		return false, err
 	}
-	before, err := c.stood(t, key, old)
-	if err != nil {
-		return false, err
-	}
-	now := c.foundBy(rec)
-	changes, err := c.changes(t, key, before, now)
+	changes, err := c.changes(t, key, old, rec)
 	if err != nil {
 		return false, err
 	}
@@ -239,7 +214,6 @@ func (c *Collection[R]) write(t *transaction, rec R, replaces bool) (news bool, 
 	if news {
 		t.addCount(countRecords, c.name, key, 1)
 	}
-	t.remember(c.name, key, now)
 	return news, apply(t, changes)
 }
 
@@ -292,7 +266,6 @@ func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err err
 	if err := t.remove(c.name, k, value); err != nil {
 		return old, true, err
 	}
-	t.forget(c.name, k)
 	t.addCount(countRecords, c.name, k, -1)
 	var changes []change
 	for _, x := range c.indexes {

@@ -29,11 +29,10 @@ type Index[R any] struct {
 
 // entry is the index's row for one value of the record with the key.
 func (x *Index[R]) entry(value []string, key []byte) (entry, holds []byte) {
-	entry = makeKey(value...)
 	if x.unique {
-		return entry, key
+		return makeKey(value...), key
 	}
-	return append(entry, key...), binary.BigEndian.AppendUint32(nil, uint32(len(key)))
+	return append(makeRoom(len(key), value), key...), binary.BigEndian.AppendUint32(nil, uint32(len(key)))
 }
 
 // points returns the key of the record that a row points to.
@@ -166,13 +165,22 @@ func apply(t *transaction, changes []change) error {
 	return nil
 }
 
-// changes returns what a record's new version changes in the indexes: for each
-// the difference of two small sets. It writes nothing, so that a conflict leaves
-// nothing half done.
-func (c *Collection[R]) changes(t *transaction, key []byte, was, is [][][]string) ([]change, error) {
-	var changes []change
-	for i, x := range c.indexes {
-		before, now := was[i], is[i]
+// changes returns what a record changes in the indexes that comes in place of the
+// old one, nil if there was none: for each the difference of two small sets. It
+// writes nothing, so that a conflict leaves nothing half done.
+func (c *Collection[R]) changes(t *transaction, key, old []byte, is R) (changes []change, err error) {
+	var was R
+	if old != nil && len(c.indexes) > 0 {
+		if was, err = c.decode(key, old); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range c.indexes {
+		var before [][]string
+		if old != nil {
+			before = x.of(was)
+		}
+		now := x.of(is)
 		for _, value := range before {
 			if !contains(now, value) {
 				entry, holds := x.entry(value, key)

@@ -28,7 +28,12 @@ func appendPart(key []byte, part string) []byte {
 }
 
 func makeKey(parts ...string) []byte {
-	n := 8 // room for what is put behind: a number
+	const number = 8
+	return makeRoom(number, parts)
+}
+
+// makeRoom is makeKey with room for what is put behind.
+func makeRoom(n int, parts []string) []byte {
 	for _, p := range parts {
 		n += len(p) + 2
 	}

@@ -30,7 +30,7 @@ var (
 	IdentityPlace = &Index[schema.Identity]{name: "place", of: living(func(i schema.Identity) []string { return unless(i.Place == "", i.Source, string(i.Place)) })}
 
 	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
-		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID, IdentityOf, IdentityPlace)
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID, IdentityOf, IdentityPlace).reading(readIdentity)
 )
 
 // Correlations are the values by which records of several sources may be of one
@@ -67,7 +67,7 @@ var (
 	GroupExternalID = &Index[schema.Group]{name: "externalId", unique: true, of: one(func(g schema.Group) []string { return unless(g.ExternalID == "", g.Source, g.ExternalID) })}
 	GroupModified   = &Index[schema.Group]{name: "modified", of: one(func(g schema.Group) []string { return []string{g.Source, timePart(g.Modified)} })}
 
-	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupModified)
+	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupModified).reading(readGroup)
 
 	MemberOf = &Index[schema.Member]{name: "member", of: one(func(m schema.Member) []string { return []string{m.Member} })}
 
@@ -108,7 +108,7 @@ var (
 	// GrantTicket has the live grants that were made on a ticket, by its id, case folded.
 	GrantTicket = &Index[schema.Grant]{name: "ticket", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero() || g.Ticket == "", fold(g.Ticket)) })}
 
-	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket)
+	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket).reading(readGrant)
 
 	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
 )
@@ -206,7 +206,7 @@ var (
 var (
 	AssignmentHeld = &Index[schema.Assignment]{name: "held", of: one(func(a schema.Assignment) []string { return []string{a.Connector, a.Entitlement} })}
 
-	Assignments = define("assignments", func(a schema.Assignment) []string { return []string{a.Identity, a.Connector, a.Entitlement} }, AssignmentHeld)
+	Assignments = define("assignments", func(a schema.Assignment) []string { return []string{a.Identity, a.Connector, a.Entitlement} }, AssignmentHeld).reading(readAssignment)
 
 	AccountRemote = &Index[schema.Account]{name: "remote", of: one(func(a schema.Account) []string { return unless(a.RemoteID == "", a.Connector, a.RemoteID) })}
 	AccountOpen   = &Index[schema.Account]{name: "open", of: one(func(a schema.Account) []string {
@@ -216,7 +216,7 @@ var (
 		return unless(a.State != schema.Retrying && a.State != schema.Parked, a.Connector, string(a.State))
 	})}
 
-	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState)
+	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState).reading(readAccount)
 )
 
 // WorkItems are what people are asked to do, by connector and identity.

@@ -70,26 +70,7 @@ type transaction struct {
 	sequenced []leaf            // decisions taken from the outbox, likewise
 	woken     map[Lane]struct{} // lanes to hint about after the commit
 	counted   map[counter]int64 // what is still to be added to counts
-
-	found map[row][][][]string // what the records that were read or written here are found by, an element an index
 }
-
-// row names a row of a table.
-type row struct{ table, key string }
-
-func (t *transaction) remember(table string, key []byte, values [][][]string) {
-	if t.found == nil {
-		t.found = map[row][][][]string{}
-	}
-	t.found[row{table, string(key)}] = values
-}
-
-func (t *transaction) remembered(table string, key []byte) ([][][]string, bool) {
-	values, ok := t.found[row{table, string(key)}]
-	return values, ok
-}
-
-func (t *transaction) forget(table string, key []byte) { delete(t.found, row{table, string(key)}) }
 
 func newTransaction(s *Store, txn Txn, ctx context.Context) *transaction { //nolint:revive // the context is what it holds, not what it is called with
 	return &transaction{store: s, txn: txn, ctx: ctx, now: now()}
@@ -100,7 +81,7 @@ func (t *transaction) transaction() *transaction { return t }
 
 // end keeps a Reader that outlived its function from reading what is no longer
 // there, or from writing into a stranger's commit.
-func (t *transaction) end() { t.txn = ended{} }
+func (t *transaction) end() { t.txn, t.undo = ended{}, nil }
 
 func (t *transaction) NewID() string {
 	id, err := uuid.NewV7FromReader(t.store.rand)
@@ -153,7 +134,7 @@ func (t *transaction) remove(table string, key, old []byte) error {
 	return t.txn.Delete(table, key)
 }
 
-// wrote reports whether there is something to commit.
+// wrote reports whether a function that succeeded left something to commit.
 func (t *transaction) wrote() bool {
 	return len(t.undo) > 0 || len(t.recorded) > 0 || len(t.sequenced) > 0
 }
@@ -172,7 +153,7 @@ func (t *transaction) takeBack() error {
 			return err
 		}
 	}
-	t.undo, t.recorded, t.sequenced, t.woken, t.counted = nil, nil, nil, nil, nil
+	t.recorded, t.sequenced, t.woken, t.counted = nil, nil, nil, nil
 	return nil
 }
 

@@ -31,6 +31,8 @@ type queue struct {
 	unhurried   []*request // the same; one of them at least joins each commit
 	background  []*request // the same; one of them joins each commit
 	closed      bool
+
+	undo []undo // room for what one function writes, used again for the next
 }
 
 // A request is one Update on its way to its commit.
@@ -148,7 +150,7 @@ func (q *queue) run() {
 		go q.run()
 	}()
 	for q.wait() {
-		b = &batch{store: q.store, began: time.Now()}
+		b = &batch{store: q.store, began: time.Now(), undo: &q.undo}
 		b.requests = append(b.requests, q.next(b))
 		for errors.Is(b.run(q.next), ErrRetry) {
 			q.store.stats.retried.Add(1)
@@ -163,6 +165,7 @@ type batch struct {
 	store    *Store
 	requests []*request
 	began    time.Time
+	undo     *[]undo
 	patient  bool  // one of the unhurried joined
 	last     bool  // one of the background joined: nobody else does
 	err      error // of the transaction, and so of all
@@ -227,8 +230,11 @@ func (b *batch) try(r *request, txn Txn) error {
 		return nil
 	}
 	t := newTransaction(b.store, txn, r.ctx)
-	t.write = true
-	defer t.end()
+	t.write, t.undo = true, *b.undo
+	defer func() {
+		*b.undo = emptied(t.undo)
+		t.end()
+	}()
 	r.call(t)
 	if r.err != nil || r.panicked != nil {
 		b.store.stats.failed.Add(1)
@@ -241,6 +247,17 @@ func (b *batch) try(r *request, txn Txn) error {
 		b.woken[lane] = struct{}{}
 	}
 	return nil
+}
+
+// emptied is the room that a function's writes took, for those of the next, unless
+// they were very many.
+func emptied(room []undo) []undo {
+	const most = 1 << 14
+	if cap(room) > most {
+		return nil
+	}
+	clear(room)
+	return room[:0]
 }
 
 // call runs the function, whichever way it ends.

@@ -164,7 +164,7 @@ func (e *engine) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	if write {
 		e.written.Store(true)
 	}
-	return &txn{tx: tx, buckets: map[string]*bbolt.Bucket{}, ends: map[string][]byte{}}, nil
+	return &txn{tx: tx, tables: map[string]*table{}}, nil
 }
 
 // explain gives bbolt's errors the kinds that cross packages.

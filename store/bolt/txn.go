@@ -14,51 +14,69 @@ import (
 
 // A txn is one bbolt transaction. A table is a bucket, made by its first write.
 type txn struct {
-	tx      *bbolt.Tx
-	buckets map[string]*bbolt.Bucket // those looked up so far; nil is not there
-	ends    map[string][]byte        // the last key that tables had before they were written to
+	tx     *bbolt.Tx
+	tables map[string]*table // those that were looked up so far
 }
 
-// bucket returns the table's bucket, nil if nothing was ever written to it.
-func (t *txn) bucket(table string) *bbolt.Bucket {
-	b, known := t.buckets[table]
+// A table is what a transaction knows of one. Its cursor is for single rows, each of
+// which it is sent to from the root: a new one would be made for each.
+type table struct {
+	name   string
+	bucket *bbolt.Bucket // nil if nothing was ever written to it
+	cursor *bbolt.Cursor
+
+	touched bool   // it was written to
+	end     []byte // its last key before that
+}
+
+func (t *txn) table(name string) *table {
+	tab, known := t.tables[name]
 	if !known {
-		b = t.tx.Bucket([]byte(table))
-		t.keep(table, b)
+		tab = &table{name: name, bucket: t.tx.Bucket([]byte(name))}
+		t.tables[name] = tab
 	}
-	return b
+	return tab
 }
 
-func (t *txn) keep(table string, b *bbolt.Bucket) { t.buckets[table] = b }
-
-// writable is bucket, which it makes if it is not there.
-func (t *txn) writable(table string) (*bbolt.Bucket, error) {
-	if b := t.bucket(table); b != nil {
-		return b, nil
+// writable is table, which it makes if it is not there.
+func (t *txn) writable(name string) (*table, error) {
+	tab := t.table(name)
+	if tab.bucket != nil {
+		return tab, nil
 	}
-	b, err := t.tx.CreateBucket([]byte(table))
+	b, err := t.tx.CreateBucket([]byte(name))
 	if err != nil {
-		return nil, fmt.Errorf("table %s: %w", table, explain(err))
+		return nil, fmt.Errorf("table %s: %w", name, explain(err))
 	}
-	t.keep(table, b)
-	return b, nil
+	tab.bucket = b
+	return tab, nil
 }
 
-func (t *txn) Get(table string, keys ...[]byte) ([][]byte, error) {
+func (t *txn) Get(name string, keys ...[]byte) ([][]byte, error) {
 	values := make([][]byte, len(keys))
-	b := t.bucket(table)
-	if b == nil {
-		return values, nil
-	}
+	tab := t.table(name)
 	for i, key := range keys {
-		values[i] = b.Get(key)
+		values[i] = tab.get(key)
 	}
 	return values, nil
 }
 
+func (tab *table) get(key []byte) []byte {
+	if tab.bucket == nil {
+		return nil
+	}
+	if tab.cursor == nil {
+		tab.cursor = tab.bucket.Cursor()
+	}
+	if k, v := tab.cursor.Seek(key); bytes.Equal(k, key) {
+		return v
+	}
+	return nil
+}
+
 func (t *txn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
-		b := t.bucket(table)
+		b := t.table(table).bucket
 		if b == nil {
 			return
 		}
@@ -88,17 +106,17 @@ func (t *txn) Claim(table string, from, to []byte, n int) ([]store.Row, error) {
 	return rows, nil
 }
 
-func (t *txn) Put(table string, key, value []byte) error {
-	b, err := t.writable(table)
+func (t *txn) Put(name string, key, value []byte) error {
+	tab, err := t.writable(name)
 	if err != nil {
 		return err
 	}
 	if value == nil {
 		value = []byte{} // bbolt would answer nil, which is none, until the commit
 	}
-	t.fill(table, b, key)
-	if err := b.Put(key, value); err != nil {
-		return fmt.Errorf("table %s: %w", table, explain(err))
+	tab.fill(key)
+	if err := tab.bucket.Put(key, value); err != nil {
+		return fmt.Errorf("table %s: %w", name, explain(err))
 	}
 	return nil
 }
@@ -113,32 +131,30 @@ const (
 // touch remembers a table's last key when it is first changed. Later it must not be
 // asked for: where what was deleted left pages empty, a cursor may look for the last
 // one forever.
-func (t *txn) touch(table string, b *bbolt.Bucket) (end []byte) {
-	end, known := t.ends[table]
-	if !known {
-		last, _ := b.Cursor().Last()
-		end = bytes.Clone(last)
-		t.ends[table] = end
-		b.FillPercent = behindAll
+func (tab *table) touch() {
+	if tab.touched {
+		return
 	}
-	return end
+	last, _ := tab.bucket.Cursor().Last()
+	tab.touched, tab.end = true, bytes.Clone(last)
+	tab.bucket.FillPercent = behindAll
 }
 
 // fill sets how far a table's pages are filled, now that a key is written to it.
-func (t *txn) fill(table string, b *bbolt.Bucket, key []byte) {
-	if bytes.Compare(key, t.touch(table, b)) <= 0 && !ascending(table) {
-		b.FillPercent = betweenOthers
+func (tab *table) fill(key []byte) {
+	if tab.touch(); bytes.Compare(key, tab.end) <= 0 && !ascending(tab.name) {
+		tab.bucket.FillPercent = betweenOthers
 	}
 }
 
-func (t *txn) Delete(table string, key []byte) error {
-	b := t.bucket(table)
-	if b == nil {
+func (t *txn) Delete(name string, key []byte) error {
+	tab := t.table(name)
+	if tab.bucket == nil {
 		return nil
 	}
-	t.touch(table, b)
-	if err := b.Delete(key); err != nil {
-		return fmt.Errorf("table %s: %w", table, explain(err))
+	tab.touch()
+	if err := tab.bucket.Delete(key); err != nil {
+		return fmt.Errorf("table %s: %w", name, explain(err))
 	}
 	return nil
 }

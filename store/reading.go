@@ -1,0 +1,402 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"strconv"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// Records are kept as JSON, and those that are read with every request and every
+// step of provisioning are decoded here: several times as fast as encoding/json
+// does, because what is read is what this package wrote. Each function knows the
+// members of one type. Whatever else it meets, a member that is new or a text with
+// an escape in it, it gives up, and encoding/json reads the record (decode).
+
+// An object is what is left to read of a JSON object that json.Marshal wrote. Once
+// something in it is not as expected, it is lost, and what it returned means
+// nothing.
+type object struct {
+	rest []byte
+	lost bool
+}
+
+// whole reports whether everything was read.
+func (o *object) whole() bool { return !o.lost && len(o.rest) == 0 }
+
+// members walks an object, however deep it is. Whoever walks reads each value.
+func (o *object) members() iter.Seq[[]byte] {
+	return func(yield func(name []byte) bool) {
+		o.expect('{')
+		for more := !o.skip('}'); more && !o.lost; more = o.more('}') {
+			name := o.between()
+			if o.expect(':'); o.lost || !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// elements walks a list in the same way.
+func (o *object) elements() func(yield func() bool) {
+	return func(yield func() bool) {
+		o.expect('[')
+		for more := !o.skip(']'); more && !o.lost; more = o.more(']') {
+			if !yield() {
+				return
+			}
+		}
+	}
+}
+
+// more reads what stands between two members or behind the last.
+func (o *object) more(end byte) bool {
+	if o.skip(',') {
+		return true
+	}
+	o.expect(end)
+	return false
+}
+
+func (o *object) expect(c byte) { o.lost = !o.skip(c) || o.lost }
+
+func (o *object) skip(c byte) bool {
+	if len(o.rest) == 0 || o.rest[0] != c {
+		return false
+	}
+	o.rest = o.rest[1:]
+	return true
+}
+
+func (o *object) word(w string) bool {
+	if len(o.rest) < len(w) || string(o.rest[:len(w)]) != w {
+		return false
+	}
+	o.rest = o.rest[len(w):]
+	return true
+}
+
+// between returns what stands between quotation marks, without an escape.
+func (o *object) between() []byte {
+	o.expect('"')
+	n := bytes.IndexByte(o.rest, '"')
+	if n < 0 || bytes.IndexByte(o.rest[:n], '\\') >= 0 {
+		o.lost = true
+		return nil
+	}
+	text := o.rest[:n]
+	o.rest = o.rest[n+1:]
+	return text
+}
+
+func (o *object) text() string { return string(o.between()) }
+
+func (o *object) texts() []string {
+	if o.word("null") {
+		return nil
+	}
+	texts := []string{}
+	for range o.elements() {
+		texts = append(texts, o.text())
+	}
+	return texts
+}
+
+func (o *object) truth() bool {
+	if o.word("true") {
+		return true
+	}
+	o.lost = !o.word("false") || o.lost
+	return false
+}
+
+func (o *object) number() int64 {
+	n := 0
+	for n < len(o.rest) && (o.rest[n] == '-' || '0' <= o.rest[n] && o.rest[n] <= '9') {
+		n++
+	}
+	number, err := strconv.ParseInt(string(o.rest[:n]), 10, 64)
+	o.lost = err != nil || o.lost
+	o.rest = o.rest[n:]
+	return number
+}
+
+func (o *object) time() (t time.Time) {
+	o.lost = t.UnmarshalText(o.between()) != nil || o.lost
+	return t
+}
+
+// raw returns a copy of a value, whatever it is.
+func (o *object) raw() json.RawMessage {
+	depth := 0
+	for n := 0; n < len(o.rest); n++ {
+		switch c := o.rest[n]; {
+		case c == '"':
+			n += quoted(o.rest[n:]) - 1
+		case c == '{', c == '[':
+			depth++
+		case depth == 0 && (c == ',' || c == '}' || c == ']'):
+			value := bytes.Clone(o.rest[:n])
+			o.rest = o.rest[n:]
+			return value
+		case c == '}', c == ']':
+			depth--
+		}
+	}
+	o.lost = true
+	return nil
+}
+
+// quoted returns the length of the text that begins with a quotation mark, whatever
+// escapes are in it.
+func quoted(text []byte) int {
+	for end := 1; ; end++ {
+		n := bytes.IndexByte(text[end:], '"')
+		if n < 0 {
+			return len(text)
+		}
+		end += n
+		escapes := 0
+		for text[end-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return end + 1
+		}
+	}
+}
+
+func readIdentity(_, value []byte) (i schema.Identity, ok bool) {
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "id":
+			i.ID = o.text()
+		case "source":
+			i.Source = o.text()
+		case "kind":
+			i.Kind = schema.Kind(o.text())
+		case "userName":
+			i.UserName = o.text()
+		case "externalId":
+			i.ExternalID = o.text()
+		case "email":
+			i.Email = o.text()
+		case "active":
+			i.Active = o.truth()
+		case "resource":
+			i.Resource = o.raw()
+		case "version":
+			i.Version = o.number()
+		case "created":
+			i.Created = o.time()
+		case "modified":
+			i.Modified = o.time()
+		case "deleted":
+			i.Deleted = o.time()
+		case "occurred":
+			i.Occurred = o.time()
+		case "otherEmails":
+			i.OtherEmails = o.texts()
+		case "of":
+			i.Of = o.text()
+		case "place":
+			i.Place = schema.Place(o.text())
+		case "bound":
+			i.Bound = o.truth()
+		case "apart":
+			i.Apart = o.truth()
+		case "lapsed":
+			i.Lapsed = o.truth()
+		default:
+			o.lost = true
+		}
+	}
+	return i, o.whole()
+}
+
+func readGroup(_, value []byte) (g schema.Group, ok bool) {
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "id":
+			g.ID = o.text()
+		case "source":
+			g.Source = o.text()
+		case "displayName":
+			g.DisplayName = o.text()
+		case "externalId":
+			g.ExternalID = o.text()
+		case "resource":
+			g.Resource = o.raw()
+		case "version":
+			g.Version = o.number()
+		case "created":
+			g.Created = o.time()
+		case "modified":
+			g.Modified = o.time()
+		default:
+			o.lost = true
+		}
+	}
+	return g, o.whole()
+}
+
+func readGrant(_, value []byte) (g schema.Grant, ok bool) {
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "id":
+			g.ID = o.text()
+		case "identity":
+			g.Identity = o.text()
+		case "role":
+			g.Role = o.text()
+		case "from":
+			g.From = o.time()
+		case "until":
+			g.Until = o.time()
+		case "by":
+			g.By = o.text()
+		case "reason":
+			g.Reason = o.text()
+		case "ticket":
+			g.Ticket = o.text()
+		case "request":
+			g.Request = o.text()
+		case "excepted":
+			g.Excepted = o.texts()
+		case "approvals":
+			for range o.elements() {
+				g.Approvals = append(g.Approvals, o.approval())
+			}
+		case "lastUsed":
+			g.LastUsed = o.time()
+		case "reviewed":
+			g.Reviewed = o.time()
+		case "ended":
+			g.Ended = o.time()
+		case "endedBy":
+			g.EndedBy = o.text()
+		default:
+			o.lost = true
+		}
+	}
+	return g, o.whole()
+}
+
+func (o *object) approval() (a schema.Approval) {
+	for name := range o.members() {
+		switch string(name) {
+		case "by":
+			a.By = o.text()
+		case "at":
+			a.At = o.time()
+		case "stage":
+			a.Stage = int(o.number())
+		case "reason":
+			a.Reason = o.text()
+		case "auth":
+			a.Auth = o.text()
+		case "void":
+			a.Void = o.text()
+		default:
+			o.lost = true
+		}
+	}
+	return a
+}
+
+func readAssignment(_, value []byte) (a schema.Assignment, ok bool) {
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "identity":
+			a.Identity = o.text()
+		case "connector":
+			a.Connector = o.text()
+		case "entitlement":
+			a.Entitlement = o.text()
+		case "because":
+			a.Because = o.texts()
+		case "mode":
+			a.Mode = schema.Mode(o.text())
+		case "since":
+			a.Since = o.time()
+		default:
+			o.lost = true
+		}
+	}
+	return a, o.whole()
+}
+
+func readAccount(_, value []byte) (a schema.Account, ok bool) {
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "connector":
+			a.Connector = o.text()
+		case "identity":
+			a.Identity = o.text()
+		case "remoteId":
+			a.RemoteID = o.text()
+		case "active":
+			a.Active = o.truth()
+		case "attributes":
+			a.Attributes = map[string]string{}
+			for name := range o.members() {
+				a.Attributes[string(name)] = o.text()
+			}
+		case "entitlements":
+			a.Entitlements = o.texts()
+		case "adopted":
+			a.Adopted = o.truth()
+		case "managed":
+			a.Managed = o.texts()
+		case "state":
+			a.State = schema.State(o.text())
+		case "problem":
+			a.Problem = o.text()
+		case "observed":
+			a.Observed = o.time()
+		case "verified":
+			a.Verified = o.truth()
+		case "due":
+			a.Due = o.change()
+		case "last":
+			a.Last = o.change()
+		default:
+			o.lost = true
+		}
+	}
+	return a, o.whole()
+}
+
+func (o *object) change() (c schema.Change) {
+	for name := range o.members() {
+		switch string(name) {
+		case "occurred":
+			c.Occurred = o.time()
+		case "received":
+			c.Received = o.time()
+		case "decided":
+			c.Decided = o.time()
+		case "sent":
+			c.Sent = o.time()
+		case "acknowledged":
+			c.Acknowledged = o.time()
+		case "verified":
+			c.Verified = o.time()
+		case "ends":
+			c.Ends = o.truth()
+		case "because":
+			c.Because = o.texts()
+		default:
+			o.lost = true
+		}
+	}
+	return c
+}

@@ -1,0 +1,146 @@
+package store
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"drawbridge/schema"
+)
+
+// TestReading holds what is decoded here against what encoding/json makes of it:
+// of any record, the same; and of one whose every field is set, without its help,
+// so that a field that is new is not forgotten.
+func TestReading(t *testing.T) {
+	t.Run("identities", func(t *testing.T) { reads(t, Identities) })
+	t.Run("groups", func(t *testing.T) { reads(t, Groups) })
+	t.Run("grants", func(t *testing.T) { reads(t, Grants) })
+	t.Run("assignments", func(t *testing.T) { reads(t, Assignments) })
+	t.Run("accounts", func(t *testing.T) { reads(t, Accounts) })
+}
+
+func reads[R any](t *testing.T, c *Collection[R]) {
+	var full R
+	fill(reflect.ValueOf(&full).Elem(), nil)
+	value, err := json.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := c.read(nil, value); !ok || !cmp.Equal(got, full) {
+		t.Errorf("%s: it was not read (%v): %s", value, ok, cmp.Diff(full, got))
+	}
+	for n := range value {
+		if got, ok := c.read(nil, value[:n]); ok {
+			t.Errorf("%s: it was cut short, and read as %+v", value[:n], got)
+		}
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		var rec, want R
+		fill(reflect.ValueOf(&rec).Elem(), r)
+		value, err := json.Marshal(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(value, &want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.decode(nil, value)
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%s: %v: %s", value, err, cmp.Diff(want, got))
+		}
+	})
+}
+
+// fill sets every field of a record, to what the generator draws where there is one.
+func fill(v reflect.Value, r *rapid.T) {
+	some := func(most int) int {
+		if r == nil {
+			return most
+		}
+		return rapid.IntRange(0, most).Draw(r, "some")
+	}
+	switch v.Interface().(type) {
+	case json.RawMessage:
+		raw := `{"a":[{"b":"}\\\""},-1.5e3,null,true,[]],"c":{}}`
+		if r != nil {
+			raw = rapid.SampledFrom([]string{raw, `null`, `{}`, `{"name":{"familyName":"O'\"<&"},"x":"\\"}`, `[]`}).Draw(r, "raw")
+		}
+		v.SetBytes([]byte(raw))
+		return
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Unix(1_700_000_000, int64(some(999_999_999))).UTC()))
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		text := "text"
+		if r != nil {
+			text = rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", `a "quoted" \`, "<&>", "\x00", "\xff", "Zoë"})).Draw(r, "text")
+		}
+		v.SetString(text)
+	case reflect.Bool:
+		v.SetBool(some(1) == 1)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(int64(some(1 << 40)))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), some(2), 2))
+		for i := range v.Len() {
+			fill(v.Index(i), r)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range some(1) {
+			key, element := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			fill(key, r)
+			fill(element, r)
+			v.SetMapIndex(key, element)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), r)
+		}
+	default:
+		panic("a kind of field that no record has yet: " + v.Kind().String())
+	}
+}
+
+// BenchmarkReading is what one record of each of the hot ones costs to decode.
+func BenchmarkReading(b *testing.B) {
+	resource := `{"userName":"ada.lovelace@example.com","name":{"familyName":"Lovelace","givenName":"Ada"},"emails":[{"value":"ada@example.com","type":"work","primary":true}],` +
+		`"active":true,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Engineering","employeeNumber":"4711","manager":{"value":"0199"}}}`
+	now := time.Now().UTC()
+	i := schema.Identity{ID: "01999999-9999-7999-8999-999999999999", Source: "hr", Kind: schema.Human, UserName: "ada.lovelace@example.com", ExternalID: "4711",
+		Email: "ada@example.com", Active: true, Resource: []byte(resource), Version: 3, Created: now, Modified: now}
+	value, err := json.Marshal(i)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("identity", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, ok := readIdentity(nil, value); !ok {
+				b.Fatal("not read")
+			}
+		}
+	})
+	b.Run("identity by encoding/json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Identities.parse(nil, value); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("identity written", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := json.Marshal(i); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
