@@ -100,8 +100,8 @@ func fill(v reflect.Value, r *rapid.T) {
 			v.SetMapIndex(key, element)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), r)
+		for _, field := range v.Fields() {
+			fill(field, r)
 		}
 	default:
 		panic("a kind of field that no record has yet: " + v.Kind().String())
