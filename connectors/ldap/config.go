@@ -10,18 +10,16 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"drawbridge/connectors"
-
-	"github.com/go-ldap/ldap/v3"
 )
 
 // The ways to disable.
 const (
 	byAttribute = "attribute" // an attribute says so
+	byFlag      = "flag"      // bits of an attribute that is a number say so
 	byMove      = "move"      // the entry stands elsewhere
 	byDelete    = "delete"    // the entry is gone
 )
@@ -48,12 +46,23 @@ type settings struct {
 	member       string
 	placeholder  string // the member of a group that has nobody
 	memberFollow bool   // the server renames members itself
+	memberRange  int    // members to ask for at once; 0: all, as far as the server gives them
+	primary      string // the attribute with the RID of the group that lists nobody; empty: there is none
+	nested       bool   // what is held through another group counts
 
 	disable      string // one of the ways
 	disableAttr  string
 	disableValue string
+	disableBits  int64  // with byFlag: disableValue as a number
 	enableValue  string // empty: the attribute is removed
-	disabledBase string
+	disabledBase string // where the disabled are moved; empty: they stay
+
+	shortName string      // the attribute that a new entry has a short name in; empty: none
+	password  bool        // a new entry gets a password that nobody knows
+	protected []condition // of entries that are never changed
+	unadopted []condition // of entries that are not taken over
+
+	oneDomain bool // the server is asked for what is its own, and for no references to others
 
 	timeout     time.Duration
 	connections int
@@ -77,6 +86,8 @@ var defaults = map[string]string{
 	"pageSize":         "500",
 	"startTLS":         "false",
 	"memberFollow":     "false",
+	"nested":           "false",
+	"oneDomain":        "false",
 
 	"attribute.userName":        "uid",
 	"attribute.displayName":     "cn displayName",
@@ -89,7 +100,10 @@ var defaults = map[string]string{
 }
 
 // optional are the options that are empty when they are left out.
-var optional = []string{"userBase", "userFilter", "groupBase", "groupFilter", "placeholder", "enableValue", "disabledBase", "caFile"}
+var optional = []string{
+	"userBase", "userFilter", "groupBase", "groupFilter", "placeholder", "enableValue", "disabledBase", "caFile",
+	"memberRange", "primaryGroup", "shortName", "initialPassword", "protected", "notAdopted",
+}
 
 const attributePrefix = "attribute."
 
@@ -113,7 +127,15 @@ func read(c connectors.Config) (*settings, error) {
 		disable: r.options["disable"], disableAttr: r.word("disableAttribute"), disableValue: r.options["disableValue"],
 		enableValue: r.options["enableValue"], disabledBase: r.dn("disabledBase"),
 		timeout: r.duration("timeout"), connections: r.number("connections", 1000), pageSize: uint32(r.number("pageSize", 100_000)),
-		startTLS: r.flag("startTLS"), attributes: r.attributes(),
+		startTLS: r.flag("startTLS"), attributes: r.attributes(), oneDomain: r.flag("oneDomain"), nested: r.flag("nested"),
+		primary: r.maybe("primaryGroup"), shortName: r.maybe("shortName"), password: r.password(),
+		protected: r.conditions("protected"), unadopted: r.conditions("notAdopted"),
+	}
+	if r.options["memberRange"] != "" {
+		s.memberRange = r.number("memberRange", 100_000)
+	}
+	if s.disable == byFlag {
+		s.disableBits = r.bits()
 	}
 	s.userFilter = r.filter("userFilter", "userClass")
 	s.groupFilter = r.filter("groupFilter", "groupClass")
@@ -141,7 +163,7 @@ func (s *settings) consistent(c connectors.Config) error {
 	}
 	errs = append(errs, s.once())
 	switch s.disable {
-	case byAttribute:
+	case byAttribute, byFlag:
 	case byMove:
 		if s.disabledBase == "" {
 			errs = append(errs, errors.New("option disabledBase is empty: name the entry below which the disabled are moved"))
@@ -151,7 +173,7 @@ func (s *settings) consistent(c connectors.Config) error {
 			errs = append(errs, errors.New("option disable is delete, which cannot be undone: say allowIrreversible: true as well, or disable by attribute or move"))
 		}
 	default:
-		errs = append(errs, fmt.Errorf("option disable is %q, want attribute, move or delete", s.disable))
+		errs = append(errs, fmt.Errorf("option disable is %q, want attribute, flag, move or delete", s.disable))
 	}
 	return errors.Join(errs...)
 }
@@ -160,8 +182,11 @@ func (s *settings) consistent(c connectors.Config) error {
 func (s *settings) once() error {
 	var errs []error
 	why := map[string]string{}
-	if s.disable == byAttribute {
+	if s.disable == byAttribute || s.disable == byFlag {
 		why[strings.ToLower(s.disableAttr)] = "disableAttribute"
+	}
+	if s.shortName != "" {
+		why[strings.ToLower(s.shortName)] = "shortName"
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.attributes)) {
 		for _, name := range s.attributes[path] {
@@ -202,6 +227,8 @@ func (s *settings) server(c connectors.Config, caFile string) error {
 		return errors.New("option startTLS is for ldap://, and baseURL is ldaps:// already")
 	case s.tls == nil && c.Auth.Exposed(u.Hostname()):
 		return errors.New("the password would go unencrypted to another machine: use ldaps://, or option startTLS: true, or say auth.insecure: true")
+	case s.tls == nil && s.password:
+		return errors.New("option initialPassword needs an encrypted connection: use ldaps://, or option startTLS: true")
 	case caFile == "":
 		return nil
 	case s.tls == nil:
@@ -216,100 +243,4 @@ func (s *settings) server(c connectors.Config, caFile string) error {
 		return fmt.Errorf("option caFile: %s has no certificate in PEM", caFile)
 	}
 	return nil
-}
-
-// A reader reads options and gathers what is wrong with them.
-type reader struct {
-	options map[string]string
-	errs    []error
-}
-
-func (r *reader) check(err error) {
-	if err != nil {
-		r.errs = append(r.errs, err)
-	}
-}
-
-func (r *reader) wrong(name, want string) {
-	r.errs = append(r.errs, fmt.Errorf("option %s is %q, want %s", name, r.options[name], want))
-}
-
-func (r *reader) words(name string) []string {
-	words := strings.FieldsFunc(r.options[name], func(c rune) bool { return c == ' ' || c == ',' })
-	for _, word := range words {
-		if !descr(word) {
-			r.wrong(name, "names of the LDAP schema")
-			break
-		}
-	}
-	return words
-}
-
-func (r *reader) word(name string) string {
-	words := r.words(name)
-	if len(words) != 1 {
-		r.wrong(name, "one name")
-		return ""
-	}
-	return words[0]
-}
-
-// descr reports whether the word can be the name of an attribute or a class: what
-// is put into filters unescaped.
-func descr(word string) bool {
-	return !strings.ContainsFunc(word, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != ';'
-	})
-}
-
-func (r *reader) dn(name string) string {
-	if _, err := ldap.ParseDN(r.options[name]); err != nil {
-		r.wrong(name, "a distinguished name, as in ou=people,dc=example,dc=com")
-	}
-	return r.options[name]
-}
-
-func (r *reader) filter(name, class string) string {
-	filter := r.options[name]
-	if classes := r.words(class); filter == "" && len(classes) > 0 {
-		return "(objectClass=" + classes[0] + ")"
-	}
-	if _, err := ldap.CompileFilter(filter); err != nil {
-		r.wrong(name, "a filter in parentheses, as in (objectClass=person)")
-	}
-	return filter
-}
-
-func (r *reader) flag(name string) bool {
-	on, err := connectors.Config{Options: r.options}.Flag(name)
-	r.check(err)
-	return on
-}
-
-func (r *reader) duration(name string) time.Duration {
-	d, err := time.ParseDuration(r.options[name])
-	if err != nil || d <= 0 {
-		r.wrong(name, "a duration such as 30s")
-	}
-	return d
-}
-
-func (r *reader) number(name string, most int) int {
-	n, err := strconv.Atoi(r.options[name])
-	if err != nil || n < 1 || n > most {
-		r.wrong(name, fmt.Sprintf("a number from 1 to %d", most))
-	}
-	return n
-}
-
-// attributes returns what carries each SCIM path. A path whose option is empty is
-// not written.
-func (r *reader) attributes() map[string][]string {
-	all := map[string][]string{}
-	for name := range r.options {
-		if path, ok := strings.CutPrefix(name, attributePrefix); ok && r.options[name] != "" {
-			all[path] = r.words(name)
-		}
-	}
-	return all
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"drawbridge/connectors"
@@ -19,10 +22,12 @@ var groupNames = []string{`#1, "quoted" (all) * \ <x>`, "plain", "Überall + 東
 
 func TestContract(t *testing.T) {
 	for name, options := range map[string]map[string]string{
-		"attribute": {"disableAttribute": "employeeType", "disableValue": "disabled", "enableValue": "active"},
-		"ppolicy":   {},
-		"move":      {"disable": byMove},
-		"delete":    {"disable": byDelete},
+		"attribute":  {"disableAttribute": "employeeType", "disableValue": "disabled", "enableValue": "active", "disabledBase": ""},
+		"ppolicy":    {"disabledBase": "", "nested": "true"},
+		"lock, move": {},
+		"bits":       {"disable": byFlag, "disableAttribute": "employeeType", "disableValue": "6", "enableValue": "17", "disabledBase": ""},
+		"move":       {"disable": byMove},
+		"delete":     {"disable": byDelete},
 	} {
 		t.Run(name, func(t *testing.T) {
 			needServer(t)
@@ -31,6 +36,36 @@ func TestContract(t *testing.T) {
 				Open:         func(t *testing.T) connectortest.Target { return target(t, options).Target },
 				Entitlements: groupNames,
 				Deletes:      options["disable"] == byDelete,
+			})
+		})
+	}
+}
+
+// TestContractWithActiveDirectory is the same, at a domain controller, by the
+// profile that ships.
+func TestContractWithActiveDirectory(t *testing.T) {
+	for name, options := range map[string]map[string]string{
+		"bits":       {},
+		"bits, move": {"disabledBase": "ou=disabled"},
+		"SID, range": {"id": "objectSid", "memberRange": "2", "nested": "false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			needDC(t)
+			t.Parallel()
+			base := "" // of the case: in a domain a name is unique, wherever it stands
+			connectortest.Run(t, connectortest.Harness{
+				Open: func(t *testing.T) connectortest.Target {
+					p := adTarget(t, options)
+					base = p.base
+					return p.Target
+				},
+				Person: func(n int) map[string]string {
+					person := connectortest.Person(n)
+					ou, _, _ := strings.Cut(strings.TrimPrefix(base, "OU="), ",")
+					person["userName"] = fmt.Sprintf("%s.%04d@example.com", ou, n)
+					return person
+				},
+				Entitlements: groupNames,
 			})
 		})
 	}
@@ -58,7 +93,7 @@ func target(t *testing.T, options map[string]string) *place {
 	for _, name := range groupNames {
 		group(t, conn, base, name)
 	}
-	p := newProxy(t, s.socket)
+	p := newProxy(t, func() (net.Conn, error) { return net.Dial("unix", s.socket) }, nil)
 	o := map[string]string{
 		"userBase": "ou=people," + base, "groupBase": "ou=groups," + base, "disabledBase": "ou=disabled," + base,
 		"attribute.externalId": "carLicense", "timeout": "10s",
@@ -91,18 +126,18 @@ type hand struct {
 func (h *hand) Writes() int { return h.proxy.written() }
 
 func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
-	groups, err := h.find(h.groupBase, "(objectClass=groupOfNames)")
+	groups, err := h.find(h.groupBase, h.groupFilter)
 	if err != nil {
 		return nil, err
 	}
 	var all []schema.Account
-	for _, base := range []string{h.userBase, h.disabledBase} {
-		people, err := h.find(base, "(objectClass=inetOrgPerson)")
+	for _, base := range h.bases() {
+		people, err := h.find(base, h.userFilter)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range people {
-			a := schema.Account{RemoteID: e.GetAttributeValue("entryUUID"), Active: h.isActive(base, e), Attributes: map[string]string{}}
+			a := schema.Account{RemoteID: h.remoteID(e), Active: h.isActive(base, e), Attributes: map[string]string{}}
 			for path, carriers := range h.attributes {
 				for _, name := range carriers {
 					if value := e.GetAttributeValue(name); value != nothing {
@@ -111,7 +146,7 @@ func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
 				}
 			}
 			for _, g := range groups {
-				if slices.Contains(g.GetAttributeValues("member"), e.DN) {
+				if slices.ContainsFunc(g.GetAttributeValues("member"), func(m string) bool { return normal(m) == normal(e.DN) }) {
 					a.Entitlements = append(a.Entitlements, g.GetAttributeValue("cn"))
 				}
 			}
@@ -126,6 +161,9 @@ func (h *hand) isActive(base string, e *ldap.Entry) bool {
 	switch h.disable {
 	case byAttribute:
 		return e.GetAttributeValue(h.disableAttr) != h.disableValue
+	case byFlag:
+		n, err := strconv.Atoi(e.GetAttributeValue(h.disableAttr))
+		return err == nil && n&int(h.disableBits) == 0
 	case byMove:
 		return base == h.userBase
 	}
@@ -142,11 +180,11 @@ func (h *hand) find(base, filter string) ([]*ldap.Entry, error) {
 
 func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error) {
 	base := h.userBase
-	if !a.Active && h.disable == byMove {
+	if !a.Active && h.disabledBase != "" {
 		base = h.disabledBase
 	}
-	add := ldap.NewAddRequest(dn("uid", a.Attributes["userName"], base), nil)
-	add.Attribute("objectClass", []string{"inetOrgPerson"})
+	add := ldap.NewAddRequest(dn(h.rdn, a.Attributes["userName"], base), nil)
+	add.Attribute("objectClass", h.userClasses)
 	for path, carriers := range h.attributes {
 		for _, name := range carriers {
 			if value := a.Attributes[path]; value != "" {
@@ -154,8 +192,18 @@ func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error
 			}
 		}
 	}
-	if !a.Active && h.disable == byAttribute {
+	switch {
+	case !a.Active && h.disable == byAttribute:
 		add.Attribute(h.disableAttr, []string{h.disableValue})
+	case h.disable == byFlag:
+		n, err := strconv.Atoi(h.enableValue)
+		if err != nil {
+			return a, err
+		}
+		if !a.Active {
+			n |= int(h.disableBits)
+		}
+		add.Attribute(h.disableAttr, []string{strconv.Itoa(n)})
 	}
 	if err := h.conn.Add(add); err != nil {
 		return a, err
@@ -177,13 +225,15 @@ func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error
 }
 
 func (h *hand) Remove(_ context.Context, id string) error {
-	for _, base := range []string{h.userBase, h.disabledBase} {
-		found, err := h.find(base, "(entryUUID="+id+")")
+	for _, base := range h.bases() {
+		found, err := h.find(base, h.userFilter)
 		if err != nil {
 			return err
 		}
 		for _, e := range found {
-			return h.conn.Del(ldap.NewDelRequest(e.DN, nil))
+			if h.remoteID(e) == id {
+				return h.conn.Del(ldap.NewDelRequest(e.DN, nil))
+			}
 		}
 	}
 	return fmt.Errorf("remove %s: it is not there", id)

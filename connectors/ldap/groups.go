@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,16 +12,29 @@ import (
 	"github.com/go-ldap/ldap/v3"
 )
 
-// groupsOf returns the names of the groups that list the member, by entitlement.
-// An entitlement is spelt as among spellings, if it is there: the directory does
-// not tell case apart.
-func (s *session) groupsOf(member string, spellings []string) (map[string][]string, error) {
+// groupsOf returns the names of the groups that the person is in, by entitlement:
+// those that list it, and its primary group. An entitlement is spelt as among
+// spellings, if it is there: the directory does not tell case apart.
+func (s *session) groupsOf(e *ldap.Entry, spellings []string) (map[string][]string, error) {
+	either := s.listing(e.DN)
+	if sid, ok := s.primarySID(e); ok {
+		either = "(|" + either + "(objectSid=" + octets(sid) + "))"
+	}
+	return s.groups(either, spellings)
+}
+
+// listing is the filter for the groups that list the member.
+func (s *settings) listing(member string) string {
+	return fmt.Sprintf("(%s=%s)", s.member, ldap.EscapeFilter(member))
+}
+
+// groups returns the names of the groups that the filter finds, by entitlement.
+func (s *session) groups(filter string, spellings []string) (map[string][]string, error) {
 	if s.groupBase == "" {
 		return nil, nil
 	}
 	groups := map[string][]string{}
-	filter := fmt.Sprintf("(&%s(%s=%s))", s.groupFilter, s.member, ldap.EscapeFilter(member))
-	err := s.search(s.groupBase, filter, []string{s.groupName}, func(page []*ldap.Entry) error {
+	err := s.search(s.groupBase, "(&"+s.groupFilter+filter+")", []string{s.groupName}, func(page []*ldap.Entry) error {
 		for _, e := range page {
 			name := s.entitlement(e, spellings)
 			groups[name] = append(groups[name], e.DN)
@@ -49,37 +63,44 @@ func (s *settings) entitlement(e *ldap.Entry, spellings []string) string {
 	return names[0]
 }
 
-// members returns the entitlements by the normal names of those who hold them.
-func (s *session) members() (map[string][]string, error) {
-	held := map[string][]string{}
-	if s.groupBase == "" {
-		return held, nil
-	}
-	err := s.search(s.groupBase, s.groupFilter, []string{s.groupName, s.member}, func(page []*ldap.Entry) error {
-		for _, e := range page {
-			name := s.entitlement(e, nil)
-			for _, member := range e.GetEqualFoldAttributeValues(s.member) {
-				member = normal(member)
-				held[member] = append(held[member], name)
-			}
-		}
-		return nil
-	})
-	return held, err
-}
-
 // revoke takes the person out of the groups: out of all it can.
 func (s *session) revoke(p *person, entitlements []string) error {
+	primary, err := s.primaryGroup(p, entitlements)
+	if err != nil {
+		return err
+	}
 	var failed []error
 	for _, entitlement := range entitlements {
-		if err := s.quit(p.groups[entitlement], p.entry.DN); err != nil {
+		var err error
+		if len(primary[entitlement]) == 0 {
+			err = s.quit(p.groups[entitlement], p.entry.DN)
+		} else {
+			err = refused(connectors.Permanent, "%s is the primary group of %s, which cannot be left: make another one its primary group first", entitlement, p.entry.DN)
+		}
+		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
 		delete(p.groups, entitlement)
-		p.account.Entitlements = slices.DeleteFunc(p.account.Entitlements, func(e string) bool { return e == entitlement })
+	}
+	if err := s.reckon(p, slices.Concat(entitlements, p.account.Entitlements)); err != nil {
+		return connectors.Worst(append(failed, err))
+	}
+	for _, entitlement := range entitlements {
+		if len(p.through[entitlement]) > 0 {
+			failed = append(failed, refused(connectors.Permanent, "%s is still held: %s is in it by way of another group, which is not ours to leave", entitlement, p.entry.DN))
+		}
 	}
 	return connectors.Worst(failed)
+}
+
+// primaryGroup returns the names of the person's primary group, by entitlement.
+func (s *session) primaryGroup(p *person, spellings []string) (map[string][]string, error) {
+	sid, ok := s.primarySID(p.entry)
+	if !ok {
+		return nil, nil
+	}
+	return s.groups("(objectSid="+octets(sid)+")", spellings)
 }
 
 // quit makes every one of the groups not list the member, and fails if one still
@@ -116,12 +137,14 @@ func (s *session) grant(p *person, entitlements []string) error {
 			continue
 		}
 		if err := s.join(groups[0], p.entry.DN); err != nil {
-			return err
+			return errors.Join(err, s.reckon(p, slices.Concat(entitlements, p.account.Entitlements)))
 		}
-		p.account.Entitlements = append(p.account.Entitlements, entitlement)
-		slices.Sort(p.account.Entitlements)
+		if p.groups == nil {
+			p.groups = map[string][]string{}
+		}
+		p.groups[entitlement] = groups
 	}
-	return problem
+	return errors.Join(problem, s.reckon(p, slices.Concat(entitlements, p.account.Entitlements)))
 }
 
 // named returns the names of the groups that are the entitlements.
@@ -173,16 +196,31 @@ func (s *session) leave(group, member string) error {
 	m.Delete(s.member, []string{member})
 	gone := []uint16{ldap.LDAPResultNoSuchAttribute, ldap.LDAPResultNoSuchObject}
 	err := s.modify(m, gone...)
-	if !is(err, ldap.LDAPResultObjectClassViolation) {
-		return err
+	switch {
+	case is(err, ldap.LDAPResultUnwillingToPerform):
+		// So Active Directory says that the group does not list it, and more.
+		if listed, again := s.lists(group, member); again != nil || !listed {
+			return again
+		}
+	case is(err, ldap.LDAPResultObjectClassViolation):
+		m.Add(s.member, []string{s.placeholder})
+		return s.modify(m, gone...)
 	}
-	m.Add(s.member, []string{s.placeholder})
-	return s.modify(m, gone...)
+	return err
+}
+
+// lists reports whether the group lists the member.
+func (s *session) lists(group, member string) (bool, error) {
+	result, err := s.ask(group, ldap.ScopeBaseObject, s.listing(member), []string{"1.1"}, 0)
+	if is(err, ldap.LDAPResultNoSuchObject) {
+		return false, nil
+	}
+	return err == nil && len(result.Entries) > 0, err
 }
 
 // strays takes a name that no entry has out of all groups that still list it.
 func (s *session) strays(name string) error {
-	groups, err := s.groupsOf(name, nil)
+	groups, err := s.groups(s.listing(name), nil)
 	if err != nil {
 		return err
 	}

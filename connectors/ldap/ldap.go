@@ -17,6 +17,8 @@ import (
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
+
+	"github.com/go-ldap/ldap/v3"
 )
 
 // A Connector keeps accounts in one directory.
@@ -74,10 +76,14 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 	now := p.account
 	now.Managed = have.Managed
 	want.Attributes = s.carried(want.Attributes)
+	steps := connectors.Plan(now, want)
+	if err := s.allowed(p, have, steps); err != nil {
+		return err
+	}
 	// What ends access is tried whole, whatever of it fails. Nothing else is done
 	// unless all of it succeeded.
 	var failed []error
-	for _, step := range connectors.Plan(now, want) {
+	for _, step := range steps {
 		if !step.Ends() && len(failed) > 0 {
 			break
 		}
@@ -85,7 +91,35 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 			failed = append(failed, err)
 		}
 	}
+	if len(failed) == 0 {
+		return s.stand(p, want.Active)
+	}
 	return connectors.Worst(failed)
+}
+
+// allowed refuses to write to an entry that is protected, and to take over one
+// that is not to be.
+func (s *session) allowed(p *person, have schema.Account, steps []connectors.Step) error {
+	if p.entry == nil {
+		return nil
+	}
+	if c, ok := met(p.entry, s.protected); ok && (len(steps) > 0 || !have.Exists()) {
+		return refused(connectors.Permanent, "%s has %s=%s, and is protected: it is not ours to change", p.entry.DN, c.attribute, c.value)
+	}
+	if c, ok := met(p.entry, s.unadopted); ok && !have.Exists() {
+		return refused(connectors.Exists, "%s has %s=%s: such an entry is not taken over", p.entry.DN, c.attribute, c.value)
+	}
+	return nil
+}
+
+// met returns the first of the conditions that the entry meets.
+func met(e *ldap.Entry, conditions []condition) (condition, bool) {
+	for _, c := range conditions {
+		if contains(e.GetEqualFoldAttributeValues(c.attribute), c.value) {
+			return c, true
+		}
+	}
+	return condition{}, false
 }
 
 // Read returns the account with the remote id.

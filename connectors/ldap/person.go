@@ -16,7 +16,8 @@ import (
 type person struct {
 	account schema.Account
 	entry   *ldap.Entry         // nil: there is none
-	groups  map[string][]string // the names of the groups that list it, by entitlement
+	groups  map[string][]string // the names of the groups that it is in, by entitlement
+	through map[string][]string // and of those that these are in, where that counts
 }
 
 // nothing stands for the value of an attribute that an entry must have, where the
@@ -45,10 +46,7 @@ func (s *settings) value(attribute, value string) string {
 // account returns the account that the entry is, without entitlements. An
 // attribute with many values is shown by one that is expected, if it is there.
 func (s *settings) account(e *ldap.Entry, expected ...map[string]string) schema.Account {
-	a := schema.Account{RemoteID: e.GetEqualFoldAttributeValue(s.id), Active: s.active(e), Attributes: map[string]string{}}
-	if s.id == "dn" {
-		a.RemoteID = e.DN
-	}
+	a := schema.Account{RemoteID: s.remoteID(e), Active: s.active(e), Attributes: map[string]string{}}
 	for path, names := range s.attributes {
 		hints := make([]string, 0, len(expected))
 		for _, attributes := range expected {
@@ -79,6 +77,8 @@ func (s *settings) active(e *ldap.Entry) bool {
 	switch s.disable {
 	case byAttribute:
 		return !contains(e.GetEqualFoldAttributeValues(s.disableAttr), s.disableValue)
+	case byFlag:
+		return flags(e, s.disableAttr)&s.disableBits == 0
 	case byMove:
 		return !below(s.disabledBase, e.DN)
 	}
@@ -89,6 +89,12 @@ func (s *settings) active(e *ldap.Entry) bool {
 // are given to nobody who does not.
 func (s *settings) wanted() []string {
 	names := []string{s.id, s.disableAttr}
+	if s.primary != "" {
+		names = append(names, s.primary, "objectSid")
+	}
+	for _, c := range slices.Concat(s.protected, s.unadopted) {
+		names = append(names, c.attribute)
+	}
 	for _, carriers := range s.attributes {
 		names = append(names, carriers...)
 	}
@@ -97,7 +103,7 @@ func (s *settings) wanted() []string {
 
 // bases are the entries below which people may be.
 func (s *settings) bases() []string {
-	if s.disable != byMove || below(s.userBase, s.disabledBase) {
+	if s.disabledBase == "" || below(s.userBase, s.disabledBase) {
 		return []string{s.userBase}
 	}
 	return []string{s.userBase, s.disabledBase}
@@ -118,12 +124,11 @@ func (s *session) find(have, want schema.Account) (*person, error) {
 		return &person{}, err
 	}
 	p := &person{account: s.account(e, expected...), entry: e}
-	p.groups, err = s.groupsOf(e.DN, slices.Concat(want.Entitlements, have.Entitlements, have.Managed))
-	for name := range p.groups {
-		p.account.Entitlements = append(p.account.Entitlements, name)
+	spellings := slices.Concat(want.Entitlements, have.Entitlements, have.Managed)
+	if p.groups, err = s.groupsOf(e, spellings); err != nil {
+		return p, err
 	}
-	slices.Sort(p.account.Entitlements)
-	return p, err
+	return p, s.reckon(p, spellings)
 }
 
 // populated fails if the directory shows nobody at all: then an access rule or a
@@ -145,7 +150,11 @@ func (s *session) byID(id string) (*ldap.Entry, error) {
 	case s.id == "dn":
 		return s.entry(id, s.wanted())
 	}
-	found, err := s.matching(s.id, id)
+	value, ok := s.idValue(id)
+	if !ok {
+		return nil, nil
+	}
+	found, err := s.matching(s.id, value)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
@@ -164,7 +173,7 @@ func (s *session) byMatch(want, have map[string]string) (*ldap.Entry, error) {
 			continue
 		}
 		attribute := s.attributes[path][0]
-		found, err := s.matching(attribute, want[path])
+		found, err := s.matching(attribute, ldap.EscapeFilter(want[path]))
 		switch {
 		case err != nil:
 			return nil, err
@@ -177,9 +186,10 @@ func (s *session) byMatch(want, have map[string]string) (*ldap.Entry, error) {
 	return nil, ambiguous
 }
 
-// matching returns the people whose attribute has the value, or two of them.
+// matching returns the people whose attribute has the value, which is escaped, or
+// two of them.
 func (s *session) matching(attribute, value string) ([]*ldap.Entry, error) {
-	filter := fmt.Sprintf("(&%s(%s=%s))", s.userFilter, attribute, ldap.EscapeFilter(value))
+	filter := fmt.Sprintf("(&%s(%s=%s))", s.userFilter, attribute, value)
 	var all []*ldap.Entry
 	for _, base := range s.bases() {
 		found, err := s.few(base, filter, s.wanted())
@@ -204,7 +214,7 @@ func (s *session) list(yield func(schema.Account, error) bool) error {
 		err := s.search(base, s.userFilter, s.wanted(), func(page []*ldap.Entry) error {
 			for _, e := range page {
 				a := s.account(e)
-				a.Entitlements = schema.Sorted(members[normal(e.DN)]...)
+				a.Entitlements = members.held(s.settings, e)
 				if !yield(a, nil) {
 					s.good = false // the server has a page open for us
 					return errEnough
@@ -260,8 +270,11 @@ func (s *settings) written() []string {
 	for _, carriers := range s.attributes {
 		names = append(names, carriers...)
 	}
-	if s.disable == byAttribute {
+	if s.disable == byAttribute || s.disable == byFlag {
 		names = append(names, s.disableAttr)
+	}
+	if s.shortName != "" {
+		names = append(names, s.shortName)
 	}
 	if s.groupBase != "" {
 		names = append(names, s.groupName, s.member)

@@ -238,6 +238,9 @@ func (s *session) entry(dn string, attributes []string) (*ldap.Entry, error) {
 func (s *session) ask(base string, scope int, filter string, attributes []string, most int, controls ...ldap.Control) (*ldap.SearchResult, error) {
 	var result *ldap.SearchResult
 	seconds := max(1, int(s.timeout/time.Second))
+	if s.oneDomain {
+		controls = append(controls, ldap.NewControlString(ldap.ControlTypeMicrosoftDomainScope, true, ""))
+	}
 	err := s.request("search", func(c *ldap.Conn) (err error) {
 		result, err = c.Search(ldap.NewSearchRequest(base, scope, ldap.NeverDerefAliases, most, seconds, false, filter, attributes, controls))
 		return err

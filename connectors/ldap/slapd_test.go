@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -64,6 +65,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if s, err := theServer(); err == nil {
 		s.stop()
+	}
+	if theDC.started() {
+		theDC.stop()
 	}
 	os.Exit(code)
 }
@@ -174,15 +178,16 @@ func (s *server) prepare(schema, modules string) error {
 			return err
 		}
 	}
-	if err := s.certificate(); err != nil {
+	if err := certificate(s.dir, net.IPv4(127, 0, 0, 1)); err != nil {
 		return err
 	}
 	conf := strings.NewReplacer("SCHEMA", schema, "MODULES", modules, "DIR", s.dir, "PASSWORD", rootPassword).Replace(slapdConf)
 	return os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf), 0o600)
 }
 
-// certificate makes one for loopback, which vouches for itself.
-func (s *server) certificate() error {
+// certificate makes one for the address, which vouches for itself, with its key,
+// as ca.pem and key.pem in the folder.
+func certificate(dir string, address net.IP) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -190,7 +195,7 @@ func (s *server) certificate() error {
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), address},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
@@ -202,8 +207,8 @@ func (s *server) certificate() error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(s.caFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(filepath.Join(s.dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
+		os.WriteFile(filepath.Join(dir, "ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
 	)
 }
 
@@ -334,7 +339,8 @@ func group(t *testing.T, c *ldap.Conn, base, name string, members ...string) {
 type proxy struct {
 	net.Listener
 
-	socket string
+	dial func() (net.Conn, error) // the server
+	tls  *tls.Config              // of the connector's side; nil: it is not encrypted
 
 	mu     sync.Mutex
 	in     int // requests until one is dropped; 0: never
@@ -343,13 +349,13 @@ type proxy struct {
 	conns  map[net.Conn]bool
 }
 
-func newProxy(t *testing.T, socket string) *proxy {
+func newProxy(t *testing.T, dial func() (net.Conn, error), secure *tls.Config) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{Listener: l, socket: socket, conns: map[net.Conn]bool{}}
+	p := &proxy{Listener: l, dial: dial, tls: secure, conns: map[net.Conn]bool{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -387,11 +393,14 @@ func (p *proxy) serve(client net.Conn) {
 		p.mu.Unlock()
 		_ = client.Close()
 	}()
-	server, err := net.Dial("unix", p.socket)
+	server, err := p.dial()
 	if err != nil {
 		return
 	}
 	defer server.Close()
+	if p.tls != nil {
+		client = tls.Server(client, p.tls)
+	}
 	for p.exchange(client, server) == nil {
 	}
 }

@@ -47,22 +47,18 @@ func (s *session) create(p *person, attributes map[string]string) error {
 	if err := s.strays(name); err != nil {
 		return err
 	}
-	add := ldap.NewAddRequest(name, nil)
-	add.Attribute("objectClass", s.userClasses)
 	for _, attribute := range s.required {
 		if values[attribute] == "" {
 			values[attribute] = nothing
 		}
 	}
-	if s.disable == byAttribute && s.enableValue != "" {
+	if (s.disable == byAttribute || s.disable == byFlag) && s.enableValue != "" {
 		values[s.disableAttr] = s.enableValue
 	}
-	for attribute, value := range values {
-		if value != "" {
-			add.Attribute(attribute, []string{value})
-		}
+	if s.password {
+		values["unicodePwd"] = password()
 	}
-	if err := s.request("add", func(c *ldap.Conn) error { return c.Add(add) }); err != nil {
+	if err := s.add(name, values, attributes["userName"]); err != nil {
 		return err
 	}
 	e, err := s.entry(name, s.wanted())
@@ -73,7 +69,46 @@ func (s *session) create(p *person, attributes map[string]string) error {
 		return refused(connectors.Transient, "%s was added and is not there", name)
 	}
 	p.entry, p.account = e, s.account(e, attributes)
-	return nil
+	if s.primary == "" {
+		return nil
+	}
+	// It is in a group that nobody granted.
+	if p.groups, err = s.groupsOf(e, nil); err != nil {
+		return err
+	}
+	return s.reckon(p, nil)
+}
+
+// moves reports whether the disabled are moved besides.
+func (s *settings) moves() bool {
+	return s.disabledBase != "" && (s.disable == byAttribute || s.disable == byFlag)
+}
+
+// add adds the entry, with the first short name that nobody has, where entries
+// have one.
+func (s *session) add(name string, values map[string]string, userName string) error {
+	candidates := []string{""}
+	if s.shortName != "" {
+		candidates = shortNames(userName)
+	}
+	var err error
+	for _, short := range candidates {
+		add := ldap.NewAddRequest(name, nil)
+		add.Attribute("objectClass", s.userClasses)
+		for attribute, value := range values {
+			if value != "" {
+				add.Attribute(attribute, []string{value})
+			}
+		}
+		if short != "" {
+			add.Attribute(s.shortName, []string{short})
+		}
+		err = s.request("add", func(c *ldap.Conn) error { return c.Add(add) })
+		if !is(err, ldap.LDAPResultEntryAlreadyExists) {
+			return err
+		}
+	}
+	return err
 }
 
 // vacant refuses a name that an entry has already, which is not the account: it
@@ -157,31 +192,54 @@ func (s *session) switchOff(p *person) error {
 		return s.move(p, s.disabledBase, false)
 	case byDelete:
 		return s.remove(p)
+	case byFlag:
+		return s.flag(p, false)
 	}
-	m := ldap.NewModifyRequest(p.entry.DN, nil)
-	m.Replace(s.disableAttr, []string{s.disableValue})
-	if err := s.modify(m); err != nil {
-		return err
-	}
-	p.account.Active = false
-	return nil
+	return s.mark(p, s.disableValue, false)
 }
 
 // switchOn enables it again.
 func (s *session) switchOn(p *person) error {
-	if s.disable == byMove {
+	switch s.disable {
+	case byMove:
 		return s.move(p, s.userBase, true)
+	case byFlag:
+		return s.flag(p, true)
 	}
+	return s.mark(p, s.enableValue, true)
+}
+
+// mark writes the attribute that says whether the account is disabled.
+func (s *session) mark(p *person, value string, active bool) error {
 	m := ldap.NewModifyRequest(p.entry.DN, nil)
-	if s.enableValue != "" {
-		m.Replace(s.disableAttr, []string{s.enableValue})
+	if value != "" {
+		m.Replace(s.disableAttr, []string{value})
 	} else {
 		m.Replace(s.disableAttr, nil)
 	}
 	if err := s.modify(m); err != nil {
 		return err
 	}
-	p.account.Active = true
+	p.account.Active = active
+	return nil
+}
+
+// stand sees to it that who is disabled stands with the disabled, and nobody
+// else, where an attribute disables and the place does not. It comes last: it
+// takes no access from anybody.
+func (s *session) stand(p *person, active bool) error {
+	if p.entry == nil || !s.moves() {
+		return nil
+	}
+	if _, ok := met(p.entry, s.protected); ok {
+		return nil
+	}
+	switch away := below(s.disabledBase, p.entry.DN); {
+	case active && away:
+		return s.move(p, s.userBase, p.account.Active)
+	case !active && !away:
+		return s.move(p, s.disabledBase, p.account.Active)
+	}
 	return nil
 }
 
@@ -252,14 +310,36 @@ func (s *session) rename(p *person, rdn, base string) error {
 }
 
 // forget drops what a rename that was cut short left over: the groups may still
-// list the name that the account had when it was last heard of.
+// list a name that the account had when it was last heard of.
 func (s *session) forget(p *person, have schema.Account) error {
 	if p.entry == nil || !have.Exists() || s.memberFollow {
 		return nil
 	}
+	names, err := s.former(p, have)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if normal(name) == normal(p.entry.DN) {
+			continue
+		}
+		if other, err := s.entry(name, []string{"1.1"}); err != nil {
+			return err
+		} else if other != nil {
+			continue
+		}
+		if err := s.strays(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// former returns the names that the entry may have had before.
+func (s *session) former(p *person, have schema.Account) ([]string, error) {
 	own, parent, err := split(p.entry.DN)
 	if err != nil {
-		return refused(connectors.Permanent, "the entry's name %q: %w", p.entry.DN, err)
+		return nil, refused(connectors.Permanent, "the entry's name %q: %w", p.entry.DN, err)
 	}
 	values := map[string]string{}
 	for path, value := range have.Attributes {
@@ -269,20 +349,18 @@ func (s *session) forget(p *person, have schema.Account) error {
 			}
 		}
 	}
-	rdn, changed := renamed(own, values)
-	if s.disable == byMove && have.Active != p.account.Active {
-		changed = true
-		if parent = s.userBase; !have.Active {
-			parent = s.disabledBase
-		}
+	elsewhere := s.disabledBase
+	if elsewhere != "" && below(elsewhere, p.entry.DN) {
+		elsewhere = s.userBase
 	}
-	name := rdn + "," + parent
-	if !changed || normal(name) == normal(p.entry.DN) {
-		return nil
+	was, _ := renamed(own, values)
+	is, _ := renamed(own, nil)
+	switch {
+	case s.disable == byMove && have.Active != p.account.Active:
+		return []string{was + "," + elsewhere}, nil
+	case s.moves():
+		// Whether it was moved is not for have to tell.
+		return []string{was + "," + parent, was + "," + elsewhere, is + "," + elsewhere}, nil
 	}
-	other, err := s.entry(name, []string{"1.1"})
-	if err != nil || other != nil {
-		return err
-	}
-	return s.strays(name)
+	return []string{was + "," + parent}, nil
 }
