@@ -22,6 +22,7 @@ build: ## build the static binary, bin/drawbridge
 test: ## run every test, with the race detector where there is a C compiler
 	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
 	@PATH="$$PATH:/usr/sbin" command -v slapd >/dev/null || echo 'no slapd: the LDAP connector is not tried against a real directory'
+	@PATH="$$PATH:/usr/sbin" command -v samba >/dev/null || echo 'no samba: the LDAP connector is not tried against a real Active Directory'
 	go test $(RACE) -shuffle=on -timeout 10m ./...
 
 lint: ## check formatting, vet and the house rules in .golangci.yml

@@ -45,7 +45,6 @@ func TestContract(t *testing.T) {
 // profile that ships.
 func TestContractWithActiveDirectory(t *testing.T) {
 	for name, options := range map[string]map[string]string{
-		"bits":       {},
 		"bits, move": {"disabledBase": "ou=disabled"},
 		"SID, range": {"id": "objectSid", "memberRange": "2", "nested": "false"},
 	} {

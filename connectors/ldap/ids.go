@@ -80,11 +80,12 @@ func sidText(raw []byte) (string, bool) {
 		return "", false
 	}
 	authority := binary.BigEndian.Uint64(raw) & (1<<48 - 1)
-	text := fmt.Sprintf("S-%d-%d", raw[0], authority)
+	var b strings.Builder
+	fmt.Fprintf(&b, "S-%d-%d", raw[0], authority)
 	for part := raw[8:]; len(part) > 0; part = part[4:] {
-		text += "-" + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(part)), 10)
+		fmt.Fprintf(&b, "-%d", binary.LittleEndian.Uint32(part))
 	}
-	return text, true
+	return b.String(), true
 }
 
 func sidRaw(text string) ([]byte, bool) {

@@ -132,7 +132,7 @@ type condition struct{ attribute, value string }
 
 func (r *reader) conditions(name string) []condition {
 	var all []condition
-	for _, text := range strings.Fields(r.options[name]) {
+	for text := range strings.FieldsSeq(r.options[name]) {
 		attribute, value, ok := strings.Cut(text, "=")
 		if !ok || value == "" || attribute == "" || !descr(attribute) {
 			r.wrong(name, "attributes and values, as in adminCount=1")

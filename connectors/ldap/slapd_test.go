@@ -346,6 +346,7 @@ type proxy struct {
 	in     int // requests until one is dropped; 0: never
 	took   bool
 	writes int
+	before func(ber.Tag) // told of each request before the server is; nil: nobody
 	conns  map[net.Conn]bool
 }
 
@@ -412,7 +413,10 @@ func (p *proxy) exchange(client, server net.Conn) error {
 		return err
 	}
 	tag := request.Children[1].Tag
-	drop, took := p.next(tag)
+	drop, took, before := p.next(tag)
+	if before != nil {
+		before(tag)
+	}
 	if drop && !took || tag == ldap.ApplicationUnbindRequest {
 		return io.EOF
 	}
@@ -437,18 +441,18 @@ func (p *proxy) exchange(client, server net.Conn) error {
 // writes are the requests that change something.
 var writes = []ber.Tag{ldap.ApplicationAddRequest, ldap.ApplicationModifyRequest, ldap.ApplicationModifyDNRequest, ldap.ApplicationDelRequest}
 
-// next counts a request, and says whether it is to be dropped.
-func (p *proxy) next(tag ber.Tag) (drop, took bool) {
+// next counts a request, and says whether it is to be dropped, and who is to be told.
+func (p *proxy) next(tag ber.Tag) (drop, took bool, before func(ber.Tag)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if slices.Contains(writes, tag) {
 		p.writes++
 	}
 	if tag == ldap.ApplicationUnbindRequest || p.in == 0 {
-		return false, false
+		return false, false, p.before
 	}
 	p.in--
-	return p.in == 0, p.took
+	return p.in == 0, p.took, p.before
 }
 
 // Fail makes the nth request from now fail.
@@ -465,6 +469,13 @@ func (p *proxy) Spent() bool {
 	spent := p.in == 0
 	p.in = 0
 	return spent
+}
+
+// tell has before told of each request before the server is.
+func (p *proxy) tell(before func(ber.Tag)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = before
 }
 
 func (p *proxy) written() int {

@@ -48,6 +48,16 @@ func TestMistakesInOptions(t *testing.T) {
 		"disabled by what it is": {map[string]string{"disableAttribute": "title"}, "attribute.title and disableAttribute both write title"},
 		"unknown way":            {map[string]string{"disable": "ask"}, `option disable is "ask"`},
 		"move where":             {map[string]string{"disable": "move"}, "option disabledBase is empty"},
+		"no bits":                {map[string]string{"disable": "flag", "disableValue": "disabled", "enableValue": "512"}, `option disableValue is "disabled"`},
+		"enabled is disabled":    {map[string]string{"disable": "flag", "disableValue": "2", "enableValue": "514"}, `option enableValue is "514"`},
+		"bits are nothing":       {map[string]string{"disable": "flag", "disableValue": "2"}, `option enableValue is ""`},
+		"a password":             {map[string]string{"initialPassword": "hunter2"}, "is no place for a password"},
+		"a password in clear":    {map[string]string{"initialPassword": "random"}, "option initialPassword needs an encrypted connection"},
+		"protected by nothing":   {map[string]string{"protected": "adminCount"}, `option protected is "adminCount"`},
+		"no condition":           {map[string]string{"notAdopted": "a)(b=1"}, `option notAdopted is`},
+		"short name is written":  {map[string]string{"shortName": "uid"}, "attribute.userName and shortName both write uid"},
+		"no range":               {map[string]string{"memberRange": "all"}, `option memberRange is "all"`},
+		"two primary groups":     {map[string]string{"primaryGroup": "a b"}, `option primaryGroup is "a b"`},
 		"delete":                 {map[string]string{"disable": "delete"}, "allowIrreversible"},
 		"no flag":                {map[string]string{"startTLS": "yes"}, `option startTLS is "yes"`},
 		"no duration":            {map[string]string{"timeout": "30"}, `option timeout is "30"`},
@@ -64,7 +74,11 @@ func TestMistakesInOptions(t *testing.T) {
 			}
 		})
 	}
-	_, err := Open(connectors.Options{Config: least("ldap://127.0.0.1", map[string]string{"timeout": "x", "rdn": "", "pageSize": "x"})})
+	_, err := Open(connectors.Options{Config: least("ldap://127.0.0.1", map[string]string{"initialPassword": "hunter2"})})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Open: %v: want it to leave out what was written for a password", err)
+	}
+	_, err = Open(connectors.Options{Config: least("ldap://127.0.0.1", map[string]string{"timeout": "x", "rdn": "", "pageSize": "x"})})
 	if n := strings.Count(err.Error(), "option "); n < 3 {
 		t.Errorf("Open: %v: want all mistakes at once", err)
 	}
