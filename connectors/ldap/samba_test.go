@@ -49,7 +49,7 @@ type domainController struct {
 
 var theDC domainController
 
-var errNoSamba = errors.New("no Samba (on Debian: apt-get install samba samba-dsdb-modules samba-ad-provision, and root): what needs a real Active Directory is not tested")
+var errNoSamba = errors.New("no Samba (on Debian: apt-get install samba samba-dsdb-modules samba-vfs-modules samba-ad-provision, and root): what needs a real Active Directory is not tested")
 
 // needDC returns the domain controller. Where there is none the test is skipped,
 // and fails in continuous integration.
@@ -86,7 +86,7 @@ func (d *domainController) start() error {
 		"--server-role=dc", "--dns-backend=NONE", "--use-rfc2307", "--adminpass="+dcPassword, "--host-name=dc1",
 		"--host-ip="+d.address, "--targetdir="+filepath.Join(d.dir, "dc"))
 	if said, err := provision.CombinedOutput(); err != nil {
-		return fmt.Errorf("samba-tool domain provision: %w\n%s", err, said)
+		return fmt.Errorf("samba-tool domain provision: %w\n%s", err, said[max(0, len(said)-2000):])
 	}
 	if err := d.configure(); err != nil {
 		return err
