@@ -33,6 +33,7 @@ type comparison struct {
 	access policy.Access
 	now    time.Time
 	brake  string
+	passes []pass // what exceptions allow it
 
 	formers  []*policy.Book  // those that the book came after, where what it alone ends is told from what ends anyway
 	formerly []policy.Access // what they say, once asked

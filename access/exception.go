@@ -112,6 +112,9 @@ func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (sche
 	if err := pressure(tx, book, e.Constraint); err != nil {
 		return e, err
 	}
+	if err := tx.Wake(LaneIdentity, e.Identity, tx.Now()); err != nil { // what a rule would give them is no more kept from them
+		return e, err
+	}
 	return e, tx.Wake(LaneRequest, e.ID, e.Expires)
 }
 

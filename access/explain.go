@@ -158,7 +158,18 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 	for _, role := range book.Conferring(e.Entitlement) {
 		facts.About = append(facts.About, role.Metadata.Name)
 	}
-	access := book.Evaluate(facts, r.Now())
+	passes, err := passesFor(r, book, facts)
+	if err != nil {
+		return err
+	}
+	var held []schema.Assignment
+	for line, err := range store.Assignments.All(r, e.Identity) {
+		if err != nil {
+			return err
+		}
+		held = append(held, line)
+	}
+	access := evaluate(book, facts, held, passes, r.Now())
 	origins := book.Origins(facts)
 	e.UserName = facts.Identity.UserName
 	for _, role := range book.Conferring(e.Entitlement) {

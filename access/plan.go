@@ -18,6 +18,7 @@ import (
 type Plan struct {
 	From       string    `json:"from,omitempty"` // digest of the policy in force
 	To         string    `json:"to"`
+	Hash       string    `json:"hash"` // names the policies, what changes, and what was seen of those for whom it does
 	At         time.Time `json:"at"`
 	Identities int       `json:"identities"` // looked at
 	Affected   int       `json:"affected"`   // of these, those with a line that begins or ends
@@ -31,7 +32,11 @@ type Plan struct {
 	Suppressed  int `json:"suppressed"` // of grants and revocations, those whose mode keeps them from their target
 	ByPolicy    int `json:"byPolicy"`   // of revocations, those that end by the policy alone: what its limit counts
 	Pending     int `json:"pending"`    // of grants and revocations, those that the policy in force is about to make anyway
+	Blocked     int `json:"blocked"`    // roles that a constraint keeps from somebody whose rule matches
 
+	Coverage    Coverage          `json:"coverage"`              // of what is observed, how much the policy would explain
+	Roles       []PlanRole        `json:"roles,omitempty"`       // how far each role reaches that changes something, by name
+	Orphaned    []PlanOrphan      `json:"orphaned,omitempty"`    // exceptions that nothing would rest on, or that nobody answers for
 	Totals      []PlanTotal       `json:"totals,omitempty"`      // by change, role and entitlement
 	Lines       []PlanLine        `json:"lines,omitempty"`       // the first, by identity
 	More        int               `json:"more,omitempty"`        // lines beyond those
@@ -89,11 +94,16 @@ func PlanPolicy(ctx context.Context, s *store.Store, from, to *policy.Book) (Pla
 // PlanEach is PlanPolicy, and calls each for every line, by identity, outside of
 // any transaction. An error of each ends it.
 func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each func(PlanLine) error) (Plan, error) {
-	return newPlanning(from, to).run(ctx, s, each)
+	p := newPlanning(from, to)
+	p.covers = true
+	return p.run(ctx, s, each)
 }
 
 func newPlanning(from, to *policy.Book) *planning {
-	p := &planning{from: from, to: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}}
+	p := &planning{
+		from: from, to: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
+		sum: NewIntent("plan"),
+	}
 	p.plan.To = to.Digest()
 	if from != nil {
 		p.plan.From, p.formers = from.Digest(), []*policy.Book{from}
@@ -106,20 +116,25 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 		return p.plan, err
 	}
 	for after := ""; ; {
-		page, last, err := p.page(ctx, s, after)
+		page, err := p.page(ctx, s, after)
 		if err != nil {
 			return p.plan, err
 		}
-		for _, line := range page {
+		p.add(page)
+		for _, line := range page.lines {
 			p.count(line)
 			if err := each(line); err != nil {
 				return p.plan, err
 			}
 		}
-		if last == "" {
+		if after = page.last; after == "" {
 			break
 		}
-		after = last
+	}
+	if p.covers {
+		if err := s.View(ctx, p.exceptions); err != nil {
+			return p.plan, err
+		}
 	}
 	p.finish()
 	return p.plan, nil
@@ -132,6 +147,12 @@ type planning struct {
 	formers    []*policy.Book           // what to came after
 	totals     map[PlanTotal]*PlanTotal // by what makes lines alike
 	suppressed map[string]int           // by connector
+	roles      map[string]*PlanRole     // by name
+	last       map[string]string        // role to the identity that was counted for it last
+	stakes     []PlanStake              // the first
+	sum        *Intent                  // over all stakes
+	covers     bool                     // what is observed is looked at, and the exceptions
+	named      []string                 // connectors of both policies, by name, once they are asked for
 }
 
 // govern puts the roles into quarantine that are, or would be.
@@ -154,12 +175,21 @@ func (p *planning) govern(r store.Reader) error {
 // planPage is how many identities one snapshot is held for.
 const planPage = 200
 
-// page works out the lines of the next identities, and where to go on; an empty
-// last is the end.
-func (p *planning) page(ctx context.Context, s *store.Store, after string) (lines []PlanLine, last string, err error) {
-	var looked, affected, held int
+// A planned is what some identities add to a plan.
+type planned struct {
+	at                     time.Time
+	last                   string // the identity to go on behind; empty is the end
+	looked, affected, held int
+	lines                  []PlanLine
+	stakes                 []PlanStake
+	holders                map[string]int // by role
+	coverage               Coverage
+}
+
+// page works out the next identities.
+func (p *planning) page(ctx context.Context, s *store.Store, after string) (page planned, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		lines, last, looked, affected, held, p.plan.At = nil, "", 0, 0, 0, r.Now()
+		page = planned{at: r.Now(), holders: map[string]int{}}
 		for id, err := range store.Identities.From(r, after) {
 			if err != nil {
 				return err
@@ -167,62 +197,92 @@ func (p *planning) page(ctx context.Context, s *store.Store, after string) (line
 			if id.Of != "" { // what it says is looked at with the identity that it is of
 				continue
 			}
-			some, n, err := p.identity(r, id)
-			if err != nil {
+			if err := p.identity(r, id, &page); err != nil {
 				return err
 			}
-			held += n
-			lines = append(lines, some...)
-			if slices.ContainsFunc(some, func(l PlanLine) bool { return l.Change == PlanGrant || l.Change == PlanRevoke }) {
-				affected++
-			}
-			if looked++; looked == planPage {
-				last = id.ID
+			if page.looked++; page.looked == planPage {
+				page.last = id.ID
 				break
 			}
 		}
 		return nil
 	})
-	p.plan.Identities += looked
-	p.plan.Affected += affected
-	p.plan.Held += held
-	return lines, last, err
+	return page, err
 }
 
-// identity works out one identity's lines, and how many lines it holds. The
-// policy in force is asked only where something would change.
-func (p *planning) identity(r store.Reader, id schema.Identity) (lines []PlanLine, holds int, err error) {
-	facts, _, err := gather(r, p.to, id.ID)
+// identity adds one identity to a page. The policy in force is asked only where
+// something would change.
+func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) error {
+	c, err := compare(r, p.to, id.ID)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	var held []schema.Assignment
-	for a, err := range store.Assignments.All(r, id.ID) {
-		if err != nil {
-			return nil, 0, err
+	c.formers = p.formers
+	page.held += len(c.held)
+	for _, role := range c.facts.About {
+		page.holders[role]++
+	}
+	lines, d := c.planned()
+	if p.covers {
+		if err := p.cover(r, c, d, &page.coverage); err != nil {
+			return err
 		}
-		held = append(held, a)
 	}
-	facts.About = rolesHeld(held)
-	c := comparison{book: p.to, facts: facts, held: held, now: r.Now(), formers: p.formers}
+	if len(lines) == 0 {
+		return nil
+	}
 	var now []PlanLine
-	for i, line := range c.planned() {
-		if i == 0 && p.from != nil {
-			c.book = p.from
-			now = c.planned()
+	if p.from != nil {
+		before, err := compare(r, p.from, id.ID)
+		if err != nil {
+			return err
 		}
-		line.UserName = id.UserName
-		line.Pending = slices.ContainsFunc(now, func(l PlanLine) bool {
-			return l.Change == line.Change && l.Connector == line.Connector && l.Entitlement == line.Entitlement
-		})
-		lines = append(lines, line)
+		now, _ = before.planned()
 	}
-	return lines, len(held), nil
+	var does []PlanLine
+	for i, line := range lines {
+		lines[i].UserName = id.UserName
+		lines[i].Pending = slices.ContainsFunc(now, line.like)
+		if line.does() && !lines[i].Pending {
+			does = append(does, line)
+		}
+	}
+	if slices.ContainsFunc(lines, PlanLine.writes) {
+		page.affected++
+	}
+	if len(does) > 0 {
+		page.stakes = append(page.stakes, PlanStake{Identity: id.ID, UserName: id.UserName, Saw: saw(c), Does: sumOf(does)})
+	}
+	page.lines = append(page.lines, lines...)
+	return nil
+}
+
+// compare gathers all that an identity's difference under a policy depends on, but
+// for what the policy was held from, and came after.
+func compare(r store.Reader, book *policy.Book, identity string) (*comparison, error) {
+	facts, _, err := gather(r, book, identity)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := takeUnfounded(r, book, &facts, r.Now()); err != nil {
+		return nil, err
+	}
+	c := &comparison{book: book, now: r.Now()}
+	for a, err := range store.Assignments.All(r, identity) {
+		if err != nil {
+			return nil, err
+		}
+		c.held = append(c.held, a)
+	}
+	facts.About = rolesHeld(c.held)
+	c.facts = facts
+	c.passes, err = passesFor(r, book, facts)
+	return c, err
 }
 
 // planned returns what reconciling an identity under a policy would change.
-func (c *comparison) planned() []PlanLine {
-	access := c.book.Evaluate(c.facts, c.now)
+func (c *comparison) planned() ([]PlanLine, difference) {
+	access := evaluate(c.book, c.facts, c.held, c.passes, c.now)
 	c.access = access
 	d := c.difference()
 	var lines []PlanLine
@@ -245,11 +305,14 @@ func (c *comparison) planned() []PlanLine {
 		return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Entitlement, y.Entitlement))
 	})
 	for _, v := range access.Verdicts {
+		if v.Outcome == policy.Blocked {
+			lines = append(lines, PlanLine{Identity: c.facts.Identity.ID, Change: PlanBlock, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason})
+		}
 		if v.Outcome == policy.Indeterminate && !slices.ContainsFunc(lines, func(l PlanLine) bool { return slices.Contains(l.Roles, v.Role) }) {
 			lines = append(lines, PlanLine{Identity: c.facts.Identity.ID, Change: PlanOpen, Roles: []string{v.Role}, Mode: v.Mode, Reason: v.Reason})
 		}
 	}
-	return lines
+	return lines, d
 }
 
 // planLine is one line of a plan, with the reasons of its roles where none is given.
@@ -275,108 +338,4 @@ func planLine(change PlanChange, on schema.Assignment, access policy.Access, why
 	}
 	l.Reason = strings.Join(reasons, "; ")
 	return l
-}
-
-// count adds a line to the totals.
-func (p *planning) count(line PlanLine) {
-	writes := line.Change == PlanGrant || line.Change == PlanRevoke
-	switch line.Change {
-	case PlanGrant:
-		p.plan.Grants++
-	case PlanRevoke:
-		p.plan.Revocations++
-	case PlanRemode:
-		p.plan.Remodes++
-	case PlanHold:
-		p.plan.Holds++
-	case PlanOpen:
-		p.plan.Undecided++
-	}
-	if writes && line.Mode != schema.Enforce {
-		p.plan.Suppressed++
-		p.suppressed[line.Connector]++
-	}
-	if writes && line.Pending {
-		p.plan.Pending++
-	}
-	if line.ByPolicy {
-		p.plan.ByPolicy++
-	}
-	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode}
-	if line.Connector != "" {
-		alike.Entitlement = line.Connector + "/" + line.Entitlement
-	}
-	total, ok := p.totals[alike]
-	if !ok {
-		total = &PlanTotal{}
-		*total, total.Reason = alike, line.Reason
-		p.totals[alike] = total
-	}
-	total.Lines++
-	if len(p.plan.Lines) < planLines {
-		p.plan.Lines = append(p.plan.Lines, line)
-		return
-	}
-	p.plan.More++
-}
-
-// finish adds what the policies say by themselves.
-func (p *planning) finish() {
-	for _, total := range p.totals {
-		p.plan.Totals = append(p.plan.Totals, *total)
-	}
-	slices.SortFunc(p.plan.Totals, func(a, b PlanTotal) int {
-		return cmp.Or(cmp.Compare(a.Change, b.Change), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Mode, b.Mode))
-	})
-	for _, r := range p.to.Refused() {
-		_, before := bookRole(p.from, r.Role)
-		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: before})
-	}
-	p.plan.Modes = p.modes()
-	limits := p.to.Limits()
-	p.brake("revokesPerRun", p.plan.ByPolicy, limits.RevokesPerRun)
-	p.brake("grantsPerRun", p.plan.Grants, limits.GrantsPerRun)
-}
-
-func bookRole(book *policy.Book, name string) (*policy.Role, bool) {
-	if book == nil {
-		return nil, false
-	}
-	return book.Role(name)
-}
-
-// modes lists the connectors that are not enforced, or whose mode changes.
-func (p *planning) modes() []PlanMode {
-	modes := map[string]PlanMode{}
-	if p.from != nil {
-		for _, c := range p.from.Connectors() {
-			modes[c.Metadata.Name] = PlanMode{Connector: c.Metadata.Name, From: p.from.Mode("", c.Metadata.Name)}
-		}
-	}
-	for _, c := range p.to.Connectors() {
-		m := modes[c.Metadata.Name]
-		m.Connector, m.To = c.Metadata.Name, p.to.Mode("", c.Metadata.Name)
-		modes[c.Metadata.Name] = m
-	}
-	var list []PlanMode
-	for name, m := range modes {
-		m.Suppressed = p.suppressed[name]
-		if m.From != m.To || m.To != schema.Enforce || m.Suppressed > 0 {
-			list = append(list, m)
-		}
-	}
-	slices.SortFunc(list, func(a, b PlanMode) int { return cmp.Compare(a.Connector, b.Connector) })
-	return list
-}
-
-// brake adds a limit of the policy, if it sets one.
-func (p *planning) brake(name string, lines int, limit policy.Brake) {
-	if limit == (policy.Brake{}) {
-		return
-	}
-	b := PlanBrake{Name: name, Lines: lines, Count: limit.Count, Percent: limit.Percent, Exceeded: limit.Stops(lines, p.plan.Held)}
-	if p.plan.Held > 0 {
-		b.Share = 100 * float64(lines) / float64(p.plan.Held)
-	}
-	p.plan.Brakes = append(p.plan.Brakes, b)
 }

@@ -27,4 +27,16 @@ const (
 	PlanRemode PlanChange = "remode" // it is held as before, in another mode or for other reasons
 	PlanHold   PlanChange = "hold"   // it stays, because it cannot be decided now
 	PlanOpen   PlanChange = "open"   // a role that is not held cannot be decided: nothing is given
+	PlanBlock  PlanChange = "block"  // a constraint keeps a role from whom its rule matches
 )
+
+// writes reports whether an entitlement is gained or lost by it.
+func (l PlanLine) writes() bool { return l.Change == PlanGrant || l.Change == PlanRevoke }
+
+// does reports whether anything changes by it.
+func (l PlanLine) does() bool { return l.writes() || l.Change == PlanRemode }
+
+// like reports whether both do the same to the same.
+func (l PlanLine) like(other PlanLine) bool {
+	return l.Change == other.Change && l.Connector == other.Connector && l.Entitlement == other.Entitlement
+}

@@ -36,7 +36,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 	if err != nil {
 		return nil, err
 	}
-	l.access = l.book.Evaluate(l.facts, l.now)
+	l.access = evaluate(l.book, l.facts, l.held, l.passes, l.now)
 	return func(tx store.Tx) (time.Time, error) {
 		stale, err := tx.Rewoken(item)
 		if err != nil {
@@ -47,7 +47,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 			if now, err = lookAt(tx, rules, item); err != nil {
 				return time.Time{}, err
 			}
-			now.access = now.book.Evaluate(now.facts, now.now)
+			now.access = evaluate(now.book, now.facts, now.held, now.passes, now.now)
 		}
 		return now.write(tx)
 	}, nil
@@ -66,6 +66,7 @@ type look struct {
 	owned   time.Time // until when who answers for a machine is there, where that is known
 	held    []schema.Assignment
 	notices []schema.Finding // what is known of it to be undecided, kept or held
+	passes  []pass           // what exceptions allow it
 	access  policy.Access
 
 	attributes map[string]string
@@ -104,7 +105,10 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		l.held = append(l.held, a)
 	}
 	l.facts.About = rolesHeld(l.held)
-	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed}
+	if l.passes, err = passesFor(r, l.book, l.facts); err != nil {
+		return nil, err
+	}
+	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
 	if len(l.facts.Records) > 0 {
 		kinds = append(kinds, noticeConflict)
 	}
@@ -137,8 +141,10 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	if err := l.owe(tx); err != nil {
-		return time.Time{}, err
+	for _, raise := range []func(store.Tx) error{l.owe, l.constrained} {
+		if err := raise(tx); err != nil {
+			return time.Time{}, err
+		}
 	}
 	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers}
 	if err := l.apply(tx, c.difference()); err != nil {

@@ -60,10 +60,13 @@ func nothingNew(last, run schema.Run) bool {
 		run.Held == last.Held && run.Problem == last.Problem
 }
 
+// findingOrphan is about an account at a connector, by its remote id.
+const findingOrphan = "orphan"
+
 // ReportOrphans makes the findings of one connector's orphans those of a
 // complete listing: new ones are raised, those that are gone are resolved.
 func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []schema.Account) error {
-	const kind = "orphan"
+	const kind = findingOrphan
 	there := map[string]bool{}
 	for _, o := range orphans {
 		there[o.RemoteID] = true

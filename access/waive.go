@@ -20,32 +20,44 @@ type waiver struct {
 // waived returns the exception that lets an identity break a constraint, with the
 // entitlements (connector/id) that meet in it; the one that lasts longest of several.
 func waived(r store.Reader, book *policy.Book, f policy.Facts, b policy.Breach) (found waiver, ok bool, err error) {
-	note := func(w waiver) {
-		if !ok || w.until.After(found.until) {
-			found, ok = w, true
-		}
+	all, err := passes(r, book, f)
+	if err != nil {
+		return found, false, err
 	}
+	found, ok = among(book, all, b)
+	return found, ok, nil
+}
+
+// A pass is a waiver with what it is about.
+type pass struct {
+	waiver
+	constraint string
+	scope      policy.Reach
+}
+
+// passes returns what exceptions allow an identity now.
+func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []pass, err error) {
 	for _, e := range book.Exceptions() {
-		if e.Spec.Waives.Constraint != b.Constraint || !book.Covers(e.Spec.Scope, b.Entitlements) {
+		if e.Spec.Waives.Constraint == "" {
 			continue
 		}
 		allows, err := documentAllows(r, book, e, f)
 		if err != nil {
-			return found, false, err
+			return nil, err
 		}
 		if allows {
-			note(waiver{exceptionRef(e.Metadata.Name), e.Spec.Expires})
+			all = append(all, pass{waiver{exceptionRef(e.Metadata.Name), e.Spec.Expires}, e.Spec.Waives.Constraint, e.Spec.Scope})
 		}
 	}
 	for e, err := range store.Exceptions.By(r, store.ExceptionIdentity, f.Identity.ID) {
 		if err != nil {
-			return found, false, err
+			return nil, err
 		}
-		if e.Live(r.Now()) && e.Constraint == b.Constraint && book.Covers(policy.Reach{Entitlements: e.Entitlements}, b.Entitlements) {
-			note(waiver{exceptionRef(e.ID), e.Expires})
+		if e.Live(r.Now()) {
+			all = append(all, pass{waiver{exceptionRef(e.ID), e.Expires}, e.Constraint, policy.Reach{Entitlements: e.Entitlements}})
 		}
 	}
-	return found, ok, nil
+	return all, nil
 }
 
 func exceptionRef(name string) string { return "exception/" + name }

@@ -227,7 +227,7 @@ func byPolicy(facts policy.Facts, access policy.Access, line schema.Assignment, 
 			continue // the policy has it no more
 		}
 		switch access.Verdicts[i].Outcome { //nolint:exhaustive // the others do not end anything
-		case policy.Withdrawn, policy.Suspended, policy.Buried:
+		case policy.Withdrawn, policy.Suspended, policy.Buried, policy.Blocked:
 			return false
 		}
 	}

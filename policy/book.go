@@ -33,6 +33,7 @@ type Book struct {
 
 	exceptions   []*Exception     // those without an error
 	conditions   map[string]*rule // of approval flows, by name: what is demanded of approvers
+	barriers     []barrier
 	requirements map[string]*rule // of constraints, by name: what is demanded of holders
 	valid        map[string]*rule // of roles, by name: what a ticket must be
 	admitting    map[string]*rule // of break-glass roles, by name: when they may be taken

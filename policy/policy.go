@@ -53,6 +53,7 @@ const (
 	Suspended     Outcome = "suspended"     // a suspend trigger fired; restorable
 	Buried        Outcome = "buried"        // a tombstone stands against it
 	Quarantined   Outcome = "quarantined"   // the role's governance is broken: what is held stays, nobody new gets it
+	Blocked       Outcome = "blocked"       // a constraint keeps it from whom its rule matches
 	Held          Outcome = "held"          // a hold trigger fired: what is held stays, nothing is given or renewed
 )
 
@@ -88,6 +89,7 @@ type Access struct {
 	Firings     []schema.Firing     // what is to be remembered of those that hold
 	Assignments []schema.Assignment // by connector and entitlement; Since is left zero
 	Keep        []string            // roles whose present assignments stay as they are: indeterminate, quarantined or held
+	Breaks      []Breach            // constraints that what is held breaks, of Bar
 	Disputes    []Dispute           // what sources disagree about, by attribute
 	Next        time.Time           // when to look again; zero if only a change can matter
 }

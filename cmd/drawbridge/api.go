@@ -21,10 +21,10 @@ func (c *client) explain(ctx context.Context, who, what string) (e access.Explan
 	return e, err
 }
 
-func (c *client) plan(ctx context.Context, files map[string]string) (access.Plan, error) {
+func (c *client) plan(ctx context.Context, of map[string]any) (access.SavedPlan, error) {
 	var answer api.PlanReply
-	err := c.call(ctx, http.MethodPost, "/api/v1/policy/plan", map[string]any{"files": files}, &answer)
-	return answer.Plan, err
+	err := c.call(ctx, http.MethodPost, "/api/v1/policy/plan", of, &answer)
+	return answer.SavedPlan, err
 }
 
 func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (r api.Revoked, err error) {

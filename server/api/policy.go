@@ -128,7 +128,7 @@ type planInput struct {
 
 // PlanReply is a plan, and what is wrong with the policy it is of.
 type PlanReply struct {
-	Plan     access.Plan      `json:"plan"`
+	access.SavedPlan
 	Findings []policy.Finding `json:"findings,omitempty"`
 }
 
@@ -158,6 +158,6 @@ func (a *API) planPolicy(ctx context.Context, in *planInput) (*Reply[PlanReply],
 	}
 	set, findings := policy.Load(files)
 	book, more := policy.Compile(set)
-	plan, err := access.PlanPolicy(ctx, a.Store, a.Rules.Book(), book)
-	return reply(PlanReply{Plan: plan, Findings: append(findings, more...)}), err
+	plan, err := access.SavePlan(ctx, a.Store, a.Rules.Book(), book)
+	return reply(PlanReply{SavedPlan: plan, Findings: append(findings, more...)}), err
 }

@@ -1,0 +1,89 @@
+package access
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A role held by rule is nobody's decision of the moment, so that nobody was asked
+// whether it goes together with what somebody holds. Evaluation alone does not know
+// what they hold; this is where both meet.
+
+// The kinds of finding about one identity that constraints raise.
+const (
+	noticeBlocked = "blocked"    // a constraint keeps a role from it, about role/NAME
+	noticeBreak   = "separation" // what it holds breaks one, about constraint/NAME
+)
+
+// passesFor returns what exceptions allow an identity, where there is any constraint to
+// deviate from.
+func passesFor(r store.Reader, book *policy.Book, f policy.Facts) ([]pass, error) {
+	if !book.Constrains() {
+		return nil, nil
+	}
+	return passes(r, book, f)
+}
+
+// evaluate says what an identity is to hold, who holds some lines now: what policy says,
+// without what its constraints keep from it.
+func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, passes []pass, now time.Time) policy.Access {
+	access := book.Evaluate(f, now)
+	if !book.Constrains() {
+		return access
+	}
+	c := comparison{book: book, facts: f, held: held, access: access, now: now}
+	t := policy.Tenure{Pass: passBy(book, passes)}
+	for _, line := range held {
+		if index(access.Assignments, line) < 0 && c.keep(line) != "" {
+			t.Refs = append(t.Refs, line.Ref())
+		}
+	}
+	var excepted []string
+	for _, line := range held {
+		if slices.ContainsFunc(line.Because, func(ref string) bool { return strings.HasPrefix(ref, "exception/") }) {
+			excepted = append(excepted, rolesOf(line)...)
+		}
+	}
+	t.Roles = slices.DeleteFunc(rolesHeld(held), func(role string) bool { return slices.Contains(excepted, role) })
+	return book.Bar(f, access, t, now)
+}
+
+// passBy finds the exception that allows a breach and lasts longest.
+func passBy(book *policy.Book, passes []pass) func(policy.Breach) (string, time.Time, bool) {
+	return func(b policy.Breach) (string, time.Time, bool) {
+		w, ok := among(book, passes, b)
+		return w.ref, w.until, ok
+	}
+}
+
+func among(book *policy.Book, passes []pass, b policy.Breach) (found waiver, ok bool) {
+	for _, p := range passes {
+		if p.constraint == b.Constraint && book.Covers(p.scope, b.Entitlements) && (!ok || p.until.After(found.until)) {
+			found, ok = p.waiver, true
+		}
+	}
+	return found, ok
+}
+
+// constrained raises what constraints keep from an identity, and what it holds against
+// them.
+func (l *look) constrained(tx store.Tx) error {
+	for _, v := range l.access.Verdicts {
+		if v.Outcome == policy.Blocked {
+			if err := l.notice(tx, noticeBlocked, schema.Denied, "role/"+v.Role, v.Reason); err != nil {
+				return err
+			}
+		}
+	}
+	for _, b := range l.access.Breaks {
+		if err := l.notice(tx, noticeBreak, schema.Found, "constraint/"+b.Constraint, b.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package access
+
+import (
+	"cmp"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+)
+
+// add adds a page to the plan, but for its lines.
+func (p *planning) add(page planned) {
+	p.plan.At = page.at
+	p.plan.Identities += page.looked
+	p.plan.Affected += page.affected
+	p.plan.Held += page.held
+	p.plan.Coverage.add(page.coverage)
+	for _, stake := range page.stakes {
+		p.sum.write(stake.Identity, stake.Saw, stake.Does)
+		if len(p.stakes) < planStakes {
+			p.stakes = append(p.stakes, stake)
+		}
+	}
+	for role, n := range page.holders {
+		p.role(role).Holders += n
+	}
+}
+
+// count adds a line to the totals.
+func (p *planning) count(line PlanLine) {
+	p.countRoles(line)
+	switch line.Change {
+	case PlanGrant:
+		p.plan.Grants++
+	case PlanRevoke:
+		p.plan.Revocations++
+	case PlanRemode:
+		p.plan.Remodes++
+	case PlanHold:
+		p.plan.Holds++
+	case PlanOpen:
+		p.plan.Undecided++
+	case PlanBlock:
+		p.plan.Blocked++
+	}
+	if line.writes() && line.Mode != schema.Enforce {
+		p.plan.Suppressed++
+		p.suppressed[line.Connector]++
+	}
+	if line.writes() && line.Pending {
+		p.plan.Pending++
+	}
+	if line.ByPolicy {
+		p.plan.ByPolicy++
+	}
+	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode}
+	if line.Connector != "" {
+		alike.Entitlement = line.Connector + "/" + line.Entitlement
+	}
+	total, ok := p.totals[alike]
+	if !ok {
+		total = &PlanTotal{}
+		*total, total.Reason = alike, line.Reason
+		p.totals[alike] = total
+	}
+	total.Lines++
+	if len(p.plan.Lines) < planLines {
+		p.plan.Lines = append(p.plan.Lines, line)
+		return
+	}
+	p.plan.More++
+}
+
+// A PlanRole is how far a role reaches.
+type PlanRole struct {
+	Role        string  `json:"role"`
+	Holders     int     `json:"holders"`    // identities that hold something by it now
+	Identities  int     `json:"identities"` // for which it changes something, or is held or undecided
+	Grants      int     `json:"grants"`
+	Revocations int     `json:"revocations"`
+	Remodes     int     `json:"remodes"`
+	Holds       int     `json:"holds"`
+	Undecided   int     `json:"undecided"`
+	Blocked     int     `json:"blocked"`
+	Share       float64 `json:"share"` // of all identities, those for which it changes something, in percent
+}
+
+func (p *planning) role(name string) *PlanRole {
+	role, ok := p.roles[name]
+	if !ok {
+		role = &PlanRole{Role: name}
+		p.roles[name] = role
+	}
+	return role
+}
+
+// countRoles counts a line for each of its roles. Lines come identity by identity.
+func (p *planning) countRoles(line PlanLine) {
+	for _, name := range line.Roles {
+		role := p.role(name)
+		switch line.Change {
+		case PlanGrant:
+			role.Grants++
+		case PlanRevoke:
+			role.Revocations++
+		case PlanRemode:
+			role.Remodes++
+		case PlanHold:
+			role.Holds++
+		case PlanOpen:
+			role.Undecided++
+		case PlanBlock:
+			role.Blocked++
+		}
+		if p.last[name] != line.Identity {
+			p.last[name] = line.Identity
+			role.Identities++
+		}
+	}
+}
+
+// name gives the plan its hash.
+func (p *planning) name() {
+	p.sum.write(p.plan.From, p.plan.To)
+	p.sum.write(slices.Sorted(maps.Keys(p.plan.Quarantined))...)
+	p.plan.Hash = hex.EncodeToString(p.sum.sum.Sum(nil))
+}
+
+// finish adds what the policies say by themselves.
+func (p *planning) finish() {
+	p.name()
+	for _, role := range p.roles {
+		if p.plan.Identities > 0 {
+			role.Share = 100 * float64(role.Identities) / float64(p.plan.Identities)
+		}
+		if role.Identities > 0 {
+			p.plan.Roles = append(p.plan.Roles, *role)
+		}
+	}
+	slices.SortFunc(p.plan.Roles, func(a, b PlanRole) int { return cmp.Compare(a.Role, b.Role) })
+	for _, total := range p.totals {
+		p.plan.Totals = append(p.plan.Totals, *total)
+	}
+	slices.SortFunc(p.plan.Totals, func(a, b PlanTotal) int {
+		return cmp.Or(cmp.Compare(a.Change, b.Change), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Mode, b.Mode))
+	})
+	for _, r := range p.to.Refused() {
+		_, before := bookRole(p.from, r.Role)
+		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: before})
+	}
+	p.plan.Modes = p.modes()
+	limits := p.to.Limits()
+	p.brake("revokesPerRun", p.plan.ByPolicy, limits.RevokesPerRun)
+	p.brake("grantsPerRun", p.plan.Grants, limits.GrantsPerRun)
+}
+
+func bookRole(book *policy.Book, name string) (*policy.Role, bool) {
+	if book == nil {
+		return nil, false
+	}
+	return book.Role(name)
+}
+
+// modes lists the connectors that are not enforced, or whose mode changes.
+func (p *planning) modes() []PlanMode {
+	modes := map[string]PlanMode{}
+	if p.from != nil {
+		for _, c := range p.from.Connectors() {
+			modes[c.Metadata.Name] = PlanMode{Connector: c.Metadata.Name, From: p.from.Mode("", c.Metadata.Name)}
+		}
+	}
+	for _, c := range p.to.Connectors() {
+		m := modes[c.Metadata.Name]
+		m.Connector, m.To = c.Metadata.Name, p.to.Mode("", c.Metadata.Name)
+		modes[c.Metadata.Name] = m
+	}
+	var list []PlanMode
+	for name, m := range modes {
+		m.Suppressed = p.suppressed[name]
+		if m.From != m.To || m.To != schema.Enforce || m.Suppressed > 0 {
+			list = append(list, m)
+		}
+	}
+	slices.SortFunc(list, func(a, b PlanMode) int { return cmp.Compare(a.Connector, b.Connector) })
+	return list
+}
+
+// brake adds a limit of the policy, if it sets one.
+func (p *planning) brake(name string, lines int, limit policy.Brake) {
+	if limit == (policy.Brake{}) {
+		return
+	}
+	b := PlanBrake{Name: name, Lines: lines, Count: limit.Count, Percent: limit.Percent, Exceeded: limit.Stops(lines, p.plan.Held)}
+	if p.plan.Held > 0 {
+		b.Share = 100 * float64(lines) / float64(p.plan.Held)
+	}
+	p.plan.Brakes = append(p.plan.Brakes, b)
+}
