@@ -48,6 +48,7 @@ type must struct {
 type client struct {
 	t    *testing.T
 	base string
+	api  string
 	made *int
 }
 
@@ -76,7 +77,7 @@ func newClient(t *testing.T, change ...func(*server.Options)) *client {
 	here.Config.Handler = w.Config.Handler
 	here.Start()
 	t.Cleanup(here.Close)
-	return &client{t: t, base: base + "/scim/v2", made: new(int)}
+	return &client{t: t, base: base + "/scim/v2", api: base + "/api/v1", made: new(int)}
 }
 
 // A got is an answer.

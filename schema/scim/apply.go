@@ -98,9 +98,6 @@ func (o Operation) apply(r Record) error {
 	if err != nil {
 		return err
 	}
-	if now == nil && a.Name == "active" && a.URN == "" {
-		return nil // whoever unsets it says nothing of whether access ends
-	}
 	r.values[a.slot] = now
 	if a.Multi && len(now) > len(old) {
 		return tooMany(a, now)

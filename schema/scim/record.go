@@ -114,9 +114,12 @@ func (r Record) get(urn, name string) []byte {
 }
 
 // Replacing returns the record as it is in the place of an old one: what is
-// immutable, and is not sent again, stays. It is an error to send another value.
+// immutable, and is not sent again, stays, and so does whether somebody is active,
+// for saying nothing of it must not end access, nor give it back. It is an error to
+// send another value of what is immutable.
 func (r Record) Replacing(old json.RawMessage) (Record, error) {
-	if len(r.typ.immutable)+len(r.typ.fixed) == 0 {
+	active, ok := r.typ.attribute("", "active")
+	if ok = ok && r.values[active.slot] == nil; !ok && len(r.typ.immutable)+len(r.typ.fixed) == 0 {
 		return r, nil
 	}
 	was, err := r.typ.Decode(old)
@@ -124,6 +127,9 @@ func (r Record) Replacing(old json.RawMessage) (Record, error) {
 		return r, err
 	}
 	r = r.Clone()
+	if ok {
+		r.values[active.slot] = was.values[active.slot]
+	}
 	for _, a := range r.typ.immutable {
 		switch before := was.of(a); {
 		case before == nil || r.of(a) != nil:
@@ -234,16 +240,14 @@ func (r Record) missing() *Attribute {
 }
 
 // Identity returns the identity as the record describes it. What the record does
-// not say, such as whether it is active, stays as it is.
+// not say, such as whether it is active, stays as it is; who is new is active.
 func (r Record) Identity(id schema.Identity) schema.Identity {
+	if a, ok := r.typ.attribute("", "active"); ok && id.ID == "" && r.values[a.slot] == nil {
+		r = r.Clone()
+		r.values[a.slot] = []byte("true")
+	}
 	if active := r.get("", "active"); active != nil {
 		id.Active = string(active) == "true"
-	} else if a, ok := r.typ.attribute("", "active"); ok {
-		r = r.Clone()
-		r.values[a.slot] = []byte("false")
-		if id.Active {
-			r.values[a.slot] = []byte("true")
-		}
 	}
 	id.Kind = schema.Human
 	if kind := text(r.get(DrawbridgeURN, "kind")); kind != "" {

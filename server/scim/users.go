@@ -22,7 +22,7 @@ func createUser(q *request) error {
 	if err != nil {
 		return err
 	}
-	said := b.Record.Identity(schema.Identity{Active: true})
+	said := b.Record.Identity(schema.Identity{})
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
 	err = q.store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
