@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 //	freeport NAME      put a port that is free into a variable, and write serve.yaml for it
 //	scrub NAME         write stdout to a file, with times, ids and digests made of zeros
 //	await URL          wait until a bridge that runs elsewhere is ready
+//	httppost URL BODY TOKEN   send it to a target, past the bridge
+//	reach ADDR         wait until somebody listens there
 //	eventually FILE RE wait until a file has what matches
 //	capture NAME RE    put what the first group of RE matches in stdout into a variable
 func TestScripts(t *testing.T) { testscript.Run(t, params("testdata/script")) }
@@ -63,6 +65,8 @@ func params(dir string) testscript.Params {
 			"freeport": func(ts *testscript.TestScript, _ bool, args []string) { freePort(ts, args[0]) },
 			"scrub":    func(ts *testscript.TestScript, _ bool, args []string) { scrub(ts, args[0]) },
 			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },
+			"httppost": func(ts *testscript.TestScript, _ bool, args []string) { post(ts, args[0], args[1], args[2]) },
+			"reach":    func(ts *testscript.TestScript, _ bool, args []string) { reach(ts, args[0]) },
 			"capture":  func(ts *testscript.TestScript, _ bool, args []string) { capture(ts, args[0], args[1]) },
 			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
 				within(ts, func() bool { return quiet(ts, stageOf(ts).running.Store()) })
@@ -216,6 +220,24 @@ func await(ts *testscript.TestScript, url string) {
 	c, err := newClient(url, "")
 	ts.Check(err)
 	within(ts, func() bool { return c.ready(context.Background()) == nil })
+}
+
+// post sends a body to a target, as somebody with its own console would.
+func post(ts *testscript.TestScript, url, body, token string) {
+	c, err := newClient(url, token)
+	ts.Check(err)
+	defer c.http.CloseIdleConnections()
+	ts.Check(c.call(context.Background(), "POST", "", json.RawMessage(body), nil))
+}
+
+func reach(ts *testscript.TestScript, addr string) {
+	within(ts, func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err == nil
+	})
 }
 
 // capture keeps in a variable what a pattern's group has of the last output.

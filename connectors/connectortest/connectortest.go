@@ -96,6 +96,7 @@ const (
 	Fails      = "fails"      // every call may fail, with its effect or without
 	Lists      = "lists"      // all accounts, or an error
 	Reads      = "reads"      // one account, or Gone
+	Examines   = "examines"   // looked at closer, and deleted for good
 	Cancels    = "cancels"    // a cancelled context ends the call
 	Concurrent = "concurrent" // different accounts at once
 )
@@ -120,6 +121,7 @@ func Run(t *testing.T, h Harness) {
 		{Fails, fails},
 		{Lists, lists},
 		{Reads, reads},
+		{Examines, examines},
 		{Cancels, cancels},
 		{Concurrent, concurrent},
 	} {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -41,10 +42,10 @@ func (c *Connector) page(ctx context.Context, path, query string) (listing, erro
 	d := json.NewDecoder(bytes.NewReader(a.body))
 	d.UseNumber()
 	if err := d.Decode(&l); err != nil {
-		return l, transient("GET %s: the target's answer is not a list: %w", path, err)
+		return l, connectors.Foreign(transient("GET %s: the target's answer is not a list: %w", path, err))
 	}
 	if l.TotalResults == nil && l.Resources == nil {
-		return l, permanent("GET %s: the target's answer is not a list: baseURL may be wrong", path)
+		return l, connectors.Foreign(permanent("GET %s: the target's answer is not a list: baseURL may be wrong", path))
 	}
 	return l, nil
 }
@@ -226,4 +227,20 @@ func (w *walk) end(l listing) error {
 
 func (w *walk) incomplete(why string) error {
 	return transient("GET %s: the list is not complete: %s", w.path, why)
+}
+
+// quote returns the value as a string in a filter.
+func quote(value string) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return `""`
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// equals returns the filter that the attribute is the value.
+func equals(attribute, value string) string {
+	return fmt.Sprintf("%s eq %s", attribute, quote(value))
 }

@@ -3,10 +3,11 @@ package scim
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"drawbridge/connectors"
 )
 
 // The URNs of what is sent and read.
@@ -70,7 +71,7 @@ func decode(body []byte) (resource, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	if err := d.Decode(&r); err != nil {
-		return nil, transient("the target's answer is not a JSON object: %w", err)
+		return nil, connectors.Foreign(transient("the target's answer is not a JSON object: %w", err))
 	}
 	return r, nil
 }
@@ -380,20 +381,4 @@ func (c *Connector) writable(attributes map[string]string) error {
 		}
 	}
 	return nil
-}
-
-// quote returns the value as a string in a filter.
-func quote(value string) string {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		return `""`
-	}
-	return strings.TrimSpace(b.String())
-}
-
-// equals returns the filter that the attribute is the value.
-func equals(attribute, value string) string {
-	return fmt.Sprintf("%s eq %s", attribute, quote(value))
 }

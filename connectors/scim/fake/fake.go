@@ -26,6 +26,7 @@ type Options struct {
 	Groups  []string           // the names of its groups
 	Token   string             // the secret that must be presented; empty lets everybody in
 	User    string             // with basic authentication, whose
+	Deletes bool               // users may be deleted, also where the profile disables them otherwise
 
 	// Latency, where it is not nil, is asked before each answer how long to wait.
 	Latency func() time.Duration

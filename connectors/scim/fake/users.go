@@ -120,7 +120,7 @@ func (p *Provider) store(u *entry, doc map[string]any) (reply, error) {
 }
 
 func (p *Provider) deleteUser(r *http.Request) (reply, error) {
-	if p.profile.Deactivate != connectors.DeactivateDelete {
+	if p.profile.Deactivate != connectors.DeactivateDelete && !p.o.Deletes {
 		return reply{}, refuse(http.StatusMethodNotAllowed, "", "users are not deleted here: write active")
 	}
 	p.mu.Lock()
