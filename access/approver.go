@@ -185,10 +185,11 @@ func (p *panel) in(id schema.Identity, name string) (bool, error) {
 	return err == nil && inGroup(p.book, f, name), err
 }
 
+// inGroup goes by those groups that rules read.
 func inGroup(book *policy.Book, f policy.Facts, name string) bool {
 	is := func(group string) bool { return store.Fold(group) == store.Fold(name) }
 	return slices.ContainsFunc(recordsOf(f), func(rec policy.Record) bool {
-		return rec.Place == schema.Counts && book.Authority(rec.Source, "groups") && slices.ContainsFunc(rec.Groups, is)
+		return !rec.Gone() && book.InScope(rec.Identity) && book.Authority(rec.Source, "groups") && slices.ContainsFunc(rec.Groups, is)
 	})
 }
 

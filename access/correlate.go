@@ -231,7 +231,7 @@ func (c *correlation) best(rec schema.Identity, source string) (by string, ids [
 
 // A mate is a record of another source that is of the same identity.
 type mate struct {
-	id, by string
+	id, by, source string // by is empty of one that is bound to it
 }
 
 // mates returns the records that go with a free one, and why it is ambiguous, if it
@@ -263,7 +263,7 @@ func (c *correlation) mates(rec schema.Identity) (mates []mate, why string, err 
 		}
 		switch {
 		case slices.Equal(back, []string{rec.ID}):
-			mates = append(mates, mate{one.ID, by})
+			mates = append(mates, mate{one.ID, by, source})
 		case !below:
 			why = fmt.Sprintf("its %s is that of record %s, which agrees with others of source %s too", by, one.ID, rec.Source)
 		}
@@ -300,7 +300,7 @@ func (c *correlation) bound(rec schema.Identity) (with []mate, err error) {
 		if there, err := c.lives(row); err != nil {
 			return nil, err
 		} else if there && !free && row.ID != rec.ID {
-			with = append(with, mate{row.ID, ""})
+			with = append(with, mate{id: row.ID, source: row.Source})
 		}
 	}
 	if leads != rec.ID {
@@ -324,11 +324,7 @@ func (c *correlation) settle(id string) error {
 	if free, err := c.free(rec); err != nil || !free && rec.Of != "" {
 		return err // it stays with whom it is with, who are settled by themselves
 	}
-	p, err := c.gather(rec, nil)
-	if err != nil {
-		return err
-	}
-	parties, err := c.apart(p)
+	parties, err := c.parties(rec)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 
 	"drawbridge/connectors"
@@ -36,12 +37,17 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) e
 			return err
 		}
 		if there {
-			o.Got, o.Park = o.Work.Have, true
+			o.Got, o.Park = o.Work.Have, other.Due.IsZero() // else it may be about to get another name
 			o.Err = &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
 				"account %s is that of identity %s: give one of them another name, or take the account from the other", remote, other.Identity)}
 			return nil
 		}
 		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
+		if rec, err := store.Identities.Get(tx, other.Identity); err == nil && rec.Base() == now.Identity {
+			now.From = cmp.Or(other.From, other.Identity)
+		} else if err != nil && !notFound(err) {
+			return err
+		}
 		if err := letAccountGo(tx, o.Work.Policy, other, now.Identity); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -205,10 +206,8 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err := agree(c.tx, was); err != nil {
 		return err
 	}
-	if was == rec.ID {
-		if err := c.carryAccounts(was, rec.Base(), d.ID); err != nil {
-			return err
-		}
+	if err := c.carryAccounts(rec, was, d.ID); err != nil {
+		return err
 	}
 	if err := c.tx.WakeUrgent(LaneIdentity, was); err != nil {
 		return err
@@ -287,13 +286,16 @@ func (c *correlation) carryRisks(from, to string) error {
 	return nil
 }
 
-// carryAccounts hands the accounts of an identity that became a record of another
-// over to that, where it has none.
-func (c *correlation) carryAccounts(from, to, because string) error {
+// carryAccounts hands accounts over with a record that went from one identity to
+// another, where that has none: those of an identity that became a record of another,
+// and those that it once brought along, which it takes with it again. So a mistake
+// lasts no longer than what was said by mistake.
+func (c *correlation) carryAccounts(rec schema.Identity, from, because string) error {
+	to := rec.Base()
 	for _, connector := range c.book.Connectors() {
 		name := connector.Metadata.Name
 		a, err := store.Accounts.Get(c.tx, name, from)
-		if notFound(err) || err == nil && a.RemoteID == "" {
+		if notFound(err) || err == nil && (a.RemoteID == "" || from != rec.ID && a.From != rec.ID) {
 			continue
 		}
 		if err != nil {
@@ -309,12 +311,15 @@ func (c *correlation) carryAccounts(from, to, because string) error {
 		if err := letAccountGo(c.tx, c.book.Digest(), a, to); err != nil {
 			return err
 		}
+		if a.From = cmp.Or(a.From, from); a.From == to {
+			a.From = ""
+		}
 		a.Identity, a.State = to, schema.Pending
 		a.Due = a.Due.Join(schema.Change{Received: c.tx.Now(), Decided: c.tx.Now(), Because: []string{because}})
 		if err := store.Accounts.Put(c.tx, a); err != nil {
 			return err
 		}
-		if err := c.tx.Wake(LaneAccount(name), to, c.tx.Now()); err != nil {
+		if err := c.tx.WakeUrgent(LaneAccount(name), to); err != nil {
 			return err
 		}
 	}

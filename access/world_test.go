@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"path/filepath"
@@ -370,7 +371,7 @@ func (w *world) provision(connector string) func(store.Item) (access.Finish, err
 }
 
 func (w *world) apply(connector string, have, want schema.Account) schema.Account {
-	id := "r-" + want.Identity
+	id := cmp.Or(have.RemoteID, "r-"+want.Identity)
 	now, there := w.targets[connector][id]
 	if !there && !want.Active {
 		return now

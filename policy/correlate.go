@@ -82,8 +82,20 @@ func trustRank(s *Source) int {
 		return 1
 	case Observed:
 	}
-	return 2
+	return LeastTrust
 }
+
+// TrustRank orders sources, those that are trusted most first, from 0; one that is not
+// approved is trusted least.
+func (b *Book) TrustRank(source string) int {
+	if s, ok := b.sources[source]; ok {
+		return trustRank(s)
+	}
+	return LeastTrust
+}
+
+// LeastTrust is the TrustRank of the sources that are trusted least.
+const LeastTrust = 2
 
 // correlationKey is the one name of an attribute that has several.
 func correlationKey(attribute string) string {

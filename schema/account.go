@@ -41,6 +41,7 @@ type Account struct {
 	Active       bool              `json:"active"`
 	Attributes   map[string]string `json:"attributes,omitempty"`   // by SCIM path: userName, name.givenName, emails.value, ...
 	Entitlements []string          `json:"entitlements,omitempty"` // the target's names, sorted
+	From         string            `json:"from,omitempty"`         // id of the identity that it was of, which is a record of this one now and gets it back when it is split off
 	Adopted      bool              `json:"adopted,omitempty"`      // it was there before the bridge first wrote to it; set by a connector that found it
 
 	Managed  []string  `json:"managed,omitempty"` // those of Entitlements that the bridge granted or adopted, sorted
