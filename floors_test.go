@@ -28,7 +28,7 @@ type floor struct {
 // landing: what only wires its neighbours together, or what they share.
 var floors = []floor{
 	{"0, the nouns", []string{"schema"}},
-	{"1, pure", []string{"schema/*", "policy", "audit"}},
+	{"1, pure", []string{"schema/*", "policy", "audit", "docs/codes"}},
 	{"2, contracts", []string{"store", "connectors", "policy/*"}},
 	{"3, what connectors share", []string{"connectors/web"}},
 	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},

@@ -17,6 +17,8 @@ type analysis struct {
 	seen    map[string]int  // name to its place in reads
 	names   map[string]bool // of the variables
 	moments []moment
+	texts   []string // that the rule says
+	ints    []int64
 	changes []string // attributes that the rule looks for in event.changed
 	alike   []string // attributes that it compares with what is merely alike
 	clocks  int      // how often the rule says now
@@ -60,7 +62,14 @@ func (a *analysis) walk(e ast.Expr) {
 		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
 			a.walk(part)
 		}
-	case ast.LiteralKind, ast.StructKind, ast.UnspecifiedExprKind:
+	case ast.LiteralKind:
+		switch v := e.AsLiteral().(type) {
+		case types.String:
+			a.texts = append(a.texts, string(v))
+		case types.Int:
+			a.ints = append(a.ints, int64(v))
+		}
+	case ast.StructKind, ast.UnspecifiedExprKind:
 	}
 }
 

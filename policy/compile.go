@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -17,9 +18,11 @@ func Compile(set *Set) (*Book, Findings) {
 		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
 		conditions: map[string]*rule{}, requirements: map[string]*rule{}, valid: map[string]*rule{}, admitting: map[string]*rule{},
 	}}
+	misread := map[string]bool{}
 	for _, f := range set.found {
-		c.bad[f.Object] = c.bad[f.Object] || f.Severity == Error
+		misread[f.Object] = misread[f.Object] || f.Severity == Error
 	}
+	maps.Copy(c.bad, misread)
 	for _, d := range set.documents() {
 		c.owned(d.header())
 	}
@@ -35,6 +38,8 @@ func Compile(set *Set) (*Book, Findings) {
 	c.register()
 	c.overlaps()
 	c.tests()
+	// What a document seems to lack is not said of one that was not read as written.
+	c.found = slices.DeleteFunc(c.found, func(f Finding) bool { return f.Object != "" && misread[f.Object] })
 	c.admit()
 	c.enrol()
 	c.book.govern()

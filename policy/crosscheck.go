@@ -95,47 +95,87 @@ func (c *compiler) isRole(name string) bool {
 	return slices.ContainsFunc(c.set.Roles, func(r *Role) bool { return r.Metadata.Name == name })
 }
 
-// tests checks what tests name, and reports roles that none does.
+// tests checks what tests name, and reports roles of which none expects that
+// somebody has them, or none that somebody does not. One that is refused has more
+// urgent needs.
 func (c *compiler) tests() {
-	tested := map[string]bool{}
+	var tested trials
 	for _, t := range c.set.Tests {
 		c.testFacts(t)
-		x := t.Spec.Expect
-		for field, names := range map[string][]string{
-			"assigned": x.Assigned, "notAssigned": x.NotAssigned, "eligible": x.Eligible, "notEligible": x.NotEligible,
-			"indeterminate": x.Indeterminate, "suspended": x.Suspended, "held": x.Held,
-		} {
+		for field, names := range t.Spec.Expect.named() {
 			for i, name := range names {
-				c.testRole(t, in("spec", "expect", field, nth(i)), name, tested)
+				c.testRole(t, in("spec", "expect", field, nth(i)), name)
 			}
 		}
-		c.known(&t.Header, in("spec", "expect", "entitlements"), x.Entitlements)
-		for i, f := range x.Fired {
-			c.testRole(t, in("spec", "expect", "fired", nth(i), "role"), f.Role, tested)
+		c.known(&t.Header, in("spec", "expect", "entitlements"), t.Spec.Expect.Entitlements)
+		for i, f := range t.Spec.Expect.Fired {
+			c.testRole(t, in("spec", "expect", "fired", nth(i), "role"), f.Role)
 		}
-		for i, f := range x.Pending {
-			c.testRole(t, in("spec", "expect", "pending", nth(i), "role"), f.Role, tested)
+		for i, f := range t.Spec.Expect.Pending {
+			c.testRole(t, in("spec", "expect", "pending", nth(i), "role"), f.Role)
 		}
 		for i, f := range t.Spec.Firing {
-			c.testRole(t, in("spec", "firing", nth(i), "role"), f.Role, map[string]bool{})
+			c.testRole(t, in("spec", "firing", nth(i), "role"), f.Role)
 		}
 		for i, g := range t.Spec.Grants {
-			c.testRole(t, in("spec", "grants", nth(i), "role"), g.Role, map[string]bool{})
+			c.testRole(t, in("spec", "grants", nth(i), "role"), g.Role)
 		}
+		tested.add(t)
 	}
 	for _, r := range c.set.Roles {
-		if !tested[r.Metadata.Name] {
-			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects anything of role %q", r.Metadata.Name).
-				hint("write a Test that expects it of somebody")
+		if lacks, what := tested.lack(r.Metadata.Name); lacks != "" && !c.bad[r.Ref()] {
+			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects %s role %q", lacks, r.Metadata.Name).
+				hint("write a Test with it in expect.%s", what)
 		}
 	}
 }
 
-func (c *compiler) testRole(t *Test, path []string, name string, tested map[string]bool) {
-	tested[name] = true
+func (c *compiler) testRole(t *Test, path []string, name string) {
 	if !c.isRole(name) {
 		c.report(&t.Header, CodeDecode, path, "there is no role %q", name)
 	}
+}
+
+// named returns what is expected of roles, by field.
+func (x Expectation) named() map[string][]string {
+	return map[string][]string{
+		"assigned": x.Assigned, "notAssigned": x.NotAssigned, "eligible": x.Eligible, "notEligible": x.NotEligible,
+		"indeterminate": x.Indeterminate, "suspended": x.Suspended, "held": x.Held,
+	}
+}
+
+// trials are the roles that tests expect of somebody, and of somebody not. An
+// expectation of all that somebody has says of every other role that they do not.
+type trials struct {
+	got, lost []string
+	all       [][]string
+}
+
+func (s *trials) add(t *Test) {
+	x := t.Spec.Expect
+	s.got = append(s.got, slices.Concat(x.Assigned, x.Eligible)...)
+	s.lost = append(s.lost, slices.Concat(x.NotAssigned, x.NotEligible, x.Suspended)...)
+	for _, f := range x.Fired {
+		s.lost = append(s.lost, f.Role)
+	}
+	if x.Assigned != nil {
+		s.all = append(s.all, x.Assigned)
+	}
+}
+
+// lack returns what no test expects of a role, and the fields that would.
+func (s *trials) lack(role string) (what, fields string) {
+	got := slices.Contains(s.got, role)
+	lost := slices.Contains(s.lost, role) || slices.ContainsFunc(s.all, func(all []string) bool { return !slices.Contains(all, role) })
+	switch {
+	case !got && !lost:
+		return "anything of", "assigned, and one in expect.notAssigned"
+	case !got:
+		return "that anybody has", "assigned, or eligible"
+	case !lost:
+		return "that anybody loses, or does not get,", "notAssigned, or notEligible"
+	}
+	return "", ""
 }
 
 // testFacts checks that a test's facts are such as rules read.

@@ -50,6 +50,8 @@ const (
 	CodeEveryone    Code = "E-EVERYONE"    // true whatever the identity
 	CodeNobody      Code = "E-NOBODY"      // false whatever the identity
 	CodeOpen        Code = "E-OPEN"        // matches by default
+	CodeMissing     Code = "E-MISSING"     // says what somebody must not be, and forgets who is nothing
+	CodeFlap        Code = "E-FLAP"        // ends for everybody who qualifies
 	CodeBypass      Code = "E-BYPASS"      // break-glass without its safeguards
 	CodeExpiry      Code = "E-EXPIRY"      // an exception without an end, or too far off
 	CodeException   Code = "E-EXCEPTION"   // an exception without subject, reason or approver

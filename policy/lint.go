@@ -25,6 +25,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	compiled.triggers = c.roleTriggers(r, sets)
 	c.approved(r)
 	c.bounded(r)
+	c.flaps(compiled)
 	if bond := c.ticketed(r); bond != nil {
 		compiled.triggers = append(compiled.triggers, bond)
 	}
@@ -87,6 +88,11 @@ func (c *compiler) roleRule(r *Role) *rule {
 	case !compiled.positive:
 		c.report(&r.Header, CodeOpen, path, "%s of %q has no positive condition that every match must meet: it matches by default", field, r.Metadata.Name).
 			hint("say what somebody must be, not only what they must not be")
+	default:
+		for _, name := range compiled.denies {
+			c.report(&r.Header, CodeMissing, path, "%s of %q says what %s must not be, and nothing of who has none", field, r.Metadata.Name, name).
+				hint("write has(%s) && before it", name)
+		}
 	}
 	return compiled
 }

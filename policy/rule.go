@@ -11,6 +11,8 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
+
+	"drawbridge/schema"
 )
 
 // The limits on one rule. maxCost is what CEL estimates the rule could take at
@@ -93,6 +95,9 @@ type rule struct {
 	alike    []string // attributes that it compares with what is merely alike: a beginning, a pattern
 	fixed    ref.Val  // its value where that is the same whatever the facts; nil where it depends
 	positive bool     // every match must meet a positive condition
+	texts    []string // the texts that it says
+	ints     []int64  // the numbers
+	denies   []string // attributes that must not be something, and may be absent
 }
 
 // compile compiles a rule, or says everything that is wrong with it.
@@ -279,7 +284,11 @@ func (r read) of(in *inputs) ref.Val {
 func (l *language) analyse(e ast.Expr) *rule {
 	a := analysis{shapes: l.shapes, seen: map[string]int{}, names: map[string]bool{}}
 	a.walk(e)
-	r := &rule{reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, changes: a.changes, demands: a.demands(e), positive: positive(e), alike: a.alike}
+	r := &rule{
+		reads: a.reads, moments: a.moments, restless: a.clocks > a.covered, names: a.names, changes: a.changes,
+		demands: a.demands(e), alike: a.alike, positive: positive(e), denies: a.denied(e),
+		texts: schema.Sorted(a.texts...), ints: a.ints,
+	}
 	var key strings.Builder
 	for _, read := range r.reads {
 		key.WriteString(read.name)

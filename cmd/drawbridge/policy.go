@@ -34,7 +34,7 @@ func policyCommand() *cobra.Command {
 	}
 	lint.flag(lintCmd)
 	test.flag(testCmd)
-	cmd.AddCommand(lintCmd, testCmd, planCommand(), schemaCommand())
+	cmd.AddCommand(lintCmd, testCmd, planCommand(), schemaCommand(), explainCodeCommand())
 	return cmd
 }
 

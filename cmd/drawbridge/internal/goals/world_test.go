@@ -79,7 +79,7 @@ spec:
 			what = "seat"
 		}
 		docs = append(docs, birthright(strings.ToLower(d),
-			fmt.Sprintf(`identity.kind == "human" && identity.userType == "employee" && identity.department == %q && identity.costCenter != "none"`, d),
+			fmt.Sprintf(`identity.kind == "human" && identity.userType == "employee" && identity.department == %q && has(identity.costCenter) && identity.costCenter != "none"`, d),
 			fmt.Sprintf("{ connector: %s, entitlement: %s }", at, what)))
 	}
 	docs = append(docs, fmt.Sprintf(`apiVersion: drawbridge/v1
