@@ -33,6 +33,11 @@ func Ask(tx store.Tx, rules *Rules, item store.Item, o Outcome, terms connectors
 		return time.Time{}, err
 	}
 	asked := err == nil
+	if o.Work.Halted != "" {
+		if err := awaitResume(tx, item, connector); err != nil || len(o.Steps) == 0 {
+			return time.Time{}, err // what is asked already stays so
+		}
+	}
 	if len(o.Steps) == 0 {
 		if asked {
 			if err := closeItem(tx, open, o.Work.Policy, "nothing of it needs to be done any more"); err != nil {

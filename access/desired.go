@@ -138,6 +138,7 @@ func account(r store.Reader, connector, identity string) (schema.Account, error)
 type Work struct {
 	Have, Want schema.Account
 	Policy     string // digest of the policy it was wanted under
+	Halted     string // why more waits than this; nothing if this is all
 }
 
 // WorkFor looks at one account as things are now. With doubt it is for somebody
@@ -170,7 +171,10 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 		w.Have, err = suspect(r, book, w.Have, attributes)
 		w.Want.RemoteID = w.Have.RemoteID
 	}
-	return w, err
+	if err != nil {
+		return w, err
+	}
+	return w, w.halt(r, book, f)
 }
 
 // governed returns those of the target's entitlements that the catalogue names.

@@ -26,9 +26,20 @@ const (
 
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
+
+	// LaneResume has the names of connectors whose accounts catch up with what they
+	// were halted from.
+	LaneResume store.Lane = "resume"
 )
 
-const accountPrefix = "account/"
+const (
+	accountPrefix = "account/"
+	haltedPrefix  = "halted/"
+)
+
+// LaneHalted is where the accounts of a connector wait that is halted; nobody works
+// in it.
+func LaneHalted(connector string) store.Lane { return store.Lane(haltedPrefix + connector) }
 
 // LaneAccount is the lane of one connector's accounts; its items are ids of
 // identities. Each connector has its own, so that a slow one delays nobody else.

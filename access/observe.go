@@ -54,15 +54,23 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	}
 	told, done := now.Due, schema.Change{}
 	switch {
-	case stale: // how far it came counts, should there be nothing left to tell
+	case stale || o.Work.Halted != "": // how far it came counts, should there be nothing left to tell
 		now.State = schema.Pending
 	case !told.Acknowledged.IsZero():
 		now.Last, now.Due, done = told, schema.Change{}, told
 	default:
 		now.Due = schema.Change{}
 	}
-	if err := store.Accounts.Put(tx, now); err != nil || len(o.Steps) == 0 {
+	if err := store.Accounts.Put(tx, now); err != nil {
 		return done, err
+	}
+	if o.Work.Halted != "" {
+		if err := awaitResume(tx, item, connector); err != nil {
+			return done, err
+		}
+	}
+	if len(o.Steps) == 0 {
+		return done, nil
 	}
 	if err := relieve(tx, rules.Book(), now, o.Work.Have); err != nil {
 		return done, err
@@ -102,9 +110,17 @@ func succeed(tx store.Tx, now schema.Account, told schema.Change, o Outcome) err
 	}
 	_, err = tx.Record(schema.Decision{
 		Actor: "connector/" + now.Connector, Verb: verb, Subject: now.Identity, Object: now.Connector,
-		Because: o.Work.Have.Due.Because, Reason: summary(o.Steps), Mode: schema.Enforce, Policy: o.Work.Policy, Detail: times,
+		Because: o.Work.Have.Due.Because, Reason: done(o), Mode: schema.Enforce, Policy: o.Work.Policy, Detail: times,
 	})
 	return err
+}
+
+// done says what was done.
+func done(o Outcome) string {
+	if o.Work.Halted != "" {
+		return summary(o.Steps) + "; the rest waits: " + o.Work.Halted
+	}
+	return summary(o.Steps)
 }
 
 func fail(tx store.Tx, now schema.Account, was schema.State, o Outcome) error {

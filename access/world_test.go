@@ -293,6 +293,9 @@ func (w *world) work() {
 		busy = w.lane(access.LaneRelease, func(item store.Item) (access.Finish, error) {
 			return access.CarryOut(w.t.Context(), w.store, w.rules, item)
 		}) || busy
+		busy = w.lane(access.LaneResume, func(item store.Item) (access.Finish, error) {
+			return access.CatchUp(w.t.Context(), w.store, item)
+		}) || busy
 		busy = w.lane(access.LaneRequest, func(item store.Item) (access.Finish, error) {
 			return access.Attend(w.t.Context(), w.store, w.rules, item)
 		}) || busy

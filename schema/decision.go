@@ -55,6 +55,8 @@ const (
 	Quarantined Verb = "quarantined" // a role's governance broke: what is held stays, nobody new gets it
 	Released    Verb = "released"    // what was held, parked or in quarantine goes on
 	Replayed    Verb = "replayed"    // a target is to be told again of what is decided
+	Halted      Verb = "halted"      // a person stopped what is written to targets
+	Resumed     Verb = "resumed"     // a person let it go on
 )
 
 // A Decision is one entry of the decision log. It names and does not describe:

@@ -12,20 +12,25 @@ import (
 
 type health struct {
 	Status string `json:"status"`
+	Halted bool   `json:"halted,omitempty"` // somebody stopped what is written to targets, or to one
 }
 
 // alive says that the process lives. It looks at nothing, so that a store in
 // trouble is no reason to end the process.
-func alive(c echo.Context) error { return c.JSON(http.StatusOK, health{"ok"}) }
+func alive(c echo.Context) error { return c.JSON(http.StatusOK, health{Status: "ok"}) }
 
 // ready says whether the bridge can be given traffic: its store can be read and
-// what runs it agrees. Why not is in the log: anyone may ask.
+// what runs it agrees. Why not is in the log: anyone may ask. A bridge that is halted
+// takes in what it is told, and is ready.
 func ready(o Options) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
 		defer cancel()
-		err := o.Store.View(ctx, func(r store.Reader) error {
-			_, err := store.LogSize(r)
+		halted := int64(0)
+		err := o.Store.View(ctx, func(r store.Reader) (err error) {
+			if _, err = store.LogSize(r); err == nil {
+				halted, err = store.Halts.Count(r)
+			}
 			return err
 		})
 		if err == nil && o.Ready != nil {
@@ -33,8 +38,8 @@ func ready(o Options) echo.HandlerFunc {
 		}
 		if err != nil {
 			o.Log.WarnContext(ctx, "not ready", "error", err)
-			return c.JSON(http.StatusServiceUnavailable, health{"not ready"})
+			return c.JSON(http.StatusServiceUnavailable, health{Status: "not ready"})
 		}
-		return c.JSON(http.StatusOK, health{"ready"})
+		return c.JSON(http.StatusOK, health{"ready", halted > 0})
 	}
 }

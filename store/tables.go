@@ -53,6 +53,9 @@ var (
 // Holds are what waits until two people release it, by id.
 var Holds = define("holds", func(h schema.Hold) []string { return []string{h.ID} })
 
+// Halts are what nothing is written to, by connector.
+var Halts = define("halts", func(h schema.Halt) []string { return []string{h.Connector} })
+
 // Ownership: which machine identities somebody answers for, by what names them,
 // case folded; and found by the machine.
 var (
@@ -251,7 +254,7 @@ func everything() []checked {
 		Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
-		Holds, Findings, Runs,
+		Holds, Halts, Findings, Runs,
 		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(
-		serveCommand(), demoCommand(), checkCommand(),
+		serveCommand(), demoCommand(), checkCommand(), statusCommand(), haltCommand(), resumeCommand(),
 		policyCommand(), accessCommand(), workCommand(), sweepCommand(), connectorCommand(), sourceCommand(),
 		auditCommand(), storeCommand(), versionCommand(),
 	)

@@ -266,6 +266,10 @@ var operations = map[string]string{
 	"POST /api/v1/records/{id}/join":     "operator",
 	"POST /api/v1/records/{id}/split":    "operator",
 	"POST /api/v1/liftings":              "approver",
+	"GET /api/v1/status":                 "viewer",
+	"GET /api/v1/halts":                  "viewer",
+	"POST /api/v1/halts":                 "operator",
+	"POST /api/v1/halts/resume":          "operator",
 
 	"GET /api/v1/identities":            "viewer",
 	"GET /api/v1/identities/{identity}": "viewer",

@@ -82,6 +82,11 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/records/{id}/join":  schema.Operator,
 	"POST /api/v1/records/{id}/split": schema.Operator,
 	"POST /api/v1/liftings":           schema.Approver,
+
+	"GET /api/v1/status":        schema.Viewer,
+	"GET /api/v1/halts":         schema.Viewer,
+	"POST /api/v1/halts":        schema.Operator,
+	"POST /api/v1/halts/resume": schema.Operator,
 }
 
 // seesDetail is the least role that is shown what the law may one day ask to
@@ -137,6 +142,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)
 
 	a.registerTriggers(h)
+	a.registerHalts(h)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)

@@ -163,6 +163,9 @@ func TestWhatStands(t *testing.T) {
 				return err
 			}
 		}
+		if err := store.Halts.Put(tx, schema.Halt{Connector: "crm"}); err != nil {
+			return err
+		}
 		return tx.Wake(access.LaneSweep, "expiry", time.Now().Add(time.Hour))
 	})
 	m := metrics.New(s, []string{"wiki", "crm"})
@@ -190,6 +193,8 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_parked_accounts{connector="crm"}`:                    1,
 		`drawbridge_parked_accounts{connector="wiki"}`:                   0,
 		`drawbridge_breaker_open{connector="crm"}`:                       1,
+		`drawbridge_halted{connector="crm"}`:                             1,
+		`drawbridge_halted{connector="wiki"}`:                            0,
 		`drawbridge_breaker_open{connector="wiki"}`:                      0,
 		`drawbridge_sweep_last_success_timestamp_seconds{sweep="drift"}`: float64(long.UnixMilli()) / 1e3,
 		`drawbridge_sweep_last_success_timestamp_seconds{sweep="never"}`: 0,

@@ -22,6 +22,7 @@ var (
 	withheldNow   = desc("withheld_leavers", "Identities whose end a source's brake holds.")
 	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
+	haltedNow     = desc("halted", "Whether somebody stopped what is written to a target.", "connector")
 	requestsOpen  = desc("requests_open", "Requests that somebody has yet to decide about; at most 10,000 are counted.")
 	requestOldest = desc("requests_oldest_seconds", "Age of the oldest request that somebody has yet to decide about; 0 if there is none.")
 	bypassesNow   = desc("bypasses_30_days", "Break-glass roles taken before anybody agreed, in the last 30 days.", "role")
@@ -85,20 +86,8 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 		level(laneLeased, float64(stat.Leased), string(lane))
 		level(laneOldest, age(r, stat.Oldest), string(lane))
 	}
-	for _, connector := range s.connectors {
-		since, err := oldestOpen(r, connector)
-		if err != nil {
-			return found, err
-		}
-		level(openSeconds, age(r, since), connector)
-		parked, err := store.AccountState.Count(r, mostParked, connector, string(schema.Parked))
-		if err != nil {
-			return found, err
-		}
-		level(parkedNow, float64(parked), connector)
-		if s.open != nil {
-			level(breakerNow, truth(s.open(connector)), connector)
-		}
+	if err := s.readConnectors(r, level); err != nil {
+		return found, err
 	}
 	held, err := heldByKind(r)
 	if err != nil {
@@ -128,6 +117,31 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 		level(records, float64(n), name)
 	}
 	return found, nil
+}
+
+// readConnectors reads how connectors stand.
+func (s snapshot) readConnectors(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
+	for _, connector := range s.connectors {
+		since, err := oldestOpen(r, connector)
+		if err != nil {
+			return err
+		}
+		level(openSeconds, age(r, since), connector)
+		parked, err := store.AccountState.Count(r, mostParked, connector, string(schema.Parked))
+		if err != nil {
+			return err
+		}
+		level(parkedNow, float64(parked), connector)
+		_, halted, err := access.HaltOf(r, connector)
+		if err != nil {
+			return err
+		}
+		level(haltedNow, truth(halted), connector)
+		if s.open != nil {
+			level(breakerNow, truth(s.open(connector)), connector)
+		}
+	}
+	return nil
 }
 
 // readRequests reads how many requests are open, and since when; and what was taken

@@ -41,6 +41,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneBypass, Handle: b.watch, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
+		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
 	}
@@ -86,6 +87,10 @@ func (b *Bridge) watch(ctx context.Context, item store.Item) (access.Finish, err
 
 func (b *Bridge) carryOut(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.CarryOut(ctx, b.store, b.rules, item)
+}
+
+func (b *Bridge) catchUp(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.CatchUp(ctx, b.store, item)
 }
 
 func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, error) {
