@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type Loop struct {
 	Lane    store.Lane
 	Handle  Handler
 	Workers int           // how many items are handled at once; at least 1
+	Calm    int           // of these, how many at most are not urgent, so that the urgent need not wait; zero is all
 	TTL     time.Duration // how long a lease lasts: longer than any item takes
 	Grace   time.Duration // how long work under way may go on once the loop is told to stop
 	Backoff Backoff
@@ -46,13 +48,16 @@ func (l *Loop) Run(ctx context.Context) error {
 	for range l.Workers {
 		free <- struct{}{}
 	}
+	calm := newRoom(cmp.Or(l.Calm, l.Workers))
 	for {
 		idle, ok := take(ctx, free)
 		if !ok {
 			return nil
 		}
 		n, again := l.Breaker.admit(idle)
-		items, err := l.lease(ctx, n)
+		room := calm.left()
+		items, err := l.lease(ctx, n, room)
+		calm.enter(items)
 		l.Breaker.begin(len(items))
 		for range idle - len(items) {
 			free <- struct{}{}
@@ -67,8 +72,10 @@ func (l *Loop) Run(ctx context.Context) error {
 					finish, err = l.handle(working, item)
 				}
 				l.Breaker.end()
+				written := calm.leave(item)
 				free <- struct{}{} // the next is begun while this one is written down
 				l.conclude(ctx, working, item, finish, err)
+				written()
 			})
 		}
 		if err != nil && ctx.Err() == nil {
@@ -80,7 +87,7 @@ func (l *Loop) Run(ctx context.Context) error {
 			if !l.pause(ctx, again) {
 				return nil
 			}
-		case !l.wait(ctx, err):
+		case !l.wait(ctx, calm, room, err):
 			return nil
 		}
 	}
@@ -107,23 +114,33 @@ func take(ctx context.Context, free chan struct{}) (n int, ok bool) {
 	}
 }
 
-// lease takes up to n due items. It looks before it writes: a lane with nothing
-// due costs a read.
-func (l *Loop) lease(ctx context.Context, n int) (items []store.Item, err error) {
+// lease takes up to n due items, of which only so many are not urgent. It looks
+// before it writes: a lane with nothing due costs a read.
+func (l *Loop) lease(ctx context.Context, n, calm int) (items []store.Item, err error) {
 	if n == 0 {
 		return nil, nil
 	}
-	due := false
-	err = l.Store.View(ctx, func(r store.Reader) error {
-		at, ok, err := store.NextDue(r, l.Lane)
-		due = ok && !at.After(r.Now())
+	var urgent, due bool
+	err = l.Store.View(ctx, func(r store.Reader) (err error) {
+		urgent, err = l.due(r, store.NextUrgent)
+		if err == nil && calm > 0 {
+			due, err = l.due(r, store.NextDue)
+		}
 		return err
 	})
-	if err != nil || !due {
+	if err != nil || !urgent && !due {
 		return nil, err
 	}
-	err = l.Store.Update(ctx, func(tx store.Tx) (err error) {
-		items, err = tx.Lease(l.Lane, n, l.TTL)
+	if !urgent {
+		ctx = store.Unhurried(ctx)
+	}
+	err = l.Store.Update(ctx, func(tx store.Tx) error {
+		items, err = tx.LeaseUrgent(l.Lane, n, l.TTL)
+		if rest := min(calm, n-len(items)); err == nil && rest > 0 {
+			var others []store.Item
+			others, err = tx.Lease(l.Lane, rest, l.TTL)
+			items = append(items, others...)
+		}
 		return err
 	})
 	if err != nil {
@@ -132,17 +149,28 @@ func (l *Loop) lease(ctx context.Context, n int) (items []store.Item, err error)
 	return items, nil
 }
 
+// due reports whether the next item of the lane is due already.
+func (l *Loop) due(r store.Reader, next func(store.Reader, store.Lane) (time.Time, bool, error)) (bool, error) {
+	at, ok, err := next(r, l.Lane)
+	return ok && !at.After(r.Now()), err
+}
+
 // longestWait is how long a lane with work to come sleeps at most. Timers go by a
 // clock that stands still while a machine is suspended and knows nothing of the
 // time being set; what is due on Friday is due by the calendar. A look is a read.
 const longestWait = time.Minute
 
-// wait sleeps until the lane has something due, or may have. After an error it
-// sleeps for a while, so that a broken store is not hammered.
-func (l *Loop) wait(ctx context.Context, failed error) bool {
+// wait sleeps until the lane has something due, or may have; as long as there is no
+// room for what is calm, something urgent. After an error it sleeps for a while, so
+// that a broken store is not hammered.
+func (l *Loop) wait(ctx context.Context, calm *room, left int, failed error) bool {
 	var next time.Time
+	look := store.NextDue
+	if left == 0 {
+		look = store.NextUrgent
+	}
 	err := l.Store.View(ctx, func(r store.Reader) error {
-		at, ok, err := store.NextDue(r, l.Lane)
+		at, ok, err := look(r, l.Lane)
 		if ok {
 			next = at
 		}
@@ -159,6 +187,7 @@ func (l *Loop) wait(ctx context.Context, failed error) bool {
 	case <-ctx.Done():
 		return false
 	case <-l.Store.Woken(l.Lane):
+	case <-calm.changed:
 	case <-timer:
 	}
 	return true

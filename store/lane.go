@@ -230,6 +230,11 @@ func NextDue(r Reader, lane Lane) (at time.Time, ok bool, err error) {
 	return r.transaction().earliest(lane, classUrgent, classDue, classLeased)
 }
 
+// NextUrgent is NextDue of the urgent ones that wait. It reads a row.
+func NextUrgent(r Reader, lane Lane) (at time.Time, ok bool, err error) {
+	return r.transaction().earliest(lane, classUrgent)
+}
+
 func (t *transaction) earliest(lane Lane, classes ...string) (at time.Time, ok bool, err error) {
 	for _, class := range classes {
 		from := makeKey(string(lane), class)

@@ -10,12 +10,24 @@ import (
 )
 
 func (t *transaction) Lease(lane Lane, n int, ttl time.Duration) ([]Item, error) {
-	if ttl <= 0 {
-		return nil, fmt.Errorf("lane %s: a lease of %v: %w", lane, ttl, schema.ErrInvalid)
-	}
-	due, err := t.due(lane, n)
+	due, err := t.due(lane, n, classLeased, classUrgent, classDue)
 	if err != nil {
 		return nil, err
+	}
+	return t.lease(lane, due, ttl)
+}
+
+func (t *transaction) LeaseUrgent(lane Lane, n int, ttl time.Duration) ([]Item, error) {
+	due, err := t.due(lane, n, classUrgent)
+	if err != nil {
+		return nil, err
+	}
+	return t.lease(lane, due, ttl)
+}
+
+func (t *transaction) lease(lane Lane, due []candidate, ttl time.Duration) ([]Item, error) {
+	if ttl <= 0 {
+		return nil, fmt.Errorf("lane %s: a lease of %v: %w", lane, ttl, schema.ErrInvalid)
 	}
 	items := make([]Item, 0, len(due))
 	for _, was := range due {
@@ -40,11 +52,11 @@ type candidate struct {
 	urgent bool
 }
 
-// due returns up to n items that are due, the most urgent first. Those whose
-// lease ended stand where their work stood before it was leased.
-func (t *transaction) due(lane Lane, n int) ([]candidate, error) {
+// due returns up to n items of some classes that are due, the most urgent first.
+// Those whose lease ended stand where their work stood before it was leased.
+func (t *transaction) due(lane Lane, n int, classes ...string) ([]candidate, error) {
 	var all []candidate
-	for _, class := range []string{classLeased, classUrgent, classDue} {
+	for _, class := range classes {
 		from, to := makeKey(string(lane), class), after(makeKey(string(lane), class, timePart(t.now)))
 		rows, err := t.txn.Claim(tableReady, from, to, n)
 		if err != nil {

@@ -281,12 +281,20 @@ func (h *history) wake() op {
 func (h *history) lease() op {
 	n := rapid.IntRange(1, 4).Draw(h.T, "lease")
 	ttl := rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Hour}).Draw(h.T, "ttl")
+	urgent := rapid.Bool().Draw(h.T, "urgent ones alone")
 	return func(tx store.Tx, m *model) error {
-		items, err := tx.Lease(lane, n, ttl)
+		take := tx.Lease
+		if urgent {
+			take = tx.LeaseUrgent
+		}
+		items, err := take(lane, n, ttl)
 		if err != nil {
 			return err
 		}
 		ready, lost := m.ready(tx.Now())
+		if urgent {
+			maps.DeleteFunc(ready, func(id string, it item) bool { return !it.urgent || m.items[id].lease != 0 })
+		}
 		if len(items) != min(n, len(ready)) {
 			h.Fatalf("leased %d of %d, want as many as there are of %v", len(items), n, ready)
 		}

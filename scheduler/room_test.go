@@ -1,0 +1,73 @@
+package scheduler_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/scheduler"
+	"drawbridge/store"
+	"drawbridge/store/enginetest"
+)
+
+// TestWhoLeavesNeedNotWait fills a lane with what is not urgent and takes a minute
+// each: what is urgent is begun at once all the same, and no more of the others are
+// at work than may be.
+func TestWhoLeavesNeedNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(enginetest.Again(enginetest.Memory(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var calm, most, done atomic.Int64
+		left := make(chan time.Time, 1)
+		l := scheduler.Loop{
+			Store: s, Lane: "test", Workers: 4, Calm: 3, TTL: time.Hour, Grace: time.Hour, Log: discard(),
+			Handle: func(_ context.Context, item store.Item) (access.Finish, error) {
+				if item.Urgent {
+					left <- time.Now()
+					return nil, nil
+				}
+				most.Store(max(most.Load(), calm.Add(1)))
+				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble's own time
+				calm.Add(-1)
+				done.Add(1)
+				return nil, nil
+			},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- l.Run(ctx) }()
+		wake := func(wake func(tx store.Tx) error) {
+			if err := s.Update(ctx, wake); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 20 {
+			wake(func(tx store.Tx) error { return tx.Wake("test", fmt.Sprint(i), tx.Now()) })
+		}
+		for range 3 {
+			settle(10 * time.Second)
+			began := time.Now()
+			wake(func(tx store.Tx) error { return tx.WakeUrgent("test", "leaver") })
+			if waited := (<-left).Sub(began); waited != 0 {
+				t.Errorf("what is urgent waited for %v", waited)
+			}
+		}
+		settle(time.Hour)
+		if most.Load() != 3 || done.Load() != 20 {
+			t.Errorf("%d at work at once, and %d done in the end; want 3 and 20", most.Load(), done.Load())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
