@@ -175,7 +175,11 @@ func (v *starting) kind() error {
 		v.Options = []starterOption{{"accounts", "false", `"true": the application says what accounts it has`}}
 	case "file":
 		v.Target, v.Example = "any name that whoever reads the file understands", "Building, all hours"
-		v.Options = []starterOption{{"path", "data/" + v.Name + ".jsonl", "the file to write to"}}
+		ending := ".jsonl"
+		if v.profile.Options["format"] == "csv" {
+			ending = ".csv"
+		}
+		v.Options = []starterOption{{"path", "data/" + v.Name + ending, "the file to write to"}}
 	case "manual":
 		v.Target, v.Example = "what people call it", "Server room"
 		v.Options = []starterOption{{"assignee", "", "the email address of who is asked; empty: whoever takes it"}}

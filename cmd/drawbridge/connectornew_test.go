@@ -112,7 +112,7 @@ func filledIn(profile string) func(string) string {
 		address = "postgres://target.example/crm"
 	case strings.HasPrefix(profile, "mariadb"):
 		address = "mariadb://target.example/crm"
-	case profile == "ldap":
+	case profile == "ldap" || profile == "active-directory":
 		address = "ldaps://target.example"
 	}
 	secret := regexp.MustCompile(`env:[A-Z_]+`)

@@ -1,7 +1,7 @@
 // Package file provisions to a file: the target for systems that have no
-// interface, where people carry out what is written.
+// interface, where people carry out what is written, or that read files.
 //
-// The file is a journal in JSON Lines. Each line is one step for one account,
+// The file is a journal in JSON Lines, or a table in CSV (see Table). In the journal, each line is one step for one account,
 // with its number, its time and a hash that covers every line before it, so that
 // a line changed by hand is noticed. What an account is now follows from its
 // lines, and is kept in memory. The journal only grows: it is the evidence, and
@@ -52,8 +52,13 @@ var (
 
 // Open opens the journal that option path names, and makes an empty one where
 // there is none.
+//
+// With option format: csv it opens a table instead.
 func Open(o connectors.Options) (connectors.Connector, error) {
 	o = o.Defaults()
+	if o.Options["format"] == formatTable {
+		return openTable(o)
+	}
 	fsync, err := settings(o.Config)
 	if err != nil {
 		return nil, err
@@ -78,13 +83,27 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 
 // Check returns every mistake in the options, and touches no file.
 func Check(c connectors.Config) error {
+	c = connectors.Options{Config: c}.Defaults().Config
+	if c.Options["format"] == formatTable {
+		_, err := readLayout(c)
+		return err
+	}
 	_, err := settings(c)
 	return err
 }
 
+// The formats.
+const (
+	formatJournal = "journal"
+	formatTable   = "csv"
+)
+
 // settings returns whether lines are synced, and every mistake in the options.
 func settings(c connectors.Config) (fsync bool, err error) {
-	errs := []error{c.Known("path", "fsync")}
+	errs := []error{c.Known("format", "path", "fsync")}
+	if format := c.Options["format"]; format != "" && format != formatJournal {
+		errs = append(errs, fmt.Errorf("option format is %q, want %s or %s", format, formatJournal, formatTable))
+	}
 	if c.Options["path"] == "" {
 		errs = append(errs, errors.New("option path is empty: name the file to write to"))
 	}
