@@ -51,7 +51,7 @@ func (c *client) findGroups(filter, more string) string {
 func TestGroupExtension(t *testing.T) {
 	c := extended(t)
 	c.get("/ResourceTypes/Group").is(200).has(teamURN, "schemaExtensions", 0, "schema").has(false, "schemaExtensions", 0, "required")
-	c.get("/Schemas/"+teamURN).is(200).has("Team", "name").count(8, "attributes")
+	c.get("/Schemas/"+teamURN).is(200).has("Team", "name").count(9, "attributes")
 	c.get("/ResourceTypes/User").is(200).count(3, "schemaExtensions")
 
 	ada := c.user("").id()

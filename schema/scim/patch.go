@@ -241,6 +241,7 @@ func (in *patchIntake) attribute(o Op, p Path, value []byte) error {
 		return nil
 	}
 	var err error
+	in.nonsense = false
 	switch {
 	case p.Sub != nil:
 		one.Value, err = in.value(p.Sub, value)
@@ -252,6 +253,8 @@ func (in *patchIntake) attribute(o Op, p Path, value []byte) error {
 	switch {
 	case err != nil:
 		return err
+	case one.Value == nil && in.nonsense:
+		return nil // it was dropped, and is no word for nothing
 	case one.Value == nil && o == Remove && value[0] != '[':
 		// Of null, or of an empty text: all of it. Of an empty list: nothing.
 	case one.Value == nil && o != Replace:

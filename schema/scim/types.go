@@ -23,6 +23,10 @@ const (
 	Complex   Kind = "complex"
 )
 
+// exact reports whether case always makes a difference (RFC 7643, sections 2.3.6 and
+// 2.3.7).
+func (k Kind) exact() bool { return k == Binary || k == Reference }
+
 // An Attribute is one attribute of a resource type, or a sub-attribute of one.
 type Attribute struct {
 	Name      string
@@ -41,6 +45,7 @@ type Attribute struct {
 	slot   int                   // where a Record has it
 	edges  bool                  // who is in which group: kept as edges, not in a Record
 	passes bool                  // of the request, and not kept
+	anyURI bool                  // of a reference: it need not be on the web
 	fixed  []*Attribute          // of a list: what is immutable in an element
 	closed bool                  // Words are all there are
 	subs   map[string]*Attribute // by name, as it is and folded, aliases among them
@@ -166,6 +171,10 @@ func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
 	}
 	if from.Mutability() == "writeOnly" {
 		a.Returned = "never"
+	}
+	a.CaseExact = a.CaseExact || a.Kind.exact()
+	if a.Kind == Reference {
+		a.anyURI = len(from.ReferenceTypes()) == 0 || slices.Contains(from.ReferenceTypes(), library.AttributeReferenceTypeURI)
 	}
 	subs := from.SubAttributes()
 	for i := range subs {

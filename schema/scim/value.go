@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ type reader struct {
 	dropped  []string
 	occurred time.Time
 	ours     bool // what is read is said by the bridge: what is read-only counts
+	nonsense bool // the last value that was read was dropped, for it is none of its kind
 }
 
 // maxElements bounds how many values one attribute has.
@@ -51,6 +53,7 @@ func (r *reader) value(a *Attribute, raw []byte) ([]byte, error) {
 
 // write writes an attribute's value and reports whether there is one.
 func (r *reader) write(a *Attribute, raw []byte) (bool, error) {
+	r.nonsense = false
 	switch {
 	case a.Multi:
 		return r.list(a, raw)
@@ -226,6 +229,10 @@ func (r *reader) object(a *Attribute, raw []byte) (bool, error) {
 		if !some {
 			r.buf = r.buf[:before]
 		}
+		if r.nonsense && s.Name == "value" { // what is said beside it is of nothing
+			r.buf = r.buf[:mark]
+			return false, nil
+		}
 	}
 	if len(r.buf) == first {
 		r.buf = r.buf[:mark]
@@ -269,6 +276,8 @@ func (r *reader) simple(a *Attribute, raw []byte) (bool, error) {
 		return r.dateTime(a, raw)
 	case Binary:
 		return r.binary(a, raw)
+	case Reference:
+		return r.reference(a, raw)
 	default:
 		return r.text(a, raw)
 	}
@@ -366,6 +375,31 @@ func (r *reader) binary(a *Attribute, raw []byte) (bool, error) {
 	}
 	r.buf = appendText(r.buf, s)
 	return s != "", nil
+}
+
+// reference writes what must be a URI, or refer to one from here (RFC 7643, section
+// 2.3.7). Senders put anything into it, and nobody's access hangs on it: what is none
+// is dropped, as an attribute that no schema has.
+func (r *reader) reference(a *Attribute, raw []byte) (bool, error) {
+	mark := len(r.buf)
+	some, err := r.text(a, raw)
+	if err != nil || !some || a.refers(text(r.buf[mark:])) {
+		return some, err
+	}
+	r.buf, r.nonsense = r.buf[:mark], true
+	r.drop(a.Path())
+	return false, nil
+}
+
+// refers reports whether a text is a URI as the attribute takes it: a resource is
+// somewhere on the web, and what runs in a browser, or brings all of itself, is none.
+func (a *Attribute) refers(s string) bool {
+	odd := func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`"<>\^`+"`{|}", c) }
+	u, err := url.Parse(s)
+	if err != nil || strings.ContainsFunc(s, odd) {
+		return false
+	}
+	return u.Scheme == "" || a.anyURI || (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 func (r *reader) dateTime(a *Attribute, raw []byte) (bool, error) {

@@ -190,6 +190,20 @@ func (h *Handler) resourceTypes() []object {
 	return all
 }
 
+// exact says of binary values and references that case makes a difference in them,
+// as it does.
+func exact(attributes any) {
+	list, _ := attributes.([]any)
+	for _, a := range list {
+		if o, ok := a.(object); ok {
+			if o["type"] == string(wire.Binary) || o["type"] == string(wire.Reference) {
+				o["caseExact"] = true
+			}
+			exact(o["subAttributes"])
+		}
+	}
+}
+
 func (h *Handler) schemas() ([]object, error) {
 	var all []object
 	told := map[string]string{} // by id; one may extend users and groups
@@ -216,6 +230,7 @@ func (h *Handler) schemas() ([]object, error) {
 			if err := json.Unmarshal(raw, &o); err != nil {
 				return nil, err
 			}
+			exact(o["attributes"])
 			o["meta"] = h.meta("Schema", "/Schemas/"+s.ID)
 			all = append(all, o)
 		}
