@@ -22,6 +22,10 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 		return have
 	}
 	want := schema.Account{Connector: have.Connector, Identity: f.Identity.ID, RemoteID: have.RemoteID}
+	want.Unearned = have.Unearned && len(given(book, lines)) == 0
+	if want.Unearned {
+		return spared(f, have)
+	}
 	observed := false // by a line that says nothing of what should be at the target
 	uncatalogued := false
 	for _, line := range lines {
@@ -42,7 +46,7 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 	if uncatalogued { // which of them the lines are can not be told
 		want.Entitlements = append(want.Entitlements, without(book, have.Connector, have.Entitlements)...)
 	}
-	want.Active = (want.Active || observed && have.Active) && f.Identity.Active && !f.Identity.Gone() && f.Into == ""
+	want.Active = (want.Active || observed && have.Active) && !isLeaver(f)
 	if !want.Active {
 		want.Entitlements = nil
 		return want
@@ -50,6 +54,44 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 	want.Entitlements = schema.Sorted(want.Entitlements...)
 	want.Attributes = attributes
 	return want
+}
+
+// spared returns an account that was adopted and that no role has given anything yet:
+// as it is, unless its identity left.
+func spared(f policy.Facts, have schema.Account) schema.Account {
+	if !isLeaver(f) {
+		return have
+	}
+	return schema.Account{Connector: have.Connector, Identity: have.Identity, RemoteID: have.RemoteID, Unearned: true}
+}
+
+// isLeaver reports whether somebody is to have no account anywhere.
+func isLeaver(f policy.Facts) bool { return !f.Identity.Active || f.Identity.Gone() || f.Into != "" }
+
+// given returns what the lines give by the policy in force, by the target's names.
+func given(book *policy.Book, lines []schema.Assignment) (targets []string) {
+	for _, line := range lines {
+		if e, ok := book.Entitlement(line.Connector, line.Entitlement); ok && line.Mode == schema.Enforce && enforced(book, line) {
+			targets = append(targets, e.Target)
+		}
+	}
+	return schema.Sorted(targets...)
+}
+
+// claim returns an account of which the bridge answers for what its lines give, also
+// where it was held already: it is taken away again when nothing gives it any more.
+// What nobody gave stays nobody's.
+func claim(book *policy.Book, lines []schema.Assignment, acc schema.Account) (claimed schema.Account, changed bool) {
+	mine := slices.DeleteFunc(given(book, lines), func(target string) bool {
+		return !acc.Holds(target) || slices.Contains(acc.Managed, target)
+	})
+	earned := acc.Unearned && len(given(book, lines)) > 0
+	if len(mine) == 0 && !earned {
+		return acc, false
+	}
+	acc.Managed = schema.Sorted(slices.Concat(acc.Managed, mine)...)
+	acc.Unearned = acc.Unearned && !earned
+	return acc, true
 }
 
 // enforced reports whether the policy in force writes because of a line: at least

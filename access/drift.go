@@ -47,9 +47,12 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if err != nil {
 		return false, err
 	}
+	strangers := slices.DeleteFunc(slices.Clone(acc.Entitlements), func(target string) bool { return slices.Contains(acc.Managed, target) })
 	acc.RemoteID, acc.Active, acc.Attributes = seen.RemoteID, seen.Active, seen.Attributes
 	acc.Entitlements = schema.Sorted(seen.Entitlements...)
-	acc.Managed = schema.Sorted(governed(book, seen.Connector, acc.Entitlements)...)
+	acc.Managed = slices.DeleteFunc(schema.Sorted(governed(book, seen.Connector, acc.Entitlements)...), func(target string) bool {
+		return slices.Contains(strangers, target) // it was there when the account was taken over, and nobody decided about it
+	})
 	acc.Observed, acc.State = tx.Now(), schema.Pending
 	acc.Due = acc.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Ends: true, Because: []string{d.ID}})
 	if err := store.Accounts.Put(tx, acc); err != nil {

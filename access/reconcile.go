@@ -304,6 +304,14 @@ func (l *look) wakeAccounts(tx store.Tx) error {
 			return err
 		}
 		lines := slices.DeleteFunc(slices.Clone(l.lines), func(a schema.Assignment) bool { return a.Connector != connector })
+		if ours(l.rules, l.book, connector, l.attributes["userName"]) && acc.Exists() {
+			var changed bool
+			if acc, changed = claim(l.book, lines, acc); changed {
+				if err := store.Accounts.Put(tx, acc); err != nil {
+					return err
+				}
+			}
+		}
 		want := desired(l.rules, l.book, l.facts, l.attributes, lines, acc)
 		if err := l.wakeAccount(tx, acc, want); err != nil {
 			return err

@@ -44,6 +44,10 @@ type Account struct {
 	From         string            `json:"from,omitempty"`         // id of the identity that it was of, which is a record of this one now and gets it back when it is split off
 	Adopted      bool              `json:"adopted,omitempty"`      // it was there before the bridge first wrote to it; set by a connector that found it
 
+	// Unearned says that it was adopted as it is, and that no role has given anything
+	// there since: it is disabled when its identity leaves, and for nothing else.
+	Unearned bool `json:"unearned,omitempty"`
+
 	Managed  []string  `json:"managed,omitempty"` // those of Entitlements that the bridge granted or adopted, sorted
 	State    State     `json:"state,omitempty"`
 	Problem  string    `json:"problem,omitempty"`  // of the last failure, for people

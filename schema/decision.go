@@ -44,6 +44,8 @@ const (
 	Confirmed   Verb = "confirmed"   // a person did it, and says how that can be seen
 	Failed      Verb = "failed"      // a target refused, or could not be reached
 	Adopted     Verb = "adopted"     // an account that was already at the target is now managed
+	Disowned    Verb = "disowned"    // an account that was adopted, and never written to, is not managed any more
+	Ramped      Verb = "ramped"      // how many accounts of a target may be written to was changed, or stopped
 	Drifted     Verb = "drifted"     // a target has what nobody decided, or lacks what was
 	Found       Verb = "found"       // a sweep noticed something
 	Swept       Verb = "swept"       // a sweep ran; its summary

@@ -38,6 +38,7 @@ type Options struct {
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
 	Sweeps      []string         // names, for status and to run now
 	Connectors  []string         // names
+	Targets     map[string]api.Target
 	Limits      Limits
 	SCIM        scim.Limits
 	Discovery   scim.Discovery   // what strangers are told of the SCIM endpoint
@@ -82,7 +83,7 @@ func New(o Options) (*Server, error) {
 	}
 	g.tells = provider.Tells
 	a := api.New(api.Options{
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors,
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
 		Unmapped: o.Unmapped, Breaker: o.Breaker,
 		Sign: o.Sign, TokenKey: o.TokenKey, Standing: o.Standing,
 	})

@@ -193,6 +193,8 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			a.Entitlements = o.texts()
 		case "adopted":
 			a.Adopted = o.truth()
+		case "unearned":
+			a.Unearned = o.truth()
 		case "managed":
 			a.Managed = o.texts()
 		case "state":

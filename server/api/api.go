@@ -30,6 +30,8 @@ type Options struct {
 	Version    string
 	Sweeps     []string // names
 	Connectors []string // names
+	// Targets are the connectors that are open, by name.
+	Targets map[string]Target
 
 	TokenKey access.TokenKey // of the tokens that are issued
 

@@ -15,38 +15,41 @@ import (
 // leastRoles says which role each operation needs at least. An operation that is
 // not here is nobody's.
 var leastRoles = map[string]schema.APIRole{
-	"GET /api/v1/identities":            schema.Viewer,
-	"GET /api/v1/identities/{identity}": schema.Viewer,
-	"GET /api/v1/accounts":              schema.Viewer,
-	"GET /api/v1/assignments":           schema.Viewer,
-	"GET /api/v1/grants":                schema.Viewer,
-	"GET /api/v1/explain":               schema.Viewer,
-	"GET /api/v1/roles":                 schema.Viewer,
-	"GET /api/v1/policy":                schema.Viewer,
-	"GET /api/v1/connectors":            schema.Viewer,
-	"GET /api/v1/lanes":                 schema.Viewer,
-	"GET /api/v1/sweeps":                schema.Viewer,
-	"GET /api/v1/runs":                  schema.Viewer,
-	"GET /api/v1/findings":              schema.Viewer,
-	"GET /api/v1/decisions":             schema.Viewer, // their detail is for auditors
-	"GET /api/v1/log/checkpoint":        schema.Viewer,
-	"GET /api/v1/log/proofs/{seq}":      schema.Viewer,
-	"GET /api/v1/log/export":            schema.Auditor,
-	"POST /api/v1/policy/plan":          schema.Operator, // it touches nothing, and keeps other plans waiting
-	"GET /api/v1/holds":                 schema.Viewer,
-	"POST /api/v1/holds/{id}/release":   schema.Approver,
-	"POST /api/v1/accounts/unpark":      schema.Operator,
-	"POST /api/v1/accounts/replay":      schema.Operator,
-	"GET /api/v1/work-items":            schema.Viewer,
-	"POST /api/v1/grants":               schema.Admin, // on their word, people agreed elsewhere
-	"POST /api/v1/revocations":          schema.Operator,
-	"POST /api/v1/sweeps/{name}/run":    schema.Operator,
-	"GET /api/v1/tokens":                schema.Admin,
-	"POST /api/v1/tokens":               schema.Admin,
-	"DELETE /api/v1/tokens/{id}":        schema.Admin,
-	"GET /api/v1/credentials":           schema.Auditor, // who comes in, and by what
-	"POST /api/v1/erasures":             schema.Admin,
-	"GET /api/v1/backup":                schema.Admin, // it has everything in it
+	"GET /api/v1/identities":                schema.Viewer,
+	"GET /api/v1/identities/{identity}":     schema.Viewer,
+	"GET /api/v1/accounts":                  schema.Viewer,
+	"GET /api/v1/assignments":               schema.Viewer,
+	"GET /api/v1/grants":                    schema.Viewer,
+	"GET /api/v1/explain":                   schema.Viewer,
+	"GET /api/v1/roles":                     schema.Viewer,
+	"GET /api/v1/policy":                    schema.Viewer,
+	"GET /api/v1/connectors":                schema.Viewer,
+	"GET /api/v1/lanes":                     schema.Viewer,
+	"GET /api/v1/sweeps":                    schema.Viewer,
+	"GET /api/v1/runs":                      schema.Viewer,
+	"GET /api/v1/findings":                  schema.Viewer,
+	"GET /api/v1/decisions":                 schema.Viewer, // their detail is for auditors
+	"GET /api/v1/log/checkpoint":            schema.Viewer,
+	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
+	"GET /api/v1/log/export":                schema.Auditor,
+	"POST /api/v1/policy/plan":              schema.Operator, // it touches nothing, and keeps other plans waiting
+	"GET /api/v1/holds":                     schema.Viewer,
+	"POST /api/v1/holds/{id}/release":       schema.Approver,
+	"GET /api/v1/connectors/{name}/import":  schema.Operator, // it calls the target
+	"POST /api/v1/connectors/{name}/adopt":  schema.Operator,
+	"POST /api/v1/connectors/{name}/disown": schema.Operator,
+	"POST /api/v1/accounts/unpark":          schema.Operator,
+	"POST /api/v1/accounts/replay":          schema.Operator,
+	"GET /api/v1/work-items":                schema.Viewer,
+	"POST /api/v1/grants":                   schema.Admin, // on their word, people agreed elsewhere
+	"POST /api/v1/revocations":              schema.Operator,
+	"POST /api/v1/sweeps/{name}/run":        schema.Operator,
+	"GET /api/v1/tokens":                    schema.Admin,
+	"POST /api/v1/tokens":                   schema.Admin,
+	"DELETE /api/v1/tokens/{id}":            schema.Admin,
+	"GET /api/v1/credentials":               schema.Auditor, // who comes in, and by what
+	"POST /api/v1/erasures":                 schema.Admin,
+	"GET /api/v1/backup":                    schema.Admin, // it has everything in it
 
 	"POST /api/v1/work-items/{connector}/{identity}/confirm": schema.Operator,
 	"POST /api/v1/work-items/{connector}/{identity}/decline": schema.Operator,
@@ -134,6 +137,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
 
+	a.registerOnboarding(h)
 	a.registerRequests(h)
 	a.registerBypasses(h)
 	a.registerExceptions(h)

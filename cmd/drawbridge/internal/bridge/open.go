@@ -88,6 +88,15 @@ func (b *Bridge) openConnectors(context.Context) error {
 	return errors.Join(problems...)
 }
 
+// open returns the connectors that are open, with their profiles.
+func (b *Bridge) open() map[string]api.Target {
+	all := map[string]api.Target{}
+	for _, c := range b.cfg.Connectors {
+		all[c.Name] = api.Target{Connector: b.targets[c.Name], Profile: c.Profile}
+	}
+	return all
+}
+
 func (b *Bridge) openListener(ctx context.Context) (err error) {
 	if b.cfg.TLS.On() {
 		if _, err := b.loadTLS(); err != nil {
@@ -134,7 +143,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 	}
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Issuers: b.issuers, TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Ready: b.ready, Breaker: b.breaker,
+		Credentials: credentials(b.cfg), Issuers: b.issuers, TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Targets: b.open(), Ready: b.ready, Breaker: b.breaker,
 		Limits:    server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate, Discovery: l.DiscoveryRate},
 		Discovery: scim.Discovery(b.cfg.Discovery),
 		SCIM: scim.Limits{
