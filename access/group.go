@@ -161,6 +161,9 @@ func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, erro
 	background := store.Background(ctx)
 	for some := range slices.Chunk(members, chunk) {
 		err := s.Update(background, func(tx store.Tx) error {
+			if err := affectsAll(tx, some); err != nil {
+				return err
+			}
 			_, err := store.Groups.Get(tx, item.ID)
 			if notFound(err) { // what it gave ends
 				return wakeAllUrgent(tx, some)

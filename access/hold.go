@@ -81,10 +81,14 @@ func ListHolds(r store.Reader) ([]schema.Hold, error) {
 		if err != nil {
 			return nil, err
 		}
-		if h.Kind == schema.SourceHold {
-			if h.First, err = firstLeavers(r, h); err != nil {
-				return nil, err
-			}
+		switch h.Kind { //nolint:exhaustive // the others say what they would do themselves
+		case schema.SourceHold:
+			h.First, err = firstLeavers(r, h)
+		case schema.LossHold:
+			h.First, err = firstLosers(r, sourceOf(h))
+		}
+		if err != nil {
+			return nil, err
 		}
 		h.Agreed = agreedTo(h)
 		holds = append(holds, h)

@@ -206,6 +206,11 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err := agree(c.tx, was); err != nil {
 		return err
 	}
+	if strings.HasPrefix(by, "source/") { // what the record gave it may lose
+		if err := affects(c.tx, c.book, rec.Source, was); err != nil {
+			return err
+		}
+	}
 	if err := c.carryAccounts(rec, was, d.ID); err != nil {
 		return err
 	}

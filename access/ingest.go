@@ -101,8 +101,14 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 	if len(changed) == 0 {
 		return old, nil
 	}
-	if names := beyond(p, changed); len(names) > 0 {
+	names := beyond(p, changed)
+	if len(names) > 0 {
 		if err := ignored(tx, p, id, "no authority for "+strings.Join(names, ", ")); err != nil {
+			return id, err
+		}
+	}
+	if len(names) < len(changed) {
+		if err := affects(tx, p.Book, p.Source, id.Base()); err != nil {
 			return id, err
 		}
 	}
@@ -160,6 +166,9 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 		return err
 	}
 	if err := admitted(tx, p, d, old, id); err != nil {
+		return err
+	}
+	if err := affects(tx, p.Book, p.Source, id.Base()); err != nil {
 		return err
 	}
 	if err := agree(tx, id.Base()); err != nil {

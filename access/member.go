@@ -72,6 +72,11 @@ func moved(tx store.Tx, p Provenance, verb schema.Verb, members []schema.Member)
 		return err
 	}
 	for _, m := range members {
+		if verb == schema.Parted && !m.Nested {
+			if err := affects(tx, p.Book, p.Source, m.Member); err != nil {
+				return err
+			}
+		}
 		if err := wakeMoved(tx, verb, m); err != nil {
 			return err
 		}

@@ -147,7 +147,11 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 		}
 	}
 	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers}
-	if err := l.apply(tx, c.difference()); err != nil {
+	d, err := l.restrain(tx, c.difference())
+	if err != nil {
+		return time.Time{}, err
+	}
+	if err := l.apply(tx, d); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.forgetNotices(tx); err != nil {

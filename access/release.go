@@ -110,7 +110,7 @@ func actors(h schema.Hold) string {
 
 // release wakes what a hold was kept from.
 func release(tx store.Tx, h schema.Hold) error {
-	if h.Kind == schema.SourceHold { // what its source ends from now on is not part of it
+	if h.Kind == schema.SourceHold || h.Kind == schema.LossHold { // what its source ends from now on is not part of it
 		h.Round, h.Count = h.Round+1, 0
 	}
 	if err := store.Holds.Put(tx, h); err != nil {
@@ -137,12 +137,16 @@ func CarryOut(ctx context.Context, s *store.Store, rules *Rules, item store.Item
 		return nil, err
 	case h.Released.IsZero() && h.Kind == schema.SourceHold:
 		return stragglers(rules.Book(), sourceOf(h)), nil
+	case h.Released.IsZero() && h.Kind == schema.LossHold:
+		return lossStragglers(rules.Book(), sourceOf(h)), nil
 	case h.Released.IsZero():
 		return nil, nil // held anew
 	}
 	switch h.Kind { //nolint:exhaustive // no other comes here
 	case schema.SourceHold:
 		return carryOutEnds(ctx, s, rules.Book(), h)
+	case schema.LossHold:
+		return carryOutLosses(ctx, s, h)
 	case schema.PolicyHold:
 		return carryOutPolicy(ctx, s, rules, h)
 	}

@@ -311,6 +311,14 @@ func risk(tx store.Tx, p Provenance, sig schema.Signal, identity string) error {
 	if err := p.signalled(tx, identity, "risk/"+k.Kind, says); err != nil {
 		return err
 	}
+	if !k.Open {
+		err = trusts(tx, k)
+	} else if !old.Open {
+		_, err = distrusts(tx, p, k)
+	}
+	if err != nil {
+		return err
+	}
 	return tx.WakeUrgent(LaneIdentity, identity)
 }
 

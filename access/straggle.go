@@ -13,24 +13,31 @@ import (
 // against the next one, the oldest first, and go through without people. More than
 // an hour's allowance waits for people, as does what a day's share holds.
 
-// lookAfterTheHour has what is held of a source looked at when its hour is over.
-func lookAfterTheHour(tx store.Tx, source string) error {
-	at, err := afterTheHour(tx, source)
-	if err != nil || at.IsZero() {
+// wakeAfterTheHour has what is held of a source looked at when its hour is over.
+func wakeAfterTheHour(tx store.Tx, source, hold string, what braking) error {
+	t, err := readTally(tx, source, what)
+	if err != nil {
 		return err
 	}
-	return tx.Wake(LaneRelease, HoldID("source/"+source), at)
+	if at := t.Hour.Add(time.Hour); at.After(tx.Now()) {
+		return tx.Wake(LaneRelease, hold, at)
+	}
+	return nil
 }
 
 // afterTheHour is when the hour is over that a source's ends count in now; zero where
 // nothing is held of it.
 func afterTheHour(r store.Reader, source string) (at time.Time, err error) {
-	if _, err := store.Holds.Get(r, HoldID("source/"+source)); notFound(err) {
+	return afterTheHourOf(r, source, HoldID("source/"+source), endings)
+}
+
+func afterTheHourOf(r store.Reader, source, hold string, what braking) (at time.Time, err error) {
+	if _, err := store.Holds.Get(r, hold); notFound(err) {
 		return at, nil
 	} else if err != nil {
 		return at, err
 	}
-	t, err := readTally(r, source)
+	t, err := readTally(r, source, what)
 	if err != nil {
 		return at, err
 	}
@@ -59,9 +66,8 @@ func stragglers(book *policy.Book, source string) Finish {
 			}
 		}
 		slices.SortStableFunc(held, func(x, y store.Withheld) int { return x.Since.Compare(y.Since) })
-		p := Provenance{Source: source, Book: book}
 		for _, w := range held {
-			why, err := brake(tx, p)
+			why, err := brake(tx, book, source, endings)
 			if err != nil {
 				return time.Time{}, err
 			}

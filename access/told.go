@@ -85,11 +85,15 @@ func workload(r store.Reader, book *policy.Book, f *policy.Facts) error {
 
 // risks reads those that are open, of sources that are still believed.
 func risks(r store.Reader, book *policy.Book, f *policy.Facts) error {
+	held, err := unbelieved(r, f.Identity.ID)
+	if err != nil {
+		return err
+	}
 	for k, err := range store.Risks.All(r, f.Identity.ID) {
 		if err != nil {
 			return err
 		}
-		if k.Open && book.Tells(k.Source, schema.TopicRisk) {
+		if k.Open && book.Tells(k.Source, schema.TopicRisk) && !held[[2]string{k.Source, k.Kind}] {
 			f.Risks = append(f.Risks, k)
 		}
 	}

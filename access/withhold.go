@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"drawbridge/policy"
@@ -30,7 +31,10 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 	if !ends {
 		return false, takeBack(tx, p, id)
 	}
-	why, err := brake(tx, p)
+	if _, err := p.approved(); err != nil {
+		return false, err
+	}
+	why, err := brake(tx, p.Book, p.Source, endings)
 	if err != nil || why == "" {
 		return false, err
 	}
@@ -38,7 +42,7 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 	if held.Round, err = holdEnd(tx, p.Source, id.ID, why); err != nil {
 		return false, err
 	}
-	if err := lookAfterTheHour(tx, p.Source); err != nil {
+	if err := wakeAfterTheHour(tx, p.Source, HoldID("source/"+p.Source), endings); err != nil {
 		return false, err
 	}
 	if held.Groups, err = groupNames(tx, id.ID); err != nil {
@@ -123,19 +127,31 @@ type tally struct {
 	Exactly bool `json:"exactly"` // they were counted to the end
 }
 
-const settingTally = "ended/" // before a source
+// A braking is what the brake on a source counts.
+type braking struct {
+	setting string // before the source's name: where its tally is
+	did     string // to, what a source does to them
+	of      func(r store.Reader, source string, most int) (int, error)
+}
 
-// brake counts one more end, or says why it is beyond what its source may do.
-func brake(tx store.Tx, p Provenance) (why string, err error) {
-	src, err := p.approved()
-	if err != nil {
-		return "", err
-	}
-	limits := src.Spec.MassChange
-	if limits.DeactivationsPerHour <= 0 && limits.PercentPerDay <= 0 {
+// What is counted: ends of identities, and people who lose something without leaving.
+var (
+	endings = braking{"ended/", "ended more than %s identities in %s", identitiesOf}
+	losses  = braking{"lost/", "took something from more than %s people in %s", identitiesOf}
+)
+
+func identitiesOf(r store.Reader, source string, most int) (int, error) {
+	return store.IdentityUserName.Count(r, most, source)
+}
+
+// brake counts one more, or says why it is beyond what its source may do.
+func brake(tx store.Tx, book *policy.Book, source string, what braking) (why string, err error) {
+	src, ok := book.Source(source)
+	if !ok || !book.Braked(source) {
 		return "", nil
 	}
-	t, err := readTally(tx, p.Source)
+	limits := src.Spec.MassChange
+	t, err := readTally(tx, source, what)
 	if err != nil {
 		return "", err
 	}
@@ -147,11 +163,11 @@ func brake(tx store.Tx, p Provenance) (why string, err error) {
 		t = tally{Hour: t.Hour, InHour: t.InHour, Day: now}
 	}
 	if n := limits.DeactivationsPerHour; n > 0 && t.InHour >= n {
-		why = fmt.Sprintf("the source ended more than %d identities in an hour", n)
-	} else if few, err := t.tooFew(tx, p.Source, limits.PercentPerDay); err != nil {
+		why = "the source " + fmt.Sprintf(what.did, strconv.Itoa(n), "an hour")
+	} else if few, err := t.tooFew(tx, source, limits.PercentPerDay, what); err != nil {
 		return "", err
 	} else if few {
-		why = fmt.Sprintf("the source ended more than %g%% of its identities in a day", limits.PercentPerDay)
+		why = "the source " + fmt.Sprintf(what.did, fmt.Sprintf("%g%% of its", limits.PercentPerDay), "a day")
 	} else {
 		t.InHour, t.InDay = t.InHour+1, t.InDay+1
 	}
@@ -159,11 +175,11 @@ func brake(tx store.Tx, p Provenance) (why string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return why, store.Settings.Put(tx, store.Setting{Name: settingTally + p.Source, Value: string(value)})
+	return why, store.Settings.Put(tx, store.Setting{Name: what.setting + source, Value: string(value)})
 }
 
-func readTally(r store.Reader, source string) (t tally, err error) {
-	row, err := store.Settings.Get(r, settingTally+source)
+func readTally(r store.Reader, source string, what braking) (t tally, err error) {
+	row, err := store.Settings.Get(r, what.setting+source)
 	if notFound(err) {
 		return t, nil
 	}
@@ -171,7 +187,7 @@ func readTally(r store.Reader, source string) (t tally, err error) {
 		return t, err
 	}
 	if err := json.Unmarshal([]byte(row.Value), &t); err != nil {
-		return t, fmt.Errorf("setting %s%s: %w", settingTally, source, err)
+		return t, fmt.Errorf("setting %s%s: %w", what.setting, source, err)
 	}
 	return t, nil
 }
@@ -183,13 +199,13 @@ const handful = 5
 // tooFew reports whether the source has too few identities for one more to end
 // today. A handful may always. They are counted only as far as is needed, and not again
 // for the next ones.
-func (t *tally) tooFew(r store.Reader, source string, percent float64) (bool, error) {
+func (t *tally) tooFew(r store.Reader, source string, percent float64, what braking) (bool, error) {
 	if percent <= 0 || t.InDay < handful {
 		return false, nil
 	}
 	need := int(math.Floor(float64(t.InDay)*100/percent)) + 1
 	if need > t.AtLeast && !t.Exactly {
-		n, err := store.IdentityUserName.Count(r, 2*need, source)
+		n, err := what.of(r, source, 2*need)
 		if err != nil {
 			return false, err
 		}

@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // Stops reports whether n changes of a population are more than the brake lets
@@ -24,4 +26,32 @@ func (b Brake) String() string {
 		return fmt.Sprintf("%g%%", b.Percent)
 	}
 	return fmt.Sprintf("%d, and %g%%", b.Count, b.Percent)
+}
+
+// Braked reports whether a source's document limits how many it may take something
+// from at once.
+func (b *Book) Braked(source string) bool {
+	s, ok := b.sources[source]
+	return ok && (s.Spec.MassChange.DeactivationsPerHour > 0 || s.Spec.MassChange.PercentPerDay > 0)
+}
+
+// Concerns reports whether the rule of a role reads anything that a source may say.
+func (b *Book) Concerns(source, role string) bool {
+	r, ok := b.byName[role]
+	if !ok {
+		return false
+	}
+	v, approved := b.views[source]
+	return approved && slices.ContainsFunc(r.rule.reads, func(read read) bool {
+		_, says := v.ranks[read.name]
+		switch {
+		case read.name == "identity.groups":
+			return says || v.groups >= 0
+		case read.name == "identity.active":
+			return v.active
+		case strings.HasPrefix(read.name, "identity.employment."):
+			return says || v.active
+		}
+		return says
+	})
 }

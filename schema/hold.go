@@ -5,11 +5,12 @@ import "time"
 // A HoldKind says what sort of thing is held.
 type HoldKind string
 
-// What is held. The first three go on when two people release them; the others
+// What is held. The first four go on when two people release them; the others
 // when what they lack is there.
 const (
 	PolicyHold HoldKind = "policy"             // a policy takes away more than its limit
 	SourceHold HoldKind = "source"             // a source ended more identities than its limit
+	LossHold   HoldKind = "losses"             // by what a source changed, more people would lose something than its limit
 	SweepHold  HoldKind = "sweep"              // a sweep found more to take away than its limit
 	RoleHold   HoldKind = "role"               // a role is in quarantine
 	LastHold   HoldKind = "last-administrator" // nobody else holds a privileged entitlement

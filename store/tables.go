@@ -50,6 +50,17 @@ var (
 	WithheldIdentities = define("withheld", func(w Withheld) []string { return []string{w.Identity.ID} }, WithheldSource)
 )
 
+// Affected: whose source changed something of a record or an identity, by its id,
+// that it could lose something by, since it was looked at last; and the losses that
+// the brake on a source holds, by identity and source.
+var (
+	AffectedRecords = define("affected", func(a Affected) []string { return []string{a.ID, a.Source} })
+
+	LossSource = &Index[Loss]{name: "source", kept: true, of: one(func(l Loss) []string { return []string{l.Source} })}
+
+	WithheldLosses = define("losses", func(l Loss) []string { return []string{l.Identity, l.Source} }, LossSource)
+)
+
 // Holds are what waits until two people release it, by id.
 var Holds = define("holds", func(h schema.Hold) []string { return []string{h.ID} })
 
@@ -250,7 +261,7 @@ var (
 // everything is all of the above, for the check.
 func everything() []checked {
 	return []checked{
-		Identities, Correlations, WithheldIdentities, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
+		Identities, Correlations, WithheldIdentities, AffectedRecords, WithheldLosses, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
 		Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
@@ -295,6 +306,24 @@ type Withheld struct {
 	Since    time.Time       `json:"since"`
 	Reason   string          `json:"reason"`
 	Round    int             `json:"round,omitempty"` // of the hold on its source that it belongs to
+}
+
+// An Affected is one identity, or one record of it, that may lose something by what
+// a source did.
+type Affected struct {
+	ID     string `json:"id"`
+	Source string `json:"source"`
+}
+
+// A Loss is what an identity would lose by what a source did, and keeps until people
+// let it through.
+type Loss struct {
+	Identity string    `json:"identity"`
+	Source   string    `json:"source"`
+	What     []string  `json:"what"` // connector/entitlement, or risk/KIND of a signal that is not acted on
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason"`
+	Round    int       `json:"round,omitempty"` // of the hold on its source that it belongs to
 }
 
 // A PolicyVersion is a policy as it was put in force.

@@ -20,6 +20,7 @@ var (
 	laneOldest    = desc("lane_oldest_seconds", "How long the first item that waits has been due; 0 if none is.", "lane")
 	heldNow       = desc("held", "What the bridge would do and does not, until people decide or what it lacks is there.", "kind")
 	withheldNow   = desc("withheld_leavers", "Identities whose end a source's brake holds.")
+	lossesNow     = desc("withheld_losses", "People who keep something, or are trusted, only because the brake on a source holds what it did.")
 	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
 	haltedNow     = desc("halted", "Whether somebody stopped what is written to a target.", "connector")
@@ -99,11 +100,9 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	if err := readRequests(r, level); err != nil {
 		return found, err
 	}
-	withheld, err := store.WithheldIdentities.Count(r)
-	if err != nil {
+	if err := readWithheld(r, level); err != nil {
 		return found, err
 	}
-	level(withheldNow, float64(withheld))
 	size, err := store.LogSize(r)
 	if err != nil {
 		return found, err
@@ -144,6 +143,18 @@ func (s snapshot) readConnectors(r store.Reader, level func(*prometheus.Desc, fl
 	return nil
 }
 
+// readWithheld reads how many the brakes on sources hold.
+func readWithheld(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
+	ends, err := store.WithheldIdentities.Count(r)
+	if err != nil {
+		return err
+	}
+	losses, err := store.WithheldLosses.Count(r)
+	level(withheldNow, float64(ends))
+	level(lossesNow, float64(losses))
+	return err
+}
+
 // readRequests reads how many requests are open, and since when; and what was taken
 // without one.
 func readRequests(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
@@ -178,7 +189,7 @@ const mostParked = 10_000
 func heldByKind(r store.Reader) (map[schema.HoldKind]int, error) {
 	holds, err := access.ListHolds(r)
 	held := map[schema.HoldKind]int{
-		schema.PolicyHold: 0, schema.SourceHold: 0, schema.SweepHold: 0, schema.RoleHold: 0, schema.LastHold: 0,
+		schema.PolicyHold: 0, schema.SourceHold: 0, schema.LossHold: 0, schema.SweepHold: 0, schema.RoleHold: 0, schema.LastHold: 0,
 	}
 	for _, h := range holds {
 		held[h.Kind]++

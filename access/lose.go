@@ -1,0 +1,399 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A source takes away without ending anybody: it empties a group, deletes it, or
+// writes another department into everybody's record. What counts is who loses
+// something by that, and so it is counted when that is known: what a source did leaves
+// a mark on whom it concerns, and when they are looked at, those beyond the source's
+// limit keep what they would lose until two people let it through, or the source takes
+// it back. Leavers do not wait for that: who is ended, by whatever, ends.
+
+const findingLosses = "mass-loss" // about source/NAME
+
+// affects marks an identity, or a record of one, as one that may lose something by
+// what a source just did.
+func affects(tx store.Tx, book *policy.Book, source, id string) error {
+	if !book.Braked(source) {
+		return nil
+	}
+	return store.AffectedRecords.Put(tx, store.Affected{ID: id, Source: source})
+}
+
+// affectsAll marks records of which the group that they are in is another now, or
+// gone: that is their own source's doing.
+func affectsAll(tx store.Tx, records []string) error {
+	for _, id := range records {
+		rec, err := store.Identities.Get(tx, id)
+		if notFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := store.AffectedRecords.Put(tx, store.Affected{ID: id, Source: rec.Source}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// affectedBy returns the sources that left a mark on an identity, and lets go of the
+// marks.
+func (l *look) affectedBy(tx store.Tx) (sources []string, err error) {
+	ids := []string{l.facts.Identity.ID}
+	for _, rec := range l.facts.Records {
+		ids = append(ids, rec.ID)
+	}
+	for _, id := range schema.Sorted(ids...) {
+		for a, err := range store.AffectedRecords.All(tx, id) {
+			if err != nil {
+				return nil, err
+			}
+			if err := store.AffectedRecords.Delete(tx, a.ID, a.Source); err != nil {
+				return nil, err
+			}
+			sources = append(sources, a.Source)
+		}
+	}
+	return schema.Sorted(sources...), nil
+}
+
+// restrain keeps of what ends what the brakes on sources hold.
+func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
+	if l.facts.Into != "" { // its marks are for the identity that it is of
+		return d, nil
+	}
+	sources, err := l.affectedBy(tx)
+	if err != nil {
+		return d, err
+	}
+	held := map[string]store.Loss{}
+	for loss, err := range store.WithheldLosses.All(tx, l.facts.Identity.ID) {
+		if err != nil {
+			return d, err
+		}
+		if _, signals := riskOf(loss); signals {
+			continue
+		}
+		held[loss.Source], sources = loss, append(sources, loss.Source)
+	}
+	for _, source := range schema.Sorted(sources...) {
+		lines := slices.DeleteFunc(slices.Clone(d.ended), func(line schema.Assignment) bool { return !l.by(source, line) })
+		loss, known := held[source]
+		keep, err := l.keeps(tx, source, loss, known, lines)
+		if err != nil {
+			return d, err
+		}
+		if keep == "" {
+			continue
+		}
+		for _, line := range lines {
+			d.ended = slices.Delete(d.ended, index(d.ended, line), index(d.ended, line)+1)
+			d.lines = append(d.lines, line)
+			d.kept = append(d.kept, keptLine{line, keep})
+		}
+	}
+	return d, nil
+}
+
+// by reports whether a line that ends does so by what a source may say, and for no
+// reason of the identity's own.
+func (l *look) by(source string, line schema.Assignment) bool {
+	return byPolicy(l.facts, l.access, line, l.now) &&
+		slices.ContainsFunc(rolesOf(line), func(role string) bool { return l.book.Concerns(source, role) })
+}
+
+// keeps settles whether the brake on a source holds the lines that end by it, and
+// returns why. What it held before, and ends no more, it lets go of.
+func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, lines []schema.Assignment) (why string, err error) {
+	var what []string
+	for _, line := range lines {
+		what = append(what, line.Ref())
+	}
+	what = schema.Sorted(what...)
+	if known {
+		released, err := passed(tx, loss)
+		if err != nil {
+			return "", err
+		}
+		if len(what) == 0 || released || !l.book.Braked(source) {
+			return "", freeLoss(tx, loss, "held no more")
+		}
+		if !slices.Equal(what, loss.What) {
+			loss.What = what
+			if loss.Round, err = holdLoss(tx, loss, false); err != nil {
+				return "", err
+			}
+			return loss.Reason, store.WithheldLosses.Put(tx, loss)
+		}
+		return loss.Reason, nil
+	}
+	if len(what) == 0 {
+		return "", nil
+	}
+	if why, err = brake(tx, l.book, source, losses); err != nil || why == "" {
+		return "", err
+	}
+	return why, withholdLoss(tx, l.book, store.Loss{Identity: l.facts.Identity.ID, Source: source, What: what, Since: tx.Now(), Reason: why})
+}
+
+// withholdLoss keeps a loss from happening until people let it through.
+func withholdLoss(tx store.Tx, book *policy.Book, loss store.Loss) (err error) {
+	if loss.Round, err = holdLoss(tx, loss, true); err != nil {
+		return err
+	}
+	if err := store.WithheldLosses.Put(tx, loss); err != nil {
+		return err
+	}
+	subject := "source/" + loss.Source
+	_, err = tx.Record(schema.Decision{
+		Actor: "bridge", Verb: schema.Held, Subject: loss.Identity, Object: subject, Policy: book.Digest(),
+		Reason: "it would lose " + joinLimited(loss.What, firstDeeds) + "; " + loss.Reason,
+	})
+	if err != nil {
+		return err
+	}
+	return Report(tx, book, "bridge", schema.Finding{Kind: findingLosses, Subject: subject, Reason: loss.Reason})
+}
+
+// lossHold is the id of the hold on what people would lose by a source.
+func lossHold(source string) string { return HoldID(string(schema.LossHold) + "/" + source) }
+
+// holdLoss adds a loss to the hold on its source, or one that became another. The
+// plan is another with each. It returns the round that the loss belongs to.
+func holdLoss(tx store.Tx, loss store.Loss, news bool) (round int, err error) {
+	h, err := store.Holds.Get(tx, lossHold(loss.Source))
+	if err != nil && !notFound(err) {
+		return 0, err
+	}
+	if h.Count == 0 {
+		h.ID, h.Kind, h.Subject = lossHold(loss.Source), schema.LossHold, "source/"+loss.Source
+		h.Since, h.Reason = tx.Now(), loss.Reason
+		if err := wakeAfterTheHour(tx, loss.Source, h.ID, losses); err != nil {
+			return 0, err
+		}
+	}
+	if news {
+		h.Count++
+	}
+	h.Plan = planAfter(h.Plan, "loses "+strings.Join(loss.What, " "), loss.Identity, tx.Now())
+	return h.Round, store.Holds.Put(tx, h)
+}
+
+// passed reports whether people let a loss through.
+func passed(r store.Reader, loss store.Loss) (bool, error) {
+	h, err := store.Holds.Get(r, lossHold(loss.Source))
+	if notFound(err) {
+		return true, nil
+	}
+	return err == nil && loss.Round < h.Round, err
+}
+
+// freeLoss lets go of a loss, and of the hold when it was the last one.
+func freeLoss(tx store.Tx, loss store.Loss, reason string) error {
+	if err := store.WithheldLosses.Delete(tx, loss.Identity, loss.Source); err != nil {
+		return err
+	}
+	h, err := store.Holds.Get(tx, lossHold(loss.Source))
+	if err != nil && !notFound(err) {
+		return err
+	}
+	if err == nil && loss.Round == h.Round {
+		h.Count--
+		h.Plan = planAfter(h.Plan, "free", loss.Identity, tx.Now())
+		if err := store.Holds.Put(tx, h); err != nil {
+			return err
+		}
+	}
+	subject := "source/" + loss.Source
+	if _, err := tx.Record(schema.Decision{
+		Actor: "bridge", Verb: schema.Released, Subject: loss.Identity, Object: subject, Reason: reason,
+	}); err != nil {
+		return err
+	}
+	left, err := store.LossSource.Count(tx, 1, loss.Source)
+	if err != nil || left > 0 {
+		return err
+	}
+	if err := store.Holds.Delete(tx, lossHold(loss.Source)); err != nil {
+		return err
+	}
+	return resolve(tx, schema.Finding{Kind: findingLosses, Subject: subject})
+}
+
+// firstLosers returns some of those who would lose something by a source.
+func firstLosers(r store.Reader, source string) (first []schema.Deed, err error) {
+	for loss, err := range store.WithheldLosses.By(r, store.LossSource, source) {
+		if err != nil {
+			return nil, err
+		}
+		what := "loses " + joinLimited(loss.What, firstDeeds)
+		if kind, ok := riskOf(loss); ok {
+			what = "is distrusted: " + kind
+		}
+		if first = append(first, schema.Deed{Identity: loss.Identity, What: what}); len(first) == firstDeeds {
+			break
+		}
+	}
+	return first, nil
+}
+
+// carryOutLosses lets through what two people released, a chunk at a time.
+func carryOutLosses(ctx context.Context, s *store.Store, h schema.Hold) (Finish, error) {
+	for after := ""; ; {
+		looked, last := 0, after
+		err := s.Update(ctx, func(tx store.Tx) error {
+			looked, last = 0, after
+			for loss, err := range store.WithheldLosses.ByFrom(tx, store.LossSource, []string{lossSourceOf(h)}, after, lossSourceOf(h)) {
+				if err != nil {
+					return err
+				}
+				if loss.Round < h.Round {
+					if err := letLossThrough(tx, loss, "two people released it: "+actors(h)); err != nil {
+						return err
+					}
+				}
+				last = loss.Identity
+				if looked++; looked == chunk {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if after = last; looked < chunk {
+			return func(tx store.Tx) (time.Time, error) { return time.Time{}, reopen(tx, h) }, nil
+		}
+	}
+}
+
+func lossSourceOf(h schema.Hold) string { return strings.TrimPrefix(h.Subject, "source/") }
+
+// letLossThrough frees a loss and has it happen.
+func letLossThrough(tx store.Tx, loss store.Loss, reason string) error {
+	if err := freeLoss(tx, loss, reason); err != nil {
+		return err
+	}
+	return tx.WakeUrgent(LaneIdentity, loss.Identity)
+}
+
+// lossStragglers lets those lose what they would who are held for no more than that
+// others lost something in the same hour.
+func lossStragglers(book *policy.Book, source string) Finish {
+	return func(tx store.Tx) (time.Time, error) {
+		src, approved := book.Source(source)
+		if !approved || src.Spec.MassChange.DeactivationsPerHour <= 0 {
+			return time.Time{}, nil
+		}
+		var held []store.Loss
+		for loss, err := range store.WithheldLosses.By(tx, store.LossSource, source) {
+			if err != nil {
+				return time.Time{}, err
+			}
+			if held = append(held, loss); len(held) > src.Spec.MassChange.DeactivationsPerHour {
+				return time.Time{}, nil // that is a mass
+			}
+		}
+		slices.SortStableFunc(held, func(x, y store.Loss) int { return x.Since.Compare(y.Since) })
+		for _, loss := range held {
+			why, err := brake(tx, book, source, losses)
+			if err != nil {
+				return time.Time{}, err
+			}
+			if why != "" {
+				return afterTheHourOf(tx, source, lossHold(source), losses)
+			}
+			if err := letLossThrough(tx, loss, "the hour is over in which its source took too much, and so few are no mass"); err != nil {
+				return time.Time{}, err
+			}
+		}
+		return time.Time{}, nil
+	}
+}
+
+// distrusts counts one more whom a source of signals distrusts, and says why that is
+// not acted on, if that is beyond its limit.
+func distrusts(tx store.Tx, p Provenance, k schema.Risk) (why string, err error) {
+	loss, err := store.WithheldLosses.Get(tx, k.Identity, k.Source)
+	if err != nil && !notFound(err) {
+		return "", err
+	}
+	known := err == nil
+	if known && slices.Contains(loss.What, riskPrefix+k.Kind) {
+		return loss.Reason, nil
+	}
+	if !known {
+		if why, err = brake(tx, p.Book, k.Source, distrust); err != nil || why == "" {
+			return "", err
+		}
+		return why, withholdLoss(tx, p.Book, store.Loss{Identity: k.Identity, Source: k.Source, What: []string{riskPrefix + k.Kind}, Since: tx.Now(), Reason: why})
+	}
+	loss.What = schema.Sorted(append(loss.What, riskPrefix+k.Kind)...)
+	if loss.Round, err = holdLoss(tx, loss, false); err != nil {
+		return "", err
+	}
+	return loss.Reason, store.WithheldLosses.Put(tx, loss)
+}
+
+// trusts lets go of a risk that was not acted on and is over.
+func trusts(tx store.Tx, k schema.Risk) error {
+	loss, err := store.WithheldLosses.Get(tx, k.Identity, k.Source)
+	if notFound(err) || err == nil && !slices.Contains(loss.What, riskPrefix+k.Kind) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	loss.What = slices.DeleteFunc(loss.What, func(what string) bool { return what == riskPrefix+k.Kind })
+	if len(loss.What) == 0 {
+		return freeLoss(tx, loss, "its source took it back")
+	}
+	return store.WithheldLosses.Put(tx, loss)
+}
+
+const riskPrefix = "risk/"
+
+// riskOf reports whether a loss is of a signal that is not acted on, and of which.
+func riskOf(loss store.Loss) (kind string, signals bool) {
+	if len(loss.What) == 0 {
+		return "", false
+	}
+	return strings.CutPrefix(loss.What[0], riskPrefix)
+}
+
+// distrust is what the brake on a source of signals counts.
+var distrust = braking{"distrusted/", "distrusted more than %s identities in %s", func(r store.Reader, _ string, most int) (int, error) {
+	n, err := store.Identities.Count(r)
+	return int(min(n, int64(most))), err
+}}
+
+// unbelieved returns the risks of an identity that the brakes on their sources hold.
+func unbelieved(r store.Reader, identity string) (held map[[2]string]bool, err error) {
+	if n, err := store.WithheldLosses.Count(r); err != nil || n == 0 {
+		return nil, err
+	}
+	held = map[[2]string]bool{}
+	for loss, err := range store.WithheldLosses.All(r, identity) {
+		if err != nil {
+			return nil, err
+		}
+		for _, what := range loss.What {
+			if kind, ok := strings.CutPrefix(what, riskPrefix); ok {
+				held[[2]string{loss.Source, kind}] = true
+			}
+		}
+	}
+	return held, nil
+}
