@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"math"
@@ -32,6 +33,10 @@ type gate struct {
 	issuers *issuer.Set
 	uses    *access.Uses
 
+	// authorities returns those that are believed now; nil: whoever was, when the
+	// connection began.
+	authorities func() []*x509.Certificate
+
 	// tells reports whether a route of the SCIM endpoint answers strangers.
 	tells func(method, path string) bool
 
@@ -47,7 +52,7 @@ const (
 func newGate(o Options) (*gate, error) {
 	l := o.Limits.orDefaults()
 	g := &gate{
-		store: o.Store, key: o.TokenKey, log: o.Log, issuers: o.Issuers, uses: o.Uses,
+		store: o.Store, key: o.TokenKey, log: o.Log, issuers: o.Issuers, uses: o.Uses, authorities: o.Authorities,
 		sources: newBuckets(l.Source, int(2*l.Source), mostCredentials),
 		callers: newBuckets(l.API, int(2*l.API), mostCredentials),
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
@@ -115,10 +120,13 @@ func (g *gate) identify(c echo.Context) (Credential, error) {
 	var who Credential
 	err := error(&refusal{})
 	switch {
+	case len(req.Header.Values(echo.HeaderAuthorization)) > 1:
+		// What is in front of the bridge may have looked at the other one.
+		shown, err = true, &refusal{why: "there is more than one Authorization header", tell: "there is more than one Authorization header"}
 	case shown:
 		who, err = g.whose(req, token)
 	case certificate(req) != nil:
-		who, err = g.ring.Load().certified(certificate(req), time.Now())
+		who, err = g.certified(req, time.Now())
 	}
 	if err == nil {
 		c.Set(keyCredential, who.Name)

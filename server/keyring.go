@@ -70,7 +70,7 @@ func (c ClientCertificate) is(leaf *x509.Certificate) bool {
 	return (c.DNS == "" || slices.ContainsFunc(leaf.DNSNames, func(name string) bool { return strings.EqualFold(name, c.DNS) })) &&
 		(c.URI == "" || slices.ContainsFunc(uris(leaf), func(uri string) bool { return uri == c.URI })) &&
 		(c.Email == "" || slices.Contains(leaf.EmailAddresses, c.Email)) &&
-		(c.Subject == "" || leaf.Subject.String() == c.Subject) &&
+		(c.Subject == "" || isSubject(leaf, c.Subject)) &&
 		(c.SHA256 == "" || hex.EncodeToString(sum[:]) == c.SHA256)
 }
 
@@ -150,9 +150,27 @@ func (k *keyring) configured(token string) (Credential, bool) {
 	return c, ok
 }
 
-// certified returns whose a client certificate is. That a trusted authority
-// signed it was verified when the connection began, and a connection lives on:
-// that it has not ended since is looked at again.
+// certified returns whose a client certificate is, which a trusted authority
+// signed. That was verified when the connection began, and a connection lives on: what
+// may have changed since is looked at again.
+func (g *gate) certified(r *http.Request, now time.Time) (Credential, error) {
+	leaf := certificate(r)
+	if g.authorities != nil && !holds(r.TLS.VerifiedChains, g.authorities(), now) {
+		return Credential{}, &refusal{why: "the client certificate's authority is believed no more, or has expired: " + leaf.Subject.String()}
+	}
+	return g.ring.Load().certified(leaf, now)
+}
+
+// holds reports whether one of the chains that a certificate was verified by still
+// ends in an authority that is believed, with nobody in it who has expired.
+func holds(chains [][]*x509.Certificate, believed []*x509.Certificate, now time.Time) bool {
+	return slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool {
+		return slices.ContainsFunc(believed, chain[len(chain)-1].Equal) &&
+			!slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return now.After(c.NotAfter) })
+	})
+}
+
+// certified returns whose a client certificate is, which has not ended.
 func (k *keyring) certified(leaf *x509.Certificate, now time.Time) (who Credential, err error) {
 	if now.After(leaf.NotAfter) {
 		return who, &refusal{why: "the client certificate has expired since the connection began: " + leaf.Subject.String()}

@@ -39,6 +39,9 @@ func (g *gate) token(c echo.Context) error {
 		return c.JSON(problem.status, problem)
 	}
 	id, secret, basic := client(c.Request(), form)
+	if other := form.Get("client_secret"); basic && other != "" && other != secret || len(c.Request().Header.Values(echo.HeaderAuthorization)) > 1 {
+		return c.JSON(http.StatusBadRequest, oauthError{Code: "invalid_request", Description: "show one client, in one way (RFC 6749, 2.3)"})
+	}
 	if secret == "" {
 		return g.noClient(c, basic, "no client_id and client_secret were shown")
 	}

@@ -160,6 +160,14 @@ func TestClientsThatGetNoAccessToken(t *testing.T) {
 			t.Errorf("%s: WWW-Authenticate %q", test.name, got)
 		}
 	}
+	for _, basic := range [][]string{{"hr", sourceSecret}, {"payroll", "wrong-secret-0123456789"}} {
+		if res, body := w.grant(t, credentialsOf("hr", sourceSecret+"x"), basic...); res.StatusCode != http.StatusBadRequest || body["error"] != "invalid_request" {
+			t.Errorf("one client in the header and another in the form: %d %v", res.StatusCode, body)
+		}
+	}
+	if res, body := w.grant(t, credentialsOf("hr", sourceSecret), "hr", sourceSecret); res.StatusCode != http.StatusOK {
+		t.Errorf("the same client in both: %d %v", res.StatusCode, body)
+	}
 	if res, _ := w.do(t, "POST", "/oauth2/token?grant_type=client_credentials&client_id=hr&client_secret="+sourceSecret, "", "{}"); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("in the query: %d", res.StatusCode)
 	}

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,6 +46,10 @@ type Options struct {
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
 	GroupExtensions []library.Schema // likewise, of groups
+
+	// Authorities, where it is not nil, returns those whose client certificates are
+	// believed now: a connection lives on when one of them is believed no more.
+	Authorities func() []*x509.Certificate
 
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) api.BreakerView

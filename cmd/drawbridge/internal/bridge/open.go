@@ -143,7 +143,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 	}
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
-		Credentials: credentials(b.cfg), Issuers: b.issuers, TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Targets: b.open(), Ready: b.ready, Breaker: b.breaker,
+		Credentials: credentials(b.cfg), Issuers: b.issuers, Authorities: b.authorities(), TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Targets: b.open(), Ready: b.ready, Breaker: b.breaker,
 		Limits:    server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate, Discovery: l.DiscoveryRate},
 		Discovery: scim.Discovery(b.cfg.Discovery),
 		SCIM: scim.Limits{

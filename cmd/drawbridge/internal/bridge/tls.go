@@ -56,6 +56,15 @@ func tlsConfig(m configs.Material) *tls.Config {
 	return c
 }
 
+// authorities returns those whose client certificates are believed when it is asked,
+// nil where none are looked at.
+func (b *Bridge) authorities() func() []*x509.Certificate {
+	if b.tls.Load() == nil {
+		return nil
+	}
+	return func() []*x509.Certificate { return b.tls.Load().ClientCAs }
+}
+
 // listen answers on the listener until it is closed.
 func (b *Bridge) listen(s *http.Server) error {
 	if b.tls.Load() == nil {

@@ -130,8 +130,8 @@ func TestClientCertificates(t *testing.T) {
 	if err := errors.Join(b.rereadFiles(t.Context())...); err != nil {
 		t.Fatal(err)
 	}
-	if code, err := get(t, b, open, ""); err != nil || code != http.StatusOK {
-		t.Errorf("a connection that was open is answered with %d, %v", code, err)
+	if code, err := get(t, b, open, ""); err != nil || code != http.StatusUnauthorized {
+		t.Errorf("a certificate whose authority is believed no more is answered with %d, %v on a connection that was open", code, err)
 	}
 	if code, err := get(t, b, through(pair), ""); err == nil {
 		t.Errorf("a certificate whose authority is believed no more is answered with %d", code)
