@@ -2,8 +2,6 @@ package access
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"drawbridge/policy"
@@ -20,48 +18,10 @@ const (
 
 // Publish records that a policy came into force, which roles it refuses to
 // automate, and has everyone looked at again. The policy that is in force
-// already changes nothing.
+// already changes nothing. It asks nobody whether it may: see PublishNow and TakeUp.
 func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string) (bool, error) {
-	digest := book.Digest()
-	now, err := store.Settings.Get(tx, settingPolicy)
-	if err != nil && !notFound(err) {
-		return false, err
-	}
-	if now.Value == digest {
-		return false, nil
-	}
-	if err := store.Settings.Put(tx, store.Setting{Name: settingPolicy, Value: digest}); err != nil {
-		return false, err
-	}
-	err = store.Policies.Put(tx, store.PolicyVersion{Digest: digest, Published: tx.Now(), By: by, Files: files})
-	if err != nil {
-		return false, err
-	}
-	_, err = tx.Record(schema.Decision{
-		Actor: by, Verb: schema.Published, Subject: "policy/" + digest, Policy: digest,
-		Reason: fmt.Sprintf("%d roles in force, %d refused", len(book.Roles()), len(book.Refused())),
-	})
-	if err != nil {
-		return false, err
-	}
-	for _, r := range book.Refused() {
-		_, err := tx.Record(schema.Decision{
-			Actor: by, Verb: schema.Refused, Subject: "role/" + r.Role, Policy: digest, Reason: strings.Join(r.Codes, ", "),
-		})
-		if err != nil {
-			return false, err
-		}
-	}
-	if err := store.Settings.Delete(tx, settingCursor+digest); err != nil {
-		return false, err
-	}
-	if err := wakeGovernance(tx); err != nil {
-		return false, err
-	}
-	if err := holdUntilWeighed(tx, book, now.Value); err != nil {
-		return false, err
-	}
-	return true, tx.Wake(LaneRollout, digest, tx.Now())
+	_, changed, err := putInForce(tx, book, files, schema.Publication{}, Decider{Actor: by})
+	return changed, err
 }
 
 // published returns the digest of the policy in force, for those who decide without

@@ -102,6 +102,7 @@ func (c *compiler) policySet() {
 			c.report(&p.Header, CodeDup, in("spec", "identity", name), "attribute %q is always there", name)
 		}
 	}
+	c.publication(p)
 	if !c.bad[p.Ref()] {
 		c.book.mode = p.Spec.Mode
 	}

@@ -49,6 +49,7 @@ const (
 	Drifted     Verb = "drifted"     // a target has what nobody decided, or lacks what was
 	Found       Verb = "found"       // a sweep noticed something
 	Swept       Verb = "swept"       // a sweep ran; its summary
+	Proposed    Verb = "proposed"    // a policy is to come into force, if people agree
 	Published   Verb = "published"   // a policy version came into force
 	Refused     Verb = "refused"     // a role was not automated, for what its template lacks
 	Tokened     Verb = "tokened"     // a credential was made or revoked

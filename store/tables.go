@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -245,6 +246,18 @@ var (
 	Runs = define("runs", func(r schema.Run) []string { return []string{r.ID} }, RunSweep)
 )
 
+// Publications of policies, by id, which is in the order in which they were proposed;
+// found by state, and by the policy. The plan of each, with the documents for as long
+// as nobody published them, by its id.
+var (
+	PublicationState  = &Index[schema.Publication]{name: "state", of: one(func(p schema.Publication) []string { return []string{string(p.State)} })}
+	PublicationDigest = &Index[schema.Publication]{name: "digest", of: one(func(p schema.Publication) []string { return []string{p.Digest} })}
+
+	Publications = define("publications", func(p schema.Publication) []string { return []string{p.ID} }, PublicationState, PublicationDigest)
+
+	Plans = define("plans", func(p KeptPlan) []string { return []string{p.Publication} })
+)
+
 // Credentials, policy versions, and single values.
 var (
 	TokenSource = &Index[schema.Token]{name: "source", of: one(func(t schema.Token) []string { return unless(t.Source == "", t.Source) })}
@@ -266,6 +279,7 @@ func everything() []checked {
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
 		Holds, Halts, Findings, Runs,
+		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
@@ -332,6 +346,12 @@ type PolicyVersion struct {
 	Published time.Time         `json:"published"`
 	By        string            `json:"by"`
 	Files     map[string]string `json:"files,omitempty"` // path to text
+}
+
+// A KeptPlan is the plan of a publication.
+type KeptPlan struct {
+	Publication string          `json:"publication"`
+	Plan        json.RawMessage `json:"plan"`
 }
 
 // A Setting is a single value.

@@ -52,7 +52,7 @@ func (b *Bridge) openPolicy(ctx context.Context) error {
 		return err
 	}
 	b.rules = access.NewRules(p.Book, b.cfg.Protected())
-	return b.publish(ctx, p)
+	return b.takeUp(ctx, p)
 }
 
 func (b *Bridge) openMetrics(context.Context) error {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -19,76 +18,69 @@ import (
 )
 
 // A Policy is a folder of documents that can be put in force.
-type Policy struct {
-	Set      *policy.Set
-	Book     *policy.Book
-	Findings policy.Findings   // of what is refused in it, and of what is worth a look
-	Files    map[string]string // path to text
-}
+type Policy = access.Draft
 
-// ReadPolicy reads and compiles a folder of documents. A role, source or
-// connector with mistakes is refused by itself; a folder of which something
-// could not be read at all, or without a sound policy set, is schema.ErrInvalid:
-// what is missing in it would look as if it had been taken away.
-func ReadPolicy(fsys fs.FS) (*Policy, error) {
-	set, found := policy.Load(fsys)
-	book, more := policy.Compile(set)
-	p := &Policy{Set: set, Book: book, Findings: append(found, more...), Files: map[string]string{}}
-	var unusable []error
-	for _, f := range p.Findings {
-		if f.Severity == policy.Error && (f.Object == "" || strings.HasPrefix(f.Object, "PolicySet/")) {
-			unusable = append(unusable, errors.New(f.String()))
-		}
+// ReadPolicy reads and compiles a folder of documents; see access.ReadDraft.
+func ReadPolicy(fsys fs.FS) (*Policy, error) { return access.ReadDraft(fsys) }
+
+// takeUp puts the folder of documents in force, if the policy in force lets it, and
+// else that again.
+func (b *Bridge) takeUp(ctx context.Context, folder *Policy) error {
+	now, err := b.inForce(ctx, folder)
+	if err != nil {
+		return fmt.Errorf("the policy that the store was last run under cannot be read by this version of the program, and only it says who may publish another: %w", err)
 	}
-	if len(unusable) > 0 {
-		return p, fmt.Errorf("policy: %w:\n%w", schema.ErrInvalid, errors.Join(unusable...))
-	}
-	return p, p.readFiles(fsys)
-}
-
-// readFiles keeps the text of the documents, for the history of policies.
-func (p *Policy) readFiles(fsys fs.FS) error {
-	return fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		if ext := path.Ext(name); err != nil || entry.IsDir() || ext != ".yaml" && ext != ".yml" {
-			return err
-		}
-		text, err := fs.ReadFile(fsys, name)
-		p.Files[name] = string(text)
-		return err
-	})
-}
-
-// publish puts a policy in force.
-func (b *Bridge) publish(ctx context.Context, p *Policy) error {
-	var changed bool
-	err := b.store.Update(ctx, func(tx store.Tx) (err error) {
-		changed, err = access.Publish(tx, p.Book, "bridge", p.Files)
+	var t access.TakenUp
+	err = b.store.Update(ctx, func(tx store.Tx) (err error) {
+		t, err = access.TakeUp(tx, now, folder, "bridge")
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("publish the policy: %w", err)
 	}
-	b.rules.Use(p.Book)
-	for _, r := range p.Book.Refused() {
+	book := t.Draft.Book
+	b.rules.Use(book)
+	if t.Stays != "" {
+		b.Log.WarnContext(ctx, t.Stays, "folder", folder.Book.Digest(), "inForce", book.Digest())
+	}
+	for _, r := range book.Refused() {
 		b.Log.WarnContext(ctx, "role refused", "role", r.Role, "codes", strings.Join(r.Codes, ", "))
 	}
-	b.Log.InfoContext(ctx, "policy in force", "digest", p.Book.Digest(), "roles", len(p.Book.Roles()), "changed", changed)
+	b.Log.InfoContext(ctx, "policy in force", "digest", book.Digest(), "roles", len(book.Roles()), "changed", t.Changed)
 	return nil
+}
+
+// inForce returns the policy in force: the folder itself where it is that, and nil where
+// there is none, or one of which no text was kept.
+func (b *Bridge) inForce(ctx context.Context, folder *Policy) (now *Policy, err error) {
+	err = b.store.View(ctx, func(r store.Reader) error {
+		digest, err := access.InForceDigest(r)
+		if err != nil || digest == folder.Book.Digest() {
+			now = folder
+			return err
+		}
+		now, err = access.InForce(r)
+		if errors.Is(err, schema.ErrNotFound) {
+			now, err = nil, nil
+		}
+		return err
+	})
+	return now, err
 }
 
 // Reload reads the policy again, and the files of certificates and secrets. What
 // cannot be used leaves what is in force as it is, and is the error.
 func (b *Bridge) Reload(ctx context.Context) error {
 	problems := b.rereadFiles(ctx)
-	p, err := ReadPolicy(b.Policy)
+	folder, err := ReadPolicy(b.Policy)
 	if err != nil {
 		problems = append(problems, fmt.Errorf("the policy in force stays: %w", err))
 		return errors.Join(problems...)
 	}
-	if err := b.publish(ctx, p); err != nil {
+	if err := b.takeUp(ctx, folder); err != nil {
 		problems = append(problems, err)
 	}
-	for _, warning := range Joins(b.cfg, p.Book) {
+	for _, warning := range Joins(b.cfg, b.rules.Book()) {
 		b.Log.WarnContext(ctx, "configuration", "warning", warning)
 	}
 	return errors.Join(problems...)

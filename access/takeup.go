@@ -1,0 +1,101 @@
+package access
+
+import (
+	"fmt"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A bridge has a folder of documents beside it. It is taken up when the bridge is
+// started, or told to read it again, if the folder changed since it was last looked at
+// and the policy in force lets it: where that demands that people agree to a plan, the
+// folder is a proposal like any other. What came into force by other ways is not undone
+// by an old folder.
+
+// settingFolder is the digest of the folder as it was last looked at.
+const settingFolder = "policyFolder"
+
+// findingFolder is about policy/DIGEST: the folder is not what is in force.
+const findingFolder = "policy-folder"
+
+// A TakenUp says what became of the folder.
+type TakenUp struct {
+	Draft   *Draft // what is in force now
+	Changed bool   // it came into force just now
+	Stays   string // why the folder did not; empty where both are one
+}
+
+// TakeUp puts the folder in force, or says why what is in force stays. Now is the policy
+// in force, nil where there is none, or none that can be read.
+func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
+	digest := folder.Book.Digest()
+	last, err := store.Settings.Get(tx, settingFolder)
+	if err != nil && !notFound(err) {
+		return t, err
+	}
+	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
+	if t.Stays != "" {
+		t.Draft = now
+	}
+	was := "" // why it is published under another digest than it was
+	if inForce, err := published(tx); err != nil {
+		return t, err
+	} else if inForce != "" && inForce != t.Draft.Book.Digest() && (now == nil || now.Book.Digest() == t.Draft.Book.Digest()) {
+		was = fmt.Sprintf("policy %s as this version of the program reads it", brief(inForce))
+		if now == nil {
+			was = fmt.Sprintf("policy %s was put in force without its documents", brief(inForce))
+		}
+	}
+	_, t.Changed, err = putInForce(tx, t.Draft.Book, t.Draft.Files, schema.Publication{Outcome: was}, Decider{Actor: by})
+	if err != nil {
+		return t, err
+	}
+	if last.Value != digest {
+		if err := store.Settings.Put(tx, store.Setting{Name: settingFolder, Value: digest}); err != nil {
+			return t, err
+		}
+	}
+	return t, reportFolder(tx, t, digest)
+}
+
+// stays says why a folder is not taken up; nothing if it is.
+func stays(now, folder *Draft, last string) string {
+	if now == nil || now.Book.Digest() == folder.Book.Digest() {
+		return ""
+	}
+	rules := now.Book.Publication()
+	switch err := folder.meets(rules); {
+	case rules.Needs() > 0:
+		return fmt.Sprintf("the policy folder is not what is in force, and %d of the group %s must agree to it: drawbridge policy propose", rules.Needs(), rules.Approvers.Group)
+	case rules.Requires(policy.RequirePlan):
+		return "the policy folder is not what is in force, and it takes a plan to publish it: drawbridge policy publish --plan FILE"
+	case last == folder.Book.Digest():
+		return "the policy folder is not what is in force, and did not change since it was: drawbridge policy publish puts it in force again"
+	case err != nil:
+		return err.Error()
+	}
+	return ""
+}
+
+// reportFolder keeps the one finding about the folder.
+func reportFolder(tx store.Tx, t TakenUp, digest string) error {
+	open, err := findings(tx, findingFolder)
+	if err != nil {
+		return err
+	}
+	subject := "policy/" + digest
+	for _, f := range open {
+		if f.Subject == subject && t.Stays != "" {
+			continue
+		}
+		if err := resolve(tx, f); err != nil {
+			return err
+		}
+	}
+	if t.Stays == "" {
+		return nil
+	}
+	return Report(tx, t.Draft.Book, "bridge", schema.Finding{Kind: findingFolder, Subject: subject, Reason: t.Stays})
+}

@@ -1,0 +1,59 @@
+package policy
+
+import (
+	"slices"
+	"time"
+)
+
+// What a publication may demand of a policy besides that people agree.
+const (
+	RequireLint  = "lint"  // lint refuses nothing of it
+	RequireTests = "tests" // it has tests, and they pass
+	RequirePlan  = "plan"  // a plan was made of it, and it is published as that plan
+)
+
+// Publication returns what it takes to put another policy in force while this one is:
+// never what the other says of itself.
+func (b *Book) Publication() Publication {
+	if b == nil || b.set.Policy == nil {
+		return Publication{}
+	}
+	return b.set.Policy.Spec.Publication
+}
+
+// Requires reports whether a publication demands something of the policy.
+func (p Publication) Requires(what string) bool { return slices.Contains(p.Require, what) }
+
+// Needs returns how many people must agree; none where no group is named.
+func (p Publication) Needs() int {
+	if p.Approvers.Group == "" {
+		return 0
+	}
+	return max(1, p.Approvers.Min)
+}
+
+// standardPlanAge is how old a plan may be that people agreed to, where nothing is said.
+const standardPlanAge = 24 * time.Hour
+
+// PlanAge returns how old a plan may be when it is published.
+func (p Publication) PlanAge() time.Duration {
+	if p.PlanMaxAge <= 0 {
+		return standardPlanAge
+	}
+	return time.Duration(p.PlanMaxAge)
+}
+
+// publication checks what a policy set demands of the next one.
+func (c *compiler) publication(set *PolicySet) {
+	p := set.Spec.Publication
+	for i, what := range p.Require {
+		if what != RequireLint && what != RequireTests && what != RequirePlan {
+			c.report(&set.Header, CodeDecode, in("spec", "publication", "require", nth(i)), "%q is nothing that a publication can demand", what).
+				hint("write lint, tests or plan")
+		}
+	}
+	if p.Approvers.Group == "" && p.Approvers.Min > 0 {
+		c.report(&set.Header, CodeApprover, in("spec", "publication", "approvers"), "%d must agree to a policy, and nobody is named who could", p.Approvers.Min).
+			hint("name their group")
+	}
+}
