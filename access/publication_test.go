@@ -73,9 +73,9 @@ func (c *council) as(who string) access.Decider {
 	return access.Decider{Actor: "token/" + who, Identity: c.ids[who], Auth: "token"}
 }
 
-func (c *council) proposing(d *access.Draft, who string) access.Proposing {
+func (c *council) proposing(d *access.Draft) access.Proposing {
 	plan := c.savePlan(d.Book)
-	return access.Proposing{Draft: d, Plan: plan, Seen: plan, By: c.as(who), Reason: "engineers look after it"}
+	return access.Proposing{Draft: d, Plan: plan, Seen: plan, By: c.as("ada"), Reason: "engineers look after it"}
 }
 
 func (c *council) propose(x access.Proposing) (q schema.Publication, err error) {
@@ -131,7 +131,7 @@ func TestPublicationTakesTheApprovalsOfTheVersionInForce(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		c := newCouncil(w, draft(t, oneMode, governing))
 		next := draft(t, "grants: [{ connector: wiki, entitlement: readers }]", "grants: [{ connector: wiki, entitlement: admins }]") // demands nothing of the one after it
-		x := c.proposing(next, "ada")
+		x := c.proposing(next)
 		blind := x
 		blind.Seen = access.SavedPlan{}
 		_, err := c.propose(blind)
@@ -170,7 +170,7 @@ func TestPublicationTakesTheApprovalsOfTheVersionInForce(t *testing.T) {
 		if q.State != schema.PublicationStale { // three was looked at anew: what the plan saw of them is no more
 			t.Fatalf("after three came back it is %s: %s", q.State, q.Outcome)
 		}
-		q = c.must(c.propose(c.proposing(next, "ada")))
+		q = c.must(c.propose(c.proposing(next)))
 		c.must(c.approve(q, "one"))
 		c.must(c.approve(q, "two"))
 		if q = c.must(c.publishPlanned(q, next)); q.State != schema.PublicationPublished || w.rules.Book() != next.Book {
@@ -201,7 +201,7 @@ func TestPublicationTakesTheApprovalsOfTheVersionInForce(t *testing.T) {
 		})
 		// The version in force demands nobody now: one word is enough, and back again.
 		first := draft(t, oneMode, governing)
-		back := c.proposing(first, "ada")
+		back := c.proposing(first)
 		back.Back = true
 		w.update(func(tx store.Tx) (err error) {
 			q, err = access.PublishNow(tx, w.rules.Book(), back, false)
@@ -236,7 +236,7 @@ func TestPublicationGoesStale(t *testing.T) {
 				c.force(draft(t, oneMode, governing, "Engineers read the wiki.", "Engineers may read the wiki."))
 			}},
 		} {
-			q := c.must(c.propose(c.proposing(next, "ada")))
+			q := c.must(c.propose(c.proposing(next)))
 			c.must(c.approve(q, "one"))
 			c.must(c.approve(q, "two"))
 			before := w.rules.Book()
@@ -258,7 +258,7 @@ func TestPublicationGoesStale(t *testing.T) {
 			}
 		}
 		w.want(c.ids["ada"], "Readers")
-		seen := c.proposing(next, "ada")
+		seen := c.proposing(next)
 		w.admit(person{name: "fay", department: "Engineering"})
 		w.work()
 		seen.Plan = w.savePlan(next.Book)
@@ -276,7 +276,7 @@ func TestNobodyCouldAgree(t *testing.T) {
 		next := draft(t)
 		alone := func() error {
 			return w.store.Update(t.Context(), func(tx store.Tx) error {
-				_, err := access.PublishNow(tx, w.rules.Book(), c.proposing(next, "ada"), true)
+				_, err := access.PublishNow(tx, w.rules.Book(), c.proposing(next), true)
 				return err
 			})
 		}
@@ -285,7 +285,7 @@ func TestNobodyCouldAgree(t *testing.T) {
 			w.admit(person{id: c.ids[name], name: name, inactive: true})
 		}
 		w.work()
-		_, err := c.propose(c.proposing(next, "ada"))
+		_, err := c.propose(c.proposing(next))
 		c.refuses("proposed where one could agree", err, schema.ErrForbidden)
 		if err := alone(); err != nil {
 			t.Fatal(err)
@@ -310,7 +310,7 @@ func TestReviewedPlan(t *testing.T) {
 			return ok
 		}
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's own time
-		q := c.must(c.propose(c.proposing(draft(t, oneMode, governing, "Engineers read the wiki.", "Engineers may read the wiki."), "ada")))
+		q := c.must(c.propose(c.proposing(draft(t, oneMode, governing, "Engineers read the wiki.", "Engineers may read the wiki."))))
 		c.must(c.approve(q, "one"))
 		if reviewed("engineer") {
 			t.Error("reviewed by somebody who does not answer for the role")
@@ -423,7 +423,7 @@ func anyPublication(r *rapid.T, w *world) {
 	}
 	for range rapid.IntRange(1, 3).Draw(r, "publications") {
 		next := anyDraft(r, w.t)
-		x := c.proposing(next, "ada")
+		x := c.proposing(next)
 		if x.Plan.Plan.From == x.Plan.Plan.To {
 			continue
 		}

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -251,7 +252,7 @@ func ReviewedPlan(r store.Reader, book *policy.Book, role string, age time.Durat
 		if q.Planned.Before(since) || q.State == schema.PublicationRefused || q.State == schema.PublicationWithdrawn {
 			continue
 		}
-		for _, a := range append(q.Approvals[:len(q.Approvals):len(q.Approvals)], q.Reviews...) {
+		for _, a := range slices.Concat(q.Approvals, q.Reviews) {
 			answers, err := answersFor(r, book, template.Metadata.Owner, identityOf(a.By))
 			if err != nil {
 				return review, false, err

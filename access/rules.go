@@ -3,6 +3,7 @@ package access
 import (
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"drawbridge/policy"
@@ -12,6 +13,7 @@ import (
 // and the accounts that nobody may take away. They are safe for concurrent use.
 type Rules struct {
 	book      atomic.Pointer[policy.Book]
+	changing  sync.Mutex // held while another policy is put in force
 	protected map[string][]string
 	former    library
 }
@@ -31,6 +33,19 @@ func (r *Rules) Book() *policy.Book { return r.book.Load() }
 // Use puts another policy in force. Publish records it and has everyone looked
 // at again; Use alone only switches.
 func (r *Rules) Use(book *policy.Book) { r.book.Store(book) }
+
+// Change runs what puts another policy in force in the store, and uses what it returns;
+// nil is as before. There is one change at a time, so that what is used is what is in
+// force.
+func (r *Rules) Change(put func() (*policy.Book, error)) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	book, err := put()
+	if err == nil && book != nil {
+		r.Use(book)
+	}
+	return err
+}
 
 // Protected reports whether the account is one that nobody may take away.
 func (r *Rules) Protected(connector, userName string) bool {

@@ -146,3 +146,15 @@ func writePlan(path string, saved access.SavedPlan) error {
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o600)
 }
+
+// readPlan reads a plan that was kept.
+func readPlan(path string) (saved access.SavedPlan, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return saved, fmt.Errorf("plan: %w", err)
+	}
+	if err := json.Unmarshal(text, &saved); err != nil || saved.Plan.Hash == "" || len(saved.Files) == 0 {
+		return saved, hint(fmt.Errorf("%s is no plan that was kept: %w", path, schema.ErrInvalid), "drawbridge policy plan DIR --out FILE makes one")
+	}
+	return saved, nil
+}

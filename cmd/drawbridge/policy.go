@@ -18,7 +18,7 @@ import (
 var errWeak = errors.New("the policy is not as it should be")
 
 func policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Look at policy documents, and at what they would change"}
+	cmd := &cobra.Command{Use: "policy", Short: "Look at policy documents, at what they would change, and put them in force"}
 	var lint, test format
 	lintCmd := &cobra.Command{
 		Use:   "lint DIR",
@@ -35,6 +35,8 @@ func policyCommand() *cobra.Command {
 	lint.flag(lintCmd)
 	test.flag(testCmd)
 	cmd.AddCommand(lintCmd, testCmd, planCommand(), schemaCommand(), explainCodeCommand())
+	cmd.AddCommand(publicationCommands()...)
+	cmd.AddCommand(versionCommands()...)
 	return cmd
 }
 

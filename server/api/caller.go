@@ -19,7 +19,16 @@ type Caller struct {
 }
 
 // Actor is how decisions name the caller.
-func (c Caller) Actor() string { return "token/" + c.Name }
+func (c Caller) Actor() string {
+	if c.Auth == AuthLocal {
+		return c.Name
+	}
+	return "token/" + c.Name
+}
+
+// AuthLocal is how who works at the machine itself is known: by its own accounts. Their
+// name is the actor, local/USER.
+const AuthLocal = "local"
 
 type callerKey struct{}
 

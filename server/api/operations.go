@@ -71,6 +71,16 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/exceptions/{id}/deny":    schema.Approver,
 	"POST /api/v1/exceptions/{id}/end":     schema.Viewer, // who may is for access to say
 
+	"GET /api/v1/publications":                schema.Viewer,
+	"GET /api/v1/publications/{id}":           schema.Viewer,
+	"POST /api/v1/publications":               schema.Operator,
+	"POST /api/v1/publications/{id}/approve":  schema.Approver,
+	"POST /api/v1/publications/{id}/deny":     schema.Approver,
+	"POST /api/v1/publications/{id}/withdraw": schema.Operator,
+	"POST /api/v1/publications/{id}/publish":  schema.Operator,
+	"POST /api/v1/policy/publish":             schema.Operator,
+	"GET /api/v1/policy/versions/{digest}":    schema.Viewer,
+
 	"GET /api/v1/firings":      schema.Viewer,
 	"POST /api/v1/reapprovals": schema.Approver,
 	"GET /api/v1/risks":        schema.Viewer,
@@ -147,6 +157,7 @@ func (a *API) register(h huma.API) {
 
 	a.registerTriggers(h)
 	a.registerHalts(h)
+	a.registerPublications(h)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -122,7 +121,8 @@ const (
 
 type planInput struct {
 	Body struct {
-		Files map[string]string `json:"files" doc:"The text of each file by its path, as below the policy folder."`
+		Files   map[string]string `json:"files,omitempty" doc:"The text of each file by its path, as below the policy folder."`
+		Version string            `json:"version,omitempty" maxLength:"64" doc:"Instead of files: the digest of a version that was in force once, or how it begins."`
 	}
 }
 
@@ -143,21 +143,16 @@ func planning(op huma.Operation) huma.Operation {
 }
 
 func (a *API) planPolicy(ctx context.Context, in *planInput) (*Reply[PlanReply], error) {
-	select { // one at a time: compiling a policy takes a processor to itself
-	case a.planning <- struct{}{}:
-		defer func() { <-a.planning }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if n := len(in.Body.Files); n == 0 || n > mostPolicyFiles {
-		return nil, fmt.Errorf("files: %d are sent, and a plan needs 1 to %d: %w", n, mostPolicyFiles, schema.ErrInvalid)
-	}
-	files, err := policy.Files(in.Body.Files)
+	done, err := a.onePlan(ctx)
 	if err != nil {
 		return nil, err
 	}
-	set, findings := policy.Load(files)
-	book, more := policy.Compile(set)
-	plan, err := access.SavePlan(ctx, a.Store, a.Rules.Book(), book)
-	return reply(PlanReply{SavedPlan: plan, Findings: append(findings, more...)}), err
+	defer done()
+	d, err := a.draft(ctx, in.Body.Files, in.Body.Version)
+	if d == nil {
+		return nil, err
+	}
+	// What cannot be put in force is planned all the same, and its findings say why not.
+	plan, err := access.SavePlan(ctx, a.Store, a.Rules.Book(), d.Book)
+	return reply(PlanReply{SavedPlan: plan, Findings: d.Findings}), err
 }

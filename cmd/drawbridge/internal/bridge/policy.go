@@ -26,28 +26,42 @@ func ReadPolicy(fsys fs.FS) (*Policy, error) { return access.ReadDraft(fsys) }
 // takeUp puts the folder of documents in force, if the policy in force lets it, and
 // else that again.
 func (b *Bridge) takeUp(ctx context.Context, folder *Policy) error {
-	now, err := b.inForce(ctx, folder)
-	if err != nil {
-		return fmt.Errorf("the policy that the store was last run under cannot be read by this version of the program, and only it says who may publish another: %w", err)
-	}
 	var t access.TakenUp
-	err = b.store.Update(ctx, func(tx store.Tx) (err error) {
-		t, err = access.TakeUp(tx, now, folder, "bridge")
-		return err
+	err := b.rules.Change(func() (_ *policy.Book, err error) {
+		t, err = b.publish(ctx, folder)
+		return t.Draft.Book, err
 	})
 	if err != nil {
-		return fmt.Errorf("publish the policy: %w", err)
+		return err
 	}
 	book := t.Draft.Book
-	b.rules.Use(book)
 	if t.Stays != "" {
-		b.Log.WarnContext(ctx, t.Stays, "folder", folder.Book.Digest(), "inForce", book.Digest())
+		b.Log.WarnContext(ctx, "the policy folder is not in force", "why", t.Stays, "folder", folder.Book.Digest(), "inForce", book.Digest())
 	}
 	for _, r := range book.Refused() {
 		b.Log.WarnContext(ctx, "role refused", "role", r.Role, "codes", strings.Join(r.Codes, ", "))
 	}
 	b.Log.InfoContext(ctx, "policy in force", "digest", book.Digest(), "roles", len(book.Roles()), "changed", t.Changed)
 	return nil
+}
+
+func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp, err error) {
+	t.Draft = folder
+	now, err := b.inForce(ctx, folder)
+	if err != nil {
+		return t, fmt.Errorf("the policy that the store was last run under cannot be read by this version of the program, and only it says who may publish another: %w", err)
+	}
+	err = b.store.Update(ctx, func(tx store.Tx) error {
+		got, err := access.TakeUp(tx, now, folder, "bridge")
+		if err == nil {
+			t = got
+		}
+		return err
+	})
+	if err != nil {
+		return t, fmt.Errorf("publish the policy: %w", err)
+	}
+	return t, nil
 }
 
 // inForce returns the policy in force: the folder itself where it is that, and nil where
