@@ -19,15 +19,21 @@ type room struct {
 }
 
 func newRoom(most int) *room {
-	return &room{most: most, changed: make(chan struct{}, 1), writing: make(chan struct{}, most)}
+	return &room{most: most, changed: make(chan struct{}, 1), writing: make(chan struct{}, 2*most)}
 }
 
-// left returns how many more there is room for.
+// left returns how many more there is room for: none until half of it is free, so
+// that they are leased together.
 func (r *room) left() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.crowded() {
+		return 0
+	}
 	return r.most - r.at
 }
+
+func (r *room) crowded() bool { return r.at > r.most/2 }
 
 func (r *room) enter(items []store.Item) {
 	r.mu.Lock()
@@ -47,11 +53,12 @@ func (r *room) leave(item store.Item) (written func()) {
 	}
 	r.writing <- struct{}{}
 	r.mu.Lock()
-	r.at--
-	r.mu.Unlock()
-	select {
-	case r.changed <- struct{}{}:
-	default:
+	defer r.mu.Unlock()
+	if r.at--; !r.crowded() {
+		select {
+		case r.changed <- struct{}{}:
+		default:
+		}
 	}
 	return func() { <-r.writing }
 }

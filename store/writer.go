@@ -11,7 +11,7 @@ import (
 
 // What bounds a commit, so that nobody waits long for a crowd: how many Updates
 // share it, and for how long one may still join; one that nobody waits for, for
-// less long, because those who share its commit are waiting.
+// less long where those who share its commit are waiting.
 const (
 	maxShared           = 512
 	maxJoining          = 20 * time.Millisecond
@@ -117,7 +117,8 @@ func (q *queue) next(b *batch) *request {
 	from := &q.interactive
 	switch {
 	case len(q.interactive) > 0 && !b.full(maxJoining):
-	case len(q.unhurried) > 0 && (!b.patient || !b.full(maxUnhurriedJoining)):
+		b.awaited = true
+	case len(q.unhurried) > 0 && (!b.patient || !b.full(b.patience())):
 		from, b.patient = &q.unhurried, true
 	case len(q.background) > 0:
 		from, b.last = &q.background, true // it gave way to all others; whoever comes now goes first next time
@@ -166,6 +167,7 @@ type batch struct {
 	requests []*request
 	began    time.Time
 	undo     *[]undo
+	awaited  bool  // one that somebody waits for joined
 	patient  bool  // one of the unhurried joined
 	last     bool  // one of the background joined: nobody else does
 	err      error // of the transaction, and so of all
@@ -181,6 +183,14 @@ type batch struct {
 // began: the machine may be busy.
 func (b *batch) full(joining time.Duration) bool {
 	return len(b.requests) > 0 && (len(b.requests) >= maxShared || time.Since(b.began) > joining)
+}
+
+// patience is for how long those that nobody waits for may join.
+func (b *batch) patience() time.Duration {
+	if b.awaited {
+		return maxUnhurriedJoining
+	}
+	return maxJoining
 }
 
 // run runs the functions one after the other in one transaction, and those that

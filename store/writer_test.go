@@ -22,6 +22,22 @@ func TestLateBatchTakesSomebody(t *testing.T) {
 	}
 }
 
+// TestThoseNobodyWaitsForKeepNobody has unhurried ones fill a commit for as long as
+// they are among themselves, and for less long with somebody who waits for it.
+func TestThoseNobodyWaitsForKeepNobody(t *testing.T) {
+	b := &batch{}
+	if got := b.patience(); got != maxJoining {
+		t.Errorf("among themselves they join for %v, want %v", got, maxJoining)
+	}
+	q := &queue{}
+	q.more.L = &q.mu
+	q.add(&request{ctx: t.Context()})
+	q.next(b)
+	if got := b.patience(); got != maxUnhurriedJoining {
+		t.Errorf("with somebody who waits they join for %v, want %v", got, maxUnhurriedJoining)
+	}
+}
+
 // TestWhoJoinsACommit has somebody of each class wait, twice.
 func TestWhoJoinsACommit(t *testing.T) {
 	plain, unhurried, background := t.Context(), Unhurried(t.Context()), Background(t.Context())

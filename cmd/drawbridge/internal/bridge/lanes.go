@@ -17,14 +17,12 @@ import (
 )
 
 const (
-	// deciders is how many identities are decided at once. Each waits for a commit
-	// that they share, so there are many more of them than processors.
-	deciders = 32
+	// deciders is how many identities are decided at once. What is done of them
+	// shares a commit, so there are many more of them than processors.
+	deciders = 64
 	// unlimited is how many accounts are provisioned at once where a profile sets
-	// no limit; calm is how many of them, where no access ends by it: an import is to
-	// leave room, and processor's time, for who leaves.
+	// no limit.
 	unlimited = 64
-	calm      = 16
 	// failuresInARow is after how many calls without an answer a target is left
 	// alone but for one call now and then.
 	failuresInARow = 8
@@ -37,7 +35,7 @@ var quick = scheduler.Backoff{First: time.Second, Most: time.Minute}
 func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	slow := scheduler.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 	loops := []*scheduler.Loop{
-		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, Calm: deciders / 2, TTL: time.Minute, Backoff: quick},
+		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, Calm: calm(deciders), TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
@@ -49,13 +47,13 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	}
 	for _, c := range b.cfg.Connectors {
 		care := b.cfg.CareOf(c.Name)
-		workers, others := c.Profile.Concurrency, c.Profile.Concurrency-c.Profile.Concurrency/4
+		workers := c.Profile.Concurrency
 		if workers <= 0 {
-			workers, others = unlimited, calm
+			workers = unlimited
 		}
 		breaker := b.breakers[c.Name]
 		loops = append(loops, &scheduler.Loop{
-			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Calm: others, Breaker: breaker,
+			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Calm: calm(workers), Breaker: breaker,
 			// A lease that ended while its work went on would give the account to two
 			// workers at once.
 			TTL: care.Timeout + b.cfg.Shutdown.Grace + time.Minute, Backoff: quick,
@@ -66,6 +64,10 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	}
 	return loops
 }
+
+// calm is how many of a lane's workers, at most, are at what ends no access: an
+// import is to leave room, and processor's time, for who leaves.
+func calm(workers int) int { return workers - workers/4 }
 
 func (b *Bridge) reconcile(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.Reconcile(ctx, b.store, b.rules, item)
