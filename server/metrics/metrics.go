@@ -54,7 +54,7 @@ var seconds = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05,
 // New returns the metrics of a bridge with these connectors.
 func New(s *store.Store, connectors []string) *Metrics {
 	m := &Metrics{store: s, connectors: connectors, registry: prometheus.NewRegistry(), succeeded: map[string]time.Time{}}
-	m.tail.counts = map[schema.Verb]int64{}
+	m.tail.counts, m.tail.ignored = map[schema.Verb]int64{}, map[string]int64{}
 	for _, v := range verbs {
 		m.tail.counts[v] = 0
 	}

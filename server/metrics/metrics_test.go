@@ -105,6 +105,49 @@ func TestDecisionsAreCountedOnceAndSinceTheStart(t *testing.T) {
 	}
 }
 
+// TestIgnoredIsCountedBySource counts what sources said beyond what they may, and makes
+// no series without end of it.
+func TestIgnoredIsCountedBySource(t *testing.T) {
+	s := openStore(t)
+	ignored := func(actor string, n int) {
+		update(t, s, func(tx store.Tx) error {
+			for range n {
+				if _, err := tx.Record(schema.Decision{Actor: actor, Verb: schema.Ignored, Subject: "s"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	ignored("source/hr", 3)
+	m := metrics.New(s, nil)
+	if got := scrape(t, m)[`drawbridge_ignored_total{source="hr"}`]; got != 0 {
+		t.Errorf("of before the process began: %v", got)
+	}
+	ignored("source/hr", 2)
+	ignored("source/okta", 1)
+	ignored("trigger/x", 1)
+	update(t, s, func(tx store.Tx) error { return record(tx, schema.Ignored, 1) })
+	got := scrape(t, m)
+	for source, want := range map[string]float64{"hr": 2, "okta": 1, "x": 0, "trigger/x": 0} {
+		if got[`drawbridge_ignored_total{source="`+source+`"}`] != want {
+			t.Errorf("of %s: %v, want %v", source, got[`drawbridge_ignored_total{source="`+source+`"}`], want)
+		}
+	}
+	for i := range 300 {
+		ignored("source/s"+strconv.Itoa(i), 1)
+	}
+	sources, all := 0, 0.0
+	for series, n := range scrape(t, m) {
+		if strings.HasPrefix(series, "drawbridge_ignored_total{") {
+			sources, all = sources+1, all+n
+		}
+	}
+	if sources != 201 || all != 304 {
+		t.Errorf("%d series, and %v counted; want 201 and 304", sources, all)
+	}
+}
+
 // TestEveryVerbIsCountedFromZero holds the list of verbs to those of the schema.
 func TestEveryVerbIsCountedFromZero(t *testing.T) {
 	text, err := os.ReadFile("../../schema/decision.go")

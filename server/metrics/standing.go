@@ -28,6 +28,7 @@ var (
 	requestOldest = desc("requests_oldest_seconds", "Age of the oldest request that somebody has yet to decide about; 0 if there is none.")
 	bypassesNow   = desc("bypasses_30_days", "Break-glass roles taken before anybody agreed, in the last 30 days.", "role")
 	decisions     = desc("decisions_total", "Decisions in the log since the process began, by what they did.", "verb")
+	ignoredTotal  = desc("ignored_total", "What a source said beyond its authority or its scope since the process began: kept in its record, and not applied.", "source")
 	logEntries    = desc("log_entries", "Entries of the decision log.")
 	records       = desc("records", "Records in the store.", "collection")
 	storeCommits  = desc("store_commits_total", "Transactions made durable.")
@@ -65,8 +66,12 @@ func (s snapshot) Collect(out chan<- prometheus.Metric) {
 	for _, metric := range found {
 		out <- metric
 	}
-	for verb, n := range s.count(s.ctx) {
+	verbs, ignored := s.count(s.ctx)
+	for verb, n := range verbs {
 		out <- prometheus.MustNewConstMetric(decisions, prometheus.CounterValue, float64(n), string(verb))
+	}
+	for source, n := range ignored {
+		out <- prometheus.MustNewConstMetric(ignoredTotal, prometheus.CounterValue, float64(n), source)
 	}
 }
 

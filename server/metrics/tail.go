@@ -3,8 +3,10 @@ package metrics
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
+	"strings"
 
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -18,7 +20,16 @@ type tail struct {
 	known  bool  // next is
 	next   int64 // number of the first entry that is not counted yet
 	counts map[schema.Verb]int64
+
+	ignored map[string]int64 // what sources said beyond what they may, by source
 }
+
+// mostSources is how many sources are counted by themselves, so that what once was
+// one makes no series without end.
+const mostSources = 200
+
+// otherSources stands for those that are counted together.
+const otherSources = "(others)"
 
 // verbs are all there are. Each is there from the start, at zero: of a series that
 // begins with its first event, Prometheus does not see that event.
@@ -36,8 +47,9 @@ var verbs = []schema.Verb{
 // catches up over several.
 const mostAtOnce = 200_000
 
-// count counts what is new and returns the counts so far.
-func (m *Metrics) count(ctx context.Context) map[schema.Verb]int64 {
+// count counts what is new and returns the counts so far, by verb, and of what was
+// ignored by source.
+func (m *Metrics) count(ctx context.Context) (verbs map[schema.Verb]int64, ignored map[string]int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	// What cannot be read now is read at the next scrape: counts never fall.
@@ -49,7 +61,7 @@ func (m *Metrics) count(ctx context.Context) map[schema.Verb]int64 {
 		}
 		return m.tail.read(r)
 	})
-	return maps.Clone(m.tail.counts)
+	return maps.Clone(m.tail.counts), maps.Clone(m.tail.ignored)
 }
 
 func (t *tail) read(r store.Reader) error {
@@ -58,10 +70,29 @@ func (t *tail) read(r store.Reader) error {
 		if err != nil || t.next-first == mostAtOnce {
 			return err
 		}
-		t.counts[verbOf(leaf)]++
+		verb := verbOf(leaf)
+		if t.counts[verb]++; verb == schema.Ignored {
+			t.ignore(leaf)
+		}
 		t.next++
 	}
 	return nil
+}
+
+// ignore counts what a source said in vain.
+func (t *tail) ignore(leaf []byte) {
+	var said struct{ Actor string }
+	if err := json.Unmarshal(leaf, &said); err != nil {
+		return
+	}
+	source, ok := strings.CutPrefix(said.Actor, "source/")
+	if !ok {
+		return
+	}
+	if _, known := t.ignored[source]; !known && len(t.ignored) >= mostSources {
+		source = otherSources
+	}
+	t.ignored[source]++
 }
 
 // verbOf reads the verb of a leaf without decoding it. Within a string of JSON
