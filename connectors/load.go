@@ -107,7 +107,7 @@ func (p Profile) mistakes() []mistake {
 	oneOf(wrong, "deactivate", p.Deactivate, DeactivateActive, DeactivateDelete)
 	oneOf(wrong, "groups.update", p.Groups.Update, UpdatePatch, UpdatePut)
 	oneOf(wrong, "groups.memberRemove", p.Groups.MemberRemove, RemoveByPath, RemoveByValue)
-	oneOf(wrong, "groups.of", p.Groups.Of, GroupsOfUser, GroupsOfFilter, GroupsOfPair, GroupsOfNone)
+	oneOf(wrong, "groups.of", p.Groups.Of, GroupsOfUser, GroupsOfFilter, GroupsOfPair, GroupsOfList, GroupsOfNone)
 	oneOf(wrong, "paging.style", p.Paging.Style, PagingNone, PagingIndex, PagingCursor)
 	oneOf(wrong, "order", p.Order, UsersFirst, AnyOrder)
 	oneOf(wrong, "auth.scheme", p.Auth.Scheme, AuthBearer, AuthHeader, AuthBasic, AuthQuery, AuthClient, AuthJWT, AuthSigned)

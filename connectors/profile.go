@@ -147,6 +147,7 @@ const (
 	GroupsOfUser   GroupsOf = "user"   // the user's own groups attribute
 	GroupsOfFilter GroupsOf = "filter" // groups filtered by members.value
 	GroupsOfPair   GroupsOf = "pair"   // groups filtered by id and members: it says whether one user is in one group, and no more
+	GroupsOfList   GroupsOf = "list"   // all groups with all their members: nothing else says it
 	GroupsOfNone   GroupsOf = "none"   // nowhere: the target has no groups
 )
 

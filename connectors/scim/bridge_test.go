@@ -253,7 +253,7 @@ const enterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:Use
 var places = map[string][]any{
 	"userName": {"userName"}, "externalId": {"externalId"}, "displayName": {"displayName"}, "title": {"title"},
 	"name.givenName": {"name", "givenName"}, "name.familyName": {"name", "familyName"},
-	"emails.value": {"emails", 0, "value"}, "department": {enterpriseURN, "department"},
+	"name.formatted": {"name", "formatted"}, "emails.value": {"emails", 0, "value"}, "department": {enterpriseURN, "department"},
 }
 
 func lookup(v any, at ...any) (string, bool) {
@@ -279,7 +279,7 @@ func (e *endpoint) Put(ctx context.Context, a schema.Account) (schema.Account, e
 	name, extension := map[string]any{}, map[string]any{}
 	for path, value := range a.Attributes {
 		switch path {
-		case "name.givenName", "name.familyName":
+		case "name.givenName", "name.familyName", "name.formatted":
 			name[path[len("name."):]] = value
 		case "emails.value":
 			user["emails"] = []any{map[string]any{"value": value, "type": "work", "primary": true}}

@@ -41,6 +41,7 @@ func dialects() map[string]connectors.Profile {
 		"small pages":  change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
 		"no pages":     change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
 		"group filter": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
+		"group list":   change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList }),
 		"pairs":        change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
 		"words": change(func(p *connectors.Profile) {
 			p.BooleanText, p.Groups.MemberRemove = true, connectors.RemoveByValue

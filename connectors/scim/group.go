@@ -188,6 +188,18 @@ func (g *groups) of(ctx context.Context, user resource, names []string) ([]strin
 			}
 			held = append(held, g.learn(r))
 		}
+	case connectors.GroupsOfList:
+		for r, err := range g.c.all(ctx, "/Groups", "") {
+			if err != nil {
+				return nil, err
+			}
+			name := g.learn(r)
+			for member := range members(r) {
+				if member == user.id() {
+					held = append(held, name)
+				}
+			}
+		}
 	case connectors.GroupsOfPair:
 		held, err = g.asked(ctx, user.id(), schema.Sorted(names...))
 	default:

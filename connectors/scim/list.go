@@ -84,7 +84,7 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 // id, and nil where the users say so themselves.
 func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
 	switch g.c.profile.Groups.Of {
-	case connectors.GroupsOfFilter:
+	case connectors.GroupsOfFilter, connectors.GroupsOfList:
 	case connectors.GroupsOfPair:
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -99,10 +99,7 @@ func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
 			return nil, err
 		}
 		name := g.learn(r)
-		members, _ := r[key(r, "members")].([]any)
-		for _, v := range members {
-			m, _ := v.(map[string]any)
-			user := text(m[key(m, "value")])
+		for user := range members(r) {
 			held[user] = append(held[user], name)
 		}
 	}
@@ -111,6 +108,19 @@ func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
 		held[user] = slices.Compact(names)
 	}
 	return held, nil
+}
+
+// members returns the ids of the group's members.
+func members(group resource) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		list, _ := group[key(group, "members")].([]any)
+		for _, v := range list {
+			m, _ := v.(map[string]any)
+			if !yield(text(m[key(m, "value")])) {
+				return
+			}
+		}
+	}
 }
 
 // maxPages is more than any target can need: it ends a listing that would go on

@@ -103,6 +103,9 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 	if p.profile.Groups.Of == connectors.GroupsOfPair && t == &p.groups && !paired(terms) {
 		return nil, refuse(http.StatusBadRequest, "invalidFilter", "members can be filtered by together with id only")
 	}
+	if p.profile.Groups.Of == connectors.GroupsOfList && t == &p.groups && !paired(terms) {
+		return nil, refuse(http.StatusBadRequest, "invalidFilter", "groups cannot be filtered by their members")
+	}
 	candidates := t.order
 	if t == &p.users && terms[0].attribute == "userName" {
 		id, ok := p.byName[strings.ToLower(terms[0].value)]
