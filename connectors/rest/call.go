@@ -220,7 +220,7 @@ func (c *Connector) refusal(q web.Request, answer web.Answer, in variables, kind
 	if kind != connectors.Transient {
 		return e
 	}
-	e.After = web.RetryAfter(answer.Header.Get("Retry-After"), c.o.Now())
+	e.After = web.Wait(answer.Header, c.o.Now())
 	if rule != nil && rule.After.given() {
 		if after := c.after(rule, in); after > 0 {
 			e.After = after

@@ -74,6 +74,7 @@ func TestWhatAnswersMean(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			target := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Date", now.Format(http.TimeFormat))
 				if key, value, ok := strings.Cut(c.header, ": "); ok {
 					w.Header().Set(key, value)
 				}

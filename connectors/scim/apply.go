@@ -24,7 +24,7 @@ var errAgain = errors.New("plan again")
 // Apply makes the account as wanted. See connectors.Connector.
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	want.Attributes = c.fit(want.Attributes)
-	m := &move{Connector: c, is: have, want: want}
+	m := &move{Connector: c, is: have, want: want, unheard: connectors.IsUnnamed(have.RemoteID)}
 	err := m.run(ctx)
 	m.is.Entitlements = schema.Sorted(m.is.Entitlements...)
 	return m.is, err
@@ -36,6 +36,10 @@ type move struct {
 	is   schema.Account // what is there, as far as is known
 	want schema.Account
 	seen bool // this move has looked at the account, or made it
+
+	// It began with an account that may have been made, by a call that nobody heard
+	// the answer of.
+	unheard bool
 }
 
 func (m *move) run(ctx context.Context) error {
@@ -222,6 +226,9 @@ func (m *move) create(ctx context.Context) error {
 	id, err := m.post(ctx, m.want.Attributes)
 	if err != nil && connectors.KindOf(err) == connectors.Exists {
 		found, findErr := m.find(ctx, m.want.Attributes)
+		if findErr == nil && found == nil && m.unheard {
+			return transient("the account was made, it seems, and is not shown yet: %w", err)
+		}
 		if findErr == nil && found == nil {
 			return err
 		}
@@ -291,13 +298,24 @@ func (m *move) settle(ctx context.Context, step connectors.Step, err error) {
 		return
 	}
 	if step.Verb == connectors.Create {
-		m.is.RemoteID, m.is.Attributes = connectors.Unnamed(m.want.Attributes["userName"]), maps.Clone(m.want.Attributes)
+		m.unnamed()
 	}
 	looking, cancel := context.WithTimeout(ctx, lookAfter)
 	defer cancel()
-	if m.look(looking) != nil {
+	switch lookErr := m.look(looking); {
+	case lookErr != nil:
+		m.doubt(step)
+	case step.Verb == connectors.Create && !m.is.Exists():
+		// A search may be behind what was made just now: the next Apply looks again
+		// before it believes that there is nobody.
+		m.unnamed()
 		m.doubt(step)
 	}
+}
+
+// unnamed makes the account one that may have been made.
+func (m *move) unnamed() {
+	m.is.RemoteID, m.is.Attributes = connectors.Unnamed(m.want.Attributes["userName"]), maps.Clone(m.want.Attributes)
 }
 
 // doubt makes the account one of which it is not known what is there. It says

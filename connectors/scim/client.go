@@ -77,6 +77,7 @@ type refused struct {
 	status       int
 	scimType     string
 	detail       string
+	throttled    bool // it means "too many requests", and so that nothing was done
 }
 
 func (r *refused) Error() string {
@@ -99,17 +100,17 @@ func (c *Connector) refusal(k call, a web.Answer) error {
 		r.detail = "the target redirects elsewhere, which is not followed: correct baseURL"
 	}
 	e := &connectors.Error{Kind: web.KindOf(a.Status), Code: strconv.Itoa(a.Status), Err: r}
-	throttled := a.Status == http.StatusTooManyRequests || c.throttled(a)
-	if throttled {
+	r.throttled = a.Status == http.StatusTooManyRequests || c.throttled(a)
+	if r.throttled {
 		e.Kind = connectors.Transient
 	}
 	if e.Kind == connectors.Transient {
-		e.After = web.RetryAfter(a.Header.Get("Retry-After"), c.o.Now())
+		e.After = web.Wait(a.Header, c.o.Now())
 	}
 	switch {
 	case e.After > 0:
 		c.o.Rate.Pause(e.After)
-	case throttled:
+	case r.throttled:
 		c.o.Rate.Pause(briefPause)
 	}
 	return e
@@ -179,7 +180,7 @@ func uncertain(err error) bool {
 		return slices.ContainsFunc(joined.Unwrap(), uncertain)
 	}
 	if r, ok := errors.AsType[*refused](err); ok {
-		return r.status >= 500
+		return r.status >= 500 && !r.throttled
 	}
 	e, ok := errors.AsType[*connectors.Error](err)
 	return !ok || e.Kind == connectors.Transient && e.After == 0

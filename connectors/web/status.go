@@ -44,6 +44,16 @@ func RetryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
+// Wait returns how long an answer asks us to stay away. A date in it is by the
+// target's clock, which may not be ours: what counts is how far it is from the
+// date of the answer itself.
+func Wait(h http.Header, now time.Time) time.Duration {
+	if theirs, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = theirs
+	}
+	return RetryAfter(h.Get("Retry-After"), now)
+}
+
 // Pause returns that many seconds, within reason.
 func Pause(seconds int64) time.Duration {
 	return time.Duration(min(max(0, seconds), int64(longestPause/time.Second))) * time.Second

@@ -208,4 +208,19 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
+	for name, c := range map[string]struct {
+		after, date string
+		want        time.Duration
+	}{
+		"an hour ahead":  {"Thu, 26 Nov 2026 13:01:00 GMT", "Thu, 26 Nov 2026 13:00:00 GMT", time.Minute},
+		"an hour behind": {"Thu, 26 Nov 2026 11:01:00 GMT", "Thu, 26 Nov 2026 11:00:00 GMT", time.Minute},
+		"seconds":        {"7", "Thu, 26 Nov 2026 13:00:00 GMT", 7 * time.Second},
+		"no clock":       {"Thu, 26 Nov 2026 12:01:00 GMT", "now", time.Minute},
+		"nothing":        {"", "Thu, 26 Nov 2026 13:00:00 GMT", 0},
+	} {
+		h := http.Header{"Retry-After": {c.after}, "Date": {c.date}}
+		if got := web.Wait(h, now); got != c.want {
+			t.Errorf("the target's clock is %s: %v, want %v", name, got, c.want)
+		}
+	}
 }

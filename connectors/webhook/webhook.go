@@ -232,7 +232,7 @@ func (s *Sender) do(ctx context.Context, r web.Request, id string, content []byt
 	}
 	e := &connectors.Error{Kind: web.KindOf(answer.Status), Code: strconv.Itoa(answer.Status), Err: &refusedError{r.Name, answer.Status, s.detail(answer)}}
 	if e.Kind == connectors.Transient {
-		e.After = web.RetryAfter(answer.Header.Get("Retry-After"), s.o.Now())
+		e.After = web.Wait(answer.Header, s.o.Now())
 		s.o.Rate.Pause(e.After)
 	}
 	return answer, e

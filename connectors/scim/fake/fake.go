@@ -41,6 +41,7 @@ type Provider struct {
 	mux     *http.ServeMux
 	brakes  *brakes
 	fault   fault
+	liar    liar
 
 	counting sync.Mutex
 	counts   map[string]int // requests received, by method

@@ -90,8 +90,12 @@ func (p *Provider) replaceGroup(r *http.Request) (reply, error) {
 			p.link(g, u, false)
 		}
 	}
-	for _, u := range users {
+	n, broken := p.liar.half(len(users))
+	for _, u := range users[:n] {
 		p.link(g, u, true)
+	}
+	if broken != nil {
+		return reply{}, broken
 	}
 	return reply{status: http.StatusOK, etag: etag(g), body: p.groupDoc(r)(g)}, nil
 }
@@ -124,8 +128,12 @@ func (p *Provider) patchGroup(r *http.Request) (reply, error) {
 	if err := p.fits(len(moves), size); err != nil {
 		return reply{}, err
 	}
-	for _, m := range moves {
+	n, broken := p.liar.half(len(moves))
+	for _, m := range moves[:n] {
 		p.link(g, m.user, m.in)
+	}
+	if broken != nil {
+		return reply{}, broken
 	}
 	return reply{status: http.StatusNoContent, etag: etag(g)}, nil
 }

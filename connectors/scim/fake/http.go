@@ -115,6 +115,9 @@ func (p *Provider) answer(r *http.Request, handle func(*http.Request) (reply, er
 		return reply{}, err
 	}
 	if wait := p.brakes.brake(r.Method, p.o.Now()); wait > 0 {
+		if text := p.liar.now().Throttle; text != "" {
+			return reply{}, refuse(http.StatusInternalServerError, "", "%s", text)
+		}
 		return reply{}, &problem{status: http.StatusTooManyRequests, detail: "too many requests", after: wait}
 	}
 	a, err := handle(r)
@@ -172,6 +175,7 @@ func (p *Provider) refuse(w http.ResponseWriter, err error) {
 		status, scimType = pr.status, pr.scimType
 		if pr.after > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int((pr.after+time.Second-1)/time.Second)))
+			p.liar.later(w.Header(), p.o.Now(), pr.after)
 		}
 	}
 	body := map[string]any{

@@ -17,9 +17,15 @@ func (p *Provider) list(r *http.Request, t *table, show func(*entry) map[string]
 	if err != nil {
 		return reply{}, err
 	}
+	if t == &p.users && r.URL.Query().Get("filter") != "" && p.liar.spend(func(l *Lies) *int { return &l.Blind }) {
+		matching = nil
+	}
 	from, to, next, err := p.window(r, len(matching))
 	if err != nil {
 		return reply{}, err
+	}
+	if lie := p.liar.now().Pages; lie != nil {
+		from, to = lie(from, to, len(matching))
 	}
 	resources := make([]any, 0, to-from)
 	for _, id := range matching[from:to] {
@@ -107,7 +113,7 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 		return nil, refuse(http.StatusBadRequest, "invalidFilter", "groups cannot be filtered by their members")
 	}
 	candidates := t.order
-	if t == &p.users && terms[0].attribute == "userName" {
+	if t == &p.users && terms[0].attribute == "userName" && !p.liar.now().Twice {
 		id, ok := p.byName[strings.ToLower(terms[0].value)]
 		if !ok {
 			return nil, nil

@@ -1,0 +1,247 @@
+package scim_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/connectortest"
+	"drawbridge/connectors/scim"
+	"drawbridge/connectors/scim/fake"
+	"drawbridge/schema"
+)
+
+// wired returns a connector to the target without a network between, for tests in
+// which time is made.
+func wired(t *testing.T, p connectors.Profile, to http.Handler) connectors.Connector {
+	t.Helper()
+	c, err := connectors.Kinds{"scim": scim.Open}.Open(connectors.Options{
+		Config:    connectors.Config{Name: "wiki", Kind: "scim", BaseURL: "http://127.0.0.1/scim/v2", Profile: p},
+		Transport: wire{to},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestHalfABatch has the target do half of each batch and say that it failed.
+// Whoever asks again gets there, both ways in, and both ways out.
+func TestHalfABatch(t *testing.T) {
+	for _, update := range []connectors.Method{connectors.UpdatePatch, connectors.UpdatePut} {
+		t.Run(string(update), func(t *testing.T) {
+			p := connectors.DefaultProfile()
+			p.Groups.Update = update
+			c, target := open(t, p)
+			var accounts []schema.Account
+			for i := range 60 {
+				held := [][]string{{"writers"}, nil}[i%2]
+				a, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(i), Entitlements: held})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.Managed = held
+				accounts = append(accounts, a)
+			}
+			bystander, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(99), Entitlements: []string{"readers", "writers"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			target.Lie(fake.Lies{Half: 4})
+			var mu sync.Mutex
+			failed := 0
+			all(t, accounts, func(have schema.Account) error {
+				want := have
+				want.Entitlements = []string{"readers"}
+				for range 10 {
+					got, err := c.Apply(t.Context(), have, want)
+					if err == nil {
+						return nil
+					}
+					if connectors.KindOf(err) != connectors.Transient {
+						return err
+					}
+					mu.Lock()
+					failed++
+					mu.Unlock()
+					have, have.Managed = got, []string{"readers", "writers"}
+				}
+				return errors.New("ten times were not enough")
+			})
+			if failed == 0 {
+				t.Error("nobody heard that something failed")
+			}
+			if got := len(target.Members("readers")); got != len(accounts)+1 {
+				t.Errorf("%d are readers, want %d", got, len(accounts)+1)
+			}
+			if got, want := target.Members("writers"), []string{bystander.Attributes["userName"]}; !slices.Equal(got, want) {
+				t.Errorf("writers are %q, want %q: the one whom nobody asked about", got, want)
+			}
+		})
+	}
+}
+
+// TestMadeAndNotShown loses the answer to a create, at a target whose searches
+// are behind: nobody is made twice, and nobody who leaves meanwhile is forgotten.
+func TestMadeAndNotShown(t *testing.T) {
+	for name, twice := range map[string]bool{"names are unique": false, "names are not": true} {
+		for leave, want := range map[string]schema.Account{
+			"and stays":  {Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers"}},
+			"and leaves": {Attributes: connectortest.Person(1)},
+		} {
+			t.Run(name+" "+leave, func(t *testing.T) {
+				c, target := open(t, connectors.DefaultProfile())
+				joins := schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers"}}
+				target.Fail(2, true)                          // the create, after the look before it
+				target.Lie(fake.Lies{Blind: 2, Twice: twice}) // that one, and the look at what came of it
+				got, err := c.Apply(t.Context(), schema.Account{}, joins)
+				if err == nil || connectors.KindOf(err) != connectors.Transient || !target.Spent() {
+					t.Fatalf("Apply: %v, want an error that passes", err)
+				}
+				if got, err = c.Apply(t.Context(), got, want); err != nil {
+					t.Fatalf("Apply again: %v", err)
+				}
+				users := target.Users()
+				if len(users) != 1 || users[0].Active != want.Active || users[0].RemoteID != got.RemoteID {
+					t.Errorf("the target has %v, want one account, active %v", users, want.Active)
+				}
+			})
+		}
+	}
+}
+
+// TestConflictNotShown creates again what a target has, and does not show for
+// longer: that passes, and is no reason to give up.
+func TestConflictNotShown(t *testing.T) {
+	c, target := open(t, connectors.DefaultProfile())
+	want := schema.Account{Active: true, Attributes: connectortest.Person(1)}
+	target.Fail(2, true)
+	target.Lie(fake.Lies{Blind: 5})
+	have, err := c.Apply(t.Context(), schema.Account{}, want)
+	for tries := 1; err != nil; tries++ {
+		if connectors.KindOf(err) != connectors.Transient || tries > 5 {
+			t.Fatalf("after %d tries: %v, want an error that passes", tries, err)
+		}
+		have, err = c.Apply(t.Context(), have, want)
+	}
+	if users := target.Users(); len(users) != 1 || users[0].RemoteID != have.RemoteID {
+		t.Errorf("the target has %v, want one account, %s", users, have.RemoteID)
+	}
+}
+
+// TestPagesThatLie lists a target that repeats, skips, or ends before its end, of
+// users and of groups. Nobody may conclude from such a list who is gone.
+func TestPagesThatLie(t *testing.T) {
+	for style, size := range map[connectors.PagingStyle]int{connectors.PagingIndex: 3, connectors.PagingCursor: 3, connectors.PagingNone: 100} {
+		for name, lie := range map[string]func(from, to, all int) (int, int){
+			"repeats the first page": func(from, to, _ int) (int, int) { return 0, to - from },
+			"skips one":              func(from, to, _ int) (int, int) { return min(from+1, to), to },
+			"ends early":             func(from, to, all int) (int, int) { return min(from, all-2), min(to, all-2) },
+			"has nothing":            func(int, int, int) (int, int) { return 0, 0 },
+		} {
+			t.Run(string(style)+" "+name, func(t *testing.T) {
+				p := connectors.DefaultProfile()
+				p.Paging = connectors.Paging{Style: style, Size: size}
+				c, target := open(t, p)
+				for i := range 8 {
+					if _, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(i), Entitlements: entitlements[:1]}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if style == connectors.PagingNone && name == "repeats the first page" {
+					t.Skip("there is one page only")
+				}
+				target.Lie(fake.Lies{Pages: lie})
+				var err error
+				for _, err = range c.(connectors.Lister).List(t.Context()) {
+				}
+				if err == nil || connectors.KindOf(err) != connectors.Transient {
+					t.Errorf("List: %v, want an error that passes", err)
+				}
+			})
+		}
+	}
+}
+
+// TestClocksThatDiffer is told when to come back by a clock that is hours off.
+func TestClocksThatDiffer(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"ahead": 3 * time.Hour, "behind": -3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := connectors.DefaultProfile()
+				limited := p
+				limited.Rate = connectors.RateLimit{PerHour: 2}
+				slow := fake.New(fake.Options{Profile: limited, Groups: entitlements})
+				c := wired(t, p, slow)
+				slow.Lie(fake.Lies{Skew: skew})
+				want := schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: entitlements[:1]}
+				began := time.Now()
+				have, err := c.Apply(t.Context(), schema.Account{}, want)
+				for err != nil {
+					wait := connectors.RetryAfter(err)
+					if wait < 59*time.Minute || wait > time.Hour {
+						t.Fatalf("told to wait %v, want about an hour, by whatever clock: %v", wait, err)
+					}
+					if time.Since(began) > 12*time.Hour {
+						t.Fatal("it takes half a day")
+					}
+					<-time.After(wait)
+					have, err = c.Apply(t.Context(), have, want)
+				}
+				if got := slow.Members(entitlements[0]); len(got) != 1 {
+					t.Errorf("in the end %q hold it, want one", got)
+				}
+			})
+		})
+	}
+}
+
+// TestThrottledWith500 holds everybody's calls back where the target says in words
+// only that there are too many.
+func TestThrottledWith500(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const words = "Rate exceeded for this tenant"
+		p := connectors.DefaultProfile()
+		p.Throttled = []string{words}
+		limited := p
+		limited.Rate = connectors.RateLimit{PerSecond: 1, Burst: 2}
+		target := fake.New(fake.Options{Profile: limited, Groups: entitlements})
+		target.Lie(fake.Lies{Throttle: words})
+		c := wired(t, p, target)
+		var group sync.WaitGroup
+		for i := range 5 {
+			group.Go(func() {
+				want := schema.Account{Active: true, Attributes: connectortest.Person(i), Entitlements: entitlements[:1]}
+				have, err := c.Apply(t.Context(), schema.Account{}, want)
+				for wait := time.Second; err != nil; wait *= 2 { // as a lane would
+					if connectors.KindOf(err) != connectors.Transient || wait > time.Hour {
+						t.Errorf("person %d: %v, want an error that passes", i, err)
+						return
+					}
+					<-time.After(wait + time.Duration(i)*time.Second)
+					have, err = c.Apply(t.Context(), have, want)
+				}
+			})
+		}
+		group.Wait()
+		if got := target.Users(); len(got) != 5 {
+			t.Errorf("the target has %d accounts, want 5", len(got))
+		}
+		refused := 0
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch} {
+			refused += target.Requests(method)
+		}
+		if most := 60; refused > most {
+			t.Errorf("%d requests for 5 people, want at most %d: a refusal holds the others back", refused, most)
+		}
+		if got := strings.Join(target.Members(entitlements[0]), " "); len(strings.Fields(got)) != 5 {
+			t.Errorf("%s hold it, want all five", got)
+		}
+	})
+}
