@@ -101,17 +101,11 @@ func gather(r store.Reader, book *policy.Book, identity string) (f policy.Facts,
 	if err := tell(r, book, &f); err != nil {
 		return f, until, err
 	}
-	owner := book.OwnerOf(f)
-	if owner == "" {
+	if !policy.IsMachine(f.Identity.Kind) {
 		return f, until, nil
 	}
-	g := governance{book: book, reader: r, known: map[string]presence{}}
-	there, err := g.presence(owner)
-	if err == nil && there != unheard {
-		active := there == here
-		f.OwnerActive = &active
-	}
-	return f, g.next, err
+	until, err = answered(r, book, &f)
+	return f, until, err
 }
 
 // groupNames returns the names of the groups a member is in, nested ones

@@ -85,6 +85,7 @@ type governance struct {
 	orphaned    map[string]string // role to reason, where the deputy answers for it
 	undrilled   map[string]string // break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time         // when somebody's last day is over; zero if that of nobody is known
+	people      bool              // only people count
 }
 
 // look works out what is so now.
@@ -198,6 +199,9 @@ func (g *governance) active(id schema.Identity) (active, known bool, err error) 
 	f, err := whole(g.reader, g.book, id.Base(), false)
 	if err != nil {
 		return false, false, err
+	}
+	if g.people && policy.IsMachine(f.Identity.Kind) {
+		return false, false, nil
 	}
 	if !g.book.Vouched(f) {
 		_, approved := g.book.Source(f.Identity.Source)

@@ -109,6 +109,9 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		return nil, err
 	}
 	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
+	if policy.IsMachine(l.facts.Identity.Kind) {
+		kinds = append(kinds, machineNotices()...)
+	}
 	if len(l.facts.Records) > 0 {
 		kinds = append(kinds, noticeConflict)
 	}
@@ -141,7 +144,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	for _, raise := range []func(store.Tx) error{l.owe, l.constrained} {
+	for _, raise := range []func(store.Tx) error{l.owe, l.risk, l.constrained} {
 		if err := raise(tx); err != nil {
 			return time.Time{}, err
 		}
@@ -203,30 +206,6 @@ func (l *look) owe(tx store.Tx) error {
 		}
 	}
 	return nil
-}
-
-// answer keeps who answers for a machine, so that it is looked at when they leave.
-func (l *look) answer(tx store.Tx) error {
-	id := l.facts.Identity
-	if id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest {
-		return nil
-	}
-	owner := store.Fold(l.book.OwnerOf(l.facts))
-	for o, err := range store.Ownership.By(tx, store.OwnedBy, id.ID) {
-		if err != nil {
-			return err
-		}
-		if o.Owner == owner {
-			return nil
-		}
-		if err := store.Ownership.Delete(tx, o.Owner, o.Machine); err != nil {
-			return err
-		}
-	}
-	if owner == "" {
-		return nil
-	}
-	return store.Ownership.Put(tx, store.Owned{Owner: owner, Machine: id.ID})
 }
 
 // endGrants marks the grants that reached their end, or that a trigger ended.

@@ -287,11 +287,13 @@ func TestWorkloadGone(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		signalling(w)
 		w.signal("ci", workloadSignal("svc-late", "deleted"))
+		w.admit(person{name: "boss"})
 		machine := func(name string) string {
 			var got schema.Identity
 			w.update(func(tx store.Tx) (err error) {
 				id := person{name: name}.identity(t)
 				id.Kind, id.ExternalID = schema.Workload, "x-"+name
+				id.Resource = json.RawMessage(`{"urn:drawbridge:scim:schemas:extension:2.0:User":{"kind":"workload","owner":"boss"}}`)
 				got, err = access.Admit(tx, w.hr(), id)
 				return err
 			})

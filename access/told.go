@@ -28,7 +28,7 @@ func tell(r store.Reader, book *policy.Book, f *policy.Facts) error {
 	for topic, read := range map[schema.Topic]func(store.Reader, *policy.Book, *policy.Facts) error{
 		schema.TopicTicket: tickets, schema.TopicWorkload: workload, schema.TopicRisk: risks, schema.TopicUse: uses,
 	} {
-		if !book.Depends(topic) {
+		if !book.Depends(topic) && (topic == schema.TopicTicket || !policy.IsMachine(f.Identity.Kind)) {
 			continue
 		}
 		if err := read(r, book, f); err != nil {

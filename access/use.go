@@ -42,13 +42,13 @@ func use(tx store.Tx, u schema.Use) error {
 	if err != nil && !notFound(err) {
 		return err
 	}
-	rotated := u.Rotated.After(old.Rotated)
+	told := u.Rotated.After(old.Rotated) || u.Interactive.After(old.Interactive)
 	later := u.LastUsed.Sub(old.LastUsed) >= useTime
-	u.LastUsed, u.Rotated = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated)
-	if u.LastUsed.Equal(old.LastUsed) && u.Rotated.Equal(old.Rotated) {
+	u.LastUsed, u.Rotated, u.Interactive = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated), latest(old.Interactive, u.Interactive)
+	if u.LastUsed.Equal(old.LastUsed) && !told {
 		return nil
 	}
-	if err := store.Uses.Put(tx, u); err != nil || !later && !rotated {
+	if err := store.Uses.Put(tx, u); err != nil || !later && !told {
 		return err
 	}
 	return tx.Wake(LaneIdentity, u.Identity, tx.Now())

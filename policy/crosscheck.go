@@ -102,17 +102,9 @@ func (c *compiler) tests() {
 	var tested trials
 	for _, t := range c.set.Tests {
 		c.testFacts(t)
-		for field, names := range t.Spec.Expect.named() {
-			for i, name := range names {
-				c.testRole(t, in("spec", "expect", field, nth(i)), name)
-			}
-		}
-		c.known(&t.Header, in("spec", "expect", "entitlements"), t.Spec.Expect.Entitlements)
-		for i, f := range t.Spec.Expect.Fired {
-			c.testRole(t, in("spec", "expect", "fired", nth(i), "role"), f.Role)
-		}
-		for i, f := range t.Spec.Expect.Pending {
-			c.testRole(t, in("spec", "expect", "pending", nth(i), "role"), f.Role)
+		c.testExpects(t, in("spec", "expect"), t.Spec.Expect)
+		for i, m := range t.Spec.Then {
+			c.testExpects(t, in("spec", "then", nth(i), "expect"), m.Expect)
 		}
 		for i, f := range t.Spec.Firing {
 			c.testRole(t, in("spec", "firing", nth(i), "role"), f.Role)
@@ -126,6 +118,28 @@ func (c *compiler) tests() {
 		if lacks, what := tested.lack(r.Metadata.Name); lacks != "" && !c.bad[r.Ref()] {
 			c.report(&r.Header, CodeUntested, in("metadata", "name"), "no test expects %s role %q", lacks, r.Metadata.Name).
 				hint("write a Test with it in expect.%s", what)
+		}
+	}
+}
+
+// testExpects checks what a test expects at one of its moments.
+func (c *compiler) testExpects(t *Test, path []string, x Expectation) {
+	under := func(steps ...string) []string { return append(slices.Clone(path), steps...) }
+	for field, names := range x.named() {
+		for i, name := range names {
+			c.testRole(t, under(field, nth(i)), name)
+		}
+	}
+	c.known(&t.Header, under("entitlements"), x.Entitlements)
+	for i, f := range x.Fired {
+		c.testRole(t, under("fired", nth(i), "role"), f.Role)
+	}
+	for i, f := range x.Pending {
+		c.testRole(t, under("pending", nth(i), "role"), f.Role)
+	}
+	for i, id := range x.Risks {
+		if !slices.Contains(RiskIDs(), id) {
+			c.report(&t.Header, CodeDecode, under("risks", nth(i)), "there is no risk %q", id).hint("NHI1:2025 to NHI10:2025")
 		}
 	}
 }
@@ -152,7 +166,13 @@ type trials struct {
 }
 
 func (s *trials) add(t *Test) {
-	x := t.Spec.Expect
+	s.expects(t.Spec.Expect)
+	for _, m := range t.Spec.Then {
+		s.expects(m.Expect)
+	}
+}
+
+func (s *trials) expects(x Expectation) {
 	s.got = append(s.got, slices.Concat(x.Assigned, x.Eligible)...)
 	s.lost = append(s.lost, slices.Concat(x.NotAssigned, x.NotEligible, x.Suspended)...)
 	for _, f := range x.Fired {
@@ -196,6 +216,34 @@ func (c *compiler) testFacts(t *Test) {
 		{"workload", s.workload, t.Spec.Workload}, {"account", s.account, t.Spec.Account}, {"risk", s.risk, t.Spec.Risk},
 	} {
 		c.testPart(t, in("spec", part.name), part.name, part.shape, part.values)
+	}
+	c.testMachine(t, in("spec", "nhi"), t.Spec.NHI)
+	for i, m := range t.Spec.Then {
+		path := func(name string) []string { return in("spec", "then", nth(i), name) }
+		c.testPart(t, path("identity"), "identity", s.identity, m.Identity)
+		c.testPart(t, path("ticket"), "ticket", s.ticket, m.Ticket)
+		c.testPart(t, path("workload"), "workload", s.workload, m.Workload)
+		c.testPart(t, path("account"), "account", s.account, m.Account)
+		c.testPart(t, path("risk"), "risk", s.risk, m.Risk)
+		c.testMachine(t, path("nhi"), m.NHI)
+	}
+}
+
+// testMachine checks that the register has the machine that a test is about.
+func (c *compiler) testMachine(t *Test, path []string, m *TestMachine) {
+	if m == nil || m.Name == "" {
+		return
+	}
+	names := []string{}
+	for _, n := range c.set.Registers.NHIs {
+		names = append(names, n.Metadata.Name)
+	}
+	if !slices.Contains(names, m.Name) {
+		r := c.report(&t.Header, CodeDecode, append(path, "name"), "there is no NHI %q", m.Name)
+		r.hint("write an NHI document of that name")
+		if near := nearest(m.Name, names); near != "" {
+			r.hint("did you mean %q?", near)
+		}
 	}
 }
 

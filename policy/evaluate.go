@@ -67,6 +67,10 @@ type evaluation struct {
 	unvouched string   // why nothing new is held, whatever rules say
 	lapsed    []string // sources that vouched for it, and know it no more
 
+	standings []standing // against a machine, whatever its roles say
+	entry     *NHI       // of a machine that is registered
+	secrets   []Secret
+
 	thorough   bool            // every role is evaluated, whatever the index says
 	stated     bool            // a Test states the ticket and the account
 	observable map[string]bool // by grant id: whether its use can be observed, where a Test states that
@@ -97,6 +101,7 @@ func (b *Book) event(f Facts, now time.Time) *object {
 
 // run evaluates every role whose rule may match, or that somebody asks about.
 func (e *evaluation) run() Access {
+	e.machine()
 	roles := e.candidates()
 	e.access.Verdicts = make([]Verdict, 0, len(roles))
 	for _, r := range roles {
@@ -113,6 +118,7 @@ func (e *evaluation) run() Access {
 		}
 	}
 	slices.SortFunc(e.access.Assignments, func(a, b schema.Assignment) int { return strings.Compare(a.Ref(), b.Ref()) })
+	e.atRisk()
 	return e.access
 }
 

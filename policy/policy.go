@@ -23,9 +23,17 @@ type Facts struct {
 	Grants     []schema.Grant
 	Tombstones []schema.Tombstone
 
-	// OwnerActive says whether who answers for a machine identity (OwnerOf) is
+	// OwnerActive says whether who answers for a machine identity (Stewards) is
 	// there; nil is unknown.
 	OwnerActive *bool
+
+	// Of a machine, what people decided, and whether the owner and the deputy
+	// (Stewards) are people who are there; what else uses what is its own; and what it
+	// holds.
+	Machine       schema.Machine
+	Owner, Deputy schema.Presence
+	Shares        []string
+	Held          []schema.Assignment
 
 	Tickets  []schema.Ticket       // those that its live grants name
 	Workload *schema.WorkloadState // of a machine, what was said of it last; nil if nothing was
@@ -91,6 +99,7 @@ type Access struct {
 	Keep        []string            // roles whose present assignments stay as they are: indeterminate, quarantined or held
 	Breaks      []Breach            // constraints that what is held breaks, of Bar
 	Disputes    []Dispute           // what sources disagree about, by attribute
+	Risks       []AtRisk            // of a machine, by risk and what it is about
 	Next        time.Time           // when to look again; zero if only a change can matter
 }
 

@@ -160,9 +160,9 @@ func TestEvaluate(t *testing.T) {
 		{"buried", Facts{Identity: person(docs), Tombstones: stone, Grants: granted(-time.Hour, time.Hour)}, "base=buried editor=buried", nil, nil, nil},
 		{"buried and unknown", Facts{Identity: person(""), Tombstones: stone}, "base=buried editor=indeterminate", nil, nil, nil},
 		{"buried may ask again", Facts{Identity: person(docs), Tombstones: stone}, "base=buried editor=eligible", nil, nil, nil},
-		{"machine", Facts{Identity: robot}, "base=indeterminate editor=indeterminate robot=assigned",
+		{"machine", Facts{Identity: robot, Owner: schema.Present}, "base=indeterminate editor=indeterminate robot=assigned",
 			[]string{"wiki/editors enforce role/robot"}, []string{"base"}, nil},
-		{"machine not seen", Facts{Identity: lost}, "base=indeterminate editor=indeterminate robot=withdrawn", nil, []string{"base"},
+		{"machine not seen", Facts{Identity: lost, Owner: schema.Present}, "base=indeterminate editor=indeterminate robot=withdrawn", nil, []string{"base"},
 			[]string{"robot workload/gone revoke"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

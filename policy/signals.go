@@ -126,6 +126,9 @@ func (b *Book) settleTold() {
 		watched = append(watched, r.watches...)
 	}
 	b.watched = schema.Sorted(watched...)
+	if len(b.machines) > 0 { // the register asks what became of them
+		b.depends[schema.TopicWorkload], b.depends[schema.TopicUse], b.depends[schema.TopicRisk] = true, true, true
+	}
 }
 
 // told puts what signals say into what rules read.
@@ -134,6 +137,11 @@ func (e *evaluation) told() {
 	if w := e.facts.Workload; w != nil && e.in.workload != nil {
 		if w.State != "" {
 			e.in.workload.set("state", types.String(w.State))
+		}
+		for name, told := range map[string]string{"issuer": w.Issuer, "audience": w.Audience, "subject": w.Subject} {
+			if told != "" {
+				e.in.workload.set(name, types.String(told))
+			}
 		}
 		seen, _ := e.in.workload.slots[s.workload.index["lastSeen"]].(types.Timestamp)
 		if at := later(seen.Time, w.LastSeen); !at.IsZero() {

@@ -28,7 +28,37 @@ type TestSpec struct {
 	Changed []string             `json:"changed,omitempty"` // attributes that changed just now
 	Firing  []TestFiring         `json:"firing,omitempty"`  // triggers that are known to hold
 	Buried  []string             `json:"buried,omitempty"`  // roles with a tombstone
+	NHI     *TestMachine         `json:"nhi,omitempty"`
 	Expect  Expectation          `json:"expect"`
+
+	Then []TestMoment `json:"then,omitempty"` // what is so later, one moment after the other
+}
+
+// A TestMachine is what is known of a machine identity beside what rules read. The
+// owner is there where nothing is said of that.
+type TestMachine struct {
+	Name        string               `json:"name,omitempty"` // in the register; left out: the identity's userName or id
+	Owner       string               `json:"owner,omitempty" jsonschema:"enum=here,enum=left,enum=unknown"`
+	Deputy      string               `json:"deputy,omitempty" jsonschema:"enum=here,enum=left,enum=unknown"`
+	Stopped     bool                 `json:"stopped,omitempty"`
+	Rotated     map[string]time.Time `json:"rotated,omitempty"`    // by credential, when it was changed last
+	Interactive time.Time            `json:"interactive,omitzero"` // when a person signed in as it
+	Shared      bool                 `json:"shared,omitempty"`     // another machine goes by its name
+}
+
+// A TestMoment is a later moment of a Test. What it leaves out is as it was before:
+// the identity, what it was granted and what triggers remember go on.
+type TestMoment struct {
+	After    Duration             `json:"after"`
+	Identity map[string]any       `json:"identity,omitempty"` // attributes that are different now
+	Ticket   map[string]any       `json:"ticket,omitempty"`
+	Workload map[string]any       `json:"workload,omitempty"`
+	Account  map[string]any       `json:"account,omitempty"`
+	Risk     map[string]any       `json:"risk,omitempty"`
+	Heard    map[string]time.Time `json:"heard,omitempty"`
+	Changed  []string             `json:"changed,omitempty"` // since the moment before
+	NHI      *TestMachine         `json:"nhi,omitempty"`     // the whole of it
+	Expect   Expectation          `json:"expect"`
 }
 
 // A TestGrant is a grant that the tested identity has.
@@ -42,7 +72,7 @@ type TestGrant struct {
 	UsageObservable *bool     `json:"usageObservable,omitempty"`
 }
 
-// An Expectation is what must come of a test's facts. Assigned and Entitlements
+// An Expectation is what must come of a test's facts. Assigned, Entitlements and Risks
 // are complete where they are given, also when empty; the others name some.
 // Eligible and NotEligible say whether the role could be asked for by somebody
 // who holds no grant.
@@ -57,6 +87,7 @@ type Expectation struct {
 	Entitlements  []string    `json:"entitlements,omitempty"` // connector/id
 	Fired         []TestFired `json:"fired,omitempty"`
 	Pending       []TestFired `json:"pending,omitempty"` // hold, and take nothing away before their grace is over
+	Risks         []RiskID    `json:"risks,omitempty"`   // of a machine; complete where it is given
 }
 
 // A TestFiring is a trigger that has held for a time: for each grant of the role,

@@ -99,6 +99,7 @@ func (e *evaluation) triggers(o occasion) (action, name string) {
 	for _, t := range o.role.triggers {
 		stronger(e.trigger(t, o), t.name)
 	}
+	e.stand(o, stronger)
 	stronger(e.review(o), reviewName)
 	slices.SortStableFunc(e.access.Fired[from:], func(a, b Fired) int { return strings.Compare(a.Trigger, b.Trigger) })
 	return action, name

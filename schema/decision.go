@@ -60,6 +60,11 @@ const (
 	Replayed    Verb = "replayed"    // a target is to be told again of what is decided
 	Halted      Verb = "halted"      // a person stopped what is written to targets
 	Resumed     Verb = "resumed"     // a person let it go on
+	Reassigned  Verb = "reassigned"  // somebody else answers for a machine
+	Rotated     Verb = "rotated"     // a secret of a machine was changed
+	Stopped     Verb = "stopped"     // a machine holds nothing, until a person starts it
+	Started     Verb = "started"     // it holds again what it should
+	Answered    Verb = "answered"    // a person looked at what a machine is at risk of
 )
 
 // A Decision is one entry of the decision log. It names and does not describe:

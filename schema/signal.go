@@ -69,6 +69,11 @@ type WorkloadState struct {
 	LastSeen time.Time `json:"lastSeen,omitzero"`
 	Occurred time.Time `json:"occurred"`
 	Received time.Time `json:"received"`
+
+	// What it said of itself, where the source saw its tokens.
+	Issuer   string `json:"issuer,omitempty"`
+	Audience string `json:"audience,omitempty"`
+	Subject  string `json:"subject,omitempty"`
 }
 
 // A Risk is one reason to distrust an identity's sessions or credentials, as one
@@ -93,7 +98,8 @@ type Use struct {
 	Entitlement string    `json:"entitlement,omitempty"` // id in the catalogue; empty is the account itself
 	LastUsed    time.Time `json:"lastUsed,omitzero"`
 	Rotated     time.Time `json:"rotated,omitzero"`
-	Account     string    `json:"-"` // of a signal: the account's id at its target, where no subject is named
+	Interactive time.Time `json:"interactive,omitzero"` // when a person last signed in as it
+	Account     string    `json:"-"`                    // of a signal: the account's id at its target, where no subject is named
 }
 
 // A Feed is what one source tells of, and when it was heard last: a signal of that

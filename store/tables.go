@@ -76,6 +76,10 @@ var (
 	Ownership = define("ownership", func(o Owned) []string { return []string{o.Owner, o.Machine} }, OwnedBy)
 )
 
+// Machines are what people decided about machine identities, by identity: there is a
+// row for each that was ever looked at.
+var Machines = define("machines", func(m schema.Machine) []string { return []string{m.Identity} })
+
 // Groups, by id, and the edges of membership, both ways.
 var (
 	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, marked: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
@@ -275,7 +279,7 @@ var (
 func everything() []checked {
 	return []checked{
 		Identities, Correlations, WithheldIdentities, AffectedRecords, WithheldLosses, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
-		Grants, Tombstones,
+		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
 		Holds, Halts, Findings, Runs,

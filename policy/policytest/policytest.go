@@ -35,9 +35,22 @@ func Run(book *policy.Book, set *policy.Set) []Result {
 
 // run runs one test.
 func run(book *policy.Book, t *policy.Test) []string {
-	access, afresh := book.Try(t)
-	want := t.Spec.Expect
-	c := comparison{access: access, afresh: afresh, book: book}
+	var failures []string
+	for i, m := range book.Try(t) {
+		for _, failure := range at(book, m) {
+			if i > 0 {
+				failure = m.Now.Sub(t.Spec.Now).String() + " later: " + failure
+			}
+			failures = append(failures, failure)
+		}
+	}
+	return failures
+}
+
+// at compares what comes of a test at one of its moments with what is expected.
+func at(book *policy.Book, m policy.Moment) []string {
+	access, want := m.Access, m.Expect
+	c := comparison{access: access, afresh: m.Afresh, book: book}
 	c.complete("assigned", want.Assigned, rolesWith(access, policy.Assigned))
 	c.complete("entitlements", want.Entitlements, entitlements(access))
 	for _, role := range want.NotAssigned {
@@ -64,7 +77,29 @@ func run(book *policy.Book, t *policy.Test) []string {
 	for _, f := range want.Pending {
 		c.fired("pending", access.Pending, f)
 	}
+	c.complete("risks", texts(want.Risks), risks(access))
 	return c.failures
+}
+
+// texts returns ids as text; nil where there is no list.
+func texts(ids []policy.RiskID) []string {
+	if ids == nil {
+		return nil
+	}
+	all := []string{}
+	for _, id := range ids {
+		all = append(all, string(id))
+	}
+	return all
+}
+
+// risks returns the ids of what a machine is at risk of, each once.
+func risks(a policy.Access) []string {
+	ids := []string{}
+	for _, r := range a.Risks {
+		ids = append(ids, string(r.Risk))
+	}
+	return schema.Sorted(ids...)
 }
 
 // A comparison gathers what is not as a test wants it.

@@ -39,7 +39,7 @@ var verbs = []schema.Verb{
 	schema.Provisioned, schema.Verified, schema.Tasked, schema.Confirmed, schema.Replayed, schema.Failed, schema.Adopted, schema.Disowned, schema.Ramped, schema.Drifted, schema.Found, schema.Swept,
 	schema.Proposed, schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
 	schema.Correlated, schema.Split, schema.Lifted,
-	schema.Halted, schema.Resumed,
+	schema.Halted, schema.Resumed, schema.Reassigned, schema.Rotated, schema.Stopped, schema.Started, schema.Answered,
 	schema.Requested, schema.Approved, schema.Withdrawn, schema.Bypassed, schema.Furnished, schema.Replayed, schema.Excepted,
 }
 

@@ -41,6 +41,9 @@ type workload struct {
 	Name     string    `json:"name"`
 	State    string    `json:"state"`
 	LastSeen time.Time `json:"lastSeen"`
+	Issuer   string    `json:"issuer"`
+	Audience string    `json:"audience"`
+	Subject  string    `json:"subject"`
 }
 
 type risk struct {
@@ -55,6 +58,7 @@ type use struct {
 	Entitlement string    `json:"entitlement"`
 	LastUsed    time.Time `json:"lastUsed"`
 	Rotated     time.Time `json:"rotated"`
+	Interactive time.Time `json:"interactive"`
 }
 
 // signal returns what the message says, in our terms.
@@ -78,7 +82,7 @@ func (m message) signal() (schema.Signal, error) {
 		}
 	}
 	if w := m.Workload; about(w != nil, schema.TopicWorkload) {
-		s.Workload = &schema.WorkloadState{Name: w.Name, State: w.State, LastSeen: w.LastSeen}
+		s.Workload = &schema.WorkloadState{Name: w.Name, State: w.State, LastSeen: w.LastSeen, Issuer: w.Issuer, Audience: w.Audience, Subject: w.Subject}
 	}
 	if k := m.Risk; about(k != nil, schema.TopicRisk) {
 		if k.Open == nil {
@@ -87,7 +91,9 @@ func (m message) signal() (schema.Signal, error) {
 		s.Risk = &schema.Risk{Kind: k.Kind, Open: *k.Open, Level: k.Level}
 	}
 	if u := m.Use; about(u != nil, schema.TopicUse) {
-		s.Use = &schema.Use{Connector: u.Connector, Account: u.Account, Entitlement: u.Entitlement, LastUsed: u.LastUsed, Rotated: u.Rotated}
+		s.Use = &schema.Use{
+			Connector: u.Connector, Account: u.Account, Entitlement: u.Entitlement, LastUsed: u.LastUsed, Rotated: u.Rotated, Interactive: u.Interactive,
+		}
 	}
 	about(m.Alive, schema.TopicAlive)
 	if topics != 1 {

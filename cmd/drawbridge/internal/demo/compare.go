@@ -35,6 +35,7 @@ func expected(book *policy.Book, people []person, now time.Time) (map[string]hol
 				ID: p.userName, Source: source, Kind: p.kind(), UserName: p.userName, Active: true, Resource: resource,
 			},
 			Groups: p.groups,
+			Owner:  schema.Present, // nobody of the cast who answers for a machine leaves
 		}, now)
 		for _, a := range access.Assignments {
 			e, ok := book.Entitlement(a.Connector, a.Entitlement)

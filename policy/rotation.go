@@ -1,0 +1,86 @@
+package policy
+
+import (
+	"time"
+
+	"drawbridge/schema"
+)
+
+// A Secret is how one credential of a machine identity stands.
+type Secret struct {
+	MachineCredential
+	Since time.Time // when it was changed last, as far as is known
+	Known bool      // that is known, and not merely since when the machine is
+	Due   time.Time // when it is to be changed; zero: it does not get old
+	Why   string    // why it is to be changed now; nothing if it need not be
+}
+
+// Secrets returns how the credentials of a registered machine stand. One changes when
+// somebody says so, or whoever tells of the account that it opens.
+func (b *Book) Secrets(f Facts, now time.Time) []Secret {
+	n, _ := b.registered(f)
+	if n == nil {
+		return nil
+	}
+	var exposed time.Time
+	for _, known := range f.Firings {
+		if known.Role == "" && known.Trigger == triggerRotate {
+			exposed = known.Since
+		}
+	}
+	return secrets(n, f, exposed, now)
+}
+
+// secrets is Secrets, where somebody who could read them may have left.
+func secrets(n *NHI, f Facts, exposed, now time.Time) (all []Secret) {
+	for _, m := range n.Spec.Inventory() {
+		s := Secret{MachineCredential: m, Since: later(m.Issued, f.Machine.Rotated[m.Name])}
+		for _, u := range f.Uses {
+			if u.Connector == m.Connector && u.Entitlement == "" && m.Connector != "" {
+				s.Since = later(s.Since, u.Rotated)
+			}
+		}
+		if s.Known = !s.Since.IsZero(); !s.Known {
+			s.Since = f.Identity.Created // it is as old as that at least
+		}
+		if m.Rotates() {
+			if m.MaxAge > 0 {
+				s.Due = s.Since.Add(time.Duration(m.MaxAge))
+			}
+			switch {
+			case !exposed.IsZero() && s.Since.Before(exposed):
+				s.Why = "somebody who could read it left"
+			case !s.Due.IsZero() && !now.Before(s.Due):
+				s.Why = "it is older than " + m.MaxAge.String()
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// rotation asks for other secrets: where one is too old, and where the owner, who
+// could read them, left (R-NHI-3, R-NHI-8). That is remembered until all were changed,
+// whoever answers for the machine by then.
+func (e *evaluation) rotation() {
+	if e.entry == nil {
+		return
+	}
+	known, exposed := e.firingOf(triggerRotate)
+	if e.facts.Owner == schema.Departed && !exposed {
+		known = schema.Firing{Trigger: triggerRotate, Action: actionRotate, Since: e.now}
+	}
+	e.secrets = secrets(e.entry, e.facts, known.Since, e.now)
+	asked, read := false, false
+	for _, s := range e.secrets {
+		e.soon(s.Due)
+		asked = asked || s.Why != ""
+		read = read || s.Rotates() && s.Since.Before(known.Since)
+	}
+	if e.facts.Owner == schema.Departed || read { // one departure is one reason
+		e.keep(known)
+	}
+	if asked {
+		e.standings = append(e.standings, standing{trigger: triggerRotate, action: actionRotate})
+	}
+}
