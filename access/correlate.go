@@ -120,7 +120,7 @@ func (c *correlation) concern(concerned map[string]bool, id string) error {
 // keep makes the values by which a record is found those that it has, and returns
 // the ones that came or went.
 func (c *correlation) keep(rec schema.Identity) (touched []store.Correlation, err error) {
-	keys := c.book.CorrelationKeys()
+	keys := c.book.CorrelationKeys(rec)
 	if n, err := store.Correlations.Count(c.tx); err != nil || n == 0 && len(keys) == 0 {
 		return nil, err
 	}
@@ -201,7 +201,7 @@ func (c *correlation) alike(attribute, value, source string) (ids []string, err 
 
 // everybody returns the records of all sources that have a value.
 func (c *correlation) everybody(attribute, value string) (ids []string, err error) {
-	for _, source := range c.book.Sources() {
+	for _, source := range c.book.Correlating() {
 		alike, err := c.alike(attribute, value, source.Metadata.Name)
 		if err != nil {
 			return nil, err
@@ -237,7 +237,7 @@ type mate struct {
 // mates returns the records that go with a free one, and why it is ambiguous, if it
 // is.
 func (c *correlation) mates(rec schema.Identity) (mates []mate, why string, err error) {
-	for _, other := range c.book.Sources() {
+	for _, other := range c.book.Correlating() {
 		source := other.Metadata.Name
 		by, ids, err := c.best(rec, source)
 		if err != nil || len(ids) == 0 {

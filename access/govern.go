@@ -65,6 +65,9 @@ func wakeGovernance(tx store.Tx) error {
 // not held against a role here.
 func Govern(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	g := governance{book: rules.Book()}
+	if err := enrol(ctx, s, g.book); err != nil {
+		return nil, err
+	}
 	if err := s.View(ctx, g.look); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,8 @@ type Provenance struct {
 	Received time.Time    // t1
 	Request  string       // id of the request, for the log
 	Book     *policy.Book // the policy in force, which says what the source may say
+
+	published bool // it is the register, which speaks by being published and in no other way
 }
 
 func (p Provenance) actor() string { return "source/" + p.Source }
@@ -32,6 +34,9 @@ func (p Provenance) approved() (*policy.Source, error) {
 	}
 	if src.Spec.Protocol == policy.ProtocolSignals {
 		return nil, fmt.Errorf("source %s: it tells signals, and of no identities: %w", p.Source, schema.ErrForbidden)
+	}
+	if src.Spec.Protocol == policy.ProtocolRegister && !p.published {
+		return nil, fmt.Errorf("source %s: it is the register of machine identities, which is published: %w", p.Source, schema.ErrForbidden)
 	}
 	return src, nil
 }

@@ -117,7 +117,7 @@ func (l *look) answer(tx store.Tx) error {
 		}
 	}
 	owner, deputy := l.book.Stewards(l.facts)
-	names := slices.DeleteFunc(schema.Sorted(store.Fold(owner), store.Fold(deputy)), func(name string) bool { return name == "" })
+	names := slices.DeleteFunc(schema.Sorted(store.Fold(owner), store.Fold(deputy)), func(name string) bool { return name == "" || l.facts.Into != "" })
 	for o, err := range store.Ownership.By(tx, store.OwnedBy, id.ID) {
 		if err != nil {
 			return err

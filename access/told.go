@@ -247,7 +247,7 @@ func (l *look) remember(tx store.Tx) error {
 func (l *look) bind(tx store.Tx) error {
 	id := l.facts.Identity
 	var names []string
-	if l.book.Depends(schema.TopicWorkload) && !id.Gone() {
+	if l.book.Depends(schema.TopicWorkload) && !id.Gone() && l.facts.Into == "" {
 		names = l.book.WorkloadNames(l.facts)
 	}
 	for b, err := range store.Bindings.By(tx, store.BoundTo, id.ID) {

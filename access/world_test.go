@@ -154,11 +154,17 @@ func book(t testing.TB, replace ...string) *policy.Book {
 // refused is book, where roles may be refused.
 func refused(t testing.TB, replace ...string) *policy.Book {
 	t.Helper()
+	return compiledButFor(t, "Role/", replace...)
+}
+
+// compiledButFor is book, where documents of a kind may have errors.
+func compiledButFor(t testing.TB, kind string, replace ...string) *policy.Book {
+	t.Helper()
 	text := strings.NewReplacer(replace...).Replace(documents)
 	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
 	b, more := policy.Compile(set)
 	for _, f := range append(findings, more...) {
-		if f.Severity == policy.Error && !strings.HasPrefix(f.Object, "Role/") {
+		if f.Severity == policy.Error && !strings.HasPrefix(f.Object, kind) {
 			t.Fatal(f)
 		}
 	}

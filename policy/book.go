@@ -114,7 +114,9 @@ func (b *Book) Refused() []Refusal { return b.refused }
 func (b *Book) Sources() []*Source {
 	var sources []*Source
 	for _, name := range slices.Sorted(maps.Keys(b.sources)) {
-		sources = append(sources, b.sources[name])
+		if name != RegisterSource {
+			sources = append(sources, b.sources[name])
+		}
 	}
 	return sources
 }
@@ -135,6 +137,9 @@ func (b *Book) Authority(source, attribute string) bool {
 	if !ok || s.Spec.Trust == Observed {
 		return false
 	}
+	if source == RegisterSource {
+		return slices.Contains(registerSays, attribute)
+	}
 	if attribute == "externalId" {
 		return true
 	}
@@ -152,7 +157,7 @@ func (b *Book) Authority(source, attribute string) bool {
 		return false
 	}
 	for name, other := range b.sources {
-		if name != source && slices.Contains(other.Spec.AuthoritativeFor, attribute) {
+		if name != source && name != RegisterSource && slices.Contains(other.Spec.AuthoritativeFor, attribute) {
 			return false
 		}
 	}

@@ -127,10 +127,14 @@ func (c *compiler) sources() {
 				b.scopes[s.Metadata.Name] = scope
 			}
 		}
+		if s.Metadata.Name == RegisterSource {
+			c.report(&s.Header, CodeDup, in("metadata", "name"), "source %q is the register of machine identities", RegisterSource).hint("give it another name")
+		}
 		if !c.bad[s.Ref()] {
 			b.sources[s.Metadata.Name] = s
 		}
 	}
+	b.sources[RegisterSource] = registerSource()
 	for name := range b.sources {
 		b.views[name] = b.viewOf(name)
 	}

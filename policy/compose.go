@@ -308,6 +308,9 @@ func (b *Book) rankOf(source, attribute string) int {
 	if !b.Authority(source, attribute) {
 		return -1
 	}
+	if source == RegisterSource {
+		return lastOfAll
+	}
 	if from := b.declared()[attribute].From; len(from) > 0 {
 		return slices.Index(from, source)
 	}

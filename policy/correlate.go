@@ -38,19 +38,30 @@ func (b *Book) Trust(source string) Trust {
 	return Observed
 }
 
-// CorrelationKeys returns every attribute that records are correlated by, sorted;
-// none where there are no two sources.
-func (b *Book) CorrelationKeys() []string {
-	if len(b.sources) < 2 {
-		return nil
-	}
+// CorrelationKeys returns every attribute that records like one are correlated by,
+// sorted: those of the sources, where there are two beside the register, and what
+// machines are correlated by.
+func (b *Book) CorrelationKeys(rec schema.Identity) []string {
 	var keys []string
-	for _, s := range b.sources {
+	if IsMachine(rec.Kind) {
+		keys = append(keys, byMachine)
+	}
+	if len(b.sources) <= 2 {
+		return keys
+	}
+	return schema.Sorted(append(keys, b.sourcesKeys()...)...)
+}
+
+func (b *Book) sourcesKeys() (keys []string) {
+	for name, s := range b.sources {
+		if name == RegisterSource {
+			continue
+		}
 		for _, key := range s.Spec.CorrelateBy {
 			keys = append(keys, correlationKey(key))
 		}
 	}
-	return schema.Sorted(keys...)
+	return keys
 }
 
 // CorrelateBy returns the attributes by which records of two sources are
@@ -58,8 +69,11 @@ func (b *Book) CorrelationKeys() []string {
 // the one that joins what is known, and then those of the other.
 func (b *Book) CorrelateBy(source, other string) []string {
 	one, two := b.sources[source], b.sources[other]
-	if one == nil || two == nil || source == other {
+	switch {
+	case one == nil || two == nil || source == other:
 		return nil
+	case source == RegisterSource || other == RegisterSource:
+		return []string{byMachine}
 	}
 	if before := trustRank(one) - trustRank(two); before < 0 || before == 0 && source > other {
 		one, two = two, one
@@ -116,6 +130,14 @@ func correlationKey(attribute string) string {
 func (b *Book) CorrelationValues(id schema.Identity, attribute string) []string {
 	var values []string
 	switch attribute {
+	case byMachine:
+		if !IsMachine(id.Kind) {
+			return nil
+		}
+		values = append(values, id.UserName)
+		if id.ExternalID != "" && !strings.EqualFold(id.ExternalID, id.UserName) {
+			values = append(values, id.ExternalID)
+		}
 	case byExternalID:
 		values = []string{id.ExternalID}
 	case byUserName:
@@ -181,10 +203,13 @@ func words(raw json.RawMessage) []string {
 func (b *Book) CorrelationDigest() string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(b.sources)) {
+		if name == RegisterSource {
+			continue
+		}
 		s := b.sources[name].Spec
 		all = append(all, fmt.Sprintf("%s %s %q %q", name, s.Trust, s.CorrelateBy, s.Scope))
 	}
-	for _, key := range b.CorrelationKeys() {
+	for _, key := range schema.Sorted(b.sourcesKeys()...) {
 		all = append(all, key+"="+b.declared()[key].Path)
 	}
 	return strings.Join(all, "; ")

@@ -34,27 +34,6 @@ func (c *compiler) register() {
 	c.reused()
 }
 
-// enrol puts the machine identities without an error on the register.
-func (c *compiler) enrol() {
-	c.book.unregistered = map[string]Findings{}
-	for _, n := range c.set.Registers.NHIs {
-		if !c.bad[n.Ref()] {
-			c.book.machines = append(c.book.machines, n)
-			continue
-		}
-		var found Findings
-		for _, f := range slices.Concat(c.set.found, c.found) {
-			if f.Object == n.Ref() && f.Severity == Error {
-				found = append(found, f)
-			}
-		}
-		c.book.unregistered[strings.ToLower(n.Metadata.Name)] = found.sorted()
-	}
-	slices.SortFunc(c.book.machines, func(a, b *NHI) int {
-		return strings.Compare(strings.ToLower(a.Metadata.Name), strings.ToLower(b.Metadata.Name))
-	})
-}
-
 // risky reports a risk of a machine identity that somebody is to decide about, unless
 // an exception says that it is accepted. Whether that one has expired is for the
 // sweep to see, which knows the time.

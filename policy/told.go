@@ -95,7 +95,7 @@ func (b *Book) told(source, attribute string) int {
 		return rank
 	}
 	for name := range b.sources {
-		if b.rankOf(name, attribute) >= 0 {
+		if name != RegisterSource && b.rankOf(name, attribute) >= 0 {
 			return -1
 		}
 	}
