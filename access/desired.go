@@ -213,6 +213,9 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 		w.Have, err = suspect(r, book, w.Have, attributes)
 		w.Want.RemoteID = w.Have.RemoteID
 	}
+	if err == nil {
+		w.Want, err = ramped(r, w.Have, w.Want)
+	}
 	if err != nil {
 		return w, err
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -41,7 +42,10 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	was := now.State
 	now = merge(rules.Book(), now, o, tx.Now())
 	if o.Err != nil {
-		return schema.Change{}, fail(tx, now, was, o)
+		return schema.Change{}, errors.Join(fail(tx, now, was, o), faltered(tx, rules.Book(), item, o))
+	}
+	if err := recovered(tx, connector, identity); err != nil {
+		return schema.Change{}, err
 	}
 	stale, err := tx.Rewoken(item)
 	if err != nil {
@@ -84,7 +88,10 @@ func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schem
 	now.RemoteID, now.Active, now.Attributes = o.Got.RemoteID, o.Got.Active, o.Got.Attributes
 	now.Entitlements = schema.Sorted(o.Got.Entitlements...)
 	now.Adopted = now.Adopted || o.Got.Adopted
-	managed := append(slices.Concat(now.Managed, o.Work.Have.Managed), governed(book, now.Connector, o.Work.Want.Entitlements)...)
+	decided := slices.DeleteFunc(governed(book, now.Connector, o.Work.Want.Entitlements), func(target string) bool {
+		return o.Work.Have.Holds(target) && !slices.Contains(o.Work.Have.Managed, target) // it was there before, and is not asked for by this
+	})
+	managed := slices.Concat(now.Managed, o.Work.Have.Managed, decided)
 	now.Managed = slices.DeleteFunc(schema.Sorted(managed...), func(target string) bool { return !now.Holds(target) })
 	now.Observed = at
 	return now

@@ -295,7 +295,10 @@ func (l *look) wakeAccounts(tx store.Tx) error {
 				}
 			}
 		}
-		want := desired(l.rules, l.book, l.facts, l.attributes, lines, acc)
+		want, err := ramped(tx, acc, desired(l.rules, l.book, l.facts, l.attributes, lines, acc))
+		if err != nil {
+			return err
+		}
 		if err := l.wakeAccount(tx, acc, want); err != nil {
 			return err
 		}

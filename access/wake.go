@@ -23,9 +23,15 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 		return nil
 	}
 	if len(causes) == 0 {
+		why, ramp := "the account is to follow its identity: ", []string(nil)
+		if r, err := store.Ramps.Get(tx, acc.Connector); err == nil && !acc.Exists() {
+			why, ramp = "the ramp has come to the account: ", []string{r.Decision}
+		} else if err != nil && !notFound(err) {
+			return err
+		}
 		d, err := tx.Record(schema.Decision{
 			Actor: "bridge", Verb: schema.Updated, Subject: acc.Identity, Object: acc.Connector,
-			Reason: "the account is to follow its identity: " + summary(steps), Mode: schema.Enforce, Policy: l.book.Digest(),
+			Because: ramp, Reason: why + summary(steps), Mode: schema.Enforce, Policy: l.book.Digest(),
 		})
 		if err != nil {
 			return err

@@ -308,6 +308,9 @@ func (w *world) work() {
 		busy = w.lane(access.LaneBypass, func(item store.Item) (access.Finish, error) {
 			return access.Watch(w.t.Context(), w.store, w.rules, item)
 		}) || busy
+		busy = w.lane(access.LaneRamp, func(item store.Item) (access.Finish, error) {
+			return access.Climb(w.t.Context(), w.store, w.rules, item)
+		}) || busy
 		busy = w.lane(access.LaneRollout, func(item store.Item) (access.Finish, error) {
 			return access.Rollout(w.t.Context(), w.store, w.rules, item)
 		}) || busy

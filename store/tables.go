@@ -241,6 +241,9 @@ var (
 // WorkItems are what people are asked to do, by connector and identity.
 var WorkItems = define("workItems", func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} })
 
+// Ramps are how far targets are written to, by connector.
+var Ramps = define("ramps", func(r schema.Ramp) []string { return []string{r.Connector} })
+
 // Sweeps: what they noticed, and that they ran.
 var (
 	Findings = define("findings", func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} })
@@ -282,7 +285,7 @@ func everything() []checked {
 		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
-		Holds, Halts, Findings, Runs,
+		Holds, Halts, Ramps, Findings, Runs,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,

@@ -16,7 +16,7 @@ import (
 
 func connectorCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "The systems downstream"}
-	cmd.AddCommand(connectorListCommand(), connectorProfilesCommand(), connectorNewCommand(), connectorCheckCommand(), connectorImportCommand(), connectorAdoptCommand(), connectorFakeCommand(), connectorUnparkCommand(), connectorReplayCommand())
+	cmd.AddCommand(connectorListCommand(), connectorProfilesCommand(), connectorNewCommand(), connectorCheckCommand(), connectorImportCommand(), connectorAdoptCommand(), connectorRampCommand(), connectorFakeCommand(), connectorUnparkCommand(), connectorReplayCommand())
 	return cmd
 }
 
@@ -36,10 +36,10 @@ func connectorListCommand() *cobra.Command {
 				var rows [][]string
 				for _, c := range all {
 					rows = append(rows, []string{
-						c.Name, orDash(c.Breaker.State), orDash(c.Type), orDash(string(c.Mode)), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
+						c.Name, orDash(c.Breaker.State), orDash(c.Type), orDash(string(c.Mode)), orDash(c.Ramp), fmt.Sprint(c.Waiting), fmt.Sprint(c.Retrying), fmt.Sprint(c.Parked), moment(c.Open),
 					})
 				}
-				return table(out, "connector breaker type mode waiting retrying parked open-since", rows)
+				return table(out, "connector breaker type mode ramp waiting retrying parked open-since", rows)
 			})
 		},
 	}

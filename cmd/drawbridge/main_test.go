@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	scrub NAME         write stdout to a file, with times, ids and digests made of zeros
 //	await URL          wait until a bridge that runs elsewhere is ready
 //	httppost URL BODY TOKEN   send it to a target, past the bridge
+//	rampdone NAME      wait until a connector's ramp has come to its goal
 //	reach ADDR         wait until somebody listens there
 //	eventually FILE RE wait until a file has what matches
 //	capture NAME RE    put what the first group of RE matches in stdout into a variable
@@ -68,6 +69,7 @@ func params(dir string) testscript.Params {
 			"scrub":    func(ts *testscript.TestScript, _ bool, args []string) { scrub(ts, args[0]) },
 			"await":    func(ts *testscript.TestScript, _ bool, args []string) { await(ts, args[0]) },
 			"httppost": func(ts *testscript.TestScript, _ bool, args []string) { post(ts, args[0], args[1], args[2]) },
+			"rampdone": func(ts *testscript.TestScript, _ bool, args []string) { rampDone(ts, args[0]) },
 			"reach":    func(ts *testscript.TestScript, _ bool, args []string) { reach(ts, args[0]) },
 			"capture":  func(ts *testscript.TestScript, _ bool, args []string) { capture(ts, args[0], args[1]) },
 			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
@@ -233,6 +235,17 @@ func post(ts *testscript.TestScript, url, body, token string) {
 	ts.Check(err)
 	defer c.http.CloseIdleConnections()
 	ts.Check(c.call(context.Background(), "POST", "", json.RawMessage(body), nil))
+}
+
+func rampDone(ts *testscript.TestScript, connector string) {
+	within(ts, func() (done bool) {
+		ts.Check(stageOf(ts).running.Store().View(context.Background(), func(r store.Reader) error {
+			ramp, err := store.Ramps.Get(r, connector)
+			done = ramp.Done()
+			return err
+		}))
+		return done
+	})
 }
 
 func reach(ts *testscript.TestScript, addr string) {

@@ -255,5 +255,7 @@ func (a *API) disown(ctx context.Context, in *disownInput) (*Reply[DisownReply],
 func (a *API) registerOnboarding(h huma.API) {
 	add(a, h, answers(get("/connectors/{name}/import", "Read all accounts of a target and say whose they are; nothing is written. Lines of JSON, of which the last has the result"), linesType), a.importAccounts)
 	add(a, h, answers(post("/connectors/{name}/adopt", "Have accounts that are there managed, as they are. Lines of JSON, of which the last has the result"), linesType), a.adopt)
+	add(a, h, get("/connectors/{name}/ramp", "How a target comes to be written to"), a.readRamp)
+	add(a, h, post("/connectors/{name}/ramp", "Have a target written to a few accounts at first, and say what it takes"), a.setRamp)
 	add(a, h, post("/connectors/{name}/disown", "Undo an adoption of an account that was never written to since"), a.disown)
 }

@@ -18,6 +18,7 @@ type ConnectorView struct {
 	Waiting  int         `json:"waiting" doc:"Accounts in its lane, also those that are due later."`
 	Retrying int         `json:"retrying" doc:"Accounts that failed and are tried again; 10,000 stands for that many or more."`
 	Parked   int         `json:"parked" doc:"Accounts that failed for good, until something changes; 10,000 stands for that many or more."`
+	Ramp     string      `json:"ramp,omitempty" doc:"How far it has come to be written to; empty where there is no ramp."`
 	Breaker  BreakerView `json:"breaker,omitzero" doc:"Of a bridge that runs."`
 	Open     time.Time   `json:"open,omitzero" doc:"Since when the oldest revocation waits for its target to agree."`
 }
@@ -49,6 +50,11 @@ func ConnectorsOf(r store.Reader, book *policy.Book, names []string) ([]Connecto
 				v.Type, v.Mode = c.Spec.Type, book.Mode("", name)
 			}
 		}
+		ramp, err := rampOf(r, name)
+		if err != nil {
+			return nil, err
+		}
+		v.Ramp = ramp.Summary()
 		if v.Retrying, err = store.AccountState.Count(r, mostTroubled, name, string(schema.Retrying)); err != nil {
 			return nil, err
 		}

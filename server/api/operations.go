@@ -37,6 +37,8 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/holds/{id}/release":       schema.Approver,
 	"GET /api/v1/connectors/{name}/import":  schema.Operator, // it calls the target
 	"POST /api/v1/connectors/{name}/adopt":  schema.Operator,
+	"GET /api/v1/connectors/{name}/ramp":    schema.Viewer,
+	"POST /api/v1/connectors/{name}/ramp":   schema.Operator,
 	"POST /api/v1/connectors/{name}/disown": schema.Operator,
 	"POST /api/v1/accounts/unpark":          schema.Operator,
 	"POST /api/v1/accounts/replay":          schema.Operator,

@@ -43,6 +43,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
 		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
+		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: time.Hour, Backoff: slow},
 		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
 	}
 	for _, c := range b.cfg.Connectors {
@@ -95,6 +96,10 @@ func (b *Bridge) carryOut(ctx context.Context, item store.Item) (access.Finish, 
 
 func (b *Bridge) catchUp(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.CatchUp(ctx, b.store, item)
+}
+
+func (b *Bridge) climb(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Climb(ctx, b.store, b.rules, item)
 }
 
 func (b *Bridge) rollout(ctx context.Context, item store.Item) (access.Finish, error) {

@@ -1,0 +1,43 @@
+package connectors_test
+
+import (
+	"fmt"
+	"testing"
+
+	"drawbridge/connectors"
+)
+
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	profile := func(change func(*connectors.Profile)) connectors.Profile {
+		p := connectors.DefaultProfile()
+		change(&p)
+		return p
+	}
+	for _, row := range []struct {
+		name  string
+		p     connectors.Profile
+		tally connectors.Tally
+		want  string
+	}{
+		{"an hour's limit", profile(func(p *connectors.Profile) { p.Rate.PerHour, p.Find = 1000, connectors.FindOnConflict }),
+			connectors.Tally{Creates: 14200}, "14,200 writes, 14 h 12 min at 1,000 an hour"},
+		{"looked for first", profile(func(p *connectors.Profile) { p.Rate.PerHour = 1000 }),
+			connectors.Tally{Creates: 500}, "500 writes, 500 reads, 1 h 0 min at 1,000 an hour"},
+		{"in batches", profile(func(p *connectors.Profile) { p.Concurrency, p.Rate.PerSecond = 100, 1 }),
+			connectors.Tally{Members: map[string]int{"a": 10_000, "b": 1}}, "101 writes, 2 min at 1 a second"},
+		{"no more at once than there are calls", profile(func(p *connectors.Profile) { p.Concurrency, p.Rate.PerSecond = 8, 1 }),
+			connectors.Tally{Members: map[string]int{"a": 80}}, "10 writes, less than a minute at 1 a second"},
+		{"a method's limit", profile(func(p *connectors.Profile) {
+			p.Rate = connectors.RateLimit{PerSecond: 100, Methods: map[string]connectors.MethodRate{"PATCH": {PerSecond: 1}}}
+		}), connectors.Tally{Updates: 3600}, "3,600 writes, 1 h 0 min at 1 PATCH a second"},
+		{"read before it is written", profile(func(p *connectors.Profile) { p.Update = connectors.UpdatePut }),
+			connectors.Tally{Updates: 7}, "7 writes, 7 reads; no rate limit is known"},
+		{"an API of its own", profile(func(p *connectors.Profile) { p.Kind = "rest" }),
+			connectors.Tally{Members: map[string]int{"a": 30}}, "30 writes; no rate limit is known"},
+	} {
+		if got := fmt.Sprint(row.p.Forecast(row.tally)); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}
