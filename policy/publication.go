@@ -21,6 +21,14 @@ func (b *Book) Publication() Publication {
 	return b.set.Policy.Spec.Publication
 }
 
+// Owner returns who answers for the policy set.
+func (b *Book) Owner() Owner {
+	if b.set.Policy == nil {
+		return Owner{}
+	}
+	return b.set.Policy.Metadata.Owner
+}
+
 // Requires reports whether a publication demands something of the policy.
 func (p Publication) Requires(what string) bool { return slices.Contains(p.Require, what) }
 

@@ -37,6 +37,7 @@ func policyCommand() *cobra.Command {
 	cmd.AddCommand(lintCmd, testCmd, planCommand(), schemaCommand(), explainCodeCommand())
 	cmd.AddCommand(publicationCommands()...)
 	cmd.AddCommand(versionCommands()...)
+	cmd.AddCommand(readinessCommand())
 	return cmd
 }
 

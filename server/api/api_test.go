@@ -305,6 +305,7 @@ var operations = map[string]string{
 	"POST /api/v1/publications/{id}/publish":  "operator",
 	"POST /api/v1/policy/publish":             "operator",
 	"GET /api/v1/policy/versions/{digest}":    "viewer",
+	"GET /api/v1/readiness":                   "viewer",
 	"POST /api/v1/grants":                     "admin",
 	"GET /api/v1/requests":                    "viewer", "GET /api/v1/requests/{id}": "viewer", "POST /api/v1/requests": "viewer",
 	"GET /api/v1/exceptions": "viewer", "POST /api/v1/exceptions": "viewer", "POST /api/v1/exceptions/{id}/end": "viewer",

@@ -82,6 +82,7 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/publications/{id}/publish":  schema.Operator,
 	"POST /api/v1/policy/publish":             schema.Operator,
 	"GET /api/v1/policy/versions/{digest}":    schema.Viewer,
+	"GET /api/v1/readiness":                   schema.Viewer,
 
 	"GET /api/v1/firings":      schema.Viewer,
 	"POST /api/v1/reapprovals": schema.Approver,

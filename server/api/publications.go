@@ -23,6 +23,7 @@ func (a *API) registerPublications(h huma.API) {
 	add(a, h, post("/publications/{id}/withdraw", "Take a proposal back"), a.decidePublication(access.WithdrawPublication))
 	add(a, h, planning(post("/publications/{id}/publish", "Put a policy in force to whose plan as many agreed as must")), a.publishAgreed)
 	add(a, h, planning(post("/policy/publish", "Put a policy in force: as the plan that was looked at, or without one, as the policy in force allows")), a.publishNow)
+	add(a, h, planning(get("/readiness", "What is still to be decided, by role and connector, by whom, and what of it first")), a.readiness)
 	add(a, h, get("/policy/versions/{digest}", "A version that was in force: its documents, and how it came to that"), a.readVersion)
 }
 
