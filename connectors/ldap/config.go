@@ -45,6 +45,7 @@ type settings struct {
 	groupName    string
 	member       string
 	placeholder  string // the member of a group that has nobody
+	memberValue  string // what of an entry it lists: dn, or an attribute
 	memberFollow bool   // the server renames members itself
 	memberRange  int    // members to ask for at once; 0: all, as far as the server gives them
 	primary      string // the attribute with the RID of the group that lists nobody; empty: there is none
@@ -57,10 +58,12 @@ type settings struct {
 	enableValue  string // empty: the attribute is removed
 	disabledBase string // where the disabled are moved; empty: they stay
 
-	shortName string      // the attribute that a new entry has a short name in; empty: none
-	password  bool        // a new entry gets a password that nobody knows
-	protected []condition // of entries that are never changed
-	unadopted []condition // of entries that are not taken over
+	fresh     map[string]string // what attributes of a new entry say besides
+	spans     map[string]span   // the numbers that attributes of new entries get
+	shortName string            // the attribute that a new entry has a short name in; empty: none
+	password  bool              // a new entry gets a password that nobody knows
+	protected []condition       // of entries that are never changed
+	unadopted []condition       // of entries that are not taken over
 
 	oneDomain bool // the server is asked for what is its own, and for no references to others
 
@@ -78,6 +81,7 @@ var defaults = map[string]string{
 	"groupClass":       "groupOfNames",
 	"groupName":        "cn",
 	"member":           "member",
+	"memberValue":      "dn",
 	"disable":          byAttribute,
 	"disableAttribute": "pwdAccountLockedTime",
 	"disableValue":     "000001010000Z", // locked until somebody unlocks it, for the ppolicy overlay
@@ -105,14 +109,19 @@ var optional = []string{
 	"memberRange", "primaryGroup", "shortName", "initialPassword", "protected", "notAdopted",
 }
 
-const attributePrefix = "attribute."
+// Options that begin with one of these are about an attribute.
+const (
+	attributePrefix = "attribute."
+	newPrefix       = "new."
+	numberPrefix    = "number."
+)
 
 // read returns the settings that the configuration comes to, or everything that
 // is wrong with it.
 func read(c connectors.Config) (*settings, error) {
 	known := slices.Concat(slices.Sorted(maps.Keys(defaults)), optional)
 	for name := range c.Options {
-		if strings.HasPrefix(name, attributePrefix) {
+		if strings.HasPrefix(name, attributePrefix) || strings.HasPrefix(name, newPrefix) || strings.HasPrefix(name, numberPrefix) {
 			known = append(known, name)
 		}
 	}
@@ -123,6 +132,7 @@ func read(c connectors.Config) (*settings, error) {
 		user: c.Auth.User, secret: c.Auth.Secret,
 		userBase: r.dn("userBase"), userClasses: r.words("userClass"), rdn: r.word("rdn"), id: r.word("id"),
 		required: r.words("required"), groupBase: r.dn("groupBase"), groupName: r.word("groupName"), member: r.word("member"),
+		memberValue: r.word("memberValue"), fresh: r.fresh(), spans: r.spans(),
 		placeholder: r.dn("placeholder"), memberFollow: r.flag("memberFollow"),
 		disable: r.options["disable"], disableAttr: r.word("disableAttribute"), disableValue: r.options["disableValue"],
 		enableValue: r.options["enableValue"], disabledBase: r.dn("disabledBase"),
@@ -161,6 +171,12 @@ func (s *settings) consistent(c connectors.Config) error {
 			errs = append(errs, fmt.Errorf("the profile matches accounts by %s: say what carries it, as in attribute.%s: uid", path, path))
 		}
 	}
+	if s.memberValue != byName && s.nested {
+		errs = append(errs, errors.New("option nested is for groups that list names: a group that lists people otherwise has no groups in it"))
+	}
+	if s.memberValue != byName && !slices.ContainsFunc(slices.Collect(maps.Values(s.attributes)), func(names []string) bool { return contains(names, s.memberValue) }) {
+		errs = append(errs, fmt.Errorf("option memberValue is %s, which no attribute option writes: add one, as in attribute.userName: %s", s.memberValue, s.memberValue))
+	}
 	errs = append(errs, s.once())
 	switch s.disable {
 	case byAttribute, byFlag:
@@ -187,6 +203,11 @@ func (s *settings) once() error {
 	}
 	if s.shortName != "" {
 		why[strings.ToLower(s.shortName)] = "shortName"
+	}
+	for prefix, names := range map[string][]string{newPrefix: slices.Collect(maps.Keys(s.fresh)), numberPrefix: slices.Collect(maps.Keys(s.spans))} {
+		for _, name := range names {
+			why[strings.ToLower(name)] = prefix + name
+		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(s.attributes)) {
 		for _, name := range s.attributes[path] {

@@ -28,6 +28,8 @@ func TestContract(t *testing.T) {
 		"bits":       {"disable": byFlag, "disableAttribute": "employeeType", "disableValue": "6", "enableValue": "17", "disabledBase": ""},
 		"move":       {"disable": byMove},
 		"delete":     {"disable": byDelete},
+		"posix":      posix(nil),
+		"posix, cn":  posix(map[string]string{"rdn": "cn", "attribute.userName": "cn uid", "attribute.displayName": "displayName"}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			needServer(t)
@@ -39,6 +41,16 @@ func TestContract(t *testing.T) {
 			})
 		})
 	}
+}
+
+// posix returns the options for UNIX accounts, whom groups list by their uid.
+func posix(more map[string]string) map[string]string {
+	o := map[string]string{
+		"userClass": "inetOrgPerson posixAccount", "groupClass": "posixGroup", "member": "memberUid", "memberValue": "uid",
+		"new.homeDirectory": "/home/{uid}", "new.gidNumber": "100", "number.uidNumber": "10000-10999", "disabledBase": "",
+	}
+	maps.Copy(o, more)
+	return o
 }
 
 // TestContractWithActiveDirectory is the same, at a domain controller, by the
@@ -89,7 +101,11 @@ func target(t *testing.T, options map[string]string) *place {
 		tree = followSuffix
 	}
 	base, conn := s.part(t, tree)
-	for _, name := range groupNames {
+	for i, name := range groupNames {
+		if options["groupClass"] == "posixGroup" {
+			addEntry(t, conn, dn("cn", name, "ou=groups,"+base), map[string]string{"objectClass": "posixGroup", "gidNumber": strconv.Itoa(500 + i)})
+			continue
+		}
 		group(t, conn, base, name)
 	}
 	p := newProxy(t, func() (net.Conn, error) { return net.Dial("unix", s.socket) }, nil)
@@ -145,7 +161,7 @@ func (h *hand) Accounts(context.Context) ([]schema.Account, error) {
 				}
 			}
 			for _, g := range groups {
-				if slices.ContainsFunc(g.GetAttributeValues("member"), func(m string) bool { return normal(m) == normal(e.DN) }) {
+				if slices.ContainsFunc(g.GetAttributeValues(h.member), func(m string) bool { return normal(m) == normal(e.DN) || m == e.GetAttributeValue(h.memberValue) }) {
 					a.Entitlements = append(a.Entitlements, g.GetAttributeValue("cn"))
 				}
 			}
@@ -204,12 +220,19 @@ func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error
 		}
 		add.Attribute(h.disableAttr, []string{strconv.Itoa(n)})
 	}
+	member := add.DN
+	if h.memberValue != byName {
+		member = a.Attributes["userName"]
+		add.Attribute("uidNumber", []string{strconv.Itoa(20000 + len(a.Attributes["userName"]))})
+		add.Attribute("gidNumber", []string{"100"})
+		add.Attribute("homeDirectory", []string{"/home"})
+	}
 	if err := h.conn.Add(add); err != nil {
 		return a, err
 	}
 	for _, e := range a.Entitlements {
 		m := ldap.NewModifyRequest(dn("cn", e, h.groupBase), nil)
-		m.Add("member", []string{add.DN})
+		m.Add(h.member, []string{member})
 		if err := h.conn.Modify(m); err != nil {
 			return a, err
 		}

@@ -16,7 +16,7 @@ import (
 // those that list it, and its primary group. An entitlement is spelt as among
 // spellings, if it is there: the directory does not tell case apart.
 func (s *session) groupsOf(e *ldap.Entry, spellings []string) (map[string][]string, error) {
-	either := s.listing(e.DN)
+	either := s.listing(s.listed(e))
 	if sid, ok := s.primarySID(e); ok {
 		either = "(|" + either + "(objectSid=" + octets(sid) + "))"
 	}
@@ -73,7 +73,7 @@ func (s *session) revoke(p *person, entitlements []string) error {
 	for _, entitlement := range entitlements {
 		var err error
 		if len(primary[entitlement]) == 0 {
-			err = s.quit(p.groups[entitlement], p.entry.DN)
+			err = s.quit(p.groups[entitlement], p.member)
 		} else {
 			err = refused(connectors.Permanent, "%s is the primary group of %s, which cannot be left: make another one its primary group first", entitlement, p.entry.DN)
 		}
@@ -136,7 +136,7 @@ func (s *session) grant(p *person, entitlements []string) error {
 			problem = refused(connectors.Permanent, "%s and %s are both called %q: which is meant is not clear", groups[0], groups[1], entitlement)
 			continue
 		}
-		if err := s.join(groups[0], p.entry.DN); err != nil {
+		if err := s.join(groups[0], p.member); err != nil {
 			return errors.Join(err, s.reckon(p, slices.Concat(entitlements, p.account.Entitlements)))
 		}
 		if p.groups == nil {
@@ -218,7 +218,7 @@ func (s *session) lists(group, member string) (bool, error) {
 	return err == nil && len(result.Entries) > 0, err
 }
 
-// strays takes a name that no entry has out of all groups that still list it.
+// strays takes what groups list of no entry that is there out of all groups that still list it.
 func (s *session) strays(name string) error {
 	groups, err := s.groups(s.listing(name), nil)
 	if err != nil {

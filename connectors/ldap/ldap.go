@@ -26,7 +26,8 @@ type Connector struct {
 	connectors.Options
 	*settings
 
-	pool *pool
+	pool    *pool
+	numbers *counter
 }
 
 var (
@@ -45,7 +46,7 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{Options: o, settings: s, pool: newPool(s)}, nil
+	return &Connector{Options: o, settings: s, pool: newPool(s), numbers: &counter{next: map[string]int64{}}}, nil
 }
 
 // Apply takes the steps between the account as the directory has it and want.

@@ -15,7 +15,7 @@ import (
 
 // Memberships are all groups, and who is in them. Groups go by their normal names.
 type memberships struct {
-	groups map[string][]string // that list somebody, by the normal name of whom
+	groups map[string][]string // that list somebody, by what they list of whom
 	names  map[string]string   // the entitlement that a group is
 	bySID  map[string]string   // the group, by its SID, where there are primary groups
 }
@@ -40,7 +40,7 @@ func (s *session) members() (*memberships, error) {
 			m.names[group] = s.entitlement(e, nil)
 			m.bySID[string(e.GetEqualFoldRawAttributeValue("objectSid"))] = group
 			for _, member := range members {
-				member = normal(member)
+				member = s.key(member)
 				m.groups[member] = append(m.groups[member], group)
 			}
 		}
@@ -51,7 +51,7 @@ func (s *session) members() (*memberships, error) {
 
 // held returns the entitlements that the person holds, sorted.
 func (m *memberships) held(s *settings, e *ldap.Entry) []string {
-	in := slices.Clone(m.groups[normal(e.DN)])
+	in := slices.Clone(m.groups[s.key(s.listed(e))])
 	if sid, ok := s.primarySID(e); ok {
 		if group, seen := m.bySID[string(sid)]; seen {
 			in = append(in, group)

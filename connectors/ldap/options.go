@@ -143,6 +143,39 @@ func (r *reader) conditions(name string) []condition {
 	return all
 }
 
+// fresh returns what the options say that attributes of a new entry have.
+func (r *reader) fresh() map[string]string {
+	all := map[string]string{}
+	for name, text := range r.options {
+		if attribute, ok := strings.CutPrefix(name, newPrefix); ok && text != "" {
+			if !descr(attribute) {
+				r.wrong(name, "a name of the LDAP schema after "+newPrefix)
+			}
+			all[attribute] = text
+		}
+	}
+	return all
+}
+
+// spans returns the numbers that attributes of new entries get.
+func (r *reader) spans() map[string]span {
+	all := map[string]span{}
+	for name, text := range r.options {
+		attribute, ok := strings.CutPrefix(name, numberPrefix)
+		if !ok || text == "" {
+			continue
+		}
+		first, last, _ := strings.Cut(text, "-")
+		from, errFrom := strconv.ParseInt(first, 10, 64)
+		to, errTo := strconv.ParseInt(last, 10, 64)
+		if errFrom != nil || errTo != nil || from < 1 || to < from || !descr(attribute) {
+			r.wrong(name, "the first and the last number, as in 10000-59999")
+		}
+		all[attribute] = span{from, to}
+	}
+	return all
+}
+
 // attributes returns what carries each SCIM path. A path whose option is empty is
 // not written.
 func (r *reader) attributes() map[string][]string {

@@ -16,6 +16,7 @@ import (
 type person struct {
 	account schema.Account
 	entry   *ldap.Entry         // nil: there is none
+	member  string              // what groups list of it
 	groups  map[string][]string // the names of the groups that it is in, by entitlement
 	through map[string][]string // and of those that these are in, where that counts
 }
@@ -123,7 +124,7 @@ func (s *session) find(have, want schema.Account) (*person, error) {
 	if err != nil || e == nil {
 		return &person{}, err
 	}
-	p := &person{account: s.account(e, expected...), entry: e}
+	p := &person{account: s.account(e, expected...), entry: e, member: s.listed(e)}
 	spellings := slices.Concat(want.Entitlements, have.Entitlements, have.Managed)
 	if p.groups, err = s.groupsOf(e, spellings); err != nil {
 		return p, err

@@ -94,6 +94,7 @@ const slapdConf = `
 include SCHEMA/core.schema
 include SCHEMA/cosine.schema
 include SCHEMA/inetorgperson.schema
+include SCHEMA/nis.schema
 pidfile DIR/slapd.pid
 modulepath MODULES
 moduleload back_mdb
@@ -112,7 +113,7 @@ rootpw "PASSWORD"
 directory DIR/example
 maxsize 268435456
 dbnosync
-index objectClass,entryUUID,uid,mail,cn,member eq
+index objectClass,entryUUID,uid,mail,cn,member,memberUid,uidNumber eq
 access to dn.regex="^cn=locked,ou=groups," by dn.exact="cn=bridge,dc=example,dc=com" read by * none
 access to dn.regex="^(uid=.*,)?ou=hidden," by * none
 access to dn.regex="^uid=.*,ou=empty," by * none

@@ -44,7 +44,14 @@ func (s *session) create(p *person, attributes map[string]string) error {
 	if err := s.vacant(name); err != nil {
 		return err
 	}
-	if err := s.strays(name); err != nil {
+	member := name
+	if s.memberValue != byName {
+		member = values[s.memberValue]
+	}
+	if err := s.unclaimed(member); err != nil {
+		return err
+	}
+	if err := s.strays(member); err != nil {
 		return err
 	}
 	for _, attribute := range s.required {
@@ -58,7 +65,8 @@ func (s *session) create(p *person, attributes map[string]string) error {
 	if s.password {
 		values["unicodePwd"] = password()
 	}
-	if err := s.add(name, values, attributes["userName"]); err != nil {
+	s.fill(values)
+	if err := s.numbered(values, func() error { return s.add(name, values, attributes["userName"]) }); err != nil {
 		return err
 	}
 	e, err := s.entry(name, s.wanted())
@@ -68,7 +76,7 @@ func (s *session) create(p *person, attributes map[string]string) error {
 	if e == nil {
 		return refused(connectors.Transient, "%s was added and is not there", name)
 	}
-	p.entry, p.account = e, s.account(e, attributes)
+	p.entry, p.member, p.account = e, s.listed(e), s.account(e, attributes)
 	if s.primary == "" {
 		return nil
 	}
@@ -139,24 +147,58 @@ func (s *session) update(p *person, attributes map[string]string) error {
 			change(modify, name, p.entry.GetEqualFoldAttributeValues(name), p.account.Attributes[path], s.value(name, value))
 		}
 	}
-	if rdn, changed := renamed(own, naming); changed {
-		for name, value := range naming {
-			if value == "" {
-				return refused(connectors.Permanent, "%s cannot be cleared: it names the entry", name)
+	err = s.relisted(p, attributes, func() error {
+		if rdn, changed := renamed(own, naming); changed {
+			for name, value := range naming {
+				if value == "" {
+					return refused(connectors.Permanent, "%s cannot be cleared: it names the entry", name)
+				}
+			}
+			if err := s.rename(p, rdn, parent); err != nil {
+				return err
 			}
 		}
-		if err := s.rename(p, rdn, parent); err != nil {
-			return err
+		if len(modify.Changes) == 0 {
+			return nil
 		}
-	}
-	if len(modify.Changes) > 0 {
 		modify.DN = p.entry.DN
-		if err := s.modify(modify); err != nil {
+		return s.modify(modify)
+	})
+	if err == nil {
+		maps.Copy(p.account.Attributes, attributes)
+	}
+	return err
+}
+
+// relisted does what changes the entry, and takes its groups along where they list
+// it by an attribute that is changed: in the order in which rename does.
+func (s *session) relisted(p *person, attributes map[string]string, do func() error) error {
+	member := p.member
+	for path, value := range attributes {
+		if contains(s.attributes[path], s.memberValue) {
+			member = value
+		}
+	}
+	if member == p.member || s.memberValue == byName {
+		return do()
+	}
+	if err := s.unclaimed(member); err != nil {
+		return err
+	}
+	if err := s.strays(member); err != nil {
+		return err
+	}
+	for _, group := range all(p.groups) {
+		if err := s.join(group, member); err != nil {
 			return err
 		}
 	}
-	maps.Copy(p.account.Attributes, attributes)
-	return nil
+	if err := do(); err != nil {
+		return err
+	}
+	old := p.member
+	p.member = member
+	return s.quit(all(p.groups), old)
 }
 
 // change adds what replaces one value of an attribute by another. Further values
@@ -259,7 +301,7 @@ func (s *session) move(p *person, base string, active bool) error {
 // remove deletes the entry, and its name from every group: what a group lists
 // that is not there would be held by whoever gets the name next.
 func (s *session) remove(p *person) error {
-	left := s.quit(all(p.groups), p.entry.DN)
+	left := s.quit(all(p.groups), p.member)
 	del := ldap.NewDelRequest(p.entry.DN, nil)
 	if err := s.request("delete", func(c *ldap.Conn) error { return c.Del(del) }, ldap.LDAPResultNoSuchObject); err != nil {
 		return err
@@ -278,7 +320,7 @@ func (s *session) rename(p *person, rdn, base string) error {
 	if err != nil {
 		return refused(connectors.Permanent, "the entry's name %q: %w", old, err)
 	}
-	follow := !s.memberFollow && normal(old) != normal(name)
+	follow := !s.memberFollow && s.memberValue == byName && normal(old) != normal(name)
 	if normal(old) != normal(name) {
 		if err := s.vacant(name); err != nil {
 			return err
@@ -303,6 +345,9 @@ func (s *session) rename(p *person, rdn, base string) error {
 		return err
 	}
 	p.entry.DN = name
+	if s.memberValue == byName {
+		p.member = name
+	}
 	if !follow {
 		return nil
 	}
@@ -320,10 +365,16 @@ func (s *session) forget(p *person, have schema.Account) error {
 		return err
 	}
 	for _, name := range names {
-		if normal(name) == normal(p.entry.DN) {
+		if s.key(name) == s.key(p.member) {
 			continue
 		}
-		if other, err := s.entry(name, []string{"1.1"}); err != nil {
+		if s.memberValue != byName {
+			if others, err := s.matching(s.memberValue, ldap.EscapeFilter(name)); err != nil {
+				return err
+			} else if len(others) > 0 {
+				continue
+			}
+		} else if other, err := s.entry(name, []string{"1.1"}); err != nil {
 			return err
 		} else if other != nil {
 			continue
@@ -348,6 +399,12 @@ func (s *session) former(p *person, have schema.Account) ([]string, error) {
 				values[name] = value
 			}
 		}
+	}
+	if s.memberValue != byName {
+		if was := values[s.memberValue]; was != "" {
+			return []string{was}, nil
+		}
+		return nil, nil
 	}
 	elsewhere := s.disabledBase
 	if elsewhere != "" && below(elsewhere, p.entry.DN) {
