@@ -22,37 +22,44 @@ func TestThePagesExamples(t *testing.T) {
 			t.Errorf("kind %s has no page: %v", kind, err)
 			continue
 		}
-		found := example.FindSubmatch(text)
-		if found == nil {
+		all := example.FindAllSubmatch(text, -1)
+		if len(all) == 0 {
 			t.Errorf("%s has no example that begins with connectors:", page)
-			continue
 		}
-		dir := t.TempDir()
-		if err := os.Mkdir(filepath.Join(dir, "policy"), 0o700); err != nil {
-			t.Fatal(err)
+		for _, found := range all {
+			opens(t, page, kind, found[1])
 		}
-		path := filepath.Join(dir, "drawbridge.yaml")
-		if err := os.WriteFile(path, found[1], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		config, err := configs.Load(path, func(string) (string, bool) { return "whsec_YSBzZWNyZXQgb2Ygc29tZSBsZW5ndGgsIHllcw==", true })
+	}
+}
+
+// opens holds that the example, which is on the page of the kind, can be opened.
+func opens(t *testing.T, page, kind string, text []byte) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "policy"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "drawbridge.yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := configs.Load(path, func(string) (string, bool) { return "whsec_YSBzZWNyZXQgb2Ygc29tZSBsZW5ndGgsIHllcw==", true })
+	if err != nil {
+		t.Errorf("%s: the example is refused: %v", page, err)
+		return
+	}
+	for _, c := range config.Connectors {
+		opened, err := builtin.Kinds().Open(connectors.Options{Config: c})
 		if err != nil {
-			t.Errorf("%s: the example is refused: %v", page, err)
+			t.Errorf("%s: the example does not open: %v", page, err)
 			continue
 		}
-		for _, c := range config.Connectors {
-			opened, err := builtin.Kinds().Open(connectors.Options{Config: c})
-			if err != nil {
-				t.Errorf("%s: the example does not open: %v", page, err)
-				continue
-			}
-			if c.Kind != kind {
-				t.Errorf("%s: the example is of kind %s", page, c.Kind)
-			}
-			if closer, ok := opened.(connectors.Closer); ok {
-				if err := closer.Close(); err != nil {
-					t.Error(err)
-				}
+		if c.Kind != kind {
+			t.Errorf("%s: the example is of kind %s", page, c.Kind)
+		}
+		if closer, ok := opened.(connectors.Closer); ok {
+			if err := closer.Close(); err != nil {
+				t.Error(err)
 			}
 		}
 	}
