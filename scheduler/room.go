@@ -22,18 +22,20 @@ func newRoom(most int) *room {
 	return &room{most: most, changed: make(chan struct{}, 1), writing: make(chan struct{}, 2*most)}
 }
 
-// left returns how many more there is room for: none until half of it is free, so
-// that they are leased together.
+// left returns how many more there is room for: none until a quarter of it is free,
+// so that they are leased together.
 func (r *room) left() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.crowded() {
-		return 0
-	}
-	return r.most - r.at
+	return r.free()
 }
 
-func (r *room) crowded() bool { return r.at > r.most/2 }
+func (r *room) free() int {
+	if free := r.most - r.at; free >= max(1, r.most/4) {
+		return free
+	}
+	return 0
+}
 
 func (r *room) enter(items []store.Item) {
 	r.mu.Lock()
@@ -54,7 +56,7 @@ func (r *room) leave(item store.Item) (written func()) {
 	r.writing <- struct{}{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.at--; !r.crowded() {
+	if r.at--; r.free() > 0 {
 		select {
 		case r.changed <- struct{}{}:
 		default:

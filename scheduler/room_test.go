@@ -2,7 +2,9 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -66,6 +68,54 @@ func TestWhoLeavesNeedNotWait(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestHungTargetHoldsUpNobody has a lane whose every worker hangs, with more that
+// waits behind them: in another one everything is done, and no time passes.
+func TestHungTargetHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := store.Open(enginetest.Again(enginetest.Memory(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const items = 100
+		hang, done := make(chan struct{}), make(chan struct{}, items)
+		var loops sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		for lane, handle := range map[store.Lane]func(){"hung": func() { <-hang }, "well": func() { done <- struct{}{} }} {
+			l := scheduler.Loop{
+				Store: s, Lane: lane, Workers: 4, Calm: 3, TTL: time.Hour, Grace: time.Hour, Log: discard(),
+				Handle: func(context.Context, store.Item) (access.Finish, error) { handle(); return nil, nil },
+			}
+			loops.Go(func() { _ = l.Run(ctx) })
+		}
+		began := time.Now()
+		for i := range items {
+			err := s.Update(ctx, func(tx store.Tx) error {
+				id := fmt.Sprint(i)
+				if i%2 == 0 {
+					return errors.Join(tx.WakeUrgent("hung", id), tx.WakeUrgent("well", id))
+				}
+				return errors.Join(tx.Wake("hung", id, tx.Now()), tx.Wake("well", id, tx.Now()))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range items {
+			<-done
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v, beside a target that hangs", took)
+		}
+		close(hang)
+		settle(time.Minute)
+		cancel()
+		loops.Wait()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
