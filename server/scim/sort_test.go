@@ -249,3 +249,17 @@ func TestCharacteristics(t *testing.T) {
 		t.Error("a schema was taken that promises what is not kept")
 	}
 }
+
+// TestSortIsBounded asks for orders that no index has, of more than may be sorted.
+func TestSortIsBounded(t *testing.T) {
+	w := newWorld(t, scim.Options{Limits: scim.Limits{Scan: 3}})
+	for _, name := range []string{"a", "b", "c"} {
+		w.send("POST", "/Users", `{"userName":"`+name+`","title":"t"}`).is(201)
+	}
+	w.send("GET", "/Users?sortBy=title", "").is(200).has(3.0, "totalResults")
+	w.send("POST", "/Users", `{"userName":"d","title":"t"}`).is(201)
+	w.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
+	w.send("POST", "/Users/.search", `{"sortBy":"title","filter":"title pr"}`).refuses(400, "tooMany", "sort by userName")
+	w.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").is(200).has("d", "Resources", 0, "userName")
+	w.send("GET", "/Users?sortBy=title&filter="+escape(`userName eq "b"`), "").is(200).has(1.0, "totalResults")
+}
