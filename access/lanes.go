@@ -27,6 +27,9 @@ const (
 	// LaneBypass has the ids of bypasses of which something is owed or to be confirmed.
 	LaneBypass store.Lane = "bypass"
 
+	// LaneSource has the names of sources whose silence may be too long.
+	LaneSource store.Lane = "source"
+
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
 

@@ -127,6 +127,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 		func() error { return overtake(tx, q) },
 		func() error { return store.Settings.Delete(tx, settingCursor+q.Digest) },
 		func() error { return wakeGovernance(tx) },
+		func() error { return awaitSources(tx, book) },
 		func() error { return holdUntilWeighed(tx, book, before) },
 	} {
 		if err := put(); err != nil {

@@ -43,7 +43,28 @@ func tell(r store.Reader, book *policy.Book, f *policy.Facts) error {
 			}
 		}
 	}
+	if err := heardFrom(r, book, f); err != nil {
+		return err
+	}
 	slices.SortFunc(f.Feeds, func(a, b schema.Feed) int { return slices.Compare(feedKey(a), feedKey(b)) })
+	return nil
+}
+
+// heardFrom adds when the sources of an identity were heard, where that means
+// something.
+func heardFrom(r store.Reader, book *policy.Book, f *policy.Facts) error {
+	var known []string
+	for _, rec := range recordsOf(*f) {
+		if slices.Contains(known, rec.Source) || len(book.Silences(rec.Source)) == 0 {
+			continue
+		}
+		known = append(known, rec.Source)
+		feed, err := heardOf(r, rec.Source)
+		if err != nil {
+			return err
+		}
+		f.Feeds = append(f.Feeds, feed)
+	}
 	return nil
 }
 

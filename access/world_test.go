@@ -302,6 +302,9 @@ func (w *world) work() {
 		busy = w.lane(access.LaneResume, func(item store.Item) (access.Finish, error) {
 			return access.CatchUp(w.t.Context(), w.store, item)
 		}) || busy
+		busy = w.lane(access.LaneSource, func(item store.Item) (access.Finish, error) {
+			return access.Freshen(w.t.Context(), w.store, w.rules, item)
+		}) || busy
 		busy = w.lane(access.LaneRequest, func(item store.Item) (access.Finish, error) {
 			return access.Attend(w.t.Context(), w.store, w.rules, item)
 		}) || busy

@@ -47,6 +47,7 @@ func (b *Book) prepare(f Facts, now time.Time) *evaluation {
 	e := b.evaluation(in, f, now)
 	e.unvouched, e.lapsed, e.access.Disputes = unvouched, lapsed, a.disputes(f)
 	e.told()
+	e.expire()
 	return e
 }
 

@@ -12,6 +12,9 @@ const (
 	TopicRisk     Topic = "risk"
 	TopicUse      Topic = "use"   // an account was used, or its secret was changed
 	TopicAlive    Topic = "alive" // nothing is new, and the source is still there
+
+	// TopicRecords is none of signals: it is what a source tells of identities.
+	TopicRecords Topic = "records"
 )
 
 // Topics returns the topics.
@@ -109,6 +112,9 @@ type Feed struct {
 	Topic     Topic     `json:"topic"`
 	Connector string    `json:"connector,omitempty"`
 	Heard     time.Time `json:"heard"`
+
+	Since  time.Time `json:"since,omitzero"`   // of TopicRecords: since when it is waited for
+	Missed int       `json:"missed,omitempty"` // likewise: how many of the silences that mean something are over
 }
 
 // A SignalReceipt remembers that a signal came, so that it counts once.

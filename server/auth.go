@@ -32,6 +32,7 @@ type gate struct {
 	ring    atomic.Pointer[keyring]
 	issuers *issuer.Set
 	uses    *access.Uses
+	hearing *access.Hearing
 
 	// authorities returns those that are believed now; nil: whoever was, when the
 	// connection began.
@@ -52,7 +53,7 @@ const (
 func newGate(o Options) (*gate, error) {
 	l := o.Limits.orDefaults()
 	g := &gate{
-		store: o.Store, key: o.TokenKey, log: o.Log, issuers: o.Issuers, uses: o.Uses, authorities: o.Authorities,
+		store: o.Store, key: o.TokenKey, log: o.Log, issuers: o.Issuers, uses: o.Uses, hearing: o.Hearing, authorities: o.Authorities,
 		sources: newBuckets(l.Source, int(2*l.Source), mostCredentials),
 		callers: newBuckets(l.API, int(2*l.API), mostCredentials),
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
@@ -82,6 +83,9 @@ func (g *gate) guard(next echo.HandlerFunc) echo.HandlerFunc {
 				return wrongDoor("This is a credential of the API; SCIM and signals are for sources.")
 			}
 			c.Set(keySource, who.Source)
+			if below(c, scimRoot) {
+				g.hearing.Heard(who.Source, time.Now().UTC())
+			}
 			if err := spend(c, g.sources, who.Source); err != nil {
 				return err
 			}

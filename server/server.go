@@ -35,6 +35,7 @@ type Options struct {
 	Issuers     *issuer.Set     // of signed tokens; nil: none
 	TokenKey    access.TokenKey // of the tokens that the bridge issues
 	Metrics     *metrics.Metrics
+	Hearing     *access.Hearing  // remembers when sources were heard; may be nil
 	Uses        *access.Uses     // remembers which credentials are shown; may be nil
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
 	Sweeps      []string         // names, for status and to run now
@@ -89,7 +90,7 @@ func New(o Options) (*Server, error) {
 	g.tells = provider.Tells
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
-		Unmapped: o.Unmapped, Breaker: o.Breaker,
+		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
 		Sign: o.Sign, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()

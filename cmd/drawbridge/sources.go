@@ -34,15 +34,24 @@ func sourceListCommand() *cobra.Command {
 					if !s.Approved {
 						trust = "(no document)"
 					}
-					rows = append(rows, []string{s.Name, trust, fmt.Sprint(s.Identities), fmt.Sprint(s.Groups), fmt.Sprint(s.Tokens), fmt.Sprint(s.Unmapped), fmt.Sprint(s.Parked), fmt.Sprint(s.Waiting), fmt.Sprint(s.Ambiguous), fmt.Sprint(s.OutOfScope)})
+					rows = append(rows, []string{s.Name, trust, fmt.Sprint(s.Identities), fmt.Sprint(s.Groups), fmt.Sprint(s.Tokens), fmt.Sprint(s.Unmapped), fmt.Sprint(s.Parked), fmt.Sprint(s.Waiting), fmt.Sprint(s.Ambiguous), fmt.Sprint(s.OutOfScope), heard(s)})
 				}
-				return table(out, "source trust identities groups tokens unmapped parked waiting ambiguous outOfScope", rows)
+				return table(out, "source trust identities groups tokens unmapped parked waiting ambiguous outOfScope heard", rows)
 			})
 		},
 	}
 	a.flags(cmd)
 	f.flag(cmd)
 	return cmd
+}
+
+// heard says when a source was heard last.
+func heard(s api.SourceView) string {
+	at := moment(s.Heard)
+	if s.Stale {
+		at += " (stale)"
+	}
+	return at
 }
 
 func listSources(ctx context.Context, a about) (all []api.SourceView, err error) {

@@ -35,6 +35,7 @@ type Options struct {
 
 	TokenKey access.TokenKey // of the tokens that are issued
 
+	Hearing  *access.Hearing  // when sources were heard since it was written down; may be nil
 	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
 
 	// Breaker, where it is not nil, says whether a connector's target is called.

@@ -26,6 +26,9 @@ type SourceView struct {
 	Waiting    int    `json:"waiting" doc:"Records that no authoritative source vouches for yet. 10,000 stands for that many or more, here and below."`
 	Ambiguous  int    `json:"ambiguous" doc:"Records that may be of several identities: a person says of which."`
 	OutOfScope int    `json:"outOfScope" doc:"Records of whom the source may not speak."`
+
+	Heard time.Time `json:"heard,omitzero" doc:"When a request of its was last let in: by a running bridge to the moment, in the store to five minutes."`
+	Stale bool      `json:"stale,omitempty" doc:"It was silent for longer than its document allows."`
 }
 
 // SourcesOf says how sources stand: those of the book, which may be nil, and
@@ -89,6 +92,9 @@ func viewSource(r store.Reader, book *policy.Book, unmapped *access.Unmapped, na
 			return v, err
 		}
 	}
+	if v.Heard, v.Stale, err = access.HeardOf(r, book, name); err != nil {
+		return v, err
+	}
 	rows, err := unmapped.Of(r, name)
 	v.Unmapped = len(rows)
 	return v, err
@@ -100,6 +106,11 @@ func (a *API) listSources(ctx context.Context, _ *struct{}) (*Reply[List[SourceV
 		list.Items, err = SourcesOf(r, a.Rules.Book(), a.Unmapped)
 		return err
 	})
+	for i, v := range list.Items {
+		if at := a.Hearing.Last(v.Name); at.After(v.Heard) {
+			list.Items[i].Heard = at
+		}
+	}
 	return reply(list), err
 }
 

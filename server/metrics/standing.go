@@ -105,8 +105,10 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	if err := readRequests(r, level); err != nil {
 		return found, err
 	}
-	if err := readWithheld(r, level); err != nil {
-		return found, err
+	for _, some := range []func(store.Reader, func(*prometheus.Desc, float64, ...string)) error{readWithheld, readSources} {
+		if err := some(r, level); err != nil {
+			return found, err
+		}
 	}
 	size, err := store.LogSize(r)
 	if err != nil {

@@ -71,6 +71,7 @@ type Bridge struct {
 	metrics  *metrics.Metrics
 	unmapped access.Unmapped
 	uses     access.Uses
+	hearing  access.Hearing
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise
 	listener net.Listener

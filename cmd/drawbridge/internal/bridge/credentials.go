@@ -34,6 +34,9 @@ func (b *Bridge) watchCredentials(ctx context.Context) error {
 		if err := b.uses.Keep(context.WithoutCancel(ctx), b.store); err != nil {
 			b.Log.ErrorContext(ctx, "when credentials were used could not be written down", "error", err)
 		}
+		if err := b.hearing.Keep(context.WithoutCancel(ctx), b.store); err != nil {
+			b.Log.ErrorContext(ctx, "when sources were heard could not be written down", "error", err)
+		}
 		if !ended && time.Since(reviewed) >= reviewEvery {
 			b.review(ctx)
 			reviewed = time.Now()
