@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -80,9 +81,7 @@ func (h *Hearing) Keep(ctx context.Context, s *store.Store) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for source, at := range due {
-		h.written[source] = at
-	}
+	maps.Copy(h.written, due)
 	return nil
 }
 

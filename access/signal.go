@@ -43,7 +43,7 @@ func Tell(tx store.Tx, p Provenance, sig schema.Signal) (fresh bool, err error) 
 	if sig.Topic != schema.TopicAlive && !p.Book.Tells(p.Source, sig.Topic) {
 		return true, p.ignored(tx, "no authority for "+string(sig.Topic)+"; signal "+sig.ID)
 	}
-	switch sig.Topic {
+	switch sig.Topic { //nolint:exhaustive // no signal is of records
 	case schema.TopicTicket:
 		err = tellTicket(tx, p, sig)
 	case schema.TopicWorkload:
