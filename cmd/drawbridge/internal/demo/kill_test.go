@@ -161,6 +161,7 @@ func copyFolder(to string, from fs.FS) error {
 			return errors.Join(err, os.MkdirAll(path, 0o700))
 		}
 		text, err := fs.ReadFile(from, name)
+		text = bytes.Replace(text, []byte("  massChange:"), []byte("  # massChange:"), 1) // everybody moves here all the time
 		return errors.Join(err, os.WriteFile(path, text, 0o600))
 	})
 }
