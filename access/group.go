@@ -153,7 +153,7 @@ func ownGroup(r store.Reader, p Provenance, id string) (schema.Group, error) {
 // Regroup does what a group's new name, or its end, asks for: everyone in it,
 // directly or through groups in it, is woken, a chunk at a time, and the edges
 // of a group that is gone are cleared.
-func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, error) {
+func Regroup(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	members, nested, err := everyoneIn(ctx, s, item.ID)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func Regroup(ctx context.Context, s *store.Store, item store.Item) (Finish, erro
 	background := store.Background(ctx)
 	for some := range slices.Chunk(members, chunk) {
 		err := s.Update(background, func(tx store.Tx) error {
-			if err := affectsAll(tx, some); err != nil {
+			if err := affectsAll(tx, rules.Book(), some); err != nil {
 				return err
 			}
 			_, err := store.Groups.Get(tx, item.ID)

@@ -31,7 +31,7 @@ func affects(tx store.Tx, book *policy.Book, source, id string) error {
 
 // affectsAll marks records of which the group that they are in is another now, or
 // gone: that is their own source's doing.
-func affectsAll(tx store.Tx, records []string) error {
+func affectsAll(tx store.Tx, book *policy.Book, records []string) error {
 	for _, id := range records {
 		rec, err := store.Identities.Get(tx, id)
 		if notFound(err) {
@@ -40,7 +40,7 @@ func affectsAll(tx store.Tx, records []string) error {
 		if err != nil {
 			return err
 		}
-		if err := store.AffectedRecords.Put(tx, store.Affected{ID: id, Source: rec.Source}); err != nil {
+		if err := affects(tx, book, rec.Source, id); err != nil {
 			return err
 		}
 	}
@@ -68,16 +68,31 @@ func (l *look) affectedBy(tx store.Tx) (sources []string, err error) {
 	return schema.Sorted(sources...), nil
 }
 
+// passMarks hands the marks of a record on to the identity that it is of.
+func (l *look) passMarks(tx store.Tx, sources []string, err error) error {
+	for _, source := range sources {
+		if err == nil {
+			err = store.AffectedRecords.Put(tx, store.Affected{ID: l.facts.Into, Source: source})
+		}
+	}
+	return err
+}
+
 // restrain keeps of what ends what the brakes on sources hold.
 func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
-	if l.facts.Into != "" { // its marks are for the identity that it is of
+	held := map[string]store.Loss{}
+	if !l.book.Brakes() && len(d.ended) == 0 {
 		return d, nil
 	}
-	sources, err := l.affectedBy(tx)
-	if err != nil {
-		return d, err
+	if !l.book.Brakes() { // no source leaves marks; what an earlier policy held goes
+		if n, err := store.WithheldLosses.Count(tx); err != nil || n == 0 {
+			return d, err
+		}
 	}
-	held := map[string]store.Loss{}
+	sources, err := l.affectedBy(tx)
+	if err != nil || l.facts.Into != "" {
+		return d, l.passMarks(tx, sources, err)
+	}
 	for loss, err := range store.WithheldLosses.All(tx, l.facts.Identity.ID) {
 		if err != nil {
 			return d, err

@@ -242,7 +242,7 @@ func TestGroupsEndOvertakesImport(t *testing.T) {
 		time.Sleep(time.Second) //nolint:forbidigo // of the bubble's own time
 		w.update(func(tx store.Tx) error { return access.RemoveGroup(tx, w.hr(), g.ID) })
 		w.lane(access.LaneGroup, func(item store.Item) (access.Finish, error) {
-			return access.Regroup(t.Context(), w.store, item)
+			return access.Regroup(t.Context(), w.store, w.rules, item)
 		})
 		if item := w.leaseOne(access.LaneIdentity); item.ID != id {
 			t.Errorf("the first to be looked at is %s, want who lost a group", item.ID)

@@ -291,7 +291,7 @@ func (w *world) work() {
 			busy = w.lane(access.LaneAccount(connector), w.provision(connector)) || busy
 		}
 		busy = w.lane(access.LaneGroup, func(item store.Item) (access.Finish, error) {
-			return access.Regroup(w.t.Context(), w.store, item)
+			return access.Regroup(w.t.Context(), w.store, w.rules, item)
 		}) || busy
 		busy = w.lane(access.LaneGovernance, func(item store.Item) (access.Finish, error) {
 			return access.Govern(w.t.Context(), w.store, w.rules, item)

@@ -95,12 +95,14 @@ type view struct {
 	owner              *finder        // of a machine identity; nil if the source may not say
 	ranks              map[string]int // by path: where it comes among the sources that say the attribute
 	silenced           bool           // others claim something that targets are told
+
+	silences []time.Duration // after how long one of the source something is concluded otherwise
 }
 
 // viewOf works out once what a source may say and where it says it.
 func (b *Book) viewOf(source string) view {
 	declared, s := b.declared(), b.language.shapes
-	v := view{active: b.Authority(source, "active"), employment: b.Authority(source, "employment"), groups: -1, ranks: map[string]int{}}
+	v := view{silences: b.silencesOf(source), active: b.Authority(source, "active"), employment: b.Authority(source, "employment"), groups: -1, ranks: map[string]int{}}
 	for _, told := range toldAttributes {
 		v.silenced = v.silenced || b.told(source, told) < 0
 	}

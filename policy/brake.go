@@ -35,6 +35,9 @@ func (b *Book) Braked(source string) bool {
 	return ok && (s.Spec.MassChange.DeactivationsPerHour > 0 || s.Spec.MassChange.PercentPerDay > 0)
 }
 
+// Brakes reports whether any source's does.
+func (b *Book) Brakes() bool { return b.brakes }
+
 // Concerns reports whether the rule of a role reads anything that a source may say.
 func (b *Book) Concerns(source, role string) bool {
 	r, ok := b.byName[role]

@@ -137,6 +137,7 @@ func (c *compiler) sources() {
 	b.sources[RegisterSource] = registerSource()
 	for name := range b.sources {
 		b.views[name] = b.viewOf(name)
+		b.brakes = b.brakes || b.Braked(name)
 	}
 	if c.set.Policy == nil {
 		return

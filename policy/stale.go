@@ -39,7 +39,9 @@ func (s *Source) holdsStale() time.Duration {
 // Silences returns after how long a silence of a source that tells of identities
 // something is concluded otherwise, or people are to hear of it; none where nothing
 // depends on it.
-func (b *Book) Silences(source string) (after []time.Duration) {
+func (b *Book) Silences(source string) []time.Duration { return b.views[source].silences }
+
+func (b *Book) silencesOf(source string) (after []time.Duration) {
 	s, ok := b.sources[source]
 	if !ok || s.Spec.Protocol == ProtocolSignals {
 		return nil
@@ -58,6 +60,9 @@ func (b *Book) Silences(source string) (after []time.Duration) {
 
 // expire takes out of what rules read what nobody may rely on any more.
 func (e *evaluation) expire() {
+	if !slices.ContainsFunc(e.facts.Feeds, func(f schema.Feed) bool { return f.Topic == schema.TopicRecords }) {
+		return
+	}
 	var origins map[string]Origin
 	for _, rec := range e.book.counting(e.facts) {
 		v, s := e.book.views[rec.Source], e.book.sources[rec.Source]

@@ -76,7 +76,7 @@ func (b *Bridge) reconcile(ctx context.Context, item store.Item) (access.Finish,
 }
 
 func (b *Bridge) regroup(ctx context.Context, item store.Item) (access.Finish, error) {
-	return access.Regroup(ctx, b.store, item)
+	return access.Regroup(ctx, b.store, b.rules, item)
 }
 
 func (b *Bridge) govern(ctx context.Context, item store.Item) (access.Finish, error) {
