@@ -196,7 +196,7 @@ func Climb(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (
 				next = next.Add(rampWait - rampLook)
 			}
 		case !ramp.Handed:
-			more, err = handOut(ctx, s, rules, ramp)
+			more, err = handOut(ctx, s, ramp)
 		case ramp.Reached.IsZero():
 			more, err = reach(ctx, s, rules, ramp)
 		default:
@@ -304,7 +304,7 @@ func concerns(r store.Reader, connector string, id schema.Identity) (bool, error
 
 // handOut wakes the next of those whom the stage lets be written to, unless many are
 // waiting already.
-func handOut(ctx context.Context, s *store.Store, rules *Rules, ramp schema.Ramp) (more bool, err error) {
+func handOut(ctx context.Context, s *store.Store, ramp schema.Ramp) (more bool, err error) {
 	err = changeRamp(ctx, s, ramp, func(tx store.Tx, now schema.Ramp) error {
 		more = false
 		n, err := store.Backlog(tx, LaneIdentity, rolloutAhead)
