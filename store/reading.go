@@ -193,6 +193,8 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			a.From = o.text()
 		case "entitlements":
 			a.Entitlements = o.texts()
+		case "from":
+			a.From = o.text()
 		case "adopted":
 			a.Adopted = o.truth()
 		case "unearned":
