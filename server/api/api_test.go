@@ -286,6 +286,8 @@ var operations = map[string]string{
 	"GET /api/v1/work-items": "viewer", "POST /api/v1/work-items/{connector}/{identity}/confirm": "operator",
 	"POST /api/v1/work-items/{connector}/{identity}/decline": "operator",
 	"GET /api/v1/holds": "viewer", "POST /api/v1/holds/{id}/release": "approver", "POST /api/v1/accounts/unpark": "operator", "POST /api/v1/accounts/replay": "operator",
+	"GET /api/v1/connectors/{name}/import": "operator", "POST /api/v1/connectors/{name}/adopt": "operator", "POST /api/v1/connectors/{name}/disown": "operator",
+	"GET /api/v1/connectors/{name}/ramp": "viewer", "POST /api/v1/connectors/{name}/ramp": "operator",
 	"GET /api/v1/sources": "viewer", "GET /api/v1/sources/{name}/parked": "viewer", "GET /api/v1/sources/{name}/unmapped": "viewer",
 	"GET /api/v1/sweeps":           "viewer",
 	"GET /api/v1/runs":             "viewer",
