@@ -73,9 +73,10 @@ type PlanMode struct {
 
 // A PlanBrake is a limit, and how much of it the plan takes.
 type PlanBrake struct {
-	Name     string  `json:"name"` // revokesPerRun, grantsPerRun
-	Lines    int     `json:"lines"`
-	Share    float64 `json:"share"` // percent of the lines held now
+	Name     string  `json:"name"` // revokesPerRun, grantsPerRun; roleMatchPercent, where it is exceeded
+	Role     string  `json:"role,omitempty"`
+	Lines    int     `json:"lines"` // of a role, identities that its rule matches
+	Share    float64 `json:"share"` // percent of the lines held now; of a role, of all identities
 	Count    int     `json:"count,omitempty"`
 	Percent  float64 `json:"percent,omitempty"`
 	Exceeded bool    `json:"exceeded"`
@@ -182,14 +183,14 @@ type planned struct {
 	looked, affected, held int
 	lines                  []PlanLine
 	stakes                 []PlanStake
-	holders                map[string]int // by role
+	holders, matches       map[string]int // by role
 	coverage               Coverage
 }
 
 // page works out the next identities.
 func (p *planning) page(ctx context.Context, s *store.Store, after string) (page planned, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		page = planned{at: r.Now(), holders: map[string]int{}}
+		page = planned{at: r.Now(), holders: map[string]int{}, matches: map[string]int{}}
 		for id, err := range store.Identities.From(r, after) {
 			if err != nil {
 				return err
@@ -223,6 +224,11 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		page.holders[role]++
 	}
 	lines, d := c.planned()
+	for _, v := range c.access.Verdicts {
+		if v.Outcome == policy.Assigned && v.Grant == "" {
+			page.matches[v.Role]++
+		}
+	}
 	if p.covers {
 		if err := p.cover(r, c, d, &page.coverage); err != nil {
 			return err

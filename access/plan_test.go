@@ -98,3 +98,20 @@ func refusing(t testing.TB) *policy.Book {
 	}
 	return b
 }
+
+// R-BRAKE-2: a role whose rule matches more of all than the policy thinks any should.
+func TestPlanNamesBroadRoles(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"ada", "bob", "eve"} {
+			w.admit(person{name: name, department: "Engineering"})
+		}
+		w.admit(person{name: "sam", department: "Sales"})
+		w.work()
+		for limit, want := range map[string]int{"70": 1, "75": 0} {
+			p := w.plan(book(t, "  mode: enforce\n  identity:", "  mode: enforce\n  limits: { roleMatchPercent: "+limit+" }\n  identity:"))
+			if len(p.Brakes) != want || want > 0 && (p.Brakes[0].Role != "engineer" || p.Brakes[0].Lines != 3 || !p.Brakes[0].Exceeded) {
+				t.Errorf("at %s%%: %+v", limit, p.Brakes)
+			}
+		}
+	})
+}

@@ -27,6 +27,9 @@ func (p *planning) add(page planned) {
 	for role, n := range page.holders {
 		p.role(role).Holders += n
 	}
+	for role, n := range page.matches {
+		p.role(role).Matches += n
+	}
 }
 
 // count adds a line to the totals.
@@ -78,6 +81,7 @@ func (p *planning) count(line PlanLine) {
 type PlanRole struct {
 	Role        string  `json:"role"`
 	Holders     int     `json:"holders"`    // identities that hold something by it now
+	Matches     int     `json:"matches"`    // identities that would hold it by its rule
 	Identities  int     `json:"identities"` // for which it changes something, or is held or undecided
 	Grants      int     `json:"grants"`
 	Revocations int     `json:"revocations"`
@@ -155,6 +159,19 @@ func (p *planning) finish() {
 	limits := p.to.Limits()
 	p.brake("revokesPerRun", p.plan.ByPolicy, limits.RevokesPerRun)
 	p.brake("grantsPerRun", p.plan.Grants, limits.GrantsPerRun)
+	p.broad(limits.RoleMatchPercent)
+}
+
+// broad adds the roles whose rule matches more people than the policy thinks any should.
+func (p *planning) broad(most int) {
+	for _, name := range slices.Sorted(maps.Keys(p.roles)) {
+		n := p.roles[name].Matches
+		if most > 0 && 100*n > most*p.plan.Identities {
+			p.plan.Brakes = append(p.plan.Brakes, PlanBrake{
+				Name: "roleMatchPercent", Role: name, Lines: n, Share: 100 * float64(n) / float64(p.plan.Identities), Percent: float64(most), Exceeded: true,
+			})
+		}
+	}
 }
 
 func bookRole(book *policy.Book, name string) (*policy.Role, bool) {

@@ -182,8 +182,8 @@ func (a *assessment) role(one *Readied, role *policy.Role) error {
 	if reach.Blocked > 0 {
 		one.lacks(a.part(reach.Blocked), owner.User, "a constraint keeps it from %s whose rule matches: say which of the two they are to have", people(reach.Blocked))
 	}
-	if most := a.book.Limits().RoleMatchPercent; most > 0 && a.share(reach.Holders) > most {
-		one.lacks(weighsSome, owner.User, "%d%% of all hold it, and the policy's limit is %d%%: is its rule what is meant?", a.share(reach.Holders), most)
+	if most := a.book.Limits().RoleMatchPercent; most > 0 && a.share(reach.Matches) > most {
+		one.lacks(weighsSome, owner.User, "its rule matches %d%% of all, and the policy's limit is %d%%: is that what is meant?", a.share(reach.Matches), most)
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func (m *markdown) warnings(p access.Plan) {
 	}
 	for _, b := range p.Brakes {
 		if b.Exceeded {
-			say("brake `%s` would be exceeded: %d lines, %.1f%%", b.Name, b.Lines, b.Share)
+			say("%s", brakeText(b))
 		}
 	}
 	for _, text := range all {

@@ -168,7 +168,7 @@ func planWarnings(out io.Writer, p access.Plan) {
 	}
 	for _, b := range p.Brakes {
 		if b.Exceeded {
-			fmt.Fprintf(out, "brake: %s would be exceeded: %d lines, %.1f%% of those held (limits: %d, %g%%)\n", b.Name, b.Lines, b.Share, b.Count, b.Percent)
+			fmt.Fprintln(out, brakeText(b))
 		}
 	}
 }
@@ -184,4 +184,12 @@ func becomes(m access.PlanMode) string {
 		return fmt.Sprintf("stays in mode %s", m.To)
 	}
 	return fmt.Sprintf("goes from %s to %s", m.From, m.To)
+}
+
+// brakeText says of a limit by how much it would be exceeded.
+func brakeText(b access.PlanBrake) string {
+	if b.Role != "" {
+		return fmt.Sprintf("brake: %s would be exceeded: the rule of role %s matches %s, %.1f%% of all (limit: %g%%)", b.Name, b.Role, people(b.Lines), b.Share, b.Percent)
+	}
+	return fmt.Sprintf("brake: %s would be exceeded: %d lines, %.1f%% of those held (limits: %d, %g%%)", b.Name, b.Lines, b.Share, b.Count, b.Percent)
 }
