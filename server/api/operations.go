@@ -84,6 +84,15 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/policy/versions/{digest}":    schema.Viewer,
 	"GET /api/v1/readiness":                   schema.Viewer,
 
+	"GET /api/v1/nhi":                     schema.Viewer,
+	"GET /api/v1/nhi-report":              schema.Auditor,
+	"GET /api/v1/nhi/{identity}":          schema.Viewer,
+	"POST /api/v1/nhi/{identity}/assign":  schema.Operator,
+	"POST /api/v1/nhi/{identity}/rotated": schema.Operator,
+	"POST /api/v1/nhi/{identity}/stop":    schema.Operator,
+	"POST /api/v1/nhi/{identity}/start":   schema.Approver,
+	"POST /api/v1/nhi/{identity}/settle":  schema.Approver,
+
 	"GET /api/v1/firings":      schema.Viewer,
 	"POST /api/v1/reapprovals": schema.Approver,
 	"GET /api/v1/risks":        schema.Viewer,

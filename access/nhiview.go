@@ -1,0 +1,173 @@
+package access
+
+import (
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A MachineView is how one machine identity stands: what the register and its sources
+// say of it, who answers, what it holds, and what it is at risk of now.
+type MachineView struct {
+	Identity   string      `json:"identity"`
+	UserName   string      `json:"userName"`
+	Kind       schema.Kind `json:"kind"`
+	Registered bool        `json:"registered"` // the register has an entry of it that is in order
+
+	Purpose     string   `json:"purpose,omitempty"`
+	Environment string   `json:"environment,omitempty"`
+	UsedBy      []string `json:"usedBy,omitempty"`
+
+	Owner      string    `json:"owner,omitempty"`
+	OwnerIs    string    `json:"ownerIs"` // here, left or unknown
+	Deputy     string    `json:"deputy,omitempty"`
+	DeputyIs   string    `json:"deputyIs,omitempty"`
+	Assigned   time.Time `json:"assigned,omitzero"`   // since when it is people who said so, and not the register
+	ReassignBy time.Time `json:"reassignBy,omitzero"` // its access ends then unless another owner is named
+
+	Workload map[string]any `json:"workload,omitempty"` // what is known of it
+	Vendor   *policy.Vendor `json:"vendor,omitempty"`
+	Stopped  time.Time      `json:"stopped,omitzero"`
+
+	Holds       []MachineHolding `json:"holds"`
+	Credentials []CredentialView `json:"credentials"`
+	Risks       []policy.AtRisk  `json:"risks"`
+	DryRun      bool             `json:"dryRun,omitempty"`
+
+	claims policy.WorkloadBond
+	review *policy.Review
+}
+
+// A MachineHolding is one entitlement that a machine holds, and when it was last used, as far
+// as anybody tells.
+type MachineHolding struct {
+	Entitlement string    `json:"entitlement"` // connector/id
+	Since       time.Time `json:"since"`
+	LastUsed    time.Time `json:"lastUsed,omitzero"`
+	Privileged  bool      `json:"privileged,omitempty"`
+}
+
+// A CredentialView is how one credential of a machine stands. Ref says where the secret
+// is kept; the secret itself the bridge never has.
+type CredentialView struct {
+	Name   string    `json:"name"`
+	Type   string    `json:"type"`
+	Ref    string    `json:"ref,omitempty"`
+	Opens  string    `json:"opens,omitempty"` // the connector
+	Since  time.Time `json:"since,omitzero"`  // when it was changed last; of one of which nobody knows, since when the machine is
+	Known  bool      `json:"known"`
+	MaxAge string    `json:"maxAge,omitempty"`
+	Due    time.Time `json:"due,omitzero"`
+	Why    string    `json:"why,omitempty"` // why it is to be changed now
+}
+
+// ViewMachine returns how a machine identity stands. The error is ErrInvalid of who is
+// no machine.
+func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineView, err error) {
+	f, _, err := gather(r, book, identity)
+	if err != nil {
+		return v, err
+	}
+	f.About = rolesHeld(f.Held)
+	a := book.Evaluate(f, r.Now())
+	v = MachineView{
+		Identity: f.Identity.ID, UserName: f.Identity.UserName, Kind: f.Identity.Kind, Stopped: f.Machine.Stopped,
+		Workload: map[string]any{}, Holds: []MachineHolding{}, Credentials: []CredentialView{}, Risks: a.Risks,
+	}
+	if v.Risks == nil {
+		v.Risks = []policy.AtRisk{}
+	}
+	v.Owner, v.Deputy = book.Stewards(f)
+	v.OwnerIs = presenceWords[f.Owner]
+	if v.Deputy != "" {
+		v.DeputyIs = presenceWords[f.Deputy]
+	}
+	if stated, _ := book.Stated(f); stated != v.Owner {
+		v.Assigned = f.Machine.Assigned
+	}
+	for _, firing := range a.Firings {
+		if firing.Role == "" && firing.Action == "reassign" {
+			v.ReassignBy = firing.Due
+		}
+	}
+	for name, value := range book.Values(f) {
+		if len(name) > 9 && name[:9] == "workload." {
+			v.Workload[name[9:]] = value
+		}
+	}
+	v.enter(book, f)
+	v.hold(book, f)
+	for _, s := range book.Secrets(f, r.Now()) {
+		c := CredentialView{Name: s.Name, Type: s.Type, Ref: s.Ref, Opens: s.Connector, Known: s.Known, Due: s.Due, Why: s.Why, Since: s.Since}
+		if s.MaxAge > 0 {
+			c.MaxAge = s.MaxAge.String()
+		}
+		v.Credentials = append(v.Credentials, c)
+	}
+	return v, nil
+}
+
+var presenceWords = map[schema.Presence]string{schema.Unheard: "unknown", schema.Present: "here", schema.Departed: "left"}
+
+// enter adds what the register says.
+func (v *MachineView) enter(book *policy.Book, f policy.Facts) {
+	n, _ := book.Registered(f)
+	if n == nil {
+		v.Environment, _ = v.Workload["environment"].(string)
+		return
+	}
+	v.Registered, v.Purpose, v.Environment, v.UsedBy = true, n.Spec.Purpose, n.Spec.Environment, n.Spec.UsedBy
+	v.Vendor, v.claims, v.review = n.Spec.Vendor, n.Spec.Workload, n.Spec.Review
+}
+
+// hold adds what it holds, and when that was used.
+func (v *MachineView) hold(book *policy.Book, f policy.Facts) {
+	for _, line := range f.Held {
+		e, _ := book.Entitlement(line.Connector, line.Entitlement)
+		h := MachineHolding{Entitlement: line.Ref(), Since: line.Since, Privileged: e.Privileged}
+		for _, u := range f.Uses {
+			if u.Connector == line.Connector && (u.Entitlement == "" || u.Entitlement == line.Entitlement) {
+				h.LastUsed = latest(h.LastUsed, u.LastUsed)
+			}
+		}
+		v.Holds = append(v.Holds, h)
+	}
+}
+
+// Machines yields how each machine identity stands, by id, from behind one.
+func Machines(r store.Reader, book *policy.Book, after ...string) func(yield func(MachineView, error) bool) {
+	return func(yield func(MachineView, error) bool) {
+		for m, err := range store.Machines.From(r, after...) {
+			if err != nil {
+				yield(MachineView{}, err)
+				return
+			}
+			id, err := store.Identities.Get(r, m.Identity)
+			if err != nil {
+				yield(MachineView{}, err)
+				return
+			}
+			there, err := whole(r, book, id.ID, false)
+			if err == nil && (id.Of != "" || there.Identity.Gone() || !policy.IsMachine(there.Identity.Kind)) {
+				continue
+			}
+			var v MachineView
+			if err == nil {
+				v, err = ViewMachine(r, book, id.ID)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// FindMachine is FindIdentity of machines: a person of the name is not meant.
+func FindMachine(r store.Reader, name string) (schema.Identity, error) {
+	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity {
+		return slices.DeleteFunc(records, func(rec schema.Identity) bool { return !policy.IsMachine(rec.Kind) })
+	})
+}
