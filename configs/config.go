@@ -7,6 +7,7 @@ import (
 	scim "github.com/elimity-com/scim/schema"
 
 	"drawbridge/connectors"
+	wire "drawbridge/schema/scim"
 )
 
 // A Config is what one bridge is told: where it listens, what it keeps where,
@@ -35,6 +36,11 @@ type Config struct {
 	Shutdown  Shutdown      `yaml:"shutdown"`
 
 	GroupSchemas []string `yaml:"groupSchemas"` // files of extensions of groups
+
+	Types []string `yaml:"types"` // files of resource types that are read, with their resources
+
+	// Catalogues are the resource types that the files declare.
+	Catalogues []wire.Catalogue `yaml:"-"`
 
 	// Extensions are the schemas that the files hold, of users and of groups.
 	Extensions      []scim.Schema `yaml:"-"`

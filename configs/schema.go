@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	scim "github.com/elimity-com/scim/schema"
@@ -16,6 +17,38 @@ func (r *reader) schemas(f *file) {
 	from := map[string]string{} // file by id
 	f.Extensions = r.extensions("schemas", &f.Schemas, from)
 	f.GroupExtensions = r.extensions("groupSchemas", &f.GroupSchemas, from)
+	r.types(f)
+}
+
+// types reads the files of resource types.
+func (r *reader) types(f *file) {
+	if len(f.Types) == 0 {
+		f.Types = nil
+	}
+	for i, name := range f.Types {
+		key := fmt.Sprintf("types.%d", i)
+		f.Types[i] = r.path(name)
+		text, err := os.ReadFile(f.Types[i])
+		if err != nil || name == "" {
+			r.wrong(key, "is %q, a file that cannot be read", name)
+			continue
+		}
+		c, err := wire.ParseCatalogue(text)
+		for _, err := range each(err) {
+			r.wrong(key, "is %s: %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		endpoint := strings.ToLower(c.Type.Endpoint)
+		if slices.Contains(wire.OurEndpoints, endpoint) || slices.ContainsFunc(f.Catalogues, func(o wire.Catalogue) bool {
+			return strings.EqualFold(o.Type.Endpoint, endpoint) || strings.EqualFold(o.Type.Name, c.Type.Name)
+		}) {
+			r.wrong(key, "is %s: %s is there already", name, c.Type.Endpoint)
+			continue
+		}
+		f.Catalogues = append(f.Catalogues, c)
+	}
 }
 
 // extensions reads the files of one kind. Each mistake in one is told by itself,

@@ -150,15 +150,15 @@ func queryMusts() []must {
 			op := operations(`{"op":"add","path":"title","value":"t"}`)
 			for query, title := range map[string]any{"?attributes=userName": nil, "?excludedAttributes=title": nil, "?attributes=title": "t", "?excludedAttributes=nickName": "t"} {
 				c.send("POST", "/Users"+query, `{"userName":"`+c.name()+`","title":"t"}`).is(201).has(title, "title")
-				c.get(u.path() + query).is(200).has(title, "title")
+				c.get(u.path()+query).is(200).has(title, "title")
 				c.send("PUT", u.path()+query, body).is(200).has(title, "title")
 				c.send("PATCH", u.path()+query, op).is(200).has(title, "title")
 			}
 			for query, shown := range map[string]int{"?attributes=displayName": 0, "?excludedAttributes=members": 0, "?attributes=members": 1} {
 				c.send("POST", "/Groups"+query, `{"displayName":"`+c.name()+`","members":[{"value":"`+u.id()+`"}]}`).is(201).count(shown, "members")
-				c.get(g.path() + query).is(200).count(shown, "members")
+				c.get(g.path()+query).is(200).count(shown, "members")
 				c.send("PUT", g.path()+query, `{"displayName":"`+c.name()+`"}`).is(200).count(shown, "members")
-				c.get("/Groups" + query + "&filter=id+eq+%22" + g.id() + "%22").is(200).count(shown, "Resources", 0, "members")
+				c.get("/Groups"+query+"&filter=id+eq+%22"+g.id()+"%22").is(200).count(shown, "Resources", 0, "members")
 			}
 			c.send("PATCH", g.path()+"?attributes=members", operations(`{"op":"replace","path":"displayName","value":"`+c.name()+`"}`)).is(200).count(1, "members")
 			c.send("POST", "/.search", `{"attributes":["userName"],"filter":"id eq \"`+u.id()+`\""}`).is(200).has(u.name(), "Resources", 0, "userName").has(nil, "Resources", 0, "title")

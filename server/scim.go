@@ -8,6 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"drawbridge/policy"
+	wire "drawbridge/schema/scim"
 	"drawbridge/server/api"
 	"drawbridge/server/scim"
 )
@@ -17,11 +19,23 @@ const (
 	scimBase = scimRoot + "/v2"
 )
 
+// catalogues are resource types that the configuration lists the resources of.
+func catalogues(listed []wire.Catalogue) (all []scim.Catalogue) {
+	for _, c := range listed {
+		var lines []scim.Line
+		for _, r := range c.Resources {
+			lines = append(lines, scim.Line{Name: r.ID, Attributes: r.Attributes})
+		}
+		all = append(all, scim.Catalogue{Type: c.Type, Lines: func(*policy.Book) []scim.Line { return lines }})
+	}
+	return all
+}
+
 // newSCIM returns the SCIM service provider, which answers as whoever the gate
 // let in.
 func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 	h, err := scim.New(scim.Options{
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions, GroupExtensions: o.GroupExtensions,
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Limits: o.SCIM, Extensions: o.Extensions, GroupExtensions: o.GroupExtensions, Catalogues: catalogues(o.Catalogues),
 		Schemes: g.schemes, Discovery: o.Discovery,
 		BaseURL: strings.TrimSuffix(o.PublicURL, "/") + scimBase,
 		Source: func(c echo.Context) string {

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	wire "drawbridge/schema/scim"
 	"drawbridge/server/api"
 	"drawbridge/server/issuer"
 	"drawbridge/server/metrics"
@@ -47,6 +48,8 @@ type Options struct {
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
 	GroupExtensions []library.Schema // likewise, of groups
+
+	Catalogues []wire.Catalogue // resource types that are read, beside roles and entitlements
 
 	// Authorities, where it is not nil, returns those whose client certificates are
 	// believed now: a connection lives on when one of them is believed no more.

@@ -79,9 +79,11 @@ func moment(name, description string) library.CoreAttribute {
 	}))
 }
 
+const externalIDName = "externalId"
+
 // externalID is the common attribute that every resource may have.
 func externalID() library.CoreAttribute {
 	return library.SimpleCoreAttribute(library.SimpleStringParams(library.StringParams{
-		Name: "externalId", CaseExact: true, Description: optional.NewString("The resource's id at its source."),
+		Name: externalIDName, CaseExact: true, Description: optional.NewString("The resource's id at its source."),
 	}))
 }

@@ -11,6 +11,7 @@ import (
 
 	"drawbridge/configs"
 	"drawbridge/schema"
+	"drawbridge/schema/scim"
 )
 
 const hrURN = "urn:example:scim:schemas:extension:hr:2.0:User"
@@ -57,6 +58,40 @@ func TestExtensionDecidesAccess(t *testing.T) {
 
 	ask(t, b, "PATCH", "/Users/"+id, `{"Operations":[{"op":"replace","path":"`+hrURN+`:jobCode","value":"HR-1"}]}`, http.StatusOK)
 	g.wait(t, func(a schema.Account) bool { return !a.Holds("Readers") })
+}
+
+// TestATypeByConfiguration goes the whole way with a resource type of which no code
+// knows: a file that the configuration names, read as every list is, and by nobody
+// written to.
+func TestATypeByConfiguration(t *testing.T) {
+	cfg := config(t)
+	text, err := os.ReadFile("../../../../configs/testdata/agents.type.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	agents, err := scim.ParseCatalogue(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Catalogues = []scim.Catalogue{agents}
+	b, _ := running(t, cfg, Options{Kinds: newTarget().kinds()})
+	if said := ask(t, b, "GET", "/ResourceTypes/Agent", "", http.StatusOK); said["endpoint"] != "/Agents" || said["schema"] != "urn:ietf:params:scim:schemas:core:2.0:Agent" {
+		t.Errorf("/ResourceTypes says %v", said)
+	}
+	if said := ask(t, b, "GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:Agent", "", http.StatusOK); said["name"] != "Agent" {
+		t.Errorf("/Schemas says %v", said)
+	}
+	if one := ask(t, b, "GET", "/Agents/helper", "", http.StatusOK); one["name"] != "Helper" || one["active"] != true {
+		t.Errorf("it reads %v", one)
+	}
+	found := ask(t, b, "GET", "/Agents?filter=active+eq+false&sortBy=name&attributes=name", "", http.StatusOK)
+	if found["totalResults"] != 1.0 || !strings.Contains(fmt.Sprint(found["Resources"]), "Archivist") {
+		t.Errorf("found are %v", found)
+	}
+	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
+		ask(t, b, method, "/Agents/helper", `{"name":"x"}`, http.StatusMethodNotAllowed)
+	}
+	ask(t, b, "POST", "/Agents", `{"name":"x"}`, http.StatusMethodNotAllowed)
 }
 
 // reads is the policy of the tests, with the department somewhere else.

@@ -150,7 +150,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
 		},
-		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Standing: b.standing,
+		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Catalogues: b.cfg.Catalogues, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Standing: b.standing,
 		Sign: func(ctx context.Context) error {
 			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
 		},
