@@ -189,8 +189,6 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			for name := range o.members() {
 				a.Attributes[string(name)] = o.text()
 			}
-		case "from":
-			a.From = o.text()
 		case "entitlements":
 			a.Entitlements = o.texts()
 		case "from":
