@@ -191,8 +191,6 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			}
 		case "entitlements":
 			a.Entitlements = o.texts()
-		case "from":
-			a.From = o.text()
 		case "adopted":
 			a.Adopted = o.truth()
 		case "unearned":
