@@ -182,6 +182,8 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			a.Identity = o.text()
 		case "remoteId":
 			a.RemoteID = o.text()
+		case "from":
+			a.From = o.text()
 		case "active":
 			a.Active = o.truth()
 		case "attributes":
