@@ -39,7 +39,7 @@ func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, passe
 	c := comparison{book: book, facts: f, held: held, access: access, now: now}
 	t := policy.Tenure{Pass: passBy(book, passes)}
 	for _, line := range held {
-		if index(access.Assignments, line) < 0 && c.keep(line) != "" {
+		if index(access.Assignments, line) < 0 && c.kept(line) != "" {
 			t.Refs = append(t.Refs, line.Ref())
 		}
 	}

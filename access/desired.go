@@ -21,8 +21,15 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 	if !ours(rules, book, have.Connector, attributes["userName"]) {
 		return have
 	}
+	proposes := book.Mode("", have.Connector) == schema.Propose
+	if proposes && isLeaver(f) && len(lines) > 0 { // until people release that they end
+		return unaccounted(book, have, lines)
+	}
 	want := schema.Account{Connector: have.Connector, Identity: f.Identity.ID, RemoteID: have.RemoteID}
 	want.Unearned = have.Unearned && len(given(book, lines)) == 0
+	if want.Unearned && proposes {
+		return have
+	}
 	if want.Unearned {
 		return spared(f, have)
 	}
@@ -33,7 +40,7 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 		switch {
 		case !ok: // no longer in the catalogue: nothing may be written for it, nor taken away
 			observed, uncatalogued = true, true
-		case line.Mode == schema.Enforce && enforced(book, line):
+		case reaches(book, line):
 			want.Entitlements = append(want.Entitlements, e.Target)
 			want.Active = true
 		default:
@@ -46,13 +53,17 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 	if uncatalogued { // which of them the lines are can not be told
 		want.Entitlements = append(want.Entitlements, without(book, have.Connector, have.Entitlements)...)
 	}
-	want.Active = (want.Active || observed && have.Active) && !isLeaver(f)
+	earned := want.Active
+	want.Active = (earned || observed && have.Active) && !isLeaver(f)
 	if !want.Active {
 		want.Entitlements = nil
 		return want
 	}
 	want.Entitlements = schema.Sorted(want.Entitlements...)
 	want.Attributes = attributes
+	if proposes && !earned { // of whom nobody released anything
+		want.Attributes = have.Attributes
+	}
 	return want
 }
 
@@ -71,7 +82,7 @@ func isLeaver(f policy.Facts) bool { return !f.Identity.Active || f.Identity.Gon
 // given returns what the lines give by the policy in force, by the target's names.
 func given(book *policy.Book, lines []schema.Assignment) (targets []string) {
 	for _, line := range lines {
-		if e, ok := book.Entitlement(line.Connector, line.Entitlement); ok && line.Mode == schema.Enforce && enforced(book, line) {
+		if e, ok := book.Entitlement(line.Connector, line.Entitlement); ok && reaches(book, line) {
 			targets = append(targets, e.Target)
 		}
 	}
@@ -94,21 +105,51 @@ func claim(book *policy.Book, lines []schema.Assignment, acc schema.Account) (cl
 	return acc, true
 }
 
-// enforced reports whether the policy in force writes because of a line: at least
-// one of its roles is enforced at its connector. A role that the policy has no more
-// is as its connector is.
-func enforced(book *policy.Book, line schema.Assignment) bool {
-	return slices.ContainsFunc(rolesOf(line), func(role string) bool {
+// unaccounted returns an account as it is, without what the bridge gave it and no
+// line is about any more.
+func unaccounted(book *policy.Book, have schema.Account, lines []schema.Assignment) schema.Account {
+	want := have
+	want.Entitlements = slices.DeleteFunc(slices.Clone(have.Entitlements), func(target string) bool {
+		e, ok := book.EntitlementByTarget(have.Connector, target)
+		return ok && slices.Contains(have.Managed, target) &&
+			index(lines, schema.Assignment{Connector: e.Connector, Entitlement: e.ID}) < 0
+	})
+	return want
+}
+
+// reaches reports whether the policy in force has a line reach its target: its roles
+// are enforced there, or propose and a person released it.
+func reaches(book *policy.Book, line schema.Assignment) bool {
+	switch modeOf(book, line) {
+	case schema.Enforce:
+		return line.Reaches()
+	case schema.Propose:
+		return line.Released != ""
+	case schema.Observe:
+	}
+	return false
+}
+
+// modeOf is how far the policy in force goes because of a line: as far as the one of
+// its roles that goes furthest at its connector. A role that the policy has no more is
+// as its connector is.
+func modeOf(book *policy.Book, line schema.Assignment) schema.Mode {
+	most := schema.Observe
+	for _, role := range rolesOf(line) {
 		if _, known := book.Role(role); !known {
 			role = ""
 		}
-		return book.Mode(role, line.Connector) == schema.Enforce
-	})
+		if mode := book.Mode(role, line.Connector); schema.Least(mode, most) == most {
+			most = mode
+		}
+	}
+	return most
 }
 
-// ours reports whether the account is for the bridge to write to.
+// ours reports whether the account is for the bridge to write to, if people release it
+// where that is asked of them.
 func ours(rules *Rules, book *policy.Book, connector, userName string) bool {
-	return book.Mode("", connector) == schema.Enforce && !rules.Protected(connector, userName)
+	return book.Mode("", connector) != schema.Observe && !rules.Protected(connector, userName)
 }
 
 // resource is what targets are told of an identity.

@@ -20,8 +20,9 @@ type difference struct {
 
 // A keptLine is a line that stays although nothing earns it, and why.
 type keptLine struct {
-	line schema.Assignment
-	why  string
+	line     schema.Assignment
+	why      string
+	proposed bool // it ends once a person releases it
 }
 
 // A comparison is all that a difference depends on. Brake says why the policy takes
@@ -34,6 +35,8 @@ type comparison struct {
 	now    time.Time
 	brake  string
 	passes []pass // what exceptions allow it
+
+	proposals map[string]schema.Proposal // what is proposed already, by connector/entitlement
 
 	formers  []*policy.Book  // those that the book came after, where what it alone ends is told from what ends anyway
 	formerly []policy.Access // what they say, once asked
@@ -48,8 +51,9 @@ func (c *comparison) difference() difference {
 	for _, want := range access.Assignments {
 		if i := index(held, want); i >= 0 {
 			was := held[i]
-			if was.Mode == schema.Enforce && want.Mode != schema.Enforce ||
-				was.Mode == want.Mode && slices.Equal(was.Because, want.Because) {
+			want.Released = c.released(was, want)
+			if was.Reaches() && want.Mode != schema.Enforce && want.Released == "" ||
+				was.Mode == want.Mode && was.Released == want.Released && slices.Equal(was.Because, want.Because) {
 				d.lines = append(d.lines, was)
 				continue
 			}
@@ -62,16 +66,16 @@ func (c *comparison) difference() difference {
 		if index(access.Assignments, was) >= 0 {
 			continue
 		}
-		if why := c.keep(was); why != "" {
+		if why, proposed := c.keep(was); why != "" {
 			d.lines = append(d.lines, was)
-			d.kept = append(d.kept, keptLine{was, why})
+			d.kept = append(d.kept, keptLine{was, why, proposed})
 			continue
 		}
 		if c.alone(was) {
 			d.plain = append(d.plain, was)
 			if c.brake != "" {
 				d.lines = append(d.lines, was)
-				d.kept = append(d.kept, keptLine{was, c.brake})
+				d.kept = append(d.kept, keptLine{line: was, why: c.brake})
 				continue
 			}
 		}
@@ -87,22 +91,35 @@ func index(lines []schema.Assignment, line schema.Assignment) int {
 	})
 }
 
-// keep says why a line stays although nothing earns it, or nothing if it ends.
-func (c *comparison) keep(line schema.Assignment) string {
+// keep says why a line stays although nothing earns it, or nothing if it ends; and
+// whether its end is proposed to people.
+func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
 	for _, role := range rolesOf(line) {
 		if slices.Contains(c.access.Keep, role) {
-			return "role " + role + " can not be decided now"
+			return "role " + role + " can not be decided now", false
 		}
 		if c.refused(role) && !c.book.Ended(c.facts, c.now) { // whose triggers are not asked
-			return "role " + role + " is refused; what is held stays until it is mended or removed"
+			return "role " + role + " is refused; what is held stays until it is mended or removed", false
 		}
 	}
-	if line.Mode == schema.Enforce && !enforced(c.book, line) { // what never reached a target may end in any mode
-		return "it would end, but its mode is not enforce"
+	mode := modeOf(c.book, line)
+	switch {
+	case !line.Reaches() || mode == schema.Enforce: // what never reached a target may end in any mode
+		return "", false
+	case mode == schema.Observe:
+		return "it would end, but its mode is not enforce", false
+	case c.mayEnd(line):
+		return "", false
 	}
-	return ""
+	return "it would end, and its mode is propose: a person has to release it", true
 }
 
 func (c *comparison) refused(role string) bool {
 	return slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
+}
+
+// kept is why keep keeps a line.
+func (c *comparison) kept(line schema.Assignment) string {
+	why, _ := c.keep(line)
+	return why
 }

@@ -26,7 +26,7 @@ const findingNobody = "no-administrator" // about connector/entitlement
 // of its entitlement.
 func (l *look) last(tx store.Tx, line schema.Assignment) (bool, error) {
 	e, ok := l.book.Entitlement(line.Connector, line.Entitlement)
-	if !ok || !e.Privileged || line.Mode != schema.Enforce {
+	if !ok || !e.Privileged || !line.Reaches() {
 		return false, nil
 	}
 	another, err := anotherHolder(tx, e, line.Identity)
@@ -52,7 +52,7 @@ func anotherHolder(tx store.Tx, e schema.Entitlement, identity string) (bool, er
 		if err != nil {
 			return false, err
 		}
-		if other.Identity == identity || other.Mode != schema.Enforce {
+		if other.Identity == identity || !other.Reaches() {
 			continue
 		}
 		a, err := account(tx, e.Connector, other.Identity)

@@ -65,8 +65,9 @@ type look struct {
 	facts   policy.Facts
 	owned   time.Time // until when who answers for a machine is there, where that is known
 	held    []schema.Assignment
-	notices []schema.Finding // what is known of it to be undecided, kept or held
-	passes  []pass           // what exceptions allow it
+	open    map[string]schema.Proposal // what is proposed, by connector/entitlement
+	notices []schema.Finding           // what is known of it to be undecided, kept or held
+	passes  []pass                     // what exceptions allow it
 	access  policy.Access
 
 	attributes map[string]string
@@ -105,6 +106,9 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		l.held = append(l.held, a)
 	}
 	l.facts.About = rolesHeld(l.held)
+	if l.open, err = proposalsOf(r, item.ID); err != nil {
+		return nil, err
+	}
 	if l.passes, err = passesFor(r, l.book, l.facts); err != nil {
 		return nil, err
 	}
@@ -149,12 +153,17 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers}
+	c := comparison{
+		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
+	}
 	d, err := l.restrain(tx, c.difference())
 	if err != nil {
 		return time.Time{}, err
 	}
 	if err := l.apply(tx, d); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.propose(tx, d); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.forgetNotices(tx); err != nil {

@@ -75,6 +75,9 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		}
 		maps.Copy(inputs, v.Inputs)
 	}
+	if by := l.releasedBy(line); by != "" {
+		because = append(because, by)
+	}
 	detail, err := json.Marshal(map[string]any{"inputs": inputs, "from": from(l.origin(), inputs)})
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 	if err != nil {
 		return err
 	}
-	if line.Mode == schema.Enforce {
+	if line.Reaches() {
 		l.because[line.Connector] = append(l.because[line.Connector], d.ID)
 	}
 	return nil

@@ -14,7 +14,15 @@ type Assignment struct {
 	Because     []string  `json:"because"`     // role/NAME and grant/ID, sorted
 	Mode        Mode      `json:"mode"`        // only Enforce reaches a target
 	Since       time.Time `json:"since"`
+
+	// Released is the id of the decision by which a person let it reach its target
+	// though its mode is propose.
+	Released string `json:"released,omitempty"`
 }
+
+// Reaches reports whether the line is to reach its target: by its mode, or because a
+// person released it.
+func (a Assignment) Reaches() bool { return a.Mode == Enforce || a.Released != "" }
 
 // Ref returns the entitlement's name across connectors: connector/id.
 func (a Assignment) Ref() string { return a.Connector + "/" + a.Entitlement }

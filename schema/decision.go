@@ -37,6 +37,7 @@ const (
 	Excepted    Verb = "excepted"    // a deviation from a rule was allowed, for a time
 	Denied      Verb = "denied"      // asked for, and refused by a rule, by a person, or by nobody's deciding in time
 	Held        Verb = "held"        // stopped by the guard, or by protection, until people decide
+	Dismissed   Verb = "dismissed"   // a person decided against what was proposed
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked
 	Provisioned Verb = "provisioned" // a target was written to and agreed
 	Verified    Verb = "verified"    // a target was read back and agrees

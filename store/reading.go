@@ -165,6 +165,8 @@ func readAssignment(_, value []byte) (a schema.Assignment, ok bool) {
 			a.Mode = schema.Mode(o.text())
 		case "since":
 			a.Since = o.time()
+		case "released":
+			a.Released = o.text()
 		default:
 			o.lost = true
 		}

@@ -67,6 +67,17 @@ var Holds = define("holds", func(h schema.Hold) []string { return []string{h.ID}
 // Halts are what nothing is written to, by connector.
 var Halts = define("halts", func(h schema.Halt) []string { return []string{h.Connector} })
 
+// Proposals are lines that wait for a person to release them, by what they are about;
+// found by id, and by group as long as they are open. A group has a row of its own.
+var (
+	ProposalID    = &Index[schema.Proposal]{name: "id", unique: true, of: one(func(p schema.Proposal) []string { return []string{p.ID} })}
+	ProposalsOpen = &Index[schema.Proposal]{name: "open", of: one(func(p schema.Proposal) []string { return unless(p.State != schema.ProposalOpen, p.Group) })}
+
+	Proposals = define("proposals", func(p schema.Proposal) []string { return []string{p.Identity, p.Connector, p.Entitlement} }, ProposalID, ProposalsOpen)
+
+	ProposalGroups = define("proposalGroups", func(g schema.ProposalGroup) []string { return []string{g.ID} })
+)
+
 // Ownership: which machine identities somebody answers for, by what names them,
 // case folded; and found by the machine.
 var (
@@ -284,6 +295,7 @@ func everything() []checked {
 		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
+		Proposals, ProposalGroups,
 		Holds, Halts, Ramps, Findings, Runs,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,

@@ -175,6 +175,12 @@ func statusText(out io.Writer, v api.StatusView) error {
 		}
 	}
 	lines := []string{fmt.Sprintf("policy %s, mode %s", orDash(short(v.Policy)), orDash(string(v.Mode)))}
+	if v.Leavers > 0 {
+		lines = append(lines, fmt.Sprintf("NOW: %s of people who left wait for a release: drawbridge work list --kind proposal", plural(v.Leavers, "line")))
+	}
+	if v.Proposals > 0 {
+		lines = append(lines, plural(v.Proposals, "proposal")+": drawbridge work list --kind proposal shows them by cause")
+	}
 	if v.Holds > 0 {
 		lines = append(lines, plural(v.Holds, "hold")+": drawbridge sweep list shows what is held")
 	}
@@ -187,6 +193,8 @@ func statusText(out io.Writer, v api.StatusView) error {
 		switch {
 		case c.Halted:
 			state = "halted"
+		case c.Mode == schema.Propose:
+			state = "asks"
 		case c.Mode != schema.Enforce:
 			state = "-"
 		}

@@ -15,8 +15,8 @@ import (
 )
 
 func workCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "work", Short: "What people are asked to do where no program can reach"}
-	cmd.AddCommand(workListCommand(), workSayCommand("confirm"), workSayCommand("decline"))
+	cmd := &cobra.Command{Use: "work", Short: "What people are asked: to do what no program can reach, to release what is proposed"}
+	cmd.AddCommand(workListCommand(), workChooseCommand("release"), workChooseCommand("dismiss"), workSayCommand("confirm"), workSayCommand("decline"))
 	return cmd
 }
 
@@ -26,16 +26,22 @@ const mostWork = 10_000
 func workListCommand() *cobra.Command {
 	var a about
 	var f format
-	var connector string
+	var connector, kind, of string
 	var overdue bool
 	cmd := &cobra.Command{
-		Use:   "list [--connector NAME] [--overdue] --server URL",
-		Short: "List what is asked and nobody has confirmed",
+		Use:   "list [--kind task|proposal] [--of CAUSE] [--connector NAME] [--overdue] --server URL",
+		Short: "List what is asked and nobody has confirmed; with --kind proposal, what is proposed and nobody has released",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if kind != "task" && kind != "proposal" || of != "" && kind != "proposal" {
+				return fmt.Errorf("%w: --kind is task or proposal; --of goes with proposals", errUsage)
+			}
 			c, err := a.ask()
 			if err != nil {
 				return err
+			}
+			if kind == "proposal" {
+				return c.listProposals(cmd, f, of)
 			}
 			query := url.Values{"connector": {connector}}
 			if overdue {
@@ -56,6 +62,8 @@ func workListCommand() *cobra.Command {
 	}
 	a.serverFlag(cmd)
 	f.flag(cmd)
+	cmd.Flags().StringVar(&kind, "kind", "task", "task: what people are to do at a target; proposal: what waits to be released")
+	cmd.Flags().StringVar(&of, "of", "", "the lines of one cause, by its id")
 	cmd.Flags().StringVar(&connector, "connector", "", "only at this one")
 	cmd.Flags().BoolVar(&overdue, "overdue", false, "only what should have been confirmed by now")
 	return cmd

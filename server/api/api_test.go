@@ -262,14 +262,18 @@ func (w *world) logSize() (n int64) {
 // operations is every operation and who may use it, as a reader of docs/api.md
 // knows it. That it is written twice is the point: a change is meant.
 var operations = map[string]string{
-	"GET /api/v1/sources/{name}/records": "viewer",
-	"POST /api/v1/records/{id}/join":     "operator",
-	"POST /api/v1/records/{id}/split":    "operator",
-	"POST /api/v1/liftings":              "approver",
-	"GET /api/v1/status":                 "viewer",
-	"GET /api/v1/halts":                  "viewer",
-	"POST /api/v1/halts":                 "operator",
-	"POST /api/v1/halts/resume":          "operator",
+	"GET /api/v1/sources/{name}/records":  "viewer",
+	"POST /api/v1/records/{id}/join":      "operator",
+	"POST /api/v1/records/{id}/split":     "operator",
+	"POST /api/v1/liftings":               "approver",
+	"GET /api/v1/proposals":               "viewer",
+	"GET /api/v1/proposals/{id}":          "viewer",
+	"POST /api/v1/proposals/{id}/release": "approver",
+	"POST /api/v1/proposals/{id}/dismiss": "approver",
+	"GET /api/v1/status":                  "viewer",
+	"GET /api/v1/halts":                   "viewer",
+	"POST /api/v1/halts":                  "operator",
+	"POST /api/v1/halts/resume":           "operator",
 
 	"GET /api/v1/identities":            "viewer",
 	"GET /api/v1/identities/{identity}": "viewer",

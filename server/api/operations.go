@@ -108,6 +108,11 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/records/{id}/split": schema.Operator,
 	"POST /api/v1/liftings":           schema.Approver,
 
+	"GET /api/v1/proposals":               schema.Viewer,
+	"GET /api/v1/proposals/{id}":          schema.Viewer,
+	"POST /api/v1/proposals/{id}/release": schema.Approver,
+	"POST /api/v1/proposals/{id}/dismiss": schema.Approver,
+
 	"GET /api/v1/status":        schema.Viewer,
 	"GET /api/v1/halts":         schema.Viewer,
 	"POST /api/v1/halts":        schema.Operator,
@@ -170,6 +175,7 @@ func (a *API) register(h huma.API) {
 	a.registerTriggers(h)
 	a.registerHalts(h)
 	a.registerPublications(h)
+	a.registerProposals(h)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)

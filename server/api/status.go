@@ -17,6 +17,8 @@ type StatusView struct {
 	Mode       schema.Mode       `json:"mode,omitempty" doc:"Of the policy set: nothing goes further than this."`
 	Halts      []schema.Halt     `json:"halts" nullable:"false"`
 	Connectors []ConnectorStatus `json:"connectors" nullable:"false"`
+	Proposals  int               `json:"proposals" doc:"Lines that wait for a person to release or dismiss them."`
+	Leavers    int               `json:"leavers" doc:"Of these, those that people have who left: somebody should look now."`
 	Holds      int               `json:"holds" doc:"What is held until people decide, or until what it lacks is there."`
 }
 
@@ -43,6 +45,14 @@ func StatusOf(r store.Reader, book *policy.Book, connectors []string) (v StatusV
 		return v, err
 	}
 	v.Holds = len(holds)
+	for g, err := range store.ProposalGroups.All(r) {
+		if err != nil {
+			return v, err
+		}
+		if v.Proposals += g.Count; g.Urgent {
+			v.Leavers += g.Count
+		}
+	}
 	lanes, err := store.LaneStats(r)
 	if err != nil {
 		return v, err

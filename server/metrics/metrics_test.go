@@ -206,6 +206,13 @@ func TestWhatStands(t *testing.T) {
 				return err
 			}
 		}
+		for _, g := range []schema.ProposalGroup{
+			{ID: "grant:a", Change: schema.ProposeGrant, Count: 3, Since: long}, {ID: "leaver:a", Change: schema.ProposeRevoke, Urgent: true, Count: 2, Since: long},
+		} {
+			if err := store.ProposalGroups.Put(tx, g); err != nil {
+				return err
+			}
+		}
 		if err := store.Halts.Put(tx, schema.Halt{Connector: "crm"}); err != nil {
 			return err
 		}
@@ -236,6 +243,10 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_parked_accounts{connector="crm"}`:                    1,
 		`drawbridge_parked_accounts{connector="wiki"}`:                   0,
 		`drawbridge_breaker_open{connector="crm"}`:                       1,
+		`drawbridge_proposals{change="grant"}`:                           3,
+		`drawbridge_proposals{change="revoke"}`:                          0,
+		`drawbridge_proposals{change="leaver"}`:                          2,
+		`drawbridge_proposals_oldest_seconds{change="leaver"}`:           3600,
 		`drawbridge_halted{connector="crm"}`:                             1,
 		`drawbridge_halted{connector="wiki"}`:                            0,
 		`drawbridge_breaker_open{connector="wiki"}`:                      0,

@@ -24,6 +24,8 @@ var (
 	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
 	haltedNow     = desc("halted", "Whether somebody stopped what is written to a target.", "connector")
+	proposedNow   = desc("proposals", "Lines that wait for a person to release or dismiss them, by change; leaver is the end of what people have who left.", "change")
+	proposedAge   = desc("proposals_oldest_seconds", "Age of the oldest cause of which lines are proposed; 0 if there is none.", "change")
 	requestsOpen  = desc("requests_open", "Requests that somebody has yet to decide about; at most 10,000 are counted.")
 	requestOldest = desc("requests_oldest_seconds", "Age of the oldest request that somebody has yet to decide about; 0 if there is none.")
 	bypassesNow   = desc("bypasses_30_days", "Break-glass roles taken before anybody agreed, in the last 30 days.", "role")
@@ -102,8 +104,10 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 	for kind, n := range held {
 		level(heldNow, float64(n), string(kind))
 	}
-	if err := readRequests(r, level); err != nil {
-		return found, err
+	for _, read := range []func(store.Reader, func(*prometheus.Desc, float64, ...string)) error{readRequests, readProposals} {
+		if err := read(r, level); err != nil {
+			return found, err
+		}
 	}
 	for _, some := range []func(store.Reader, func(*prometheus.Desc, float64, ...string)) error{readWithheld, readSources} {
 		if err := some(r, level); err != nil {
@@ -160,6 +164,31 @@ func readWithheld(r store.Reader, level func(*prometheus.Desc, float64, ...strin
 	level(withheldNow, float64(ends))
 	level(lossesNow, float64(losses))
 	return err
+}
+
+// readProposals reads how much is proposed, and since when. Every change is there, at
+// zero too.
+func readProposals(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
+	const leaver = "leaver"
+	count, since := map[string]int{}, map[string]time.Time{}
+	for g, err := range store.ProposalGroups.All(r) {
+		if err != nil {
+			return err
+		}
+		change := string(g.Change)
+		if g.Urgent {
+			change = leaver
+		}
+		count[change] += g.Count
+		if at := since[change]; at.IsZero() || g.Since.Before(at) {
+			since[change] = g.Since
+		}
+	}
+	for _, change := range []string{string(schema.ProposeGrant), string(schema.ProposeRevoke), leaver} {
+		level(proposedNow, float64(count[change]), change)
+		level(proposedAge, age(r, since[change]), change)
+	}
+	return nil
 }
 
 // readRequests reads how many requests are open, and since when; and what was taken
