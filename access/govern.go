@@ -84,11 +84,12 @@ type governance struct {
 	book        *policy.Book
 	reader      store.Reader
 	known       map[string]presence
-	quarantined map[string]string // role to reason
-	orphaned    map[string]string // role to reason, where the deputy answers for it
-	undrilled   map[string]string // break-glass role to reason, where nobody tried for too long whether it can be taken
-	next        time.Time         // when somebody's last day is over; zero if that of nobody is known
-	people      bool              // only people count
+	quarantined map[string]string         // role to reason
+	orphaned    map[string]string         // role to reason, where the deputy answers for it
+	since       map[string]schema.Finding // those that are known to be orphaned, by subject
+	undrilled   map[string]string         // break-glass role to reason, where nobody tried for too long whether it can be taken
+	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
+	people      bool                      // only people count
 }
 
 // look works out what is so now.
@@ -96,6 +97,10 @@ func (g *governance) look(r store.Reader) error {
 	g.reader, g.known, g.next = r, map[string]presence{}, time.Time{}
 	g.quarantined, g.orphaned = map[string]string{}, map[string]string{}
 	g.undrilled = map[string]string{}
+	var err error
+	if g.since, err = findings(r, findingOwner); err != nil {
+		return err
+	}
 	for _, role := range g.book.Roles() {
 		if err := g.role(role); err != nil {
 			return err
@@ -123,6 +128,10 @@ func (g *governance) role(role *policy.Role) error {
 			return nil
 		}
 		g.orphaned[name] = fmt.Sprintf("its owner %s left; the deputy %s answers for it until a new owner is named", owner.User, owner.Deputy)
+		if g.outOfTime(name) {
+			g.quarantined[name] = fmt.Sprintf("its owner %s left, and for %s nobody named another", owner.User, policy.Duration(nameOwner))
+			return nil
+		}
 	}
 	for i, stage := range g.book.Stages(role) {
 		gone, err := g.abandoned(stage)
@@ -135,6 +144,26 @@ func (g *governance) role(role *policy.Role) error {
 		}
 	}
 	return nil
+}
+
+// nameOwner is how long a deputy answers for a role whose owner left, before it is in
+// quarantine.
+const nameOwner = 14 * 24 * time.Hour
+
+// outOfTime reports whether nobody was named for too long, and has the role looked at
+// again when that will be so.
+func (g *governance) outOfTime(role string) bool {
+	end := g.reader.Now().Add(nameOwner)
+	if f, known := g.since["role/"+role]; known {
+		end = f.First.Add(nameOwner)
+	}
+	if !g.reader.Now().Before(end) {
+		return true
+	}
+	if g.next.IsZero() || end.Before(g.next) {
+		g.next = end
+	}
+	return false
 }
 
 // abandoned reports whether everybody who could agree at a stage is known to be

@@ -384,3 +384,55 @@ func TestLeaverIsNotKeptAsLastAdministrator(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyIsNamed has a deputy answer for a role for two weeks, and nobody named: then it
+// is in quarantine, and stays so until somebody is. R-OWN-2, R-READY-2.
+func TestNobodyIsNamed(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		lead := w.admit(person{name: "lead", department: "Engineering"})
+		w.admit(person{name: "second", department: "Engineering"})
+		w.work()
+		w.admit(person{id: lead, name: "lead", department: "Engineering", inactive: true})
+		w.work()
+		quarantined := func() (why string) {
+			w.view(func(r store.Reader) error {
+				roles, err := access.Quarantined(r)
+				why = roles["engineer"]
+				return err
+			})
+			return why
+		}
+		days(13)
+		w.work()
+		if why := quarantined(); why != "" {
+			t.Errorf("after 13 days it is in quarantine: %s", why)
+		}
+		days(1)
+		w.work()
+		if why := quarantined(); !strings.Contains(why, "for 14d nobody named another") {
+			t.Errorf("after 14 days it is in quarantine for %q", why)
+		}
+		days(1)
+		w.admit(person{name: "eve", department: "Engineering"}) // it is looked at, and stays so
+		w.work()
+		if why := quarantined(); why == "" {
+			t.Error("it came out of quarantine by itself")
+		}
+		w.publish(book(t, "lead@example.com", "second@example.com", "deputy: second@example.com", "deputy: eve@example.com"))
+		w.work()
+		if why := quarantined(); why != "" {
+			t.Errorf("somebody is named, and it is in quarantine: %s", why)
+		}
+		w.view(func(r store.Reader) error {
+			all, err := access.Owners(r, w.rules.Book(), 1)
+			if err != nil {
+				return err
+			}
+			i := slices.IndexFunc(all.People, func(p access.Answerer) bool { return p.Who == "iam@example.com" })
+			if i < 0 || !all.People[i].Many || all.People[i].There || !slices.Contains(all.People[i].Owns, "Role/editor") {
+				t.Errorf("owners: %+v; want that iam owns too many, and is not there", all.People)
+			}
+			return nil
+		})
+	})
+}

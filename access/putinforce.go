@@ -55,6 +55,11 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 		}
 		old = "its plan is not what would happen now: " + strings.Join(seen.Moved(x.Plan), "; ")
 	}
+	if old == "" { // last, for to have it raised again takes time or people
+		if err := passGate(tx, &q, x.Draft.Book); err != nil {
+			return q, err
+		}
+	}
 	if old != "" {
 		q.State, q.Outcome = schema.PublicationStale, old
 		return endPublication(tx, q, schema.Denied, Decider{Actor: "bridge"}, "")
@@ -71,11 +76,14 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 	if err != nil {
 		return q, err
 	}
-	rules, why := book.Publication(), ""
-	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
+	rules, why, lowers := book.Publication(), "", book.OnlyLowers(x.Draft.Book) // which one person may do at once
+	if rules.Requires(policy.RequirePlan) && !lowers && x.Seen.Plan.Hash == "" {
 		return q, fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
 	}
-	if n := rules.Needs(); n > 0 {
+	if err := passGate(tx, &q, x.Draft.Book); err != nil {
+		return q, err
+	}
+	if n := rules.Needs(); n > 0 && !lowers {
 		b, err := newBoard(tx, book, q)
 		if err != nil {
 			return q, err
@@ -91,7 +99,11 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 		}
 		why = fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, rules.Approvers.Group, len(able), x.By.Actor)
 	}
-	q.Outcome = why
+	if lowers && rules.Needs() > 0 {
+		q.Outcome = "it lowers modes and does nothing else"
+	} else if why != "" {
+		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
+	}
 	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err != nil {
 		return q, err
 	}
@@ -129,6 +141,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 		func() error { return tx.Wake(LaneGovernance, governanceItem, tx.Now()) }, // the register is told of at once
 		func() error { return awaitSources(tx, book) },
 		func() error { return holdUntilWeighed(tx, book, before) },
+		func() error { return keepModes(tx, book) },
 	} {
 		if err := put(); err != nil {
 			return q, false, err

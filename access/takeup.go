@@ -36,6 +36,11 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 		return t, err
 	}
 	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
+	if t.Stays == "" && now != nil {
+		if t.Stays, err = gated(tx, folder.Book); err != nil {
+			return t, err
+		}
+	}
 	if t.Stays != "" {
 		t.Draft = now
 	}
@@ -63,6 +68,9 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 // stays says why a folder is not taken up; nothing if it is.
 func stays(now, folder *Draft, last string) string {
 	if now == nil || now.Book.Digest() == folder.Book.Digest() {
+		return ""
+	}
+	if now.Book.OnlyLowers(folder.Book) {
 		return ""
 	}
 	rules := now.Book.Publication()

@@ -67,7 +67,7 @@ func (c *compiler) exception(e *Exception) {
 	case s.Expires.Sub(s.ApprovedAt) > maxException:
 		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q lasts longer than %s", e.Metadata.Name, Duration(maxException))
 	}
-	if len(s.Subjects) == 0 && s.Waives.NHI == "" || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
+	if len(s.Subjects) == 0 && s.Waives.NHI == "" && s.Waives.Gate == "" || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
 		c.report(&e.Header, CodeException, in("spec"), "exception %q must say what is waived, for whom, why, and who approved", e.Metadata.Name)
 	}
 	for i, approver := range s.ApprovedBy {
@@ -82,6 +82,9 @@ func (c *compiler) exception(e *Exception) {
 	}
 	if w := s.Waives; w.Role != "" && !c.isRole(w.Role) {
 		c.report(&e.Header, CodeException, in("spec", "waives", "role"), "there is no role %q", w.Role)
+	}
+	if w := s.Waives; w.Gate != "" && (w.Gate != GateModes || w.Role == "") {
+		c.report(&e.Header, CodeException, in("spec", "waives"), "exception %q must say of which role which gate is passed", e.Metadata.Name).hint("write waives: { gate: modes, role: NAME }")
 	}
 	if w := s.Waives; w.NHI != "" && !slices.ContainsFunc(c.set.Registers.NHIs, func(n *NHI) bool { return strings.EqualFold(n.Metadata.Name, w.NHI) }) {
 		c.report(&e.Header, CodeException, in("spec", "waives", "nhi"), "there is no NHI %q", w.NHI)

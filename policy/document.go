@@ -87,6 +87,7 @@ type Publication struct {
 	Approvers     Reviewers `json:"approvers,omitzero"`
 	Require       []string  `json:"require,omitempty"`
 	PlanMaxAge    Duration  `json:"planMaxAge,omitempty"`
+	ObserveFor    *Duration `json:"observeFor,omitempty"` // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
 }
 

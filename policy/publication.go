@@ -55,9 +55,9 @@ func (p Publication) PlanAge() time.Duration {
 func (c *compiler) publication(set *PolicySet) {
 	p := set.Spec.Publication
 	for i, what := range p.Require {
-		if what != RequireLint && what != RequireTests && what != RequirePlan {
+		if what != RequireLint && what != RequireTests && what != RequirePlan && what != GateModes {
 			c.report(&set.Header, CodeDecode, in("spec", "publication", "require", nth(i)), "%q is nothing that a publication can demand", what).
-				hint("write lint, tests or plan")
+				hint("write lint, tests, plan or modes")
 		}
 	}
 	if p.Approvers.Group == "" && p.Approvers.Min > 0 {

@@ -62,6 +62,7 @@ type ExceptionSpec struct {
 type Waiver struct {
 	Constraint string `json:"constraint,omitempty"`
 	Role       string `json:"role,omitempty"`
+	Gate       string `json:"gate,omitempty" jsonschema:"enum=modes"` // that the role's mode may be raised all the same
 	NHI        string `json:"nhi,omitempty"`
 	Risk       RiskID `json:"risk,omitempty" jsonschema:"enum=NHI1:2025,enum=NHI2:2025,enum=NHI3:2025,enum=NHI4:2025,enum=NHI5:2025,enum=NHI6:2025,enum=NHI7:2025,enum=NHI8:2025,enum=NHI9:2025,enum=NHI10:2025"`
 }

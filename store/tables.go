@@ -78,6 +78,9 @@ var (
 	ProposalGroups = define("proposalGroups", func(g schema.ProposalGroup) []string { return []string{g.ID} })
 )
 
+// Observations are since when roles are decided about as they are, by role.
+var Observations = define("observations", func(o schema.Observation) []string { return []string{o.Role} })
+
 // Ownership: which machine identities somebody answers for, by what names them,
 // case folded; and found by the machine.
 var (
@@ -295,7 +298,7 @@ func everything() []checked {
 		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems,
-		Proposals, ProposalGroups,
+		Proposals, ProposalGroups, Observations,
 		Holds, Halts, Ramps, Findings, Runs,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,

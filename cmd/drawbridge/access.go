@@ -21,7 +21,7 @@ func accessCommand() *cobra.Command {
 	cmd.AddCommand(accessExplainCommand(), accessListCommand(), accessRevokeCommand(), accessLiftCommand())
 	cmd.AddCommand(requestCommands()...)
 	cmd.AddCommand(bypassCommands()...)
-	cmd.AddCommand(exceptionCommand())
+	cmd.AddCommand(exceptionCommand(), accessModesCommand(), accessOwnersCommand())
 	return cmd
 }
 

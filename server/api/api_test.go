@@ -271,6 +271,8 @@ var operations = map[string]string{
 	"POST /api/v1/proposals/{id}/release": "approver",
 	"POST /api/v1/proposals/{id}/dismiss": "approver",
 	"GET /api/v1/status":                  "viewer",
+	"GET /api/v1/modes":                   "viewer",
+	"GET /api/v1/owners":                  "viewer",
 	"GET /api/v1/halts":                   "viewer",
 	"POST /api/v1/halts":                  "operator",
 	"POST /api/v1/halts/resume":           "operator",

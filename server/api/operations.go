@@ -115,6 +115,8 @@ var leastRoles = map[string]schema.APIRole{
 
 	"GET /api/v1/status":        schema.Viewer,
 	"GET /api/v1/halts":         schema.Viewer,
+	"GET /api/v1/modes":         schema.Viewer,
+	"GET /api/v1/owners":        schema.Viewer,
 	"POST /api/v1/halts":        schema.Operator,
 	"POST /api/v1/halts/resume": schema.Operator,
 }
@@ -173,9 +175,8 @@ func (a *API) register(h huma.API) {
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)
 
 	a.registerTriggers(h)
-	a.registerHalts(h)
+	a.registerPace(h)
 	a.registerPublications(h)
-	a.registerProposals(h)
 
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)

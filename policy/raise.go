@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// GateModes is the gate before a mode that is raised, as a PolicySet demands it of
+// publications (publication.require) and exceptions waive it (waives.gate).
+const GateModes = "modes"
+
+// standardObservation is for how long a role is observed before its mode is raised, where
+// nothing is said.
+const standardObservation = 14 * 24 * time.Hour
+
+// GatesModes reports whether a policy set demands that raising a mode passes the gate.
+func (p Publication) GatesModes() bool { return p.Requires(GateModes) }
+
+// Observation returns for how long a role is observed, as it is, before its mode is
+// raised.
+func (p Publication) Observation() time.Duration {
+	if p.ObserveFor == nil {
+		return standardObservation
+	}
+	return time.Duration(*p.ObserveFor)
+}
+
+// Reach returns the effective modes of a role in force, by the connectors where it gives
+// something.
+func (b *Book) Reach(role string) map[string]schema.Mode {
+	r, ok := b.byName[role]
+	if !ok {
+		return nil
+	}
+	reach := map[string]schema.Mode{}
+	for _, h := range r.Spec.Grants {
+		reach[h.Connector] = b.Mode(role, h.Connector)
+	}
+	return reach
+}
+
+// Substance names what a role in force does: who qualifies, what they hold, what ends it.
+// Its mode, its title and who answers for it do not count.
+func (b *Book) Substance(role string) string {
+	r, ok := b.byName[role]
+	if !ok {
+		return ""
+	}
+	spec := r.Spec
+	spec.Mode = ""
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return "" // it is plain
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// OnlyLowers reports whether another policy says the same as this one but for modes,
+// and raises none: that is for one person to do, at once.
+func (b *Book) OnlyLowers(to *Book) bool {
+	if b == nil || b.digest == to.digest {
+		return false
+	}
+	was, is := b.set.modes(), to.set.modes()
+	if len(was) != len(is) {
+		return false
+	}
+	for name, w := range was {
+		i, ok := is[name]
+		if !ok || i.text != w.text || schema.Least(i.mode, w.mode) != schema.Least(i.mode) {
+			return false
+		}
+	}
+	return true
+}
+
+// A moded is what a document says without its mode, and its mode.
+type moded struct {
+	text string
+	mode schema.Mode
+}
+
+// modes returns the documents by kind and name.
+func (s *Set) modes() map[string]moded {
+	all := map[string]moded{}
+	for _, d := range s.documents() {
+		var m moded
+		var without any = d
+		switch d := d.(type) {
+		case *PolicySet:
+			c := *d
+			m.mode, c.Spec.Mode, without = d.Spec.Mode, "", &c
+		case *Connector:
+			c := *d
+			m.mode, c.Spec.Mode, without = d.Spec.Mode, "", &c
+		case *Role:
+			c := *d
+			m.mode, c.Spec.Mode, without = d.Spec.Mode, "", &c
+		}
+		text, err := json.Marshal(without)
+		if err != nil {
+			return nil // they are plain
+		}
+		m.text = string(text)
+		all[d.header().Ref()] = m
+	}
+	return all
+}
