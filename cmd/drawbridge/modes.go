@@ -25,7 +25,7 @@ func accessModesCommand() *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list api.List[api.ModeView]
-			err := a.look(cmd.Context(), "/api/v1/modes", nil, &list, func(r store.Reader, book *policy.Book) (err error) {
+			err := a.report(cmd.Context(), "/api/v1/modes", nil, &list, func(r store.Reader, book *policy.Book) (err error) {
 				list.Items, err = api.ModesOf(r, book)
 				return err
 			})
@@ -56,7 +56,7 @@ func accessOwnersCommand() *cobra.Command {
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var report access.OwnersReport
-			err := a.look(cmd.Context(), "/api/v1/owners", url.Values{"most": {strconv.Itoa(most)}}, &report, func(r store.Reader, book *policy.Book) (err error) {
+			err := a.report(cmd.Context(), "/api/v1/owners", url.Values{"most": {strconv.Itoa(most)}}, &report, func(r store.Reader, book *policy.Book) (err error) {
 				report, err = access.Owners(r, book, most)
 				return err
 			})
@@ -98,8 +98,8 @@ func ownersText(out io.Writer, report access.OwnersReport) error {
 	return nil
 }
 
-// look reads something of a bridge that runs, or of the store of one that is stopped.
-func (a *about) look(ctx context.Context, path string, query url.Values, into any, read func(store.Reader, *policy.Book) error) error {
+// report reads something of a bridge that runs, or of the store of one that is stopped.
+func (a *about) report(ctx context.Context, path string, query url.Values, into any, read func(store.Reader, *policy.Book) error) error {
 	c, err := a.client()
 	if err != nil {
 		return err
