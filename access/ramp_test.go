@@ -100,8 +100,11 @@ func TestRampNeverHoldsALeaver(t *testing.T) {
 		}
 		joiner := w.admit(person{name: "joiner", department: "Engineering"})
 		w.work()
-		for _, id := range ids {
+		for n, id := range ids {
 			w.want(id, "")
+			if is := w.targets["wiki"]["r-"+id]; is.Active && n%2 == 0 || len(is.Entitlements) > 0 {
+				t.Errorf("p%d left or moved, and has %+v", n, is)
+			}
 		}
 		if _, there := w.targets["wiki"]["r-"+joiner]; there && w.rampNow().Admitted != 1 {
 			t.Error("the ramp did not hold a joiner")
