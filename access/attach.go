@@ -3,8 +3,6 @@ package access
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -191,5 +189,9 @@ func Beyond(book *policy.Book, rec schema.Identity) []string {
 	if err != nil {
 		return nil
 	}
-	return beyond(Provenance{Source: rec.Source, Book: book}, slices.Sorted(maps.Keys(all)))
+	var names []string
+	for path := range all {
+		names = append(names, nameAt(path))
+	}
+	return beyond(Provenance{Source: rec.Source, Book: book}, schema.Sorted(names...))
 }

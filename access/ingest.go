@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -322,14 +321,14 @@ func changedAttributes(old, id schema.Identity) ([]string, error) {
 		return nil, fmt.Errorf("identity %s: %w: %w", id.ID, schema.ErrInvalid, err)
 	}
 	var changed []string
-	for name, value := range is {
-		if !bytes.Equal(was[name], value) {
-			changed = append(changed, name)
+	for path, value := range is {
+		if !bytes.Equal(was[path], value) {
+			changed = append(changed, nameAt(path))
 		}
 	}
-	for name := range was {
-		if _, still := is[name]; !still {
-			changed = append(changed, name)
+	for path := range was {
+		if _, still := is[path]; !still {
+			changed = append(changed, nameAt(path))
 		}
 	}
 	if old.Active != id.Active {
@@ -338,28 +337,35 @@ func changedAttributes(old, id schema.Identity) ([]string, error) {
 	return schema.Sorted(changed...), nil
 }
 
-// flatten returns a resource's attributes, those of its extensions among them.
+// flatten returns a resource's attributes by their paths, those of its extensions
+// among them: two schemas may have one of the same name.
 func flatten(resource json.RawMessage) (map[string]json.RawMessage, error) {
-	all := map[string]json.RawMessage{}
+	var said map[string]json.RawMessage
 	if len(resource) == 0 {
-		return all, nil
+		return said, nil
 	}
-	if err := json.Unmarshal(resource, &all); err != nil {
+	if err := json.Unmarshal(resource, &said); err != nil {
 		return nil, err
 	}
-	for name, value := range all {
+	all := make(map[string]json.RawMessage, len(said))
+	for name, value := range said {
 		if !strings.HasPrefix(name, "urn:") {
+			all[name] = value
 			continue
 		}
-		delete(all, name)
 		var extension map[string]json.RawMessage
 		if err := json.Unmarshal(value, &extension); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		maps.Copy(all, extension)
+		for part, value := range extension {
+			all[name+":"+part] = value
+		}
 	}
 	return all, nil
 }
+
+// nameAt returns the name of the attribute at a path.
+func nameAt(path string) string { return path[strings.LastIndexByte(path, ':')+1:] }
 
 // beyond returns those of the attributes that the source has no authority for.
 func beyond(p Provenance, attributes []string) []string {
