@@ -29,6 +29,12 @@ const (
 // by. None that a resource is found by is longer.
 const maxCorrelated = 1024
 
+// mostCorrelated is how many values of one attribute records are correlated by: of
+// email addresses the primary one and the first of the others, in their order. What is
+// looked at for each grows with all, and one record with the addresses of everybody
+// would keep the store's one writer from everybody else.
+const mostCorrelated = 8
+
 // Trust returns how far a source is believed; one that is not approved, not at
 // all.
 func (b *Book) Trust(source string) Trust {
@@ -143,7 +149,7 @@ func (b *Book) CorrelationValues(id schema.Identity, attribute string) []string 
 	case byUserName:
 		values = []string{id.UserName}
 	case byEmail:
-		values = append([]string{id.Email}, id.OtherEmails...)
+		values = append([]string{id.Email}, id.OtherEmails[:min(len(id.OtherEmails), mostCorrelated-1)]...)
 	default:
 		r := record{raw: id.Resource}
 		values = words(r.find(b.correlationFinder(attribute)))
@@ -157,7 +163,8 @@ func (b *Book) CorrelationValues(id schema.Identity, attribute string) []string 
 			compared = append(compared, v)
 		}
 	}
-	return schema.Sorted(compared...)
+	compared = schema.Sorted(compared...)
+	return compared[:min(len(compared), mostCorrelated)]
 }
 
 // correlationFinder finds an attribute by its name, by where the PolicySet says it
