@@ -165,6 +165,9 @@ func (b *Book) machined(spec TestSpec, in *inputs, f *Facts) {
 	if n == nil {
 		return
 	}
+	if name := in.identity.shape.index["userName"]; in.identity.slots[name] == nil {
+		in.identity.slots[name] = types.String(n.Metadata.Name)
+	}
 	for _, said := range append(n.Spec.Workload.claims(), statement{"environment", n.Spec.Environment}) {
 		if said.value != "" && in.workload.slots[in.workload.shape.index[said.name]] == nil {
 			in.workload.set(said.name, types.String(said.value))

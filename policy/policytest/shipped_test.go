@@ -39,8 +39,8 @@ func TestShippedPolicy(t *testing.T) {
 	if found := slices.Concat(loaded, compiled); len(found) != 0 {
 		t.Fatalf("got findings:\n%s", found)
 	}
-	if got := len(book.Roles()); got != 8 {
-		t.Errorf("got %d roles, want 8", got)
+	if got := len(book.Roles()); got != 10 {
+		t.Errorf("got %d roles, want 10", got)
 	}
 	for _, r := range policytest.Run(book, set) {
 		if !r.OK() {
@@ -59,10 +59,15 @@ func TestShippedPolicy(t *testing.T) {
 // expects it not to be.
 func tested(set *policy.Set, role string) (gained, lost bool) {
 	for _, t := range set.Tests {
-		x := t.Spec.Expect
-		gained = gained || slices.Contains(slices.Concat(x.Assigned, x.Eligible), role)
-		lost = lost || slices.Contains(slices.Concat(x.NotAssigned, x.NotEligible, x.Suspended), role) ||
-			slices.ContainsFunc(x.Fired, func(f policy.TestFired) bool { return f.Role == role })
+		expects := []policy.Expectation{t.Spec.Expect}
+		for _, m := range t.Spec.Then {
+			expects = append(expects, m.Expect)
+		}
+		for _, x := range expects {
+			gained = gained || slices.Contains(slices.Concat(x.Assigned, x.Eligible), role)
+			lost = lost || slices.Contains(slices.Concat(x.NotAssigned, x.NotEligible, x.Suspended), role) ||
+				slices.ContainsFunc(x.Fired, func(f policy.TestFired) bool { return f.Role == role })
+		}
 	}
 	return gained, lost
 }
