@@ -15,7 +15,7 @@ func TestEveryCodeHasItsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := regexp.MustCompile(`"[EW]-[A-Z]+(-[A-Z]+)*"`).FindAllString(string(source), -1)
+	codes := regexp.MustCompile(`"[EW]-[A-Z]+[0-9]*(-[A-Z]+)*"`).FindAllString(string(source), -1)
 	if len(codes) < 30 {
 		t.Fatalf("found only the codes %v", codes)
 	}
