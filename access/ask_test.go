@@ -103,7 +103,7 @@ func TestPeopleAreAsked(t *testing.T) {
 }
 
 // TestUnconfirmedRemovalsStayRed has nobody confirm a removal: it stays due, people
-// are reminded once a day, and it is closed when nothing is to be done any more.
+// are reminded once a day, and it is closed when nothing is to be done any more. R-REV-8, R-LOG-7.
 func TestUnconfirmedRemovalsStayRed(t *testing.T) {
 	tended(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})

@@ -50,7 +50,7 @@ func (w *world) writers() (in func(id string, in bool)) {
 }
 
 // TestRulesDoNotBreakConstraints has a rule match that would break a separation of
-// duties: who holds one side does not get the other, and gets it when that ended.
+// duties: who holds one side does not get the other, and gets it when that ended. R-INH-2.
 func TestRulesDoNotBreakConstraints(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		writers := w.writers()
@@ -96,7 +96,7 @@ func TestRulesDoNotBreakConstraints(t *testing.T) {
 }
 
 // TestHeldTogetherIsSaid has two sides of a constraint held before there is one, and by
-// a constraint that only detects: nothing is taken away, and it is found.
+// a constraint that only detects: nothing is taken away, and it is found. R-INH-2.
 func TestHeldTogetherIsSaid(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		writers := w.writers()

@@ -97,7 +97,7 @@ spec: { protocol: scim, trust: authoritative, authoritativeFor: [department, act
 		`authoritativeFor: [userName] }`, `authoritativeFor: [userName, department, groups], correlateBy: [userName, email, employeeNumber] }`)...)
 }
 
-// TestCorrelates brings two records together by every key, in either order.
+// TestCorrelates brings two records together by every key, in either order. R-SRC-8.
 func TestCorrelates(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -161,7 +161,7 @@ func word(is, otherwise string) string {
 }
 
 // TestAmbiguousIsKeptApart has a value that is that of two, in any order; a person
-// settles it.
+// settles it. R-SRC-8.
 func TestAmbiguousIsKeptApart(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(severally(t))
@@ -230,7 +230,7 @@ func TestAValueThatChanges(t *testing.T) {
 	})
 }
 
-// TestWhoLeavesLeaves has each of several sources say that somebody left.
+// TestWhoLeavesLeaves has each of several sources say that somebody left. R-SRC-2.
 func TestWhoLeavesLeaves(t *testing.T) {
 	both := func(w *world) (hr, payroll string) {
 		w.rules.Use(severally(w.t))
@@ -293,7 +293,7 @@ func TestWhoLeavesLeaves(t *testing.T) {
 	})
 }
 
-// TestSourcesDisagree has two authorities say two things, of which none comes first.
+// TestSourcesDisagree has two authorities say two things, of which none comes first. R-SRC-4.
 func TestSourcesDisagree(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(severally(t, `department: { type: string, from: [hr] }`, `department: { type: string }`,
@@ -365,7 +365,7 @@ func TestTwoBecomeOne(t *testing.T) {
 	})
 }
 
-// TestScope has a source tell of what it may not speak of.
+// TestScope has a source tell of what it may not speak of. R-SRC-5.
 func TestScope(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(severally(t, `trust: contributing,`, `trust: contributing, scope: identity.kind == "human",`))

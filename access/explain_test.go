@@ -49,7 +49,7 @@ func TestFindIdentity(t *testing.T) {
 }
 
 // TestExplain follows one person from never having an entitlement to having lost
-// it, and asks why at each turn.
+// it, and asks why at each turn. R-LOG-5.
 func TestExplain(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ask := func(ref string, standing access.Standing, words ...string) access.Explanation {

@@ -29,7 +29,7 @@ func (w *world) details(subject string) (verbs []schema.Verb) {
 	return verbs
 }
 
-// TestForget lets a leaver be forgotten, and nobody who stays.
+// TestForget lets a leaver be forgotten, and nobody who stays. R-LOG-6.
 func TestForget(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.publish(w.rules.Book())

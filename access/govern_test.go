@@ -14,7 +14,7 @@ import (
 )
 
 // TestQuarantine follows the role engineer, owned by lead with second as deputy,
-// through the ways in which people come and go.
+// through the ways in which people come and go. R-OWN-2.
 func TestQuarantine(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		quarantined := func(want bool, when string) {
@@ -73,6 +73,7 @@ func TestQuarantine(t *testing.T) {
 	})
 }
 
+// TestQuarantineRefusesGrants proves R-OWN-2.
 func TestQuarantineRefusesGrants(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(book(t, "metadata: { name: editor, owner: { user: iam@example.com", "metadata: { name: editor, owner: { user: lead@example.com"))
@@ -92,7 +93,7 @@ func TestQuarantineRefusesGrants(t *testing.T) {
 	})
 }
 
-// TestApproversGone has the group that approves a role lose its last member.
+// TestApproversGone has the group that approves a role lose its last member. R-OWN-2.
 func TestApproversGone(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(book(t, "[{ roleOwner: true }]", "[{ group: board }]"))
@@ -198,7 +199,7 @@ func braked(t testing.TB, limits string) *policy.Book {
 }
 
 // TestMassChange has a source end ten people at once, in both of its ways, where
-// three in an hour are believed.
+// three in an hour are believed. R-SRC-7.
 func TestMassChange(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		for _, limits := range []string{"deactivationsPerHour: 3", "percentPerDay: 25"} {
@@ -272,7 +273,7 @@ func TestMassChange(t *testing.T) {
 }
 
 // TestHeavyPolicy publishes a policy that would take readers from everybody, where
-// its limit is two: it is held, leavers still pass, and people release it.
+// its limit is two: it is held, leavers still pass, and people release it. R-BRAKE-1, R-BRAKE-5.
 func TestHeavyPolicy(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.publish(w.rules.Book())

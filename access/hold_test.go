@@ -69,6 +69,7 @@ func (w *world) lose(t *testing.T, n int) (people []string) {
 	return people
 }
 
+// TestReleaseTakesTwoPeople proves R-BRAKE-5.
 func TestReleaseTakesTwoPeople(t *testing.T) {
 	const source = "source:hr"
 	for name, c := range map[string]struct {
@@ -137,7 +138,7 @@ func TestReleaseTakesTwoPeople(t *testing.T) {
 	}
 }
 
-// TestAgreementIsToAPlan has one more leave between the first person and the second.
+// TestAgreementIsToAPlan has one more leave between the first person and the second. R-BRAKE-5.
 func TestAgreementIsToAPlan(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		late := w.admit(person{name: "late", department: "Engineering"})

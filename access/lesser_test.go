@@ -94,7 +94,7 @@ func TestNothingIsTakenByMoving(t *testing.T) {
 }
 
 // TestNamesBeyondAuthority has a source that may say neither userName nor emails
-// make somebody an approver by giving them the name of one.
+// make somebody an approver by giving them the name of one. R-SRC-3.
 func TestNamesBeyondAuthority(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		o := newOffice(w)

@@ -49,7 +49,7 @@ func (w *world) account(identity string) (a schema.Account) {
 }
 
 // An identity that is edited faster than it can be looked at is looked at all the
-// same, once a second.
+// same, once a second. R-ENG-5.
 func TestEditsDoNotStarve(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		id := w.admit(person{name: "ada", department: "Engineering"})
@@ -82,7 +82,7 @@ func TestEditsDoNotStarve(t *testing.T) {
 }
 
 // A policy that came into force while an identity was looked at is what is
-// decided by.
+// decided by. R-ENG-5.
 func TestPolicyChangesWhileDeciding(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.publish(w.rules.Book())
@@ -162,7 +162,7 @@ func TestWokenWhileProvisioning(t *testing.T) {
 }
 
 // Where the catalogue loses an entitlement that a role still confers, the role is
-// refused and what is held stays, at the target too.
+// refused and what is held stays, at the target too. R-POL-1.
 func TestEntitlementLeavesTheCatalogue(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		id := w.admit(person{name: "ada", department: "Engineering"})
@@ -222,7 +222,7 @@ func TestRoleLeavesWithItsEntitlement(t *testing.T) {
 	})
 }
 
-// Those who lose access because their group is gone go before a queue.
+// Those who lose access because their group is gone go before a queue. R-SLO-2.
 func TestGroupsEndOvertakesImport(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		id := w.admit(person{name: "ada"})

@@ -22,7 +22,7 @@ import (
 // two ways that end in the same: each at once, and with everything that they may say,
 // unsay and correct on the way. Who is one, what is known of them and from whom must
 // then be the same, and whose an account is. Without the one that is trusted least all
-// of it must be the same too; without all who vouch for nobody, who is one and who ended.
+// of it must be the same too; without all who vouch for nobody, who is one and who ended. R-SRC-8.
 func TestAnyOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		var raised any

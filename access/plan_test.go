@@ -18,6 +18,7 @@ func (w *world) plan(to *policy.Book) access.Plan {
 	return p
 }
 
+// TestPlan proves R-PLAN-1, R-PLAN-5.
 func TestPlan(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})
@@ -70,7 +71,7 @@ func TestPlan(t *testing.T) {
 }
 
 // TestPlanKeepsWhatReconcileKeeps has a role refused by the next policy: what is
-// held stays, and the plan says so.
+// held stays, and the plan says so. R-READY-1.
 func TestPlanKeepsWhatReconcileKeeps(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})

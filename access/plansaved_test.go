@@ -89,7 +89,7 @@ func TestSavedPlanSaysWhatMoved(t *testing.T) {
 }
 
 // TestPlanOfABackupIsThatOfItsStore plans against a backup and against the store that
-// it is of.
+// it is of. R-PLAN-5.
 func TestPlanOfABackupIsThatOfItsStore(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		writers := w.writers()

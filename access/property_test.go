@@ -64,7 +64,7 @@ func (s *somebody) want() string {
 
 // TestAnyHistory makes random histories of all that sources, people and time do to
 // access, and compares what targets then have with the model above. Every write
-// has a decision that caused it, and every decision has its policy and reason.
+// has a decision that caused it, and every decision has its policy and reason. R-ENG-1, R-ENG-6.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		var raised any

@@ -190,7 +190,7 @@ func (d *day) count(r store.Reader, g schema.Grant, names map[string]string) {
 }
 
 // What ended stays ended: a source that says a thousand times what it said before
-// gives nothing back.
+// gives nothing back. R-JIT-2.
 func TestWhatEndedStaysEnded(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		o := newOffice(w)

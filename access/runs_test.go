@@ -72,6 +72,7 @@ func TestRunsComeNewestFirst(t *testing.T) {
 	}
 }
 
+// TestLastRun proves R-SWEEP-1.
 func TestLastRun(t *testing.T) {
 	s := tokenStore(t)
 	now := time.Now()

@@ -16,6 +16,7 @@ import (
 // try runs a function in a transaction, and returns its error.
 func (w *world) try(fn func(store.Tx) error) error { return w.store.Update(w.t.Context(), fn) }
 
+// TestAdmitRefuses proves R-SRC-1.
 func TestAdmitRefuses(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada"})
@@ -68,7 +69,7 @@ func TestAdmitTwice(t *testing.T) {
 	})
 }
 
-// TestAuthority has a source that may not say who is active say it.
+// TestAuthority has a source that may not say who is active say it. R-SRC-3.
 func TestAuthority(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(book(t, `authoritativeFor: ["*"] }`, `authoritativeFor: [userName, department, employment] }`))
@@ -90,6 +91,7 @@ func TestAuthority(t *testing.T) {
 	})
 }
 
+// TestGrantRefuses proves R-JIT-1.
 func TestGrantRefuses(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})
@@ -136,7 +138,7 @@ func TestGrantRefuses(t *testing.T) {
 }
 
 // TestReplay tells of a membership a thousand times after the access it gave was
-// taken away, and of the person whose grant expired: it does not come back.
+// taken away, and of the person whose grant expired: it does not come back. R-JIT-2.
 func TestReplay(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})
@@ -180,7 +182,7 @@ func TestReplay(t *testing.T) {
 	})
 }
 
-// TestLeaverOvertakesImport has somebody leave while five hundred wait.
+// TestLeaverOvertakesImport has somebody leave while five hundred wait. R-SLO-2.
 func TestLeaverOvertakesImport(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		leaver := w.admit(person{name: "leaver", department: "Engineering"})
@@ -205,7 +207,7 @@ func TestLeaverOvertakesImport(t *testing.T) {
 	})
 }
 
-// TestGroups follows a nested group through its names and its end.
+// TestGroups follows a nested group through its names and its end. R-INH-5.
 func TestGroups(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada"})
@@ -255,7 +257,7 @@ func TestGroups(t *testing.T) {
 	})
 }
 
-// TestExpire ends a grant by its sweep, once, and not before its time.
+// TestExpire ends a grant by its sweep, once, and not before its time. R-JIT-2.
 func TestExpire(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})
@@ -318,7 +320,7 @@ func TestUnpark(t *testing.T) {
 }
 
 // TestDriftIsUndoneWhereWeAloneWrite changes an account by hand at a target of
-// ours, and at one that is shared.
+// ours, and at one that is shared. R-INH-4, R-DRIFT-3.
 func TestDriftIsUndoneWhereWeAloneWrite(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		for _, c := range []struct {
@@ -351,7 +353,7 @@ func TestDriftIsUndoneWhereWeAloneWrite(t *testing.T) {
 
 // TestLoweredModeGivesNothingBack takes the mode of a role from enforce to observe:
 // what was taken away by hand at the target then stays away, and what is there
-// stays there.
+// stays there. R-MODE-4.
 func TestLoweredModeGivesNothingBack(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})
@@ -379,7 +381,7 @@ func TestLoweredModeGivesNothingBack(t *testing.T) {
 }
 
 // TestObserveWritesNothing publishes a policy whose connector observes: lines are
-// decided, and nothing reaches the target.
+// decided, and nothing reaches the target. R-MODE-1, R-LOG-1.
 func TestObserveWritesNothing(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.rules.Use(book(t, "type: memory\n  mode: enforce", "type: memory\n  mode: observe"))
@@ -395,7 +397,7 @@ func TestObserveWritesNothing(t *testing.T) {
 	})
 }
 
-// TestRunsThatComeToTheSame keeps them as one.
+// TestRunsThatComeToTheSame keeps them as one. R-SWEEP-1.
 func TestRunsThatComeToTheSame(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		logged := w.logged()

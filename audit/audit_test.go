@@ -137,6 +137,7 @@ func TestKeyName(t *testing.T) {
 	}
 }
 
+// TestDetailHashNeedsItsSalt proves R-LOG-6.
 func TestDetailHashNeedsItsSalt(t *testing.T) {
 	a, b := audit.HashDetail([]byte("salt"), []byte("detail")), audit.HashDetail([]byte("sal"), []byte("tdetail"))
 	if a == b || len(a) != 64 {
@@ -144,7 +145,7 @@ func TestDetailHashNeedsItsSalt(t *testing.T) {
 	}
 }
 
-// TestTampering changes a log in every way there is and asks whether it shows.
+// TestTampering changes a log in every way there is and asks whether it shows. R-LOG-3.
 func TestTampering(t *testing.T) {
 	signer, verifier := key(t, 1)
 	_, stranger := key(t, 2)
@@ -195,6 +196,7 @@ func wantFault(t *testing.T, err error, fault string) {
 	}
 }
 
+// TestExport proves R-LOG-3.
 func TestExport(t *testing.T) {
 	signer, verifier := key(t, 1)
 	_, stranger := key(t, 2)
@@ -256,7 +258,7 @@ func TestExportOfMissingEntries(t *testing.T) {
 }
 
 // TestProofs proves each entry of logs of every size to somebody who has only
-// the key, and that nothing else can be proved.
+// the key, and that nothing else can be proved. R-LOG-3.
 func TestProofs(t *testing.T) {
 	signer, verifier := key(t, 1)
 	all := leaves(t, 9)

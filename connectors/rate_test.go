@@ -45,7 +45,7 @@ func TestRatePerSecond(t *testing.T) {
 	})
 }
 
-// In no hour, wherever it begins, are there more calls than the target allows.
+// In no hour, wherever it begins, are there more calls than the target allows. R-PROV-2.
 func TestRatePerHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 50

@@ -24,6 +24,7 @@ func (m mapFS) fs() fs.FS {
 	return all
 }
 
+// TestDigestIsOfWhatIsSaid proves R-PUB-1.
 func TestDigestIsOfWhatIsSaid(t *testing.T) {
 	base, err := os.ReadFile("testdata/base/base.yaml")
 	if err != nil {
@@ -55,6 +56,7 @@ func TestDigestIsOfWhatIsSaid(t *testing.T) {
 	}
 }
 
+// TestMode proves R-MODE-1, R-MODE-3.
 func TestMode(t *testing.T) {
 	book := bookOf(t, roles)
 	for _, test := range []struct {
@@ -142,6 +144,7 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
+// TestInScope proves R-SRC-5.
 func TestInScope(t *testing.T) {
 	book := bookOf(t, authorities)
 	for _, test := range []struct {
@@ -235,6 +238,7 @@ func TestEnded(t *testing.T) {
 	}
 }
 
+// TestCatalogue proves R-POL-1, R-INH-1.
 func TestCatalogue(t *testing.T) {
 	book := bookOf(t, "")
 	want := schema.Entitlement{

@@ -9,7 +9,7 @@ import (
 )
 
 // TestEveryCodeHasItsPage lints the examples of docs/codes: the first of a page has
-// the mistake that the page is about, the second has none.
+// the mistake that the page is about, the second has none. R-POL-2.
 func TestEveryCodeHasItsPage(t *testing.T) {
 	source, err := os.ReadFile("finding.go")
 	if err != nil {

@@ -101,6 +101,7 @@ func granted(from, until time.Duration, change ...func(*schema.Grant)) []schema.
 	return []schema.Grant{g}
 }
 
+// TestEvaluate proves R-ENG-3, R-ENG-4, R-REV-1.
 func TestEvaluate(t *testing.T) {
 	book := bookOf(t, roles)
 	deleted := person(docs)
@@ -210,6 +211,7 @@ func compare(t *testing.T, got Access, outcomes string, lines, keep, fired []str
 	}
 }
 
+// TestQuarantineKeepsAndGivesNothing proves R-OWN-2.
 func TestQuarantineKeepsAndGivesNothing(t *testing.T) {
 	sound := bookOf(t, roles)
 	book := sound.With(map[string]string{"base": "its owner left", "editor": "its owner left"})
@@ -238,7 +240,7 @@ func TestQuarantineKeepsAndGivesNothing(t *testing.T) {
 }
 
 // TestFailClosed takes the source's authority over employment away: then nothing
-// is known of it, and only the trigger that fails closed fires.
+// is known of it, and only the trigger that fails closed fires. R-ENG-3.
 func TestFailClosed(t *testing.T) {
 	base, err := os.ReadFile("testdata/base/base.yaml")
 	if err != nil {
@@ -266,6 +268,7 @@ func TestFailClosed(t *testing.T) {
 	}
 }
 
+// TestVerdictSaysWhy proves R-LOG-2.
 func TestVerdictSaysWhy(t *testing.T) {
 	book := bookOf(t, roles)
 	verdict := func(f Facts, role string) Verdict {

@@ -45,6 +45,7 @@ func anyFacts(t *rapid.T) Facts {
 	return f
 }
 
+// TestWhateverTheFacts proves R-ENG-4.
 func TestWhateverTheFacts(t *testing.T) {
 	book := bookOf(t, roles)
 	rapid.Check(t, func(t *rapid.T) {
@@ -74,7 +75,7 @@ func TestWhateverTheFacts(t *testing.T) {
 }
 
 // TestUntilNextNothingChanges is what a scheduler relies on: who is not looked at
-// again before Next has missed nothing.
+// again before Next has missed nothing. R-ENG-2.
 func TestUntilNextNothingChanges(t *testing.T) {
 	book := bookOf(t, roles)
 	rapid.Check(t, func(t *rapid.T) {

@@ -34,6 +34,7 @@ func lint(fsys fs.FS) (*Book, Findings) {
 	return book, slices.Concat(loaded, compiled).sorted()
 }
 
+// TestBaseIsClean proves R-POL-2.
 func TestBaseIsClean(t *testing.T) {
 	book, found := lint(folder(t, nil))
 	if len(found) != 0 || len(book.Refused()) != 0 {
@@ -43,7 +44,7 @@ func TestBaseIsClean(t *testing.T) {
 
 // TestBadDocuments lints every file of testdata/bad on top of the base. Its
 // first lines say what is to be found in it: want CODE LINE:COL. That a role is
-// untested is only of interest where the file says so.
+// untested is only of interest where the file says so. R-POL-2, R-POL-5, R-OWN-1, R-JIT-3.
 func TestBadDocuments(t *testing.T) {
 	files, err := fs.Glob(os.DirFS("testdata/bad"), "*.yaml")
 	if err != nil || len(files) == 0 {

@@ -16,6 +16,7 @@ import (
 	"drawbridge/store"
 )
 
+// TestBreaker proves R-BRAKE-4.
 func TestBreaker(t *testing.T) {
 	down := errors.New("connection refused")
 	no := &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such plan")}
@@ -52,7 +53,7 @@ func TestBreaker(t *testing.T) {
 
 // TestDeadTargetIsLeftAlone has a target down for an hour with a hundred people
 // waiting for it: it is called now and then, and when it is back the leaver who
-// came last is first.
+// came last is first. R-BRAKE-4.
 func TestDeadTargetIsLeftAlone(t *testing.T) {
 	inBubble(t, func(w *world) {
 		leaver := w.admitNamed("leaver", "", "Engineering", true)
@@ -127,7 +128,7 @@ func TestPanicIsAFailure(t *testing.T) {
 }
 
 // TestBurstOfEdits has a thousand edits of one person within a second: its target
-// is called twice at most, and has the last.
+// is called twice at most, and has the last. R-ENG-5.
 func TestBurstOfEdits(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)

@@ -75,7 +75,7 @@ func TestNoItemTwiceAtOnce(t *testing.T) {
 	})
 }
 
-// A target that lists nothing at all has lost its mind, not its accounts.
+// A target that lists nothing at all has lost its mind, not its accounts. R-DRIFT-4.
 func TestEmptyListingProvesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -94,7 +94,7 @@ func TestEmptyListingProvesNothing(t *testing.T) {
 	})
 }
 
-// An account that a listing lacks is gone only if it can not be read either.
+// An account that a listing lacks is gone only if it can not be read either. R-DRIFT-4.
 func TestShrunkenListingProvesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		ada := w.admitNamed("ada", "", "Engineering", true)

@@ -339,6 +339,7 @@ func settle(d time.Duration) {
 	synctest.Wait()
 }
 
+// TestJoinerMoverLeaver proves R-REV-1, R-REV-9, R-SLO-1.
 func TestJoinerMoverLeaver(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -356,6 +357,7 @@ func TestJoinerMoverLeaver(t *testing.T) {
 	})
 }
 
+// TestUnknownIsNotFalse proves R-ENG-3.
 func TestUnknownIsNotFalse(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -383,6 +385,7 @@ func grantEditor(w *world, id string) {
 	})
 }
 
+// TestGrantEnds proves R-JIT-2.
 func TestGrantEnds(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -395,6 +398,7 @@ func TestGrantEnds(t *testing.T) {
 	})
 }
 
+// TestRevokedStaysRevoked proves R-JIT-2.
 func TestRevokedStaysRevoked(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -414,7 +418,7 @@ func TestRevokedStaysRevoked(t *testing.T) {
 	})
 }
 
-// TestEveryCallMayFail has each of the first calls fail after it took effect.
+// TestEveryCallMayFail has each of the first calls fail after it took effect. R-PROV-2.
 func TestEveryCallMayFail(t *testing.T) {
 	for failing := 1; failing <= 4; failing++ {
 		t.Run(fmt.Sprint(failing), func(t *testing.T) {
@@ -457,6 +461,7 @@ func TestPermanentFailureIsParked(t *testing.T) {
 	})
 }
 
+// TestDrift proves R-DRIFT-1, R-DRIFT-2, R-DRIFT-3.
 func TestDrift(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -485,6 +490,7 @@ func TestDrift(t *testing.T) {
 	})
 }
 
+// TestOrphansAreReportedAndNotTouched proves R-INH-6.
 func TestOrphansAreReportedAndNotTouched(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.target.accounts["stranger"] = schema.Account{RemoteID: "stranger", Active: true, Entitlements: []string{"Editors"}}
@@ -498,7 +504,7 @@ func TestOrphansAreReportedAndNotTouched(t *testing.T) {
 	})
 }
 
-// TestNoWriteWithoutDecision compares what the target was told with the log.
+// TestNoWriteWithoutDecision compares what the target was told with the log. R-ENG-1, R-PROV-1.
 func TestNoWriteWithoutDecision(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)

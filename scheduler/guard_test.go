@@ -118,6 +118,7 @@ func TestFailedListingKeepsTheHold(t *testing.T) {
 	})
 }
 
+// TestReleasedExpiry proves R-BRAKE-1.
 func TestReleasedExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

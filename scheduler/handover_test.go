@@ -128,7 +128,7 @@ func TestTwoWithOneAccount(t *testing.T) {
 }
 
 // A target that can not be read back after it acknowledged is told again, so that
-// a revocation is verified, measured and recorded however often reading fails.
+// a revocation is verified, measured and recorded however often reading fails. R-REV-8.
 func TestReadingBackFails(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)

@@ -23,7 +23,7 @@ import (
 // random, in all the ways in which one fails: it is down, refuses for a while, for
 // good, asks for patience, or does half of what it was told and loses the line.
 // Once it is well again it must come to hold exactly what the people should have,
-// and what was said of leavers must have arrived while the rest still waited.
+// and what was said of leavers must have arrived while the rest still waited. R-PROV-2.
 func TestAnyHistory(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		var raised any

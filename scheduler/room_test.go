@@ -18,7 +18,7 @@ import (
 
 // TestWhoLeavesNeedNotWait fills a lane with what is not urgent and takes a minute
 // each: what is urgent is begun at once all the same, and no more of the others are
-// at work than may be.
+// at work than may be. R-SLO-2.
 func TestWhoLeavesNeedNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, err := store.Open(enginetest.Again(enginetest.Memory(1)))

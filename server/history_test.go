@@ -34,7 +34,7 @@ type model struct {
 
 // TestHistoriesAgreeWithTheModel sends histories of PATCHes, good ones and bad, to
 // a bridge that runs, and after each request holds all that it reads, the versions
-// and the groups of users among it, against a model that knows nothing of it.
+// and the groups of users among it, against a model that knows nothing of it. R-PROV-3.
 func TestHistoriesAgreeWithTheModel(t *testing.T) {
 	c := newClient(t)
 	checks := flag.Lookup("rapid.checks")

@@ -169,6 +169,7 @@ func (w *world) issue(t *testing.T, tok schema.Token) (secret string, got schema
 	return secret, got
 }
 
+// TestWhoOpensWhichDoor proves R-SRC-1.
 func TestWhoOpensWhichDoor(t *testing.T) {
 	w := newWorld(t)
 	dbSource, _ := w.issue(t, schema.Token{Source: "hr"})
@@ -360,6 +361,7 @@ func TestNotReady(t *testing.T) {
 	}
 }
 
+// TestNoSecretInLogOrAnswer proves R-NHI-9.
 func TestNoSecretInLogOrAnswer(t *testing.T) {
 	w := newWorld(t)
 	stored, _ := w.issue(t, schema.Token{Name: "ci", Role: "viewer"})

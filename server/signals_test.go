@@ -74,6 +74,7 @@ func (w *world) push(t *testing.T, secret, kind, body string) (answer, string) {
 	return w.send(t, req)
 }
 
+// TestSignalsAsJSON proves R-REV-3.
 func TestSignalsAsJSON(t *testing.T) {
 	w := newWorld(t, signalling(t, issuertest.New(t)))
 	const at = `"occurredAt":"2026-01-02T03:04:05Z"`
@@ -122,7 +123,7 @@ func TestSignalsAsJSON(t *testing.T) {
 	}
 }
 
-// TestSecurityEventTokens pushes tokens as RFC 8935 has it.
+// TestSecurityEventTokens pushes tokens as RFC 8935 has it. R-REV-5.
 func TestSecurityEventTokens(t *testing.T) {
 	i := issuertest.New(t)
 	w := newWorld(t, signalling(t, i))

@@ -184,7 +184,7 @@ func TestUniqueIndex(t *testing.T) {
 }
 
 // TestUrgentFirst has a thousand items before an urgent one, which still is
-// leased first, and again first after it failed.
+// leased first, and again first after it failed. R-SLO-2.
 func TestUrgentFirst(t *testing.T) {
 	s := open(t)
 	update(t, s, func(tx store.Tx) error {

@@ -18,7 +18,7 @@ import (
 )
 
 // TestShippedProfiles holds the connector to its contract with each profile that
-// ships, against a target that behaves as the profile says.
+// ships, against a target that behaves as the profile says. R-PROV-2.
 func TestShippedProfiles(t *testing.T) {
 	shipped := os.DirFS("../../configs/profiles")
 	files, err := fs.Glob(shipped, "*.yaml")

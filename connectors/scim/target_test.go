@@ -259,6 +259,7 @@ func TestMatchesInOrder(t *testing.T) {
 	}
 }
 
+// TestIncompleteListsAreErrors proves R-DRIFT-4.
 func TestIncompleteListsAreErrors(t *testing.T) {
 	page := func(total int, ids ...string) string {
 		var users []map[string]string

@@ -33,6 +33,7 @@ func shipped(t *testing.T, folders ...string) fs.FS {
 	return all
 }
 
+// TestShippedPolicy proves R-PUB-5.
 func TestShippedPolicy(t *testing.T) {
 	set, loaded := policy.Load(shipped(t, "../../configs/policy"))
 	book, compiled := policy.Compile(set)
@@ -72,6 +73,7 @@ func tested(set *policy.Set, role string) (gained, lost bool) {
 	return gained, lost
 }
 
+// TestShippedRefusal proves R-READY-1.
 func TestShippedRefusal(t *testing.T) {
 	set, loaded := policy.Load(shipped(t, "../../configs/policy", "../../configs/demo/refused"))
 	book, compiled := policy.Compile(set)

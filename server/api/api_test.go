@@ -507,6 +507,7 @@ func TestListIdentities(t *testing.T) {
 	}
 }
 
+// TestWhatIsDecidedAboutAPerson proves R-LOG-5.
 func TestWhatIsDecidedAboutAPerson(t *testing.T) {
 	w := newWorld(t)
 	ada := w.person("ada@example.com")
@@ -569,6 +570,7 @@ func TestRolesAndPolicy(t *testing.T) {
 	}
 }
 
+// TestPlanTouchesNothing proves R-PLAN-5.
 func TestPlanTouchesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.person("ada@example.com")

@@ -329,6 +329,7 @@ func TestDecisions(t *testing.T) {
 	w.want(422, "viewer", "GET", "/api/v1/decisions?from=1&subject=run/1", "", nil)
 }
 
+// TestExportVerifies proves R-LOG-3.
 func TestExportVerifies(t *testing.T) {
 	w := newWorld(t)
 	secret, public, err := audit.NewKey("example.com/log", bytes.NewReader(bytes.Repeat([]byte{7}, 64)))

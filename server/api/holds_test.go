@@ -18,7 +18,7 @@ var braking = strings.Replace(documents, `trust: authoritative, authoritativeFor
 	`trust: authoritative, authoritativeFor: ["*"], massChange: { deactivationsPerHour: 1, onExceeded: hold } }`, 1)
 
 // TestTwoPeopleReleaseLeavers has a source end three people where one is believed,
-// and two people let the other two go, over HTTP.
+// and two people let the other two go, over HTTP. R-SRC-7.
 func TestTwoPeopleReleaseLeavers(t *testing.T) {
 	w := newWorld(t)
 	w.rules.Use(compile(t, braking))

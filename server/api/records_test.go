@@ -88,7 +88,7 @@ func (w *world) countOf(subject string, verb schema.Verb) (n int) {
 }
 
 // TestTwoSenders has a directory and an HR system tell of one person, the directory
-// first, and looks at what each of them reads back, and at what comes of it.
+// first, and looks at what each of them reads back, and at what comes of it. R-SRC-3.
 func TestTwoSenders(t *testing.T) {
 	w := newWorld(t)
 	w.rules.Use(compile(t, severally))

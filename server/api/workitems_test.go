@@ -11,7 +11,7 @@ import (
 )
 
 // TestNobodyConfirmsTheirOwn has a person confirm what is asked about them, and
-// somebody else.
+// somebody else. R-OWN-3.
 func TestNobodyConfirmsTheirOwn(t *testing.T) {
 	w := newWorld(t)
 	ada := w.person("ada@example.com")

@@ -186,6 +186,7 @@ const ada = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:
 const deactivate = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
 	"Operations":[{"op":"replace","path":"active","value":false}]}`
 
+// TestPersonComesAndGoes proves R-REV-1.
 func TestPersonComesAndGoes(t *testing.T) {
 	g, cfg := newTarget(), config(t)
 	b, stop := running(t, cfg, Options{Kinds: g.kinds()})
