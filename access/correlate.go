@@ -57,8 +57,8 @@ func correlate(tx store.Tx, p Provenance, rec schema.Identity) (schema.Identity,
 // came or went, those who have any with these in common, since who goes with one of
 // them does not go with another, and all others of their identities.
 func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) error {
-	concerned := map[string]bool{}
-	if err := c.concern(concerned, rec.ID); err != nil {
+	concerned, walked := map[string]bool{}, map[[2]string]bool{}
+	if err := c.concern(concerned, walked, rec.ID); err != nil {
 		return err
 	}
 	for _, value := range touched {
@@ -67,7 +67,7 @@ func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) er
 			return err
 		}
 		for _, id := range ids {
-			if err := c.concern(concerned, id); err != nil {
+			if err := c.concern(concerned, walked, id); err != nil {
 				return err
 			}
 		}
@@ -85,13 +85,18 @@ func (c *correlation) look(rec *schema.Identity, touched []store.Correlation) er
 }
 
 // concern adds a record, those who have a value with it in common, and those who are
-// of one identity with any of them.
-func (c *correlation) concern(concerned map[string]bool, id string) error {
+// of one identity with any of them. Who has a value is looked up once.
+func (c *correlation) concern(concerned map[string]bool, walked map[[2]string]bool, id string) error {
 	with := []string{id}
 	for value, err := range store.Correlations.By(c.tx, store.CorrelationRecord, id) {
 		if err != nil {
 			return err
 		}
+		at := [2]string{value.Attribute, value.Value}
+		if walked[at] {
+			continue
+		}
+		walked[at] = true
 		ids, err := c.everybody(value.Attribute, value.Value)
 		if err != nil {
 			return err

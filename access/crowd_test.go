@@ -30,8 +30,8 @@ func TestRecordOfEverybody(t *testing.T) {
 			_, err := access.Admit(tx, w.as("spy"), id)
 			return err
 		})
-		if n := e.reads - before; n > 3000 {
-			t.Errorf("record %d with 40 addresses took %d reads, want at most 3000", j, n)
+		if n := e.reads - before; n > 1500 {
+			t.Errorf("record %d with 40 addresses took %d reads, want at most 1500", j, n)
 		}
 	}
 }
