@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"drawbridge/access"
@@ -45,5 +46,16 @@ func TestChangeOfOneName(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestExtensionInCapitals holds that an attribute of an extension goes by its own name
+// however the URN is written.
+func TestExtensionInCapitals(t *testing.T) {
+	for _, urn := range []string{"urn:example:hr:2.0:User", "URN:example:hr:2.0:User"} {
+		rec := schema.Identity{Source: "okta", Resource: fmt.Appendf(nil, `{"userName":"ada",%q:{"badge":"1"}}`, urn)}
+		if got := access.Beyond(book(t), rec); !slices.Equal(got, []string{"badge"}) {
+			t.Errorf("%s: beyond the authority of its source are %q, want badge", urn, got)
+		}
 	}
 }

@@ -349,7 +349,7 @@ func flatten(resource json.RawMessage) (map[string]json.RawMessage, error) {
 	}
 	all := make(map[string]json.RawMessage, len(said))
 	for name, value := range said {
-		if !strings.HasPrefix(name, "urn:") {
+		if !strings.Contains(name, ":") { // an extension goes by its URN, in whatever case that is
 			all[name] = value
 			continue
 		}
