@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/access"
 	"drawbridge/policy"
@@ -196,6 +197,36 @@ metadata: { name: okta,`
 func braked(t testing.TB, limits string) *policy.Book {
 	t.Helper()
 	return book(t, massChange, strings.Replace(massChange, `["*"] }`, `["*"], massChange: { `+limits+`, onExceeded: hold } }`, 1))
+}
+
+// TestBrakeCountsAgain has a source go live on the day on which it ended a few: what
+// it may end is a share of those it has by then. R-SRC-7.
+func TestBrakeCountsAgain(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(braked(t, "percentPerDay: 10"))
+		admit := func(from, to int) (people []string) {
+			for i := from; i < to; i++ {
+				people = append(people, w.admit(person{name: fmt.Sprintf("p%03d", i), department: "Engineering"}))
+			}
+			return people
+		}
+		end := func(people ...string) {
+			for _, id := range people {
+				w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
+			}
+		}
+		few := admit(0, 12)
+		end(few[:6]...)
+		if got := w.held("source:hr").Count; got != 1 {
+			t.Errorf("%d of six of twelve are held, want the sixth", got)
+		}
+		many := admit(12, 200)
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble's own time
+		end(many[0])
+		if got := w.held("source:hr").Count; got != 1 {
+			t.Errorf("%d are held, want one of two hundred to go", got)
+		}
+	})
 }
 
 // TestMassChange has a source end ten people at once, in both of its ways, where

@@ -57,6 +57,9 @@ func (h *Hearing) Last(source string) time.Time {
 // Keep writes down which sources were heard since, all at once. One whose silence was
 // too long is looked at.
 func (h *Hearing) Keep(ctx context.Context, s *store.Store) error {
+	if h == nil {
+		return nil
+	}
 	due := map[string]time.Time{}
 	h.mu.Lock()
 	for source, at := range h.last {

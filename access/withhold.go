@@ -123,8 +123,8 @@ type tally struct {
 	Day    time.Time `json:"day"`
 	InDay  int       `json:"inDay"`
 
-	AtLeast int  `json:"atLeast"` // how many identities the source has at least
-	Exactly bool `json:"exactly"` // they were counted to the end
+	AtLeast int       `json:"atLeast"`          // how many identities the source has at least
+	Counted time.Time `json:"counted,omitzero"` // when they were counted to the end
 }
 
 // A braking is what the brake on a source counts.
@@ -196,20 +196,27 @@ func readTally(r store.Reader, source string, what braking) (t tally, err error)
 // and not a mistake.
 const handful = 5
 
+// recount is how long a count to the end is good for: a source that goes live today
+// has very many more in an hour.
+const recount = 5 * time.Minute
+
 // tooFew reports whether the source has too few identities for one more to end
-// today. A handful may always. They are counted only as far as is needed, and not again
-// for the next ones.
+// today. A handful may always. They are counted only as far as is needed, and not at
+// once again for the next ones.
 func (t *tally) tooFew(r store.Reader, source string, percent float64, what braking) (bool, error) {
 	if percent <= 0 || t.InDay < handful {
 		return false, nil
 	}
 	need := int(math.Floor(float64(t.InDay)*100/percent)) + 1
-	if need > t.AtLeast && !t.Exactly {
+	if now := r.Now(); need > t.AtLeast && now.Sub(t.Counted) >= recount {
 		n, err := what.of(r, source, 2*need)
 		if err != nil {
 			return false, err
 		}
-		t.AtLeast, t.Exactly = n+t.InDay, n < 2*need // those deleted today count
+		t.AtLeast = n + t.InDay // those deleted today count
+		if n < 2*need {
+			t.Counted = now
+		}
 	}
 	return need > t.AtLeast, nil
 }

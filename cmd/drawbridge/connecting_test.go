@@ -26,7 +26,7 @@ func TestConnecting(t *testing.T) {
 	}
 	t.Parallel()
 	var script strings.Builder
-	script.WriteString("set -e -o pipefail\ntrap 'kill $(jobs -p)' EXIT\n")
+	script.WriteString("set -e -o pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n")
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(document(t, "docs/connecting.md"), -1) {
 		script.WriteString(block[1])
 	}
@@ -45,7 +45,7 @@ func TestConnecting(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := exec.CommandContext(ctx, "bash", "-c", text)
-	run.Dir, run.WaitDelay = work, time.Second
+	run.Dir, run.WaitDelay = work, time.Minute
 	run.Env = append(os.Environ(), "PATH="+filepath.Dir(self)+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := run.CombinedOutput()
 	if err != nil {
