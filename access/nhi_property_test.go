@@ -1,9 +1,7 @@
 package access_test
 
 import (
-	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -17,17 +15,10 @@ import (
 // and time (R-NHI-2, R-NHI-8): no machine has access whose owner is not there, past
 // the clock that began when they were there last.
 func TestNoMachineOutlivesItsOwner(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
-			defer w.store.Close()
-			anyOwners(r, w)
-		})
-		if raised != nil {
-			r.Fatal(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
+		defer w.store.Close()
+		anyOwners(r, w)
 	})
 }
 
@@ -58,7 +49,7 @@ func anyOwners(r *rapid.T, w *world) {
 			last = time.Now()
 		}
 		if w.holds(machine) != "" && time.Since(last) > 14*24*time.Hour+time.Hour {
-			panic(fmt.Sprintf("it has %q, and its owner was there last %s ago", w.holds(machine), time.Since(last)))
+			violated("it has %q, and its owner was there last %s ago", w.holds(machine), time.Since(last))
 		}
 	}
 }

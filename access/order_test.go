@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -24,17 +23,8 @@ import (
 // then be the same, and whose an account is. Without the one that is trusted least all
 // of it must be the same too; without all who vouch for nobody, who is one and who ended. R-SRC-8.
 func TestAnyOrder(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			anyOrder(t, r)
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		anyOrder(t, r)
 	})
 }
 
@@ -93,17 +83,17 @@ func anyOrder(t *testing.T, r *rapid.T) {
 		w.accounts()
 	}
 	if one, other := straight.sum(nobody, true), winding.sum(nobody, true); one != other {
-		panic(fmt.Sprintf("straight:\n%s\nwinding:\n%s", one, other))
+		violated("straight:\n%s\nwinding:\n%s", one, other)
 	}
 	if one, other := trusted.sum(nobody, false), winding.sum(leastSlot, false); one != other {
-		panic(fmt.Sprintf("without whom nobody trusts:\n%s\nwith them:\n%s", one, other))
+		violated("without whom nobody trusts:\n%s\nwith them:\n%s", one, other)
 	}
 	if one, other := sure.ends(), winding.ends(); one != other {
-		panic(fmt.Sprintf("without those who vouch for nobody:\n%s\nwith them:\n%s", one, other))
+		violated("without those who vouch for nobody:\n%s\nwith them:\n%s", one, other)
 	}
 	for _, w := range worlds {
 		if report, err := w.store.Check(w.t.Context()); err != nil || !report.OK() {
-			panic(fmt.Sprint(report.Faults, err))
+			violated("%v %v", report.Faults, err)
 		}
 	}
 }
@@ -181,7 +171,7 @@ func (w *slotted) accounts() {
 				return err
 			}
 			if rec.Base() != a.Identity || a.From == "" {
-				panic(fmt.Sprintf("account %s, of %s, is that of %s (from %q)", a.RemoteID, rec.Base(), a.Identity, a.From))
+				violated("account %s, of %s, is that of %s (from %q)", a.RemoteID, rec.Base(), a.Identity, a.From)
 			}
 		}
 		return nil
@@ -253,7 +243,7 @@ func (w *slotted) sum(but func(slot string) bool, places bool) string {
 				if i := strings.LastIndexByte(name, '.'); name == "identity.userName" || name == "identity.employment.status" {
 					continue
 				} else if slices.ContainsFunc(from.Sources, func(source string) bool { return !book.Authority(source, name[i+1:]) }) {
-					panic(name + " is from " + strings.Join(from.Sources, " and "))
+					violated("%s", name+" is from "+strings.Join(from.Sources, " and "))
 				}
 			}
 			slices.Sort(slots)

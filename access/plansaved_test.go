@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,6 +104,9 @@ func TestPlanOfABackupIsThatOfItsStore(t *testing.T) {
 
 		var text bytes.Buffer
 		if err := w.store.Backup(t.Context(), &text); err != nil {
+			if !errors.Is(err, schema.ErrInvalid) {
+				t.Fatal(err)
+			}
 			t.Skip("this engine has no backups: ", err)
 		}
 		path := filepath.Join(t.TempDir(), "copy.db")

@@ -62,23 +62,37 @@ func (s *somebody) want() string {
 	return strings.Join(all, " ")
 }
 
+// inBubbles checks a property many times, each in a bubble with a clock of its own.
+// What is raised there, by violated or by rapid, is raised again outside, where rapid
+// waits for it.
+func inBubbles(t *testing.T, property func(t *testing.T, r *rapid.T)) {
+	rapid.Check(t, func(r *rapid.T) {
+		var raised any
+		synctest.Test(t, func(t *testing.T) {
+			defer func() { raised = recover() }()
+			property(t, r)
+		})
+		if what, ok := raised.(violation); ok {
+			r.Fatal(string(what))
+		} else if raised != nil {
+			panic(raised)
+		}
+	})
+}
+
+// A violation is what a property found that must not be.
+type violation string
+
+func violated(format string, args ...any) { panic(violation(fmt.Sprintf(format, args...))) }
+
 // TestAnyHistory makes random histories of all that sources, people and time do to
 // access, and compares what targets then have with the model above. Every write
 // has a decision that caused it, and every decision has its policy and reason. R-ENG-1, R-ENG-6.
 func TestAnyHistory(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
-			defer w.store.Close()
-			anyHistory(r, w)
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+		defer w.store.Close()
+		anyHistory(r, w)
 	})
 }
 
@@ -107,19 +121,19 @@ func anyHistory(r *rapid.T, w *world) {
 			account := w.targets["wiki"]["r-"+s.id]
 			managed := slices.DeleteFunc(slices.Clone(account.Entitlements), func(e string) bool { return e == "Extra" })
 			if got := strings.Join(managed, " "); got != s.want() {
-				panic(fmt.Sprintf("%s has %q, want %q", s.name, got, s.want()))
+				violated("%s has %q, want %q", s.name, got, s.want())
 			}
 			if !slices.Contains(account.Entitlements, "Extra") {
-				panic(s.name + " lost what the bridge did not give")
+				violated("%s lost what the bridge did not give", s.name)
 			}
 		}
 	}
 	explained(w)
 	if p := w.plan(w.rules.Book()); p.Grants+p.Revocations+p.Remodes > 0 {
-		panic(fmt.Sprintf("all is done, and the policy in force would still change %+v", p.Totals))
+		violated("all is done, and the policy in force would still change %+v", p.Totals)
 	}
 	if report, err := w.store.Check(w.t.Context()); err != nil || !report.OK() {
-		panic(fmt.Sprint(report.Faults, err))
+		violated("%v %v", report.Faults, err)
 	}
 }
 
@@ -161,7 +175,7 @@ func happen(r *rapid.T, w *world, group string, s *somebody) {
 			return err
 		})
 		if (err == nil) != (s.department == "Engineering" && !s.gone && !s.inactive) {
-			panic(fmt.Sprintf("%+v was granted: %v", *s, err))
+			violated("%+v was granted: %v", *s, err)
 		}
 		if err == nil {
 			s.until, s.buried["editor"] = time.Now().Add(8*time.Hour), false
@@ -237,16 +251,16 @@ func explained(w *world) {
 			}
 			d := e.Decision
 			if d.Actor == "" || d.Policy == "" || d.Reason == "" {
-				panic(fmt.Sprintf("without actor, policy or reason: %+v", d))
+				violated("without actor, policy or reason: %+v", d)
 			}
 			switch d.Verb { //nolint:exhaustive // the others cause no write
 			case schema.Provisioned, schema.Verified:
 				if len(d.Because) == 0 {
-					panic(fmt.Sprintf("written without a decision: %+v", d))
+					violated("written without a decision: %+v", d)
 				}
 				for _, id := range d.Because {
 					if !known[id] {
-						panic(fmt.Sprintf("written for a decision that is not in the log: %+v", d))
+						violated("written for a decision that is not in the log: %+v", d)
 					}
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -262,21 +261,12 @@ func TestChoicesThatCannotBe(t *testing.T) {
 // everything is proposed: a target has what people released, and no more; whoever was
 // given something has it until its end is released; groups count what is open. R-MODE-1.
 func TestNothingUnreleasedReachesATarget(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
-			defer w.store.Close()
-			w.publish(proposing(t))
-			proposedDays(r, w)
-			w.check()
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+		defer w.store.Close()
+		w.publish(proposing(t))
+		proposedDays(r, w)
+		w.check()
 	})
 }
 
@@ -289,10 +279,10 @@ func proposedDays(r *rapid.T, w *world) {
 			release := rapid.Bool().Draw(r, "release")
 			open := w.openIn(g.ID)
 			if len(open) != g.Count {
-				panic(fmt.Sprintf("group %s counts %d, and %d are open", g.ID, g.Count, len(open)))
+				violated("group %s counts %d, and %d are open", g.ID, g.Count, len(open))
 			}
 			if _, err := w.choose(g.ID, release); err != nil {
-				panic(err.Error())
+				violated("%v", err)
 			}
 			for _, p := range open {
 				if release {
@@ -311,7 +301,7 @@ func proposedDays(r *rapid.T, w *world) {
 			has := strings.Fields(w.holds(id))
 			for ref, target := range map[string]string{"wiki/readers": "Readers", "wiki/admins": "Admins"} {
 				if slices.Contains(has, target) != given[id+" "+ref] {
-					panic(fmt.Sprintf("%s holds %q; released: %v", id, has, given))
+					violated("%s holds %q; released: %v", id, has, given)
 				}
 			}
 		}

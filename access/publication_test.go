@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -380,19 +379,10 @@ func TestFolderIsTakenUp(t *testing.T) {
 
 // R-PLAN-3: publish(plan) does what the plan says, and then the plan is empty.
 func TestPublishedPlanIsEmpty(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
-			defer w.store.Close()
-			anyPublication(r, w)
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
+		defer w.store.Close()
+		anyPublication(r, w)
 	})
 }
 
@@ -436,10 +426,10 @@ func anyPublication(r *rapid.T, w *world) {
 		w.work()
 		p := x.Plan.Plan
 		if after := held(w); p.More == 0 && after != before+p.Grants-p.Revocations {
-			panic(fmt.Sprintf("%d lines were held and %d are; the plan said %d more and %d fewer", before, after, p.Grants, p.Revocations))
+			violated("%d lines were held and %d are; the plan said %d more and %d fewer", before, after, p.Grants, p.Revocations)
 		}
 		if again := w.plan(next.Book); again.Grants+again.Revocations+again.Remodes > 0 {
-			panic(fmt.Sprintf("it was published, and its plan still has %+v", again.Totals))
+			violated("it was published, and its plan still has %+v", again.Totals)
 		}
 	}
 }

@@ -2,9 +2,7 @@ package access_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -21,19 +19,10 @@ import (
 // grant without an end; or more holders than a role allows. What ended does not come
 // back by what a source repeats.
 func TestNoGrantWithoutItsApprovers(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
-			defer w.store.Close()
-			officeDays(r, newOffice(w))
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+		defer w.store.Close()
+		officeDays(r, newOffice(w))
 	})
 }
 
@@ -63,7 +52,7 @@ func officeDays(r *rapid.T, o *office) {
 	o.work()
 	d.judge()
 	if report, err := o.store.Check(o.t.Context()); err != nil || !report.OK() {
-		panic(fmt.Sprint(report.Faults, err))
+		violated("%v %v", report.Faults, err)
 	}
 }
 
@@ -77,7 +66,7 @@ func (d *day) happen(r *rapid.T) {
 		if q, err := d.ask(a); err == nil {
 			d.asked = append(d.asked, q)
 		} else if !errors.Is(err, schema.ErrForbidden) && !errors.Is(err, schema.ErrConflict) {
-			panic(err.Error())
+			violated("%v", err)
 		}
 	case 2, 3, 4, 5, 6:
 		if len(d.asked) == 0 {
@@ -89,7 +78,7 @@ func (d *day) happen(r *rapid.T) {
 			who = d.able(r, q, who)
 		}
 		if _, err := d.decide(verb, q, who); err != nil && !errors.Is(err, schema.ErrForbidden) && !errors.Is(err, schema.ErrConflict) {
-			panic(err.Error())
+			violated("%v", err)
 		}
 	case 7:
 		d.gone[who] = !d.gone[who]
@@ -151,14 +140,14 @@ func (d *day) judge() {
 			}
 			d.judged[g.ID] = true
 			if g.Until.IsZero() {
-				panic("a grant without an end")
+				violated("a grant without an end")
 			}
 			d.count(r, g, names)
 		}
 		return nil
 	})
 	if n := len(holders["keeper"]); n > 1 {
-		panic(fmt.Sprintf("%d hold what one may", n))
+		violated("%d hold what one may", n)
 	}
 }
 
@@ -166,25 +155,25 @@ func (d *day) judge() {
 func (d *day) count(r store.Reader, g schema.Grant, names map[string]string) {
 	q, err := store.Requests.Get(r, g.Request)
 	if err != nil {
-		panic("a grant without a request: " + err.Error())
+		violated("a grant without a request: %v", err)
 	}
 	stages, people := make([]int, len(demands[g.Role])), map[string]bool{}
 	for _, a := range g.Approvals {
 		name := names[a.By]
 		switch {
 		case name == "" || d.gone[name]:
-			panic(fmt.Sprintf("%q approved and is not there", name))
+			violated("%q approved and is not there", name)
 		case d.ids[name] == g.Identity || d.ids[name] == q.Requester:
-			panic(name + " approved what is their own")
+			violated("%s", name+" approved what is their own")
 		case people[name]:
-			panic(name + " approved twice")
+			violated("%s", name+" approved twice")
 		}
 		people[name] = true
 		stages[a.Stage]++
 	}
 	for i, n := range demands[g.Role] {
 		if stages[i] < n {
-			panic(fmt.Sprintf("stage %d of %s has %d approvals, want %d", i, g.Role, stages[i], n))
+			violated("stage %d of %s has %d approvals, want %d", i, g.Role, stages[i], n)
 		}
 	}
 }

@@ -1,10 +1,8 @@
 package access_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -19,19 +17,10 @@ import (
 // told in any order and more than once (R-REV-3, R-REV-5, R-REV-7): whatever was
 // said last ends what it should, and nothing is held that no live grant explains.
 func TestNoSignalIsOutlived(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		var raised any
-		synctest.Test(t, func(t *testing.T) {
-			defer func() { raised = recover() }() // it is raised again outside of the bubble, where rapid waits for it
-			w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
-			defer w.store.Close()
-			anySignals(r, w)
-		})
-		if failed, ok := raised.(string); ok {
-			r.Fatal(failed)
-		} else if raised != nil {
-			panic(raised)
-		}
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
+		defer w.store.Close()
+		anySignals(r, w)
 	})
 }
 
@@ -106,10 +95,10 @@ func outlived(w *world, who string, ticket, trusted bool) {
 	for role, entitlement := range map[string]string{"changer": "Editors", "helper": "Readers"} {
 		should := live[role] && trusted && (ticket || role != "changer")
 		if strings.Contains(has, entitlement) && !should {
-			panic(fmt.Sprintf("has %q: a grant is live %v, the ticket is approved %v, no risk is open %v", has, live[role], ticket, trusted))
+			violated("has %q: a grant is live %v, the ticket is approved %v, no risk is open %v", has, live[role], ticket, trusted)
 		}
 		if should && !strings.Contains(has, entitlement) {
-			panic(fmt.Sprintf("has %q, and nothing stands against role %s", has, role))
+			violated("has %q, and nothing stands against role %s", has, role)
 		}
 	}
 }
