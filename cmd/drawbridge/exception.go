@@ -13,7 +13,6 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/policy"
-	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
 )
@@ -22,19 +21,11 @@ func exceptionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "exception", Short: "The register of what constraints forbid and somebody allowed"}
 	cmd.AddCommand(
 		exceptionRequestCommand(), exceptionListCommand(),
-		exceptionDecideCommand("approve", "Allow an exception, as somebody who answers for its constraint", allowException),
-		exceptionDecideCommand("deny", "Refuse an exception", refuseException),
-		exceptionDecideCommand("end", "End an exception, and what was granted by it, before its time", access.EndException),
+		decideException("approve", "Allow an exception, as somebody who answers for its constraint"),
+		decideException("deny", "Refuse an exception"),
+		decideException("end", "End an exception, and what was granted by it, before its time"),
 	)
 	return cmd
-}
-
-func allowException(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
-	return access.DecideException(tx, book, c, true)
-}
-
-func refuseException(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
-	return access.DecideException(tx, book, c, false)
 }
 
 // An exceptionAsked is what the command line says of an exception.
@@ -117,46 +108,8 @@ func (x exceptionAsked) ask(ctx context.Context, w *who, dryRun bool) (v api.Exc
 	return v, err
 }
 
-func exceptionDecideCommand(name, short string, verb func(store.Tx, *policy.Book, access.Choice) (schema.Exception, error)) *cobra.Command {
-	var w who
-	var f format
-	var reason string
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use:   name + " EXCEPTION --reason WHY [--dry-run] (--config FILE --as USER | --server URL)",
-		Short: short,
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := w.client()
-			if err != nil {
-				return err
-			}
-			var v api.ExceptionView
-			if c != nil {
-				path := "/api/v1/exceptions/" + url.PathEscape(args[0]) + "/" + name
-				err = c.call(cmd.Context(), http.MethodPost, dry(path, dryRun), map[string]string{"reason": reason}, &v)
-			} else {
-				err = w.on(cmd.Context(), dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
-					e, err := verb(tx, book, access.Choice{Request: args[0], By: by, Reason: reason})
-					if err != nil {
-						return err
-					}
-					v, err = api.ViewException(tx, e)
-					v.DryRun = dryRun
-					return err
-				})
-			}
-			if err != nil {
-				return err
-			}
-			return f.print(cmd.OutOrStdout(), v, exceptionText(v))
-		},
-	}
-	w.flags(cmd)
-	f.flag(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the decision log")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen, and do nothing")
-	return cmd
+func decideException(name, short string) *cobra.Command {
+	return verb[api.ExceptionView]{things: "exceptions", thing: "exception", name: name, short: short, text: exceptionText}.command()
 }
 
 // exceptionText says how an exception stands.

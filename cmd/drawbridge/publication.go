@@ -23,9 +23,9 @@ import (
 func publicationCommands() []*cobra.Command {
 	return []*cobra.Command{
 		proposeCommand(), proposalsCommand(),
-		publicationDecideCommand("approve", "Agree to the plan of a policy, or review it as who answers for a part of it"),
-		publicationDecideCommand("deny", "Refuse a policy, which ends its publication"),
-		publicationDecideCommand("withdraw", "Take a proposal back"),
+		decidePublication("approve", "Agree to the plan of a policy, or review it as who answers for a part of it"),
+		decidePublication("deny", "Refuse a policy, which ends its publication"),
+		decidePublication("withdraw", "Take a proposal back"),
 		publishCommand(), rollbackCommand(),
 	}
 }
@@ -136,37 +136,16 @@ func unpublished(v api.PublicationView) error {
 	return hint(fmt.Errorf("policy %s did not come into force: %s: %w", short(v.Digest), v.Outcome, schema.ErrHeld), "drawbridge policy plan says what it would do now")
 }
 
-func publicationDecideCommand(name, short string) *cobra.Command {
-	var w who
-	var f format
-	var reason string
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use:   name + " PUBLICATION --reason WHY [--dry-run] (--config FILE --as USER | --server URL)",
-		Short: short,
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if reason == "" {
-				return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
-			}
-			return w.with(cmd.Context(), func(c *client) error {
-				var v api.PublicationView
-				path := "/api/v1/publications/" + url.PathEscape(args[0]) + "/" + name
-				if err := c.call(cmd.Context(), http.MethodPost, dry(path, dryRun), map[string]string{"reason": reason}, &v); err != nil {
-					return err
-				}
-				if err := f.print(cmd.OutOrStdout(), v, publicationText(v)); err != nil || v.State != schema.PublicationStale {
-					return err
-				}
-				return unpublished(v)
-			})
-		},
+func decidePublication(name, short string) *cobra.Command {
+	stale := func(v api.PublicationView) error {
+		if v.State != schema.PublicationStale {
+			return nil
+		}
+		return unpublished(v)
 	}
-	w.flags(cmd)
-	f.flag(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the decision log")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen, and do nothing")
-	return cmd
+	return verb[api.PublicationView]{
+		things: "publications", thing: "publication", name: name, short: short, text: publicationText, outcome: stale,
+	}.command()
 }
 
 func publishCommand() *cobra.Command {

@@ -23,9 +23,9 @@ import (
 func requestCommands() []*cobra.Command {
 	return []*cobra.Command{
 		accessRequestCommand(), accessRequestsCommand(),
-		decideCommand("approve", "Agree to a request; its last stage makes it a grant", access.Approve),
-		decideCommand("deny", "Refuse a request, which ends it", access.Refuse),
-		decideCommand("withdraw", "Take a request back", access.Withdraw),
+		decideRequest("approve", "Agree to a request; its last stage makes it a grant"),
+		decideRequest("deny", "Refuse a request, which ends it"),
+		decideRequest("withdraw", "Take a request back"),
 	}
 }
 
@@ -172,46 +172,8 @@ func ask(ctx context.Context, w *who, q asked, dryRun bool) (v api.RequestView, 
 	return v, err
 }
 
-func decideCommand(name, short string, verb func(store.Tx, *policy.Book, access.Choice) (schema.Request, error)) *cobra.Command {
-	var w who
-	var f format
-	var reason string
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use:   name + " REQUEST --reason WHY [--dry-run] (--config FILE --as USER | --server URL)",
-		Short: short,
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := w.client()
-			if err != nil {
-				return err
-			}
-			var v api.RequestView
-			if c != nil {
-				path := "/api/v1/requests/" + url.PathEscape(args[0]) + "/" + name
-				err = c.call(cmd.Context(), http.MethodPost, dry(path, dryRun), map[string]string{"reason": reason}, &v)
-			} else {
-				err = w.on(cmd.Context(), dryRun, func(tx store.Tx, book *policy.Book, by access.Decider) error {
-					q, err := verb(tx, book, access.Choice{Request: args[0], By: by, Reason: reason})
-					if err != nil {
-						return err
-					}
-					v, err = api.ViewRequest(tx, book, q)
-					v.DryRun = dryRun
-					return err
-				})
-			}
-			if err != nil {
-				return err
-			}
-			return f.print(cmd.OutOrStdout(), v, requestText(v))
-		},
-	}
-	w.flags(cmd)
-	f.flag(cmd)
-	cmd.Flags().StringVar(&reason, "reason", "", "why, for the decision log")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would happen, and do nothing")
-	return cmd
+func decideRequest(name, short string) *cobra.Command {
+	return verb[api.RequestView]{things: "requests", thing: "request", name: name, short: short, text: requestText}.command()
 }
 
 // requestText says how a request stands, and what comes next.
