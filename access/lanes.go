@@ -33,6 +33,10 @@ const (
 	// LaneGovernance has one item: who answers for the roles is to be looked at.
 	LaneGovernance store.Lane = "governance"
 
+	// LaneExposure has the names of connectors at which access is to have ended by a
+	// time; and one item more, for the windows that are old enough to be dropped.
+	LaneExposure store.Lane = "exposure"
+
 	// LaneResume has the names of connectors whose accounts catch up with what they
 	// were halted from.
 	LaneResume store.Lane = "resume"

@@ -68,6 +68,11 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err := store.Accounts.Put(tx, now); err != nil {
 		return done, err
 	}
+	if now.Due.IsZero() {
+		if err := closeWindow(tx, rules.Book(), now, told, o); err != nil {
+			return done, err
+		}
+	}
 	if o.Work.Halted != "" {
 		if err := awaitResume(tx, item, connector); err != nil {
 			return done, err

@@ -74,6 +74,7 @@ type look struct {
 	origins    map[string]policy.Origin // once it is asked for
 	lines      []schema.Assignment      // what it holds from now on
 	because    map[string][]string      // connector to the decisions made on its lines
+	urged      map[string]urge          // connector to what demands that access ends there in time
 	noticed    map[noticeKey]bool
 	unfounded  map[string]ending // grants that rest on an exception which is no more, by id
 }
@@ -132,7 +133,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 
 // write makes the store agree with what policy wants, in one transaction.
 func (l *look) write(tx store.Tx) (time.Time, error) {
-	l.because, l.noticed = map[string][]string{}, map[noticeKey]bool{} // of this run: an earlier one may have been taken back
+	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{} // of this run: an earlier one may have been taken back
 	if err := l.endGrants(tx); err != nil {
 		return time.Time{}, err
 	}

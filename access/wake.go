@@ -43,8 +43,14 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 	if id := l.facts.Identity; !id.Modified.Before(l.since) {
 		change.Occurred = id.Occurred
 	}
+	if ends {
+		l.time(&change, acc, want)
+	}
 	acc.Due, acc.State, acc.Problem = acc.Due.Join(change), schema.Pending, ""
 	if err := store.Accounts.Put(tx, acc); err != nil {
+		return err
+	}
+	if err := watchObjective(tx, acc); err != nil {
 		return err
 	}
 	lane := LaneAccount(acc.Connector)
@@ -72,6 +78,9 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 		if v.Trigger != "" && verb == schema.Unassigned {
 			actor = "trigger/" + v.Trigger
 			because = append(because, actor)
+		}
+		if verb == schema.Unassigned && line.Reaches() {
+			l.urge(line.Connector, v)
 		}
 		maps.Copy(inputs, v.Inputs)
 	}

@@ -17,6 +17,15 @@ type Change struct {
 	Verified     time.Time `json:"verified,omitzero"`     // t5: when it was read back; zero where it was not
 	Ends         bool      `json:"ends,omitempty"`        // access ends by it
 	Because      []string  `json:"because,omitempty"`     // ids of the decisions that caused it
+
+	// Of one that ends access: what it takes away (connector/entitlement, and the
+	// connector itself where the account is disabled), what fired, by when that is to
+	// take effect, whether it had not by then, and whether its holder left.
+	Loses     []string  `json:"loses,omitempty"`
+	Triggers  []string  `json:"triggers,omitempty"` // SET/NAME, or role/NAME where that says how fast its end is to be
+	Objective time.Time `json:"objective,omitzero"`
+	Missed    bool      `json:"missed,omitempty"`
+	Left      bool      `json:"left,omitempty"`
 }
 
 // IsZero reports whether there is no change.
@@ -37,17 +46,48 @@ func (c Change) Join(d Change) Change {
 		first = d
 	}
 	first.Because = Sorted(slices.Concat(c.Because, d.Because)...)
+	if c.Ends && d.Ends {
+		first.Loses = Sorted(slices.Concat(c.Loses, d.Loses)...)
+		first.Triggers = Sorted(slices.Concat(c.Triggers, d.Triggers)...)
+		first.Missed, first.Left = c.Missed || d.Missed, c.Left || d.Left
+		first.Objective = sooner(c.Objective, d.Objective)
+	}
 	return first
+}
+
+// sooner returns the earlier of two times, of which a zero one is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// End returns when access had ended as far as its target told: read back, or else
+// acknowledged; zero while it is open.
+func (c Change) End() time.Time {
+	if !c.Verified.IsZero() {
+		return c.Verified
+	}
+	return c.Acknowledged
 }
 
 // Exposure returns how long access outlived the change: until the target was
 // read back where it was, until it acknowledged otherwise; zero while it is open.
 func (c Change) Exposure() time.Duration {
-	switch {
-	case !c.Verified.IsZero():
-		return c.Verified.Sub(c.Received)
-	case !c.Acknowledged.IsZero():
-		return c.Acknowledged.Sub(c.Received)
+	if end := c.End(); !end.IsZero() {
+		return end.Sub(c.Received)
 	}
 	return 0
+}
+
+// A Window is one exposure window that closed: a change that ended access at one
+// target, with all its times.
+type Window struct {
+	ID        string    `json:"id"`
+	Connector string    `json:"connector"`
+	Identity  string    `json:"identity"`
+	Change    Change    `json:"change"`
+	Closed    time.Time `json:"closed"`
+	Moot      bool      `json:"moot,omitempty"` // nothing was left to tell: it was given back meanwhile, or was gone from the target already
 }

@@ -239,6 +239,16 @@ func (o *object) change() (c schema.Change) {
 			c.Ends = o.truth()
 		case "because":
 			c.Because = o.texts()
+		case "loses":
+			c.Loses = o.texts()
+		case "triggers":
+			c.Triggers = o.texts()
+		case "objective":
+			c.Objective = o.time()
+		case "missed":
+			c.Missed = o.truth()
+		case "left":
+			c.Left = o.truth()
 		default:
 			o.lost = true
 		}

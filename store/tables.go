@@ -248,7 +248,23 @@ var (
 		return unless(a.State != schema.Retrying && a.State != schema.Parked, a.Connector, string(a.State))
 	})}
 
-	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} }, AccountRemote, AccountOpen, AccountState).reading(readAccount)
+	// AccountObjective has the accounts whose access is to end by a time, in the order
+	// of that, those apart of which it has passed.
+	AccountObjective = &Index[schema.Account]{name: "objective", of: one(func(a schema.Account) []string {
+		return unless(!a.Due.Ends || a.Due.Objective.IsZero(), a.Connector, OpenObjective(a.Due.Missed), timePart(a.Due.Objective))
+	})}
+
+	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} },
+		AccountRemote, AccountOpen, AccountState, AccountObjective).reading(readAccount)
+)
+
+// Exposure windows that closed, by id; found by when they were opened, and by whose
+// they were.
+var (
+	WindowReceived = &Index[schema.Window]{name: "received", of: one(func(w schema.Window) []string { return []string{timePart(w.Change.Received)} })}
+	WindowIdentity = &Index[schema.Window]{name: "identity", of: one(func(w schema.Window) []string { return []string{w.Identity} })}
+
+	Windows = define("windows", func(w schema.Window) []string { return []string{w.ID} }, WindowReceived, WindowIdentity)
 )
 
 // WorkItems are what people are asked to do, by connector and identity.
@@ -297,13 +313,22 @@ func everything() []checked {
 		Identities, Correlations, WithheldIdentities, AffectedRecords, WithheldLosses, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
 		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
-		Assignments, Accounts, WorkItems,
+		Assignments, Accounts, WorkItems, Windows,
 		Proposals, ProposalGroups, Observations,
 		Holds, Halts, Ramps, Findings, Runs,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
+}
+
+// OpenObjective is how AccountObjective names what waits for its objective, and what
+// has missed it.
+func OpenObjective(missed bool) string {
+	if missed {
+		return "missed"
+	}
+	return "waits"
 }
 
 // A Correlation is one value of a record that others may be found by.

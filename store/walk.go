@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"iter"
+	"time"
 
 	"drawbridge/schema"
 )
@@ -19,6 +20,12 @@ func (c *Collection[R]) ByFrom(r Reader, x *Index[R], value []string, key ...str
 		from = append(append(from, makeKey(key...)...), 0)
 	}
 	return c.follow(r.transaction(), x, from, to, 0)
+}
+
+// Between walks the records that a time index has from one time on and before
+// another, in order, and reads no others.
+func (c *Collection[R]) Between(r Reader, x *Index[R], from, to time.Time) iter.Seq2[R, error] {
+	return c.follow(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)), 0)
 }
 
 // Skip is By without the first n records of a first part of the index's values. It

@@ -1,0 +1,263 @@
+package access_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// withObjective is the policy of the tests, in which leavers are to be gone in time.
+var withObjective = []string{`when: 'identity.active == false', action: suspend }`, `when: 'identity.active == false', action: suspend, within: 10m }`}
+
+// wait passes time.
+func (w *world) wait(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // of the bubble's own time
+}
+
+// alarms does what is due in the lane of exposure.
+func (w *world) alarms() {
+	w.t.Helper()
+	for w.lane(access.LaneExposure, func(item store.Item) (access.Finish, error) {
+		return access.Alarm(w.t.Context(), w.store, w.rules, item)
+	}) {
+	}
+}
+
+// windows are those that closed, in the order in which they were opened.
+func (w *world) windows() (all []schema.Window) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		all = nil
+		for win, err := range store.Windows.Between(r, store.WindowReceived, time.Time{}, time.Now().Add(time.Hour)) {
+			if err != nil {
+				return err
+			}
+			all = append(all, win)
+		}
+		return nil
+	})
+	return all
+}
+
+// leaves has somebody leave at the source, which says when that was.
+func (w *world) leaves(p person, occurred time.Time) {
+	w.t.Helper()
+	p.inactive = true
+	hr := w.hr()
+	hr.Occurred = occurred
+	w.update(func(tx store.Tx) error {
+		_, err := access.Admit(tx, hr, p.identity(w.t))
+		return err
+	})
+}
+
+// TestWindow follows a window from the source's own time to what was read back.
+// R-SLO-1, R-SLO-3.
+func TestWindow(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, withObjective...))
+		w.verifies = true
+		p := person{name: "ada", department: "Engineering"}
+		p.id = w.admit(p)
+		w.work()
+		if got := w.windows(); len(got) != 0 {
+			t.Fatalf("nothing ended, and there are windows: %+v", got)
+		}
+		left := time.Now().Add(-time.Hour)
+		w.leaves(p, left)
+		w.work()
+		all := w.windows()
+		if len(all) != 1 {
+			t.Fatalf("got %d windows, want 1: %+v", len(all), all)
+		}
+		c := all[0].Change
+		times := []time.Time{c.Occurred, c.Received, c.Decided, c.Sent, c.Acknowledged, c.Verified}
+		if !slices.IsSortedFunc(times, time.Time.Compare) || !c.Occurred.Equal(left) || all[0].Closed.Before(c.Decided) {
+			t.Errorf("the times are not in order: %v", times)
+		}
+		if want := []string{"wiki", "wiki/readers"}; !slices.Equal(c.Loses, want) {
+			t.Errorf("it took %v, want %v", c.Loses, want)
+		}
+		if !c.Left || c.Missed || !slices.Equal(c.Triggers, []string{"leaver/suspended"}) || c.Objective.Sub(c.Received) != 10*time.Minute {
+			t.Errorf("left %v, missed %v, triggers %v, objective after %v", c.Left, c.Missed, c.Triggers, c.Objective.Sub(c.Received))
+		}
+		w.wait(time.Hour)
+		w.alarms()
+		if got := w.findings("overdue-removal"); len(got) > 0 {
+			t.Errorf("an alarm about %v, whose access ended in time", got)
+		}
+	})
+}
+
+// TestObjectiveMissed has a window stay open past its objective: there is an alarm
+// when it passes, and a finding stays when it closed at last. R-SLO-1.
+func TestObjectiveMissed(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, withObjective...))
+		p := person{name: "ada", department: "Engineering"}
+		p.id = w.admit(p)
+		w.work()
+		w.leaves(p, time.Time{})
+		w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+			return access.Reconcile(w.t.Context(), w.store, w.rules, item)
+		})
+		w.wait(9 * time.Minute)
+		w.alarms()
+		if got := w.findings("overdue-removal"); len(got) > 0 {
+			t.Fatalf("an alarm about %v before the objective", got)
+		}
+		w.wait(2 * time.Minute)
+		w.alarms()
+		if got := w.findings("overdue-removal"); !slices.Equal(got, []string{p.id}) {
+			t.Fatalf("alarms about %v, want one about %s", got, p.id)
+		}
+		w.view(func(r store.Reader) error {
+			if n, err := store.AccountObjective.Count(r, 10, "wiki", store.OpenObjective(true)); n != 1 || err != nil {
+				t.Errorf("%d windows are known to be late, want 1 (%v)", n, err)
+			}
+			return nil
+		})
+		w.work()
+		if got := w.findings("overdue-removal"); len(got) > 0 {
+			t.Errorf("the alarm about %v goes on though the window closed", got)
+		}
+		if got := w.findings("missed-objective"); !slices.Equal(got, []string{p.id}) {
+			t.Errorf("findings about %v, want one about %s", got, p.id)
+		}
+		all := w.windows()
+		if len(all) != 1 || !all[0].Change.Missed || !all[0].Change.Occurred.IsZero() {
+			t.Fatalf("windows: %+v, want one that missed its objective, of a time that the source did not say", all)
+		}
+	})
+}
+
+// TestMootWindow has somebody come back before any target was told: the window is
+// kept as one of which nothing was left to tell, and not as access that ended.
+// R-LOG-7.
+func TestMootWindow(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p := person{name: "ada", department: "Engineering"}
+		p.id = w.admit(p)
+		w.work()
+		reconcile := func() {
+			w.wait(time.Second)
+			w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+				return access.Reconcile(w.t.Context(), w.store, w.rules, item)
+			})
+		}
+		w.leaves(p, time.Time{})
+		reconcile()
+		w.admit(p)
+		reconcile()
+		w.work()
+		w.want(p.id, "Readers")
+		all := w.windows()
+		if len(all) != 1 || !all[0].Moot || len(all[0].Change.Loses) > 0 {
+			t.Errorf("windows: %+v, want a moot one that took nothing", all)
+		}
+	})
+}
+
+// TestOldWindows proves that windows are dropped when they were kept long enough,
+// by an item that waits for that, and not before.
+func TestOldWindows(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		p := person{name: "ada", department: "Engineering"}
+		p.id = w.admit(p)
+		w.work()
+		w.leaves(p, time.Time{})
+		w.work()
+		w.wait(6 * 365 * 24 * time.Hour)
+		w.alarms()
+		if got := len(w.windows()); got != 1 {
+			t.Fatalf("%d windows after six years, want 1", got)
+		}
+		w.wait(2 * 365 * 24 * time.Hour)
+		w.alarms()
+		if got := len(w.windows()); got != 0 {
+			t.Errorf("%d windows after eight years, want none", got)
+		}
+	})
+}
+
+// TestExposureReport counts what is known apart from what is not. R-LOG-7, R-SLO-3.
+func TestExposureReport(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, withObjective...))
+		begun := time.Now()
+		var all []person
+		for _, name := range []string{"ada", "bob", "cy", "dee"} {
+			p := person{name: name, department: "Engineering"}
+			p.id = w.admit(p)
+			all = append(all, p)
+		}
+		w.work()
+		w.verifies = true
+		w.leaves(all[0], time.Now().Add(-time.Minute))
+		w.work() // read back
+		w.verifies = false
+		w.leaves(all[1], time.Time{})
+		w.work() // acknowledged, and nobody knows
+		reconcile := func() {
+			w.wait(time.Second)
+			w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+				return access.Reconcile(w.t.Context(), w.store, w.rules, item)
+			})
+		}
+		w.leaves(all[2], time.Time{})
+		reconcile()
+		w.admit(all[2])
+		reconcile()
+		w.work() // back before anybody was told
+		w.leaves(all[3], time.Time{})
+		reconcile()
+		w.wait(11 * time.Minute) // open, and late
+		var report access.ExposureReport
+		w.view(func(r store.Reader) (err error) {
+			report, err = access.ReportExposure(r, begun, time.Now().Add(time.Second), access.ByPerson)
+			return err
+		})
+		got := report.Total
+		got.Told, got.Source, got.Stages, got.OpenSince = access.Took{}, access.Took{}, nil, access.Took{}
+		want := access.ExposureLine{
+			Name: "all", Windows: 4, Left: 4, Verified: 1, Acknowledged: 1, Moot: 1, Open: 1,
+			Met: 1, Unverified: 1, Void: 1, Missed: 1, UnknownSource: 3,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("want, got: %s", diff)
+		}
+		if n := report.Total.Source.Count; n != 1 {
+			t.Errorf("%d windows are timed from the source's time, and one source said it", n)
+		}
+		if len(report.Worst) != 3 || report.Worst[0].UserName != "dee" || report.Worst[0].Basis != access.StillOpen {
+			t.Errorf("the worst are %+v, want the open one first and no moot one", report.Worst)
+		}
+		if len(report.Groups) != 4 || report.Groups[0].Name != "dee" {
+			t.Errorf("groups: %+v", report.Groups)
+		}
+	})
+}
+
+// TestQuantilesAreNeverTooShort holds the quantiles to those of all values in order.
+// R-LOG-7.
+func TestQuantilesAreNeverTooShort(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		took := rapid.SliceOfN(rapid.Int64Range(0, int64(400*24*time.Hour)), 1, 200).Draw(r, "took")
+		got := access.QuantilesOf(took)
+		slices.Sort(took)
+		for share, quantile := range map[float64]time.Duration{.5: got[0], .9: got[1], .99: got[2], 1: got[3]} {
+			exact := time.Duration(took[int(math.Ceil(share*float64(len(took))))-1])
+			if quantile < exact || float64(quantile) > 1.05*float64(max(exact, time.Millisecond)) {
+				r.Errorf("of %d, %v took at most %v, and %v is said", len(took), share, exact, quantile)
+			}
+		}
+	})
+}

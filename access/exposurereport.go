@@ -1,0 +1,333 @@
+package access
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A Basis says on what it rests that access ended.
+type Basis string
+
+// The bases, from most to least.
+const (
+	ReadBack     Basis = "verified"     // the target was read back, and gives it no more
+	Acknowledged Basis = "acknowledged" // the target, or a person, said so, and nothing was read back
+	Moot         Basis = "moot"         // nothing was left to tell: given back meanwhile, or gone already
+	StillOpen    Basis = "open"         // it has not ended yet, as far as is known
+)
+
+// An ExposureWindow is one window, closed or open, as people read it.
+type ExposureWindow struct {
+	ID          string        `json:"id,omitempty"` // empty of one that is open
+	Identity    string        `json:"identity"`
+	UserName    string        `json:"userName"`
+	Connector   string        `json:"connector"`
+	Basis       Basis         `json:"basis"`
+	Seconds     float64       `json:"seconds"`               // from when the bridge was told; of an open one, so far
+	SinceSource *float64      `json:"sinceSource,omitempty"` // likewise, from the source's own time; none where that is unknown
+	Objective   Objective     `json:"objective"`
+	Change      schema.Change `json:"change"`
+	Problem     string        `json:"problem,omitempty"` // of an open one: why its target has yet to agree
+}
+
+// An Objective says what became of the time within which access was to end.
+type Objective string
+
+// What becomes of an objective. Access that ended in time, and was not read back, has
+// not met it: nobody knows.
+const (
+	NoObjective Objective = "none"       // nothing said how fast
+	Met         Objective = "met"        // read back in time
+	Unverified  Objective = "unverified" // acknowledged in time, and not read back
+	MissedIt    Objective = "missed"     // ended after it, or open past it
+	Awaited     Objective = "awaited"    // open, and its time has not passed
+	Void        Objective = "void"       // nothing was left to tell in time
+)
+
+// windowOf is a window that closed, without whose it is.
+func windowOf(w schema.Window) ExposureWindow {
+	v := ExposureWindow{ID: w.ID, Identity: w.Identity, Connector: w.Connector, Change: w.Change, Basis: Acknowledged, Objective: NoObjective}
+	end := w.Change.End()
+	switch {
+	case w.Moot:
+		v.Basis, end = Moot, w.Closed
+	case !w.Change.Verified.IsZero():
+		v.Basis = ReadBack
+	}
+	v.lasts(end)
+	switch {
+	case w.Change.Objective.IsZero():
+	case late(w) > 0:
+		v.Objective = MissedIt
+	case v.Basis == ReadBack:
+		v.Objective = Met
+	case v.Basis == Moot:
+		v.Objective = Void
+	default:
+		v.Objective = Unverified
+	}
+	return v
+}
+
+// openWindow is the open window of an account.
+func openWindow(a schema.Account, now time.Time) ExposureWindow {
+	v := ExposureWindow{
+		Identity: a.Identity, Connector: a.Connector, Change: a.Due, Basis: StillOpen, Objective: Awaited, Problem: a.Problem,
+	}
+	v.lasts(now)
+	switch {
+	case a.Due.Objective.IsZero():
+		v.Objective = NoObjective
+	case now.After(a.Due.Objective):
+		v.Objective = MissedIt
+	}
+	return v
+}
+
+func (v *ExposureWindow) lasts(end time.Time) {
+	v.Seconds = seconds(max(0, end.Sub(v.Change.Received)))
+	if !v.Change.Occurred.IsZero() {
+		since := seconds(max(0, end.Sub(v.Change.Occurred)))
+		v.SinceSource = &since
+	}
+}
+
+// named adds whose the window is.
+func (v *ExposureWindow) named(r store.Reader) error {
+	id, err := store.Identities.Get(r, v.Identity)
+	if notFound(err) {
+		return nil
+	}
+	v.UserName = id.UserName
+	return err
+}
+
+// OpenWindows walks the windows that are open at the connectors, at each the one that
+// was opened first first.
+func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] {
+	return func(yield func(ExposureWindow, error) bool) {
+		for a, err := range store.Accounts.By(r, store.AccountOpen) {
+			v := openWindow(a, r.Now())
+			if err == nil {
+				err = v.named(r)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Windows walks the windows that were opened in a period: those that closed, in that
+// order, and then those that are open still.
+func Windows(r store.Reader, from, to time.Time) iter.Seq2[ExposureWindow, error] {
+	return func(yield func(ExposureWindow, error) bool) {
+		for w, err := range store.Windows.Between(r, store.WindowReceived, from, to) {
+			v := windowOf(w)
+			if err == nil {
+				err = v.named(r)
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+		for v, err := range OpenWindows(r) {
+			if err == nil && (v.Change.Received.Before(from) || !v.Change.Received.Before(to)) {
+				continue
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// What an exposure report is by.
+const (
+	ByConnector = "connector"
+	ByTrigger   = "trigger"
+	ByPerson    = "person"
+)
+
+// An ExposureReport says how long access outlived the changes that ended it, of a
+// period.
+type ExposureReport struct {
+	From   time.Time        `json:"from"`
+	To     time.Time        `json:"to"`
+	At     time.Time        `json:"at"`
+	By     string           `json:"by"`
+	Total  ExposureLine     `json:"total"`
+	Groups []ExposureLine   `json:"groups" nullable:"false"` // the one with the longest first
+	Worst  []ExposureWindow `json:"worst" nullable:"false"`  // the longest first
+	Held   int64            `json:"held"`                    // of people who left: whose end a brake holds now, and which has opened no window
+}
+
+// An ExposureLine counts the windows of one connector, trigger or person, or all.
+// Each is in one of Verified, Acknowledged, Moot and Open, and in one of the counts of
+// the objective: nothing that is not known is counted as done.
+type ExposureLine struct {
+	Name    string `json:"name"`
+	Windows int    `json:"windows"`
+	Left    int    `json:"left"` // of people who left
+
+	Verified     int `json:"verified"`
+	Acknowledged int `json:"acknowledged"`
+	Moot         int `json:"moot"`
+	Open         int `json:"open"`
+
+	NoObjective int `json:"noObjective"`
+	Met         int `json:"met"`
+	Unverified  int `json:"unverified"`
+	Missed      int `json:"missed"`
+	Awaited     int `json:"awaited"`
+	Void        int `json:"void"`
+
+	UnknownSource int `json:"unknownSource"` // of which the source did not say when it happened
+
+	Told      Took            `json:"told"`      // from when the bridge was told, of those that ended
+	Source    Took            `json:"source"`    // from the source's own time, of those that ended and of which it is known
+	Stages    map[string]Took `json:"stages"`    // each stage by itself: received, decided, sent, acknowledged, verified
+	OpenSince Took            `json:"openSince"` // so far, of those that are open
+}
+
+const (
+	mostWorst  = 20     // windows that a report shows
+	mostGroups = 10_000 // people, and connectors and triggers, that a report tells apart
+)
+
+// ReportExposure reports on the windows that were opened in a period, by connector,
+// trigger or person.
+func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureReport, error) {
+	report := ExposureReport{From: from, To: to, At: r.Now(), By: by, Groups: []ExposureLine{}, Worst: []ExposureWindow{}}
+	if !from.Before(to) {
+		return report, fmt.Errorf("the period ends at %s and begins at %s: %w", to.Format(time.RFC3339), from.Format(time.RFC3339), schema.ErrInvalid)
+	}
+	total, groups := &outcomes{}, map[string]*outcomes{}
+	for v, err := range Windows(r, from, to) {
+		if err != nil {
+			return report, err
+		}
+		total.add(v)
+		for _, name := range v.groups(by) {
+			if groups[name] == nil {
+				if len(groups) >= mostGroups {
+					name = "(others)"
+				}
+				groups[name] = cmp.Or(groups[name], &outcomes{})
+			}
+			groups[name].add(v)
+		}
+		report.worst(v)
+	}
+	report.Total = total.line("all")
+	for name, t := range groups {
+		report.Groups = append(report.Groups, t.line(name))
+	}
+	slices.SortFunc(report.Groups, func(a, b ExposureLine) int {
+		return cmp.Or(cmp.Compare(max(b.Told.Most, b.OpenSince.Most), max(a.Told.Most, a.OpenSince.Most)), cmp.Compare(a.Name, b.Name))
+	})
+	var err error
+	report.Held, err = store.WithheldIdentities.Count(r)
+	return report, err
+}
+
+// groups are the names under which a window is counted.
+func (v ExposureWindow) groups(by string) []string {
+	switch by {
+	case ByPerson:
+		return []string{cmp.Or(v.UserName, v.Identity)}
+	case ByTrigger:
+		if len(v.Change.Triggers) == 0 {
+			return []string{"(none)"}
+		}
+		return v.Change.Triggers
+	}
+	return []string{v.Connector}
+}
+
+// worst keeps the windows that lasted longest. Where nothing was left to tell, nothing
+// lasted.
+func (e *ExposureReport) worst(v ExposureWindow) {
+	if v.Basis == Moot {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(e.Worst, v, func(a, b ExposureWindow) int {
+		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.ID, b.ID), strings.Compare(a.Identity, b.Identity))
+	})
+	if e.Worst = slices.Insert(e.Worst, at, v); len(e.Worst) > mostWorst {
+		e.Worst = e.Worst[:mostWorst]
+	}
+}
+
+// Outcomes are windows, counted.
+type outcomes struct {
+	ExposureLine
+	told, source, open spread
+	stages             map[string]*spread
+}
+
+func (t *outcomes) add(v ExposureWindow) {
+	t.Windows++
+	if v.Change.Left {
+		t.Left++
+	}
+	*map[Basis]*int{ReadBack: &t.Verified, Acknowledged: &t.Acknowledged, Moot: &t.Moot, StillOpen: &t.Open}[v.Basis]++
+	*map[Objective]*int{
+		NoObjective: &t.NoObjective, Met: &t.Met, Unverified: &t.Unverified, MissedIt: &t.Missed, Awaited: &t.Awaited, Void: &t.Void,
+	}[v.Objective]++
+	if v.SinceSource == nil {
+		t.UnknownSource++
+	}
+	switch v.Basis {
+	case StillOpen:
+		t.open.add(duration(v.Seconds))
+		return
+	case Moot:
+		return
+	case ReadBack, Acknowledged:
+	}
+	t.told.add(duration(v.Seconds))
+	if v.SinceSource != nil {
+		t.source.add(duration(*v.SinceSource))
+	}
+	t.stage(v.Change)
+}
+
+// stage adds how long each stage took by itself, as far as both its ends are known.
+func (t *outcomes) stage(c schema.Change) {
+	if t.stages == nil {
+		t.stages = map[string]*spread{}
+	}
+	was := c.Occurred
+	for _, s := range []struct {
+		name string
+		at   time.Time
+	}{{"received", c.Received}, {"decided", c.Decided}, {"sent", c.Sent}, {"acknowledged", c.Acknowledged}, {"verified", c.Verified}} {
+		if !was.IsZero() && !s.at.IsZero() {
+			if t.stages[s.name] == nil {
+				t.stages[s.name] = &spread{}
+			}
+			t.stages[s.name].add(s.at.Sub(was))
+		}
+		was = s.at
+	}
+}
+
+func (t *outcomes) line(name string) ExposureLine {
+	line := t.ExposureLine
+	line.Name, line.Told, line.Source, line.OpenSince = name, t.told.took(), t.source.took(), t.open.took()
+	line.Stages = map[string]Took{}
+	for stage, s := range t.stages {
+		line.Stages[stage] = s.took()
+	}
+	return line
+}
+
+func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
