@@ -99,14 +99,21 @@ func (v *ExposureWindow) lasts(end time.Time) {
 	}
 }
 
-// named adds whose the window is.
-func (v *ExposureWindow) named(r store.Reader) error {
+// ViewWindow returns a window that closed, with whose it is.
+func ViewWindow(r store.Reader, w schema.Window) (ExposureWindow, error) { return windowOf(w).named(r) }
+
+// ViewOpen returns the open window of an account, with whose it is.
+func ViewOpen(r store.Reader, a schema.Account) (ExposureWindow, error) {
+	return openWindow(a, r.Now()).named(r)
+}
+
+func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
 	id, err := store.Identities.Get(r, v.Identity)
 	if notFound(err) {
-		return nil
+		return v, nil
 	}
 	v.UserName = id.UserName
-	return err
+	return v, err
 }
 
 // OpenWindows walks the windows that are open at the connectors, at each the one that
@@ -114,9 +121,9 @@ func (v *ExposureWindow) named(r store.Reader) error {
 func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] {
 	return func(yield func(ExposureWindow, error) bool) {
 		for a, err := range store.Accounts.By(r, store.AccountOpen) {
-			v := openWindow(a, r.Now())
+			var v ExposureWindow
 			if err == nil {
-				err = v.named(r)
+				v, err = ViewOpen(r, a)
 			}
 			if !yield(v, err) || err != nil {
 				return
@@ -130,9 +137,9 @@ func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] {
 func Windows(r store.Reader, from, to time.Time) iter.Seq2[ExposureWindow, error] {
 	return func(yield func(ExposureWindow, error) bool) {
 		for w, err := range store.Windows.Between(r, store.WindowReceived, from, to) {
-			v := windowOf(w)
+			var v ExposureWindow
 			if err == nil {
-				err = v.named(r)
+				v, err = ViewWindow(r, w)
 			}
 			if !yield(v, err) || err != nil {
 				return

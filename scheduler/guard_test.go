@@ -37,6 +37,7 @@ func (w *world) sweeping(name string) schema.Run {
 type ran struct{ last schema.Run }
 
 func (*ran) Exposure(string, string, time.Duration, bool) {}
+func (*ran) Missed(string)                                {}
 func (r *ran) Swept(run schema.Run)                       { r.last = run }
 
 // release has two people release what is held now, and returns the hold.

@@ -16,8 +16,10 @@ import (
 // An Observer is told how long changes took. It is safe for concurrent use.
 type Observer interface {
 	// Exposure is called when a target agreed to a change: how long it was from
-	// receiving it to the stage (decided, acknowledged, verified).
+	// receiving it to the stage (decided, sent, acknowledged, verified).
 	Exposure(connector, stage string, took time.Duration, ends bool)
+	// Missed is called when access ended later than was wanted.
+	Missed(connector string)
 	// Swept is called after each run of a sweep.
 	Swept(run schema.Run)
 }
@@ -154,11 +156,17 @@ func (p *Provision) observe(c schema.Change) {
 		return
 	}
 	p.Observer.Exposure(p.Name, "decided", c.Decided.Sub(c.Received), c.Ends)
+	if !c.Sent.IsZero() {
+		p.Observer.Exposure(p.Name, "sent", c.Sent.Sub(c.Received), c.Ends)
+	}
 	if !c.Acknowledged.IsZero() {
 		p.Observer.Exposure(p.Name, "acknowledged", c.Acknowledged.Sub(c.Received), c.Ends)
 	}
 	if !c.Verified.IsZero() {
 		p.Observer.Exposure(p.Name, "verified", c.Verified.Sub(c.Received), c.Ends)
+	}
+	if c.Ends && !c.Objective.IsZero() && c.End().After(c.Objective) {
+		p.Observer.Missed(p.Name)
 	}
 }
 

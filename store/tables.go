@@ -322,15 +322,6 @@ func everything() []checked {
 	}
 }
 
-// OpenObjective is how AccountObjective names what waits for its objective, and what
-// has missed it.
-func OpenObjective(missed bool) string {
-	if missed {
-		return "missed"
-	}
-	return "waits"
-}
-
 // A Correlation is one value of a record that others may be found by.
 type Correlation struct {
 	Attribute string `json:"attribute"`

@@ -28,6 +28,15 @@ func (c *Collection[R]) Between(r Reader, x *Index[R], from, to time.Time) iter.
 	return c.follow(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)), 0)
 }
 
+// OpenObjective is how AccountObjective names what waits for its objective, and what
+// has missed it.
+func OpenObjective(missed bool) string {
+	if missed {
+		return "missed"
+	}
+	return "waits"
+}
+
 // Skip is By without the first n records of a first part of the index's values. It
 // passes over them in the index, a few hundred of them at most where milestones
 // stand along it.

@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.AddCommand(
 		serveCommand(), demoCommand(), checkCommand(), statusCommand(), haltCommand(), resumeCommand(),
 		policyCommand(), accessCommand(), workCommand(), sweepCommand(), connectorCommand(), sourceCommand(), nhiCommand(),
-		auditCommand(), storeCommand(), versionCommand(),
+		auditCommand(), exposureCommand(), storeCommand(), versionCommand(),
 	)
 	nounOnly(root)
 	err := root.ExecuteContext(ctx)

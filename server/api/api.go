@@ -66,6 +66,7 @@ func (a *API) Mount(e *echo.Echo) {
 	h := humaecho.New(e, a.config())
 	a.register(h)
 	a.registerMachines(h)
+	a.registerExposure(h)
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(h.OpenAPI().Components.Schemas.Map(), name) // what errors would be if they were not problems
 	}

@@ -113,6 +113,10 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/proposals/{id}/release": schema.Approver,
 	"POST /api/v1/proposals/{id}/dismiss": schema.Approver,
 
+	"GET /api/v1/exposure":         schema.Viewer,
+	"GET /api/v1/exposure/open":    schema.Viewer,
+	"GET /api/v1/exposure/windows": schema.Viewer,
+
 	"GET /api/v1/status":        schema.Viewer,
 	"GET /api/v1/halts":         schema.Viewer,
 	"GET /api/v1/modes":         schema.Viewer,

@@ -25,6 +25,7 @@ type Metrics struct {
 
 	exposure   *prometheus.HistogramVec
 	provision  *prometheus.HistogramVec
+	missed     *prometheus.CounterVec
 	lastSweep  *prometheus.GaugeVec
 	sweeps     *prometheus.CounterVec
 	requests   *prometheus.CounterVec
@@ -60,6 +61,7 @@ func New(s *store.Store, connectors []string) *Metrics {
 	}
 	m.exposure = histogram("exposure_seconds", "From receiving a change that ends access to the stage.", hours, "connector", "stage")
 	m.provision = histogram("provision_seconds", "From receiving a change that ends no access to the stage.", hours, "connector", "stage")
+	m.missed = counter("exposure_missed_total", "Revocations that took effect after the time by which their trigger wanted them done.", "connector")
 	m.requests = counter("connector_requests_total", "Requests to targets, by the status they were answered with; 0 is no answer.", "connector", "code")
 	m.latency = histogram("connector_request_seconds", "How long targets took to answer.", seconds, "connector", "method")
 	m.sweeps = counter("sweep_runs_total", "Runs of sweeps, by how they ended: done, held or failed.", "sweep", "outcome")
@@ -70,7 +72,7 @@ func New(s *store.Store, connectors []string) *Metrics {
 	m.dropped = counter("scim_dropped_attributes_total", "Attributes that a source sent and no schema has.", "source")
 	m.probed = gauge("connector_probe_success", "Whether a target answered when it was last asked whether it lets the bridge in; it is asked at the start, until it does.", "connector")
 	m.trust = newTrust(m.registry)
-	m.registry.MustRegister(m.probed, m.dropped, m.exposure, m.provision, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
+	m.registry.MustRegister(m.probed, m.dropped, m.exposure, m.provision, m.missed, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
@@ -84,6 +86,9 @@ func (m *Metrics) Exposure(connector, stage string, took time.Duration, ends boo
 	}
 	h.WithLabelValues(connector, stage).Observe(took.Seconds())
 }
+
+// Missed is told of each change that ended access later than was wanted.
+func (m *Metrics) Missed(connector string) { m.missed.WithLabelValues(connector).Inc() }
 
 // Breakers says how to ask whether a connector's breaker is open. It is called
 // before anything is scraped.

@@ -272,6 +272,7 @@ func TestWhatHappens(t *testing.T) {
 			m.Exposure("wiki", "acknowledged", 30*time.Millisecond, true)
 			m.Exposure("wiki", "verified", 3*time.Hour, true)
 			m.Exposure("wiki", "acknowledged", time.Second, false)
+			m.Missed("wiki")
 			m.Request("wiki", "PATCH", 204, time.Millisecond)
 			m.Request("wiki", "PATCH", 0, time.Millisecond)
 			m.Served("/api/v1/roles", "GET", 200, time.Millisecond)
@@ -291,6 +292,7 @@ func TestWhatHappens(t *testing.T) {
 		`drawbridge_exposure_seconds_bucket{connector="wiki",stage="acknowledged",le="0.05"}`:  8,
 		`drawbridge_exposure_seconds_bucket{connector="wiki",stage="verified",le="14400"}`:     8,
 		`drawbridge_provision_seconds_count{connector="wiki",stage="acknowledged"}`:            8,
+		`drawbridge_exposure_missed_total{connector="wiki"}`:                                   8,
 		`drawbridge_connector_requests_total{code="204",connector="wiki"}`:                     8,
 		`drawbridge_connector_requests_total{code="0",connector="wiki"}`:                       8,
 		`drawbridge_http_requests_total{code="200",method="GET",route="/api/v1/roles"}`:        8,

@@ -14,6 +14,7 @@ import (
 
 // What stands in the store.
 var (
+	overdueNow    = desc("exposure_overdue", "Revocations that are open past the time by which their trigger wants them done.", "connector")
 	openSeconds   = desc("exposure_open_seconds", "Age of the oldest revocation that its target has yet to agree to; 0 if there is none.", "connector")
 	laneItems     = desc("lane_items", "Items in a lane, due or not.", "lane")
 	laneLeased    = desc("lane_leased", "Items of a lane that a worker has.", "lane")
@@ -137,6 +138,11 @@ func (s snapshot) readConnectors(r store.Reader, level func(*prometheus.Desc, fl
 			return err
 		}
 		level(openSeconds, age(r, since), connector)
+		late, err := store.AccountObjective.Count(r, mostParked, connector, store.OpenObjective(true))
+		if err != nil {
+			return err
+		}
+		level(overdueNow, float64(late), connector)
 		parked, err := store.AccountState.Count(r, mostParked, connector, string(schema.Parked))
 		if err != nil {
 			return err
@@ -294,10 +300,11 @@ func (s snapshot) stats(out chan<- prometheus.Metric) {
 func (m *Metrics) begin() {
 	for _, connector := range m.connectors {
 		m.ungoverned.WithLabelValues(connector).Set(0)
-		for _, stage := range []string{"decided", "acknowledged", "verified"} {
+		for _, stage := range []string{"decided", "sent", "acknowledged", "verified"} {
 			m.exposure.WithLabelValues(connector, stage)
 			m.provision.WithLabelValues(connector, stage)
 		}
+		m.missed.WithLabelValues(connector)
 	}
 	//nolint:forbidigo // a bridge starts whole or not at all, and what is read here is little
 	ctx := context.Background()

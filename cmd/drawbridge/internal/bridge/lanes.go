@@ -40,6 +40,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneBypass, Handle: b.watch, Workers: 1, TTL: time.Minute, Backoff: quick},
+		{Lane: access.LaneExposure, Handle: b.alarm, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneSource, Handle: b.freshen, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
 		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
@@ -89,6 +90,10 @@ func (b *Bridge) attend(ctx context.Context, item store.Item) (access.Finish, er
 
 func (b *Bridge) watch(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.Watch(ctx, b.store, b.rules, item)
+}
+
+func (b *Bridge) alarm(ctx context.Context, item store.Item) (access.Finish, error) {
+	return access.Alarm(ctx, b.store, b.rules, item)
 }
 
 func (b *Bridge) freshen(ctx context.Context, item store.Item) (access.Finish, error) {
