@@ -16,6 +16,8 @@ type difference struct {
 	ended []schema.Assignment // what is held no more
 	kept  []keptLine          // what stays although nothing earns it
 	plain []schema.Assignment // of what is ended, or kept by the brake, what ends by the policy alone
+	given []schema.Assignment // of what is begun, or kept back by the brake, what the policy alone gives
+	back  []schema.Assignment // what the brake keeps back
 }
 
 // A keptLine is a line that stays although nothing earns it, and why.
@@ -26,7 +28,7 @@ type keptLine struct {
 }
 
 // A comparison is all that a difference depends on. Brake says why the policy takes
-// nothing away by itself, nothing if it does.
+// and gives nothing by itself, nothing if it does.
 type comparison struct {
 	book   *policy.Book
 	facts  policy.Facts
@@ -58,6 +60,12 @@ func (c *comparison) difference() difference {
 				continue
 			}
 			want.Since = was.Since
+		} else if c.givesAlone(want) {
+			d.given = append(d.given, want)
+			if c.brake != "" {
+				d.back = append(d.back, want)
+				continue
+			}
 		}
 		d.lines = append(d.lines, want)
 		d.begun = append(d.begun, want)

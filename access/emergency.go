@@ -23,7 +23,7 @@ func (g *governance) emergency(role *policy.Role) error {
 			return err
 		}
 		if last = y.Taken; y.State == schema.BypassOverdue {
-			g.quarantined[name] = fmt.Sprintf("its bypass %s was not reviewed in time", y.ID)
+			g.quarantined[name] = fmt.Sprintf(ofBypass+"%s was not reviewed in time", y.ID)
 		}
 	}
 	every := time.Duration(role.Spec.Bypass.DrillEvery)
@@ -40,6 +40,9 @@ func (g *governance) emergency(role *policy.Role) error {
 	}
 	return nil
 }
+
+// ofBypass begins why a role is in quarantine of which a bypass is not settled.
+const ofBypass = "its bypass "
 
 // underBypass names a bypass that gave something at a connector, and whose time to be
 // reviewed is not over: what was done there by hand is for its reviewers to judge. That

@@ -219,19 +219,9 @@ func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time,
 // pressure reports a constraint from which so many deviate that it is the constraint
 // that is wrong, and resolves that once they are fewer.
 func pressure(tx store.Tx, book *policy.Book, constraint string) error {
-	n, now := 0, tx.Now()
-	for _, e := range book.Exceptions() {
-		if e.Spec.Waives.Constraint == constraint && !now.Before(e.Spec.ApprovedAt) && now.Before(e.Spec.Expires) {
-			n += len(e.Spec.Subjects)
-		}
-	}
-	for e, err := range store.Exceptions.By(tx, store.ExceptionConstraint, constraint) {
-		if err != nil {
-			return err
-		}
-		if e.Live(now) {
-			n++
-		}
+	n, err := deviating(tx, book, constraint)
+	if err != nil {
+		return err
 	}
 	f := schema.Finding{Kind: findingPressure, Subject: "constraint/" + constraint}
 	if n < pressed {

@@ -14,7 +14,7 @@ const renewal = 24 * time.Hour
 
 // Report raises a finding, or renews it. It is recorded when it is new.
 func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) error {
-	f.First, f.Last = tx.Now(), tx.Now()
+	f.First, f.Last, f.Code = tx.Now(), tx.Now(), string(codeOf(f))
 	old, err := store.Findings.Get(tx, f.Kind, f.Connector, f.Subject, f.Object)
 	switch {
 	case err == nil && old.Reason == f.Reason && f.Last.Sub(old.Last) < renewal:

@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"drawbridge/policy"
@@ -10,9 +11,9 @@ import (
 )
 
 // While a policy is held, a line of which none of the policies before it would say
-// that it goes on has ended for a reason of the identity's own: somebody moved. Those
-// policies are compiled again from what was published, and asked only about lines
-// that end.
+// that it goes on has ended for a reason of the identity's own: somebody moved. One that
+// all of them would give begins for such a reason: somebody joined. Those policies are
+// compiled again from what was published, and asked only about lines that begin or end.
 
 // mostFormers is how many policies that came after one another while held are
 // remembered: the first, which is what people hold things by, and the newest.
@@ -90,13 +91,33 @@ func (c *comparison) alone(line schema.Assignment) bool {
 	if !byPolicy(c.facts, c.access, line, c.now) {
 		return false
 	}
+	formerly := c.before()
+	return len(formerly) == 0 || slices.ContainsFunc(formerly, func(a policy.Access) bool {
+		return index(a.Assignments, line) >= 0 ||
+			slices.ContainsFunc(rolesOf(line), func(role string) bool { return slices.Contains(a.Keep, role) })
+	})
+}
+
+// before is what the policies say that the book came after; nothing where they are not
+// known.
+func (c *comparison) before() []policy.Access {
 	if c.formerly == nil {
 		for _, book := range c.formers {
 			c.formerly = append(c.formerly, book.Evaluate(c.facts, c.now))
 		}
 	}
-	return len(c.formerly) == 0 || slices.ContainsFunc(c.formerly, func(a policy.Access) bool {
-		return index(a.Assignments, line) >= 0 ||
-			slices.ContainsFunc(rolesOf(line), func(role string) bool { return slices.Contains(a.Keep, role) })
-	})
+	return c.formerly
+}
+
+// givesAlone reports whether a line that is not held begins by the policy alone: by a
+// rule, for no grant that people agreed to, and one of those before it would not have
+// given it. Where those are not known it is somebody who joined.
+func (c *comparison) givesAlone(line schema.Assignment) bool {
+	if line.Mode != schema.Enforce || len(c.formers) == 0 {
+		return false
+	}
+	if slices.ContainsFunc(line.Because, func(ref string) bool { return strings.HasPrefix(ref, "grant/") }) {
+		return false
+	}
+	return slices.ContainsFunc(c.before(), func(a policy.Access) bool { return index(a.Assignments, line) < 0 })
 }

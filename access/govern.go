@@ -90,13 +90,15 @@ type governance struct {
 	undrilled   map[string]string         // break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
 	people      bool                      // only people count
+	coming      bool                      // the policy is not in force yet
+	admitted    []schema.Observation      // of roles that were withheld, and are ready by now
 }
 
 // look works out what is so now.
 func (g *governance) look(r store.Reader) error {
 	g.reader, g.known, g.next = r, map[string]presence{}, time.Time{}
 	g.quarantined, g.orphaned = map[string]string{}, map[string]string{}
-	g.undrilled = map[string]string{}
+	g.undrilled, g.admitted = map[string]string{}, nil
 	var err error
 	if g.since, err = findings(r, findingOwner); err != nil {
 		return err
@@ -106,6 +108,9 @@ func (g *governance) look(r store.Reader) error {
 			return err
 		}
 		if err := g.emergency(role); err != nil {
+			return err
+		}
+		if err := g.withheld(role); err != nil {
 			return err
 		}
 	}
@@ -304,6 +309,9 @@ func (g *governance) write(tx store.Tx) error {
 		return err
 	}
 	if err := g.report(tx); err != nil {
+		return err
+	}
+	if err := g.admit(tx); err != nil {
 		return err
 	}
 	if maps.Equal(was, g.quarantined) {

@@ -21,6 +21,7 @@ type Plan struct {
 	Hash       string    `json:"hash"` // names the policies, what changes, and what was seen of those for whom it does
 	At         time.Time `json:"at"`
 	Identities int       `json:"identities"` // looked at
+	Active     int       `json:"active"`     // of these, those that are there
 	Affected   int       `json:"affected"`   // of these, those with a line that begins or ends
 	Held       int       `json:"held"`       // lines held now, by everybody
 
@@ -31,6 +32,7 @@ type Plan struct {
 	Undecided   int `json:"undecided"`  // roles not held that cannot be decided
 	Suppressed  int `json:"suppressed"` // of grants and revocations, those whose mode keeps them from their target
 	ByPolicy    int `json:"byPolicy"`   // of revocations, those that end by the policy alone: what its limit counts
+	Given       int `json:"given"`      // of grants, those that begin by the policy alone: what its limit counts
 	Pending     int `json:"pending"`    // of grants and revocations, those that the policy in force is about to make anyway
 	Blocked     int `json:"blocked"`    // roles that a constraint keeps from somebody whose rule matches
 
@@ -44,6 +46,7 @@ type Plan struct {
 	Quarantined map[string]string `json:"quarantined,omitempty"` // roles that nobody new would get, and why
 	Modes       []PlanMode        `json:"modes,omitempty"`       // connectors that only observe or propose, or whose mode changes
 	Brakes      []PlanBrake       `json:"brakes,omitempty"`      // the policy's own limits on one run
+	Findings    policy.Findings   `json:"findings,omitempty"`    // what only data tells of its documents, by code
 }
 
 // A PlanTotal counts the lines that are alike.
@@ -102,8 +105,9 @@ func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each f
 
 func newPlanning(from, to *policy.Book) *planning {
 	p := &planning{
-		from: from, to: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
-		sum: NewIntent("plan"),
+		from: from, to: to, sound: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
+		blocked: map[string]string{},
+		sum:     NewIntent("plan"),
 	}
 	p.plan.To = to.Digest()
 	if from != nil {
@@ -138,6 +142,9 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 		}
 	}
 	p.finish()
+	if p.covers {
+		return p.plan, s.View(ctx, p.live)
+	}
 	return p.plan, nil
 }
 
@@ -145,11 +152,13 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 type planning struct {
 	plan       Plan
 	from, to   *policy.Book
+	sound      *policy.Book             // to, as if no role were in quarantine
 	formers    []*policy.Book           // what to came after
 	totals     map[PlanTotal]*PlanTotal // by what makes lines alike
 	suppressed map[string]int           // by connector
 	roles      map[string]*PlanRole     // by name
 	last       map[string]string        // role to the identity that was counted for it last
+	blocked    map[string]string        // role to why a constraint keeps it from somebody
 	stakes     []PlanStake              // the first
 	sum        *Intent                  // over all stakes
 	covers     bool                     // what is observed is looked at, and the exceptions
@@ -158,7 +167,7 @@ type planning struct {
 
 // govern puts the roles into quarantine that are, or would be.
 func (p *planning) govern(r store.Reader) error {
-	g := governance{book: p.to}
+	g := governance{book: p.to, coming: true}
 	if err := g.look(r); err != nil {
 		return err
 	}
@@ -181,16 +190,18 @@ type planned struct {
 	at                     time.Time
 	last                   string // the identity to go on behind; empty is the end
 	looked, affected, held int
+	active                 int
 	lines                  []PlanLine
 	stakes                 []PlanStake
 	holders, matches       map[string]int // by role
+	eligible               map[string]int
 	coverage               Coverage
 }
 
 // page works out the next identities.
 func (p *planning) page(ctx context.Context, s *store.Store, after string) (page planned, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		page = planned{at: r.Now(), holders: map[string]int{}, matches: map[string]int{}}
+		page = planned{at: r.Now(), holders: map[string]int{}, matches: map[string]int{}, eligible: map[string]int{}}
 		for id, err := range store.Identities.From(r, after) {
 			if err != nil {
 				return err
@@ -220,13 +231,19 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 	}
 	c.formers = p.formers
 	page.held += len(c.held)
+	if !id.Gone() && !p.to.Ended(c.facts, c.now) {
+		page.active++
+	}
 	for _, role := range c.facts.About {
 		page.holders[role]++
 	}
 	lines, d := c.planned()
 	for _, v := range c.access.Verdicts {
-		if v.Outcome == policy.Assigned && v.Grant == "" {
+		switch {
+		case v.Outcome == policy.Assigned && v.Grant == "":
 			page.matches[v.Role]++
+		case v.Outcome == policy.Eligible:
+			page.eligible[v.Role]++
 		}
 	}
 	if p.covers {
@@ -297,7 +314,9 @@ func (c *comparison) planned() ([]PlanLine, difference) {
 		if index(c.held, a) >= 0 {
 			change = PlanRemode
 		}
-		lines = append(lines, planLine(change, a, access, ""))
+		line := planLine(change, a, access, "")
+		line.ByPolicy = index(d.given, a) >= 0
+		lines = append(lines, line)
 	}
 	for _, a := range d.ended {
 		line := planLine(PlanRevoke, a, access, "")

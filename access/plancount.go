@@ -15,6 +15,7 @@ import (
 func (p *planning) add(page planned) {
 	p.plan.At = page.at
 	p.plan.Identities += page.looked
+	p.plan.Active += page.active
 	p.plan.Affected += page.affected
 	p.plan.Held += page.held
 	p.plan.Coverage.add(page.coverage)
@@ -29,6 +30,9 @@ func (p *planning) add(page planned) {
 	}
 	for role, n := range page.matches {
 		p.role(role).Matches += n
+	}
+	for role, n := range page.eligible {
+		p.role(role).Eligible += n
 	}
 }
 
@@ -56,8 +60,11 @@ func (p *planning) count(line PlanLine) {
 	if line.writes() && line.Pending {
 		p.plan.Pending++
 	}
-	if line.ByPolicy {
+	switch {
+	case line.ByPolicy && line.Change == PlanRevoke:
 		p.plan.ByPolicy++
+	case line.ByPolicy:
+		p.plan.Given++
 	}
 	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode}
 	if line.Connector != "" {
@@ -82,6 +89,7 @@ type PlanRole struct {
 	Role        string  `json:"role"`
 	Holders     int     `json:"holders"`    // identities that hold something by it now
 	Matches     int     `json:"matches"`    // identities that would hold it by its rule
+	Eligible    int     `json:"eligible"`   // identities that may ask for it, and do not hold it
 	Identities  int     `json:"identities"` // for which it changes something, or is held or undecided
 	Grants      int     `json:"grants"`
 	Revocations int     `json:"revocations"`
@@ -118,6 +126,7 @@ func (p *planning) countRoles(line PlanLine) {
 			role.Undecided++
 		case PlanBlock:
 			role.Blocked++
+			p.blocked[name] = line.Reason
 		}
 		if p.last[name] != line.Identity {
 			p.last[name] = line.Identity
@@ -158,17 +167,19 @@ func (p *planning) finish() {
 	p.plan.Modes = p.modes()
 	limits := p.to.Limits()
 	p.brake("revokesPerRun", p.plan.ByPolicy, limits.RevokesPerRun)
-	p.brake("grantsPerRun", p.plan.Grants, limits.GrantsPerRun)
-	p.broad(limits.RoleMatchPercent)
+	p.brake("grantsPerRun", p.plan.Given, limits.GrantsPerRun)
+	p.broad()
 }
 
-// broad adds the roles whose rule matches more people than the policy thinks any should.
-func (p *planning) broad(most int) {
-	for _, name := range slices.Sorted(maps.Keys(p.roles)) {
-		n := p.roles[name].Matches
-		if most > 0 && 100*n > most*p.plan.Identities {
+// broad adds the roles whose rule matches more of those who are there than it should.
+func (p *planning) broad() {
+	for _, role := range p.to.Roles() {
+		reach, known := p.roles[role.Metadata.Name]
+		most := p.to.MostMatched(role)
+		if known && most > 0 && 100*reach.Matches > most*p.plan.Active {
 			p.plan.Brakes = append(p.plan.Brakes, PlanBrake{
-				Name: "roleMatchPercent", Role: name, Lines: n, Share: 100 * float64(n) / float64(p.plan.Identities), Percent: float64(most), Exceeded: true,
+				Name: "roleMatchPercent", Role: role.Metadata.Name, Lines: reach.Matches,
+				Share: 100 * float64(reach.Matches) / float64(max(1, p.plan.Active)), Percent: float64(most), Exceeded: true,
 			})
 		}
 	}

@@ -21,6 +21,7 @@ type Coverage struct {
 	Unexplained int `json:"unexplained"`
 
 	Uncatalogued int `json:"uncatalogued"` // of what is unexplained, what no catalogue names
+	Ending       int `json:"ending"`       // of what is unexplained, what is about to be taken away
 	Ungoverned   int `json:"ungoverned"`   // accounts that no identity explains, as the sweep orphans found
 
 	Connectors map[string]Coverage `json:"connectors,omitempty"` // the same of each
@@ -47,6 +48,7 @@ func (c *Coverage) add(other Coverage) {
 	c.Held += other.Held
 	c.Unexplained += other.Unexplained
 	c.Uncatalogued += other.Uncatalogued
+	c.Ending += other.Ending
 	c.Ungoverned += other.Ungoverned
 	for name, one := range other.Connectors {
 		sum := c.Connectors[name]
@@ -107,10 +109,14 @@ func (c *Coverage) observe(of *comparison, d difference, connector, target strin
 		c.Uncatalogued++
 		return
 	}
-	i := index(d.lines, schema.Assignment{Connector: connector, Entitlement: e.ID})
+	line := schema.Assignment{Connector: connector, Entitlement: e.ID}
+	i := index(d.lines, line)
 	switch {
 	case i < 0:
 		c.Unexplained++
+		if index(d.ended, line) >= 0 {
+			c.Ending++
+		}
 	case slices.ContainsFunc(d.kept, func(k keptLine) bool { return k.line.Ref() == e.Ref() }):
 		c.Held++
 	case excepts(of.facts, d.lines[i]):

@@ -13,7 +13,7 @@ type PlanLine struct {
 	Entitlement string      `json:"entitlement,omitempty"`
 	Mode        schema.Mode `json:"mode,omitempty"` // only Enforce reaches a target
 	Reason      string      `json:"reason"`
-	ByPolicy    bool        `json:"byPolicy,omitempty"` // it ends by the policy alone, and for no reason of the identity's own
+	ByPolicy    bool        `json:"byPolicy,omitempty"` // it begins or ends by the policy alone, and for no reason of the identity's own
 	Pending     bool        `json:"pending,omitempty"`  // the policy in force is about to make it anyway
 }
 

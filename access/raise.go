@@ -262,8 +262,13 @@ func gated(r store.Reader, to *policy.Book) (string, error) {
 }
 
 // keepModes writes down since when each role of a policy that comes into force is as it
-// is, how far it goes, and what the policy demands of the next one.
+// is, how far it goes, and what the policy demands of the next one; and keeps those from
+// people of whom only data tells that they are not ready.
 func keepModes(tx store.Tx, book *policy.Book) error {
+	withheld, err := keepBack(tx, book)
+	if err != nil {
+		return err
+	}
 	demands := book.Publication()
 	value, err := json.Marshal(gate{Demanded: demands.GatesModes(), ObserveFor: demands.Observation()})
 	if err != nil {
@@ -288,7 +293,7 @@ func keepModes(tx store.Tx, book *policy.Book) error {
 	}
 	for _, role := range book.Roles() {
 		name := role.Metadata.Name
-		now := schema.Observation{Role: name, Substance: book.Substance(name), Since: tx.Now(), Modes: book.Reach(name)}
+		now := schema.Observation{Role: name, Substance: book.Substance(name), Since: tx.Now(), Modes: book.Reach(name), Owner: ownersOf(role)}
 		was, err := store.Observations.Get(tx, name)
 		if err != nil && !notFound(err) {
 			return err
@@ -296,7 +301,11 @@ func keepModes(tx store.Tx, book *policy.Book) error {
 		if was.Substance == now.Substance {
 			now.Since = was.Since
 		}
-		if maps.Equal(was.Modes, now.Modes) && was.Since.Equal(now.Since) {
+		now.Withheld = was.Withheld
+		if isNews(was, book, role) {
+			now.Withheld = withheld[name]
+		}
+		if maps.Equal(was.Modes, now.Modes) && was.Since.Equal(now.Since) && was.Owner == now.Owner && was.Withheld == now.Withheld {
 			continue
 		}
 		if err := store.Observations.Put(tx, now); err != nil {

@@ -37,12 +37,14 @@ type Readied struct {
 
 // A Gap is one thing that somebody is to decide.
 type Gap struct {
+	Code   string `json:"code,omitempty"` // of the mistake that it is, where it is one
 	What   string `json:"what"`
 	Who    string `json:"who"`    // by email address or name, as the policy names them
 	Weight int    `json:"weight"` // what it takes from the score
 }
 
-// A RankedGap is a gap with what it is about: role/NAME or connector/NAME.
+// A RankedGap is a gap with what it is about: role/NAME or connector/NAME, or another
+// document as it is called.
 type RankedGap struct {
 	About string `json:"about"`
 	Gap
@@ -126,6 +128,7 @@ func (a *assessment) assess(r store.Reader) error {
 		if err := a.role(&one, role); err != nil {
 			return err
 		}
+		a.told(&one, role.Ref(), role.Metadata.Owner.User)
 		a.result.Roles = append(a.result.Roles, one.scored())
 	}
 	for _, refused := range a.book.Refused() {
@@ -139,14 +142,34 @@ func (a *assessment) assess(r store.Reader) error {
 		if err := a.connector(r, &one, c); err != nil {
 			return err
 		}
+		a.told(&one, c.Ref(), c.Metadata.Owner.User)
 		a.result.Connectors = append(a.result.Connectors, one.scored())
 	}
 	return nil
 }
 
 func (one *Readied) lacks(weight int, who, format string, args ...any) {
-	one.Gaps = append(one.Gaps, Gap{What: fmt.Sprintf(format, args...), Who: who, Weight: weight})
+	one.errs("", weight, who, format, args...)
 }
+
+// errs is lacks, of a mistake that has a code.
+func (one *Readied) errs(code policy.Code, weight int, who, format string, args ...any) {
+	one.Gaps = append(one.Gaps, Gap{Code: string(code), What: fmt.Sprintf(format, args...), Who: who, Weight: weight})
+}
+
+// told adds what only data tells of a document and nothing else said yet.
+func (a *assessment) told(one *Readied, ref, who string) {
+	known := slices.Clone(one.Gaps)
+	for _, f := range a.plan.Findings {
+		if f.Object != ref || slices.ContainsFunc(known, func(g Gap) bool { return g.Code == string(f.Code) }) {
+			continue
+		}
+		one.errs(f.Code, weighsByCode[f.Severity], cmp.Or(who, a.set.User), "%s: %s", f.Message, f.Hint)
+	}
+}
+
+// weighsByCode is what a mistake takes from the score that only data tells.
+var weighsByCode = map[policy.Severity]int{policy.Error: weighsMuch, policy.Warning: weighsSome}
 
 // scored ranks its gaps and takes what they weigh from 100.
 func (one Readied) scored() Readied {
@@ -163,7 +186,7 @@ func (a *assessment) role(one *Readied, role *policy.Role) error {
 	name, owner := role.Metadata.Name, role.Metadata.Owner
 	a.linted(one, role.Ref(), owner.User)
 	if why, ok := a.plan.Quarantined[name]; ok {
-		one.lacks(weighsMost, a.set.User, "it is in quarantine: %s", why)
+		one.errs(codeOf(schema.Finding{Kind: findingQuarantine, Reason: why}), weighsMost, a.set.User, "it is in quarantine: %s", why)
 	} else if err := a.owned(one, owner); err != nil {
 		return err
 	}
@@ -180,10 +203,7 @@ func (a *assessment) role(one *Readied, role *policy.Role) error {
 		one.lacks(a.part(reach.Holds), owner.User, "%s stay that nothing earns: say whether they are to", entitlements(reach.Holds))
 	}
 	if reach.Blocked > 0 {
-		one.lacks(a.part(reach.Blocked), owner.User, "a constraint keeps it from %s whose rule matches: say which of the two they are to have", people(reach.Blocked))
-	}
-	if most := a.book.Limits().RoleMatchPercent; most > 0 && a.share(reach.Matches) > most {
-		one.lacks(weighsSome, owner.User, "its rule matches %d%% of all, and the policy's limit is %d%%: is that what is meant?", a.share(reach.Matches), most)
+		one.errs(policy.CodeSODLive, a.part(reach.Blocked), owner.User, "a constraint keeps it from %s whose rule matches: say which of the two they are to have", people(reach.Blocked))
 	}
 	return nil
 }
@@ -214,7 +234,7 @@ func (a *assessment) linted(one *Readied, object, who string) {
 		if f.Hint != "" {
 			what += " (" + f.Hint + ")"
 		}
-		one.lacks(weight, cmp.Or(who, a.set.User), "%s", what)
+		one.errs(f.Code, weight, cmp.Or(who, a.set.User), "%s", what)
 	}
 }
 
@@ -230,16 +250,16 @@ func (a *assessment) owned(one *Readied, owner policy.Owner) error {
 	}
 	switch {
 	case user == left && deputy == here:
-		one.lacks(weighsMuch, owner.Deputy, "its owner %s left: name another", owner.User)
+		one.errs(policy.CodeOwnerInactive, weighsMuch, owner.Deputy, "its owner %s left: name another", owner.User)
 	case user == left:
-		one.lacks(weighsMost, a.set.User, "its owner %s left, and no deputy is there: name another", owner.User)
+		one.errs(policy.CodeOwnerInactive, weighsMost, a.set.User, "its owner %s left, and no deputy is there: name another", owner.User)
 	case user == unheard:
 		one.lacks(weighsSome, a.set.User, "no source knows its owner %s", owner.User)
 	}
 	switch {
 	case owner.Deputy == "" || user == left:
 	case deputy == left:
-		one.lacks(weighsSome, owner.User, "its deputy %s left: name another", owner.Deputy)
+		one.errs(policy.CodeOwnerInactive, weighsSome, owner.User, "its deputy %s left: name another", owner.Deputy)
 	case deputy == unheard:
 		one.lacks(weighsLittle, owner.User, "no source knows its deputy %s", owner.Deputy)
 	}
@@ -275,11 +295,11 @@ func (a *assessment) connector(r store.Reader, one *Readied, c *policy.Connector
 	}
 	cover := a.plan.Coverage.Connectors[name]
 	if unknown := cover.Unexplained - cover.Uncatalogued; unknown > 0 {
-		one.lacks(max(weighsLittle, int(cover.Share(unknown))*weighsMost/100), owner.User,
+		one.errs(policy.CodeUnexplained, max(weighsLittle, int(cover.Share(unknown))*weighsMost/100), owner.User,
 			"no role explains %s of %d seen there: give a role, make an exception, or take them away", entitlements(unknown), cover.Observed)
 	}
 	if cover.Uncatalogued > 0 {
-		one.lacks(max(weighsLittle, int(cover.Share(cover.Uncatalogued))*weighsMost/100), owner.User,
+		one.errs(policy.CodeUnexplained, max(weighsLittle, int(cover.Share(cover.Uncatalogued))*weighsMost/100), owner.User,
 			"no catalogue names %s of %d seen there: name them, with their risk and owner", entitlements(cover.Uncatalogued), cover.Observed)
 	}
 	if cover.Ungoverned > 0 {
@@ -321,7 +341,7 @@ func entitlements(n int) string {
 // ready ranks what was found.
 func (a *assessment) ready() Readiness {
 	r := a.result
-	r.Gaps = []RankedGap{}
+	r.Gaps = a.elsewhere()
 	for kind, some := range map[string][]Readied{"role/": r.Roles, "connector/": r.Connectors} {
 		slices.SortStableFunc(some, func(x, y Readied) int { return cmp.Or(cmp.Compare(x.Score, y.Score), cmp.Compare(x.Name, y.Name)) })
 		for _, one := range some {
@@ -335,4 +355,21 @@ func (a *assessment) ready() Readiness {
 	})
 	r.Gaps = r.Gaps[:min(len(r.Gaps), mostRanked)]
 	return r
+}
+
+// elsewhere is what only data tells of documents that are neither role nor connector.
+func (a *assessment) elsewhere() []RankedGap {
+	gaps, owners := []RankedGap{}, map[string]policy.Owner{}
+	for _, d := range a.book.Owned() {
+		owners[d.Ref] = d.Owner
+	}
+	for _, f := range a.plan.Findings {
+		if strings.HasPrefix(f.Object, "Role/") || strings.HasPrefix(f.Object, "Connector/") {
+			continue
+		}
+		gaps = append(gaps, RankedGap{f.Object, Gap{
+			Code: string(f.Code), What: f.Message + ": " + f.Hint, Who: cmp.Or(owners[f.Object].User, a.set.User), Weight: weighsByCode[f.Severity],
+		}})
+	}
+	return gaps
 }

@@ -160,6 +160,7 @@ func (l *look) verdict(role string) (policy.Verdict, bool) {
 const (
 	noticeUndecided = "undecided"
 	noticeKept      = "kept"
+	noticeBack      = "kept-back" // a line that a held policy would give
 	noticeLast      = "last-admin"
 	noticeOwed      = "owed"
 	noticeConflict  = "conflict" // sources that are believed alike disagree
@@ -175,13 +176,12 @@ func (l *look) notice(tx store.Tx, kind string, verb schema.Verb, object, reason
 	if known {
 		return nil
 	}
-	err := store.Findings.Put(tx, schema.Finding{
-		Kind: kind, Subject: id, Object: object, Reason: reason, First: tx.Now(), Last: tx.Now(),
-	})
-	if err != nil {
+	f := schema.Finding{Kind: kind, Subject: id, Object: object, Reason: reason, First: tx.Now(), Last: tx.Now()}
+	f.Code = string(codeOf(f))
+	if err := store.Findings.Put(tx, f); err != nil {
 		return err
 	}
-	_, err = tx.Record(schema.Decision{
+	_, err := tx.Record(schema.Decision{
 		Actor: "bridge", Verb: verb, Subject: id, Object: object, Reason: reason, Policy: l.book.Digest(),
 	})
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/policy"
@@ -12,12 +13,14 @@ import (
 	"drawbridge/store"
 )
 
-// A policy in force is weighed before it takes anything away by itself: what it
-// would take from everybody together, against its own limit revokesPerRun. Until
-// that is known, and for as long as it is too much, what it alone would end stays
-// as it is; what it gives is given, and what ends for other reasons ends: leavers,
-// triggers, grants that reach their end, what a person revokes. Released by people,
-// it goes on.
+// A policy in force is weighed before it takes or gives anything by itself: what it
+// would take from everybody together, and give to them, against its own limits
+// revokesPerRun and grantsPerRun, and how many each rule that is new matches, against
+// roleMatchPercent. Until that is known, and for as long as it is too much, it is held as
+// a whole: what it alone would end stays as it is, what it alone would give is not given.
+// What ends or begins for other reasons does: leavers, triggers, grants that reach their
+// end, what a person revokes; joiners, movers, grants that people agreed to. Released by
+// people, it goes on.
 
 // settingWeighing is a weight, as JSON; there is no such row once a policy was
 // found light enough, or was released.
@@ -92,7 +95,7 @@ func holdUntilWeighed(tx store.Tx, book *policy.Book, former string) error {
 	if err := forgetWeight(tx); err != nil {
 		return err
 	}
-	if former == "" || book.Limits().RevokesPerRun == (policy.Brake{}) {
+	if former == "" || !book.Weighs() {
 		return nil
 	}
 	return weight{Digest: book.Digest(), Former: after(held.Former, former)}.write(tx)
@@ -157,18 +160,47 @@ func weighed(ctx context.Context, s *store.Store, rules *Rules) (h schema.Hold, 
 	subject := "policy/" + book.Digest()
 	would := NewIntent(subject)
 	plan, err := p.run(ctx, s, func(line PlanLine) error {
-		if line.ByPolicy {
-			would.Add(line.Identity, "loses "+line.Connector+"/"+line.Entitlement)
+		switch ref := line.Connector + "/" + line.Entitlement; {
+		case line.ByPolicy && line.Change == PlanRevoke:
+			would.Add(line.Identity, "loses "+ref)
+		case line.ByPolicy:
+			would.Add(line.Identity, "gains "+ref)
 		}
 		return nil
 	})
 	if err != nil {
 		return h, false, fmt.Errorf("weigh %s: %w", subject, err)
 	}
-	limit := book.Limits().RevokesPerRun
-	h = would.Hold(schema.PolicyHold, subject, fmt.Sprintf(
-		"the policy would take away %d of %d lines, and its limit is %s", plan.ByPolicy, plan.Held, limit))
-	return h, limit.Stops(plan.ByPolicy, plan.Held), nil
+	why := p.heavy(plan)
+	h = would.Hold(schema.PolicyHold, subject, strings.Join(why, "; "))
+	return h, len(why) > 0, nil
+}
+
+// heavy says which limits a policy exceeds.
+func (p *planning) heavy(plan Plan) (why []string) {
+	limits := p.to.Limits()
+	if limits.RevokesPerRun.Stops(plan.ByPolicy, plan.Held) {
+		why = append(why, fmt.Sprintf("the policy would take away %d of %d lines, and its limit is %s", plan.ByPolicy, plan.Held, limits.RevokesPerRun))
+	}
+	if limits.GrantsPerRun.Stops(plan.Given, plan.Held) {
+		why = append(why, fmt.Sprintf("the policy would give %d lines, of %d that are held, and its limit is %s", plan.Given, plan.Held, limits.GrantsPerRun))
+	}
+	for _, b := range plan.Brakes {
+		if b.Role != "" && b.Exceeded && p.newlyBroad(b.Role) {
+			why = append(why, fmt.Sprintf("the rule of role %s matches %d identities, %.0f%% of all, and the limit is %g%%", b.Role, b.Lines, b.Share, b.Percent))
+		}
+	}
+	return why
+}
+
+// newlyBroad reports whether a role is not what it was under all the policies before, or
+// is held to another limit.
+func (p *planning) newlyBroad(role string) bool {
+	now, _ := p.to.Role(role)
+	return slices.ContainsFunc(p.formers, func(book *policy.Book) bool {
+		was, ok := book.Role(role)
+		return !ok || book.Substance(role) != p.to.Substance(role) || book.MostMatched(was) != p.to.MostMatched(now)
+	})
 }
 
 // holdPolicy holds a policy that was found too heavy.

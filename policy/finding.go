@@ -91,9 +91,13 @@ type Finding struct {
 	Hint     string   `json:"hint,omitempty"` // what to do
 }
 
-// String writes the finding on one line, as compilers do.
+// String writes the finding on one line, as compilers do. One that only data raised has
+// no place in a file, and begins with what it is about.
 func (f Finding) String() string {
 	s := fmt.Sprintf("%s:%d:%d: %s: %s", f.File, f.Line, f.Col, f.Code, f.Message)
+	if f.File == "" {
+		s = fmt.Sprintf("%s: %s: %s", f.Object, f.Code, f.Message)
+	}
 	if f.Hint != "" {
 		s += " (" + f.Hint + ")"
 	}

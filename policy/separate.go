@@ -108,6 +108,9 @@ func (b *Book) Constraint(name string) (*Constraint, bool) {
 	return nil, false
 }
 
+// Constraints returns the constraints, by name.
+func (b *Book) Constraints() []*Constraint { return b.set.Registers.Constraints }
+
 // Exceptions returns the exceptions that are documents in order, by name, whether
 // they have expired or not.
 func (b *Book) Exceptions() []*Exception { return b.exceptions }

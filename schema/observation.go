@@ -9,4 +9,7 @@ type Observation struct {
 	Substance string          `json:"substance"` // what it does, without its mode
 	Since     time.Time       `json:"since"`
 	Modes     map[string]Mode `json:"modes"` // by connector
+
+	Owner    string `json:"owner,omitempty"`    // who answers for it, and their deputy
+	Withheld string `json:"withheld,omitempty"` // why nobody gets it since it came into force as it is
 }

@@ -30,6 +30,7 @@ type Finding struct {
 	Connector string    `json:"connector,omitempty"`
 	Subject   string    `json:"subject"` // an identity's id, or a remote id where no identity explains it
 	Object    string    `json:"object,omitempty"`
+	Code      string    `json:"code,omitempty"` // of the documents' mistake that it is, E-SOD-LIVE for one
 	Reason    string    `json:"reason"`
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"` // when it was last seen, to a day

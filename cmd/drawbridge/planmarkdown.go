@@ -116,6 +116,9 @@ func (m *markdown) warnings(p access.Plan) {
 			say("%s", brakeText(b))
 		}
 	}
+	for _, f := range p.Findings {
+		say("`%s` %s: %s (%s)", f.Code, f.Object, f.Message, f.Hint)
+	}
 	for _, text := range all {
 		m.line("- :warning: %s", escapeMarkdown(text))
 	}

@@ -171,6 +171,9 @@ func planWarnings(out io.Writer, p access.Plan) {
 			fmt.Fprintln(out, brakeText(b))
 		}
 	}
+	for _, f := range p.Findings {
+		fmt.Fprintln(out, f)
+	}
 }
 
 // becomes says what happens to a connector's mode.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -56,7 +57,11 @@ func readinessText(r access.Readiness) func(io.Writer) error {
 		}
 		var rows [][]string
 		for _, g := range r.Gaps {
-			rows = append(rows, []string{fmt.Sprint(g.Weight), g.About, orDash(g.Who), g.What})
+			what := g.What
+			if g.Code != "" && !strings.HasPrefix(what, g.Code) {
+				what = g.Code + ": " + what
+			}
+			rows = append(rows, []string{fmt.Sprint(g.Weight), g.About, orDash(g.Who), what})
 		}
 		fmt.Fprintln(out)
 		return table(out, "weight about who next", rows)
