@@ -113,7 +113,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	if l.passes, err = passesFor(r, l.book, l.facts); err != nil {
 		return nil, err
 	}
-	kinds := []string{noticeUndecided, noticeKept, noticeBack, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
+	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
 	if policy.IsMachine(l.facts.Identity.Kind) {
 		kinds = append(kinds, machineNotices()...)
 	}
@@ -269,7 +269,7 @@ func (l *look) apply(tx store.Tx, d difference) error {
 		}
 	}
 	for _, line := range d.back {
-		if err := l.notice(tx, noticeBack, schema.Held, line.Ref(), l.brake); err != nil {
+		if err := l.notice(tx, noticeKept, schema.Held, line.Ref(), l.brake); err != nil {
 			return err
 		}
 	}

@@ -160,7 +160,6 @@ func (l *look) verdict(role string) (policy.Verdict, bool) {
 const (
 	noticeUndecided = "undecided"
 	noticeKept      = "kept"
-	noticeBack      = "kept-back" // a line that a held policy would give
 	noticeLast      = "last-admin"
 	noticeOwed      = "owed"
 	noticeConflict  = "conflict" // sources that are believed alike disagree
