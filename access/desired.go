@@ -68,10 +68,12 @@ func desired(rules *Rules, book *policy.Book, f policy.Facts, attributes map[str
 }
 
 // spared returns an account that was adopted and that no role has given anything yet:
-// as it is, unless its identity left.
+// as it is, unless its identity left, and without what somebody decided is to go.
 func spared(f policy.Facts, have schema.Account) schema.Account {
 	if !isLeaver(f) {
-		return have
+		want := have
+		want.Entitlements = slices.DeleteFunc(slices.Clone(have.Entitlements), func(target string) bool { return slices.Contains(have.Managed, target) })
+		return want
 	}
 	return schema.Account{Connector: have.Connector, Identity: have.Identity, RemoteID: have.RemoteID, Unearned: true}
 }

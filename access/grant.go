@@ -144,43 +144,50 @@ type Revocation struct {
 // against it, so that neither a rule nor a replay brings it back before a new
 // decision does.
 func Revoke(tx store.Tx, book *policy.Book, v Revocation) error {
+	_, err := revoke(tx, book, v, "revoked by a person", nil)
+	return err
+}
+
+// revoke is Revoke for a reason that the log has, and because of what led to it. It
+// returns the decision's id.
+func revoke(tx store.Tx, book *policy.Book, v Revocation, reason string, because []string) (string, error) {
 	if v.By == "" || v.Reason == "" {
-		return fmt.Errorf("revocation of role %s: say who decided and why: %w", v.Role, schema.ErrInvalid)
+		return "", fmt.Errorf("revocation of role %s: say who decided and why: %w", v.Role, schema.ErrInvalid)
 	}
 	if _, err := store.Identities.Get(tx, v.Identity); err != nil {
-		return err
+		return "", err
 	}
 	for g, err := range store.Grants.All(tx, v.Identity) {
 		if err != nil {
-			return err
+			return "", err
 		}
 		if g.Role != v.Role || !g.Ended.IsZero() {
 			continue
 		}
 		g.Ended, g.EndedBy = tx.Now(), "revoked"
 		if err := store.Grants.Put(tx, g); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if err := wakeWaiting(tx, v.Role); err != nil {
-		return err
+		return "", err
 	}
 	stone := schema.Tombstone{Identity: v.Identity, Role: v.Role, At: tx.Now(), By: v.By, Reason: v.Reason}
 	if err := store.Tombstones.Put(tx, stone); err != nil {
-		return err
+		return "", err
 	}
 	detail, err := json.Marshal(map[string]string{"reason": v.Reason})
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = tx.Record(schema.Decision{
-		Actor: v.By, Verb: schema.Revoked, Subject: v.Identity, Object: "role/" + v.Role,
-		Reason: "revoked by a person", Policy: book.Digest(), Detail: detail,
+	d, err := tx.Record(schema.Decision{
+		Actor: v.By, Verb: schema.Revoked, Subject: v.Identity, Object: "role/" + v.Role, Because: because,
+		Reason: reason, Policy: book.Digest(), Detail: detail,
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
-	return tx.WakeUrgent(LaneIdentity, v.Identity)
+	return d.ID, tx.WakeUrgent(LaneIdentity, v.Identity)
 }
 
 // Losing returns the entitlements (connector/id) that an identity should hold

@@ -37,6 +37,9 @@ const (
 	// time; and one item more, for the windows that are old enough to be dropped.
 	LaneExposure store.Lane = "exposure"
 
+	// LaneReview has the ids of reviews that are to be prepared, reminded of or closed.
+	LaneReview store.Lane = "review"
+
 	// LaneResume has the names of connectors whose accounts catch up with what they
 	// were halted from.
 	LaneResume store.Lane = "resume"

@@ -314,6 +314,9 @@ func (w *world) work() {
 		busy = w.lane(access.LaneRamp, func(item store.Item) (access.Finish, error) {
 			return access.Climb(w.t.Context(), w.store, w.rules, item)
 		}) || busy
+		busy = w.lane(access.LaneReview, func(item store.Item) (access.Finish, error) {
+			return (&access.Reviews{Store: w.store, Rules: w.rules}).Attend(w.t.Context(), item)
+		}) || busy
 		busy = w.lane(access.LaneRollout, func(item store.Item) (access.Finish, error) {
 			return access.Rollout(w.t.Context(), w.store, w.rules, item)
 		}) || busy

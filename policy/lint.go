@@ -25,6 +25,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	compiled.triggers = c.roleTriggers(r, sets)
 	c.approved(r)
 	c.bounded(r)
+	c.reviewed(r)
 	c.flaps(compiled)
 	if bond := c.ticketed(r); bond != nil {
 		compiled.triggers = append(compiled.triggers, bond)

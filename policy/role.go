@@ -60,11 +60,16 @@ type Permanence struct {
 	Because string `json:"because"`
 }
 
-// A Review says how often people look again at who holds a role.
+// A Review says how often people look again at who holds a role, who they are, and what
+// becomes of what they do not decide.
 type Review struct {
 	Every Duration `json:"every"`
-	By    string   `json:"by,omitempty"`
+	By    string   `json:"by,omitempty" jsonschema:"enum=owner,enum=manager,enum=entitlementOwner"`
 	Grace Duration `json:"grace,omitempty"` // how long a review may be overdue before the grant ends; none: it is only owed
+
+	Within   Duration `json:"within,omitempty"` // how long reviewers have
+	Overdue  string   `json:"overdue,omitempty" jsonschema:"enum=escalate,enum=suspend,enum=revoke"`
+	OnChange []string `json:"onChange,omitempty"` // attributes of the holder: who moves is reviewed at once
 }
 
 // A TicketBond binds a grant to a ticket.

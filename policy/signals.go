@@ -123,6 +123,9 @@ func (b *Book) settleTold() {
 				r.watches = append(r.watches, t.rule.changes...)
 			}
 		}
+		if r.Spec.Review != nil {
+			r.watches = append(r.watches, r.Spec.Review.OnChange...)
+		}
 		watched = append(watched, r.watches...)
 	}
 	b.watched = schema.Sorted(watched...)

@@ -66,6 +66,13 @@ const (
 	Stopped     Verb = "stopped"     // a machine holds nothing, until a person starts it
 	Started     Verb = "started"     // it holds again what it should
 	Answered    Verb = "answered"    // a person looked at what a machine is at risk of
+	Opened      Verb = "opened"      // a review of who holds what began
+	Delegated   Verb = "delegated"   // a reviewer had somebody else decide
+	Escalated   Verb = "escalated"   // nobody decided in time, or a reviewer would not: others may
+	Closed      Verb = "closed"      // a review is over, or what waited in it is settled
+	Signed      Verb = "signed"      // management acknowledged what came of a review
+	Suspended   Verb = "suspended"   // a role has no effect until somebody decides about it
+	Resolved    Verb = "resolved"    // a person decided about a finding, or it was mended
 )
 
 // A Decision is one entry of the decision log. It names and does not describe:

@@ -282,6 +282,49 @@ var (
 	Runs = define("runs", func(r schema.Run) []string { return []string{r.ID} }, RunSweep)
 )
 
+// Reviews of who holds what, by id, which is in the order in which they were opened;
+// found by what they are of, and by state. Their items, by review, whose, and what;
+// found by who may decide, by state, of which how many there are is kept, by who
+// decided, and by whose it is as long as nobody did.
+var (
+	ReviewOf    = &Index[schema.Review]{name: "of", of: one(func(v schema.Review) []string { return []string{string(v.Kind), v.Of} })}
+	ReviewState = &Index[schema.Review]{name: "state", of: one(func(v schema.Review) []string { return []string{string(v.State)} })}
+
+	Reviews = define("reviews", func(v schema.Review) []string { return []string{v.ID} }, ReviewOf, ReviewState)
+
+	ItemAwaits = &Index[schema.ReviewItem]{name: "awaits", of: func(i schema.ReviewItem) [][]string {
+		if !i.Awaited() {
+			return nil
+		}
+		var all [][]string
+		for _, who := range i.Awaits {
+			all = append(all, []string{who})
+		}
+		return all
+	}}
+	ItemState    = &Index[schema.ReviewItem]{name: "state", kept: true, of: one(func(i schema.ReviewItem) []string { return []string{ItemsIn(i.Review, i.State)} })}
+	ItemJudge    = &Index[schema.ReviewItem]{name: "judge", of: one(func(i schema.ReviewItem) []string { return unless(i.Judge == "", i.Review, i.Judge) })}
+	ItemIdentity = &Index[schema.ReviewItem]{name: "identity", of: one(func(i schema.ReviewItem) []string { return unless(!i.Awaited(), i.Identity) })}
+
+	ReviewItems = define("reviewItems", func(i schema.ReviewItem) []string { return []string{i.Review, i.Identity, i.Holding} },
+		ItemAwaits, ItemState, ItemJudge, ItemIdentity)
+
+	ReviewClocks = define("reviewClocks", func(c schema.ReviewClock) []string { return []string{c.Role} })
+)
+
+// ItemsIn is how the items of a review in a state are found, and counted.
+func ItemsIn(review string, state schema.ItemState) string { return review + "/" + string(state) }
+
+// Reminders are what people are to be told, by whom and about what; found by when that
+// was due, as long as nobody told them.
+var (
+	ReminderDue = &Index[schema.Reminder]{name: "due", of: one(func(m schema.Reminder) []string { return unless(!m.Told.Before(m.Due), timePart(m.Due)) })}
+
+	ReminderAbout = &Index[schema.Reminder]{name: "about", of: one(func(m schema.Reminder) []string { return []string{m.About} })}
+
+	Reminders = define("reminders", func(m schema.Reminder) []string { return []string{m.To, m.About} }, ReminderDue, ReminderAbout)
+)
+
 // Publications of policies, by id, which is in the order in which they were proposed;
 // found by state, and by the policy. The plan of each, with the documents for as long
 // as nobody published them, by its id.
@@ -316,6 +359,7 @@ func everything() []checked {
 		Assignments, Accounts, WorkItems, Windows,
 		Proposals, ProposalGroups, Observations,
 		Holds, Halts, Ramps, Findings, Runs,
+		Reviews, ReviewItems, ReviewClocks, Reminders,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,
 		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,

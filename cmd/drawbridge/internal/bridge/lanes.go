@@ -43,6 +43,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneExposure, Handle: b.alarm, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneSource, Handle: b.freshen, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
+		{Lane: access.LaneReview, Handle: (&access.Reviews{Store: b.store, Rules: b.rules}).Attend, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: time.Hour, Backoff: slow},

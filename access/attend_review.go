@@ -1,0 +1,291 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A review that is open is looked through now and then: when half of its time is over,
+// a day before the end, at the end, and each day after. What ended by itself meanwhile
+// is let go of; of what remains those who may decide are found anew, because managers
+// change and owners leave; and how much waits for whom is written down, for whoever
+// tells people.
+
+// The kinds of reminder.
+const (
+	remindOpened    = "opened"
+	remindSoon      = "soon"
+	remindOverdue   = "overdue"
+	remindEscalated = "escalated"
+)
+
+// remindEvery is how often people are reminded of what is overdue.
+const remindEvery = 24 * time.Hour
+
+// lookThrough goes over what waits in a review, if it is time to.
+func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
+	open := 0
+	err := w.Store.View(ctx, func(r store.Reader) (err error) {
+		open, err = awaited(r, v)
+		return err
+	})
+	if err != nil || open == 0 || v.Next.After(time.Now()) {
+		return err
+	}
+	escalate := v.Overdue == schema.OverdueEscalate && v.Level == 0 && !time.Now().Before(v.Due)
+	waiting := map[string]int{} // by whom it waits for
+	for after, done := []string(nil), false; !done; {
+		var some []schema.ReviewItem
+		if some, after, done, err = w.open(ctx, v, after); err != nil {
+			return err
+		}
+		err := w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+			for i := range some {
+				if err := refresh(tx, w.Rules.Book(), v, &some[i], escalate); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, i := range some {
+			if !i.Awaited() {
+				continue
+			}
+			for _, to := range i.Awaits {
+				waiting[to]++
+			}
+		}
+	}
+	return w.remind(ctx, v, waiting, escalate)
+}
+
+// open returns the next items of a review that people have yet to decide about.
+func (w *Reviews) open(ctx context.Context, v schema.Review, after []string) (some []schema.ReviewItem, next []string, done bool, err error) {
+	err = w.Store.View(ctx, func(r store.Reader) error {
+		some, next, done = nil, nil, true
+		for _, state := range []schema.ItemState{schema.ItemOpen, schema.ItemSuspended} {
+			from := []string(nil)
+			if len(after) > 0 {
+				if after[0] > string(state) {
+					continue
+				}
+				if after[0] == string(state) {
+					from = after[1:]
+				}
+			}
+			for i, err := range store.ReviewItems.ByFrom(r, store.ItemState, []string{store.ItemsIn(v.ID, state)}, from...) {
+				if err != nil {
+					return err
+				}
+				if some = append(some, i); len(some) == chunk {
+					next, done = []string{string(state), i.Review, i.Identity, i.Holding}, false
+					return nil
+				}
+			}
+		}
+		return nil
+	})
+	return some, next, done, err
+}
+
+// refresh lets go of an item whose access ended by itself, and finds anew who may decide
+// about it. The item is then as it is written.
+func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewItem, escalate bool) error {
+	now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
+	if err != nil {
+		return err
+	}
+	*i = now
+	if !i.Awaited() {
+		return nil
+	}
+	f, err := whole(tx, book, i.Identity, false)
+	if notFound(err) {
+		return store.ReviewItems.Delete(tx, i.Review, i.Identity, i.Holding)
+	}
+	if err != nil {
+		return err
+	}
+	held := true
+	if i.State == schema.ItemOpen {
+		if held, err = stillHeld(tx, *i); err != nil {
+			return err
+		}
+	}
+	if !held || f.Into != "" || ended(book, f, tx.Now()) {
+		i.State, i.Decided, i.By, i.Reason = schema.ItemLapsed, tx.Now(), "bridge", "it ended before anybody decided"
+		return store.ReviewItems.Put(tx, *i)
+	}
+	if escalate {
+		i.Level++
+	}
+	awaits, err := newBench(tx, book, v).awaits(*i, f)
+	if err != nil || slices.Equal(awaits, i.Awaits) && !escalate {
+		return err
+	}
+	i.Awaits = awaits
+	return store.ReviewItems.Put(tx, *i)
+}
+
+// remind writes down how much waits for whom, and when to look again.
+func (w *Reviews) remind(ctx context.Context, v schema.Review, waiting map[string]int, escalated bool) error {
+	return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+		now, err := store.Reviews.Get(tx, v.ID)
+		if err != nil || now.State != schema.ReviewOpen {
+			return err
+		}
+		kind := reminderOf(now, tx.Now(), escalated)
+		for to, items := range waiting {
+			if err := remindOne(tx, now, to, kind, items); err != nil {
+				return err
+			}
+		}
+		if escalated {
+			now.Level++
+			reason := "not all was decided in time: who comes next may decide too"
+			if err := recordReview(tx, w.Rules.Book(), now, schema.Escalated, Decider{Actor: "bridge"}, reason, ""); err != nil {
+				return err
+			}
+		}
+		if left := total(waiting); !tx.Now().Before(now.Due) && left > 0 {
+			err := Report(tx, w.Rules.Book(), "bridge", schema.Finding{
+				Kind: findingReview, Subject: now.Ref(), Object: now.About(),
+				Reason: "its time was over at " + day(now.Due) + ", and not everything is decided",
+			})
+			if err != nil {
+				return err
+			}
+		}
+		now.Next = nextReminder(now, tx.Now())
+		return store.Reviews.Put(tx, now)
+	})
+}
+
+func total(waiting map[string]int) (n int) {
+	for _, items := range waiting {
+		n += items
+	}
+	return n
+}
+
+func reminderOf(v schema.Review, now time.Time, escalated bool) string {
+	switch {
+	case escalated:
+		return remindEscalated
+	case !now.Before(v.Due):
+		return remindOverdue
+	case v.Next.Equal(v.Prepared) || v.Next.IsZero():
+		return remindOpened
+	}
+	return remindSoon
+}
+
+// nextReminder is when a review is looked through next.
+func nextReminder(v schema.Review, now time.Time) time.Time {
+	for _, at := range []time.Time{v.Due.Add(-v.Within / 2), v.Due.Add(-remindEvery), v.Due} {
+		if at.After(now) {
+			return at
+		}
+	}
+	return v.Due.Add((now.Sub(v.Due)/remindEvery + 1) * remindEvery)
+}
+
+// remindOne writes down what one of them is to be told.
+func remindOne(tx store.Tx, v schema.Review, to, kind string, items int) error {
+	m := schema.Reminder{To: to, About: v.Ref(), Kind: kind, Items: items, Until: v.Due, Due: tx.Now()}
+	old, err := store.Reminders.Get(tx, m.To, m.About)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	m.Told, m.Times = old.Told, old.Times+1
+	return store.Reminders.Put(tx, m)
+}
+
+// Told notes that somebody was told what a reminder says.
+func Told(tx store.Tx, to, about string) error {
+	m, err := store.Reminders.Get(tx, to, about)
+	if err != nil {
+		return err
+	}
+	m.Told = tx.Now()
+	return store.Reminders.Put(tx, m)
+}
+
+// advance closes a review in which everything is decided, and says when to look at one
+// again.
+func (w *Reviews) advance(id string) Finish {
+	return func(tx store.Tx) (time.Time, error) {
+		v, err := store.Reviews.Get(tx, id)
+		if err != nil || v.State != schema.ReviewOpen {
+			if notFound(err) {
+				err = nil
+			}
+			return time.Time{}, err
+		}
+		counts, err := ReviewCounts(tx, id)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if counts[schema.ItemOpen]+counts[schema.ItemSuspended] > 0 {
+			return v.Next, nil
+		}
+		outcome := fmt.Sprintf("of %d, %d were kept, %d modified, %d revoked, and %d had ended by themselves",
+			v.Items, counts[schema.ItemKept], counts[schema.ItemModified], counts[schema.ItemRevoked], counts[schema.ItemLapsed])
+		return time.Time{}, closeReview(tx, w.Rules.Book(), &v, Decider{Actor: "bridge"}, outcome, "")
+	}
+}
+
+// leave settles what nobody decided in a review that is closed, and forgets its
+// reminders. What has no effect because nobody decided in time stays so.
+func (w *Reviews) leave(ctx context.Context, v schema.Review) error {
+	for done := false; !done; {
+		some, _, last, err := w.open(ctx, v, nil)
+		if err != nil {
+			return err
+		}
+		done = last
+		err = w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+			for _, i := range some {
+				now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
+				if err != nil {
+					return err
+				}
+				if !now.Awaited() {
+					continue
+				}
+				now.State, now.Awaits = schema.ItemUndecided, nil
+				if err := store.ReviewItems.Put(tx, now); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+		var old []schema.Reminder
+		for m, err := range store.Reminders.By(tx, store.ReminderAbout, v.Ref()) {
+			if err != nil {
+				return err
+			}
+			old = append(old, m)
+		}
+		for _, m := range old {
+			if err := store.Reminders.Delete(tx, m.To, m.About); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,297 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// What somebody holds, as a reviewer looks at it: a role, with what it gives and why
+// they have it; or an entitlement at a target that no role gives.
+
+const (
+	holdingRole  = "role/"
+	holdingOther = "entitlement/"
+)
+
+// roleOf returns the role of a holding.
+func roleOf(holding string) (string, bool) { return strings.CutPrefix(holding, holdingRole) }
+
+// entitlementOf returns what is held at which target, of a holding that no role gives.
+func entitlementOf(holding string) (connector, target string, ok bool) {
+	rest, ok := strings.CutPrefix(holding, holdingOther)
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(rest, "/")
+}
+
+func cutRef(ref string) (connector, id string) {
+	connector, id, _ = strings.Cut(ref, "/")
+	return connector, id
+}
+
+// A lookOver makes items of what people hold.
+type lookOver struct {
+	book   *policy.Book
+	bench  *bench
+	census *census
+	feeds  []schema.Feed
+}
+
+// roles returns an item for each role that an identity holds and that is wanted.
+func (o *lookOver) roles(r store.Reader, f policy.Facts, wanted func(role string, lines []schema.Assignment) bool) (items []schema.ReviewItem, err error) {
+	id := f.Identity.ID
+	lines, grants := map[string][]schema.Assignment{}, map[string][]schema.Grant{}
+	for a, err := range store.Assignments.All(r, id) {
+		if err != nil {
+			return nil, err
+		}
+		for _, role := range rolesOf(a) {
+			lines[role] = append(lines[role], a)
+		}
+	}
+	for g, err := range store.Grants.All(r, id) {
+		if err != nil {
+			return nil, err
+		}
+		if g.Live(r.Now()) {
+			grants[g.Role] = append(grants[g.Role], g)
+			lines[g.Role] = lines[g.Role]
+		}
+	}
+	for role, held := range lines {
+		if !wanted(role, held) {
+			continue
+		}
+		item, err := o.role(r, f, role, held, grants[role])
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	slices.SortFunc(items, func(a, b schema.ReviewItem) int { return strings.Compare(a.Holding, b.Holding) })
+	return items, nil
+}
+
+// role is the item of one role that somebody holds.
+func (o *lookOver) role(r store.Reader, f policy.Facts, role string, lines []schema.Assignment, grants []schema.Grant) (schema.ReviewItem, error) {
+	i := schema.ReviewItem{Review: o.bench.review.ID, Identity: f.Identity.ID, Holding: holdingRole + role, State: schema.ItemOpen}
+	var why []string
+	since := func(at time.Time) {
+		if !at.IsZero() && (i.Since.IsZero() || at.Before(i.Since)) {
+			i.Since = at
+		}
+	}
+	for _, a := range lines {
+		i.Gives = append(i.Gives, a.Ref())
+		why = append(why, slices.DeleteFunc(slices.Clone(a.Because), func(ref string) bool {
+			other, is := roleOf(ref)
+			return is && other != role
+		})...)
+		since(a.Since)
+	}
+	if len(lines) == 0 {
+		for _, e := range o.book.Gives(role) {
+			i.Gives = append(i.Gives, e.Ref())
+		}
+	}
+	i.Because = "role " + role + " is held by rule"
+	for n, g := range grants {
+		why = append(why, g.Causes()...)
+		for _, a := range g.Approvals {
+			why = append(why, "approved by "+a.By)
+		}
+		since(g.From)
+		i.Grants, i.LastUsed = append(i.Grants, g.ID), latest(i.LastUsed, g.LastUsed)
+		if n == 0 || g.Until.IsZero() || !i.Until.IsZero() && g.Until.After(i.Until) {
+			i.Until = g.Until
+		}
+		i.Because = "role " + role + " was granted by " + g.By + " at " + day(g.From)
+	}
+	i.Gives, i.Why = schema.Sorted(i.Gives...), schema.Sorted(why...)
+	if _, known := o.book.Role(role); !known {
+		i.Because += "; it is in the policy no more"
+	}
+	return i, o.complete(r, f, &i)
+}
+
+// unexplained returns an item for each entitlement that an account holds and the bridge
+// neither gave nor adopted.
+func (o *lookOver) unexplained(r store.Reader, f policy.Facts, a schema.Account) (items []schema.ReviewItem, err error) {
+	if !a.Active {
+		return nil, nil
+	}
+	for _, target := range a.Entitlements {
+		if slices.Contains(a.Managed, target) {
+			continue
+		}
+		i := schema.ReviewItem{
+			Review: o.bench.review.ID, Identity: f.Identity.ID, Holding: holdingOther + a.Connector + "/" + target, State: schema.ItemOpen,
+			Because: "it was seen at " + a.Connector + " at " + day(a.Observed) + ", and no role gives it",
+		}
+		if e, ok := o.book.EntitlementByTarget(a.Connector, target); ok {
+			i.Gives = []string{e.Ref()}
+		}
+		if err := o.complete(r, f, &i); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	return items, nil
+}
+
+// complete adds what is to be said of an item besides: its risk, its use, the peers, and
+// who decides.
+func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem) (err error) {
+	attributes, err := Attributes(f.Identity)
+	if err != nil {
+		return err
+	}
+	if i.Department = attributes["department"]; i.Department != "" {
+		i.Peers, i.Alike = o.census.peers(i.Department, i.Holding)
+	}
+	for _, ref := range i.Gives {
+		connector, id := cutRef(ref)
+		if e, ok := o.book.Entitlement(connector, id); ok {
+			i.Privileged = i.Privileged || e.Privileged
+			if riskRank(e.Risk) > riskRank(i.Risk) {
+				i.Risk = e.Risk
+			}
+		}
+		if !o.book.Sees(connector, o.feeds, r.Now()) {
+			i.Unseen = append(i.Unseen, connector)
+		}
+		for u, err := range store.Uses.All(r, i.Identity, connector) {
+			if err != nil {
+				return err
+			}
+			if u.Entitlement == "" || u.Entitlement == id {
+				i.LastUsed = latest(i.LastUsed, u.LastUsed)
+			}
+		}
+	}
+	i.Unseen = schema.Sorted(i.Unseen...)
+	i.Awaits, err = o.bench.awaits(*i, f)
+	return err
+}
+
+// riskRank orders risks.
+func riskRank(risk string) int {
+	return slices.Index([]string{"low", "moderate", "high", "critical"}, risk) + 1
+}
+
+// useFeeds returns the feeds that tell of use, with when they were heard.
+func useFeeds(r store.Reader, book *policy.Book) (feeds []schema.Feed, err error) {
+	for _, source := range book.Tellers(schema.TopicUse) {
+		for f, err := range store.Feeds.All(r, source, string(schema.TopicUse)) {
+			if err != nil {
+				return nil, err
+			}
+			feeds = append(feeds, f)
+		}
+	}
+	return feeds, nil
+}
+
+// stillHeld reports whether an identity has what an item is about.
+func stillHeld(r store.Reader, i schema.ReviewItem) (bool, error) {
+	if connector, target, ok := entitlementOf(i.Holding); ok {
+		a, err := account(r, connector, i.Identity)
+		return err == nil && a.Active && a.Holds(target), err
+	}
+	role, _ := roleOf(i.Holding)
+	for a, err := range store.Assignments.All(r, i.Identity) {
+		if err != nil || slices.Contains(a.Because, holdingRole+role) {
+			return err == nil, err
+		}
+	}
+	stone, err := store.Tombstones.Has(r, i.Identity, role)
+	if err != nil || stone {
+		return false, err
+	}
+	for g, err := range store.Grants.All(r, i.Identity) {
+		if err != nil || g.Role == role && g.Live(r.Now()) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// A census counts people by department, and who of them holds what, so that a reviewer
+// sees whether it is usual. It is taken by walking everybody once, a chunk at a time.
+type census struct {
+	people map[string]int
+	holds  map[[2]string]int // department and holding
+	taken  time.Time
+}
+
+// mostDepartments bounds what a census remembers.
+const mostDepartments = 50_000
+
+// censusLife is how old a census may be.
+const censusLife = 24 * time.Hour
+
+// peers returns how many others are in a department, and how many of them hold
+// something.
+func (c *census) peers(department, holding string) (others, alike int) {
+	if c == nil {
+		return 0, 0
+	}
+	return max(0, c.people[department]-1), max(0, c.holds[[2]string{department, holding}]-1)
+}
+
+// count counts some identities, and returns the last.
+func (c *census) count(r store.Reader, book *policy.Book, after string, most int) (last string, err error) {
+	n := 0
+	for id, err := range store.Identities.From(r, after) {
+		if err != nil {
+			return "", err
+		}
+		if n++; n > most {
+			return last, nil
+		}
+		last = id.ID
+		if id.Gone() || id.Of != "" || !id.Active || !isPerson(id) {
+			continue
+		}
+		if err := c.one(r, book, id); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func (c *census) one(r store.Reader, book *policy.Book, id schema.Identity) error {
+	f, err := whole(r, book, id.ID, false)
+	if err != nil {
+		return err
+	}
+	attributes, err := Attributes(f.Identity)
+	if err != nil {
+		return err
+	}
+	department := attributes["department"]
+	if department == "" || c.people[department] == 0 && len(c.people) >= mostDepartments {
+		return nil
+	}
+	c.people[department]++
+	held := map[string]bool{}
+	for a, err := range store.Assignments.All(r, id.ID) {
+		if err != nil {
+			return fmt.Errorf("identity %s: %w", id.ID, err)
+		}
+		for _, role := range rolesOf(a) {
+			held[role] = true
+		}
+	}
+	for role := range held {
+		c.holds[[2]string{department, holdingRole + role}]++
+	}
+	return nil
+}

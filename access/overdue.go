@@ -1,0 +1,182 @@
+package access
+
+import (
+	"fmt"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// What nobody decided in time has no effect until somebody does, or ends, where the role
+// says so. It is a sweep that acts (scheduler), so that the guard looks at all of it
+// first. What is suspended is buried under a stone of the review's own: its grants stay,
+// and a reviewer who keeps it takes the stone away.
+
+// OverdueItem acts on one item of a review whose time is over. It reports whether it
+// did: not where somebody decided meanwhile.
+func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (bool, error) {
+	book := rules.Book()
+	v, err := store.Reviews.Get(tx, i.Review)
+	if err != nil {
+		return false, err
+	}
+	now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
+	if err != nil {
+		return false, err
+	}
+	if now.State != schema.ItemOpen || !v.Running() || tx.Now().Before(v.Due) {
+		return false, nil
+	}
+	held, err := stillHeld(tx, now)
+	if err != nil || !held {
+		return false, err // it is let go of when the review is looked through
+	}
+	switch v.Overdue {
+	case schema.OverdueSuspend:
+		return suspendItem(tx, book, actor, v, now)
+	case schema.OverdueRevoke:
+		return revokeItem(tx, rules, actor, v, now)
+	}
+	return false, nil
+}
+
+func suspendItem(tx store.Tx, book *policy.Book, actor string, v schema.Review, i schema.ReviewItem) (bool, error) {
+	role, isRole := roleOf(i.Holding)
+	if !isRole {
+		return false, nil // what no role gives has no rule that could rest
+	}
+	buried, err := store.Tombstones.Has(tx, i.Identity, role)
+	if err != nil || buried {
+		return false, err
+	}
+	stone := schema.Tombstone{Identity: i.Identity, Role: role, At: tx.Now(), By: v.Ref(), Reason: "nobody decided in time whether it stays"}
+	if err := store.Tombstones.Put(tx, stone); err != nil {
+		return false, err
+	}
+	d, err := tx.Record(schema.Decision{
+		Actor: actor, Verb: schema.Suspended, Subject: i.Identity, Object: i.Holding, Because: []string{v.Ref()},
+		Reason: "nobody decided by " + day(v.Due) + " whether it stays", Policy: book.Digest(),
+	})
+	if err != nil {
+		return false, err
+	}
+	i.State, i.Stone, i.Suspended, i.Decision = schema.ItemSuspended, true, tx.Now(), d.ID
+	if err := store.ReviewItems.Put(tx, i); err != nil {
+		return false, err
+	}
+	return true, tx.WakeUrgent(LaneIdentity, i.Identity)
+}
+
+func revokeItem(tx store.Tx, rules *Rules, actor string, v schema.Review, i schema.ReviewItem) (bool, error) {
+	reason := "nobody decided by " + day(v.Due) + " whether it stays"
+	var err error
+	if role, isRole := roleOf(i.Holding); isRole {
+		i.Decision, err = revoke(tx, rules.Book(), Revocation{Identity: i.Identity, Role: role, By: actor, Reason: reason}, reason, []string{v.Ref()})
+	} else {
+		j := Judgement{By: Decider{Actor: actor}, Reason: reason}
+		i.Decision, err = takeOther(tx, rules, v, &i, j)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%s of identity %s: %w", i.Holding, i.Identity, err)
+	}
+	i.State, i.Awaits, i.Decided, i.By, i.Reason = schema.ItemRevoked, nil, tx.Now(), actor, reason
+	if err := store.ReviewItems.Put(tx, i); err != nil {
+		return false, err
+	}
+	return true, tx.Wake(LaneReview, v.ID, tx.Now())
+}
+
+// A Delegation has somebody else decide about one item of a review.
+type Delegation struct {
+	Review, Identity, Holding string
+	To                        string // id of a person
+	By                        Decider
+	Reason                    string
+}
+
+// Delegate has somebody else decide about an item too. Whoever may decide about it may
+// delegate it, and only to a person who is there and whose access it is not.
+func Delegate(tx store.Tx, book *policy.Book, d Delegation) (schema.ReviewItem, error) {
+	j := Judgement{Review: d.Review, Identity: d.Identity, Holding: d.Holding, By: d.By, Reason: d.Reason}
+	v, i, f, err := judged(tx, book, j)
+	if err != nil {
+		return i, err
+	}
+	b := newBench(tx, book, v)
+	to := i
+	to.Delegate = d.To
+	if err := b.may(to, f, d.To); err != nil {
+		return i, fmt.Errorf("delegate %s to identity %s: %w", i.Holding, d.To, err)
+	}
+	if to.Awaits, err = b.awaits(to, f); err != nil {
+		return i, err
+	}
+	_, err = recordJudgement(tx, book, to, j, schema.Delegated, []string{v.Ref(), identityActor(d.To)}, "somebody else is to decide: "+identityActor(d.To))
+	if err != nil {
+		return i, err
+	}
+	return to, store.ReviewItems.Put(tx, to)
+}
+
+// Escalate has whoever comes next decide about an item too, because whoever may decide
+// will not.
+func Escalate(tx store.Tx, book *policy.Book, j Judgement) (schema.ReviewItem, error) {
+	v, i, f, err := judged(tx, book, j)
+	if err != nil {
+		return i, err
+	}
+	b := newBench(tx, book, v)
+	before, err := b.seats(i, f)
+	if err != nil {
+		return i, err
+	}
+	i.Level++
+	after, err := b.seats(i, f)
+	if err != nil {
+		return i, err
+	}
+	if len(after) == len(before) {
+		return i, fmt.Errorf("%s of %s: nobody comes next who could decide: %w", i.Holding, f.Identity.UserName, schema.ErrConflict)
+	}
+	if i.Awaits, err = b.awaits(i, f); err != nil {
+		return i, err
+	}
+	if _, err := recordJudgement(tx, book, i, j, schema.Escalated, []string{v.Ref()}, "who comes next may decide too"); err != nil {
+		return i, err
+	}
+	return i, store.ReviewItems.Put(tx, i)
+}
+
+// reviewMoved opens a review of what somebody holds whose role says that they are
+// reviewed when something about them changes. One that runs already looks at it.
+func (l *look) reviewMoved(tx store.Tx) error {
+	if len(l.facts.Changed) == 0 || l.facts.Into != "" || isLeaver(l.facts) {
+		return nil
+	}
+	held := rolesHeld(l.held)
+	for _, g := range l.facts.Grants {
+		if g.Live(l.now) {
+			held = append(held, g.Role)
+		}
+	}
+	roles := l.book.ReviewedOn(l.facts.Changed, schema.Sorted(held...))
+	if len(roles) == 0 {
+		return nil
+	}
+	o := Opening{
+		Kind: schema.ReviewChange, Of: l.facts.Identity.ID, Roles: roles, By: Decider{Actor: "bridge"},
+		Reason: "attributes of the holder changed: " + joinLimited(l.facts.Changed, firstDeeds),
+	}
+	for n, role := range roles { // the strictest terms of them
+		t, ok := l.book.ReviewOf(role, nil, l.now)
+		if ok && (n == 0 || t.Within < o.Within) {
+			o.Within, o.Overdue, o.Reviewer = t.Within, t.Overdue, t.Reviewer
+		}
+	}
+	_, err := OpenReview(tx, l.rules, o)
+	if err != nil && nothingToReview(err) {
+		err = nil
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Who decides about an item of a review follows from relations that are looked up when
+// it matters: the manager of whose access it is, whoever answers for the role. They make
+// a chain. The first link of which somebody is there decides; where an item is escalated
+// the next one does too. Nobody is in the chain for what is their own.
+
+// A bench looks up who decides about the items of one review, and remembers the people
+// it met: one owner may decide about a hundred thousand items.
+type bench struct {
+	reader store.Reader
+	book   *policy.Book
+	review schema.Review
+	known  map[string][]someone // by a name in a policy: those who are there
+	there  map[string]bool      // by id
+}
+
+func newBench(r store.Reader, book *policy.Book, v schema.Review) *bench {
+	return &bench{reader: r, book: book, review: v, known: map[string][]someone{}, there: map[string]bool{}}
+}
+
+// chain names who decides about an item, link by link.
+func (b *bench) chain(i schema.ReviewItem) []policy.Approver {
+	owner := b.owner(i.Holding)
+	var links []policy.Approver
+	switch b.review.Reviewer {
+	case schema.ByManager:
+		links = append(links, policy.Approver{Manager: true})
+	case schema.ByEntitlementOwner:
+		for _, ref := range i.Gives {
+			if e, ok := b.entitlement(ref); ok && e.Owner != "" {
+				links = append(links, policy.Approver{User: e.Owner})
+				break
+			}
+		}
+	case schema.ByOwner:
+	}
+	set := b.book.Owner()
+	for _, name := range []string{owner.User, owner.Deputy, set.User, set.Deputy} {
+		link := policy.Approver{User: name}
+		if name != "" && !slices.Contains(links, link) {
+			links = append(links, link)
+		}
+	}
+	return links
+}
+
+// owner is who answers for what is reviewed: of a review of a connector for that, of
+// any other for the role, and for the connector where no role gives it.
+func (b *bench) owner(holding string) policy.Owner {
+	connector := ""
+	if b.review.Kind == schema.ReviewConnector {
+		connector = b.review.Of
+	}
+	if role, ok := roleOf(holding); ok && connector == "" {
+		if r, ok := b.book.Role(role); ok {
+			return r.Metadata.Owner
+		}
+	}
+	if name, _, ok := entitlementOf(holding); ok {
+		connector = name
+	}
+	if c, ok := b.book.Connector(connector); ok {
+		return c.Metadata.Owner
+	}
+	return policy.Owner{}
+}
+
+func (b *bench) entitlement(ref string) (schema.Entitlement, bool) {
+	connector, id := cutRef(ref)
+	return b.book.Entitlement(connector, id)
+}
+
+// seats are who may decide about an item now, and for each link of the chain that
+// counts whether anybody is behind it.
+func (b *bench) seats(i schema.ReviewItem, subject policy.Facts) (able []someone, err error) {
+	own, links := someoneOf(b.book, subject), 0
+	for _, link := range b.chain(i) {
+		people, err := b.people(link, subject)
+		if err != nil {
+			return nil, err
+		}
+		people = slices.DeleteFunc(slices.Clone(people), own.is)
+		if len(people) == 0 {
+			continue
+		}
+		able = append(able, people...)
+		if links++; links > i.Level {
+			break
+		}
+	}
+	return able, nil
+}
+
+// people are those behind a link who are there.
+func (b *bench) people(link policy.Approver, subject policy.Facts) ([]someone, error) {
+	if found, ok := b.known[link.User]; ok && link.User != "" {
+		return found, nil
+	}
+	p := panel{reader: b.reader, book: b.book, subject: subject}
+	look := func() ([]schema.Identity, error) { return p.called(link.User) }
+	if link.Manager {
+		look = p.managers
+	}
+	found, err := look()
+	if err != nil {
+		return nil, err
+	}
+	var able []someone
+	for _, id := range found {
+		who, ok, err := b.person(id.ID)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			able = append(able, who)
+		}
+	}
+	if link.User != "" {
+		b.known[link.User] = able
+	}
+	return able, nil
+}
+
+// person returns somebody who is there, and may decide.
+func (b *bench) person(id string) (who someone, ok bool, err error) {
+	if known, ok := b.known["\x00"+id]; ok {
+		return known[0], b.there[id], nil
+	}
+	f, err := present(b.reader, b.book, id)
+	if err != nil && !errors.Is(err, schema.ErrForbidden) && !notFound(err) {
+		return who, false, err
+	}
+	ok = err == nil
+	who = someoneOf(b.book, f)
+	b.known["\x00"+id], b.there[id] = []someone{who}, ok
+	return who, ok, nil
+}
+
+// awaits are the names by which those find an item who may decide.
+func (b *bench) awaits(i schema.ReviewItem, subject policy.Facts) ([]string, error) {
+	able, err := b.seats(i, subject)
+	if err != nil {
+		return nil, err
+	}
+	var refs []string
+	for _, who := range able {
+		refs = append(refs, identityActor(who.id))
+	}
+	if i.Delegate != "" {
+		refs = append(refs, identityActor(i.Delegate))
+	}
+	return schema.Sorted(refs...), nil
+}
+
+// may returns nil where a person may decide about an item.
+func (b *bench) may(i schema.ReviewItem, subject policy.Facts, person string) error {
+	if person == "" {
+		return fmt.Errorf("a review is for people to decide: %w", schema.ErrForbidden)
+	}
+	who, ok, err := b.person(person)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
+		return fmt.Errorf("only people who are there decide: %w", schema.ErrForbidden)
+	case who.is(someoneOf(b.book, subject)):
+		return fmt.Errorf("nobody reviews what is their own: %w", schema.ErrForbidden)
+	case i.Delegate != "" && who.id == i.Delegate:
+		return nil
+	}
+	able, err := b.seats(i, subject)
+	if err == nil && !slices.ContainsFunc(able, who.is) {
+		err = fmt.Errorf("%s of %s is for others to review: %w", i.Holding, subject.Identity.UserName, schema.ErrForbidden)
+	}
+	return err
+}
+
+// MayReviewItem returns nil where a person may decide about an item of a review.
+func MayReviewItem(r store.Reader, book *policy.Book, i schema.ReviewItem, person string) error {
+	v, err := store.Reviews.Get(r, i.Review)
+	if err != nil {
+		return err
+	}
+	f, err := whole(r, book, i.Identity, false)
+	if err != nil {
+		return err
+	}
+	return newBench(r, book, v).may(i, f, person)
+}
