@@ -196,7 +196,7 @@ func nextReminder(v schema.Review, now time.Time) time.Time {
 			return at
 		}
 	}
-	return v.Due.Add((now.Sub(v.Due)/remindEvery + 1) * remindEvery)
+	return v.Due.Add(now.Sub(v.Due).Truncate(remindEvery) + remindEvery)
 }
 
 // remindOne writes down what one of them is to be told.

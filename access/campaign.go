@@ -121,7 +121,7 @@ func (o Opening) review(r store.Reader, book *policy.Book) (schema.Review, error
 
 // exists returns nil where there is what is to be reviewed.
 func (o Opening) exists(r store.Reader, book *policy.Book) error {
-	known := true
+	var known bool
 	switch o.Kind {
 	case schema.ReviewRole:
 		_, known = book.Role(o.Of)

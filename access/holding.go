@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,20 +63,18 @@ func (o *lookOver) roles(r store.Reader, f policy.Facts, wanted func(role string
 		}
 		if g.Live(r.Now()) {
 			grants[g.Role] = append(grants[g.Role], g)
-			lines[g.Role] = lines[g.Role]
 		}
 	}
-	for role, held := range lines {
-		if !wanted(role, held) {
+	for _, role := range schema.Sorted(slices.AppendSeq(slices.Collect(maps.Keys(lines)), maps.Keys(grants))...) {
+		if !wanted(role, lines[role]) {
 			continue
 		}
-		item, err := o.role(r, f, role, held, grants[role])
+		item, err := o.role(r, f, role, lines[role], grants[role])
 		if err != nil {
 			return nil, err
 		}
 		items = append(items, item)
 	}
-	slices.SortFunc(items, func(a, b schema.ReviewItem) int { return strings.Compare(a.Holding, b.Holding) })
 	return items, nil
 }
 

@@ -79,8 +79,9 @@ func judged(tx store.Tx, book *policy.Book, j Judgement) (v schema.Review, i sch
 // keepItem lets somebody have what they have.
 func keepItem(tx store.Tx, rules *Rules, v schema.Review, i *schema.ReviewItem, j Judgement) (string, error) {
 	role, isRole := roleOf(i.Holding)
-	restored, err := i.Stone, error(nil)
+	restored := false
 	if i.Stone {
+		var err error
 		if restored, err = unbury(tx, v, i.Identity, role); err != nil {
 			return "", err
 		}

@@ -40,6 +40,7 @@ var verbs = []schema.Verb{
 	schema.Proposed, schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
 	schema.Correlated, schema.Split, schema.Lifted,
 	schema.Halted, schema.Resumed, schema.Reassigned, schema.Rotated, schema.Stopped, schema.Started, schema.Answered,
+	schema.Opened, schema.Delegated, schema.Escalated, schema.Closed, schema.Signed, schema.Suspended, schema.Resolved,
 	schema.Requested, schema.Approved, schema.Withdrawn, schema.Bypassed, schema.Furnished, schema.Replayed, schema.Excepted,
 }
 

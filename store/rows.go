@@ -1,0 +1,85 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// This file has the records of collections that nobody but the bridge itself speaks of.
+
+// A Correlation is one value of a record that others may be found by.
+type Correlation struct {
+	Attribute string `json:"attribute"`
+	Value     string `json:"value"`
+	Source    string `json:"source,omitempty"`
+	Record    string `json:"record,omitempty"`
+}
+
+// An Owned is one edge from an owner, by the name their machine's source gives
+// them, to a machine identity.
+type Owned struct {
+	Owner   string `json:"owner"`
+	Machine string `json:"machine"`
+}
+
+// A FormerName is a name that something had, and when it last lost it.
+type FormerName struct {
+	Name string    `json:"name"`
+	Lost time.Time `json:"lost"`
+}
+
+// A Bound is one edge from a name that a workload goes by to a machine identity.
+type Bound struct {
+	Name    string `json:"name"`
+	Machine string `json:"machine"`
+}
+
+// A Withheld is an identity as it was before its source ended it, which is what
+// policy goes by until people let the end through.
+type Withheld struct {
+	Identity schema.Identity `json:"identity"`
+	Groups   []string        `json:"groups,omitempty"` // names of those it was in, nested ones included
+	Since    time.Time       `json:"since"`
+	Reason   string          `json:"reason"`
+	Round    int             `json:"round,omitempty"` // of the hold on its source that it belongs to
+}
+
+// An Affected is one identity, or one record of it, that may lose something by what
+// a source did.
+type Affected struct {
+	ID     string `json:"id"`
+	Source string `json:"source"`
+}
+
+// A Loss is what an identity would lose by what a source did, and keeps until people
+// let it through.
+type Loss struct {
+	Identity string    `json:"identity"`
+	Source   string    `json:"source"`
+	What     []string  `json:"what"` // connector/entitlement, or risk/KIND of a signal that is not acted on
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason"`
+	Round    int       `json:"round,omitempty"` // of the hold on its source that it belongs to
+}
+
+// A PolicyVersion is a policy as it was put in force.
+type PolicyVersion struct {
+	Digest    string            `json:"digest"`
+	Published time.Time         `json:"published"`
+	By        string            `json:"by"`
+	Files     map[string]string `json:"files,omitempty"` // path to text
+}
+
+// A KeptPlan is the plan of a publication.
+type KeptPlan struct {
+	Publication string          `json:"publication"`
+	Plan        json.RawMessage `json:"plan"`
+}
+
+// A Setting is a single value.
+type Setting struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
