@@ -109,6 +109,7 @@ func readGrant(_, value []byte) (g schema.Grant, ok bool) {
 		case "excepted":
 			g.Excepted = o.texts()
 		case "approvals":
+			o.lost = o.lost || g.Approvals != nil // twice: encoding/json knows what that means
 			for range o.elements() {
 				g.Approvals = append(g.Approvals, o.approval())
 			}
@@ -189,6 +190,7 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 		case "active":
 			a.Active = o.truth()
 		case "attributes":
+			o.lost = o.lost || a.Attributes != nil
 			a.Attributes = map[string]string{}
 			for name := range o.members() {
 				a.Attributes[string(name)] = o.text()

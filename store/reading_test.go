@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +40,9 @@ func reads[R any](t *testing.T, c *Collection[R]) {
 			t.Errorf("%s: it was cut short, and read as %+v", value[:n], got)
 		}
 	}
+	for _, damaged := range damages(value) {
+		readsAsJSON(t, c, damaged)
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		var rec, want R
 		fill(reflect.ValueOf(&rec).Elem(), r)
@@ -52,6 +57,45 @@ func reads[R any](t *testing.T, c *Collection[R]) {
 		if err != nil || !cmp.Equal(got, want) {
 			t.Errorf("%s: %v: %s", value, err, cmp.Diff(want, got))
 		}
+	})
+}
+
+// damages are a value with a byte of it that is another, that is gone, or that stands
+// there twice.
+func damages(value []byte) (all [][]byte) {
+	for n := range value {
+		for _, c := range []byte("\x00\x1f \"\\{}[],:-+.0e1nxtu/\x7f\x80\xff") {
+			damaged := bytes.Clone(value)
+			damaged[n] = c
+			all = append(all, damaged)
+		}
+		all = append(all, slices.Concat(value[:n], value[n+1:]), slices.Concat(value[:n+1], value[n:]))
+	}
+	return all
+}
+
+// readsAsJSON holds what is read, if it is, against what encoding/json makes of it.
+func readsAsJSON[R any](t *testing.T, c *Collection[R], value []byte) {
+	t.Helper()
+	got, ok := c.read(nil, value)
+	if !ok {
+		return
+	}
+	if want, err := c.parse(nil, value); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%q was read, and encoding/json says %v: %s", value, err, cmp.Diff(want, got))
+	}
+}
+
+// FuzzReading is the same of anything.
+func FuzzReading(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"id":"a","resource":{"a":[1,"}"],"b":null}}`, `{"resource":{"a":"\u00e9\n"}}`, `{"because":null}`, `{"resource":-0.5e+7}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		readsAsJSON(t, Identities, value)
+		readsAsJSON(t, Grants, value)
+		readsAsJSON(t, Assignments, value)
+		readsAsJSON(t, Accounts, value)
 	})
 }
 
