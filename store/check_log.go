@@ -13,6 +13,10 @@ import (
 // details and its checkpoints.
 func (c *checking) decisions() error {
 	var size, about, details int64
+	indexed, err := c.indexed()
+	if err != nil {
+		return err
+	}
 	for row, err := range c.rows(tableLog, nil, nil) {
 		if err != nil {
 			return err
@@ -23,10 +27,14 @@ func (c *checking) decisions() error {
 			return nil // nothing that comes after it can be told
 		}
 		n, err := c.entry(e)
+		if err == nil && size < indexed {
+			about += 1 + int64(len(e.Decision.Also))
+			err = c.about(e)
+		}
 		if err != nil {
 			return err
 		}
-		about, details = about+1+int64(len(e.Decision.Also)), details+n
+		details += n
 		size++
 	}
 	c.report.Decisions = size
@@ -36,6 +44,9 @@ func (c *checking) decisions() error {
 	}
 	if kept != size {
 		c.fault(tableMeta, []byte(metaLogSize), "says %d, and there are %d", kept, size)
+	}
+	if indexed > size {
+		c.fault(tableMeta, []byte(metaIndexed), "says %d, and there are %d", indexed, size)
 	}
 	return errors.Join(c.latest(), c.details(details), c.aside(size, about), c.checkpoints())
 }
@@ -54,12 +65,6 @@ func (c *checking) entry(e Entry) (details int64, err error) {
 		}
 	}
 	d := e.Decision
-	for _, subject := range append([]string{d.Subject}, d.Also...) {
-		about := append(makeKey(subject), seqKey(e.Seq)...)
-		if err := c.holds(tableAbout, about, []byte{}, "is missing"); err != nil {
-			return 0, err
-		}
-	}
 	if !hasLatest(d.Object) {
 		return c.detail(d.ID, d.DetailHash)
 	}
@@ -71,6 +76,17 @@ func (c *checking) entry(e Entry) (details int64, err error) {
 		c.fault(tableLatest, makeKey(d.Subject, d.Object), "entry %d is newer", e.Seq)
 	}
 	return c.detail(d.ID, d.DetailHash)
+}
+
+// about looks for an indexed entry under all whom it is about.
+func (c *checking) about(e Entry) error {
+	for _, subject := range append([]string{e.Decision.Subject}, e.Decision.Also...) {
+		about := append(makeKey(subject), seqKey(e.Seq)...)
+		if err := c.holds(tableAbout, about, []byte{}, "is missing"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // detail compares a decision's detail, if it is not forgotten, with its hash.

@@ -104,7 +104,8 @@ func (c *crowd) once(ctx context.Context, fn func(Tx) error) error {
 	if !t.wrote() {
 		return nil // there is nothing to make durable
 	}
-	if err := errors.Join(appendOutbox(txn, t.recorded), appendLog(txn, t.sequenced)); err != nil {
+	tail, err := appendLog(txn, t.sequenced)
+	if err := errors.Join(err, appendOutbox(txn, t.recorded)); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -113,5 +114,8 @@ func (c *crowd) once(ctx context.Context, fn func(Tx) error) error {
 	}
 	s.stats.committed(1, time.Since(start))
 	s.tell(t.woken)
+	if tail >= longTail {
+		s.indexLog()
+	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -50,24 +49,6 @@ func readEntry(row Row) (Entry, error) {
 	return e, err
 }
 
-// LogAbout walks the entries that are about a subject, also those about others
-// too, oldest first, and reads none beside.
-func LogAbout(r Reader, subject string) iter.Seq2[Entry, error] {
-	t := r.transaction()
-	from := makeKey(subject)
-	return func(yield func(Entry, error) bool) {
-		for row, err := range t.rows(tableAbout, from, after(from)) {
-			var e Entry
-			if err == nil {
-				e, err = t.entry(row.Key[len(from):])
-			}
-			if !yield(e, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
 // LogLatest returns the newest entry about a subject and an object, which may be
 // empty and is not a group, or ErrNotFound. It reads two rows.
 func LogLatest(r Reader, subject, object string) (Entry, error) {
@@ -80,37 +61,6 @@ func LogLatest(r Reader, subject, object string) (Entry, error) {
 		return Entry{}, fmt.Errorf("no decision about %s and %q: %w", subject, object, schema.ErrNotFound)
 	}
 	return t.entry(number)
-}
-
-// LogAboutBefore returns up to n entries that are about a subject and whose number
-// is less, newest first. It walks the subject's numbers, and decodes none but those
-// it returns.
-func LogAboutBefore(r Reader, subject string, before int64, n int) ([]Entry, error) {
-	t := r.transaction()
-	from := makeKey(subject)
-	newest := make([][]byte, 0, n) // a ring: the last n so far
-	seen := 0
-	for row, err := range t.rows(tableAbout, from, append(slices.Clip(from), seqKey(max(0, before))...)) {
-		if err != nil {
-			return nil, err
-		}
-		number := append([]byte(nil), row.Key[len(from):]...)
-		if seen < n {
-			newest = append(newest, number)
-		} else {
-			newest[seen%n] = number
-		}
-		seen++
-	}
-	entries := make([]Entry, 0, len(newest))
-	for i := range len(newest) {
-		e, err := t.entry(newest[(seen-1-i)%n])
-		if err != nil {
-			return nil, fmt.Errorf("log about %s: %w", subject, err)
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
 }
 
 // entry returns the entry with a number, as it is written in keys.

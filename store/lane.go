@@ -18,8 +18,8 @@ import (
 // Two tables keep it. "lanes" has a row an item: when it is due, whether it is
 // urgent, how often it was tried, who leased it until when. "ready" orders them:
 // under each lane first the urgent, then the others, both by when they are due,
-// and apart from them the leased, by when their lease ends. Looking for work
-// reads the first rows of each and writes nothing.
+// and apart from them the leased, and of these the urgent, by when their lease
+// ends. Looking for work reads the first rows of each and writes nothing.
 type Lane string
 
 // An Item is one piece of work, as it was when it was leased or listed.
@@ -42,9 +42,10 @@ const (
 	tableLanes = "lanes"
 	tableReady = "ready"
 
-	classUrgent = "a"
-	classDue    = "b"
-	classLeased = "c"
+	classUrgent   = "a"
+	classDue      = "b"
+	classLeased   = "c"
+	classPressing = "d" // leased, and urgent
 )
 
 // A state is an item's row. What waits and what a worker has are kept apart, for
@@ -95,6 +96,8 @@ func decodeState(b []byte) (s state, ok bool) {
 // readyKey is where the item stands in the order.
 func (s state) readyKey(lane Lane, id string) []byte {
 	switch {
+	case s.leased() && (s.pressing || s.urgent):
+		return makeKey(string(lane), classPressing, timePart(s.until), id)
 	case s.leased():
 		return makeKey(string(lane), classLeased, timePart(s.until), id)
 	case s.urgent:
@@ -225,14 +228,14 @@ func (t *transaction) hint(lane Lane) {
 }
 
 // NextDue returns when the earliest item of a lane is due; of a leased one, when
-// its lease ends. It reads three rows.
+// its lease ends. It reads four rows.
 func NextDue(r Reader, lane Lane) (at time.Time, ok bool, err error) {
-	return r.transaction().earliest(lane, classUrgent, classDue, classLeased)
+	return r.transaction().earliest(lane, classUrgent, classDue, classPressing, classLeased)
 }
 
-// NextUrgent is NextDue of the urgent ones that wait. It reads a row.
+// NextUrgent is NextDue of the urgent ones. It reads two rows.
 func NextUrgent(r Reader, lane Lane) (at time.Time, ok bool, err error) {
-	return r.transaction().earliest(lane, classUrgent)
+	return r.transaction().earliest(lane, classUrgent, classPressing)
 }
 
 func (t *transaction) earliest(lane Lane, classes ...string) (at time.Time, ok bool, err error) {

@@ -10,7 +10,7 @@ import (
 )
 
 func (t *transaction) Lease(lane Lane, n int, ttl time.Duration) ([]Item, error) {
-	due, err := t.due(lane, n, classLeased, classUrgent, classDue)
+	due, err := t.due(lane, n, classPressing, classLeased, classUrgent, classDue)
 	if err != nil {
 		return nil, err
 	}
@@ -18,7 +18,7 @@ func (t *transaction) Lease(lane Lane, n int, ttl time.Duration) ([]Item, error)
 }
 
 func (t *transaction) LeaseUrgent(lane Lane, n int, ttl time.Duration) ([]Item, error) {
-	due, err := t.due(lane, n, classUrgent)
+	due, err := t.due(lane, n, classPressing, classUrgent)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +173,8 @@ func (t *transaction) releaseLeases() (released int, err error) {
 		return 0, err
 	}
 	for _, lane := range lanes {
-		from := makeKey(string(lane), classLeased)
-		for row, err := range t.rows(tableReady, from, after(from)) {
+		from, to := makeKey(string(lane), classLeased), after(makeKey(string(lane), classPressing))
+		for row, err := range t.rows(tableReady, from, to) {
 			if err != nil {
 				return released, err
 			}

@@ -21,7 +21,6 @@ import (
 const (
 	tableLog         = "log"             // sequence number: leaf, byte for byte as hashed
 	tableHashes      = "log/hashes"      // tlog.StoredHashIndex: hash
-	tableAbout       = "log/about"       // subject, sequence number; of each whom it is also about, too
 	tableLatest      = "log/latest"      // subject, object: sequence number of the newest, but for memberships
 	tableOutbox      = "log/outbox"      // decision's id: leaf, where it waits
 	tableDetails     = "log/details"     // decision's id: salt and detail, which may be forgotten
@@ -35,12 +34,11 @@ const saltSize = 16
 // A leaf is a decision on its way into the log.
 type leaf struct {
 	id, subject, object string
-	also                []string
 	bytes               []byte
 }
 
 func newLeaf(d schema.Decision, bytes []byte) leaf {
-	return leaf{id: d.ID, subject: d.Subject, object: d.Object, also: d.Also, bytes: bytes}
+	return leaf{id: d.ID, subject: d.Subject, object: d.Object, bytes: bytes}
 }
 
 // hasLatest reports whether it is found by its subject and object: but for
@@ -94,24 +92,28 @@ func appendOutbox(txn Txn, leaves []leaf) error {
 	return nil
 }
 
-// appendLog numbers leaves, hashes them into the tree and indexes them. It is
-// the last thing that is done in a transaction.
-func appendLog(txn Txn, leaves []leaf) error {
+// appendLog numbers leaves and hashes them into the tree. It is the last thing that is
+// done in a transaction. It returns how long the tail is then that is not indexed.
+func appendLog(txn Txn, leaves []leaf) (tail int64, err error) {
 	if len(leaves) == 0 {
-		return nil
+		return 0, nil
 	}
 	size, err := logSize(txn)
 	if err != nil {
-		return err
+		return 0, err
+	}
+	indexed, err := metaNumber(txn, metaIndexed)
+	if err != nil {
+		return 0, err
 	}
 	tree := growing{txn: txn, fresh: map[int64]tlog.Hash{}}
 	for _, l := range leaves {
 		if err := tree.add(size, l); err != nil {
-			return err
+			return 0, err
 		}
 		size++
 	}
-	return txn.Put(tableMeta, []byte(metaLogSize), seqKey(size))
+	return size - indexed, txn.Put(tableMeta, []byte(metaLogSize), seqKey(size))
 }
 
 // A growing tree remembers the hashes of this transaction, which later ones are
@@ -136,14 +138,6 @@ func (g *growing) add(seq int64, l leaf) error {
 	number := seqKey(seq)
 	if err := g.txn.Put(tableLog, number, l.bytes); err != nil {
 		return err
-	}
-	if err := g.txn.Put(tableAbout, append(makeKey(l.subject), number...), nil); err != nil {
-		return err
-	}
-	for _, subject := range l.also {
-		if err := g.txn.Put(tableAbout, append(makeKey(subject), number...), nil); err != nil {
-			return err
-		}
 	}
 	if !hasLatest(l.object) {
 		return nil
@@ -171,16 +165,20 @@ func (g *growing) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
-func logSize(txn Txn) (int64, error) {
-	values, err := txn.Get(tableMeta, []byte(metaLogSize))
+func logSize(txn Txn) (int64, error) { return metaNumber(txn, metaLogSize) }
+
+// metaNumber is one of the numbers about the store itself, zero if it was never
+// written.
+func metaNumber(txn Txn, name string) (int64, error) {
+	values, err := txn.Get(tableMeta, []byte(name))
 	if err != nil || values[0] == nil {
 		return 0, err
 	}
-	size, ok := keySeq(values[0])
+	n, ok := keySeq(values[0])
 	if !ok {
-		return 0, broken(tableMeta, []byte(metaLogSize))
+		return 0, broken(tableMeta, []byte(name))
 	}
-	return size, nil
+	return n, nil
 }
 
 // Sequence moves up to a thousand decisions that wait in the outbox into the log

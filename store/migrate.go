@@ -20,11 +20,34 @@ type migration func(*transaction) error
 
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
-func migrations() []migration { return []migration{layMilestones} }
+func migrations() []migration { return []migration{layMilestones, tellPressing} }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
 func layMilestones(t *transaction) error {
 	return errors.Join(t.setMilestones(IdentityUserName.name), t.setMilestones(GroupName.name))
+}
+
+// tellPressing leads from layout 2, which had no place of their own for what was
+// leased and urgent, and whose log was indexed to its end.
+func tellPressing(t *transaction) error {
+	for row, err := range t.rows(tableLanes, nil, nil) {
+		if err != nil {
+			return err
+		}
+		item, err := readItem(row)
+		if err != nil {
+			return err
+		}
+		s, _ := decodeState(row.Value)
+		if !s.leased() || !s.pressing && !s.urgent {
+			continue
+		}
+		was := makeKey(string(item.Lane), classLeased, timePart(s.until), item.ID)
+		if err := errors.Join(t.delete(tableReady, was), t.put(tableReady, s.readyKey(item.Lane, item.ID), nil)); err != nil {
+			return err
+		}
+	}
+	return indexedSoFar(t)
 }
 
 // prepare makes what is stored ready for this code: in its layout, and without

@@ -163,13 +163,7 @@ func TestOpenFirstLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	const table = "groups/displayName/milestones"
-	var keys [][]byte
-	for row, err := range txn.Scan(table, nil, nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, slices.Clone(row.Key))
-	}
+	keys := keysIn(t, txn, table)
 	if len(keys) < 4 {
 		t.Fatalf("%d milestones: there are none to take away", len(keys))
 	}

@@ -293,7 +293,7 @@ func (h *history) lease() op {
 		}
 		ready, lost := m.ready(tx.Now())
 		if urgent {
-			maps.DeleteFunc(ready, func(id string, it item) bool { return !it.urgent || m.items[id].lease != 0 })
+			maps.DeleteFunc(ready, func(_ string, it item) bool { return !it.urgent })
 		}
 		if len(items) != min(n, len(ready)) {
 			h.Fatalf("leased %d of %d, want as many as there are of %v", len(items), n, ready)

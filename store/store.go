@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"drawbridge/schema"
@@ -30,6 +31,9 @@ type Store struct {
 		update(ctx context.Context, fn func(Tx) error) error
 		close()
 	}
+
+	indexing atomic.Bool    // the log's tail is being indexed
+	chores   sync.WaitGroup // what the store does by itself
 
 	hintsMu sync.Mutex
 	hints   map[Lane]chan struct{}
@@ -131,6 +135,7 @@ func (s *Store) Try(ctx context.Context, fn func(Tx) error) error {
 // Close finishes the Updates that were accepted and closes the engine.
 func (s *Store) Close() error {
 	s.writer.close()
+	s.chores.Wait()
 	return s.engine.Close()
 }
 

@@ -39,7 +39,7 @@ type Tx interface {
 	// Lease takes up to n items that are due, urgent ones first, then by when they
 	// were due. They come back if they are not settled before the lease ends.
 	Lease(lane Lane, n int, ttl time.Duration) ([]Item, error)
-	// LeaseUrgent is Lease of the urgent ones alone, but for those whose lease ended.
+	// LeaseUrgent is Lease of the urgent ones alone.
 	LeaseUrgent(lane Lane, n int, ttl time.Duration) ([]Item, error)
 	// Done settles a leased item: due next, or no longer if next is zero. One that
 	// was woken meanwhile is due then, if that is sooner. The next attempt is the

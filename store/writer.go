@@ -175,6 +175,7 @@ type batch struct {
 	good  int  // functions that returned no error
 	wrote bool // one of those wrote something
 	log   []leaf
+	tail  int64 // of the log, which is not indexed
 	woken map[Lane]struct{}
 }
 
@@ -205,7 +206,7 @@ func (b *batch) run(next func(*batch) *request) (err error) {
 		return err
 	}
 	defer func() { _ = txn.Rollback() }() // after a commit it does nothing
-	b.good, b.wrote, b.log, b.woken = 0, false, nil, map[Lane]struct{}{}
+	b.good, b.wrote, b.log, b.tail, b.woken = 0, false, nil, 0, map[Lane]struct{}{}
 	for i := 0; ; i++ {
 		if i == len(b.requests) {
 			r := next(b)
@@ -221,7 +222,7 @@ func (b *batch) run(next func(*batch) *request) (err error) {
 	if !b.wrote {
 		return nil // there is nothing to make durable
 	}
-	if err := appendLog(txn, b.log); err != nil {
+	if b.tail, err = appendLog(txn, b.log); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -292,6 +293,9 @@ func (b *batch) settle() {
 	}
 	if b.err == nil {
 		b.store.tell(b.woken)
+	}
+	if b.err == nil && b.tail >= longTail {
+		b.store.indexLog()
 	}
 	for _, r := range b.requests {
 		close(r.done)

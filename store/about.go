@@ -1,0 +1,239 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"drawbridge/audit"
+	"drawbridge/schema"
+)
+
+// An index knows whom each entry of the log is about. It is written some time after
+// the log, many entries at once and in the order of its keys: of a thousand members
+// who leave a group each has a place of its own in it, and to look those up was half
+// of what the whole change cost. The entries that it does not know yet, the log's
+// tail, are looked through.
+const (
+	tableAbout  = "log/about"   // subject, sequence number; of each whom it is also about, too
+	metaIndexed = "log.indexed" // how many entries are in it
+
+	longTail      = 1024 // entries; one that is as long is indexed
+	indexedAtOnce = 2048 // rows, so that nobody waits long for it
+)
+
+// LogAbout walks the entries that are about a subject, also those about others
+// too, oldest first.
+func LogAbout(r Reader, subject string) iter.Seq2[Entry, error] {
+	t := r.transaction()
+	return func(yield func(Entry, error) bool) {
+		indexed, err := t.indexed()
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		from := makeKey(subject)
+		for row, err := range t.rows(tableAbout, from, after(from)) {
+			var e Entry
+			if err == nil {
+				e, err = t.entry(row.Key[len(from):])
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+		for e, err := range t.tailAbout(subject, indexed, nil) {
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// LogAboutBefore returns up to n entries that are about a subject and whose number
+// is less, newest first. It walks the subject's numbers, and decodes none but those
+// it returns and those of the tail.
+func LogAboutBefore(r Reader, subject string, before int64, n int) ([]Entry, error) {
+	t := r.transaction()
+	indexed, err := t.indexed()
+	if err != nil {
+		return nil, err
+	}
+	end := seqKey(max(0, before))
+	newest := ring{most: n}
+	from := makeKey(subject)
+	for row, err := range t.rows(tableAbout, from, append(slices.Clip(from), end...)) {
+		if err != nil {
+			return nil, err
+		}
+		newest.add(bytes.Clone(row.Key[len(from):]))
+	}
+	for e, err := range t.tailAbout(subject, indexed, end) {
+		if err != nil {
+			return nil, err
+		}
+		newest.add(seqKey(e.Seq))
+	}
+	entries := make([]Entry, 0, len(newest.numbers))
+	for number := range newest.backward() {
+		e, err := t.entry(number)
+		if err != nil {
+			return nil, fmt.Errorf("log about %s: %w", subject, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// A ring keeps the last few numbers of entries.
+type ring struct {
+	most, seen int
+	numbers    [][]byte
+}
+
+func (r *ring) add(number []byte) {
+	if r.seen < r.most {
+		r.numbers = append(r.numbers, number)
+	} else if r.most > 0 {
+		r.numbers[r.seen%r.most] = number
+	}
+	r.seen++
+}
+
+func (r *ring) backward() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range len(r.numbers) {
+			if !yield(r.numbers[(r.seen-1-i)%r.most]) {
+				return
+			}
+		}
+	}
+}
+
+// indexed returns how many entries the index knows.
+func (t *transaction) indexed() (int64, error) { return metaNumber(t.txn, metaIndexed) }
+
+// tailAbout walks the entries about a subject that the index does not know. Those in
+// which its name does not occur, as it is written there, are not decoded.
+func (t *transaction) tailAbout(subject string, indexed int64, end []byte) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		name, err := json.Marshal(subject)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for row, err := range t.rows(tableLog, seqKey(indexed), end) {
+			if err == nil && !bytes.Contains(row.Value, name) {
+				continue
+			}
+			var e Entry
+			if err == nil {
+				e, err = readEntry(row)
+			}
+			if err == nil && e.Decision.Subject != subject && !slices.Contains(e.Decision.Also, subject) {
+				continue
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// indexTail indexes what is oldest in the tail, and reports whether that leaves a long
+// one. The longer it is, the more: it does not grow faster than it is indexed.
+func (t *transaction) indexTail() (more bool, err error) {
+	size, err := logSize(t.txn)
+	if err != nil {
+		return false, err
+	}
+	indexed, err := t.indexed()
+	if err != nil {
+		return false, err
+	}
+	keys := make([][]byte, 0, indexedAtOnce)
+	most := max(indexedAtOnce, int(size-indexed))
+	for row, err := range t.txn.Scan(tableLog, seqKey(indexed), nil) {
+		if err != nil {
+			return false, err
+		}
+		subjects, err := subjectsOf(row.Value)
+		if err != nil {
+			return false, fmt.Errorf("log entry %d: %w", indexed, err)
+		}
+		for _, subject := range subjects {
+			keys = append(keys, append(makeKey(subject), row.Key...))
+		}
+		if indexed++; len(keys) >= most {
+			break
+		}
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	for _, key := range keys {
+		if err := t.replace(tableAbout, key, nil, nil); err != nil {
+			return false, err
+		}
+	}
+	return size-indexed >= longTail, t.put(tableMeta, []byte(metaIndexed), seqKey(indexed))
+}
+
+// subjectsOf returns whom a leaf is about, and decodes nothing else of it.
+func subjectsOf(leaf []byte) ([]string, error) {
+	o := object{rest: leaf}
+	var subject string
+	var also []string
+	for name := range o.members() {
+		switch string(name) {
+		case "subject":
+			subject = o.text()
+		case "also":
+			also = o.texts()
+		default:
+			o.pass(0)
+		}
+	}
+	if o.whole() {
+		return append(also, subject), nil
+	}
+	d, err := audit.Decode(leaf)
+	return append(d.Also, d.Subject), err
+}
+
+// indexLog has the log's tail indexed, now that it is long. Everyone else's Updates go
+// first.
+func (s *Store) indexLog() {
+	if !s.indexing.CompareAndSwap(false, true) {
+		return
+	}
+	s.chores.Go(func() {
+		defer s.indexing.Store(false)
+		//nolint:forbidigo // it belongs to everyone who recorded something, and ends when the store is closed
+		ctx := Background(context.Background())
+		for more := true; more; {
+			err := s.Update(ctx, func(tx Tx) (err error) {
+				more, err = tx.transaction().indexTail()
+				return err
+			})
+			if errors.Is(err, schema.ErrUnavailable) {
+				return
+			}
+			if err != nil {
+				s.log.ErrorContext(ctx, "whom decisions are about can not be indexed", "error", err)
+				return
+			}
+		}
+	})
+}
+
+// indexedSoFar leads to a layout in which the index may be behind the log: it is not.
+func indexedSoFar(t *transaction) error {
+	size, err := logSize(t.txn)
+	if err != nil {
+		return err
+	}
+	return t.put(tableMeta, []byte(metaIndexed), seqKey(size))
+}
