@@ -48,8 +48,10 @@ var only = map[string][]string{
 	"connectors/builtin": {"cmd/drawbridge", "cmd/*"},
 }
 
-// allowed narrows what packages import of ours further than their floor does.
+// allowed narrows what packages import of ours further than their floor does. Of the
+// console's pages every one is made from API calls: it knows no store.
 var allowed = map[string][]string{
+	"server/console": {"schema", "access"},
 	"store":        {"schema", "audit"},
 	"connectors/*": {"schema", "connectors", "connectors/*"},
 }

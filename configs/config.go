@@ -25,6 +25,7 @@ type Config struct {
 	Admin     Admin    `yaml:"admin"`
 	Sources   []Source `yaml:"sources"`
 	Issuers   []Issuer `yaml:"issuers"`
+	Console   Console  `yaml:"console"`
 
 	Credentials Credentials `yaml:"credentials"`
 
@@ -137,6 +138,7 @@ func Default() Config {
 		Audit:  Audit{Key: "data/audit.key", Origin: "drawbridge", CheckpointEvery: 10 * time.Second},
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 
+		Console:   defaultConsole,
 		Discovery: "config",
 		Sweeps: []Sweep{
 			{Name: "expiry", Schedule: "@every 30s", Limits: defaultLimits},

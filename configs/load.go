@@ -43,6 +43,7 @@ func parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 	r.locate(&f)
 	r.values(&f)
 	r.credentials(&f)
+	r.console(&f)
 	r.schemas(&f)
 	for i := range f.Connectors {
 		r.connector(i, &f)

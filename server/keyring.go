@@ -209,3 +209,18 @@ func thumbprint(leaf *x509.Certificate) string {
 	sum := sha256.Sum256(leaf.Raw)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
+
+func sumOf(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// has reports whether a secret of that sum is still configured, with the role.
+func (k *keyring) has(sum string, role schema.APIRole) bool {
+	text, err := hex.DecodeString(sum)
+	if err != nil || len(text) != sha256.Size {
+		return false
+	}
+	c, ok := k.bySum[[sha256.Size]byte(text)]
+	return ok && c.Role == role
+}

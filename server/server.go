@@ -44,6 +44,7 @@ type Options struct {
 	Targets     map[string]api.Target
 	Limits      Limits
 	SCIM        scim.Limits
+	Pages       Pages            // of the console
 	Discovery   scim.Discovery   // what strangers are told of the SCIM endpoint
 	Extensions  []library.Schema // of users, that sources send beside the standard's
 
@@ -109,6 +110,9 @@ func New(o Options) (*Server, error) {
 	provider.Mount(e.Group(scimBase))
 	newSignals(o).Mount(e.Group("/signals/v1"))
 	a.Mount(e) // /api/v1, /api/openapi.json
+	if err := mountConsole(e, o, g, a); err != nil {
+		return nil, err
+	}
 	e.POST(tokenPath, g.token)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/healthz", alive)
 	e.Match([]string{http.MethodGet, http.MethodHead}, "/readyz", ready(o))

@@ -19,6 +19,8 @@ type identitiesInput struct {
 	UserName string `query:"userName" doc:"Those of this name, in any case, at any source."`
 	Active   string `query:"active" enum:"true,false"`
 	Source   string `query:"source"`
+	Starts   string `query:"starts" maxLength:"200" doc:"Those whose userName or email address begins so, in any case; one page."`
+	ID       string `query:"id" maxLength:"200" doc:"The one of this id."`
 }
 
 func (a *API) listIdentities(ctx context.Context, in *identitiesInput) (*Reply[List[schema.Identity]], error) {
@@ -26,12 +28,19 @@ func (a *API) listIdentities(ctx context.Context, in *identitiesInput) (*Reply[L
 	keep := func(id schema.Identity) bool {
 		return (in.Active == "" || (in.Active == "true") == id.Active) && (in.Source == "" || in.Source == id.Source)
 	}
+	if strings.TrimSpace(in.Starts) != "" {
+		return a.search(ctx, in, keep)
+	}
 	after, err := in.after(1)
 	if err != nil {
 		return nil, err
 	}
 	err = a.Store.View(ctx, func(r store.Reader) (err error) {
-		if in.UserName != "" {
+		switch {
+		case in.ID != "":
+			list, err = one(r, in.ID, keep)
+			return err
+		case in.UserName != "":
 			list, err = named(r, in.UserName, keep)
 			return err
 		}

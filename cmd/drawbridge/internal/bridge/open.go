@@ -146,6 +146,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 		Credentials: credentials(b.cfg), Issuers: b.issuers, Authorities: b.authorities(), TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Targets: b.open(), Ready: b.ready, Breaker: b.breaker,
 		Limits:    server.Limits{Source: l.SourceRate, API: l.APIRate, Failed: l.FailedRate, Discovery: l.DiscoveryRate},
 		Discovery: scim.Discovery(b.cfg.Discovery),
+		Pages:     b.pages(),
 		SCIM: scim.Limits{
 			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,

@@ -1,0 +1,127 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// A problem is what the API says where it does not do what it was asked (RFC 9457).
+type problem struct { //nolint:errname // RFC 9457 calls it a problem, and so do its readers
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Errors []struct {
+		Location string `json:"location"`
+		Message  string `json:"message"`
+	} `json:"errors"`
+}
+
+// Error returns what was wrong, all of it.
+func (p *problem) Error() string {
+	text := []string{p.Detail}
+	for _, e := range p.Errors {
+		text = append(text, strings.TrimPrefix(e.Location, "body.")+": "+e.Message)
+	}
+	return strings.Join(text, "; ")
+}
+
+// errNoPage is of an address that is no page's.
+var errNoPage = &problem{Status: http.StatusNotFound, Title: "Not found", Detail: "There is no such page."}
+
+// A client calls the API as one person.
+type client struct {
+	http *http.Client
+}
+
+// A list is one page of an API's list.
+type list[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// get reads an answer into something; query is name, value, name, value. An empty
+// value is not sent.
+func (c client) get(ctx context.Context, path string, into any, query ...string) error {
+	values := url.Values{}
+	for i := 0; i+1 < len(query); i += 2 {
+		if query[i+1] != "" {
+			values.Set(query[i], query[i+1])
+		}
+	}
+	if len(values) > 0 {
+		path += "?" + values.Encode()
+	}
+	return c.do(ctx, http.MethodGet, path, nil, into)
+}
+
+// post sends something.
+func (c client) post(ctx context.Context, path string, body any) error {
+	return c.do(ctx, http.MethodPost, path, body, nil)
+}
+
+// mostAnswer bounds what is read of one answer: the API's pages are small, and a plan
+// of everybody is the largest thing it says.
+const mostAnswer = 64 << 20
+
+func (c client) do(ctx context.Context, method, path string, body, into any) error {
+	var text io.Reader = http.NoBody
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		text = bytes.NewReader(encoded)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://bridge/api/v1"+path, text)
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // it was read
+	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
+	switch {
+	case err != nil:
+		return err
+	case res.StatusCode >= http.StatusMultipleChoices:
+		p := &problem{Status: res.StatusCode}
+		if err := json.Unmarshal(answer, p); err != nil {
+			return fmt.Errorf("%s %s answered %d: %w", method, path, res.StatusCode, err)
+		}
+		return p
+	case into == nil:
+		return nil
+	}
+	if text, ok := into.(*string); ok {
+		*text = string(answer)
+		return nil
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+// statusOf returns the status that an error is shown with.
+func statusOf(err error) int {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p.Status
+	}
+	return http.StatusInternalServerError
+}
+
+// seg is a value as a part of a path.
+func seg(value string) string { return url.PathEscape(value) }

@@ -1,0 +1,182 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+)
+
+type rolesView struct {
+	Policy  string        `json:"policy"`
+	InForce []roleView    `json:"inForce"`
+	Refused []refusedView `json:"refused"`
+}
+
+// A roleView is a role in force.
+type roleView struct {
+	Name         string          `json:"name"`
+	Title        string          `json:"title"`
+	Type         schema.RoleType `json:"type"`
+	Mode         schema.Mode     `json:"mode"`
+	Intent       string          `json:"intent"`
+	Owner        string          `json:"owner"`
+	Deputy       string          `json:"deputy"`
+	Rule         string          `json:"rule"`
+	Approval     string          `json:"approval"`
+	Entitlements []string        `json:"entitlements"`
+	Triggers     []string        `json:"triggers"`
+	Default      string          `json:"defaultDuration"`
+	Max          string          `json:"maxDuration"`
+	Permanent    string          `json:"permanent"`
+	Quarantine   string          `json:"quarantine"`
+}
+
+// Called is the role's title, or its name where it has none.
+func (r roleView) Called() string {
+	if r.Title != "" {
+		return r.Title
+	}
+	return r.Name
+}
+
+// A refusedView is a role that is not automated.
+type refusedView struct {
+	Role     string        `json:"role"`
+	Codes    []string      `json:"codes"`
+	Findings []lintFinding `json:"findings"`
+}
+
+// A lintFinding is one thing that is wrong with a document.
+type lintFinding struct {
+	Code    string `json:"code"`
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// rolesPage is the roles there are, and those that are refused.
+type rolesPage struct {
+	Query   string
+	Roles   []roleView
+	Refused []refusedView
+	Beyond  int // roles that are not shown: who looks for one types its name
+	Scores  map[string]access.Readied
+}
+
+// mostRoles is how many roles one page shows.
+const mostRoles = 200
+
+func showRoles(v *visit) (any, error) {
+	var all rolesView
+	if err := v.get(v.ctx, "/roles", &all); err != nil {
+		return nil, err
+	}
+	p := rolesPage{Query: v.q("q"), Refused: all.Refused, Scores: map[string]access.Readied{}}
+	typed := strings.ToLower(p.Query)
+	for _, r := range all.InForce {
+		if strings.Contains(strings.ToLower(r.Name+" "+r.Title+" "+r.Owner), typed) {
+			p.Roles = append(p.Roles, r)
+		}
+	}
+	p.Beyond = max(0, len(p.Roles)-mostRoles)
+	p.Roles = p.Roles[:len(p.Roles)-p.Beyond]
+	ready, _ := v.readiness()
+	for _, r := range ready.Roles {
+		p.Scores[r.Name] = r
+	}
+	return p, nil
+}
+
+// Score is how ready a role is, of 100; one that is not counted has no gap.
+func (p rolesPage) Score(name string) int {
+	if r, ok := p.Scores[name]; ok {
+		return r.Score
+	}
+	return 100
+}
+
+// rolePage is one role: how ready it is, who has it, and what befell it.
+type rolePage struct {
+	roleView
+	Refused *refusedView
+	Counted bool // how ready it is, is known
+	Score   int
+	Gaps    []access.Gap
+	Grants  []schema.Grant
+	Called  func(string) string
+	Holders []holder
+	Of      string // the entitlement by which holders are found
+	More    string
+	History []entryView
+}
+
+// PageTitle is what the role is called.
+func (p rolePage) PageTitle() string {
+	if p.Title != "" {
+		return p.Title
+	}
+	return p.Name
+}
+
+// A holder is who has something by a role.
+type holder struct {
+	schema.Assignment
+	UserName string `json:"userName"`
+}
+
+func showRole(v *visit) (any, error) {
+	var all rolesView
+	if err := v.get(v.ctx, "/roles", &all); err != nil {
+		return nil, err
+	}
+	p := rolePage{}
+	name := v.r.PathValue("name")
+	if i := slices.IndexFunc(all.InForce, func(r roleView) bool { return r.Name == name }); i >= 0 {
+		p.roleView = all.InForce[i]
+	} else if i := slices.IndexFunc(all.Refused, func(r refusedView) bool { return r.Role == name }); i >= 0 {
+		p.roleView, p.Refused = roleView{Name: name}, &all.Refused[i]
+	} else {
+		return nil, &problem{Status: http.StatusNotFound, Detail: "No role of the policy in force is named " + name + "."}
+	}
+	var ready access.Readiness
+	if ready, p.Counted = v.readiness(); p.Counted {
+		p.Score = 100
+		if i := slices.IndexFunc(ready.Roles, func(r access.Readied) bool { return r.Name == name }); i >= 0 {
+			p.Score, p.Gaps = ready.Roles[i].Score, ready.Roles[i].Gaps
+		}
+	}
+	return p, v.holders(&p)
+}
+
+// holders finds who has a role: those with a grant of it, and those who hold the
+// first of what it gives because of it.
+func (v *visit) holders(p *rolePage) error {
+	var grants list[schema.Grant]
+	var log list[entryView]
+	if err := v.get(v.ctx, "/grants", &grants, "role", p.Name, "limit", "50"); err != nil {
+		return err
+	}
+	if err := v.get(v.ctx, "/decisions", &log, "subject", "role/"+p.Name, "limit", "50"); err != nil {
+		return err
+	}
+	p.Grants, p.History, p.Called = grants.Items, log.Items, v.names()
+	if len(p.Entitlements) == 0 {
+		return nil
+	}
+	p.Of = p.Entitlements[0]
+	var lines list[holder]
+	if err := v.get(v.ctx, "/assignments", &lines, "entitlement", p.Of, "limit", "200", "cursor", v.cursor()); err != nil {
+		return err
+	}
+	for _, l := range lines.Items {
+		if slices.Contains(l.Because, "role/"+p.Name) {
+			p.Holders = append(p.Holders, l)
+		}
+	}
+	p.More = v.more(lines.Next)
+	return nil
+}
