@@ -62,7 +62,7 @@ type door struct {
 
 // Rights that a session may rest on: each is looked at again on every request.
 const (
-	rightConfigured = "configured/" // a configured token, by what names its secret
+	rightConfigured = "configured/" // a configured token, by the sum of its secret
 	rightIssued     = "issued/"     // an issued token, by its id
 	rightPerson     = "person/"     // an identity, by its id
 )
@@ -118,8 +118,8 @@ func (d *door) Named(ctx context.Context, name string, role schema.APIRole) (p c
 
 // Still returns nil while what a person's session rests on is as it was.
 func (d *door) Still(ctx context.Context, p console.Person) error {
-	if print, ok := strings.CutPrefix(p.Right, rightConfigured); ok {
-		if !d.gate.ring.Load().has(print, p.Role) {
+	if sum, ok := strings.CutPrefix(p.Right, rightConfigured); ok {
+		if !d.gate.ring.Load().has(sum, p.Role) {
 			return fmt.Errorf("the token %s is configured no more: %w", p.Name, schema.ErrForbidden)
 		}
 		return nil

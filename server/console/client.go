@@ -13,7 +13,7 @@ import (
 )
 
 // A problem is what the API says where it does not do what it was asked (RFC 9457).
-type problem struct { //nolint:errname // RFC 9457 calls it a problem, and so do its readers
+type problem struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Code   string `json:"code"`

@@ -19,6 +19,7 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -127,7 +128,7 @@ func New(o Options) (*Console, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Console{
-		Options: o, base: strings.TrimRight(u.Path, "/"), secure: !(u.Scheme == "http" && loopback(u.Hostname())),
+		Options: o, base: strings.TrimRight(u.Path, "/"), secure: u.Scheme != "http" || !loopback(u.Hostname()),
 		sessions: newSessions(o.Idle, o.Life), trips: newTrips(), headers: headers(),
 		foreign: http.NewCrossOriginProtection(),
 	}
@@ -169,9 +170,7 @@ func (c *Console) routes() (*http.ServeMux, error) {
 // ServeHTTP answers one request. What another site had a browser send is refused
 // before anything is looked at.
 func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for name, values := range c.headers {
-		w.Header()[name] = values // shared: nobody writes into them
-	}
+	maps.Copy(w.Header(), c.headers) // the values are shared: nobody writes into them
 	if err := c.foreign.Check(r); err != nil {
 		c.fail(w, r, nil, &problem{Status: http.StatusForbidden, Title: "Refused", Detail: "This was sent from another site."})
 		return

@@ -100,6 +100,8 @@ type sheet struct {
 	Now     time.Time
 	Here    string // the address of this page
 	Main    any
+
+	Called func(identity string) string // what somebody is called; nothing where that cannot be told
 }
 
 // Was returns what was typed into a field before it was refused.
@@ -139,6 +141,7 @@ func (v *visit) sheet(p page, main any) sheet {
 	s := sheet{
 		Title: p.title, Section: p.section, Base: v.base, Version: v.Version, Who: v.who, Token: v.session.token,
 		Now: v.now, Here: v.r.URL.RequestURI(), Main: main,
+		Called: v.names(),
 	}
 	if t, ok := main.(titled); ok {
 		s.Title = t.PageTitle()

@@ -103,11 +103,11 @@ func (p rolesPage) Score(name string) int {
 type rolePage struct {
 	roleView
 	Refused *refusedView
+	Gone    bool // the policy in force has no such role
 	Counted bool // how ready it is, is known
 	Score   int
 	Gaps    []access.Gap
 	Grants  []schema.Grant
-	Called  func(string) string
 	Holders []holder
 	Of      string // the entitlement by which holders are found
 	More    string
@@ -140,7 +140,7 @@ func showRole(v *visit) (any, error) {
 	} else if i := slices.IndexFunc(all.Refused, func(r refusedView) bool { return r.Role == name }); i >= 0 {
 		p.roleView, p.Refused = roleView{Name: name}, &all.Refused[i]
 	} else {
-		return nil, &problem{Status: http.StatusNotFound, Detail: "No role of the policy in force is named " + name + "."}
+		p.roleView, p.Gone = roleView{Name: name}, true
 	}
 	var ready access.Readiness
 	if ready, p.Counted = v.readiness(); p.Counted {
@@ -149,7 +149,11 @@ func showRole(v *visit) (any, error) {
 			p.Score, p.Gaps = ready.Roles[i].Score, ready.Roles[i].Gaps
 		}
 	}
-	return p, v.holders(&p)
+	err := v.holders(&p)
+	if err == nil && p.Gone && len(p.Grants)+len(p.History) == 0 {
+		err = &problem{Status: http.StatusNotFound, Detail: "No role of the policy in force is named " + name + ", and nothing is known of one that was."}
+	}
+	return p, err
 }
 
 // holders finds who has a role: those with a grant of it, and those who hold the
@@ -163,7 +167,7 @@ func (v *visit) holders(p *rolePage) error {
 	if err := v.get(v.ctx, "/decisions", &log, "subject", "role/"+p.Name, "limit", "50"); err != nil {
 		return err
 	}
-	p.Grants, p.History, p.Called = grants.Items, log.Items, v.names()
+	p.Grants, p.History = grants.Items, log.Items
 	if len(p.Entitlements) == 0 {
 		return nil
 	}

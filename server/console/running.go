@@ -32,7 +32,6 @@ type connectorPage struct {
 	Coverage *access.Coverage
 	State    string
 	Accounts []schema.Account
-	Called   func(string) string
 	More     string
 }
 
@@ -44,7 +43,7 @@ func showConnector(v *visit) (any, error) {
 	var all list[connectorView]
 	var halts list[schema.Halt]
 	var accounts list[schema.Account]
-	p := connectorPage{State: v.q("state"), Called: v.names()}
+	p := connectorPage{State: v.q("state")}
 	if err := v.get(v.ctx, "/connectors", &all); err != nil {
 		return nil, err
 	}
@@ -105,12 +104,11 @@ func showSweep(v *visit) (any, error) {
 type findingsPage struct {
 	Kind, Connector string
 	Findings        []schema.Finding
-	Called          func(string) string
 	More            string
 }
 
 func showFindings(v *visit) (any, error) {
-	p := findingsPage{Kind: v.q("kind"), Connector: v.q("connector"), Called: v.names()}
+	p := findingsPage{Kind: v.q("kind"), Connector: v.q("connector")}
 	var found list[schema.Finding]
 	err := v.get(v.ctx, "/findings", &found, "kind", p.Kind, "connector", p.Connector, "limit", "50", "cursor", v.cursor())
 	p.Findings, p.More = found.Items, v.more(found.Next)

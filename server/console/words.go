@@ -3,6 +3,7 @@ package console
 import (
 	"embed"
 	"fmt"
+	"html"
 	"html/template"
 	"net/url"
 	"path"
@@ -54,7 +55,7 @@ func (c *Console) words() template.FuncMap {
 		"short":  short,
 		"count":  count,
 		"many":   many,
-		"about":  c.about,
+		"ref":    c.ref,
 		"may":    func(s sheet, action string) bool { return s.Who.May(leastOf(action)) },
 		"of":     func(s sheet, v any) sheet { s.Main = v; return s },
 		"pair":   func(s sheet, a, b any) sheet { s.Main = [2]any{a, b}; return s },
@@ -96,33 +97,39 @@ func (c *Console) link(parts ...string) string {
 	return at.String()
 }
 
-// An aside is something that a decision or a line names, with where it can be seen.
-type aside struct{ Text, Link string }
+// ref writes what the log names, such as role/NAME, with a link to where it can be seen.
+func (c *Console) ref(s sheet, ref string) template.HTML {
+	text, at := c.about(s, ref)
+	if at == "" {
+		return template.HTML(html.EscapeString(text)) //nolint:gosec // it is escaped
+	}
+	return template.HTML(`<a href="` + html.EscapeString(at) + `">` + html.EscapeString(text) + `</a>`) //nolint:gosec // it is escaped
+}
 
-// about says where what the log names can be seen: role/NAME, connector/NAME and their like.
-func (c *Console) about(ref string) aside {
+// about says what to call what the log names, and where it can be seen.
+func (c *Console) about(s sheet, ref string) (text, at string) {
 	kind, name, ok := strings.Cut(ref, "/")
 	if !ok {
-		return aside{Text: short(ref)}
+		return short(ref), ""
 	}
-	a := aside{Text: ref}
 	switch kind {
 	case "role":
-		a.Link = c.link("roles", name)
+		return ref, c.link("roles", name)
 	case "identity":
-		a.Text, a.Link = "identity "+short(name), c.link("people", name)
-	case "connector":
-		a.Link = c.link("connectors", name)
+		if called := s.Called(name); called != "" {
+			return called, c.link("people", name)
+		}
+		return "identity " + short(name), ""
 	case "sweep":
-		a.Link = c.link("sweeps", name)
+		return ref, c.link("sweeps", name)
 	case "role-request":
-		a.Text, a.Link = "request "+short(name), c.link("requests", name)
+		return "request " + short(name), c.link("requests", name)
 	case "publication":
-		a.Text, a.Link = "publication "+short(name), c.link("policy", "publications", name)
-	case "grant":
-		a.Text = "grant " + short(name)
+		return "publication " + short(name), c.link("policy", "publications", name)
+	case "grant", "exception", "run":
+		return kind + " " + short(name), ""
 	}
-	return a
+	return ref, ""
 }
 
 // when says how long ago something was, or in how long it is, with the time itself

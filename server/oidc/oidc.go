@@ -115,7 +115,7 @@ func exchangeError(err error) error {
 func known(code string) string {
 	if slices.Contains([]string{
 		"access_denied", "login_required", "consent_required", "interaction_required", "account_selection_required", "invalid_request",
-		"invalid_grant", "invalid_client", "invalid_scope", "unauthorized_client", "unsupported_response_type", "server_error", "temporarily_unavailable",
+		"invalid_grant", "invalid_client", "invalid_scope", "unsupported_response_type", "server_error", "temporarily_unavailable",
 	}, code) {
 		return code
 	}
@@ -198,8 +198,24 @@ func (p *Provider) config(ctx context.Context) (*oauth2.Config, *oidc.Provider, 
 		}
 		p.provider = found
 	}
+	at := p.provider.Endpoint()
+	at.AuthStyle = p.style()
 	return &oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), Endpoint: p.provider.Endpoint(), RedirectURL: p.Redirect,
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret.Reveal(), Endpoint: at, RedirectURL: p.Redirect,
 		Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...),
 	}, p.provider, nil
+}
+
+// style is how the client shows its secret. It is not tried out, for a code is good for
+// one try: without a word in the provider's document it goes into the header, as the
+// standard has it.
+func (p *Provider) style() oauth2.AuthStyle {
+	var document struct {
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+	}
+	if p.ClientSecret == "" || p.provider.Claims(&document) == nil &&
+		len(document.Methods) > 0 && !slices.Contains(document.Methods, "client_secret_basic") {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -39,9 +40,19 @@ func New(tb testing.TB) *Issuer {
 	tb.Helper()
 	i := &Issuer{tb: tb}
 	i.Rotate()
+	server := httptest.NewServer(i.mux(func() map[string]any { return nil }))
+	tb.Cleanup(server.Close)
+	i.URL = server.URL
+	return i
+}
+
+// mux answers for its document, with what more is in it, and for its keys.
+func (i *Issuer) mux(more func() map[string]any) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		write(w, map[string]string{"issuer": i.URL, "jwks_uri": i.URL + "/keys"})
+		document := map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys"}
+		maps.Copy(document, more())
+		write(w, document)
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		i.Fetches.Add(1)
@@ -54,10 +65,7 @@ func New(tb testing.TB) *Issuer {
 		}
 		write(w, set)
 	})
-	server := httptest.NewServer(mux)
-	tb.Cleanup(server.Close)
-	i.URL = server.URL
-	return i
+	return mux
 }
 
 func write(w http.ResponseWriter, v any) {

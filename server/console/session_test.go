@@ -1,0 +1,72 @@
+package console
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSessionsEnd is of sessions that nobody uses, and of those that somebody always
+// does.
+func TestSessionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSessions(time.Hour, 12*time.Hour)
+		unused, used := s.begin(Person{Name: "a"}), s.begin(Person{Name: "b"})
+		lived := time.Duration(0)
+		for ; lived < 24*time.Hour; lived += 30 * time.Minute {
+			if _, ok := s.of(used); !ok {
+				break
+			}
+			<-time.After(30 * time.Minute)
+		}
+		if lived != 12*time.Hour {
+			t.Errorf("a session that is used lives for %v, want 12h", lived)
+		}
+		if _, ok := s.of(unused); ok {
+			t.Error("a session that is not used lives on")
+		}
+		if len(s.all) != 0 {
+			t.Errorf("%d sessions are kept that ended", len(s.all))
+		}
+	})
+}
+
+// TestSessionsAreBounded makes more than fit: the one used longest ago makes room.
+func TestSessionsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSessions(time.Hour, 12*time.Hour)
+		first := s.begin(Person{Name: "first"})
+		<-time.After(time.Second)
+		for range mostSessions {
+			s.begin(Person{Name: "more"})
+		}
+		if _, ok := s.of(first); ok || len(s.all) != mostSessions {
+			t.Errorf("there are %d sessions, and the first is among them: %v", len(s.all), ok)
+		}
+	})
+}
+
+// TestTripsEndOnce is of logins elsewhere: each comes back once, and soon.
+func TestTripsEndOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newTrips()
+		id, trip := s.begin("/console/roles")
+		if back, ok := s.end(id); !ok || back != trip || back.to != "/console/roles" {
+			t.Errorf("it came back as %v, %v", back, ok)
+		}
+		if _, ok := s.end(id); ok {
+			t.Error("it came back twice")
+		}
+		late, _ := s.begin("")
+		<-time.After(tripLasts)
+		if _, ok := s.end(late); ok {
+			t.Error("it came back too late, and was taken")
+		}
+		for range mostTrips + 5 {
+			s.begin("")
+		}
+		if len(s.all) > mostTrips {
+			t.Errorf("%d are remembered", len(s.all))
+		}
+	})
+}
