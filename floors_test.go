@@ -52,8 +52,8 @@ var only = map[string][]string{
 // console's pages every one is made from API calls: it knows no store.
 var allowed = map[string][]string{
 	"server/console": {"schema", "access"},
-	"store":        {"schema", "audit"},
-	"connectors/*": {"schema", "connectors", "connectors/*"},
+	"store":          {"schema", "audit"},
+	"connectors/*":   {"schema", "connectors", "connectors/*"},
 }
 
 const module = "drawbridge"
