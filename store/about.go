@@ -2,15 +2,12 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
 
 	"drawbridge/audit"
-	"drawbridge/schema"
 )
 
 // An index knows whom each entry of the log is about. It is written some time after
@@ -23,6 +20,7 @@ const (
 	metaIndexed = "log.indexed" // how many entries are in it
 
 	longTail      = 1024 // entries; one that is as long is indexed
+	looksAtTail   = 256  // entries; after as many, one looks how long it is
 	indexedAtOnce = 2048 // rows, so that nobody waits long for it
 )
 
@@ -211,14 +209,13 @@ func (s *Store) indexLog() {
 	}
 	s.chores.Go(func() {
 		defer s.indexing.Store(false)
-		//nolint:forbidigo // it belongs to everyone who recorded something, and ends when the store is closed
-		ctx := Background(context.Background())
+		ctx := Background(s.life)
 		for more := true; more; {
 			err := s.Update(ctx, func(tx Tx) (err error) {
 				more, err = tx.transaction().indexTail()
 				return err
 			})
-			if errors.Is(err, schema.ErrUnavailable) {
+			if ctx.Err() != nil {
 				return
 			}
 			if err != nil {

@@ -93,7 +93,8 @@ func appendOutbox(txn Txn, leaves []leaf) error {
 }
 
 // appendLog numbers leaves and hashes them into the tree. It is the last thing that is
-// done in a transaction. It returns how long the tail is then that is not indexed.
+// done in a transaction. Now and then it looks how long the tail is that is not indexed,
+// and returns that.
 func appendLog(txn Txn, leaves []leaf) (tail int64, err error) {
 	if len(leaves) == 0 {
 		return 0, nil
@@ -102,10 +103,7 @@ func appendLog(txn Txn, leaves []leaf) (tail int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	indexed, err := metaNumber(txn, metaIndexed)
-	if err != nil {
-		return 0, err
-	}
+	before := size
 	tree := growing{txn: txn, fresh: map[int64]tlog.Hash{}}
 	for _, l := range leaves {
 		if err := tree.add(size, l); err != nil {
@@ -113,7 +111,11 @@ func appendLog(txn Txn, leaves []leaf) (tail int64, err error) {
 		}
 		size++
 	}
-	return size - indexed, txn.Put(tableMeta, []byte(metaLogSize), seqKey(size))
+	if err := txn.Put(tableMeta, []byte(metaLogSize), seqKey(size)); err != nil || before/looksAtTail == size/looksAtTail {
+		return 0, err
+	}
+	indexed, err := metaNumber(txn, metaIndexed)
+	return size - indexed, err
 }
 
 // A growing tree remembers the hashes of this transaction, which later ones are

@@ -32,8 +32,10 @@ type Store struct {
 		close()
 	}
 
+	life     context.Context // of what the store does by itself, until it is closed
+	end      context.CancelFunc
+	chores   sync.WaitGroup // what it does by itself
 	indexing atomic.Bool    // the log's tail is being indexed
-	chores   sync.WaitGroup // what the store does by itself
 
 	hintsMu sync.Mutex
 	hints   map[Lane]chan struct{}
@@ -71,6 +73,8 @@ func Open(e Engine, opts ...Option) (*Store, error) {
 	for _, o := range opts {
 		o(s)
 	}
+	//nolint:forbidigo // it is nobody's: what the store does by itself is for all who use it
+	s.life, s.end = context.WithCancel(context.Background())
 	switch e.Writers() {
 	case 0:
 		s.writer = nobody{}
@@ -134,6 +138,7 @@ func (s *Store) Try(ctx context.Context, fn func(Tx) error) error {
 
 // Close finishes the Updates that were accepted and closes the engine.
 func (s *Store) Close() error {
+	s.end()
 	s.writer.close()
 	s.chores.Wait()
 	return s.engine.Close()
