@@ -156,7 +156,7 @@ func (c *correlation) carryGrants(was string, rec schema.Identity) error {
 		}
 		carried := g
 		carried.Identity = rec.Base()
-		if err := endGrant(c.tx, c.actor, c.book.Digest(), g, schema.Revoked, "joined", "it goes over to identity "+rec.Base()); err != nil {
+		if err := endGrant(c.tx, c.book.Digest(), ending{g, c.actor, schema.Revoked, "joined", "it goes over to identity " + rec.Base()}); err != nil {
 			return err
 		}
 		if err := store.Grants.Put(c.tx, carried); err != nil {

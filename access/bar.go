@@ -32,7 +32,11 @@ func passesFor(r store.Reader, book *policy.Book, f policy.Facts) ([]pass, error
 // evaluate says what an identity is to hold, who holds some lines now: what policy says,
 // without what its constraints keep from it.
 func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, passes []pass, now time.Time) policy.Access {
-	access := book.Evaluate(f, now)
+	return barred(book, f, book.Evaluate(f, now), held, passes, now)
+}
+
+// barred takes out of what policy says what its constraints keep from the identity.
+func barred(book *policy.Book, f policy.Facts, access policy.Access, held []schema.Assignment, passes []pass, now time.Time) policy.Access {
 	if !book.Constrains() {
 		return access
 	}
@@ -68,22 +72,4 @@ func among(book *policy.Book, passes []pass, b policy.Breach) (found waiver, ok 
 		}
 	}
 	return found, ok
-}
-
-// constrained raises what constraints keep from an identity, and what it holds against
-// them.
-func (l *look) constrained(tx store.Tx) error {
-	for _, v := range l.access.Verdicts {
-		if v.Outcome == policy.Blocked {
-			if err := l.notice(tx, noticeBlocked, schema.Denied, "role/"+v.Role, v.Reason); err != nil {
-				return err
-			}
-		}
-	}
-	for _, b := range l.access.Breaks {
-		if err := l.notice(tx, noticeBreak, schema.Found, "constraint/"+b.Constraint, b.Reason); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -217,7 +217,7 @@ func cutShort(tx store.Tx, book *policy.Book, y *schema.Bypass, by, reason strin
 	if err != nil || !g.Ended.IsZero() {
 		return err
 	}
-	if err := endGrant(tx, "bridge", book.Digest(), g, schema.Revoked, by, reason); err != nil {
+	if err := endGrant(tx, book.Digest(), ending{g, "bridge", schema.Revoked, by, reason}); err != nil {
 		return err
 	}
 	if err := tx.Wake(LaneBypass, y.ID, tx.Now().Add(lookForRemoval)); err != nil {

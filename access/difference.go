@@ -25,6 +25,32 @@ type keptLine struct {
 	line     schema.Assignment
 	why      string
 	proposed bool // it ends once a person releases it
+	braked   bool // it would end, and a brake keeps it
+}
+
+// keptOf is the notice of a line that stays although nothing earns it.
+func keptOf(k keptLine) notice {
+	return notice{noticeKept, schema.Kept, k.line.Ref(), k.why, rolesOf(k.line)}
+}
+
+// backOf is the notice of a line that a brake keeps back.
+func backOf(line schema.Assignment, why string) notice {
+	return notice{noticeKept, schema.Held, line.Ref(), why, rolesOf(line)}
+}
+
+// braked returns the lines that a brake keeps, or keeps back, by connector/entitlement,
+// and why.
+func (d difference) braked(why string) map[string]string {
+	stays := map[string]string{}
+	for _, line := range d.back {
+		stays[line.Ref()] = why
+	}
+	for _, k := range d.kept {
+		if k.braked {
+			stays[k.line.Ref()] = k.why
+		}
+	}
+	return stays
 }
 
 // A comparison is all that a difference depends on. Brake says why the policy takes
@@ -76,14 +102,14 @@ func (c *comparison) difference() difference {
 		}
 		if why, proposed := c.keep(was); why != "" {
 			d.lines = append(d.lines, was)
-			d.kept = append(d.kept, keptLine{was, why, proposed})
+			d.kept = append(d.kept, keptLine{line: was, why: why, proposed: proposed})
 			continue
 		}
 		if c.alone(was) {
 			d.plain = append(d.plain, was)
 			if c.brake != "" {
 				d.lines = append(d.lines, was)
-				d.kept = append(d.kept, keptLine{line: was, why: c.brake})
+				d.kept = append(d.kept, keptLine{line: was, why: c.brake, braked: true})
 				continue
 			}
 		}

@@ -231,24 +231,31 @@ func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, erro
 	if err != nil || !g.Ended.IsZero() || g.Until.IsZero() || tx.Now().Before(g.Until) {
 		return false, err
 	}
-	if err := endGrant(tx, actor, policyDigest, g, schema.Expired, "expired", "reached its end at "+g.Until.UTC().Format(time.RFC3339)); err != nil {
+	if err := endGrant(tx, policyDigest, ending{g, actor, schema.Expired, "expired", reached(g)}); err != nil {
 		return false, err
 	}
 	return true, tx.WakeUrgent(LaneIdentity, g.Identity)
 }
 
+// reached says when a grant came to its end.
+func reached(g schema.Grant) string {
+	return "reached its end at " + g.Until.UTC().Format(time.RFC3339)
+}
+
 // endGrant marks a grant as ended and records why.
-func endGrant(tx store.Tx, actor, digest string, g schema.Grant, verb schema.Verb, by, reason string) error {
+func endGrant(tx store.Tx, digest string, e ending) error {
+	if err := closeGrant(tx, e.grant, e.by); err != nil {
+		return err
+	}
+	_, err := tx.Record(e.decision(digest))
+	return err
+}
+
+// closeGrant marks a grant as ended, and has those looked at who wait for its place.
+func closeGrant(tx store.Tx, g schema.Grant, by string) error {
 	g.Ended, g.EndedBy = tx.Now(), by
 	if err := store.Grants.Put(tx, g); err != nil {
 		return err
 	}
-	if err := wakeWaiting(tx, g.Role); err != nil {
-		return err
-	}
-	_, err := tx.Record(schema.Decision{
-		Actor: actor, Verb: verb, Subject: g.Identity, Object: "role/" + g.Role,
-		Because: []string{"grant/" + g.ID}, Reason: reason, Policy: digest,
-	})
-	return err
+	return wakeWaiting(tx, g.Role)
 }

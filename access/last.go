@@ -37,11 +37,17 @@ func (l *look) last(tx store.Tx, line schema.Assignment) (bool, error) {
 	case slices.ContainsFunc(line.Because, func(b string) bool { return strings.HasPrefix(b, "grant/") }):
 		return false, nil // that nobody holds it is how it mostly is
 	case !ended(l.book, l.facts, l.now) && byPolicy(l.facts, l.access, line, l.now):
-		return true, l.notice(tx, noticeLast, schema.Held, line.Ref(), "nobody else is active who holds it")
+		l.lasts = append(l.lasts, line.Ref())
+		return true, l.notice(tx, lastOf(line))
 	}
 	return false, Report(tx, l.book, "bridge", schema.Finding{
 		Kind: findingNobody, Connector: line.Connector, Subject: line.Ref(), Reason: "its last active holder is gone",
 	})
+}
+
+// lastOf is the notice of a line that stays because nobody else holds it.
+func lastOf(line schema.Assignment) notice {
+	return notice{noticeLast, schema.Held, line.Ref(), "nobody else is active who holds it", rolesOf(line)}
 }
 
 // anotherHolder reports whether somebody else is active at the target and holds

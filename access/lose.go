@@ -115,7 +115,7 @@ func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
 		for _, line := range lines {
 			d.ended = slices.Delete(d.ended, index(d.ended, line), index(d.ended, line)+1)
 			d.lines = append(d.lines, line)
-			d.kept = append(d.kept, keptLine{line: line, why: keep})
+			d.kept = append(d.kept, keptLine{line: line, why: keep, braked: true})
 		}
 	}
 	return d, nil

@@ -89,16 +89,6 @@ func machineNotices() (kinds []string) {
 	return kinds
 }
 
-// risk raises what a machine is at risk of. It lives until it is so no longer.
-func (l *look) risk(tx store.Tx) error {
-	for _, risk := range l.access.Risks {
-		if err := l.notice(tx, string(risk.Risk), schema.Found, risk.Object, risk.Reason); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // answer keeps who answers for a machine, and who does when they leave, so that it is
 // looked at when anything is new of them; and that there is such a machine.
 func (l *look) answer(tx store.Tx) error {

@@ -19,6 +19,7 @@ func TestNoMachineOutlivesItsOwner(t *testing.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
 		defer w.store.Close()
 		anyOwners(r, w)
+		w.alike()
 	})
 }
 

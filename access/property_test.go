@@ -129,6 +129,7 @@ func anyHistory(r *rapid.T, w *world) {
 		}
 	}
 	explained(w)
+	w.alike()
 	if p := w.plan(w.rules.Book()); p.Grants+p.Revocations+p.Remodes > 0 {
 		violated("all is done, and the policy in force would still change %+v", p.Totals)
 	}

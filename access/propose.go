@@ -102,25 +102,8 @@ func (c *comparison) inputs(line schema.Assignment, change schema.ProposalChange
 
 // propose makes the proposals about an identity those that are called for now.
 func (l *look) propose(tx store.Tx, d difference) error {
-	c := &comparison{book: l.book, facts: l.facts, access: l.access, now: l.now}
-	called := map[string]schema.Proposal{}
-	for _, line := range l.lines {
-		if line.Mode == schema.Propose && line.Released == "" && index(l.access.Assignments, line) >= 0 {
-			called[line.Ref()] = l.proposal(c, line, schema.ProposeGrant)
-		}
-	}
-	for _, k := range d.kept {
-		if k.proposed {
-			called[k.line.Ref()] = l.proposal(c, k.line, schema.ProposeRevoke)
-		}
-	}
-	for _, ref := range slices.Sorted(maps.Keys(l.open)) {
-		was := l.open[ref]
-		is, still := called[ref]
-		if still && is.Change == was.Change && is.Inputs == was.Inputs || !still && l.delayed(was) {
-			delete(called, ref)
-			continue
-		}
+	called := l.called(d)
+	for _, was := range l.withdrawn(called) {
 		if err := l.withdraw(tx, was); err != nil {
 			return err
 		}
@@ -136,6 +119,38 @@ func (l *look) propose(tx store.Tx, d difference) error {
 		}
 	}
 	return nil
+}
+
+// called returns the proposals that a difference calls for, by connector/entitlement.
+func (l *look) called(d difference) map[string]schema.Proposal {
+	c := &comparison{book: l.book, facts: l.facts, access: l.access, now: l.now}
+	called := map[string]schema.Proposal{}
+	for _, line := range l.lines {
+		if line.Mode == schema.Propose && line.Released == "" && index(l.access.Assignments, line) >= 0 {
+			called[line.Ref()] = l.proposal(c, line, schema.ProposeGrant)
+		}
+	}
+	for _, k := range d.kept {
+		if k.proposed {
+			called[k.line.Ref()] = l.proposal(c, k.line, schema.ProposeRevoke)
+		}
+	}
+	return called
+}
+
+// withdrawn returns the proposals that nothing calls for any more, and takes out of
+// those that are called for what is proposed already.
+func (l *look) withdrawn(called map[string]schema.Proposal) (over []schema.Proposal) {
+	for _, ref := range slices.Sorted(maps.Keys(l.open)) {
+		was := l.open[ref]
+		is, still := called[ref]
+		if still && is.Change == was.Change && is.Inputs == was.Inputs || !still && l.delayed(was) {
+			delete(called, ref)
+			continue
+		}
+		over = append(over, was)
+	}
+	return over
 }
 
 // delayed reports whether what was released is yet to be done, because something else
@@ -193,11 +208,15 @@ func (l *look) withdraw(tx store.Tx, p schema.Proposal) error {
 	if err := part(tx, p); err != nil {
 		return err
 	}
-	_, err := tx.Record(schema.Decision{
+	l.rule(tx, ruling{l.withdrawal(p), p.Roles, []string{p.Ref()}})
+	return nil
+}
+
+func (l *look) withdrawal(p schema.Proposal) schema.Decision {
+	return schema.Decision{
 		Actor: "bridge", Verb: schema.Withdrawn, Subject: p.Identity, Object: p.Ref(), Because: roleRefs(p.Roles),
 		Reason: "to " + string(p.Change) + " it was proposed, and is not called for any more", Mode: schema.Propose, Policy: l.book.Digest(),
-	})
-	return err
+	}
 }
 
 func roleRefs(roles []string) []string {

@@ -383,6 +383,7 @@ func TestPublishedPlanIsEmpty(t *testing.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
 		defer w.store.Close()
 		anyPublication(r, w)
+		w.alike()
 	})
 }
 

@@ -66,7 +66,7 @@ type look struct {
 	owned   time.Time // until when who answers for a machine is there, where that is known
 	held    []schema.Assignment
 	open    map[string]schema.Proposal // what is proposed, by connector/entitlement
-	notices []schema.Finding           // what is known of it to be undecided, kept or held
+	known   []schema.Finding           // what is known of it to be undecided, kept or held
 	passes  []pass                     // what exceptions allow it
 	access  policy.Access
 
@@ -76,6 +76,9 @@ type look struct {
 	because    map[string][]string      // connector to the decisions made on its lines
 	urged      map[string]urge          // connector to what demands that access ends there in time
 	noticed    map[noticeKey]bool
+	rulings    []ruling          // what is decided, and about to be recorded
+	stays      map[string]string // lines that a brake keeps, and why
+	lasts      []string          // lines that stay because nobody else holds them
 	unfounded  map[string]ending // grants that rest on an exception which is no more, by id
 }
 
@@ -125,7 +128,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 			if err != nil {
 				return nil, err
 			}
-			l.notices = append(l.notices, f)
+			l.known = append(l.known, f)
 		}
 	}
 	return l, nil
@@ -133,24 +136,14 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 
 // write makes the store agree with what policy wants, in one transaction.
 func (l *look) write(tx store.Tx) (time.Time, error) {
-	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{} // of this run: an earlier one may have been taken back
+	// Of this run: an earlier one may have been taken back.
+	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{}
+	l.rulings, l.stays, l.lasts = nil, nil, nil
 	if err := l.endGrants(tx); err != nil {
 		return time.Time{}, err
 	}
-	for _, v := range l.access.Verdicts {
-		if v.Outcome == policy.Indeterminate {
-			if err := l.notice(tx, noticeUndecided, schema.Undecided, "role/"+v.Role, v.Reason); err != nil {
-				return time.Time{}, err
-			}
-		}
-	}
-	for _, d := range l.access.Disputes {
-		if err := l.notice(tx, noticeConflict, schema.Found, d.Attribute, d.Reason); err != nil {
-			return time.Time{}, err
-		}
-	}
-	for _, raise := range []func(store.Tx) error{l.owe, l.risk, l.constrained} {
-		if err := raise(tx); err != nil {
+	for _, n := range l.notices() {
+		if err := l.notice(tx, n); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -161,10 +154,14 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+	l.stays = d.braked(l.brake)
 	if err := l.apply(tx, d); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.propose(tx, d); err != nil {
+		return time.Time{}, err
+	}
+	if err := l.record(tx); err != nil {
 		return time.Time{}, err
 	}
 	if err := l.forgetNotices(tx); err != nil {
@@ -203,50 +200,38 @@ func (l *look) passOn(tx store.Tx) error {
 	return tx.Wake(LaneIdentity, l.facts.Into, tx.Now())
 }
 
-// owe raises what triggers ask of people: a new owner, a new approval, another
-// secret. It takes nothing away.
-func (l *look) owe(tx store.Tx) error {
-	for _, f := range slices.Concat(l.access.Fired, l.access.Pending) {
-		if !f.Due.After(l.now) && (f.Action == "revoke" || f.Action == "suspend") {
-			continue // it has taken already what it takes
-		}
-		reason := due(f)
-		if err := l.notice(tx, noticeOwed, schema.Found, "trigger/"+f.Trigger+" role/"+f.Role, reason); err != nil {
+// endGrants marks the grants that reached their end, or that a trigger ended.
+func (l *look) endGrants(tx store.Tx) error {
+	for _, end := range l.endings() {
+		if err := closeGrant(tx, end.grant, end.by); err != nil {
 			return err
 		}
+		l.rule(tx, ruling{decision: end.decision(l.book.Digest()), roles: []string{end.grant.Role}})
 	}
 	return nil
 }
 
-// endGrants marks the grants that reached their end, or that a trigger ended.
-func (l *look) endGrants(tx store.Tx) error {
-	digest := l.book.Digest()
+// endings returns the grants that end now.
+func (l *look) endings() (ends []ending) {
 	for _, g := range l.facts.Grants {
 		if !g.Ended.IsZero() {
 			continue
 		}
 		if end, ok := l.unfounded[g.ID]; ok {
-			if err := endGrant(tx, "bridge", digest, end.grant, schema.Revoked, "exception", end.why); err != nil {
-				return err
-			}
+			ends = append(ends, end)
 			continue
 		}
 		if !g.Until.IsZero() && !l.now.Before(g.Until) {
-			if err := endGrant(tx, "bridge", digest, g, schema.Expired, "expired", "reached its end at "+g.Until.UTC().Format(time.RFC3339)); err != nil {
-				return err
-			}
+			ends = append(ends, ending{g, "bridge", schema.Expired, "expired", reached(g)})
 			continue
 		}
 		i := slices.IndexFunc(l.access.Fired, func(f policy.Fired) bool { return f.Grant == g.ID && f.Action == "revoke" })
-		if i < 0 {
-			continue
-		}
-		trigger := "trigger/" + l.access.Fired[i].Trigger
-		if err := endGrant(tx, trigger, digest, g, schema.Revoked, trigger, "its trigger fired"); err != nil {
-			return err
+		if i >= 0 {
+			trigger := "trigger/" + l.access.Fired[i].Trigger
+			ends = append(ends, ending{g, trigger, schema.Revoked, trigger, "its trigger fired"})
 		}
 	}
-	return nil
+	return ends
 }
 
 // apply writes the difference, with a decision for every line of it.
@@ -259,17 +244,15 @@ func (l *look) apply(tx store.Tx, d difference) error {
 		if err := store.Assignments.Put(tx, line); err != nil {
 			return err
 		}
-		if err := l.decide(tx, schema.Assigned, line); err != nil {
-			return err
-		}
+		l.decide(tx, schema.Assigned, line)
 	}
 	for _, k := range d.kept {
-		if err := l.notice(tx, noticeKept, schema.Kept, k.line.Ref(), k.why); err != nil {
+		if err := l.notice(tx, keptOf(k)); err != nil {
 			return err
 		}
 	}
 	for _, line := range d.back {
-		if err := l.notice(tx, noticeKept, schema.Held, line.Ref(), l.brake); err != nil {
+		if err := l.notice(tx, backOf(line, l.brake)); err != nil {
 			return err
 		}
 	}
@@ -285,9 +268,7 @@ func (l *look) apply(tx store.Tx, d difference) error {
 		if err := store.Assignments.Delete(tx, line.Identity, line.Connector, line.Entitlement); err != nil {
 			return err
 		}
-		if err := l.decide(tx, schema.Unassigned, line); err != nil {
-			return err
-		}
+		l.decide(tx, schema.Unassigned, line)
 	}
 	return nil
 }

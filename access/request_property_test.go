@@ -23,6 +23,7 @@ func TestNoGrantWithoutItsApprovers(t *testing.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
 		defer w.store.Close()
 		officeDays(r, newOffice(w))
+		w.alike()
 	})
 }
 

@@ -143,6 +143,7 @@ func compiled(t testing.TB, text string, replace ...string) *policy.Book {
 			t.Fatal(f)
 		}
 	}
+	everyBook.Store(b.Digest(), b)
 	return b
 }
 

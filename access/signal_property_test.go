@@ -21,6 +21,7 @@ func TestNoSignalIsOutlived(t *testing.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
 		defer w.store.Close()
 		anySignals(r, w)
+		w.alike()
 	})
 }
 

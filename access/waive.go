@@ -104,8 +104,23 @@ func excepted(r store.Reader, book *policy.Book, f policy.Facts, breaches []poli
 
 // An ending is a grant that ends, and why.
 type ending struct {
-	grant schema.Grant
-	why   string
+	grant  schema.Grant
+	actor  string
+	verb   schema.Verb
+	by     string // as the grant says
+	reason string
+}
+
+func (e ending) decision(digest string) schema.Decision {
+	return schema.Decision{
+		Actor: e.actor, Verb: e.verb, Subject: e.grant.Identity, Object: "role/" + e.grant.Role,
+		Because: []string{"grant/" + e.grant.ID}, Reason: e.reason, Policy: digest,
+	}
+}
+
+// unfoundedEnd is the end of a grant of which an exception is no more.
+func unfoundedEnd(g schema.Grant, why string) ending {
+	return ending{g, "bridge", schema.Revoked, "exception", why}
 }
 
 // takeUnfounded ends in the facts of an identity the grants that rest on an exception
@@ -126,7 +141,7 @@ func takeUnfounded(r store.Reader, book *policy.Book, f *policy.Facts, now time.
 		if ends == nil {
 			ends = map[string]ending{}
 		}
-		ends[g.ID] = ending{g, why}
+		ends[g.ID] = unfoundedEnd(g, why)
 		f.Grants[i].Until = now
 	}
 	return ends, nil

@@ -1,9 +1,7 @@
 package access
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -63,10 +61,22 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 	return tx.Wake(lane, acc.Identity, tx.Now())
 }
 
-// decide records one line's beginning or end.
-func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) error {
+// decide decides about one line, which begins or ends.
+func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) {
+	id := l.rule(tx, ruling{l.line(verb, line), rolesOf(line), []string{line.Ref()}})
+	if line.Reaches() {
+		for _, role := range rolesOf(line) {
+			if v, ok := l.verdict(role); ok && verb == schema.Unassigned {
+				l.urge(line.Connector, v)
+			}
+		}
+		l.because[line.Connector] = append(l.because[line.Connector], id)
+	}
+}
+
+// line is the decision that a line begins, or ends.
+func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 	actor, reasons := "bridge", []string(nil)
-	inputs := map[string]any{}
 	because := slices.Clone(line.Because)
 	for _, role := range rolesOf(line) {
 		v, ok := l.verdict(role)
@@ -79,37 +89,14 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) err
 			actor = "trigger/" + v.Trigger
 			because = append(because, actor)
 		}
-		if verb == schema.Unassigned && line.Reaches() {
-			l.urge(line.Connector, v)
-		}
-		maps.Copy(inputs, v.Inputs)
 	}
 	if by := l.releasedBy(line); by != "" {
 		because = append(because, by)
 	}
-	detail, err := json.Marshal(map[string]any{"inputs": inputs, "from": from(l.origin(), inputs)})
-	if err != nil {
-		return err
-	}
-	d, err := tx.Record(schema.Decision{
+	return schema.Decision{
 		Actor: actor, Verb: verb, Subject: line.Identity, Object: line.Ref(), Because: schema.Sorted(because...),
-		Reason: strings.Join(reasons, "; "), Mode: line.Mode, Policy: l.book.Digest(), Detail: detail,
-	})
-	if err != nil {
-		return err
+		Reason: strings.Join(reasons, "; "), Mode: line.Mode, Policy: l.book.Digest(),
 	}
-	if line.Reaches() {
-		l.because[line.Connector] = append(l.because[line.Connector], d.ID)
-	}
-	return nil
-}
-
-// origin says which source said what rules may read.
-func (l *look) origin() map[string]policy.Origin {
-	if l.origins == nil {
-		l.origins = l.book.Origins(l.facts)
-	}
-	return l.origins
 }
 
 // from says where inputs are from.
@@ -167,28 +154,69 @@ const (
 
 type noticeKey struct{ kind, object string }
 
-// notice raises a finding, and records it if it is news.
-func (l *look) notice(tx store.Tx, kind string, verb schema.Verb, object, reason string) error {
-	l.noticed[noticeKey{kind, object}] = true
+// A notice is what stays open of one identity, and the decision with which it begins.
+type notice struct {
+	kind           string
+	verb           schema.Verb
+	object, reason string
+	roles          []string // that it depends on
+}
+
+// notices returns what rules come to beside what is held: what nobody can decide, what
+// sources disagree about, what triggers ask of people (a new owner, a new approval,
+// another secret: they take nothing away), what a machine is at risk of, and what
+// constraints forbid.
+func (l *look) notices() (all []notice) {
+	for _, v := range l.access.Verdicts {
+		switch v.Outcome { //nolint:exhaustive // nothing stays open of the others
+		case policy.Indeterminate:
+			all = append(all, notice{noticeUndecided, schema.Undecided, "role/" + v.Role, v.Reason, []string{v.Role}})
+		case policy.Blocked:
+			all = append(all, notice{noticeBlocked, schema.Denied, "role/" + v.Role, v.Reason, []string{v.Role}})
+		}
+	}
+	for _, d := range l.access.Disputes {
+		all = append(all, notice{kind: noticeConflict, verb: schema.Found, object: d.Attribute, reason: d.Reason})
+	}
+	for _, f := range slices.Concat(l.access.Fired, l.access.Pending) {
+		if !f.Due.After(l.now) && (f.Action == "revoke" || f.Action == "suspend") {
+			continue // it has taken already what it takes
+		}
+		all = append(all, notice{noticeOwed, schema.Found, "trigger/" + f.Trigger + " role/" + f.Role, due(f), []string{f.Role}})
+	}
+	for _, risk := range l.access.Risks {
+		all = append(all, notice{kind: string(risk.Risk), verb: schema.Found, object: risk.Object, reason: risk.Reason})
+	}
+	for _, b := range l.access.Breaks {
+		all = append(all, notice{kind: noticeBreak, verb: schema.Found, object: "constraint/" + b.Constraint, reason: b.Reason})
+	}
+	return all
+}
+
+// notice raises a finding, and decides about it if it is news.
+func (l *look) notice(tx store.Tx, n notice) error {
+	l.noticed[noticeKey{n.kind, n.object}] = true
 	id := l.facts.Identity.ID
-	known := slices.ContainsFunc(l.notices, func(f schema.Finding) bool { return f.Kind == kind && f.Object == object })
+	known := slices.ContainsFunc(l.known, func(f schema.Finding) bool { return f.Kind == n.kind && f.Object == n.object })
 	if known {
 		return nil
 	}
-	f := schema.Finding{Kind: kind, Subject: id, Object: object, Reason: reason, First: tx.Now(), Last: tx.Now()}
+	f := schema.Finding{Kind: n.kind, Subject: id, Object: n.object, Reason: n.reason, First: tx.Now(), Last: tx.Now()}
 	f.Code = string(codeOf(f))
 	if err := store.Findings.Put(tx, f); err != nil {
 		return err
 	}
-	_, err := tx.Record(schema.Decision{
-		Actor: "bridge", Verb: verb, Subject: id, Object: object, Reason: reason, Policy: l.book.Digest(),
-	})
-	return err
+	l.rule(tx, ruling{n.decision(id, l.book.Digest()), n.roles, []string{n.object}})
+	return nil
+}
+
+func (n notice) decision(identity, digest string) schema.Decision {
+	return schema.Decision{Actor: "bridge", Verb: n.verb, Subject: identity, Object: n.object, Reason: n.reason, Policy: digest}
 }
 
 // forgetNotices resolves the findings that no longer hold.
 func (l *look) forgetNotices(tx store.Tx) error {
-	for _, f := range l.notices {
+	for _, f := range l.known {
 		if l.noticed[noticeKey{f.Kind, f.Object}] {
 			continue
 		}

@@ -168,6 +168,7 @@ func compiledButFor(t testing.TB, kind string, replace ...string) *policy.Book {
 			t.Fatal(f)
 		}
 	}
+	everyBook.Store(b.Digest(), b)
 	return b
 }
 
@@ -229,6 +230,7 @@ func (w *world) check() {
 	if err != nil || !report.OK() {
 		w.t.Errorf("the store is not as it should be: %v %v", report.Faults, err)
 	}
+	w.again()
 }
 
 func (w *world) update(fn func(store.Tx) error) {

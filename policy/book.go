@@ -70,6 +70,7 @@ type compiledRole struct {
 	mode     schema.Mode
 	uses     bool     // a trigger looks at whether it is used
 	watches  []string // attributes that a trigger looks at for changes
+	needs    []string // attributes of an identity that its rule reads, or a trigger of it
 }
 
 // A holding is an entitlement that a role gives, and the mode in which.
@@ -298,6 +299,12 @@ func (b *Book) With(quarantined map[string]string) *Book {
 	c := *b
 	c.quarantined = maps.Clone(quarantined)
 	return &c
+}
+
+// Quarantined returns why a role is in quarantine, if it is.
+func (b *Book) Quarantined(role string) (why string, ok bool) {
+	why, ok = b.quarantined[role]
+	return why, ok
 }
 
 // Paths returns where the sources keep the attributes that the PolicySet gives a

@@ -44,6 +44,7 @@ func Compile(set *Set) (*Book, Findings) {
 	c.enrol()
 	c.book.govern()
 	c.book.settleTold()
+	c.book.settleNeeds()
 	c.book.settleBarriers()
 	c.book.places, c.book.index = map[string]int{}, newIndex(c.book.roles)
 	for i, r := range c.book.roles {

@@ -72,6 +72,7 @@ type evaluation struct {
 	entry     *NHI       // of a machine that is registered
 	secrets   []Secret
 
+	only       []*compiledRole // the roles that are evaluated, where not all that may match
 	thorough   bool            // every role is evaluated, whatever the index says
 	stated     bool            // a Test states the ticket and the account
 	observable map[string]bool // by grant id: whether its use can be observed, where a Test states that

@@ -153,6 +153,9 @@ func (x *index) candidates(in *inputs, places []int) []int {
 // quarantine. Of all others nothing could come but that their rule does not match.
 func (e *evaluation) candidates() []*compiledRole {
 	b := e.book
+	if e.only != nil {
+		return e.only
+	}
 	if e.thorough {
 		return b.roles
 	}

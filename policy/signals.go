@@ -205,7 +205,7 @@ func (e *evaluation) ticket(r *compiledRole, g schema.Grant) *object {
 	text("id", t.ID)
 	text("kind", t.Kind)
 	text("state", t.State)
-	text("assignee", e.assignee(t.Assignee))
+	text("assignee", e.book.assignee(e.facts, t.Assignee))
 	if t.Priority != nil {
 		o.set("priority", types.Int(*t.Priority))
 	}
@@ -234,10 +234,10 @@ func (e *evaluation) ticketOf(r *compiledRole, g schema.Grant) (found schema.Tic
 
 // assignee returns the identity's id where the ticket's system means it, by
 // whatever name.
-func (e *evaluation) assignee(name string) string {
+func (b *Book) assignee(f Facts, name string) string {
 	means := func(own string) bool { return own != "" && strings.EqualFold(own, name) }
-	if slices.ContainsFunc(e.book.namesOf(e.facts), means) {
-		return e.facts.Identity.ID
+	if slices.ContainsFunc(b.namesOf(f), means) {
+		return f.Identity.ID
 	}
 	return name
 }

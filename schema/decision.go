@@ -91,6 +91,10 @@ type Decision struct {
 	Mode    Mode      `json:"mode,omitempty"`
 	Policy  string    `json:"policy,omitempty"` // digest of the policy in force
 
+	// Inputs names the decision whose detail has what this one was made from, where it
+	// can be made again: its own id, or that of another made at the same time.
+	Inputs string `json:"inputs,omitempty"`
+
 	// Detail is what may have to be forgotten: attribute values a rule read, a
 	// person's own words. It is stored beside the log, under the decision's id.
 	Detail json.RawMessage `json:"-"`

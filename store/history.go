@@ -88,6 +88,22 @@ func Detail(r Reader, decisionID string) (json.RawMessage, error) {
 	return append(json.RawMessage(nil), kept[saltSize:]...), nil
 }
 
+// HashedDetail is Detail, where it is what the decision's hash says; of anything else
+// audit.ErrTampered.
+func HashedDetail(r Reader, d schema.Decision) (json.RawMessage, error) {
+	kept, err := r.transaction().get(tableDetails, []byte(d.ID))
+	if err != nil {
+		return nil, err
+	}
+	if len(kept) < saltSize {
+		return nil, fmt.Errorf("detail of decision %s: %w", d.ID, schema.ErrNotFound)
+	}
+	if audit.HashDetail(kept[:saltSize], kept[saltSize:]) != d.DetailHash {
+		return nil, fmt.Errorf("detail of decision %s: %w", d.ID, audit.ErrTampered)
+	}
+	return append(json.RawMessage(nil), kept[saltSize:]...), nil
+}
+
 // Forget deletes a decision's detail with its salt. The log stays verifiable,
 // and from the hash in it nothing can be learned. What is not there is no error.
 func Forget(tx Tx, decisionID string) error {

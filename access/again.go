@@ -1,0 +1,263 @@
+package access
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/audit"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A decision that is in the log is made again from what it was made from: the policy of
+// then, and its basis. Rules that are pure come to the same. (Not to be confused with
+// Replay, which tells a target again.)
+
+// A Sameness says whether a decision, made again, comes to the same.
+type Sameness string
+
+// The samenesses.
+const (
+	Same    Sameness = "same"
+	Differs Sameness = "differs"
+	Unasked Sameness = "unasked" // rules did not make it: it tells of what happened, or of what a person chose to do
+	Unknown Sameness = "unknown" // what it takes is not there any more, or never was
+)
+
+// An Again is what came of making one decision again.
+type Again struct {
+	Seq     int64       `json:"seq"`
+	ID      string      `json:"id"`
+	Time    time.Time   `json:"time"`
+	Verb    schema.Verb `json:"verb"`
+	Subject string      `json:"subject"`
+	Object  string      `json:"object,omitempty"`
+
+	Sameness Sameness `json:"sameness"`
+	Why      string   `json:"why,omitempty"` // what differs, or why it was not made again
+}
+
+// A Judge makes decisions again. It keeps the books of the policies that it needed; it
+// is for one goroutine.
+type Judge struct {
+	reader store.Reader
+	books  map[string]*policy.Book
+	last   struct { // what the look before was made from
+		first string
+		basis basis
+		why   string
+	}
+}
+
+// NewJudge returns a judge who knows some policies already.
+func NewJudge(known ...*policy.Book) *Judge {
+	j := &Judge{books: map[string]*policy.Book{}}
+	for _, book := range known {
+		j.books[book.Digest()] = book
+	}
+	return j
+}
+
+// Again makes one decision again. It errs where the store does: that a decision can not
+// be made again is an answer.
+func (j *Judge) Again(r store.Reader, e store.Entry) (Again, error) {
+	d := e.Decision
+	j.reader = r
+	a := Again{Seq: e.Seq, ID: d.ID, Time: d.Time, Verb: d.Verb, Subject: d.Subject, Object: d.Object}
+	if d.Inputs == "" {
+		a.Sameness, a.Why = Unasked, unasked(d)
+		return a, nil
+	}
+	b, why, err := j.basis(e)
+	if err != nil {
+		return a, err
+	}
+	var book *policy.Book
+	if why == "" {
+		if book, err = j.book(d.Policy); err != nil {
+			return a, err
+		}
+		if book == nil {
+			why = "the policy of then, " + d.Policy + ", is not in the store with its documents, or this version reads something else in them"
+		}
+	}
+	if why != "" {
+		a.Sameness, a.Why = Unknown, why
+		return a, nil
+	}
+	a.Sameness, a.Why = match(d, b.look(book, d.Subject).outcomes())
+	return a, nil
+}
+
+// basis reads what a decision was made from, or says why it can not be had. What stands
+// beside the log is what it was when it was hashed, or it is nothing.
+func (j *Judge) basis(e store.Entry) (b basis, why string, err error) {
+	if l := j.last; l.first == e.Decision.Inputs {
+		return l.basis, l.why, nil
+	}
+	if b, why, err = j.readBasis(e); err == nil {
+		j.last.first, j.last.basis, j.last.why = e.Decision.Inputs, b, why
+	}
+	return b, why, err
+}
+
+func (j *Judge) readBasis(e store.Entry) (b basis, why string, err error) {
+	d := e.Decision
+	first, err := j.first(e)
+	if err != nil {
+		return b, "", err
+	}
+	raw, err := store.HashedDetail(j.reader, first)
+	switch {
+	case notFound(err):
+		return b, "what it was made from was forgotten", nil
+	case errors.Is(err, audit.ErrTampered):
+		return b, "what it was made from is not what was hashed: it was changed since", nil
+	case err != nil:
+		return b, "", err
+	}
+	var kept struct {
+		Inputs *basis `json:"inputs"`
+	}
+	if err := json.Unmarshal(raw, &kept); err != nil {
+		return b, "", fmt.Errorf("decision %s: what it was made from: %w", d.ID, err)
+	}
+	if kept.Inputs == nil {
+		return b, "what it was made from is not kept", nil
+	}
+	return *kept.Inputs, "", nil
+}
+
+// first returns the decision beside which it is kept what an entry was made from: the
+// entry's own, or one of the same subject a little before it.
+func (j *Judge) first(e store.Entry) (schema.Decision, error) {
+	if e.Decision.Inputs == e.Decision.ID {
+		return e.Decision, nil
+	}
+	const page = 50
+	for before := e.Seq; ; {
+		entries, err := store.LogAboutBefore(j.reader, e.Decision.Subject, before, page)
+		if err != nil {
+			return schema.Decision{}, err
+		}
+		for _, earlier := range entries {
+			if before = earlier.Seq; earlier.Decision.ID == e.Decision.Inputs {
+				return earlier.Decision, nil
+			}
+		}
+		if len(entries) < page {
+			return schema.Decision{}, fmt.Errorf("decision %s names %s, which is not in the log: %w", e.Decision.ID, e.Decision.Inputs, audit.ErrTampered)
+		}
+	}
+}
+
+// book returns the policy of a digest, nil where it can not be had.
+func (j *Judge) book(digest string) (*policy.Book, error) {
+	if book, ok := j.books[digest]; ok {
+		return book, nil
+	}
+	book, err := formerBook(j.reader, digest)
+	if err == nil {
+		j.books[digest] = book
+	}
+	return book, err
+}
+
+// unasked says why a decision is not one that rules made of facts.
+func unasked(d schema.Decision) string {
+	switch {
+	case d.Actor == "bridge", strings.HasPrefix(d.Actor, "trigger/"), strings.HasPrefix(d.Actor, "sweep/"):
+		return "it tells of what came of others, or of what was found"
+	case strings.HasPrefix(d.Actor, "source/"):
+		return "it tells of what a source said"
+	case strings.HasPrefix(d.Actor, "connector/"):
+		return "it tells of what a target did"
+	}
+	return "a person decided it"
+}
+
+// outcomes are the decisions that a look comes to, in no order.
+func (l *look) outcomes() (all []schema.Decision) {
+	id, digest := l.facts.Identity.ID, l.book.Digest()
+	note := func(n notice) { all = append(all, n.decision(id, digest)) }
+	for _, end := range l.endings() {
+		all = append(all, end.decision(digest))
+	}
+	for _, n := range l.notices() {
+		note(n)
+	}
+	c := comparison{book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, proposals: l.open}
+	d := c.difference().restrained(l.stays)
+	l.lines = d.lines
+	for _, line := range d.begun {
+		all = append(all, l.line(schema.Assigned, line))
+	}
+	for _, k := range d.kept {
+		note(keptOf(k))
+	}
+	for _, line := range d.ended {
+		if slices.Contains(l.lasts, line.Ref()) {
+			l.lines = append(l.lines, line)
+			note(lastOf(line))
+			continue
+		}
+		all = append(all, l.line(schema.Unassigned, line))
+	}
+	for _, p := range l.withdrawn(l.called(d)) {
+		if p.State == schema.ProposalOpen {
+			all = append(all, l.withdrawal(p))
+		}
+	}
+	return all
+}
+
+// restrained keeps the lines that a brake kept.
+func (d difference) restrained(stays map[string]string) difference {
+	for _, ref := range slices.Sorted(maps.Keys(stays)) {
+		i := slices.IndexFunc(d.ended, func(line schema.Assignment) bool { return line.Ref() == ref })
+		if i < 0 {
+			continue
+		}
+		line := d.ended[i]
+		d.ended = slices.Delete(d.ended, i, i+1)
+		d.lines = append(d.lines, line)
+		d.kept = append(d.kept, keptLine{line: line, why: stays[ref], braked: true})
+	}
+	return d
+}
+
+// match looks for a decision among those that were made now.
+func match(d schema.Decision, outcomes []schema.Decision) (Sameness, string) {
+	var about []string
+	for _, o := range outcomes {
+		if o.Object != d.Object {
+			continue
+		}
+		if o.Verb != d.Verb {
+			about = append(about, fmt.Sprintf("%s (%s)", o.Verb, o.Reason))
+			continue
+		}
+		switch {
+		case o.Reason != d.Reason:
+			about = append(about, fmt.Sprintf("%s, because %s", o.Verb, o.Reason))
+		case !slices.Equal(o.Because, d.Because):
+			about = append(about, fmt.Sprintf("%s, by %s", o.Verb, strings.Join(o.Because, ", ")))
+		case o.Mode != d.Mode:
+			about = append(about, fmt.Sprintf("%s, in mode %s", o.Verb, o.Mode))
+		case o.Actor != d.Actor:
+			about = append(about, fmt.Sprintf("%s, by %s", o.Verb, o.Actor))
+		default:
+			return Same, ""
+		}
+	}
+	if len(about) == 0 {
+		return Differs, "the rules decide nothing about it"
+	}
+	return Differs, "the rules come to: " + strings.Join(about, "; ")
+}
