@@ -91,8 +91,31 @@ func (j *Judge) Again(r store.Reader, e store.Entry) (Again, error) {
 		a.Sameness, a.Why = Unknown, why
 		return a, nil
 	}
-	a.Sameness, a.Why = match(d, b.look(book, d.Subject).outcomes())
+	l := b.look(book, d.Subject)
+	if a.Sameness, a.Why = match(d, l.outcomes()); a.Why == nothingAbout {
+		a.Why += l.verdicts(d)
+	}
 	return a, nil
+}
+
+// All makes the decisions again from a number on, and before another.
+func (j *Judge) All(r store.Reader, from, end int64, each func(Again) error) error {
+	for e, err := range store.Log(r, from) {
+		if err != nil {
+			return err
+		}
+		if e.Seq >= end {
+			return nil
+		}
+		a, err := j.Again(r, e)
+		if err != nil {
+			return err
+		}
+		if err := each(a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // basis reads what a decision was made from, or says why it can not be had. What stands
@@ -169,6 +192,39 @@ func (j *Judge) book(digest string) (*policy.Book, error) {
 	return book, err
 }
 
+// A Span is which decisions to make again: one, by its id or its number, or those from a
+// number or a time on.
+type Span struct {
+	ID       string
+	From, To int64 // numbers in the log; To is the last, or -1 for all there are
+	Since    time.Time
+}
+
+// Bounds returns the numbers that a span begins at and ends before.
+func (s Span) Bounds(r store.Reader) (from, end int64, err error) {
+	if end, err = store.LogSize(r); err != nil {
+		return 0, 0, err
+	}
+	if s.ID != "" {
+		e, err := store.FindEntry(r, s.ID)
+		return e.Seq, e.Seq + 1, err
+	}
+	if from = max(0, s.From); s.From == s.To && from >= end {
+		return 0, 0, fmt.Errorf("decision %d is not in the log, which has %d: %w", from, end, schema.ErrNotFound)
+	}
+	if s.To >= 0 {
+		end = min(end, s.To+1)
+	}
+	if !s.Since.IsZero() {
+		at, err := store.LogSince(r, s.Since)
+		if err != nil {
+			return 0, 0, err
+		}
+		from = max(from, at)
+	}
+	return from, end, nil
+}
+
 // unasked says why a decision is not one that rules made of facts.
 func unasked(d schema.Decision) string {
 	switch {
@@ -201,6 +257,9 @@ func (l *look) outcomes() (all []schema.Decision) {
 	for _, k := range d.kept {
 		note(keptOf(k))
 	}
+	for _, line := range d.back {
+		note(backOf(line, l.stays[line.Ref()]))
+	}
 	for _, line := range d.ended {
 		if slices.Contains(l.lasts, line.Ref()) {
 			l.lines = append(l.lines, line)
@@ -217,10 +276,16 @@ func (l *look) outcomes() (all []schema.Decision) {
 	return all
 }
 
-// restrained keeps the lines that a brake kept.
+// restrained keeps the lines that a brake kept, or kept back.
 func (d difference) restrained(stays map[string]string) difference {
 	for _, ref := range slices.Sorted(maps.Keys(stays)) {
-		i := slices.IndexFunc(d.ended, func(line schema.Assignment) bool { return line.Ref() == ref })
+		is := func(line schema.Assignment) bool { return line.Ref() == ref }
+		if i := slices.IndexFunc(d.begun, is); i >= 0 {
+			d.back = append(d.back, d.begun[i])
+			d.begun, d.lines = slices.Delete(d.begun, i, i+1), slices.DeleteFunc(d.lines, is)
+			continue
+		}
+		i := slices.IndexFunc(d.ended, is)
 		if i < 0 {
 			continue
 		}
@@ -257,7 +322,20 @@ func match(d schema.Decision, outcomes []schema.Decision) (Sameness, string) {
 		}
 	}
 	if len(about) == 0 {
-		return Differs, "the rules decide nothing about it"
+		return Differs, nothingAbout
 	}
 	return Differs, "the rules come to: " + strings.Join(about, "; ")
+}
+
+const nothingAbout = "the rules decide nothing about it"
+
+// verdicts says what the rules say of the roles that a decision names.
+func (l *look) verdicts(d schema.Decision) (words string) {
+	for _, ref := range append(slices.Clone(d.Because), d.Object) {
+		role, isRole := strings.CutPrefix(ref, "role/")
+		if v, known := l.verdict(role); isRole && known {
+			words += fmt.Sprintf("; role %s is %s (%s)", role, v.Outcome, v.Reason)
+		}
+	}
+	return words
 }

@@ -40,7 +40,7 @@ type basis struct {
 	Quarantined map[string]string `json:"quarantined,omitempty"` // roles, and why
 	Proposed    []keptProposal    `json:"proposed,omitempty"`
 	Unfounded   map[string]string `json:"unfounded,omitempty"` // grants of which an exception was no more, and why
-	Stays       map[string]string `json:"stays,omitempty"`     // lines that a brake kept, and why
+	Stays       map[string]string `json:"stays,omitempty"`     // lines that a brake kept, or kept back, and why
 	Last        []string          `json:"last,omitempty"`      // lines that nobody else held
 }
 

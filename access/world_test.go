@@ -181,6 +181,7 @@ type world struct {
 	targets map[string]map[string]schema.Account // connector, remote id
 	calls   int
 
+	forged   bool              // the log has what nobody decided
 	verifies bool              // targets are read back
 	terms    *connectors.Terms // where people tend the targets
 	missing  string            // a target's entitlement that it has not: to be given it is refused for good
@@ -230,7 +231,9 @@ func (w *world) check() {
 	if err != nil || !report.OK() {
 		w.t.Errorf("the store is not as it should be: %v %v", report.Faults, err)
 	}
-	w.again()
+	if !w.forged {
+		w.again()
+	}
 }
 
 func (w *world) update(fn func(store.Tx) error) {

@@ -19,7 +19,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditForgetCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditReplayCommand(), auditForgetCommand())
 	return cmd
 }
 

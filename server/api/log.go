@@ -58,8 +58,8 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 		}
 		for _, e := range entries {
 			v := EntryView{Seq: e.Seq, Decision: e.Decision}
-			if e.Decision.DetailHash != "" && callerOf(ctx).Role.AtLeast(seesDetail) {
-				if v.Detail, err = store.Detail(r, e.Decision.ID); err != nil && !errors.Is(err, schema.ErrNotFound) {
+			if of := detailOf(e.Decision); of != "" && callerOf(ctx).Role.AtLeast(seesDetail) {
+				if v.Detail, err = store.Detail(r, of); err != nil && !errors.Is(err, schema.ErrNotFound) {
 					return err
 				}
 			}
@@ -68,6 +68,15 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 		return nil
 	})
 	return reply(list), err
+}
+
+// detailOf returns the decision beside which the detail of one is kept: its own, or, of
+// several that were made from the same things, the first's.
+func detailOf(d schema.Decision) string {
+	if d.DetailHash != "" {
+		return d.ID
+	}
+	return d.Inputs
 }
 
 // entriesFor returns a page of entries, and the number that the next page begins

@@ -32,6 +32,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/log/checkpoint":            schema.Viewer,
 	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
 	"GET /api/v1/log/export":                schema.Auditor,
+	"GET /api/v1/log/replay":                schema.Auditor,
 	"POST /api/v1/policy/plan":              schema.Operator, // it touches nothing, and keeps other plans waiting
 	"GET /api/v1/holds":                     schema.Viewer,
 	"POST /api/v1/holds/{id}/release":       schema.Approver,
@@ -168,6 +169,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
 	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)
 	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
+	add(a, h, get("/log/replay", "Make decisions again from what they were made from: do rules come to the same?"), a.replayLog)
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
 
 	a.registerOnboarding(h)

@@ -1,0 +1,49 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+type againInput struct {
+	ID    string    `query:"id" doc:"One decision, by its id."`
+	From  int64     `query:"from" minimum:"0" default:"0" doc:"Decisions from this number on."`
+	To    int64     `query:"to" minimum:"-1" default:"-1" doc:"And up to this one; without it, to the end of the log."`
+	Since time.Time `query:"since" doc:"Only what was decided at this time or later."`
+	Limit int       `query:"limit" minimum:"1" maximum:"500" default:"200" doc:"How many are made again at most."`
+}
+
+// A Replayed is some decisions of the log that were made again.
+type Replayed struct {
+	Items []access.Again `json:"items" nullable:"false"`
+	Next  int64          `json:"next,omitempty" doc:"The number to go on from; without it, this was the last."`
+}
+
+// replayLog makes decisions again from what they were made from. It reads.
+func (a *API) replayLog(ctx context.Context, in *againInput) (*Reply[Replayed], error) {
+	if in.ID != "" && (in.From > 0 || in.To >= 0 || !in.Since.IsZero()) {
+		return nil, fmt.Errorf("id names one decision, and goes with nothing else: %w", schema.ErrInvalid)
+	}
+	out := Replayed{Items: []access.Again{}}
+	judge := access.NewJudge(a.Rules.Book())
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		from, end, err := access.Span{ID: in.ID, From: in.From, To: in.To, Since: in.Since}.Bounds(r)
+		if err != nil {
+			return err
+		}
+		if end-from > int64(in.Limit) {
+			end = from + int64(in.Limit)
+			out.Next = end
+		}
+		return judge.All(r, from, end, func(again access.Again) error {
+			out.Items = append(out.Items, again)
+			return nil
+		})
+	})
+	return reply(out), err
+}
