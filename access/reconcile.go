@@ -71,10 +71,9 @@ type look struct {
 	access  policy.Access
 
 	attributes map[string]string
-	origins    map[string]policy.Origin // once it is asked for
-	lines      []schema.Assignment      // what it holds from now on
-	because    map[string][]string      // connector to the decisions made on its lines
-	urged      map[string]urge          // connector to what demands that access ends there in time
+	lines      []schema.Assignment // what it holds from now on
+	because    map[string][]string // connector to the decisions made on its lines
+	urged      map[string]urge     // connector to what demands that access ends there in time
 	noticed    map[noticeKey]bool
 	rulings    []ruling          // what is decided, and about to be recorded
 	stays      map[string]string // lines that a brake keeps, and why

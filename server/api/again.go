@@ -5,10 +5,22 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
+
+// registerLog registers what asks the log, and what is forgotten of it.
+func (a *API) registerLog(h huma.API) {
+	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
+	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)
+	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
+	add(a, h, get("/log/replay", "Make decisions again from what they were made from: do rules come to the same?"), a.replayLog)
+	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
+	add(a, h, post("/erasures", "Forget the details about an identity that left"), a.forget)
+}
 
 type againInput struct {
 	ID    string    `query:"id" doc:"One decision, by its id."`

@@ -308,6 +308,7 @@ var operations = map[string]string{
 	"GET /api/v1/log/checkpoint":   "viewer",
 	"GET /api/v1/log/proofs/{seq}": "viewer",
 	"GET /api/v1/log/export":       "auditor",
+	"GET /api/v1/log/replay":       "auditor",
 	"POST /api/v1/policy/plan":     "operator",
 
 	"GET /api/v1/publications":                "viewer",

@@ -166,12 +166,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, post("/work-items/{connector}/{identity}/confirm", "Say that what was asked is done, and how that can be seen"), a.confirm)
 	add(a, h, post("/work-items/{connector}/{identity}/decline", "Say that what was asked will not be done, and why"), a.decline)
 
-	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
-	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)
-	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
-	add(a, h, get("/log/replay", "Make decisions again from what they were made from: do rules come to the same?"), a.replayLog)
-	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)
-
+	a.registerLog(h)
 	a.registerOnboarding(h)
 	a.registerRequests(h)
 	a.registerBypasses(h)
@@ -189,8 +184,6 @@ func (a *API) register(h huma.API) {
 	add(a, h, huma.Operation{Method: http.MethodDelete, Path: "/tokens/{id}", Summary: "Revoke a credential"}, a.revokeToken)
 
 	add(a, h, get("/credentials", "How the credentials stand by which others are known: age, end, last use, and what is the matter"), a.listCredentials)
-
-	add(a, h, post("/erasures", "Forget the details about an identity that left"), a.forget)
 
 	add(a, h, get("/backup", "A snapshot of the store, to be restored where no bridge runs"), a.backUp)
 }
