@@ -43,9 +43,9 @@ type Again struct {
 	Why      string   `json:"why,omitempty"` // what differs, or why it was not made again
 }
 
-// A Judge makes decisions again. It keeps the books of the policies that it needed; it
+// A Remaker makes decisions again. It keeps the books of the policies that it needed; it
 // is for one goroutine.
-type Judge struct {
+type Remaker struct {
 	reader store.Reader
 	books  map[string]*policy.Book
 	last   struct { // what the look before was made from
@@ -55,32 +55,32 @@ type Judge struct {
 	}
 }
 
-// NewJudge returns a judge who knows some policies already.
-func NewJudge(known ...*policy.Book) *Judge {
-	j := &Judge{books: map[string]*policy.Book{}}
+// NewRemaker returns one that knows some policies already.
+func NewRemaker(known ...*policy.Book) *Remaker {
+	m := &Remaker{books: map[string]*policy.Book{}}
 	for _, book := range known {
-		j.books[book.Digest()] = book
+		m.books[book.Digest()] = book
 	}
-	return j
+	return m
 }
 
 // Again makes one decision again. It errs where the store does: that a decision can not
 // be made again is an answer.
-func (j *Judge) Again(r store.Reader, e store.Entry) (Again, error) {
+func (m *Remaker) Again(r store.Reader, e store.Entry) (Again, error) {
 	d := e.Decision
-	j.reader = r
+	m.reader = r
 	a := Again{Seq: e.Seq, ID: d.ID, Time: d.Time, Verb: d.Verb, Subject: d.Subject, Object: d.Object}
 	if d.Inputs == "" {
 		a.Sameness, a.Why = Unasked, unasked(d)
 		return a, nil
 	}
-	b, why, err := j.basis(e)
+	b, why, err := m.basis(e)
 	if err != nil {
 		return a, err
 	}
 	var book *policy.Book
 	if why == "" {
-		if book, err = j.book(d.Policy); err != nil {
+		if book, err = m.book(d.Policy); err != nil {
 			return a, err
 		}
 		if book == nil {
@@ -99,7 +99,7 @@ func (j *Judge) Again(r store.Reader, e store.Entry) (Again, error) {
 }
 
 // All makes the decisions again from a number on, and before another.
-func (j *Judge) All(r store.Reader, from, end int64, each func(Again) error) error {
+func (m *Remaker) All(r store.Reader, from, end int64, each func(Again) error) error {
 	for e, err := range store.Log(r, from) {
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (j *Judge) All(r store.Reader, from, end int64, each func(Again) error) err
 		if e.Seq >= end {
 			return nil
 		}
-		a, err := j.Again(r, e)
+		a, err := m.Again(r, e)
 		if err != nil {
 			return err
 		}
@@ -120,23 +120,23 @@ func (j *Judge) All(r store.Reader, from, end int64, each func(Again) error) err
 
 // basis reads what a decision was made from, or says why it can not be had. What stands
 // beside the log is what it was when it was hashed, or it is nothing.
-func (j *Judge) basis(e store.Entry) (b basis, why string, err error) {
-	if l := j.last; l.first == e.Decision.Inputs {
+func (m *Remaker) basis(e store.Entry) (b basis, why string, err error) {
+	if l := m.last; l.first == e.Decision.Inputs {
 		return l.basis, l.why, nil
 	}
-	if b, why, err = j.readBasis(e); err == nil {
-		j.last.first, j.last.basis, j.last.why = e.Decision.Inputs, b, why
+	if b, why, err = m.readBasis(e); err == nil {
+		m.last.first, m.last.basis, m.last.why = e.Decision.Inputs, b, why
 	}
 	return b, why, err
 }
 
-func (j *Judge) readBasis(e store.Entry) (b basis, why string, err error) {
+func (m *Remaker) readBasis(e store.Entry) (b basis, why string, err error) {
 	d := e.Decision
-	first, err := j.first(e)
+	first, err := m.first(e)
 	if err != nil {
 		return b, "", err
 	}
-	raw, err := store.HashedDetail(j.reader, first)
+	raw, err := store.HashedDetail(m.reader, first)
 	switch {
 	case notFound(err):
 		return b, "what it was made from was forgotten", nil
@@ -159,13 +159,13 @@ func (j *Judge) readBasis(e store.Entry) (b basis, why string, err error) {
 
 // first returns the decision beside which it is kept what an entry was made from: the
 // entry's own, or one of the same subject a little before it.
-func (j *Judge) first(e store.Entry) (schema.Decision, error) {
+func (m *Remaker) first(e store.Entry) (schema.Decision, error) {
 	if e.Decision.Inputs == e.Decision.ID {
 		return e.Decision, nil
 	}
 	const page = 50
 	for before := e.Seq; ; {
-		entries, err := store.LogAboutBefore(j.reader, e.Decision.Subject, before, page)
+		entries, err := store.LogAboutBefore(m.reader, e.Decision.Subject, before, page)
 		if err != nil {
 			return schema.Decision{}, err
 		}
@@ -181,13 +181,13 @@ func (j *Judge) first(e store.Entry) (schema.Decision, error) {
 }
 
 // book returns the policy of a digest, nil where it can not be had.
-func (j *Judge) book(digest string) (*policy.Book, error) {
-	if book, ok := j.books[digest]; ok {
+func (m *Remaker) book(digest string) (*policy.Book, error) {
+	if book, ok := m.books[digest]; ok {
 		return book, nil
 	}
-	book, err := formerBook(j.reader, digest)
+	book, err := formerBook(m.reader, digest)
 	if err == nil {
-		j.books[digest] = book
+		m.books[digest] = book
 	}
 	return book, err
 }

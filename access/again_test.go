@@ -55,12 +55,12 @@ func (w *world) decidedAgain() (all []access.Again) {
 	})
 	w.view(func(r store.Reader) error {
 		all = nil
-		judge := access.NewJudge(books...)
+		remaker := access.NewRemaker(books...)
 		for e, err := range store.Log(r, 0) {
 			if err != nil {
 				return err
 			}
-			a, err := judge.Again(r, e)
+			a, err := remaker.Again(r, e)
 			if err != nil {
 				return err
 			}

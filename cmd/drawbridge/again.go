@@ -110,7 +110,7 @@ func (a *about) again(ctx context.Context, span access.Span, each func(access.Ag
 			if err != nil {
 				return err
 			}
-			return access.NewJudge().All(r, from, end, each)
+			return access.NewRemaker().All(r, from, end, each)
 		})
 	})
 }

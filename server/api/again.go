@@ -42,7 +42,7 @@ func (a *API) replayLog(ctx context.Context, in *againInput) (*Reply[Replayed], 
 		return nil, fmt.Errorf("id names one decision, and goes with nothing else: %w", schema.ErrInvalid)
 	}
 	out := Replayed{Items: []access.Again{}}
-	judge := access.NewJudge(a.Rules.Book())
+	remaker := access.NewRemaker(a.Rules.Book())
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		from, end, err := access.Span{ID: in.ID, From: in.From, To: in.To, Since: in.Since}.Bounds(r)
 		if err != nil {
@@ -52,7 +52,7 @@ func (a *API) replayLog(ctx context.Context, in *againInput) (*Reply[Replayed], 
 			end = from + int64(in.Limit)
 			out.Next = end
 		}
-		return judge.All(r, from, end, func(again access.Again) error {
+		return remaker.All(r, from, end, func(again access.Again) error {
 			out.Items = append(out.Items, again)
 			return nil
 		})
