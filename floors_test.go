@@ -24,7 +24,7 @@ type floor struct {
 	packages []string // "a/*" is whatever is below a and is not named itself
 }
 
-// floors is the architecture, from the ground up. Floors 3, 5 and 6 have a
+// floors is the architecture, from the ground up. Floors 3, 4, 5 and 6 have a
 // landing: what only wires its neighbours together, or what they share.
 var floors = []floor{
 	{"0, the nouns", []string{"schema"}},
@@ -34,6 +34,7 @@ var floors = []floor{
 	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},
 	{"3, the map of connectors", []string{"connectors/builtin"}},
 	{"4, every way in which access changes", []string{"access"}},
+	{"4, what shows it", []string{"evidence"}},
 	{"5, what takes in and what carries out", []string{"server/*", "scheduler"}},
 	{"5, where the server is mounted", []string{"server"}},
 	{"6, the running bridge", []string{"cmd/drawbridge/internal/bridge"}},

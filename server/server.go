@@ -15,6 +15,7 @@ import (
 
 	library "github.com/elimity-com/scim/schema"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
 	wire "drawbridge/schema/scim"
@@ -64,6 +65,8 @@ type Options struct {
 
 	// Sign, where it is not nil, signs the decision log as it is now.
 	Sign func(ctx context.Context) error
+	// Signer, where it is not nil, is the log's: it signs packs of evidence.
+	Signer note.Signer
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error
 }
@@ -95,7 +98,7 @@ func New(o Options) (*Server, error) {
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
 		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
-		Sign: o.Sign, TokenKey: o.TokenKey, Standing: o.Standing,
+		Sign: o.Sign, Signer: o.Signer, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

@@ -19,7 +19,7 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditReplayCommand(), auditForgetCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditPackCommand(), auditReplayCommand(), auditForgetCommand())
 	return cmd
 }
 
@@ -151,14 +151,23 @@ func verifyStore(ctx context.Context, a about, keyFile string, known [][]byte) (
 func auditExportCommand() *cobra.Command {
 	var a about
 	var to string
+	var p packFlags
 	cmd := &cobra.Command{
-		Use:   "export [--to FILE] (--config FILE | --server URL)",
-		Short: "Write the decision log with its signatures, as JSON Lines that anybody can verify",
-		Args:  exactly(0),
+		Use:   "export [--to FILE | --framework NAME --from DAY --to DAY -o DIR] (--config FILE | --server URL)",
+		Short: "Write the decision log with its signatures, as JSON Lines that anybody can verify; or a pack of evidence",
+		Long: "With --framework it writes a pack: what an auditor asks of that framework's controls, of a period, with samples and\n" +
+			"proofs, into a folder. drawbridge audit verify-pack checks it where there is nothing but the folder and the public key.",
+		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			running, err := a.running()
 			if err != nil {
 				return err
+			}
+			if err := p.check(to); err != nil {
+				return err
+			}
+			if p.request.Framework != "" {
+				return p.export(cmd.Context(), a, cmd.OutOrStdout())
 			}
 			return writeTo(to, cmd.OutOrStdout(), func(out io.Writer) error {
 				if running {
@@ -176,7 +185,8 @@ func auditExportCommand() *cobra.Command {
 		},
 	}
 	a.flags(cmd)
-	cmd.Flags().StringVar(&to, "to", "", "file to write; stdout if it is left out")
+	cmd.Flags().StringVar(&to, "to", "", "file to write, stdout if it is left out; with --framework, the day, or moment, before which the period ends")
+	p.flags(cmd)
 	return cmd
 }
 

@@ -19,6 +19,15 @@ func Cell(text string) string {
 // Text is what a Cell was made of.
 func Text(cell string) string { return strings.TrimPrefix(cell, "'") }
 
+// normal is a text as a table keeps it: its lines end as they do in Go, whatever
+// those who read CSV make of other ends.
+func normal(text string) string {
+	for strings.Contains(text, "\r\n") {
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+	}
+	return text
+}
+
 // A Table writes rows as CSV (RFC 4180), one after the other.
 type Table struct {
 	csv   *csv.Writer
@@ -35,7 +44,7 @@ func NewTable(w io.Writer, columns []string) (*Table, error) {
 func (t *Table) Row(values []string) error {
 	t.cells = t.cells[:0]
 	for _, v := range values {
-		t.cells = append(t.cells, Cell(strings.ReplaceAll(v, "\r\n", "\n")))
+		t.cells = append(t.cells, Cell(normal(v)))
 	}
 	return t.csv.Write(t.cells)
 }

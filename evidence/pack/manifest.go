@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -120,3 +121,19 @@ func open(manifest, signed []byte, verifier note.Verifier) (m Manifest, err erro
 
 // hexHash is how a manifest and a table write a hash.
 func hexHash(hash []byte) string { return hex.EncodeToString(hash) }
+
+// FileOf is how a manifest lists a text.
+func FileOf(name string, text []byte) File {
+	hash := sha256.Sum256(text)
+	return File{Name: name, Size: int64(len(text)), SHA256: hexHash(hash[:])}
+}
+
+// ReadManifest reads a pack's manifest, whoever signed it: for those who keep packs,
+// not for those who rely on them.
+func ReadManifest(pack fs.FS) (m Manifest, err error) {
+	text, err := fs.ReadFile(pack, ManifestFile)
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(text, &m)
+}

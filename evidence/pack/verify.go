@@ -313,9 +313,6 @@ func DecisionCells(d schema.Decision) map[string]string {
 	}
 }
 
-// normal is a text as a table keeps it.
-func normal(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
-
 // WriteSeqs is how a table writes the numbers of entries.
 func WriteSeqs(seqs []int64) string {
 	var words bytes.Buffer

@@ -16,6 +16,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
 	"drawbridge/policy"
@@ -44,17 +45,20 @@ type Options struct {
 	Standing func(ctx context.Context) ([]access.Credential, error)
 	// Sign, where it is not nil, signs the decision log as it is now.
 	Sign func(ctx context.Context) error
+	// Signer, where it is not nil, is the log's: it signs packs of evidence.
+	Signer note.Signer
 }
 
 // API serves /api/v1.
 type API struct {
 	Options
 	planning chan struct{} // one plan at a time: each compiles a policy
+	packing  chan struct{} // one pack of evidence at a time: each walks the log
 }
 
 // New returns the API.
 func New(o Options) *API {
-	return &API{Options: o, planning: make(chan struct{}, 1)}
+	return &API{Options: o, planning: make(chan struct{}, 1), packing: make(chan struct{}, 1)}
 }
 
 // documentPath is where the API describes itself.
@@ -67,6 +71,7 @@ func (a *API) Mount(e *echo.Echo) {
 	a.register(h)
 	a.registerMachines(h)
 	a.registerExposure(h)
+	a.registerEvidence(h)
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(h.OpenAPI().Components.Schemas.Map(), name) // what errors would be if they were not problems
 	}

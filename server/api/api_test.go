@@ -270,6 +270,7 @@ var operations = map[string]string{
 	"GET /api/v1/proposals/{id}":          "viewer",
 	"POST /api/v1/proposals/{id}/release": "approver",
 	"POST /api/v1/proposals/{id}/dismiss": "approver",
+	"GET /api/v1/evidence/{framework}":    "auditor",
 	"GET /api/v1/exposure":                "viewer",
 	"GET /api/v1/exposure/open":           "viewer",
 	"GET /api/v1/exposure/windows":        "viewer",

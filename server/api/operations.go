@@ -114,6 +114,8 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/proposals/{id}/release": schema.Approver,
 	"POST /api/v1/proposals/{id}/dismiss": schema.Approver,
 
+	"GET /api/v1/evidence/{framework}": schema.Auditor, // who had what, and who agreed
+
 	"GET /api/v1/exposure":         schema.Viewer,
 	"GET /api/v1/exposure/open":    schema.Viewer,
 	"GET /api/v1/exposure/windows": schema.Viewer,

@@ -77,6 +77,11 @@ func TokenKey(cfg configs.Audit) (access.TokenKey, error) {
 	return access.NewTokenKey(key), err
 }
 
+// Signer returns the key that signs the decision log of a bridge that is stopped.
+func Signer(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signer, error) {
+	return openKey(ctx, cfg, s)
+}
+
 // Sign signs the decision log of a bridge that is stopped, with its key: one that
 // crashed, or was restored, has a tail that is not signed.
 func Sign(ctx context.Context, cfg configs.Audit, s *store.Store) error {

@@ -1,0 +1,90 @@
+package evidence_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"drawbridge/evidence"
+	"drawbridge/evidence/pack"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// TestMemoryIsFlat makes packs of a small and of a large period: what lives meanwhile
+// does not grow with the number of rows.
+func TestMemoryIsFlat(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes 200,000 decisions")
+	}
+	const small, large = 10_000, 200_000
+	w := newWorld(t)
+	fill := func(from, to int) {
+		const batch = 5000
+		for at := from; at < to; at += batch {
+			w.update(func(tx store.Tx) error {
+				for i := at; i < at+batch; i++ {
+					_, err := tx.Record(schema.Decision{Actor: "source/hr", Verb: schema.Admitted, Subject: fmt.Sprintf("id-%d", i), Reason: "created", Policy: w.rules.Book().Digest()})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		w.sign()
+	}
+	fill(0, small)
+	few := w.peak(small)
+	fill(small, large)
+	many := w.peak(large)
+	t.Logf("live heap: %d KiB with %d rows, %d KiB with %d", few>>10, small, many>>10, large)
+	if many > few+(4<<20) {
+		t.Errorf("with twenty times the rows %d KiB live at once, and before that %d KiB", many>>10, few>>10)
+	}
+}
+
+// peak makes a pack of so many joiners, verifies it, and returns how much lived
+// meanwhile at most.
+func (w *world) peak(rows int) (most uint64) {
+	w.t.Helper()
+	dir, done, seen := w.t.TempDir(), make(chan struct{}), make(chan uint64)
+	before := live() // the engine keeps a little for each page of its file
+	go func() {
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		var most uint64
+		for {
+			most = max(most, live())
+			select {
+			case <-done:
+				seen <- most
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	request := evidence.Request{Framework: "soc2", From: w.begun.Add(-time.Hour), To: time.Now().Add(time.Hour)}
+	err := w.makeIn(request, dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	report, err := pack.Verify(os.DirFS(dir), w.public)
+	close(done)
+	most = <-seen
+	if err != nil || report.Rows < rows {
+		w.t.Fatalf("%d rows: %v", report.Rows, err)
+	}
+	return most - min(most, before)
+}
+
+// live is how much of the heap the collector found in use.
+func live() uint64 {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
