@@ -12,6 +12,7 @@ import (
 	"drawbridge/evidence/pack"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/bolt"
 )
 
 // TestMemoryIsFlat makes packs of a small and of a large period: what lives meanwhile
@@ -36,6 +37,7 @@ func TestMemoryIsFlat(t *testing.T) {
 			})
 		}
 		w.sign()
+		w.open(bolt.Options{NoSync: true}) // what the store does by itself after a write is over then
 	}
 	fill(0, small)
 	few := w.peak(small)

@@ -89,6 +89,7 @@ const origin = "test.example/log"
 // A world is a bridge's store in which something happened, and its log's key.
 type world struct {
 	t      testing.TB
+	path   string
 	store  *store.Store
 	rules  *access.Rules
 	signer note.Signer
@@ -115,27 +116,38 @@ func keys(t testing.TB, seed byte) (note.Signer, note.Verifier) {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "test.db"), begun: time.Now()}
+	w.open(bolt.Options{NoSync: true})
+	t.Cleanup(func() { _ = w.store.Close() })
 	files := map[string]string{"policy.yaml": documents}
 	draft, err := access.DraftOf(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s, rules: access.NewRules(draft.Book, nil), begun: time.Now()}
+	w.rules = access.NewRules(draft.Book, nil)
 	w.signer, w.public = keys(t, 1)
 	w.update(func(tx store.Tx) error {
 		_, err := access.Publish(tx, draft.Book, "token/test", files)
 		return err
 	})
 	return w
+}
+
+// open opens the store, also again.
+func (w *world) open(o bolt.Options) {
+	w.t.Helper()
+	if w.store != nil {
+		if err := w.store.Close(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	e, err := bolt.Open(w.path, o)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.store, err = store.Open(e); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) update(fn func(store.Tx) error) {
