@@ -1,26 +1,30 @@
 package console
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
-	"drawbridge/schema"
+	"drawbridge/access"
 )
 
-// exposure says how long access outlived the change that ended it, of the newest such
-// changes.
+// exposure says how long access lived on after what ended it, of the newest endings.
 type exposure struct {
-	Bars                  []bar
-	Count                 int
-	Median, Most, Slowest time.Duration // of 50 in 100, 95 in 100, and all
+	Since   string // in words
+	Bars    []bar
+	Count   int // windows that closed
+	Open    int
+	Oldest  time.Duration // of those that are open, so far
+	Missed  int           // that took longer than the policy wants
+	Median  time.Duration // half of them took no longer
+	Most    time.Duration // 95 of 100 took no longer
+	Slowest time.Duration
 }
 
-// A bar is how many changes took so long.
+// A bar is how many took so long. It is drawn where X is, as high as Height of 100.
 type bar struct {
 	Under  string
 	Count  int
-	Height int // of 100
+	Height int
 	X      int
 }
 
@@ -29,52 +33,79 @@ var steps = []struct {
 	under time.Duration
 	name  string
 }{
-	{100 * time.Millisecond, "under 100 ms"}, {time.Second, "under 1 s"}, {10 * time.Second, "under 10 s"},
-	{time.Minute, "under 1 min"}, {10 * time.Minute, "under 10 min"}, {1 << 62, "longer"},
+	{100 * time.Millisecond, "< 100 ms"}, {time.Second, "< 1 s"}, {10 * time.Second, "< 10 s"},
+	{time.Minute, "< 1 min"}, {10 * time.Minute, "< 10 min"}, {1 << 62, "longer"},
 }
 
-// exposureOf reads what decisions say of changes that ended access.
-func exposureOf(entries []entryView) exposure {
-	var took []time.Duration
-	for _, e := range entries {
-		var words struct {
-			Change schema.Change `json:"change"`
+// spans are those that are looked at, until one has no more windows than are shown.
+var spans = []struct {
+	long time.Duration
+	name string
+}{{24 * time.Hour, "24 hours"}, {time.Hour, "hour"}, {5 * time.Minute, "5 minutes"}}
+
+// mostWindows is how many windows are looked at.
+const mostWindows = "500"
+
+// exposed looks at the windows of the last day; of less, where there are many.
+func (v *visit) exposed() (x exposure, err error) {
+	for _, span := range spans {
+		x = exposure{Since: span.name}
+		from, to := v.now.Add(-span.long).Format(time.RFC3339Nano), v.now.Add(time.Minute).Format(time.RFC3339Nano)
+		cursor, closed := "", list[access.ExposureWindow]{}
+		var took []time.Duration
+		for range 2 { // those that closed, and then those that are open
+			closed = list[access.ExposureWindow]{}
+			if err := v.get(v.ctx, "/exposure/windows", &closed, "from", from, "to", to, "limit", mostWindows, "cursor", cursor); err != nil {
+				return x, err
+			}
+			took = append(took, x.take(closed.Items)...)
+			if cursor = closed.Next; cursor == "" {
+				break
+			}
 		}
-		if len(e.Words) == 0 || json.Unmarshal(e.Words, &words) != nil || !words.Change.Ends {
-			continue
-		}
-		until := words.Change.Verified
-		if until.IsZero() {
-			until = words.Change.Acknowledged
-		}
-		if d := until.Sub(words.Change.Received); !until.IsZero() && !words.Change.Received.IsZero() && d >= 0 {
-			took = append(took, d)
+		x.chart(took)
+		if cursor == "" {
+			break
 		}
 	}
-	return chart(took)
+	return x, nil
 }
 
-func chart(took []time.Duration) exposure {
-	x := exposure{Count: len(took)}
-	if len(took) == 0 {
-		return x
+// take counts windows, and returns how long those took that closed.
+func (x *exposure) take(windows []access.ExposureWindow) (took []time.Duration) {
+	for _, w := range windows {
+		lasted := time.Duration(w.Seconds * float64(time.Second))
+		if w.Objective == access.MissedIt {
+			x.Missed++
+		}
+		switch {
+		case w.ID == "":
+			x.Open++
+			x.Oldest = max(x.Oldest, lasted)
+		default:
+			took = append(took, lasted)
+		}
+	}
+	return took
+}
+
+// chart draws how long they took.
+func (x *exposure) chart(took []time.Duration) {
+	if x.Count = len(took); x.Count == 0 {
+		return
 	}
 	slices.Sort(took)
 	x.Median, x.Most, x.Slowest = took[(len(took)-1)/2], took[(len(took)-1)*95/100], took[len(took)-1]
+	at, tallest := 0, 0
 	for i, s := range steps {
-		x.Bars = append(x.Bars, bar{Under: s.name, X: i * 80})
+		b := bar{Under: s.name, X: i * 80}
+		for ; at < len(took) && took[at] < s.under; at++ {
+			b.Count++
+		}
+		tallest = max(tallest, b.Count)
+		x.Bars = append(x.Bars, b)
 	}
-	for _, d := range took {
-		x.Bars[slices.IndexFunc(steps, func(s struct {
-			under time.Duration
-			name  string
-		}) bool {
-			return d < s.under
-		})].Count++
-	}
-	tallest := slices.MaxFunc(x.Bars, func(a, b bar) int { return a.Count - b.Count }).Count
 	for i := range x.Bars {
 		x.Bars[i].Height = x.Bars[i].Count * 100 / tallest
 	}
-	return x
 }

@@ -111,7 +111,7 @@ func showNow(v *visit) (any, error) {
 		{"/holds", &holds, nil},
 		{"/findings", &found, []string{"limit", mostFound}},
 		{"/sweeps", &sweeps, nil},
-		{"/decisions", &recent, []string{"limit", "200"}},
+		{"/decisions", &recent, []string{"limit", "12"}},
 	} {
 		if err := v.get(v.ctx, want.path, want.into, want.query...); err != nil {
 			return nil, err
@@ -127,11 +127,12 @@ func showNow(v *visit) (any, error) {
 			p.Late++
 		}
 	}
-	p.Exposure = exposureOf(recent.Items)
-	p.Recent = recent.Items[:min(12, len(recent.Items))]
+	p.Recent = recent.Items
 	v.call(p.Recent)
 	p.Coverage, p.CoveredAt = v.covered()
-	return p, nil
+	var err error
+	p.Exposure, err = v.exposed()
+	return p, err
 }
 
 // byKind counts findings by kind, the oldest kind first.
