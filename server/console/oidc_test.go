@@ -106,7 +106,7 @@ func TestOIDCRefuses(t *testing.T) {
 		if status < 400 || !strings.Contains(text, c.tells) || strings.Contains(text, "<script>alert") {
 			t.Errorf("%s: %d, and it does not tell %q\n%s", name, status, c.tells, text)
 		}
-		if _, text := b.get("/console/"); !strings.Contains(text, "Continue with your identity provider") {
+		if _, text := b.get("/console/"); !strings.Contains(text, "Continue with single sign-on") {
 			t.Errorf("%s: is let in", name)
 		}
 	}
@@ -207,7 +207,7 @@ func TestOIDCSessionEndsWhenTheyLeave(t *testing.T) {
 		t.Fatalf("logging in: %d", status)
 	}
 	w.leaves(ada)
-	if _, text := b.get("/console/roles"); !strings.Contains(text, "Continue with your identity provider") {
+	if _, text := b.get("/console/roles"); !strings.Contains(text, "Continue with single sign-on") {
 		t.Error("who left is shown pages")
 	}
 	if status, text := b.logsIn(p); status != http.StatusForbidden || !strings.Contains(text, "no source of this bridge vouches") {

@@ -53,6 +53,7 @@ func (c *Console) words() template.FuncMap {
 		"when":   when,
 		"span":   span,
 		"short":  short,
+		"lasts":  lasts,
 		"count":  count,
 		"many":   many,
 		"ref":    c.ref,
@@ -170,6 +171,15 @@ func span(d time.Duration) string {
 		return strconv.Itoa(int(d.Hours())) + " h"
 	}
 	return strconv.Itoa(int(d.Hours()/24)) + " days"
+}
+
+// lasts says how long something may last, as the API writes it.
+func lasts(text string) string {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return text
+	}
+	return span(d)
 }
 
 // short is how an id or a digest begins: enough to tell it from others by eye.
