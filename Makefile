@@ -23,7 +23,9 @@ test: ## run every test, with the race detector where there is a C compiler
 	$(if $(RACE),,@echo 'no C compiler: testing without the race detector')
 	@PATH="$$PATH:/usr/sbin" command -v slapd >/dev/null || echo 'no slapd: the LDAP connector is not tried against a real directory'
 	@PATH="$$PATH:/usr/sbin" command -v samba >/dev/null || echo 'no samba: the LDAP connector is not tried against a real Active Directory'
+	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
 	go test $(RACE) -shuffle=on -timeout 10m ./...
+	go -C server/console/browser test -timeout 10m ./...
 
 lint: ## check formatting, vet and the house rules in .golangci.yml
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }

@@ -33,8 +33,8 @@ var steps = []struct {
 	under time.Duration
 	name  string
 }{
-	{100 * time.Millisecond, "< 100 ms"}, {time.Second, "< 1 s"}, {10 * time.Second, "< 10 s"},
-	{time.Minute, "< 1 min"}, {10 * time.Minute, "< 10 min"}, {1 << 62, "longer"},
+	{100 * time.Millisecond, "0.1 s"}, {time.Second, "1 s"}, {10 * time.Second, "10 s"},
+	{time.Minute, "1 min"}, {10 * time.Minute, "10 min"}, {1 << 62, "longer"},
 }
 
 // spans are those that are looked at, until one has no more windows than are shown.
