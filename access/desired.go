@@ -251,8 +251,9 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 		return w, err
 	}
 	w.Want = desired(rules, book, f, attributes, lines, w.Have)
-	// What failed was written down, with what the connector found.
-	if doubt && w.Have.State != schema.Retrying && ours(rules, book, connector, attributes["userName"]) {
+	// What failed was written down, with what the connector found. What owes nothing was
+	// told of nothing; it may have gone over to another identity meanwhile.
+	if doubt && !w.Have.Due.IsZero() && w.Have.State != schema.Retrying && ours(rules, book, connector, attributes["userName"]) {
 		w.Have, err = suspect(r, book, w.Have, attributes)
 		w.Want.RemoteID = w.Have.RemoteID
 	}

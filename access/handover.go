@@ -32,14 +32,13 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) e
 		if other.Identity == now.Identity {
 			continue
 		}
-		there, err := isThere(tx, book, other.Identity)
+		there, err := isThere(tx, book, other)
 		if err != nil {
 			return err
 		}
 		if there {
-			o.Got, o.Park = o.Work.Have, other.Due.IsZero() // else it may be about to get another name
-			o.Err = &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
-				"account %s is that of identity %s: give one of them another name, or take the account from the other", remote, other.Identity)}
+			o.Got, o.Err = o.Work.Have, theirs(other)
+			o.Park = connectors.KindOf(o.Err) == connectors.Permanent
 			return nil
 		}
 		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
@@ -58,13 +57,47 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) e
 	return nil
 }
 
-// isThere reports whether an identity is one that may have access.
-func isThere(tx store.Tx, book *policy.Book, identity string) (bool, error) {
-	f, err := whole(tx, book, identity, false)
+// MayTake says why an identity may not take over an account that was found at a
+// target, if it may not: another has it, who is there.
+func MayTake(r store.Reader, rules *Rules, connector, identity, remoteID string) error {
+	for other, err := range store.Accounts.By(r, store.AccountRemote, connector, remoteID) {
+		if err != nil {
+			return err
+		}
+		if other.Identity == identity {
+			continue
+		}
+		if there, err := isThere(r, rules.Book(), other); err != nil {
+			return err
+		} else if there {
+			return theirs(other)
+		}
+	}
+	return nil
+}
+
+// theirs is the error of finding an account that is another identity's. As long as
+// something is to be done to it, that may be to give it another name.
+func theirs(other schema.Account) error {
+	e := &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
+		"account %s is that of identity %s: give one of them another name, or take the account from the other", other.RemoteID, other.Identity)}
+	if !other.Due.IsZero() {
+		e.Kind = connectors.Transient
+	}
+	return e
+}
+
+// isThere reports whether an account is that of an identity that may have access, or
+// that has another name now: a disabled account is not renamed, and whoever gets the
+// name meanwhile is not to get the account of somebody who is away.
+func isThere(r store.Reader, book *policy.Book, a schema.Account) (bool, error) {
+	f, err := whole(r, book, a.Identity, false)
 	if notFound(err) {
 		return false, nil
 	}
-	return err == nil && !ended(book, f, tx.Now()), err
+	gone := f.Identity.Gone() || f.Into != ""
+	renamed := !gone && store.Fold(f.Identity.UserName) != store.Fold(a.Attributes["userName"])
+	return err == nil && (renamed || !ended(book, f, r.Now())), err
 }
 
 // letAccountGo forgets that an identity has an account.

@@ -10,6 +10,9 @@ import (
 // together do not come back together.
 type Backoff struct {
 	First, Most time.Duration
+
+	// Chance returns a number below n; nil: one that nobody can tell beforehand.
+	Chance func(n int64) int64
 }
 
 // After returns the wait after the nth attempt failed; n counts from 1.
@@ -22,5 +25,9 @@ func (b Backoff) After(n int) time.Duration {
 	if wait <= 0 {
 		return 0
 	}
-	return wait - time.Duration(rand.Int64N(int64(wait)/4+1))
+	chance := b.Chance
+	if chance == nil {
+		chance = rand.Int64N
+	}
+	return wait - time.Duration(chance(int64(wait)/4+1))
 }

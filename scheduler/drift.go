@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -94,8 +95,8 @@ func eachLister(
 ) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
 		var problems []error
-		for name, target := range targets {
-			lister, ok := target.(connectors.Lister)
+		for _, name := range slices.Sorted(maps.Keys(targets)) {
+			lister, ok := targets[name].(connectors.Lister)
 			if !ok {
 				continue
 			}

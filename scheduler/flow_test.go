@@ -110,7 +110,15 @@ type target struct {
 	log      []call
 }
 
-func (g *target) Apply(_ context.Context, have, want schema.Account) (schema.Account, error) {
+func (g *target) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
+	g.mu.Lock()
+	_, there := g.accounts["r-"+want.Attributes["userName"]]
+	g.mu.Unlock()
+	if there && g.adopts && have.RemoteID == "" {
+		if others, err := connectors.Claim(ctx, have, want, "r-"+want.Attributes["userName"]); others {
+			return have, err
+		}
+	}
 	got, err := g.apply(have, want)
 	if g.answer != nil {
 		g.answer(want)

@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,28 @@ func TestTwoWithOneAccount(t *testing.T) {
 		}
 		if a := w.account(first); a.RemoteID != "r-ada" {
 			t.Errorf("the first has %+v", a)
+		}
+	})
+}
+
+// Whoever gets the name of somebody who is away, and has another one, does not get
+// their account, not even for a moment.
+func TestTheNameOfSomebodyAway(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.adopts = true
+		away := w.admitNamed("ada", "", "Engineering", true)
+		settle(2 * time.Second)
+		w.admitNamed("ada", away, "Engineering", false)
+		settle(2 * time.Second)
+		w.admitNamed("ada.lovelace", away, "Engineering", false)
+		second := w.admitNamed("ada", "", "Engineering", true)
+		settle(time.Minute)
+		if a := w.account(second); a.State != schema.Parked || a.Exists() || !strings.Contains(a.Problem, away) {
+			t.Errorf("the second has %+v, want it parked for %s", a, away)
+		}
+		w.want("ada", false)
+		if slices.ContainsFunc(w.target.log, func(c call) bool { return c.identity == second }) {
+			t.Error("the target was told to change it for the second")
 		}
 	})
 }

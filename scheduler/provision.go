@@ -83,6 +83,11 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 // apply asks the connector for it, and reads back what was taken away.
 func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	o.Sent = time.Now()
+	ctx = connectors.WithOwners(ctx, func(ctx context.Context, remoteID string) error {
+		return p.Store.View(ctx, func(r store.Reader) error {
+			return access.MayTake(r, p.Rules, p.Name, o.Work.Have.Identity, remoteID)
+		})
+	})
 	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)
 	o.Acked = time.Now()
 	p.Breaker.Record(o.Err)
@@ -92,22 +97,33 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 		}
 		return
 	}
-	reader, ok := p.Connector.(connectors.Reader)
-	if !ok || !p.verifies(o.Steps) || !o.Got.Exists() {
+	if reader, ok := p.Connector.(connectors.Reader); ok && p.verifies(o.Steps) {
+		p.readBack(ctx, reader, o)
+	}
+}
+
+// readBack looks whether what the target agreed to is so, also where it was to delete
+// the account.
+func (p *Provision) readBack(ctx context.Context, reader connectors.Reader, o *access.Outcome) {
+	is := o.Got
+	if !is.Exists() {
+		is = o.Work.Have
+	}
+	if !is.Exists() || connectors.IsUnnamed(is.RemoteID) {
 		return
 	}
-	read, err := reader.Read(ctx, o.Got.RemoteID)
+	read, err := reader.Read(ctx, is.RemoteID)
 	p.Breaker.Record(err)
 	if err != nil && connectors.KindOf(err) != connectors.Gone {
 		// What was there counts as there until it was read back: it is told again.
-		o.Got.Active, o.Got.Entitlements = o.Work.Have.Active, o.Work.Have.Entitlements
-		o.Err = fmt.Errorf("read back: %w", err)
+		is.Active, is.Entitlements = o.Work.Have.Active, o.Work.Have.Entitlements
+		o.Got, o.Err = is, fmt.Errorf("read back: %w", err)
 		return
 	}
 	read.Managed = o.Work.Have.Managed
 	if left := connectors.Plan(read, o.Work.Want); slices.ContainsFunc(left, connectors.Step.Ends) {
-		o.Got.Entitlements, o.Got.Active = read.Entitlements, read.Active
-		o.Err = errors.New("the target acknowledged, but read back it still gives access")
+		is.Entitlements, is.Active = read.Entitlements, read.Active
+		o.Got, o.Err = is, errors.New("the target acknowledged, but read back it still gives access")
 		return
 	}
 	o.Verified = time.Now()

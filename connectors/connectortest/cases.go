@@ -1,6 +1,8 @@
 package connectortest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -199,6 +201,34 @@ func adopts(s *suite) {
 	}
 	if diff := s.misreports(b.have, person["userName"]); diff != "" {
 		s.Errorf("Apply %s", diff)
+	}
+}
+
+// claims finds an account by its name that is somebody else's.
+func claims(s *suite) {
+	person, theirs := s.person(), errors.New("it is somebody else's")
+	there, err := s.Hand.Put(s.Context(), schema.Account{Active: true, Attributes: person, Entitlements: s.some(0, 1)})
+	if err != nil {
+		s.Fatalf("put by hand: %v", err)
+	}
+	ctx := connectors.WithOwners(s.Context(), func(_ context.Context, id string) error {
+		if id != there.RemoteID {
+			s.Errorf("asked about account %q, want %q", id, there.RemoteID)
+		}
+		return theirs
+	})
+	maybe := schema.Account{RemoteID: connectors.Unnamed(person["userName"]), Active: true, Attributes: person}
+	for _, have := range []schema.Account{{}, maybe} {
+		want := schema.Account{Active: true, Attributes: person, Entitlements: s.some(1, 2)}
+		if got, err := s.Connector.Apply(ctx, have, want); !errors.Is(err, theirs) || got.RemoteID == there.RemoteID {
+			s.Errorf("have %q: Apply returned account %q, %v; want why it is not taken over", have.RemoteID, got.RemoteID, err)
+		}
+	}
+	if got, err := s.Connector.Apply(ctx, maybe, schema.Account{Attributes: person}); err != nil || got.Exists() {
+		s.Errorf("to be disabled: Apply returned account %q, %v; want none", got.RemoteID, err)
+	}
+	if diff := s.differs(schema.Account{Active: true, Attributes: person}, s.some(0, 1)...); diff != "" {
+		s.Error(diff)
 	}
 }
 

@@ -160,6 +160,10 @@ func (c *Connector) begin(ctx context.Context, have, want schema.Account) (now, 
 	if err != nil {
 		return have, have, nil, err
 	}
+	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+		none := schema.Account{Connector: want.Connector, Identity: want.Identity}
+		return none, none, nil, err
+	}
 	// One of the identity's own was made by a call whose answer was lost.
 	adopted := now.Exists() && !have.Exists() && (now.Identity == "" || now.Identity != want.Identity)
 	now.Managed = have.Managed

@@ -127,6 +127,10 @@ func (t *Table) begin(ctx context.Context, have, want schema.Account) (now, got 
 	if there != nil {
 		now = copied(there.account)
 	}
+	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+		none := schema.Account{Connector: want.Connector, Identity: want.Identity}
+		return none, none, nil, err
+	}
 	adopted := now.Exists() && !have.Exists()
 	now.Managed = have.Managed
 	steps := connectors.Plan(now, want)

@@ -60,6 +60,10 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got s
 		if err != nil {
 			return err
 		}
+		if others, err := connectors.Claim(ctx, have, want, p.account.RemoteID); others {
+			got = schema.Account{Connector: want.Connector, Identity: want.Identity}
+			return err
+		}
 		adopted := p.account.Exists() && !have.Exists()
 		defer func() {
 			got = p.account

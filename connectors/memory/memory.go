@@ -106,6 +106,9 @@ func (s *System) Apply(ctx context.Context, have, want schema.Account) (schema.A
 	if err := s.call(ctx, "find", name, func() error { now = s.find(have.RemoteID, name); return nil }); err != nil {
 		return have, err
 	}
+	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+		return gone(have), err
+	}
 	adopted := now.Exists() && !have.Exists()
 	now.Managed = have.Managed
 	for _, step := range connectors.Plan(now, want) {
@@ -118,6 +121,11 @@ func (s *System) Apply(ctx context.Context, have, want schema.Account) (schema.A
 	}
 	now.Connector, now.Identity, now.Managed, now.Adopted = want.Connector, want.Identity, nil, adopted
 	return now, nil
+}
+
+// gone returns the account as one that is not there.
+func gone(have schema.Account) schema.Account {
+	return schema.Account{Connector: have.Connector, Identity: have.Identity, Managed: have.Managed}
 }
 
 // enter notes that an Apply is at work for the account, and refuses a second.

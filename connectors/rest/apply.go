@@ -29,6 +29,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m := &move{Connector: c, is: have, want: want}
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	err := m.run(ctx)
+	if err != nil && connectors.IsUnnamed(have.RemoteID) && !m.is.Exists() {
+		m.is = have // what one search did not show may be there all the same
+	}
 	m.is.Entitlements = schema.Sorted(m.is.Entitlements...)
 	return m.is, err
 }
@@ -319,6 +322,9 @@ func (m *move) made(answer any, attributes map[string]string) (id string, err er
 // adopt takes the account over that was found, as it is.
 func (m *move) adopt(ctx context.Context, found any, err error) error {
 	if err != nil {
+		return err
+	}
+	if _, err := m.claim(ctx, found); err != nil {
 		return err
 	}
 	if err := m.become(ctx, found, nil); err != nil {

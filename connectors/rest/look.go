@@ -28,6 +28,10 @@ func (m *move) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	if others, err := m.claim(ctx, found); others || err != nil {
+		m.gone()
+		return err
+	}
 	return m.become(ctx, found, append([]string{}, slices.Concat(m.is.Entitlements, m.is.Managed, m.want.Entitlements)...))
 }
 
@@ -42,6 +46,15 @@ func (m *move) become(ctx context.Context, found any, names []string) error {
 	m.is.Attributes, m.is.Entitlements = account.Attributes, account.Entitlements
 	m.seen = true
 	return nil
+}
+
+// claim finds out whether the account that was found is another identity's.
+func (m *move) claim(ctx context.Context, found any) (others bool, err error) {
+	id, err := m.idOf(found)
+	if err != nil {
+		return false, err
+	}
+	return connectors.Claim(ctx, m.is, m.want, id)
 }
 
 // gone forgets an account that is not there.

@@ -26,6 +26,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	want.Attributes = c.fit(want.Attributes)
 	m := &move{Connector: c, is: have, want: want, unheard: connectors.IsUnnamed(have.RemoteID)}
 	err := m.run(ctx)
+	if err != nil && m.unheard && !m.is.Exists() {
+		m.is = have // what one search did not show may be there all the same
+	}
 	m.is.Entitlements = schema.Sorted(m.is.Entitlements...)
 	return m.is, err
 }
@@ -247,6 +250,9 @@ func (m *move) adopt(ctx context.Context, found resource, err error) error {
 	if err != nil {
 		return err
 	}
+	if _, err := connectors.Claim(ctx, m.is, m.want, found.id()); err != nil {
+		return err
+	}
 	if err := m.become(ctx, found); err != nil {
 		return err
 	}
@@ -268,6 +274,10 @@ func (m *move) look(ctx context.Context) error {
 		m.gone()
 		return nil
 	case err != nil:
+		return err
+	}
+	if others, err := connectors.Claim(ctx, m.is, m.want, found.id()); others {
+		m.gone()
 		return err
 	}
 	return m.become(ctx, found)

@@ -52,6 +52,9 @@ func (c *Connector) do(ctx context.Context, k call) (answer, error) {
 	if a.Status/100 != 2 || c.throttled(a) {
 		return answer{}, c.refusal(k, a)
 	}
+	if page(a.Body) {
+		return answer{}, connectors.Foreign(transient("%s %s: the target answers %d with a web page: somebody else answers in its place", k.method, k.path, a.Status))
+	}
 	return answer{etag: a.Header.Get("ETag"), location: a.Header.Get("Location"), body: a.Body}, nil
 }
 
@@ -70,6 +73,10 @@ func (k call) request() (web.Request, error) {
 	}
 	return r, nil
 }
+
+// page reports whether what came is no answer but a web page: a proxy's, or a form to
+// log in by, which come with a status of success, and nothing was done.
+func page(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) }
 
 // A refused error is an answer that is not 2xx.
 type refused struct {

@@ -116,6 +116,33 @@ func TestMadeAndNotShown(t *testing.T) {
 	}
 }
 
+// TestMadeAndNotShownForLong has searches be behind for so long that a second create is
+// refused, and whoever was made leaves: they are not forgotten.
+func TestMadeAndNotShownForLong(t *testing.T) {
+	c, target := open(t, connectors.DefaultProfile())
+	joins := schema.Account{Active: true, Attributes: connectortest.Person(1)}
+	target.Fail(2, true)
+	target.Lie(fake.Lies{Blind: 20})
+	got, err := c.Apply(t.Context(), schema.Account{}, joins)
+	if err == nil || !target.Spent() {
+		t.Fatalf("Apply: %v, want an error", err)
+	}
+	if got, err = c.Apply(t.Context(), got, joins); connectors.KindOf(err) != connectors.Transient || err == nil {
+		t.Fatalf("Apply again: %v, want an error that passes", err)
+	}
+	target.Lie(fake.Lies{})
+	leaves := schema.Account{Attributes: connectortest.Person(1)}
+	if len(connectors.Plan(got, leaves)) == 0 {
+		t.Fatalf("%+v is remembered, of which nothing is to be disabled", got)
+	}
+	if _, err := c.Apply(t.Context(), got, leaves); err != nil {
+		t.Fatal(err)
+	}
+	if users := target.Users(); len(users) != 1 || users[0].Active {
+		t.Errorf("the target has %v, want one account, disabled", users)
+	}
+}
+
 // TestConflictNotShown creates again what a target has, and does not show for
 // longer: that passes, and is no reason to give up.
 func TestConflictNotShown(t *testing.T) {

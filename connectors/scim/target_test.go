@@ -285,7 +285,7 @@ func TestIncompleteListsAreErrors(t *testing.T) {
 		{"no total", []string{`{"Resources":[{"id":"a"}]}`}, "how many"},
 		{"no id", []string{`{"totalResults":1,"Resources":[{"userName":"a"}]}`}, "no id"},
 		{"no list", []string{`{"hello":"world"}`}, "baseURL"},
-		{"no JSON", []string{`<html>`}, "not a list"},
+		{"no JSON", []string{`<html>`}, "web page"},
 		{"an error half way", []string{page(3, "a", "b")}, "broken"},
 		{"empty", []string{page(0)}, ""},
 	} {

@@ -54,6 +54,10 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 	if err != nil {
 		return m, err
 	}
+	if others, err := connectors.Claim(ctx, have, want, p.account.RemoteID); others {
+		m.account = schema.Account{}
+		return m, err
+	}
 	m.before, m.found, m.account = *p, p.account.Exists(), p.account
 	now := p.account
 	now.Managed = have.Managed

@@ -1,0 +1,32 @@
+// Package simulation tries the bridge against bad days that nobody wrote down.
+//
+// From a seed it makes up a history of some hours: people are hired, moved, renamed,
+// suspended, deleted and told of again, join groups and leave them, are granted roles
+// and have them revoked, policies come into force, somebody halts everything, edits
+// accounts at a target by hand, and the bridge dies between any two commits and is
+// started again. Meanwhile its targets fail, each in its own way: calls time out
+// before they did anything and after, answers are cut off, throttled, refused or
+// garbage, pages repeat or end early, a batch is done by half, a clock is wrong.
+//
+// All of it happens in a bubble of testing/synctest, so that hours take
+// milliseconds. Whatever the bridge does at a target is judged when it does it:
+//
+//   - nobody's accounts, and protected ones, are never touched, and of an adopted one
+//     nothing is taken that nobody gave;
+//   - nothing is given that nobody decided, nor again after its removal was answered
+//     with success, unless it was decided anew;
+//   - an account is never taken from somebody who is there.
+//
+// In the end the faults cease, and after some sweeps each target must have what an
+// oracle says: a model of the policy that is a page long and has nothing in common
+// with package policy. The decision log must be whole, and explain every write.
+//
+// There is nothing in it but tests:
+//
+//	make simulate SEEDS=5000          that many seeds, a different thousand each time
+//	make simulate SEED=4711           one again, with its history
+//
+// The history of a seed is always the same, and so are the faults that each call
+// meets. In which order goroutines run within one instant is Go's to choose, so that
+// a failure may take more than one run to be seen again.
+package simulation

@@ -1,0 +1,383 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/memory"
+	"drawbridge/connectors/scim/fake"
+	"drawbridge/schema"
+)
+
+// A system is a target from the inside, as somebody with its own console sees it.
+type system interface {
+	Accounts(ctx context.Context) ([]schema.Account, error)
+	Put(ctx context.Context, a schema.Account) (schema.Account, error)
+	Remove(ctx context.Context, id string) error
+}
+
+// inside is a system in memory seen so.
+type inside struct{ *memory.System }
+
+func (s inside) Accounts(context.Context) ([]schema.Account, error) { return s.System.Accounts(), nil }
+
+func (s inside) Put(_ context.Context, a schema.Account) (schema.Account, error) {
+	return s.System.Put(a), nil
+}
+
+func (s inside) Remove(_ context.Context, id string) error {
+	s.System.Remove(id)
+	return nil
+}
+
+// A target outlives every bridge. It judges what is done to it.
+type target struct {
+	name     string
+	shared   bool // others write there too: what is done by hand is reported, and stays
+	deletes  bool // an account is disabled by deleting it
+	rights   []string
+	profile  connectors.Profile
+	system   system
+	provider *fake.Provider // nil of the one in memory
+
+	seed   uint64
+	oracle *oracle
+	broke  func(format string, args ...any) // is told of what must not be
+	told   func(format string, args ...any) // of all that happens
+
+	life  *life      // the bridge that is connected to it
+	mu    sync.Mutex // held while something is done to it
+	rough int        // of a hundred calls, how many fail
+	weird bool       // it lies too
+	out   time.Time  // until then it knows nobody's token
+	turns map[string]uint64
+	stale map[string][]byte // the last answers, by path
+
+	is      map[string]schema.Account // as it is, by id
+	nobodys map[string]bool           // accounts that nobody may touch
+	kept    map[string][]string       // by account: what it held before the bridge knew it, sorted
+	loose   map[string]bool           // accounts of which that was muddled by hand
+	owner   map[string]string         // identities, by account
+	removed map[string]map[right]time.Time
+}
+
+// extra is a right that is in no catalogue.
+const extra = "Extra"
+
+func newTarget(name string, seed uint64, o *oracle) *target {
+	return &target{
+		name: name, seed: seed, oracle: o, profile: connectors.DefaultProfile(),
+		turns: map[string]uint64{}, stale: map[string][]byte{}, is: map[string]schema.Account{},
+		nobodys: map[string]bool{}, kept: map[string][]string{}, loose: map[string]bool{}, owner: map[string]string{}, removed: map[string]map[right]time.Time{},
+	}
+}
+
+// newTargets returns five, each with another dialect, with accounts of strangers and
+// of some who will be hired.
+func newTargets(seed uint64, r *rand.Rand, o *oracle) []*target {
+	wiki := newTarget("wiki", seed, o)
+	wiki.rights = []string{"Readers", "Editors", "Admins", "Writers"}
+
+	crm := newTarget("crm", seed, o)
+	crm.rights, crm.shared = []string{"Sales", "Editors", "VIPs"}, true
+	crm.profile.Update, crm.profile.Groups.Update = connectors.UpdatePut, connectors.UpdatePut
+	crm.profile.Groups.Of, crm.profile.Find = connectors.GroupsOfFilter, connectors.FindOnConflict
+	crm.profile.Paging = connectors.Paging{Style: connectors.PagingCursor, Size: 3}
+
+	code := newTarget("code", seed, o)
+	code.rights, code.deletes = []string{"Devs"}, true
+	code.profile.Deactivate, code.profile.Paging.Size = connectors.DeactivateDelete, 4
+
+	desk := newTarget("desk", seed, o)
+	desk.rights = []string{"Agents", "Leads"}
+	desk.profile.BooleanText, desk.profile.Groups.MaxMembers = true, 2
+	desk.profile.Groups.MemberRemove = connectors.RemoveByValue
+	desk.profile.Rate = connectors.RateLimit{PerSecond: 2, Burst: 3, Shared: true}
+	desk.profile.Throttled = []string{throttleText}
+
+	chat := newTarget("chat", seed, o)
+	chat.rights = []string{"Members", "Writers"}
+
+	all := []*target{wiki, crm, code, desk, chat}
+	for _, t := range all {
+		if t == chat {
+			continue // it is in memory
+		}
+		p := fake.New(fake.Options{Profile: t.profile, Groups: append(slices.Clone(t.rights), extra), Deletes: true})
+		t.provider, t.system = p, p
+	}
+	chat.system = inside{memory.New(chat.hooks())}
+	for _, t := range all {
+		t.people(r)
+	}
+	return all
+}
+
+// people are those who are there before the bridge is.
+func (t *target) people(r *rand.Rand) {
+	for _, name := range []string{"svc-backup", "zoe.external", guarded} {
+		if name == guarded && t.name != "wiki" {
+			continue
+		}
+		a := t.put(schema.Account{Active: name != "zoe.external" || t.deletes, Attributes: map[string]string{"userName": name, "displayName": name}, Entitlements: t.some(r)})
+		t.nobodys[a.RemoteID] = true
+	}
+	if name := "p0"; r.IntN(2) == 0 {
+		held := t.some(r)
+		a := t.put(schema.Account{Active: r.IntN(2) == 0 || t.deletes, Attributes: map[string]string{"userName": name, "displayName": "Old " + name}, Entitlements: held})
+		t.kept[a.RemoteID] = schema.Sorted(held...)
+	}
+}
+
+// some are rights by chance.
+func (t *target) some(r *rand.Rand) (names []string) {
+	for _, name := range append(slices.Clone(t.rights), extra) {
+		if r.IntN(3) == 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// put is done by hand.
+func (t *target) put(a schema.Account) schema.Account {
+	got, err := t.system.Put(context.Background(), a)
+	if err != nil {
+		panic(err)
+	}
+	t.refresh()
+	return got
+}
+
+func (t *target) remove(id string) {
+	if err := t.system.Remove(context.Background(), id); err != nil {
+		panic(err)
+	}
+	t.refresh()
+}
+
+// refresh takes what is there for right.
+func (t *target) refresh() { t.is = t.now() }
+
+func (t *target) now() map[string]schema.Account {
+	list, err := t.system.Accounts(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	all := map[string]schema.Account{}
+	for _, a := range list {
+		a.Entitlements = schema.Sorted(a.Entitlements...)
+		all[a.RemoteID] = a
+	}
+	return all
+}
+
+// judge looks at what the bridge did just now. Answered says that the bridge was
+// told that it succeeded.
+func (t *target) judge(what string, answered bool) {
+	was, is := t.is, t.now()
+	t.is = is
+	for _, id := range slices.Sorted(maps.Keys(is)) {
+		before, existed := was[id]
+		t.judgeOne(what, id, before, is[id], existed, answered)
+	}
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		if _, there := is[id]; there {
+			continue
+		}
+		if t.nobodys[id] || !t.deletes {
+			t.broke("%s: %s deleted account %s (%s)", t.name, what, id, was[id].Attributes["userName"])
+		}
+		if answered {
+			t.ended(t.owner[id], was[id].Entitlements)
+			t.ended(t.owner[id], []string{""})
+		}
+		delete(t.owner, id)
+		delete(t.kept, id)
+	}
+}
+
+func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answered bool) {
+	gained, lost := without(is.Entitlements, was.Entitlements), without(was.Entitlements, is.Entitlements)
+	enabled, disabled := is.Active && !(existed && was.Active), existed && was.Active && !is.Active
+	if existed && !enabled && !disabled && len(gained)+len(lost) == 0 && maps.Equal(was.Attributes, is.Attributes) {
+		return
+	}
+	t.told("  %s: %s: account %s %s active=%v %v", t.name, what, id, is.Attributes["userName"], is.Active, is.Entitlements)
+	if t.nobodys[id] {
+		t.broke("%s: %s touched account %s (%s), which is nobody's: %+v, now %+v", t.name, what, id, was.Attributes["userName"], was, is)
+		return
+	}
+	t.owned(what, id, is)
+	owner := t.owner[id]
+	if p := t.oracle.named(is.Attributes["userName"]); owner == "" && p != nil {
+		owner = p.id // it was there before, and is taken over, but for its name
+	}
+	if enabled {
+		t.mayGive(what, id, owner, "")
+	}
+	for _, name := range gained {
+		if name == extra {
+			t.broke("%s: %s gave %s to account %s, of which no role says anything", t.name, what, name, id)
+			continue
+		}
+		t.mayGive(what, id, owner, name)
+	}
+	for _, name := range lost {
+		if name == extra || slices.Contains(t.kept[id], name) && !t.loose[id] && t.everWanted(owner, name).IsZero() {
+			t.broke("%s: %s took %s from account %s, which nobody gave it", t.name, what, name, id)
+		}
+	}
+	if answered {
+		t.ended(owner, lost)
+		if disabled {
+			t.ended(owner, []string{""})
+		}
+	}
+}
+
+// owned notes whose an account is, by what the bridge writes on it. It may be taken
+// only from somebody who is gone.
+func (t *target) owned(what, id string, is schema.Account) {
+	owner, was := is.Attributes["externalId"], t.owner[id]
+	if owner == was || owner == "" {
+		return
+	}
+	if former := t.oracle.byID(was); former != nil && former.there() {
+		t.broke("%s: %s takes account %s from %s, who is there, for %s", t.name, what, id, former.name, owner)
+	}
+	t.owner[id] = owner
+}
+
+func (t *target) everWanted(identity, name string) time.Time {
+	return t.oracle.lastWanted(identity, right{t.name, name}, time.Now())
+}
+
+// mayGive judges whether somebody may be given something now; with no name, an
+// account that is active.
+func (t *target) mayGive(what, id, owner, name string) {
+	wanted, removed := t.everWanted(owner, name), t.removed[owner][right{t.name, name}]
+	switch {
+	case wanted.IsZero():
+		t.broke("%s: %s gave account %s of %s %q, which was never decided", t.name, what, id, owner, name)
+	case wanted.Before(removed):
+		t.broke("%s: %s gave account %s of %s %q again: it was decided last at %s, and taken away with success at %s",
+			t.name, what, id, owner, name, stamp(wanted), stamp(removed))
+	}
+}
+
+// ended notes that removals were answered with success.
+func (t *target) ended(owner string, names []string) {
+	if t.removed[owner] == nil {
+		t.removed[owner] = map[right]time.Time{}
+	}
+	for _, name := range names {
+		t.removed[owner][right{t.name, name}] = time.Now()
+	}
+}
+
+func stamp(at time.Time) string { return at.UTC().Format("15:04:05.000") }
+
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+// agrees compares the target with what the oracle says, once all is quiet.
+func (t *target) agrees() {
+	now := time.Now()
+	t.oracle.pass(now)
+	for _, p := range t.oracle.people {
+		if !p.there() && t.oracle.named(p.name) != p || p.name == guarded && t.name == "wiki" {
+			continue // somebody else has the name now
+		}
+		want := t.oracle.at(p, t.name, now)
+		own, named := t.of(p)
+		switch {
+		case len(own) > 1:
+			t.broke("%s: %s has %d accounts: %+v", t.name, p.name, len(own), own)
+		case len(own) == 1 && len(named) > 0 && own[0].Attributes["userName"] != p.name:
+			t.isAtMost(p, own[0], want) // somebody else had the name, which people have to settle
+		case len(own) == 0 && len(named) > 0 && t.isTheirs(named[0], p):
+			continue // likewise
+		case len(own)+len(named) == 0 && len(want) > 0:
+			t.broke("%s: %s has no account, and is to have %v", t.name, p.name, want)
+		case len(own)+len(named) > 0 && len(want) > 0:
+			t.isAs(p, append(own, named...)[0], want)
+		case len(own)+len(named) > 0:
+			t.isEmpty(p, append(own, named...)[0])
+		}
+	}
+}
+
+// of returns the accounts that are somebody's, and those of others by their name.
+func (t *target) of(p *person) (own, named []schema.Account) {
+	for _, id := range slices.Sorted(maps.Keys(t.is)) {
+		switch a := t.is[id]; {
+		case t.owner[id] == p.id:
+			own = append(own, a)
+		case strings.EqualFold(a.Attributes["userName"], p.name):
+			named = append(named, a)
+		}
+	}
+	return own, named
+}
+
+// isTheirs reports whether an account is that of another one than p, who is there.
+func (t *target) isTheirs(a schema.Account, p *person) bool {
+	other := t.oracle.byID(t.owner[a.RemoteID])
+	return other != nil && other != p && other.there()
+}
+
+// isAtMost checks that an account has no more than what is wanted.
+func (t *target) isAtMost(p *person, a schema.Account, want []string) {
+	if more := t.beyond(a, p.id, want); len(more) > 0 || a.Active && len(want) == 0 {
+		t.broke("%s: the account of %s is active=%v and holds %v beyond %v", t.name, p.name, a.Active, more, want)
+	}
+}
+
+// isEmpty checks the account of somebody who is to have none.
+func (t *target) isEmpty(p *person, a schema.Account) {
+	owner := t.owner[a.RemoteID]
+	if owner == "" {
+		return // nobody's: it was there, and the bridge never had a reason to touch it
+	}
+	if a.Active {
+		t.broke("%s: the account of %s is active, with %v, and is to be disabled", t.name, p.name, a.Entitlements)
+	}
+	if left := t.beyond(a, owner, nil); len(left) > 0 {
+		t.broke("%s: the account of %s holds %v, and is to hold nothing", t.name, p.name, left)
+	}
+}
+
+func (t *target) isAs(p *person, a schema.Account, want []string) {
+	if !a.Active {
+		t.broke("%s: the account of %s is disabled, and is to have %v", t.name, p.name, want)
+	}
+	if t.owner[a.RemoteID] != p.id || a.Attributes["userName"] != p.name {
+		t.broke("%s: the account of %s (%s) says that it is of %s", t.name, p.name, p.id, fmt.Sprint(a.Attributes))
+	}
+	if missing := without(want, a.Entitlements); len(missing) > 0 {
+		t.broke("%s: the account of %s holds %v, and is to hold %v", t.name, p.name, a.Entitlements, want)
+	}
+	if more := t.beyond(a, p.id, want); len(more) > 0 {
+		t.broke("%s: the account of %s holds %v beyond %v", t.name, p.name, more, want)
+	}
+}
+
+// beyond is what an account holds of the catalogue beyond what is wanted, and beyond
+// what it held before the bridge knew it.
+func (t *target) beyond(a schema.Account, owner string, want []string) (more []string) {
+	for _, name := range without(a.Entitlements, want) {
+		if name != extra && !slices.Contains(t.kept[a.RemoteID], name) {
+			more = append(more, name)
+		}
+	}
+	return more
+}
