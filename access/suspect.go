@@ -35,10 +35,11 @@ func suspect(r store.Reader, book *policy.Book, have schema.Account, attributes 
 	have.Active = true
 	have.Entitlements = schema.Sorted(append(granted, have.Entitlements...)...)
 	have.Managed = schema.Sorted(append(granted, have.Managed...)...)
-	if have.Exists() {
-		have.Attributes = nil // look before anything is written
-	} else {
+	switch {
+	case !have.Exists():
 		have.RemoteID, have.Attributes = connectors.Unnamed(attributes["userName"]), attributes
+	case !connectors.IsUnnamed(have.RemoteID): // that one is found by what it has
+		have.Attributes = nil // look before anything is written
 	}
 	return have, nil
 }

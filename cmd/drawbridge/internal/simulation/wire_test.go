@@ -86,7 +86,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return nil, errDown
 	}
-	if f != none {
+	if f != none || *one != 0 {
 		w.told("  %s: %s: fault %d", w.name, w.short(call), f)
 	}
 	switch f {
