@@ -143,6 +143,21 @@ func TestMadeAndNotShownForLong(t *testing.T) {
 	}
 }
 
+// TestFoundAndNotShown has a search say that there is one, and not show it: that is no
+// reason to believe that there is nobody.
+func TestFoundAndNotShown(t *testing.T) {
+	c, target := open(t, connectors.DefaultProfile())
+	if _, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(1)}); err != nil {
+		t.Fatal(err)
+	}
+	target.Lie(fake.Lies{Pages: func(from, to, _ int) (int, int) { return min(from+1, to), to }})
+	maybe := schema.Account{RemoteID: connectors.Unnamed("p0001@example.com"), Active: true, Attributes: connectortest.Person(1)}
+	got, err := c.Apply(t.Context(), maybe, schema.Account{Attributes: connectortest.Person(1)})
+	if err == nil || connectors.KindOf(err) != connectors.Transient || !got.Active {
+		t.Errorf("Apply: %+v, %v; want it in doubt still, and an error that passes", got, err)
+	}
+}
+
 // TestConflictNotShown creates again what a target has, and does not show for
 // longer: that passes, and is no reason to give up.
 func TestConflictNotShown(t *testing.T) {

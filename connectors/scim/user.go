@@ -76,6 +76,8 @@ func (c *Connector) find(ctx context.Context, attributes map[string]string) (res
 			return nil, &connectors.Error{Kind: connectors.Exists, Err: ambiguousError(name)}
 		case len(list.Resources) == 1:
 			return list.Resources[0], nil
+		case list.total() > 0:
+			return nil, transient("GET /Users: the target says that it found a user with this %s, and shows none", name)
 		}
 	}
 	return nil, nil
