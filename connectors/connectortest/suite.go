@@ -24,8 +24,8 @@ type suite struct {
 func (s *suite) person() map[string]string { return s.Person(int(s.people.Add(1))) }
 
 // A bridge remembers one account as the bridge proper would: what it last saw,
-// and which entitlements it may take away again. What it asks for is noted
-// before it is asked, so that a lost answer is not a forgotten grant.
+// and which entitlements it may take away again: of what it asked for, as much as the
+// connector says may be there, so that a lost answer is not a forgotten grant.
 type bridge struct {
 	*suite
 	have schema.Account
@@ -35,10 +35,7 @@ type bridge struct {
 func (b *bridge) apply(want schema.Account) error {
 	b.have.Managed = schema.Sorted(append(slices.Clone(b.have.Managed), want.Entitlements...)...)
 	got, err := b.Connector.Apply(b.Context(), b.have, want)
-	got.Managed = b.have.Managed
-	if err == nil {
-		got.Managed = slices.DeleteFunc(slices.Clone(got.Managed), func(e string) bool { return !got.Holds(e) })
-	}
+	got.Managed = slices.DeleteFunc(slices.Clone(b.have.Managed), func(e string) bool { return !got.Holds(e) })
 	b.have = got
 	return err
 }

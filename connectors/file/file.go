@@ -143,7 +143,7 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 		err = ctx.Err()
 	}
 	if err != nil {
-		return now, fmt.Errorf("write to the journal: %w", err)
+		return connectors.Doubt(now, want, err), fmt.Errorf("write to the journal: %w", err)
 	}
 	return got, nil
 }

@@ -98,7 +98,7 @@ func (t *Table) Apply(ctx context.Context, have, want schema.Account) (schema.Ac
 			return got, nil
 		}
 		if !errors.Is(err, errChanged) || try == attempts {
-			return now, fmt.Errorf("write the table: %w", err)
+			return connectors.Doubt(now, want, err), fmt.Errorf("write the table: %w", err)
 		}
 	}
 }

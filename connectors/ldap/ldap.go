@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -49,6 +50,21 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	return &Connector{Options: o, settings: s, pool: newPool(s), numbers: &counter{next: map[string]int64{}}}, nil
 }
 
+// doubt is connectors.Doubt of an account of which the name is still told: a rename
+// that was cut short leaves the old one in groups.
+func (s *session) doubt(is, want schema.Account, err error) schema.Account {
+	maybe := connectors.Doubt(is, want, err)
+	if maybe.Attributes != nil {
+		return maybe
+	}
+	for path, value := range is.Attributes {
+		if slices.Contains(s.attributes[path], s.rdn) {
+			maybe.Attributes = map[string]string{path: value}
+		}
+	}
+	return maybe
+}
+
 // Apply takes the steps between the account as the directory has it and want.
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got schema.Account, err error) {
 	got = have
@@ -69,7 +85,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got s
 			got = p.account
 			got.Connector, got.Identity, got.Adopted = want.Connector, want.Identity, adopted
 		}()
-		return s.apply(p, have, want)
+		err = s.apply(p, have, want)
+		p.account = s.doubt(p.account, want, err)
+		return err
 	})
 	return got, err
 }

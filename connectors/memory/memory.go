@@ -115,7 +115,7 @@ func (s *System) Apply(ctx context.Context, have, want schema.Account) (schema.A
 		id := now.RemoteID
 		if err := s.call(ctx, step.Verb.String(), cmp.Or(id, name), func() (err error) { id, err = s.take(id, step); return err }); err != nil {
 			now.Adopted = adopted
-			return now, err
+			return connectors.Doubt(now, want, err), err
 		}
 		now = s.Account(id)
 	}

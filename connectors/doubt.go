@@ -1,0 +1,30 @@
+package connectors
+
+import (
+	"maps"
+	"slices"
+
+	"drawbridge/schema"
+)
+
+// Doubt returns what an account may be after a call failed that was to make it as
+// wanted, if the error leaves open whether it took effect: active, with all that it
+// held or was to be given, and to be looked at before anything is written. One whose
+// id is not known is to be found by its attributes. Where the target said no, or asked
+// to be left alone, the account is as it was.
+func Doubt(is, want schema.Account, err error) schema.Account {
+	if err == nil || KindOf(err) != Transient || RetryAfter(err) > 0 {
+		return is
+	}
+	switch {
+	case is.Exists() && !IsUnnamed(is.RemoteID):
+		is.Attributes = nil
+	case !is.Exists() && !want.Active:
+		return is // nobody was to be made
+	case !is.Exists():
+		is.RemoteID, is.Attributes = Unnamed(want.Attributes["userName"]), maps.Clone(want.Attributes)
+	}
+	is.Active = is.Active || want.Active
+	is.Entitlements = schema.Sorted(slices.Concat(is.Entitlements, want.Entitlements)...)
+	return is
+}
