@@ -48,9 +48,13 @@ type Provision struct {
 // the target, they are asked.
 func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	asker, asks := p.Connector.(connectors.Asker)
+	doubt := item.Attempt > 1 && !asks
+	if err := p.catchUp(ctx, doubt); err != nil {
+		return nil, err
+	}
 	var work access.Work
 	err := p.Store.View(ctx, func(r store.Reader) (err error) {
-		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, item.Attempt > 1 && !asks)
+		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, doubt)
 		return err
 	})
 	if errors.Is(err, schema.ErrNotFound) {
@@ -78,6 +82,20 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return finish, nil
 	}
 	return finish, o.Err
+}
+
+// catchUp has what was decided numbered where an account is in doubt, for what it may
+// have been given meanwhile is looked up in the log. Where one process writes, nothing
+// ever waits for its number.
+func (p *Provision) catchUp(ctx context.Context, doubt bool) error {
+	for more := doubt; more; {
+		n, err := p.Store.Sequence(ctx)
+		if err != nil {
+			return err
+		}
+		more = n > 0
+	}
+	return nil
 }
 
 // apply asks the connector for it, and reads back what was taken away.
