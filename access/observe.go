@@ -90,8 +90,9 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 // merge returns the account as it is remembered from now on. What the bridge
 // manages is what it managed before or was decided, as far as it is there.
 func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schema.Account {
+	strays := strays(book, now, o)
 	now.RemoteID, now.Active, now.Attributes = o.Got.RemoteID, o.Got.Active, o.Got.Attributes
-	now.Entitlements = schema.Sorted(o.Got.Entitlements...)
+	now.Entitlements = slices.DeleteFunc(schema.Sorted(o.Got.Entitlements...), func(e string) bool { return slices.Contains(strays, e) })
 	now.Adopted = now.Adopted || o.Got.Adopted
 	decided := slices.DeleteFunc(governed(book, now.Connector, o.Work.Want.Entitlements), func(target string) bool {
 		return o.Work.Have.Holds(target) && !slices.Contains(o.Work.Have.Managed, target) // it was there before, and is not asked for by this
@@ -100,6 +101,19 @@ func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schem
 	now.Managed = slices.DeleteFunc(schema.Sorted(managed...), func(target string) bool { return !now.Holds(target) })
 	now.Observed = at
 	return now
+}
+
+// strays returns what of the catalogue an account that was known turned out to hold
+// beside what it was known or asked to hold: somebody else gave it. It is not
+// remembered, so that the next drift sweep finds it and does what is to be done.
+func strays(book *policy.Book, now schema.Account, o Outcome) []string {
+	if !now.Exists() || now.RemoteID != o.Got.RemoteID {
+		return nil // what it has was there before it was taken over
+	}
+	expected := slices.Concat(now.Entitlements, now.Managed, o.Work.Have.Entitlements, o.Work.Want.Entitlements)
+	return slices.DeleteFunc(governed(book, now.Connector, o.Got.Entitlements), func(target string) bool {
+		return slices.Contains(expected, target)
+	})
 }
 
 func succeed(tx store.Tx, now schema.Account, told schema.Change, o Outcome) error {

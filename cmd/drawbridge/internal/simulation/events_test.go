@@ -85,6 +85,7 @@ func (s *simulation) change(p *person, how func(*person)) {
 		return
 	}
 	if next.name != p.name {
+		p.formerly = append(p.formerly, p.name)
 		s.oracle.follow(p, next.name)
 	}
 	p.name, p.department, p.inactive = next.name, next.department, next.inactive

@@ -52,6 +52,7 @@ type person struct {
 	writer               bool            // in the group of writers
 	until                time.Time       // when the grant of editor ends
 	revoked              map[string]bool // roles
+	formerly             []string        // names
 }
 
 func (p *person) there() bool { return p.gone.IsZero() }
@@ -159,6 +160,19 @@ func (o *oracle) named(name string) (last *person) {
 		}
 	}
 	return last
+}
+
+// called returns who has the name, or had it.
+func (o *oracle) called(name string) *person {
+	if p := o.named(name); p != nil {
+		return p
+	}
+	for _, p := range o.people {
+		if slices.Contains(p.formerly, name) {
+			return p
+		}
+	}
+	return nil
 }
 
 // follow has somebody who gets a name follow who had it before and is gone: what

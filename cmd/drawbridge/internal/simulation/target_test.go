@@ -65,6 +65,7 @@ type target struct {
 	kept    map[string][]string       // by account: what it held before the bridge knew it, sorted
 	loose   map[string]bool           // accounts of which that was muddled by hand
 	owner   map[string]string         // identities, by account
+	taken   map[string]string         // likewise, of those that were there before, and of which only the name says it
 	removed map[string]map[right]time.Time
 }
 
@@ -75,7 +76,7 @@ func newTarget(name string, seed uint64, o *oracle) *target {
 	return &target{
 		name: name, seed: seed, oracle: o, profile: connectors.DefaultProfile(),
 		turns: map[string]uint64{}, stale: map[string][]byte{}, is: map[string]schema.Account{},
-		nobodys: map[string]bool{}, kept: map[string][]string{}, loose: map[string]bool{}, owner: map[string]string{}, removed: map[string]map[right]time.Time{},
+		nobodys: map[string]bool{}, kept: map[string][]string{}, loose: map[string]bool{}, owner: map[string]string{}, taken: map[string]string{}, removed: map[string]map[right]time.Time{},
 	}
 }
 
@@ -217,8 +218,11 @@ func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answ
 	}
 	t.owned(what, id, is)
 	owner := t.owner[id]
-	if p := t.oracle.named(is.Attributes["userName"]); owner == "" && p != nil {
-		owner = p.id // it was there before, and is taken over, but for its name
+	if p := t.oracle.called(was.Attributes["userName"]); owner == "" && t.taken[id] == "" && p != nil {
+		t.taken[id] = p.id
+	}
+	if owner == "" {
+		owner = t.taken[id]
 	}
 	if enabled {
 		t.mayGive(what, id, owner, "")
