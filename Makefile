@@ -11,10 +11,10 @@ LINTER   := go tool -modfile=tools/go.mod golangci-lint
 RACE := $(if $(CI)$(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fuzz bench cover image
+.PHONY: help build test simulate lint fuzz bench cover image
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the static binary, bin/drawbridge
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/drawbridge ./cmd/drawbridge
@@ -26,6 +26,10 @@ test: ## run every test, with the race detector where there is a C compiler
 	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
 	go test $(RACE) -shuffle=on -timeout 10m ./...
 	go -C server/console/browser test -timeout 10m ./...
+
+simulate: ## try the bridge against made-up bad days: SEEDS=5000 of them from FIRST, within MINUTES=30, or one SEED=4711 again
+	go test -count=1 -timeout 12h -run '^TestSimulation$$' -v ./cmd/drawbridge/internal/simulation \
+		$(if $(SEED),-seed $(SEED),-seeds $(or $(SEEDS),5000) -first $(or $(FIRST),1) -within $(or $(MINUTES),30)m) | grep -v '^ *\(=== RUN\|--- PASS\)'
 
 lint: ## check formatting, vet and the house rules in .golangci.yml
 	@unformatted="$$(gofmt -l .)"; test -z "$$unformatted" || { echo "gofmt -w these:"; echo "$$unformatted"; exit 1; }

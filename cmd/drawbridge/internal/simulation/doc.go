@@ -23,8 +23,8 @@
 //
 // There is nothing in it but tests:
 //
-//	make simulate SEEDS=5000          that many seeds, a different thousand each time
-//	make simulate SEED=4711           one again, with its history
+//	make simulate SEEDS=5000 FIRST=1      that many seeds, from a first one
+//	make simulate SEED=4711               one again, with its history
 //
 // The history of a seed is always the same, and so are the faults that each call
 // meets. In which order goroutines run within one instant is Go's to choose, so that

@@ -207,7 +207,7 @@ func (t *target) judge(what string, answered bool) {
 
 func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answered bool) {
 	gained, lost := without(is.Entitlements, was.Entitlements), without(was.Entitlements, is.Entitlements)
-	enabled, disabled := is.Active && !(existed && was.Active), existed && was.Active && !is.Active
+	enabled, disabled := is.Active && (!existed || !was.Active), existed && was.Active && !is.Active
 	if existed && !enabled && !disabled && len(gained)+len(lost) == 0 && maps.Equal(was.Attributes, is.Attributes) {
 		return
 	}
@@ -341,21 +341,20 @@ func (t *target) isTheirs(a schema.Account, p *person) bool {
 
 // isAtMost checks that an account has no more than what is wanted.
 func (t *target) isAtMost(p *person, a schema.Account, want []string) {
-	if more := t.beyond(a, p.id, want); len(more) > 0 || a.Active && len(want) == 0 {
+	if more := t.beyond(a, want); len(more) > 0 || a.Active && len(want) == 0 {
 		t.broke("%s: the account of %s is active=%v and holds %v beyond %v", t.name, p.name, a.Active, more, want)
 	}
 }
 
 // isEmpty checks the account of somebody who is to have none.
 func (t *target) isEmpty(p *person, a schema.Account) {
-	owner := t.owner[a.RemoteID]
-	if owner == "" {
+	if t.owner[a.RemoteID] == "" {
 		return // nobody's: it was there, and the bridge never had a reason to touch it
 	}
 	if a.Active {
 		t.broke("%s: the account of %s is active, with %v, and is to be disabled", t.name, p.name, a.Entitlements)
 	}
-	if left := t.beyond(a, owner, nil); len(left) > 0 {
+	if left := t.beyond(a, nil); len(left) > 0 {
 		t.broke("%s: the account of %s holds %v, and is to hold nothing", t.name, p.name, left)
 	}
 }
@@ -370,14 +369,14 @@ func (t *target) isAs(p *person, a schema.Account, want []string) {
 	if missing := without(want, a.Entitlements); len(missing) > 0 {
 		t.broke("%s: the account of %s holds %v, and is to hold %v", t.name, p.name, a.Entitlements, want)
 	}
-	if more := t.beyond(a, p.id, want); len(more) > 0 {
+	if more := t.beyond(a, want); len(more) > 0 {
 		t.broke("%s: the account of %s holds %v beyond %v", t.name, p.name, more, want)
 	}
 }
 
 // beyond is what an account holds of the catalogue beyond what is wanted, and beyond
 // what it held before the bridge knew it.
-func (t *target) beyond(a schema.Account, owner string, want []string) (more []string) {
+func (t *target) beyond(a schema.Account, want []string) (more []string) {
 	for _, name := range without(a.Entitlements, want) {
 		if name != extra && !slices.Contains(t.kept[a.RemoteID], name) {
 			more = append(more, name)

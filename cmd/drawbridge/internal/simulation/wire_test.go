@@ -173,8 +173,9 @@ func (w *wire) refusal(req *http.Request, f fault, r *rand.Rand) (*http.Response
 		return answer(req, http.StatusInternalServerError, throttleText), nil
 	case garbage:
 		return answer(req, http.StatusOK, "<html><body>Please log in</body></html>"), nil
+	default:
+		return nil, errDown
 	}
-	return nil, errDown
 }
 
 // do has the target do it, and judges what was done.
@@ -300,8 +301,9 @@ func (t *target) hooks() memory.Hooks {
 				return true, errDown
 			case busy, busyUntil:
 				return false, &connectors.Error{Kind: connectors.Transient, After: time.Duration(1+r.IntN(60)) * time.Second, Err: errDown}
+			default:
+				return false, errDown
 			}
-			return false, errDown
 		},
 	}
 }
