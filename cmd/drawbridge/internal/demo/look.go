@@ -99,6 +99,8 @@ func (s *stage) invite() {
 const invitation = `export DRAWBRIDGE_TOKEN=%[1]s SOURCE_TOKEN=%[2]s
 export BRIDGE=%[3]s
 
+# In a browser: %[3]s/console/, where that token logs you in.
+
 # What somebody should have, and why.
 go run ./cmd/drawbridge access list %[4]s --server $BRIDGE
 go run ./cmd/drawbridge access explain %[4]s wiki/runbooks --server $BRIDGE
