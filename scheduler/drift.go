@@ -22,6 +22,9 @@ import (
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		before := time.Now()
+		if err := nesting(ctx, s, rules, sweep, name, lister); err != nil {
+			return err
+		}
 		seen, err := listAll(ctx, name, lister)
 		if err != nil {
 			return err

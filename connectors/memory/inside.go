@@ -1,11 +1,14 @@
 package memory
 
 import (
+	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"drawbridge/connectors"
 	"drawbridge/schema"
 )
 
@@ -81,4 +84,26 @@ func (s *System) Overlaps() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.overlaps
+}
+
+// Nest puts a group into another: who is in the one has the other with it. Accounts are
+// not told apart by it.
+func (s *System) Nest(group, in string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nests = append(s.nests, connectors.Nest{Group: group, In: in})
+}
+
+// Nesting returns what Nest was told.
+func (s *System) Nesting(context.Context) iter.Seq2[connectors.Nest, error] {
+	s.mu.Lock()
+	all := slices.Clone(s.nests)
+	s.mu.Unlock()
+	return func(yield func(connectors.Nest, error) bool) {
+		for _, n := range all {
+			if !yield(n, nil) {
+				return
+			}
+		}
+	}
 }

@@ -57,6 +57,7 @@ type System struct {
 	writes   int
 	busy     map[string]bool // user names that an Apply is at work for
 	overlaps int
+	nests    []connectors.Nest
 }
 
 var (
@@ -64,6 +65,7 @@ var (
 	_ connectors.Lister    = (*System)(nil)
 	_ connectors.Reader    = (*System)(nil)
 	_ connectors.Prober    = (*System)(nil)
+	_ connectors.Nester    = (*System)(nil)
 )
 
 // New returns an empty system.
