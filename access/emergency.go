@@ -31,9 +31,9 @@ func (g *governance) emergency(role *policy.Role) error {
 	switch {
 	case every <= 0:
 	case last.IsZero():
-		g.undrilled[name] = "nobody tried yet whether it can be taken; a drill is due every " + role.Spec.Bypass.DrillEvery.String()
+		g.undrilled["role/"+name] = "nobody tried yet whether it can be taken; a drill is due every " + role.Spec.Bypass.DrillEvery.String()
 	case !g.reader.Now().Before(due):
-		g.undrilled[name] = fmt.Sprintf("nobody tried since %s whether it can be taken; a drill is due every %s",
+		g.undrilled["role/"+name] = fmt.Sprintf("nobody tried since %s whether it can be taken; a drill is due every %s",
 			last.UTC().Format(time.DateOnly), role.Spec.Bypass.DrillEvery)
 	default:
 		g.next = earlier(g.next, due)

@@ -1,12 +1,12 @@
 package access
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/policy"
@@ -29,6 +29,20 @@ const governanceItem = "roles"
 
 // Quarantined returns the roles that nobody new gets, and why.
 func Quarantined(r store.Reader) (map[string]string, error) {
+	all, err := unanswered(r)
+	return rolesAmong(all), err
+}
+
+// rolesAmong are the roles among what is in quarantine.
+func rolesAmong(all map[string]string) map[string]string {
+	roles := maps.Clone(all)
+	maps.DeleteFunc(roles, func(name, _ string) bool { return isRef(name) })
+	return roles
+}
+
+// unanswered returns the roles in quarantine, and other documents that nobody answers for,
+// as KIND/NAME, each with the reason.
+func unanswered(r store.Reader) (map[string]string, error) {
 	row, err := store.Settings.Get(r, settingQuarantine)
 	if notFound(err) {
 		return nil, nil
@@ -43,13 +57,13 @@ func Quarantined(r store.Reader) (map[string]string, error) {
 	return roles, nil
 }
 
-// inForce is the policy with the roles in quarantine that are so now.
+// inForce is the policy with what is in quarantine now.
 func inForce(r store.Reader, book *policy.Book) (*policy.Book, error) {
-	roles, err := Quarantined(r)
-	if err != nil || len(roles) == 0 {
+	all, err := unanswered(r)
+	if err != nil || len(all) == 0 {
 		return book, err
 	}
-	return book.With(roles), nil
+	return book.With(all), nil
 }
 
 // wakeGovernance has the roles' governance looked at, once for all that happens
@@ -84,10 +98,10 @@ type governance struct {
 	book        *policy.Book
 	reader      store.Reader
 	known       map[string]presence
-	quarantined map[string]string         // role to reason
-	orphaned    map[string]string         // role to reason, where the deputy answers for it
+	quarantined map[string]string         // role, or another document as KIND/NAME, to reason
+	orphaned    map[string]string         // subject to reason, where the deputy answers for it
 	since       map[string]schema.Finding // those that are known to be orphaned, by subject
-	undrilled   map[string]string         // break-glass role to reason, where nobody tried for too long whether it can be taken
+	undrilled   map[string]string         // subject of a break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
 	people      bool                      // only people count
 	coming      bool                      // the policy is not in force yet
@@ -101,6 +115,9 @@ func (g *governance) look(r store.Reader) error {
 	g.undrilled, g.admitted = map[string]string{}, nil
 	var err error
 	if g.since, err = findings(r, findingOwner); err != nil {
+		return err
+	}
+	if err := g.documents(); err != nil {
 		return err
 	}
 	for _, role := range g.book.Roles() {
@@ -132,8 +149,8 @@ func (g *governance) role(role *policy.Role) error {
 			g.quarantined[name] = fmt.Sprintf("its owner %s left, and no deputy is there", owner.User)
 			return nil
 		}
-		g.orphaned[name] = fmt.Sprintf("its owner %s left; the deputy %s answers for it until a new owner is named", owner.User, owner.Deputy)
-		if g.outOfTime(name) {
+		g.orphaned["role/"+name] = fmt.Sprintf("its owner %s left; the deputy %s answers for it until a new owner is named", owner.User, owner.Deputy)
+		if g.outOfTime("role/" + name) {
 			g.quarantined[name] = fmt.Sprintf("its owner %s left, and for %s nobody named another", owner.User, policy.Duration(nameOwner))
 			return nil
 		}
@@ -148,18 +165,24 @@ func (g *governance) role(role *policy.Role) error {
 			return nil
 		}
 	}
+	for _, ref := range g.book.RestsOn(role) {
+		if why, alone := g.quarantined[ref]; alone {
+			g.quarantined[name] = fmt.Sprintf("it rests on %s: %s", ref, why)
+			return nil
+		}
+	}
 	return nil
 }
 
-// nameOwner is how long a deputy answers for a role whose owner left, before it is in
+// nameOwner is how long a deputy answers for what an owner left, before it is in
 // quarantine.
 const nameOwner = 14 * 24 * time.Hour
 
 // outOfTime reports whether nobody was named for too long, and has the role looked at
 // again when that will be so.
-func (g *governance) outOfTime(role string) bool {
+func (g *governance) outOfTime(subject string) bool {
 	end := g.reader.Now().Add(nameOwner)
-	if f, known := g.since["role/"+role]; known {
+	if f, known := g.since[subject]; known {
 		end = f.First.Add(nameOwner)
 	}
 	if !g.reader.Now().Before(end) {
@@ -190,121 +213,10 @@ func (g *governance) abandoned(stage policy.Stage) (bool, error) {
 	return len(stage.Approvers) > 0, nil
 }
 
-// A presence says whether somebody is there.
-type presence int
-
-const (
-	unheard presence = iota // of whom no source ever spoke
-	here
-	left
-)
-
-// presence says whether the person with the email address (or userName, or id) is
-// there: active at a source, and employed as far as is known.
-func (g *governance) presence(email string) (presence, error) {
-	folded := store.Fold(email)
-	if there, ok := g.known[folded]; ok || folded == "" {
-		return there, nil
-	}
-	there := unheard
-	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byEmail, byUserName, byFormerName} {
-		found, err := look(g.reader, folded)
-		if err != nil {
-			return unheard, err
-		}
-		for _, id := range answering(g.book)(found, folded) {
-			active, known, err := g.active(id)
-			if err != nil {
-				return unheard, err
-			}
-			switch {
-			case active:
-				there = here
-			case known:
-				there = cmp.Or(there, left)
-			}
-		}
-	}
-	g.known[folded] = there
-	return there, nil
-}
-
-// active reports whether an identity is one that can answer for something, and
-// remembers when that ends. Of one that no authoritative source vouches for it is
-// neither this nor that.
-func (g *governance) active(id schema.Identity) (active, known bool, err error) {
-	f, err := whole(g.reader, g.book, id.Base(), false)
-	if err != nil {
-		return false, false, err
-	}
-	if g.people && policy.IsMachine(f.Identity.Kind) {
-		return false, false, nil
-	}
-	if !g.book.Vouched(f) {
-		_, approved := g.book.Source(f.Identity.Source)
-		return false, f.Identity.Gone() || !approved, nil
-	}
-	if ended(g.book, f, g.reader.Now()) {
-		return false, true, nil
-	}
-	if end := g.book.LastDay(f); !end.IsZero() && (g.next.IsZero() || end.Before(g.next)) {
-		g.next = end
-	}
-	return true, true, nil
-}
-
-// group says whether anybody is in the groups of a name. One in a group in it
-// counts without a look.
-func (g *governance) group(name string) (presence, error) {
-	there := unheard
-	for source, err := range store.GroupName.Firsts(g.reader) {
-		if err != nil {
-			return there, err
-		}
-		for group, err := range store.Groups.By(g.reader, store.GroupName, source, store.Fold(name)) {
-			if err != nil {
-				return there, err
-			}
-			somebody, err := g.somebodyIn(group.ID)
-			if err != nil || somebody {
-				return here, err
-			}
-			there = left
-		}
-	}
-	if there == left {
-		return left, nil
-	}
-	_, err := store.FormerGroupNames.Get(g.reader, store.Fold(name))
-	if notFound(err) {
-		return unheard, nil
-	}
-	return left, err
-}
-
-func (g *governance) somebodyIn(group string) (bool, error) {
-	for m, err := range store.Members.All(g.reader, group) {
-		if err != nil || m.Nested {
-			return m.Nested, err
-		}
-		id, err := store.Identities.Get(g.reader, m.Member)
-		if notFound(err) {
-			continue
-		}
-		if err != nil {
-			return false, err
-		}
-		if active, _, err := g.active(id); err != nil || active {
-			return active, err
-		}
-	}
-	return false, nil
-}
-
 // write makes the store agree, with a decision for every role that goes into
 // quarantine or comes out of it.
 func (g *governance) write(tx store.Tx) error {
-	was, err := Quarantined(tx)
+	was, err := unanswered(tx)
 	if err != nil {
 		return err
 	}
@@ -331,6 +243,7 @@ func (g *governance) write(tx store.Tx) error {
 		if was[role] == g.quarantined[role] {
 			continue
 		}
+		freed = freed || strings.HasPrefix(role, "Exception/") // what it allowed ends
 		if err := g.decide(tx, schema.Quarantined, role, g.quarantined[role]); err != nil {
 			return err
 		}
@@ -354,33 +267,47 @@ func (g *governance) keep(tx store.Tx) error {
 
 func (g *governance) decide(tx store.Tx, verb schema.Verb, role, reason string) error {
 	_, err := tx.Record(schema.Decision{
-		Actor: "bridge", Verb: verb, Subject: "role/" + role, Object: "quarantine", Reason: reason, Policy: g.book.Digest(),
+		Actor: "bridge", Verb: verb, Subject: subjectOf(role), Object: "quarantine", Reason: reason, Policy: g.book.Digest(),
 	})
 	return err
 }
 
 // report raises the findings that hold, and resolves those that do no more.
 func (g *governance) report(tx store.Tx) error {
-	for kind, roles := range map[string]map[string]string{
-		findingQuarantine: g.quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled,
+	quarantined := map[string]string{}
+	for name, why := range g.quarantined {
+		quarantined[subjectOf(name)] = why
+	}
+	for kind, subjects := range map[string]map[string]string{
+		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled,
 	} {
 		open, err := findings(tx, kind)
 		if err != nil {
 			return err
 		}
-		for role, reason := range roles {
-			if f, known := open["role/"+role]; known && f.Reason == reason {
-				delete(open, f.Subject)
+		for subject, reason := range subjects {
+			f, known := open[subject]
+			delete(open, subject)
+			if known && f.Reason == reason {
 				continue
 			}
-			delete(open, "role/"+role)
-			if err := Report(tx, g.book, "bridge", schema.Finding{Kind: kind, Subject: "role/" + role, Reason: reason}); err != nil {
+			if kind == findingOwner {
+				if err := g.promote(tx, subject, reason); err != nil {
+					return err
+				}
+			}
+			if err := Report(tx, g.book, "bridge", schema.Finding{Kind: kind, Subject: subject, Reason: reason}); err != nil {
 				return err
 			}
 		}
 		for _, f := range open {
 			if err := resolve(tx, f); err != nil {
 				return err
+			}
+			if kind == findingOwner {
+				if err := g.promote(tx, f.Subject, "whom it names answers for it"); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -172,7 +172,7 @@ func (p *planning) govern(r store.Reader) error {
 		return err
 	}
 	if len(g.quarantined) > 0 {
-		p.to, p.plan.Quarantined = p.to.With(g.quarantined), g.quarantined
+		p.to, p.plan.Quarantined = p.to.With(g.quarantined), rolesAmong(g.quarantined)
 	}
 	if p.from == nil {
 		return nil

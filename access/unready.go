@@ -104,7 +104,7 @@ func keepBack(tx store.Tx, book *policy.Book) (map[string]string, error) {
 	if len(unready) == 0 {
 		return nil, nil
 	}
-	was, err := Quarantined(tx)
+	was, err := unanswered(tx)
 	if err != nil {
 		return nil, err
 	}

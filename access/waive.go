@@ -68,7 +68,7 @@ func exceptionRef(name string) string { return "exception/" + name }
 func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, f policy.Facts) (bool, error) {
 	now, who := r.Now(), someoneOf(book, f)
 	named := func(name string) bool { return name == who.id || slices.Contains(who.names, store.Fold(name)) }
-	if now.Before(e.Spec.ApprovedAt) || !now.Before(e.Spec.Expires) || !slices.ContainsFunc(e.Spec.Subjects, named) {
+	if book.Unanswered(e.Ref()) != "" || now.Before(e.Spec.ApprovedAt) || !now.Before(e.Spec.Expires) || !slices.ContainsFunc(e.Spec.Subjects, named) {
 		return false, nil
 	}
 	for _, name := range e.Spec.ApprovedBy {
@@ -153,6 +153,9 @@ func unfounded(r store.Reader, book *policy.Book, g schema.Grant) (why string, e
 	for _, ref := range g.Excepted {
 		name := strings.TrimPrefix(ref, "exception/")
 		if slices.ContainsFunc(book.Exceptions(), func(e *policy.Exception) bool { return e.Metadata.Name == name }) {
+			if book.Unanswered("Exception/"+name) != "" {
+				return fmt.Sprintf("nobody answers for %s any more, on which it rests", ref), nil
+			}
 			continue
 		}
 		e, err := store.Exceptions.Get(r, name)

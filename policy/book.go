@@ -27,7 +27,7 @@ type Book struct {
 	byName      map[string]*compiledRole
 	refused     []Refusal
 	triggers    []*compiledTrigger
-	quarantined map[string]string // role to reason
+	quarantined map[string]string // role, or another document as KIND/NAME, to reason
 	responsible map[string]bool   // email addresses, case folded, of those who answer for roles
 	approving   map[string]bool   // names of the groups that approve
 
@@ -293,8 +293,9 @@ func (b *Book) Mode(role, connector string) schema.Mode {
 	return schema.Least(modes...)
 }
 
-// With returns the same policy with roles in quarantine, by name, each with the
-// reason. It shares everything with the book, and leaves it as it is.
+// With returns the same policy with roles in quarantine, by name, and other documents
+// that nobody answers for, as KIND/NAME, each with the reason. It shares everything with
+// the book, and leaves it as it is.
 func (b *Book) With(quarantined map[string]string) *Book {
 	c := *b
 	c.quarantined = maps.Clone(quarantined)
@@ -306,6 +307,11 @@ func (b *Book) Quarantined(role string) (why string, ok bool) {
 	why, ok = b.quarantined[role]
 	return why, ok
 }
+
+// Unanswered returns why nobody answers any more for a document that is no role, by kind
+// and name; nothing if somebody does. What such a source said is not concluded from, such
+// an exception allows nothing.
+func (b *Book) Unanswered(ref string) string { return b.quarantined[ref] }
 
 // Paths returns where the sources keep the attributes that the PolicySet gives a
 // path for, by attribute.

@@ -2,7 +2,7 @@ package policy
 
 import "strings"
 
-// govern notes who the roles in force depend on, so that a change of somebody
+// govern notes who the documents and the roles in force depend on, so that a change of somebody
 // else costs a look into a map.
 func (b *Book) govern() {
 	b.responsible, b.approving = map[string]bool{}, map[string]bool{}
@@ -18,11 +18,15 @@ func (b *Book) govern() {
 			}
 		}
 	}
+	for _, d := range b.Owned() {
+		b.responsible[strings.ToLower(d.User)] = true
+		b.responsible[strings.ToLower(d.Deputy)] = true
+	}
 	delete(b.responsible, "")
 }
 
-// Responsible reports whether a role in force depends on the person with the
-// email address: its owner, their deputy, or an approver by name.
+// Responsible reports whether a document, or a role in force, depends on the person with
+// the email address: its owner, their deputy, or an approver by name.
 func (b *Book) Responsible(email string) bool { return b.responsible[strings.ToLower(email)] }
 
 // Approving reports whether a role in force is approved by the group.

@@ -20,9 +20,13 @@ import (
 type staleness struct {
 	attribute, source string
 	age, counts       time.Duration
+	alone             bool // nobody answers for the source
 }
 
 func (s *staleness) Error() string {
+	if s.alone {
+		return fmt.Sprintf("%s is from %s, which nobody answers for", s.attribute, s.source)
+	}
 	return fmt.Sprintf("%s is from %s, which was last heard %s ago; it counts for %s",
 		s.attribute, s.source, Duration(s.age.Truncate(time.Minute)), Duration(s.counts))
 }
@@ -58,9 +62,10 @@ func (b *Book) silencesOf(source string) (after []time.Duration) {
 	return slices.Compact(after)
 }
 
-// expire takes out of what rules read what nobody may rely on any more.
+// expire takes out of what rules read what nobody may rely on any more: what a stale
+// source said, and one that nobody answers for.
 func (e *evaluation) expire() {
-	if !slices.ContainsFunc(e.facts.Feeds, func(f schema.Feed) bool { return f.Topic == schema.TopicRecords }) {
+	if len(e.book.quarantined) == 0 && !slices.ContainsFunc(e.facts.Feeds, func(f schema.Feed) bool { return f.Topic == schema.TopicRecords }) {
 		return
 	}
 	var origins map[string]Origin
@@ -69,8 +74,8 @@ func (e *evaluation) expire() {
 		if s == nil {
 			continue
 		}
-		heard := e.awaited(rec.Source)
-		if heard.IsZero() {
+		heard, alone := e.awaited(rec.Source), e.book.Unanswered(s.Ref()) != ""
+		if heard.IsZero() && !alone {
 			continue // it was never waited for
 		}
 		held, age := s.holdsStale(), e.now.Sub(heard)
@@ -79,7 +84,7 @@ func (e *evaluation) expire() {
 			if held > 0 && (counts == 0 || held < counts) {
 				counts = held
 			}
-			if counts == 0 || age < counts {
+			if !alone && (counts == 0 || age < counts) {
 				return
 			}
 			if origins == nil {
@@ -87,7 +92,7 @@ func (e *evaluation) expire() {
 			}
 			path := "identity." + name
 			if e.in.identity.slots[slot] == nil || slices.Contains(origins[path].Sources, rec.Source) {
-				e.in.identity.slots[slot] = stale(&staleness{path, rec.Source, age, counts})
+				e.in.identity.slots[slot] = stale(&staleness{path, rec.Source, age, counts, alone})
 			}
 		}
 		for _, f := range v.identity {

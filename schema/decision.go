@@ -61,7 +61,7 @@ const (
 	Replayed    Verb = "replayed"    // a target is to be told again of what is decided
 	Halted      Verb = "halted"      // a person stopped what is written to targets
 	Resumed     Verb = "resumed"     // a person let it go on
-	Reassigned  Verb = "reassigned"  // somebody else answers for a machine
+	Reassigned  Verb = "reassigned"  // somebody else answers for a machine or a document
 	Rotated     Verb = "rotated"     // a secret of a machine was changed
 	Stopped     Verb = "stopped"     // a machine holds nothing, until a person starts it
 	Started     Verb = "started"     // it holds again what it should
