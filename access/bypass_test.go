@@ -144,13 +144,23 @@ func (e *emergency) must(when string, kinds ...string) {
 	}
 }
 
-// R-BG-1, R-BG-2, R-BG-3, R-BG-4: access first, a hard end, its removal confirmed,
-// evidence, two reviewers of something critical, credentials rotated.
+// R-BG-1, R-BG-2, R-BG-3, R-BG-4, R-BG-6: access first, a hard end, its removal confirmed,
+// evidence, two reviewers of something critical, credentials rotated; and a role that nobody
+// tried for too long is not ready.
 func TestBreakTheGlass(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		e := newEmergency(w)
 		e.must("before", "drill-overdue")
+		undrilled := func() bool {
+			return slices.ContainsFunc(gaps(w.ready(), "role/glass"), func(g string) bool { return strings.Contains(g, "it is not ready: nobody tried") })
+		}
+		if !undrilled() {
+			t.Errorf("nobody tried whether it can be taken, and readiness says %v", gaps(w.ready(), "role/glass"))
+		}
 		y := e.taken()
+		if undrilled() {
+			t.Error("it was taken just now, and readiness says that nobody tried")
+		}
 		w.want(e.ids["ada"], "Root")
 		e.must("taken", "bypass")
 		if y.Needs != 2 || y.Until.Sub(y.Taken) != time.Hour {

@@ -65,6 +65,7 @@ type Holding struct {
 type RoleStanding struct {
 	Role      string                   `json:"role"`
 	Type      schema.RoleType          `json:"type"`
+	Intent    string                   `json:"intent,omitempty"`  // what it is for
 	Outcome   policy.Outcome           `json:"outcome,omitempty"` // empty where the role is refused
 	Reason    string                   `json:"reason"`
 	Refused   []string                 `json:"refused,omitempty"` // codes of what its template lacks
@@ -174,7 +175,7 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 	e.UserName = facts.Identity.UserName
 	for _, role := range book.Conferring(e.Entitlement) {
 		name := role.Metadata.Name
-		s := RoleStanding{Role: name, Type: role.Spec.Type}
+		s := RoleStanding{Role: name, Type: role.Spec.Type, Intent: strings.TrimSpace(role.Spec.Intent)}
 		for _, g := range facts.Grants {
 			if g.Role == name {
 				s.Grants = append(s.Grants, g)

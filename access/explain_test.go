@@ -49,7 +49,7 @@ func TestFindIdentity(t *testing.T) {
 }
 
 // TestExplain follows one person from never having an entitlement to having lost
-// it, and asks why at each turn. R-LOG-5.
+// it, and asks why at each turn. What the role is for is said with it. R-LOG-5, R-POL-6.
 func TestExplain(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ask := func(ref string, standing access.Standing, words ...string) access.Explanation {
@@ -85,6 +85,9 @@ func TestExplain(t *testing.T) {
 		verbs := verbsOf(e)
 		if !slices.Equal(verbs, []schema.Verb{schema.Granted, schema.Assigned, schema.Provisioned}) {
 			t.Errorf("decisions %v, want granted, assigned, provisioned", verbs)
+		}
+		if got := e.Roles[0].Intent; got != "Edit the wiki for a while." {
+			t.Errorf("the role is said to be for %q", got)
 		}
 		if d := e.Decisions[0]; len(d.Approvals) != 1 || d.Ticket != "CHG-1" || d.Words != "to write the manual" {
 			t.Errorf("the grant is without who approved and why: %+v", d)

@@ -418,7 +418,8 @@ func TestLeaverIsNotKeptAsLastAdministrator(t *testing.T) {
 }
 
 // TestNobodyIsNamed has a deputy answer for a role for two weeks, and nobody named: then it
-// is in quarantine, and stays so until somebody is. R-OWN-2, R-READY-2.
+// is in quarantine, and stays so until somebody is; and it is said who owns what. R-OWN-2,
+// R-OWN-5, R-READY-2.
 func TestNobodyIsNamed(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		lead := w.admit(person{name: "lead", department: "Engineering"})

@@ -257,7 +257,7 @@ func TestMachineEnds(t *testing.T) {
 	})
 }
 
-// TestMachineIsSeen is R-NHI-3 to R-NHI-5: what those who see a machine at work tell.
+// TestMachineIsSeen is R-NHI-3, R-NHI-4 and R-NHI-5: what those who see a machine at work tell.
 func TestMachineIsSeen(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		machine, _, _ := withRegister(w)

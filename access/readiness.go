@@ -190,6 +190,12 @@ func (a *assessment) role(one *Readied, role *policy.Role) error {
 	} else if err := a.owned(one, owner); err != nil {
 		return err
 	}
+	drill, err := store.Findings.Get(a.people.reader, findingDrill, "", "role/"+name, "")
+	if err == nil {
+		one.lacks(weighsMuch, owner.User, "it is not ready: %s", drill.Reason)
+	} else if !notFound(err) {
+		return err
+	}
 	for i, stage := range a.book.Stages(role) {
 		if err := a.stage(one, owner, i, stage); err != nil {
 			return err

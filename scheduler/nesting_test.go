@@ -45,7 +45,9 @@ func TestNestingIsFound(t *testing.T) {
 		sweep(target)
 		got := found()
 		about := func(subject, object string) bool {
-			return slices.ContainsFunc(got, func(f schema.Finding) bool { return f.Subject == subject && f.Object == object && f.Code == "W-NESTING" })
+			return slices.ContainsFunc(got, func(f schema.Finding) bool {
+				return f.Subject == subject && f.Object == object && f.Code == "W-NESTING"
+			})
 		}
 		if len(got) != 2 || !about("Editors", "Readers") || !about("Readers", "Elsewhere") {
 			t.Errorf("found %+v, want what is in Editors and in Readers", got)

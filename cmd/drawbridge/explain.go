@@ -22,6 +22,9 @@ func explanation(e access.Explanation) func(io.Writer) error {
 		fmt.Fprintf(out, "%s\n\n", e.Answer)
 		for _, r := range e.Roles {
 			fmt.Fprintf(out, "role %s (%s): %s\n", r.Role, r.Type, standing(r))
+			if r.Intent != "" {
+				fmt.Fprintf(out, "  it is for: %s\n", strings.Join(strings.Fields(r.Intent), " "))
+			}
 		}
 		if e.Account != nil {
 			fmt.Fprintf(out, "account at %s: %s\n", strings.SplitN(e.Entitlement, "/", 2)[0], holding(*e.Account))

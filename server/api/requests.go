@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -29,6 +30,7 @@ type RequestView struct {
 	schema.Request
 	UserName      string   `json:"userName" doc:"Whom it is for."`
 	RequesterName string   `json:"requesterName,omitempty" doc:"Who asked, where that is a person whom a source knows."`
+	Intent        string   `json:"intent,omitempty" doc:"What the role is for."`
 	Deciders      []string `json:"deciders,omitempty" doc:"Some of those who may decide now."`
 	DryRun        bool     `json:"dryRun,omitempty"`
 }
@@ -40,6 +42,9 @@ const mostDeciders = 5
 // up as they are now.
 func ViewRequest(r store.Reader, book *policy.Book, q schema.Request) (RequestView, error) {
 	v := RequestView{Request: q}
+	if role, ok := book.Role(q.Role); ok {
+		v.Intent = strings.TrimSpace(role.Spec.Intent)
+	}
 	var err error
 	if v.UserName, err = nameOf(r, q.Identity); err != nil {
 		return v, err

@@ -166,6 +166,7 @@ func TestEveryVerbIsCountedFromZero(t *testing.T) {
 	}
 }
 
+// TestWhatStands scrapes what is so now. R-BG-9.
 func TestWhatStands(t *testing.T) {
 	s := openStore(t)
 	long := time.Now().Add(-time.Hour)
