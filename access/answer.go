@@ -28,6 +28,9 @@ import (
 // isRef reports whether a name in quarantine is a document's that is no role.
 func isRef(name string) bool { return strings.Contains(name, "/") }
 
+// sourceRef is a source as a document.
+func sourceRef(name string) string { return "Source/" + name }
+
 // subjectOf is how decisions and findings call what is in quarantine.
 func subjectOf(name string) string {
 	kind, rest, other := strings.Cut(name, "/")

@@ -37,7 +37,7 @@ type basis struct {
 
 	Held        []keptHeld        `json:"held,omitempty"`
 	Exceptions  []keptPass        `json:"exceptions,omitempty"`
-	Quarantined map[string]string `json:"quarantined,omitempty"` // roles, and why
+	Quarantined map[string]string `json:"quarantined,omitempty"` // roles, and sources as Source/NAME, and why
 	Proposed    []keptProposal    `json:"proposed,omitempty"`
 	Unfounded   map[string]string `json:"unfounded,omitempty"` // grants of which an exception was no more, and why
 	Stays       map[string]string `json:"stays,omitempty"`     // lines that a brake kept, or kept back, and why
@@ -221,12 +221,16 @@ func (l *look) beside(b *basis) {
 	for _, p := range l.passes {
 		b.Exceptions = append(b.Exceptions, keptPass{p.ref, p.until, p.constraint, p.scope.Entitlements, p.scope.Privileged})
 	}
-	for _, role := range b.Roles {
-		if why, ok := l.book.Quarantined(role); ok {
+	resting := slices.Clone(b.Roles)
+	for _, rec := range recordsOf(l.facts) {
+		resting = append(resting, sourceRef(rec.Source))
+	}
+	for _, name := range resting {
+		if why, ok := l.book.Quarantined(name); ok {
 			if b.Quarantined == nil {
 				b.Quarantined = map[string]string{}
 			}
-			b.Quarantined[role] = why
+			b.Quarantined[name] = why
 		}
 	}
 	for _, r := range l.rulings {

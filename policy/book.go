@@ -302,7 +302,8 @@ func (b *Book) With(quarantined map[string]string) *Book {
 	return &c
 }
 
-// Quarantined returns why a role is in quarantine, if it is.
+// Quarantined returns why a role, or another document as KIND/NAME, is in quarantine, if
+// it is.
 func (b *Book) Quarantined(role string) (why string, ok bool) {
 	why, ok = b.quarantined[role]
 	return why, ok
