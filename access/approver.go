@@ -299,7 +299,8 @@ func (p *panel) deciders(stage policy.Stage, n int) (able []schema.Identity, err
 	return able, nil
 }
 
-// members walks the people in the groups of a name, and in those within them.
+// members walks the people in the groups of a name, and in those within them, whom a
+// decision would find there too: not by a record that counts for nothing.
 func (p *panel) members(name string) iter.Seq2[schema.Identity, error] {
 	return func(yield func(schema.Identity, error) bool) {
 		seen, frontier := map[string]bool{}, []string{}
@@ -338,17 +339,29 @@ func (p *panel) members(name string) iter.Seq2[schema.Identity, error] {
 				if looked++; looked > mostMembers {
 					return
 				}
-				id, err := store.Identities.Get(p.reader, m.Member)
+				id, err := p.memberBy(m.Member, name)
 				if notFound(err) {
 					continue
 				}
-				id.ID, id.Of = id.Base(), ""
 				if !yield(id, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
+}
+
+// memberBy returns the identity of a record, if it is in a group of the name.
+func (p *panel) memberBy(record, name string) (schema.Identity, error) {
+	id, err := store.Identities.Get(p.reader, record)
+	if err != nil {
+		return id, err
+	}
+	f, err := Gather(p.reader, p.book, id.Base())
+	if err == nil && !inGroup(p.book, f, name) {
+		err = schema.ErrNotFound
+	}
+	return f.Identity, err
 }
 
 // awaits returns the names by which those find the request who may decide at a

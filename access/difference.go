@@ -6,6 +6,7 @@ import (
 
 	"drawbridge/policy"
 	"drawbridge/schema"
+	"drawbridge/store"
 )
 
 // A difference is what lies between the lines an identity holds and those that
@@ -63,6 +64,8 @@ type comparison struct {
 	now    time.Time
 	brake  string
 	passes []pass // what exceptions allow it
+
+	losses []store.Loss // what the brakes on sources hold already; a plan's
 
 	proposals map[string]schema.Proposal // what is proposed already, by connector/entitlement
 

@@ -2,8 +2,8 @@ package access
 
 import (
 	"slices"
-	"strings"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -20,17 +20,17 @@ func distrusts(tx store.Tx, p Provenance, k schema.Risk) (why string, err error)
 	if err != nil && !notFound(err) {
 		return "", err
 	}
-	known := err == nil
-	if known && slices.Contains(loss.What, riskPrefix+k.Kind) {
+	known := err == nil && !loss.Released
+	if known && slices.Contains(loss.Risks, k.Kind) {
 		return loss.Reason, nil
 	}
 	if !known {
 		if why, err = brake(tx, p.Book, k.Source, distrust); err != nil || why == "" {
 			return "", err
 		}
-		return why, withholdLoss(tx, p.Book, store.Loss{Identity: k.Identity, Source: k.Source, What: []string{riskPrefix + k.Kind}, Since: tx.Now(), Reason: why})
+		return why, withholdLoss(tx, p.Book, store.Loss{Identity: k.Identity, Source: k.Source, Risks: []string{k.Kind}, Since: tx.Now(), Reason: why})
 	}
-	loss.What = schema.Sorted(append(loss.What, riskPrefix+k.Kind)...)
+	loss.Risks = schema.Sorted(append(loss.Risks, k.Kind)...)
 	if loss.Round, err = holdLoss(tx, loss, false); err != nil {
 		return "", err
 	}
@@ -40,31 +40,21 @@ func distrusts(tx store.Tx, p Provenance, k schema.Risk) (why string, err error)
 // trusts lets go of a risk that was not acted on and is over.
 func trusts(tx store.Tx, k schema.Risk) error {
 	loss, err := store.WithheldLosses.Get(tx, k.Identity, k.Source)
-	if notFound(err) || err == nil && !slices.Contains(loss.What, riskPrefix+k.Kind) {
+	if notFound(err) || err == nil && !slices.Contains(loss.Risks, k.Kind) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	loss.What = slices.DeleteFunc(loss.What, func(what string) bool { return what == riskPrefix+k.Kind })
-	if len(loss.What) == 0 {
+	loss.Risks = slices.DeleteFunc(loss.Risks, func(kind string) bool { return kind == k.Kind })
+	if len(loss.Risks) == 0 && len(loss.What) == 0 {
 		return freeLoss(tx, loss, "its source took it back")
 	}
 	return store.WithheldLosses.Put(tx, loss)
 }
 
-const riskPrefix = "risk/"
-
-// riskOf reports whether a loss is of a signal that is not acted on, and of which.
-func riskOf(loss store.Loss) (kind string, signals bool) {
-	if len(loss.What) == 0 {
-		return "", false
-	}
-	return strings.CutPrefix(loss.What[0], riskPrefix)
-}
-
 // distrust is what the brake on a source of signals counts.
-var distrust = braking{"distrusted/", "distrusted more than %s identities in %s", func(r store.Reader, _ string, most int) (int, error) {
+var distrust = braking{"distrusted/", "distrusted more than %s identities in %s", func(r store.Reader, _ *policy.Book, _ string, most int) (int, error) {
 	n, err := store.Identities.Count(r)
 	return int(min(n, int64(most))), err
 }}
@@ -79,10 +69,8 @@ func unbelieved(r store.Reader, identity string) (held map[[2]string]bool, err e
 		if err != nil {
 			return nil, err
 		}
-		for _, what := range loss.What {
-			if kind, ok := strings.CutPrefix(what, riskPrefix); ok {
-				held[[2]string{loss.Source, kind}] = true
-			}
+		for _, kind := range loss.Risks {
+			held[[2]string{loss.Source, kind}] = true
 		}
 	}
 	return held, nil

@@ -37,6 +37,8 @@ type Explanation struct {
 	Answer      string             `json:"answer"` // one sentence
 	Line        *schema.Assignment `json:"line,omitempty"`
 	Through     string             `json:"through,omitempty"` // the entitlement that confers it, where it is not held by itself
+	Kept        string             `json:"kept,omitempty"`    // why it stays although nothing earns it
+	Hold        string             `json:"hold,omitempty"`    // the id of the hold that keeps it, if one does
 	Account     *Holding           `json:"account,omitempty"`
 	Roles       []RoleStanding     `json:"roles"` // those that confer it
 	Decisions   []Reason           `json:"decisions"`
@@ -96,6 +98,9 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 	}
 	e := Explanation{Identity: id.ID, UserName: id.UserName, Entitlement: ref, Policy: book.Digest(), At: r.Now()}
 	if err := e.line(r, book); err != nil {
+		return e, err
+	}
+	if err := e.keptBy(r, book); err != nil {
 		return e, err
 	}
 	entry, catalogued := book.Entitlement(connector, entitlement)

@@ -67,6 +67,9 @@ func renamed(tx store.Tx, p Provenance, old, g schema.Group) error {
 			return err
 		}
 	}
+	if err := affectsGroup(tx, p.Book, p.Source, g.ID); err != nil {
+		return err
+	}
 	return tx.Wake(LaneGroup, g.ID, tx.Now())
 }
 
@@ -96,6 +99,9 @@ func RemoveGroup(tx store.Tx, p Provenance, group string) error {
 		}
 	}
 	if err := partAll(tx, p, group); err != nil {
+		return err
+	}
+	if err := affectsGroup(tx, p.Book, p.Source, group); err != nil {
 		return err
 	}
 	if err := tx.WakeUrgent(LaneGroup, group); err != nil {
@@ -183,7 +189,13 @@ func Regroup(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 	if err := clearParked(background, s, item.ID); err != nil {
 		return nil, err
 	}
-	return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
+	return func(tx store.Tx) (time.Time, error) {
+		again, err := tx.Rewoken(item)
+		if err != nil || again { // what it was woken for may concern everybody once more
+			return time.Time{}, err
+		}
+		return time.Time{}, affectedOneByOne(tx, item.ID)
+	}, nil
 }
 
 func wakeAll(tx store.Tx, identities []string) error {

@@ -124,9 +124,9 @@ func (e *Explanation) answer() string {
 	who, what := e.UserName, e.Entitlement
 	switch e.Standing {
 	case Holds:
-		return fmt.Sprintf("%s has %s since %s%s: %s.", who, what, day(e.Line.Since), e.through(), e.earned())
+		return fmt.Sprintf("%s has %s since %s%s: %s%s.", who, what, day(e.Line.Since), e.through(), e.earned(), e.kept())
 	case Due:
-		return fmt.Sprintf("%s should have %s since %s (%s), and its target has yet to agree%s.", who, what, day(e.Line.Since), e.earned(), e.state())
+		return fmt.Sprintf("%s should have %s since %s (%s), and its target has yet to agree%s%s.", who, what, day(e.Line.Since), e.earned(), e.state(), e.kept())
 	case Watched:
 		return fmt.Sprintf("%s would have %s since %s (%s), but its mode is %s, so nothing is written.", who, what, day(e.Line.Since), e.earned(), e.Line.Mode)
 	case Ending:

@@ -11,8 +11,9 @@ import (
 	"drawbridge/store"
 )
 
-// A source takes away without ending anybody: it empties a group, deletes it, or
-// writes another department into everybody's record. What counts is who loses
+// A source takes away without ending anybody: it empties a group, deletes it, writes
+// another department into everybody's record, says that thousands of workloads are gone
+// or closes all tickets. What counts is who loses
 // something by that, and so it is counted when that is known: what a source did leaves
 // a mark on whom it concerns, and when they are looked at, those beyond the source's
 // limit keep what they would lose until two people let it through, or the source takes
@@ -20,66 +21,10 @@ import (
 
 const findingLosses = "mass-loss" // about source/NAME
 
-// affects marks an identity, or a record of one, as one that may lose something by
-// what a source just did.
-func affects(tx store.Tx, book *policy.Book, source, id string) error {
-	if !book.Braked(source) {
-		return nil
-	}
-	return store.AffectedRecords.Put(tx, store.Affected{ID: id, Source: source})
-}
-
-// affectsAll marks records of which the group that they are in is another now, or
-// gone: that is their own source's doing.
-func affectsAll(tx store.Tx, book *policy.Book, records []string) error {
-	for _, id := range records {
-		rec, err := store.Identities.Get(tx, id)
-		if notFound(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := affects(tx, book, rec.Source, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// affectedBy returns the sources that left a mark on an identity, and lets go of the
-// marks.
-func (l *look) affectedBy(tx store.Tx) (sources []string, err error) {
-	ids := []string{l.facts.Identity.ID}
-	for _, rec := range l.facts.Records {
-		ids = append(ids, rec.ID)
-	}
-	for _, id := range schema.Sorted(ids...) {
-		for a, err := range store.AffectedRecords.All(tx, id) {
-			if err != nil {
-				return nil, err
-			}
-			if err := store.AffectedRecords.Delete(tx, a.ID, a.Source); err != nil {
-				return nil, err
-			}
-			sources = append(sources, a.Source)
-		}
-	}
-	return schema.Sorted(sources...), nil
-}
-
-// passMarks hands the marks of a record on to the identity that it is of.
-func (l *look) passMarks(tx store.Tx, sources []string, err error) error {
-	for _, source := range sources {
-		if err == nil {
-			err = store.AffectedRecords.Put(tx, store.Affected{ID: l.facts.Into, Source: source})
-		}
-	}
-	return err
-}
-
-// restrain keeps of what ends what the brakes on sources hold.
-func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
+// restrain returns the difference, and keeps of what ends what the brakes on sources
+// hold.
+func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {
+	d := c.difference()
 	held := map[string]store.Loss{}
 	if !l.book.Brakes() && len(d.ended) == 0 {
 		return d, nil
@@ -89,7 +34,7 @@ func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
 			return d, err
 		}
 	}
-	sources, err := l.affectedBy(tx)
+	sources, err := l.affectedBy(tx, len(d.ended) > 0)
 	if err != nil || l.facts.Into != "" {
 		return d, l.passMarks(tx, sources, err)
 	}
@@ -97,14 +42,18 @@ func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
 		if err != nil {
 			return d, err
 		}
-		if _, signals := riskOf(loss); signals {
-			continue
-		}
 		held[loss.Source], sources = loss, append(sources, loss.Source)
 	}
 	for _, source := range schema.Sorted(sources...) {
-		lines := slices.DeleteFunc(slices.Clone(d.ended), func(line schema.Assignment) bool { return !l.by(source, line) })
+		lines := slices.DeleteFunc(slices.Clone(d.ended), func(line schema.Assignment) bool { return !c.by(source, line) })
 		loss, known := held[source]
+		if loss.Released { // whatever the source did since: people decided about that
+			lines = slices.DeleteFunc(lines, func(line schema.Assignment) bool { return slices.Contains(loss.What, line.Ref()) })
+			known = false
+			if err := store.WithheldLosses.Delete(tx, loss.Identity, loss.Source); err != nil {
+				return d, err
+			}
+		}
 		keep, err := l.keeps(tx, source, loss, known, lines)
 		if err != nil {
 			return d, err
@@ -118,14 +67,39 @@ func (l *look) restrain(tx store.Tx, d difference) (difference, error) {
 			d.kept = append(d.kept, keptLine{line: line, why: keep, braked: true})
 		}
 	}
-	return d, nil
+	return d, l.markAgain(tx, sources)
 }
 
-// by reports whether a line that ends does so by what a source may say, and for no
-// reason of the identity's own.
-func (l *look) by(source string, line schema.Assignment) bool {
-	return byPolicy(l.facts, l.access, line, l.now) &&
-		slices.ContainsFunc(rolesOf(line), func(role string) bool { return l.book.Concerns(source, role) })
+// by reports whether a line that ends does so by what a source may say, be it that a
+// rule matches no longer or that a trigger looks at it, and for no reason of the
+// identity's own.
+func (c *comparison) by(source string, line schema.Assignment) bool {
+	if ended(c.book, c.facts, c.now) {
+		return false
+	}
+	if byPolicy(c.facts, c.access, line, c.now) {
+		return slices.ContainsFunc(rolesOf(line), func(role string) bool { return c.book.Concerns(source, role) })
+	}
+	if line.Mode != schema.Enforce {
+		return false
+	}
+	for _, v := range c.access.Verdicts { // the source knows it no more, and another one does
+		if v.Trigger == policy.SourceDeleted && slices.Contains(rolesOf(line), v.Role) && c.book.Concerns(source, v.Role) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.access.Fired, func(f policy.Fired) bool {
+		takes := f.Action == "revoke" || f.Action == "suspend"
+		return takes && !f.Due.After(c.now) && !f.Silent && slices.Contains(rolesOf(line), f.Role) && c.book.EndsBy(source, f.Role, f.Trigger)
+	})
+}
+
+// spared reports whether a brake keeps something that is held because of a role or a
+// grant.
+func (l *look) spared(because string) bool {
+	return slices.ContainsFunc(l.held, func(line schema.Assignment) bool {
+		return l.stays[line.Ref()] != "" && slices.Contains(line.Because, because)
+	})
 }
 
 // keeps settles whether the brake on a source holds the lines that end by it, and
@@ -141,8 +115,8 @@ func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, li
 		if err != nil {
 			return "", err
 		}
-		if len(what) == 0 || released || !l.book.Braked(source) {
-			return "", freeLoss(tx, loss, "held no more")
+		if released || !l.book.Braked(source) || len(what) == 0 && len(loss.Risks) == 0 {
+			return "", l.freed(tx, loss)
 		}
 		if !slices.Equal(what, loss.What) {
 			loss.What = what
@@ -162,6 +136,27 @@ func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, li
 	return why, withholdLoss(tx, l.book, store.Loss{Identity: l.facts.Identity.ID, Source: source, What: what, Since: tx.Now(), Reason: why})
 }
 
+// freed lets go of what was held of an identity that is being looked at, and has it
+// looked at again where it was not distrusted until now.
+func (l *look) freed(tx store.Tx, loss store.Loss) error {
+	if err := freeLoss(tx, loss, "held no more"); err != nil || len(loss.Risks) == 0 {
+		return err
+	}
+	return tx.WakeUrgent(LaneIdentity, loss.Identity)
+}
+
+// would says what a loss is of.
+func would(loss store.Loss) string {
+	var all []string
+	if len(loss.What) > 0 {
+		all = append(all, "loses "+joinLimited(loss.What, firstDeeds))
+	}
+	if len(loss.Risks) > 0 {
+		all = append(all, "is distrusted: "+joinLimited(loss.Risks, firstDeeds))
+	}
+	return strings.Join(all, "; ")
+}
+
 // withholdLoss keeps a loss from happening until people let it through.
 func withholdLoss(tx store.Tx, book *policy.Book, loss store.Loss) (err error) {
 	if loss.Round, err = holdLoss(tx, loss, true); err != nil {
@@ -173,7 +168,7 @@ func withholdLoss(tx store.Tx, book *policy.Book, loss store.Loss) (err error) {
 	subject := "source/" + loss.Source
 	_, err = tx.Record(schema.Decision{
 		Actor: "bridge", Verb: schema.Held, Subject: loss.Identity, Object: subject, Policy: book.Digest(),
-		Reason: "it would lose " + joinLimited(loss.What, firstDeeds) + "; " + loss.Reason,
+		Reason: "it " + would(loss) + ", unless that is held; " + loss.Reason,
 	})
 	if err != nil {
 		return err
@@ -201,7 +196,7 @@ func holdLoss(tx store.Tx, loss store.Loss, news bool) (round int, err error) {
 	if news {
 		h.Count++
 	}
-	h.Plan = planAfter(h.Plan, "loses "+strings.Join(loss.What, " "), loss.Identity, tx.Now())
+	h.Plan = planAfter(h.Plan, "loses "+strings.Join(loss.What, " ")+" risks "+strings.Join(loss.Risks, " "), loss.Identity, tx.Now())
 	return h.Round, store.Holds.Put(tx, h)
 }
 
@@ -252,11 +247,7 @@ func firstLosers(r store.Reader, source string) (first []schema.Deed, err error)
 		if err != nil {
 			return nil, err
 		}
-		what := "loses " + joinLimited(loss.What, firstDeeds)
-		if kind, ok := riskOf(loss); ok {
-			what = "is distrusted: " + kind
-		}
-		if first = append(first, schema.Deed{Identity: loss.Identity, What: what}); len(first) == firstDeeds {
+		if first = append(first, schema.Deed{Identity: loss.Identity, What: would(loss)}); len(first) == firstDeeds {
 			break
 		}
 	}
@@ -296,10 +287,17 @@ func carryOutLosses(ctx context.Context, s *store.Store, h schema.Hold) (Finish,
 
 func lossSourceOf(h schema.Hold) string { return strings.TrimPrefix(h.Subject, "source/") }
 
-// letLossThrough frees a loss and has it happen.
+// letLossThrough frees a loss and has it happen. That people let it through is known
+// until it did: what its source does before that is no reason to ask them again.
 func letLossThrough(tx store.Tx, loss store.Loss, reason string) error {
 	if err := freeLoss(tx, loss, reason); err != nil {
 		return err
+	}
+	if len(loss.What) > 0 {
+		loss.Risks, loss.Released = nil, true
+		if err := store.WithheldLosses.Put(tx, loss); err != nil {
+			return err
+		}
 	}
 	return tx.WakeUrgent(LaneIdentity, loss.Identity)
 }

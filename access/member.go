@@ -72,8 +72,12 @@ func moved(tx store.Tx, p Provenance, verb schema.Verb, members []schema.Member)
 		return err
 	}
 	for _, m := range members {
-		if verb == schema.Parted && !m.Nested {
-			if err := affects(tx, p.Book, p.Source, m.Member); err != nil {
+		if verb == schema.Parted {
+			mark := affects
+			if m.Nested {
+				mark = affectsGroup
+			}
+			if err := mark(tx, p.Book, p.Source, m.Member); err != nil {
 				return err
 			}
 		}

@@ -299,7 +299,10 @@ func compare(r store.Reader, book *policy.Book, identity string) (*comparison, e
 	}
 	facts.About = rolesHeld(c.held)
 	c.facts = facts
-	c.passes, err = passesFor(r, book, facts)
+	if c.passes, err = passesFor(r, book, facts); err != nil {
+		return nil, err
+	}
+	c.losses, err = lossesOf(r, book, identity)
 	return c, err
 }
 
@@ -307,7 +310,7 @@ func compare(r store.Reader, book *policy.Book, identity string) (*comparison, e
 func (c *comparison) planned() ([]PlanLine, difference) {
 	access := evaluate(c.book, c.facts, c.held, c.passes, c.now)
 	c.access = access
-	d := c.difference()
+	d := c.brakedBy(c.difference())
 	var lines []PlanLine
 	for _, a := range d.begun {
 		change := PlanGrant

@@ -138,6 +138,14 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	// Of this run: an earlier one may have been taken back.
 	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{}
 	l.rulings, l.stays, l.lasts = nil, nil, nil
+	c := comparison{
+		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
+	}
+	d, err := l.restrain(tx, c)
+	if err != nil {
+		return time.Time{}, err
+	}
+	l.stays = d.braked(l.brake)
 	if err := l.endGrants(tx); err != nil {
 		return time.Time{}, err
 	}
@@ -146,14 +154,6 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 			return time.Time{}, err
 		}
 	}
-	c := comparison{
-		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
-	}
-	d, err := l.restrain(tx, c.difference())
-	if err != nil {
-		return time.Time{}, err
-	}
-	l.stays = d.braked(l.brake)
 	if err := l.apply(tx, d); err != nil {
 		return time.Time{}, err
 	}
@@ -210,7 +210,8 @@ func (l *look) endGrants(tx store.Tx) error {
 	return nil
 }
 
-// endings returns the grants that end now.
+// endings returns the grants that end now, but for those of which a brake keeps what
+// they give.
 func (l *look) endings() (ends []ending) {
 	for _, g := range l.facts.Grants {
 		if !g.Ended.IsZero() {
@@ -225,7 +226,7 @@ func (l *look) endings() (ends []ending) {
 			continue
 		}
 		i := slices.IndexFunc(l.access.Fired, func(f policy.Fired) bool { return f.Grant == g.ID && f.Action == "revoke" })
-		if i >= 0 {
+		if i >= 0 && !l.spared("grant/"+g.ID) {
 			trigger := "trigger/" + l.access.Fired[i].Trigger
 			ends = append(ends, ending{g, trigger, schema.Revoked, trigger, "its trigger fired"})
 		}

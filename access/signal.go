@@ -188,6 +188,14 @@ func tellTicket(tx store.Tx, p Provenance, sig schema.Signal) error {
 		return err
 	}
 	changed := !sameTicket(old, t)
+	concerns := func(identity string) error {
+		if changed {
+			if err := affects(tx, p.Book, p.Source, identity); err != nil {
+				return err
+			}
+		}
+		return wakeFor(tx, identity, changed)
+	}
 	if changed {
 		if err := p.signalled(tx, "ticket/"+t.System+"/"+t.ID, "", "state "+words(t.State)+", was "+words(old.State)); err != nil {
 			return err
@@ -200,7 +208,7 @@ func tellTicket(tx store.Tx, p Provenance, sig schema.Signal) error {
 		if system := p.Book.TicketSystem(g.Role); system != "" && system != t.System {
 			continue
 		}
-		if err := wakeFor(tx, g.Identity, changed); err != nil {
+		if err := concerns(g.Identity); err != nil {
 			return err
 		}
 	}
@@ -260,6 +268,11 @@ func tellWorkload(tx store.Tx, p Provenance, sig schema.Signal) error {
 	for b, err := range store.Bindings.All(tx, w.Name) {
 		if err != nil {
 			return err
+		}
+		if changed || w.Issuer != old.Issuer || w.Audience != old.Audience || w.Subject != old.Subject {
+			if err := affects(tx, p.Book, p.Source, b.Machine); err != nil {
+				return err
+			}
 		}
 		if err := wakeFor(tx, b.Machine, changed); err != nil {
 			return err

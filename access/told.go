@@ -255,6 +255,9 @@ func (l *look) remember(tx store.Tx) error {
 		}
 	}
 	for _, f := range known {
+		if l.spared("role/" + f.Role) { // its grace is over, and does not begin anew
+			continue
+		}
 		if err := store.Firings.Delete(tx, f.Identity, f.Role, f.Grant, f.Trigger); err != nil {
 			return err
 		}

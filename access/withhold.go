@@ -131,17 +131,36 @@ type tally struct {
 type braking struct {
 	setting string // before the source's name: where its tally is
 	did     string // to, what a source does to them
-	of      func(r store.Reader, source string, most int) (int, error)
+	of      func(r store.Reader, book *policy.Book, source string, most int) (int, error)
 }
 
 // What is counted: ends of identities, and people who lose something without leaving.
 var (
 	endings = braking{"ended/", "ended more than %s identities in %s", identitiesOf}
-	losses  = braking{"lost/", "took something from more than %s people in %s", identitiesOf}
+	losses  = braking{"lost/", "took something from more than %s people in %s", concernedBy}
 )
 
-func identitiesOf(r store.Reader, source string, most int) (int, error) {
+func identitiesOf(r store.Reader, _ *policy.Book, source string, most int) (int, error) {
 	return store.IdentityUserName.Count(r, most, source)
+}
+
+// concernedBy counts those whom a source may take something from: its own, and, of one
+// that tells signals, those who hold something by tickets or go by a workload's name.
+func concernedBy(r store.Reader, book *policy.Book, source string, most int) (n int, err error) {
+	if book.Tells(source, schema.TopicTicket) {
+		if n, err = store.GrantTicket.Count(r, most); err != nil {
+			return 0, err
+		}
+	}
+	if book.Tells(source, schema.TopicWorkload) {
+		machines, err := store.BoundTo.Count(r, most)
+		if err != nil {
+			return 0, err
+		}
+		n += machines
+	}
+	own, err := identitiesOf(r, book, source, most)
+	return min(n+own, most), err
 }
 
 // brake counts one more, or says why it is beyond what its source may do.
@@ -164,7 +183,7 @@ func brake(tx store.Tx, book *policy.Book, source string, what braking) (why str
 	}
 	if n := limits.DeactivationsPerHour; n > 0 && t.InHour >= n {
 		why = "the source " + fmt.Sprintf(what.did, strconv.Itoa(n), "an hour")
-	} else if few, err := t.tooFew(tx, source, limits.PercentPerDay, what); err != nil {
+	} else if few, err := t.tooFew(tx, book, source, limits.PercentPerDay, what); err != nil {
 		return "", err
 	} else if few {
 		why = "the source " + fmt.Sprintf(what.did, fmt.Sprintf("%g%% of its", limits.PercentPerDay), "a day")
@@ -203,13 +222,13 @@ const recount = 5 * time.Minute
 // tooFew reports whether the source has too few identities for one more to end
 // today. A handful may always. They are counted only as far as is needed, and not at
 // once again for the next ones.
-func (t *tally) tooFew(r store.Reader, source string, percent float64, what braking) (bool, error) {
+func (t *tally) tooFew(r store.Reader, book *policy.Book, source string, percent float64, what braking) (bool, error) {
 	if percent <= 0 || t.InDay < handful {
 		return false, nil
 	}
 	need := int(math.Floor(float64(t.InDay)*100/percent)) + 1
 	if now := r.Now(); need > t.AtLeast && now.Sub(t.Counted) >= recount {
-		n, err := what.of(r, source, 2*need)
+		n, err := what.of(r, book, source, 2*need)
 		if err != nil {
 			return false, err
 		}
@@ -275,6 +294,11 @@ func letGo(tx store.Tx, book *policy.Book, by string, held store.Withheld, reaso
 			return err
 		}
 		if err := resolve(tx, schema.Finding{Kind: findingMassChange, Subject: "source/" + source}); err != nil {
+			return err
+		}
+	}
+	for _, record := range []string{id, is.Base()} { // people let through what that takes, too
+		if err := store.AffectedRecords.Delete(tx, record, source); err != nil {
 			return err
 		}
 	}

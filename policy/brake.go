@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"drawbridge/schema"
 )
 
 // Stops reports whether n changes of a population are more than the brake lets
@@ -44,17 +46,39 @@ func (b *Book) Concerns(source, role string) bool {
 	if !ok {
 		return false
 	}
+	return b.says(source, r.rule)
+}
+
+// says reports whether a rule reads anything of identities that a source may say.
+func (b *Book) says(source string, r *rule) bool {
 	v, approved := b.views[source]
-	return approved && slices.ContainsFunc(r.rule.reads, func(read read) bool {
-		_, says := v.ranks[read.name]
-		switch {
-		case read.name == "identity.groups":
-			return says || v.groups >= 0
-		case read.name == "identity.active":
-			return v.active
-		case strings.HasPrefix(read.name, "identity.employment."):
-			return says || v.active
-		}
-		return says
+	return approved && slices.ContainsFunc(r.reads, func(read read) bool { return v.says(read.name) })
+}
+
+// says reports whether the source may say an attribute, by the name that rules read.
+func (v view) says(name string) bool {
+	_, says := v.ranks[name]
+	switch {
+	case name == "identity.groups":
+		return says || v.groups >= 0
+	case name == "identity.active":
+		return v.active
+	case strings.HasPrefix(name, "identity.employment."):
+		return says || v.active
+	}
+	return says
+}
+
+// EndsBy reports whether a trigger of a role, by its name, looks at anything that a
+// source may say: of identities, or by signals. What ends in an emergency never waits.
+func (b *Book) EndsBy(source, role, trigger string) bool {
+	r, ok := b.byName[role]
+	if !ok || r.Spec.Type == schema.BreakGlass {
+		return false
+	}
+	return slices.ContainsFunc(r.triggers, func(t *compiledTrigger) bool {
+		return t.name == trigger && (b.says(source, t.rule) ||
+			slices.ContainsFunc(t.topics, func(topic schema.Topic) bool { return b.Tells(source, topic) }) ||
+			slices.ContainsFunc(t.rule.changes, func(name string) bool { return b.Authority(source, name) }))
 	})
 }

@@ -162,7 +162,7 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	case value == unknown:
 		e.undecided(r, &v, err)
 		if holds && e.lapsing(&v) {
-			v.Outcome, v.Trigger = Withdrawn, sourceDeleted
+			v.Outcome, v.Trigger = Withdrawn, SourceDeleted
 			v.Reason += ", since " + strings.Join(e.lapsed, " and ") + " deleted it"
 		} else if holds {
 			e.access.Keep = append(e.access.Keep, v.Role)
@@ -225,8 +225,9 @@ func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant strin
 	return "", v.Outcome != ""
 }
 
-// sourceDeleted is the trigger that no policy has to write.
-const sourceDeleted = "source/deleted"
+// SourceDeleted is the trigger that no policy has to write: of an identity that its
+// source deleted, or of what a source said that deleted it, and nobody else says.
+const SourceDeleted = "source/deleted"
 
 // gone takes everything from an identity that its source deleted, also where no
 // trigger of the role says so.
@@ -240,8 +241,8 @@ func (e *evaluation) gone(r *compiledRole, v *Verdict, revoked string, holds boo
 	}
 	v.Outcome, v.Trigger = Withdrawn, revoked
 	if revoked == "" {
-		v.Trigger = sourceDeleted
-		e.access.Fired = append(e.access.Fired, Fired{Role: r.Metadata.Name, Trigger: sourceDeleted, Action: actionRevoke})
+		v.Trigger = SourceDeleted
+		e.access.Fired = append(e.access.Fired, Fired{Role: r.Metadata.Name, Trigger: SourceDeleted, Action: actionRevoke})
 	}
 }
 

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/common/types"
 
 	"drawbridge/schema"
@@ -69,12 +71,7 @@ func (b *Book) vouches(id schema.Identity, a Attributes) bool {
 // lapsing reports whether what a role needs and nobody supplies is what a source
 // was to say that deleted its record: what it vouched for ended with that.
 func (e *evaluation) lapsing(v *Verdict) bool {
-	for _, source := range e.lapsed {
-		for _, missing := range v.Missing {
-			if _, says := e.book.views[source].ranks[missing]; says {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.lapsed, func(source string) bool {
+		return slices.ContainsFunc(v.Missing, e.book.views[source].says)
+	})
 }

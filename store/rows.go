@@ -47,7 +47,7 @@ type Withheld struct {
 }
 
 // An Affected is one identity, or one record of it, that may lose something by what
-// a source did.
+// a source did; or a group, all in which may.
 type Affected struct {
 	ID     string `json:"id"`
 	Source string `json:"source"`
@@ -58,10 +58,12 @@ type Affected struct {
 type Loss struct {
 	Identity string    `json:"identity"`
 	Source   string    `json:"source"`
-	What     []string  `json:"what"` // connector/entitlement, or risk/KIND of a signal that is not acted on
+	What     []string  `json:"what,omitempty"`  // connector/entitlement
+	Risks    []string  `json:"risks,omitempty"` // kinds of those that its source told of and that are not acted on
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason"`
-	Round    int       `json:"round,omitempty"` // of the hold on its source that it belongs to
+	Round    int       `json:"round,omitempty"`    // of the hold on its source that it belongs to
+	Released bool      `json:"released,omitempty"` // people let it through; it happens when the identity is looked at
 }
 
 // A PolicyVersion is a policy as it was put in force.

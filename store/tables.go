@@ -47,12 +47,14 @@ var (
 )
 
 // Affected: whose source changed something of a record or an identity, by its id,
-// that it could lose something by, since it was looked at last; and the losses that
-// the brake on a source holds, by identity and source.
+// that it could lose something by, since it was looked at last; groups of which that
+// is to be noted for everybody in them, by their ids; and the losses that the brake on
+// a source holds, by identity and source.
 var (
 	AffectedRecords = define("affected", func(a Affected) []string { return []string{a.ID, a.Source} })
+	AffectedGroups  = define("affectedGroups", func(a Affected) []string { return []string{a.ID, a.Source} })
 
-	LossSource = &Index[Loss]{name: "source", kept: true, of: one(func(l Loss) []string { return []string{l.Source} })}
+	LossSource = &Index[Loss]{name: "source", kept: true, of: one(func(l Loss) []string { return unless(l.Released, l.Source) })}
 
 	WithheldLosses = define("losses", func(l Loss) []string { return []string{l.Identity, l.Source} }, LossSource)
 )
@@ -349,7 +351,7 @@ var (
 // everything is all of the above, for the check.
 func everything() []checked {
 	return []checked{
-		Identities, Correlations, WithheldIdentities, AffectedRecords, WithheldLosses, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
+		Identities, Correlations, WithheldIdentities, AffectedRecords, AffectedGroups, WithheldLosses, Ownership, Groups, Members, FormerGroupNames, ParkedMembers, RawCopies, UnmappedAttributes,
 		Machines, Grants, Tombstones,
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems, Windows,
