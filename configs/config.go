@@ -26,6 +26,7 @@ type Config struct {
 	Sources   []Source `yaml:"sources"`
 	Issuers   []Issuer `yaml:"issuers"`
 	Console   Console  `yaml:"console"`
+	Feeds     []Feed   `yaml:"feeds"` // of decisions, to other systems
 
 	Credentials Credentials `yaml:"credentials"`
 

@@ -44,6 +44,7 @@ func parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 	r.values(&f)
 	r.credentials(&f)
 	r.console(&f)
+	r.feeds(&f)
 	r.schemas(&f)
 	for i := range f.Connectors {
 		r.connector(i, &f)

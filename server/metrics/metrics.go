@@ -39,6 +39,8 @@ type Metrics struct {
 
 	open func(connector string) bool // whether its breaker is; nil: nobody said
 
+	feeds []string // that tell others of decisions
+
 	mu        sync.Mutex
 	tail      tail
 	unread    []string             // sweeps of which it is not known yet when they last ran
@@ -89,6 +91,10 @@ func (m *Metrics) Exposure(connector, stage string, took time.Duration, ends boo
 
 // Missed is told of each change that ended access later than was wanted.
 func (m *Metrics) Missed(connector string) { m.missed.WithLabelValues(connector).Inc() }
+
+// Follow names a feed that tells others of decisions. It is called before anything is
+// scraped.
+func (m *Metrics) Follow(feed string) { m.feeds = append(m.feeds, feed) }
 
 // Breakers says how to ask whether a connector's breaker is open. It is called
 // before anything is scraped.

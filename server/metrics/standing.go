@@ -110,7 +110,7 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 			return found, err
 		}
 	}
-	for _, some := range []func(store.Reader, func(*prometheus.Desc, float64, ...string)) error{readWithheld, readSources} {
+	for _, some := range []func(store.Reader, func(*prometheus.Desc, float64, ...string)) error{readWithheld, readSources, s.readFeeds} {
 		if err := some(r, level); err != nil {
 			return found, err
 		}

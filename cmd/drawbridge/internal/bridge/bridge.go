@@ -74,6 +74,7 @@ type Bridge struct {
 	hearing  access.Hearing
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise
+	feeds    map[string]*scheduler.Feed      // likewise
 	listener net.Listener
 	url      string // the public one
 	server   *server.Server
@@ -98,6 +99,7 @@ func Open(ctx context.Context, cfg *configs.Config, o Options) (*Bridge, error) 
 		b.openKey,
 		b.openPolicy,
 		b.openMetrics,
+		b.openFeeds,
 		b.openConnectors,
 		b.openListener,
 		b.openServer,
@@ -145,6 +147,9 @@ func (b *Bridge) Close() error {
 		if c, ok := target.(connectors.Closer); ok {
 			problems = append(problems, c.Close())
 		}
+	}
+	for _, f := range b.feeds {
+		problems = append(problems, f.Sink.Close())
 	}
 	if b.store != nil {
 		problems = append(problems, b.store.Close())

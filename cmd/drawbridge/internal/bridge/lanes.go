@@ -41,6 +41,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneBypass, Handle: b.watch, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneExposure, Handle: b.alarm, Workers: 1, TTL: time.Minute, Backoff: quick},
+		{Lane: access.LaneFeed, Handle: b.tell, Workers: max(1, len(b.feeds)), TTL: 5 * time.Minute, Backoff: quick},
 		{Lane: access.LaneSource, Handle: b.freshen, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
 		{Lane: access.LaneReview, Handle: (&access.Reviews{Store: b.store, Rules: b.rules}).Attend, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},

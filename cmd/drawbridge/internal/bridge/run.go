@@ -36,7 +36,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	// Each part has a context of its own, so that they end one after the other.
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
-	counting := start(ctx, fail, b.countUnmapped, b.watchCredentials)
+	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.watchCredentials)...)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
