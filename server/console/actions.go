@@ -85,7 +85,7 @@ func actions() []action {
 // What was refused is told there, with what was typed.
 func (c *Console) act(a action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := c.enter(w, r)
+		v := c.enter(w, r, true)
 		if v == nil {
 			return
 		}

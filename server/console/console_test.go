@@ -153,6 +153,11 @@ func TestPagesShow(t *testing.T) {
 	b.shows("/console/policy", "test", "What people are yet to decide")
 	b.shows("/console/log?subject=ada@example.com", "assigned", "its rule matches")
 	b.shows("/console/log/0", "Decision 0", "admitted")
+	for _, list := range []string{"people", "requests", "exceptions", "findings", "work", "machines", "policy", "log", "sweeps/drift", "connectors/wiki", "roles/engineer", "held/grant:engineer"} {
+		if status, text := b.get("/console/" + list + "?cursor=%00nonsense%22"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "none of this list") {
+			t.Errorf("%s with a cursor of nobody's: %d", list, status)
+		}
+	}
 	if status, _ := b.get("/console/nothing"); status != http.StatusNotFound {
 		t.Errorf("what is no page: %d", status)
 	}
@@ -213,6 +218,35 @@ func TestApproveByForm(t *testing.T) {
 	w.as("auditor").shows("/console/people/"+ada.ID, "wiki/editors", "she wrote them", "release notes")
 	if text := b.sends(action[1], "/console/inbox", "reason", "again"); !strings.Contains(text, "Not done.") {
 		t.Errorf("approving again says\n%s", text)
+	}
+}
+
+// TestHaltAndResume stops everything and lets it go on.
+func TestHaltAndResume(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.as("operator")
+	b.shows("/console/halt", "Halt everything")
+	if text := b.sends("/console/halts", "/console/halt", "reason", "the feed looks wrong"); !strings.Contains(text, "Resume everything") || !strings.Contains(text, "the feed looks wrong") {
+		t.Errorf("halting says\n%s", text)
+	}
+	b.shows("/console/", "Everything is halted")
+	if text := b.sends("/console/halts/resume", "/console/halt", "reason", "it was right"); strings.Contains(text, "Everything is halted") {
+		t.Errorf("resuming says\n%s", text)
+	}
+	if text := w.as("viewer").shows("/console/halt"); strings.Contains(text, "<textarea") {
+		t.Error("a viewer is shown the form")
+	}
+}
+
+// TestFragmentsHaveNoForms keeps forms out of what a page replaces by itself: nobody's
+// words are lost while they type.
+func TestFragmentsHaveNoForms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.full()
+	if text := w.as("admin").shows("/console/now"); strings.Contains(text, "<form") || strings.Contains(text, "<input") {
+		t.Errorf("the front page's own part has a form\n%s", text)
 	}
 }
 

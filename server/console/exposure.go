@@ -78,13 +78,12 @@ func (x *exposure) take(windows []access.ExposureWindow) (took []time.Duration) 
 		if w.Objective == access.MissedIt {
 			x.Missed++
 		}
-		switch {
-		case w.ID == "":
-			x.Open++
-			x.Oldest = max(x.Oldest, lasted)
-		default:
+		if w.ID != "" {
 			took = append(took, lasted)
+			continue
 		}
+		x.Open++
+		x.Oldest = max(x.Oldest, lasted)
 	}
 	return took
 }

@@ -32,7 +32,7 @@ type loginPage struct {
 }
 
 func (c *Console) showLogin(w http.ResponseWriter, r *http.Request) {
-	if _, ok := c.sessions.of(c.shown(r, sessionCookie)); ok {
+	if _, ok := c.sessions.of(c.shown(r, sessionCookie), true); ok {
 		http.Redirect(w, r, c.wanted(r.URL.Query().Get("to")), http.StatusSeeOther)
 		return
 	}
@@ -101,7 +101,7 @@ func (c *Console) welcome(w http.ResponseWriter, r *http.Request, who Person, to
 // logOut ends a session.
 func (c *Console) logOut(w http.ResponseWriter, r *http.Request) {
 	id := c.shown(r, sessionCookie)
-	if s, ok := c.sessions.of(id); ok {
+	if s, ok := c.sessions.of(id, true); ok {
 		if !s.from(r.PostFormValue("form")) {
 			c.fail(w, r, nil, errForm)
 			return

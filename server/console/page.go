@@ -30,6 +30,7 @@ func pages() []page {
 	return []page{
 		{path: "{$}", name: "now", section: "now", title: "Now", show: showNow},
 		{path: "now", name: "now", section: "now", title: "Now", show: showNow, fragment: true}, // what the front page looks at again
+		{path: "halt", name: "halt", section: "now", title: "Halt or resume everything", show: showHalt},
 		{path: "people", name: "people", section: "people", title: "People", show: showPeople},
 		{path: "people/{id}", name: "person", section: "people", show: showPerson},
 		{path: "people/{id}/why", name: "why", section: "people", show: showWhy},
@@ -115,7 +116,7 @@ func (s sheet) Was(field string) string {
 // page answers requests for a page of whoever is logged in.
 func (c *Console) page(p page) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		v := c.enter(w, r)
+		v := c.enter(w, r, !p.fragment)
 		if v == nil {
 			return
 		}
@@ -165,10 +166,11 @@ func (v *visit) inbox() int {
 	return min(len(waiting.Items), mostInbox+1)
 }
 
-// enter returns the visit of whoever is logged in, or answers who is not.
-func (c *Console) enter(w http.ResponseWriter, r *http.Request) *visit {
+// enter returns the visit of whoever is logged in, or answers who is not. It uses their
+// session, unless the request is a page's own.
+func (c *Console) enter(w http.ResponseWriter, r *http.Request, uses bool) *visit {
 	id := c.shown(r, sessionCookie)
-	s, ok := c.sessions.of(id)
+	s, ok := c.sessions.of(id, uses)
 	if !ok {
 		c.toLogin(w, r)
 		return nil

@@ -69,6 +69,7 @@ type personPage struct {
 	Said      []attribute
 	Holds     []holding
 	Past      []schema.Grant // grants that ended
+	Takable   []string       // roles by which they hold something
 	Timeline  []entryView
 	More      string
 }
@@ -107,8 +108,11 @@ func showPerson(v *visit) (any, error) {
 	}
 	slices.SortFunc(p.Said, func(a, b attribute) int { return strings.Compare(a.Name, b.Name) })
 	for _, line := range p.Assignments {
-		p.Holds = append(p.Holds, p.holding(line))
+		h := p.holding(line)
+		p.Holds = append(p.Holds, h)
+		p.Takable = append(p.Takable, h.Roles...)
 	}
+	p.Takable = schema.Sorted(p.Takable...)
 	for _, g := range p.Grants {
 		if !g.Live(v.now) {
 			p.Past = append(p.Past, g)

@@ -171,3 +171,16 @@ type sourceView struct {
 	Heard time.Time `json:"heard"`
 	Stale bool      `json:"stale"`
 }
+
+// showHalt shows the halt of everything, if there is one.
+func showHalt(v *visit) (any, error) {
+	var halts list[schema.Halt]
+	if err := v.get(v.ctx, "/halts", &halts); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(halts.Items, func(h schema.Halt) bool { return h.Connector == schema.Everywhere })
+	if i < 0 {
+		return (*schema.Halt)(nil), nil
+	}
+	return &halts.Items[i], nil
+}

@@ -117,8 +117,9 @@ func (s *sessions) ended(one *session, now time.Time) bool {
 	return now.Sub(one.used) >= s.idle || now.Sub(one.began) >= s.life
 }
 
-// of returns the session of an id, which it thereby uses.
-func (s *sessions) of(id string) (*session, bool) {
+// of returns the session of an id. What a person does uses it; what a page does by
+// itself does not, or a page that somebody left open would keep them logged in.
+func (s *sessions) of(id string, uses bool) (*session, bool) {
 	now := s.now()
 	s.mu.Lock()
 	one, ok := s.all[hashOf(id)]
@@ -130,9 +131,11 @@ func (s *sessions) of(id string) (*session, bool) {
 		s.end(id)
 		return nil, false
 	}
-	one.mu.Lock()
-	one.used = now
-	one.mu.Unlock()
+	if uses {
+		one.mu.Lock()
+		one.used = now
+		one.mu.Unlock()
+	}
 	return one, true
 }
 

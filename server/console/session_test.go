@@ -14,7 +14,7 @@ func TestSessionsEnd(t *testing.T) {
 		unused, used := s.begin(Person{Name: "a"}), s.begin(Person{Name: "b"})
 		lived := time.Duration(0)
 		for ; lived < 24*time.Hour; lived += 30 * time.Minute {
-			if _, ok := s.of(used); !ok {
+			if _, ok := s.of(used, true); !ok {
 				break
 			}
 			<-time.After(30 * time.Minute)
@@ -22,11 +22,29 @@ func TestSessionsEnd(t *testing.T) {
 		if lived != 12*time.Hour {
 			t.Errorf("a session that is used lives for %v, want 12h", lived)
 		}
-		if _, ok := s.of(unused); ok {
+		if _, ok := s.of(unused, true); ok {
 			t.Error("a session that is not used lives on")
 		}
 		if len(s.all) != 0 {
 			t.Errorf("%d sessions are kept that ended", len(s.all))
+		}
+	})
+}
+
+// TestPagesLeftOpenEnd is of a session that only its page looks at, every ten seconds.
+func TestPagesLeftOpenEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSessions(time.Hour, 12*time.Hour)
+		id := s.begin(Person{Name: "a"})
+		lived := time.Duration(0)
+		for ; lived < 2*time.Hour; lived += 10 * time.Second {
+			if _, ok := s.of(id, false); !ok {
+				break
+			}
+			<-time.After(10 * time.Second)
+		}
+		if lived != time.Hour {
+			t.Errorf("a session that only its page looks at lives for %v, want 1h", lived)
 		}
 	})
 }
@@ -40,7 +58,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		for range mostSessions {
 			s.begin(Person{Name: "more"})
 		}
-		if _, ok := s.of(first); ok || len(s.all) != mostSessions {
+		if _, ok := s.of(first, true); ok || len(s.all) != mostSessions {
 			t.Errorf("there are %d sessions, and the first is among them: %v", len(s.all), ok)
 		}
 	})
