@@ -49,7 +49,6 @@ func mountConsole(e *echo.Echo, o Options, g *gate, a *api.API) error {
 	e.Any(strings.TrimSuffix(console.Root, "/"), func(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, strings.TrimRight(o.PublicURL, "/")+console.Root)
 	})
-	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusSeeOther, strings.TrimRight(o.PublicURL, "/")+console.Root) })
 	e.Any(console.Root+"*", echo.WrapHandler(pages))
 	return nil
 }
