@@ -46,7 +46,8 @@ type Explanation struct {
 	Policy      string             `json:"policy"`            // digest of the policy in force
 	At          time.Time          `json:"at"`
 
-	target string // what its connector calls it; nothing if no catalogue has it
+	until  time.Time // decisions after it do not count; zero: all do
+	target string    // what its connector calls it; nothing if no catalogue has it
 }
 
 // A Holding is what is known of the entitlement at its target.

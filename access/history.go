@@ -38,6 +38,9 @@ func (e *Explanation) history(r store.Reader, connector string) error {
 			return err
 		}
 		d := entry.Decision
+		if !e.until.IsZero() && d.Time.After(e.until) {
+			continue
+		}
 		role, isRole := strings.CutPrefix(d.Object, "role/")
 		switch {
 		case d.Object == e.Entitlement, e.Through != "" && d.Object == e.Through:
@@ -75,7 +78,7 @@ func (e *Explanation) rolesEver(r store.Reader) (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if entry.Decision.Object != e.Entitlement {
+		if entry.Decision.Object != e.Entitlement || !e.until.IsZero() && entry.Decision.Time.After(e.until) {
 			continue
 		}
 		for _, because := range entry.Decision.Because {

@@ -210,17 +210,19 @@ func (s *Store) indexLog() {
 	s.chores.Go(func() {
 		defer s.indexing.Store(false)
 		ctx := Background(s.life)
-		for more := true; more; {
-			err := s.Update(ctx, func(tx Tx) (err error) {
-				more, err = tx.transaction().indexTail()
-				return err
-			})
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				s.log.ErrorContext(ctx, "whom decisions are about can not be indexed", "error", err)
-				return
+		for _, index := range []func(*transaction) (bool, error){(*transaction).indexTail, (*transaction).indexMatters} {
+			for more := true; more; {
+				err := s.Update(ctx, func(tx Tx) (err error) {
+					more, err = index(tx.transaction())
+					return err
+				})
+				if ctx.Err() != nil {
+					return
+				}
+				if err != nil {
+					s.log.ErrorContext(ctx, "what decisions are about can not be indexed", "error", err)
+					return
+				}
 			}
 		}
 	})

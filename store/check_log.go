@@ -12,8 +12,12 @@ import (
 // decisions hashes the log again and compares it with its tree, its indexes, its
 // details and its checkpoints.
 func (c *checking) decisions() error {
-	var size, about, details int64
+	var size, about, details, matters int64
 	indexed, err := c.indexed()
+	if err != nil {
+		return err
+	}
+	seen, err := metaNumber(c.txn, metaMattersSeen)
 	if err != nil {
 		return err
 	}
@@ -30,6 +34,10 @@ func (c *checking) decisions() error {
 		if err == nil && size < indexed {
 			about += 1 + int64(len(e.Decision.Also))
 			err = c.about(e)
+		}
+		if err == nil && size < seen {
+			matters += int64(len(mattersOf(e.Decision)))
+			err = c.matters(e)
 		}
 		if err != nil {
 			return err
@@ -48,7 +56,7 @@ func (c *checking) decisions() error {
 	if indexed > size {
 		c.fault(tableMeta, []byte(metaIndexed), "says %d, and there are %d", indexed, size)
 	}
-	return errors.Join(c.latest(), c.details(details), c.aside(size, about), c.checkpoints())
+	return errors.Join(c.latest(), c.details(details), c.aside(size, about, matters), c.checkpoints())
 }
 
 // entry compares one entry with what is kept about it, and counts its details.
@@ -83,6 +91,16 @@ func (c *checking) about(e Entry) error {
 	for _, subject := range append([]string{e.Decision.Subject}, e.Decision.Also...) {
 		about := append(makeKey(subject), seqKey(e.Seq)...)
 		if err := c.holds(tableAbout, about, []byte{}, "is missing"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matters looks for an indexed entry under all that it is found by.
+func (c *checking) matters(e Entry) error {
+	for _, key := range mattersOf(e.Decision) {
+		if err := c.holds(tableMatters, append(key, seqKey(e.Seq)...), []byte{}, "is missing"); err != nil {
 			return err
 		}
 	}
@@ -141,8 +159,8 @@ func (c *checking) details(found int64) error {
 }
 
 // aside looks for rows of the log's tables that no entry made.
-func (c *checking) aside(size, about int64) error {
-	for table, want := range map[string]int64{tableAbout: about, tableHashes: tlog.StoredHashCount(size)} {
+func (c *checking) aside(size, about, matters int64) error {
+	for table, want := range map[string]int64{tableAbout: about, tableMatters: matters, tableHashes: tlog.StoredHashCount(size)} {
 		n, err := c.size(table)
 		if err != nil {
 			return err

@@ -87,6 +87,11 @@ func Open(e Engine, opts ...Option) (*Store, error) {
 	if err := s.prepare(context.Background(), migrations()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	}
+	if behind, err := s.mattersBehind(s.life); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
+	} else if behind && e.Writers() > 0 {
+		s.indexLog()
+	}
 	return s, nil
 }
 

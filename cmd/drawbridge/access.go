@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,16 +29,21 @@ func accessCommand() *cobra.Command {
 func accessExplainCommand() *cobra.Command {
 	var a about
 	var f format
+	var when string
 	cmd := &cobra.Command{
-		Use:   "explain USER CONNECTOR/ENTITLEMENT (--config FILE | --server URL)",
+		Use:   "explain USER CONNECTOR/ENTITLEMENT [--at TIME] (--config FILE | --server URL)",
 		Short: "Say why somebody has, had or lost something, from the decision log",
-		Long:  "USER is an identity's id, userName or email address.",
+		Long:  "USER is an identity's id, userName or email address, also of one who is gone.",
 		Args:  exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := isRef("the entitlement", args[1]); err != nil {
 				return err
 			}
-			e, err := explain(cmd.Context(), a, args[0], args[1])
+			at, err := momentOf(when, time.Now())
+			if err != nil {
+				return err
+			}
+			e, err := explain(cmd.Context(), a, args[0], args[1], at)
 			if err != nil {
 				return err
 			}
@@ -46,16 +52,22 @@ func accessExplainCommand() *cobra.Command {
 	}
 	a.flags(cmd)
 	f.flag(cmd)
+	atFlag(cmd, &when)
 	return cmd
 }
 
-func explain(ctx context.Context, a about, who, what string) (e access.Explanation, err error) {
+// atFlag asks for how things were.
+func atFlag(cmd *cobra.Command, when *string) {
+	cmd.Flags().StringVar(when, "at", "", "as of a time (RFC 3339), a day, or so long ago (24h, 7d); left out: as things are")
+}
+
+func explain(ctx context.Context, a about, who, what string, at time.Time) (e access.Explanation, err error) {
 	c, err := a.client()
 	if err != nil {
 		return e, err
 	}
 	if c != nil {
-		return c.explain(ctx, who, what)
+		return c.explain(ctx, who, what, at)
 	}
 	err = a.read(func(s stopped) error {
 		rules, err := s.rules(ctx)
@@ -63,6 +75,10 @@ func explain(ctx context.Context, a about, who, what string) (e access.Explanati
 			return err
 		}
 		return s.store.View(ctx, func(r store.Reader) error {
+			if !at.IsZero() {
+				e, err = access.ExplainAt(r, rules.Book(), who, what, at)
+				return err
+			}
 			e, err = access.Explain(r, rules, who, what)
 			return err
 		})
@@ -77,13 +93,18 @@ func accessListCommand() *cobra.Command {
 	var a about
 	var f format
 	var q heldQuery
+	var when string
 	cmd := &cobra.Command{
-		Use:   "list [USER] [--entitlement CONNECTOR/ENTITLEMENT] (--config FILE | --server URL)",
-		Short: "List who should have what",
+		Use:   "list [USER] [--entitlement CONNECTOR/ENTITLEMENT] [--at TIME] (--config FILE | --server URL)",
+		Short: "List who should have what, or should have had",
 		Args:  between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				q.who = args[0]
+			}
+			var err error
+			if q.at, err = momentOf(when, time.Now()); err != nil {
+				return err
 			}
 			if err := q.check(); err != nil {
 				return err
@@ -108,6 +129,7 @@ func accessListCommand() *cobra.Command {
 	a.flags(cmd)
 	f.flag(cmd)
 	cmd.Flags().StringVar(&q.entitlement, "entitlement", "", "only who should have this one")
+	atFlag(cmd, &when)
 	cmd.Flags().IntVar(&q.limit, "limit", mostListed, "lines at most")
 	return cmd
 }
@@ -115,6 +137,7 @@ func accessListCommand() *cobra.Command {
 // A heldQuery asks for lines of desired state.
 type heldQuery struct {
 	who, entitlement string
+	at               time.Time
 	limit            int
 }
 
@@ -123,6 +146,9 @@ func (q heldQuery) check() error {
 		if err := isRef("--entitlement", q.entitlement); err != nil {
 			return err
 		}
+	}
+	if !q.at.IsZero() && q.who == "" && q.entitlement == "" {
+		return fmt.Errorf("%w: with --at, name a USER or an --entitlement", errUsage)
 	}
 	if q.limit < 1 {
 		return fmt.Errorf("%w: --limit is %d", errUsage, q.limit)
@@ -159,6 +185,10 @@ func listHeld(ctx context.Context, a about, q heldQuery) (lines []api.Assignment
 
 // from reads the lines from a store, by the index that answers.
 func (q heldQuery) from(r store.Reader) (lines []api.AssignmentView, more bool, err error) {
+	if !q.at.IsZero() {
+		lines, next, err := api.LinesAt(r, q.who, q.entitlement, q.at, q.limit)
+		return lines, next != "", err
+	}
 	names := map[string]string{}
 	all := store.Assignments.All(r)
 	connector, entitlement, byEntitlement := strings.Cut(q.entitlement, "/")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"drawbridge/access"
 	"drawbridge/audit"
@@ -16,8 +17,8 @@ import (
 
 // What follows is one operation of the API each.
 
-func (c *client) explain(ctx context.Context, who, what string) (e access.Explanation, err error) {
-	err = c.get(ctx, "/api/v1/explain", url.Values{"identity": {who}, "entitlement": {what}}, &e)
+func (c *client) explain(ctx context.Context, who, what string, at time.Time) (e access.Explanation, err error) {
+	err = c.get(ctx, "/api/v1/explain", url.Values{"identity": {who}, "entitlement": {what}, "at": {instant(at)}}, &e)
 	return e, err
 }
 
@@ -35,6 +36,14 @@ func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (
 
 func (c *client) runSweep(ctx context.Context, name string, dryRun bool) error {
 	return c.call(ctx, http.MethodPost, dry("/api/v1/sweeps/"+url.PathEscape(name)+"/run", dryRun), nil, nil)
+}
+
+// instant is a time as the API reads it; none is nothing.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // dry asks for a change to be tried only.
@@ -70,7 +79,7 @@ func (c *client) unpark(ctx context.Context, connector, identity string, dryRun 
 }
 
 func (c *client) held(ctx context.Context, q heldQuery) (lines []api.AssignmentView, more bool, err error) {
-	lines, err = pages[api.AssignmentView](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}}, q.limit+1)
+	lines, err = pages[api.AssignmentView](ctx, c, "/api/v1/assignments", url.Values{"identity": {q.who}, "entitlement": {q.entitlement}, "at": {instant(q.at)}}, q.limit+1)
 	if len(lines) > q.limit {
 		return lines[:q.limit], true, err
 	}

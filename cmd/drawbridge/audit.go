@@ -19,7 +19,8 @@ import (
 
 func auditCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "audit", Short: "Prove what was decided"}
-	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditPackCommand(), auditReplayCommand(), auditForgetCommand())
+	cmd.AddCommand(auditVerifyCommand(), auditExportCommand(), auditProofCommand(), auditPackCommand())
+	cmd.AddCommand(auditSearchCommand(), auditReplayCommand(), auditForgetCommand())
 	return cmd
 }
 

@@ -310,6 +310,7 @@ var operations = map[string]string{
 	"GET /api/v1/log/proofs/{seq}": "viewer",
 	"GET /api/v1/log/export":       "auditor",
 	"GET /api/v1/log/replay":       "auditor",
+	"GET /api/v1/log/search":       "viewer",
 	"POST /api/v1/policy/plan":     "operator",
 
 	"GET /api/v1/publications":                "viewer",

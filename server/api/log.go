@@ -57,11 +57,9 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 			list.Next = cursor([]string{strconv.FormatInt(next, 10)})
 		}
 		for _, e := range entries {
-			v := EntryView{Seq: e.Seq, Decision: e.Decision}
-			if of := detailOf(e.Decision); of != "" && callerOf(ctx).Role.AtLeast(seesDetail) {
-				if v.Detail, err = store.Detail(r, of); err != nil && !errors.Is(err, schema.ErrNotFound) {
-					return err
-				}
+			v, err := viewOf(r, e, callerOf(ctx).Role.AtLeast(seesDetail))
+			if err != nil {
+				return err
 			}
 			list.Items = append(list.Items, v)
 		}

@@ -33,6 +33,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
 	"GET /api/v1/log/export":                schema.Auditor,
 	"GET /api/v1/log/replay":                schema.Auditor,
+	"GET /api/v1/log/search":                schema.Viewer,   // likewise
 	"POST /api/v1/policy/plan":              schema.Operator, // it touches nothing, and keeps other plans waiting
 	"GET /api/v1/holds":                     schema.Viewer,
 	"POST /api/v1/holds/{id}/release":       schema.Approver,

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"drawbridge/access"
 	"drawbridge/policy"
@@ -282,13 +283,18 @@ func (a *API) listGrants(ctx context.Context, in *grantsInput) (*Reply[List[sche
 }
 
 type explainInput struct {
-	Identity    string `query:"identity" required:"true" doc:"An id, a userName or an email address."`
-	Entitlement string `query:"entitlement" required:"true" doc:"connector/id"`
+	Identity    string    `query:"identity" required:"true" doc:"An id, a userName or an email address."`
+	Entitlement string    `query:"entitlement" required:"true" doc:"connector/id"`
+	At          time.Time `query:"at" doc:"As of this time, from the log: also of who is gone since. Without it, as things are."`
 }
 
 func (a *API) explain(ctx context.Context, in *explainInput) (*Reply[access.Explanation], error) {
 	var e access.Explanation
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		if !in.At.IsZero() {
+			e, err = access.ExplainAt(r, a.Rules.Book(), in.Identity, in.Entitlement, in.At)
+			return err
+		}
 		e, err = access.Explain(r, a.Rules, in.Identity, in.Entitlement)
 		return err
 	})

@@ -1,0 +1,100 @@
+package access_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// TestSearch looks for decisions by each of what may be said of them, and compares with a
+// look at all of them. R-LOG-5.
+func TestSearch(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada, bob := w.admit(person{name: "ada", department: "Engineering"}), w.admit(person{name: "bob", department: "Sales"})
+		w.work()
+		w.grant(ada, "editor")
+		w.work()
+		middle := w.passing(10 * time.Minute)
+		w.update(func(tx store.Tx) error {
+			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: ada, Role: "editor", By: "token/test", Reason: "The manual is WRITTEN"})
+		})
+		w.work()
+		for _, c := range []struct {
+			name string
+			q    access.Search
+			want func(schema.Decision) bool
+		}{
+			{"everything", access.Search{}, func(schema.Decision) bool { return true }},
+			{"about somebody", access.Search{Subject: bob}, func(d schema.Decision) bool { return d.Subject == bob }},
+			{"by a person", access.Search{By: "token/test"}, func(d schema.Decision) bool { return d.Actor == "token/test" }},
+			{"by a source", access.Search{By: "source/hr"}, func(d schema.Decision) bool { return d.Actor == "source/hr" }},
+			{"a verb", access.Search{Verbs: []schema.Verb{schema.Revoked, schema.Granted}}, func(d schema.Decision) bool { return d.Verb == schema.Revoked || d.Verb == schema.Granted }},
+			{"a role", access.Search{Role: "editor"}, func(d schema.Decision) bool {
+				return d.Object == "role/editor" || slices.Contains(d.Because, "role/editor")
+			}},
+			{"an entitlement", access.Search{Entitlement: "wiki/editors"}, func(d schema.Decision) bool { return d.Object == "wiki/editors" }},
+			{"a connector", access.Search{Connector: "crm"}, func(d schema.Decision) bool { return d.Object == "crm/sales" }},
+			{"since", access.Search{Since: middle}, func(d schema.Decision) bool { return !d.Time.Before(middle) }},
+			{"until", access.Search{Until: middle}, func(d schema.Decision) bool { return d.Time.Before(middle) }},
+			{"a reason of the bridge", access.Search{Text: "RULE MATCHES"}, func(d schema.Decision) bool { return d.Verb == schema.Assigned && d.Object != "wiki/editors" }},
+			{"somebody's words", access.Search{Text: "manual is written", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Revoked }},
+			{"words that are not shown", access.Search{Text: "manual is written"}, func(schema.Decision) bool { return false }},
+			{"a ticket", access.Search{Ticket: "chg-1", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Granted }},
+			{"both", access.Search{Subject: ada, Verbs: []schema.Verb{schema.Assigned}, Since: middle}, func(schema.Decision) bool { return false }},
+		} {
+			for _, n := range []int{1, 3, 500} {
+				if got, want := w.search(c.q, n), w.those(c.want); !slices.Equal(got, want) {
+					t.Errorf("%s, %d a page: got %v, want %v", c.name, n, got, want)
+				}
+			}
+		}
+		w.view(func(r store.Reader) error {
+			if _, _, err := (access.Search{Ticket: "CHG-1"}).Page(r, -1, 1); !errors.Is(err, schema.ErrForbidden) {
+				t.Errorf("a ticket, by who may not: %v", err)
+			}
+			return nil
+		})
+	})
+}
+
+func (w *world) search(q access.Search, n int) (found []string) {
+	w.t.Helper()
+	for before := int64(-1); ; {
+		w.view(func(r store.Reader) error {
+			page, next, err := q.Page(r, before, n)
+			for _, e := range page {
+				found = append(found, fmt.Sprint(e.Seq, e.Decision.Verb))
+			}
+			before = next
+			return err
+		})
+		if before < 0 {
+			return found
+		}
+	}
+}
+
+// those are the decisions, newest first, of which something is true.
+func (w *world) those(is func(schema.Decision) bool) (found []string) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		found = nil
+		for e, err := range store.Log(r, 0) {
+			if err != nil {
+				return err
+			}
+			if is(e.Decision) {
+				found = append(found, fmt.Sprint(e.Seq, e.Decision.Verb))
+			}
+		}
+		return nil
+	})
+	slices.Reverse(found)
+	return found
+}

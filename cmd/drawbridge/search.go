@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/server/api"
+	"drawbridge/store"
+)
+
+func auditSearchCommand() *cobra.Command {
+	var a about
+	var f format
+	var q access.Search
+	var verbs []string
+	var since, until string
+	limit := mostListed
+	cmd := &cobra.Command{
+		Use:   "search [TEXT] [--subject USER] [--by WHO] [--entitlement REF] [--since TIME] ... (--config FILE | --server URL)",
+		Short: "Look for decisions by what they are about, who decided, and when: newest first",
+		Long: "TEXT is looked for in the bridge's reasons and in people's own words, in any case. Of what is\n" +
+			"asked, all has to be true. Who approved what: --by identity/ID --verb approved.",
+		Args: between(0, 1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			q.Text, q.Words = strings.Join(args, " "), true
+			for _, verb := range verbs {
+				q.Verbs = append(q.Verbs, schema.Verb(verb))
+			}
+			if q.Since, err = momentOf(since, time.Now()); err != nil {
+				return err
+			}
+			if q.Until, err = momentOf(until, time.Now()); err != nil {
+				return err
+			}
+			entries, more, err := a.search(cmd.Context(), q, limit)
+			if err != nil {
+				return err
+			}
+			err = f.print(cmd.OutOrStdout(), entries, func(out io.Writer) error {
+				var rows [][]string
+				for _, e := range entries {
+					rows = append(rows, []string{fmt.Sprintf("#%d", e.Seq), moment(e.Time), e.Actor, string(e.Verb), e.Subject, orDash(e.Object), orDash(e.Reason)})
+				}
+				return table(out, "number time by verb subject object reason", rows)
+			})
+			if err == nil && more {
+				fmt.Fprintf(cmd.ErrOrStderr(), "these are the newest %d; --limit shows more\n", len(entries))
+			}
+			return err
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	cmd.Flags().StringVar(&q.Subject, "subject", "", "about whom: an identity's id, userName or email address, or kind/NAME")
+	cmd.Flags().StringVar(&q.By, "by", "", "who decided, as the log names them: token/NAME, identity/ID, source/NAME, bridge")
+	cmd.Flags().StringArrayVar(&verbs, "verb", nil, "what was decided: granted, revoked, approved, denied, held, ...; any of several")
+	cmd.Flags().StringVar(&q.Role, "role", "", "about a role, or because of it")
+	cmd.Flags().StringVar(&q.Entitlement, "entitlement", "", "about CONNECTOR/ENTITLEMENT")
+	cmd.Flags().StringVar(&q.Connector, "connector", "", "about a connector, or what it has")
+	cmd.Flags().StringVar(&q.Request, "request", "", "belonging to a request, by its id")
+	cmd.Flags().StringVar(&q.Ticket, "ticket", "", "made on a ticket")
+	cmd.Flags().StringVar(&since, "since", "", "decided since: a time (RFC 3339), a day, or how long ago (24h, 7d)")
+	cmd.Flags().StringVar(&until, "until", "", "decided before, likewise")
+	cmd.Flags().IntVar(&limit, "limit", mostListed, "decisions at most")
+	return cmd
+}
+
+// search looks for decisions at the bridge, or in the store of one that is stopped.
+func (a *about) search(ctx context.Context, q access.Search, limit int) (entries []api.EntryView, more bool, err error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, false, err
+	}
+	if c != nil {
+		entries, err = pages[api.EntryView](ctx, c, "/api/v1/log/search", searchQuery(q), limit+1)
+	} else {
+		err = a.read(func(s stopped) error {
+			return s.store.View(ctx, func(r store.Reader) error {
+				entries, err = searchStore(r, q, limit+1)
+				return err
+			})
+		})
+	}
+	if len(entries) > limit {
+		return entries[:limit], true, err
+	}
+	return entries, false, err
+}
+
+func searchQuery(q access.Search) url.Values {
+	query := url.Values{
+		"subject": {q.Subject}, "by": {q.By}, "role": {q.Role}, "entitlement": {q.Entitlement}, "connector": {q.Connector},
+		"request": {q.Request}, "ticket": {q.Ticket}, "text": {q.Text}, "since": {instant(q.Since)}, "until": {instant(q.Until)},
+	}
+	var verbs []string
+	for _, verb := range q.Verbs {
+		verbs = append(verbs, string(verb))
+	}
+	query.Set("verb", strings.Join(verbs, ","))
+	return query
+}
+
+func searchStore(r store.Reader, q access.Search, n int) (entries []api.EntryView, err error) {
+	entries = []api.EntryView{}
+	if q.Subject != "" && !strings.Contains(q.Subject, "/") {
+		if id, err := access.FindIdentity(r, q.Subject); err == nil {
+			q.Subject = id.ID
+		}
+	}
+	for before := int64(-1); ; {
+		page, next, err := q.Page(r, before, n-len(entries))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range page {
+			entries = append(entries, api.EntryView{Seq: e.Seq, Decision: e.Decision})
+		}
+		if before = next; before < 0 || len(entries) >= n {
+			return entries, nil
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+type searchInput struct {
+	Paging
+	Subject     string    `query:"subject" doc:"An identity's id, userName or email address, or kind/NAME."`
+	By          string    `query:"by" doc:"Who decided, as the log names them: token/NAME, identity/ID, local/NAME, source/NAME, trigger/SET/NAME, bridge."`
+	Verb        []string  `query:"verb" doc:"Any of these verbs."`
+	Role        string    `query:"role" doc:"A role that it is about, or because of which it was decided."`
+	Entitlement string    `query:"entitlement" doc:"connector/id"`
+	Connector   string    `query:"connector" doc:"What is about the connector, or about what it has."`
+	Request     string    `query:"request" doc:"The id of a request that it belongs to."`
+	Ticket      string    `query:"ticket" doc:"The ticket that was named. For auditors."`
+	Text        string    `query:"text" maxLength:"200" doc:"In its reason, in any case; for auditors, in people's own words too."`
+	Since       time.Time `query:"since" doc:"Decided at this time or later."`
+	Until       time.Time `query:"until" doc:"Decided before this time."`
+}
+
+// searchLog looks for decisions, newest first.
+func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[EntryView]], error) {
+	before := int64(-1)
+	if after, err := in.after(1); err != nil {
+		return nil, err
+	} else if after != nil {
+		if before, err = strconv.ParseInt(after[0], 10, 64); err != nil {
+			return nil, fmt.Errorf("cursor: it is none of this list's: %w", schema.ErrInvalid)
+		}
+	}
+	words := callerOf(ctx).Role.AtLeast(seesDetail)
+	q := access.Search{
+		By: in.By, Role: in.Role, Entitlement: in.Entitlement, Connector: in.Connector, Request: in.Request,
+		Ticket: in.Ticket, Text: in.Text, Since: in.Since, Until: in.Until, Words: words,
+	}
+	for _, verb := range in.Verb {
+		q.Verbs = append(q.Verbs, schema.Verb(verb))
+	}
+	list := List[EntryView]{Items: []EntryView{}}
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		if in.Subject != "" {
+			if q.Subject, err = subjectOf(r, in.Subject); err != nil {
+				return err
+			}
+		}
+		entries, next, err := q.Page(r, before, in.Limit)
+		if err != nil {
+			return err
+		}
+		if next >= 0 {
+			list.Next = cursor([]string{strconv.FormatInt(next, 10)})
+		}
+		for _, e := range entries {
+			v, err := viewOf(r, e, words)
+			if err != nil {
+				return err
+			}
+			list.Items = append(list.Items, v)
+		}
+		return nil
+	})
+	return reply(list), err
+}
+
+// viewOf is an entry with its detail, where that may be seen.
+func viewOf(r store.Reader, e store.Entry, words bool) (EntryView, error) {
+	v := EntryView{Seq: e.Seq, Decision: e.Decision}
+	of := detailOf(e.Decision)
+	if of == "" || !words {
+		return v, nil
+	}
+	var err error
+	if v.Detail, err = store.Detail(r, of); errors.Is(err, schema.ErrNotFound) {
+		err = nil
+	}
+	return v, err
+}
