@@ -179,7 +179,7 @@ func (x *Index[R]) checkRecord(k *checking, rec R, key []byte) (entries int64, e
 			continue
 		}
 		entries++
-		entry, holds := x.entry(value, key)
+		entry, holds := x.entry(nil, value, key)
 		if err := k.holds(x.name, entry, holds, "should point to "+readableKey(key)); err != nil {
 			return entries, err
 		}
@@ -217,7 +217,7 @@ func (c *Collection[R]) checkIndex(k *checking, x *Index[R], want int64) error {
 
 func (x *Index[R]) has(rec R, key, entry []byte) bool {
 	for _, value := range x.of(rec) {
-		if e, _ := x.entry(value, key); bytes.Equal(e, entry) {
+		if e, _ := x.entry(nil, value, key); bytes.Equal(e, entry) {
 			return true
 		}
 	}
@@ -243,7 +243,7 @@ func (c *checking) lanes() error {
 			leased[string(item.Lane)]++
 		}
 		s, _ := decodeState(row.Value)
-		if err := c.holds(tableReady, s.readyKey(item.Lane, item.ID), []byte{}, "is missing: its item is never looked at"); err != nil {
+		if err := c.holds(tableReady, s.readyKey(nil, item.Lane, item.ID), []byte{}, "is missing: its item is never looked at"); err != nil {
 			return err
 		}
 	}

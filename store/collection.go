@@ -41,7 +41,7 @@ func (c *Collection[R]) reading(read func(key, value []byte) (R, bool)) *Collect
 
 // Get returns the record with the key, or ErrNotFound.
 func (c *Collection[R]) Get(r Reader, key ...string) (R, error) {
-	rec, ok, err := c.load(r.transaction(), makeKey(key...))
+	rec, ok, err := c.load(r.transaction(), r.transaction().lookup(key...))
 	if err == nil && !ok {
 		err = c.notFound(key)
 	}
@@ -50,7 +50,7 @@ func (c *Collection[R]) Get(r Reader, key ...string) (R, error) {
 
 // Has reports whether there is a record with the key. It decodes nothing.
 func (c *Collection[R]) Has(r Reader, key ...string) (bool, error) {
-	value, err := r.transaction().get(c.name, makeKey(key...))
+	value, err := r.transaction().get(c.name, r.transaction().lookup(key...))
 	return value != nil, err
 }
 
@@ -199,7 +199,7 @@ func (c *Collection[R]) write(t *transaction, rec R, replaces bool) (news bool, 
 	if rec, err = c.asRead(rec, parts, value); err != nil {
 		return false, err
 	}
-	key := makeKey(parts...)
+	key := t.slab.key(parts...)
 	old, err := t.get(c.name, key)
 	if news = old == nil; err != nil || !news && !replaces {
 		return false, err
@@ -235,7 +235,7 @@ func (c *Collection[R]) asRead(rec R, key []string, value []byte) (R, error) {
 // that touch one record, one is run again. ErrNotFound if it is not there.
 func (c *Collection[R]) Touch(tx Tx, key ...string) error {
 	t := tx.transaction()
-	k := makeKey(key...)
+	k := t.slab.key(key...)
 	value, err := t.get(c.name, k)
 	if err != nil {
 		return err
@@ -255,7 +255,7 @@ func (c *Collection[R]) Delete(tx Tx, key ...string) error {
 // Take is Delete that returns the record as it was, and whether it was there.
 func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err error) {
 	t := tx.transaction()
-	k := makeKey(key...)
+	k := t.slab.key(key...)
 	value, err := t.get(c.name, k)
 	if err != nil || value == nil {
 		return old, false, err
@@ -267,10 +267,10 @@ func (c *Collection[R]) Take(tx Tx, key ...string) (old R, existed bool, err err
 		return old, true, err
 	}
 	t.addCount(countRecords, c.name, k, -1)
-	var changes []change
+	changes := t.changed[:0]
 	for _, x := range c.indexes {
 		for _, value := range x.of(old) {
-			entry, holds := x.entry(value, k)
+			entry, holds := x.entry(t.slab, value, k)
 			changes = append(changes, x.change(value, entry, holds, true))
 		}
 	}

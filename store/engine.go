@@ -22,8 +22,9 @@ var ErrRetry = errors.New("the transaction met another one; run it again")
 //     nothing: to depend on a row, write it.
 //   - When Commit returns nil, what was written survives the machine. When it
 //     returns an error, nothing of it was written.
-//   - Bytes handed out are borrowed until the transaction ends or next writes;
-//     bytes handed in are not changed by the caller until it ends.
+//   - Bytes handed out are borrowed until the transaction ends or next writes; bytes
+//     handed in to be written are not changed by the caller until it ends, nor used
+//     by the engine afterwards.
 //   - A table is there once something was written to it; before, it is empty.
 type Engine interface {
 	// Begin starts a transaction. Every one must be committed or rolled back. A
@@ -38,7 +39,8 @@ type Engine interface {
 
 // A Txn is one transaction of an Engine. It is used by one goroutine.
 type Txn interface {
-	// Get returns the value of each key, nil where there is none.
+	// Get returns the value of each key, nil where there is none. The list is good
+	// until the next Get.
 	Get(table string, keys ...[]byte) ([][]byte, error)
 	// Scan walks the keys from (inclusive) to (exclusive; nil is no end) in order.
 	// The table is not written to during the walk. A yielded error ends it.

@@ -28,11 +28,12 @@ type Index[R any] struct {
 }
 
 // entry is the index's row for one value of the record with the key.
-func (x *Index[R]) entry(value []string, key []byte) (entry, holds []byte) {
+func (x *Index[R]) entry(s *slab, value []string, key []byte) (entry, holds []byte) {
 	if x.unique {
-		return makeKey(value...), key
+		return s.key(value...), key
 	}
-	return append(makeRoom(len(key), value), key...), binary.BigEndian.AppendUint32(nil, uint32(len(key)))
+	entry = append(appendKey(s.take(sizeOf(value)+len(key)), value), key...)
+	return entry, binary.BigEndian.AppendUint32(s.take(4), uint32(len(key)))
 }
 
 // points returns the key of the record that a row points to.
@@ -142,6 +143,7 @@ func (x *Index[R]) change(value []string, entry, holds []byte, goes bool) change
 // apply makes the changes. What goes is there and what comes is not, or the index
 // is damaged; so nothing is read first.
 func apply(t *transaction, changes []change) error {
+	t.changed = changes // the room is used again, once they are made
 	for _, c := range changes {
 		var err error
 		n := int64(1)
@@ -169,6 +171,7 @@ func apply(t *transaction, changes []change) error {
 // old one, nil if there was none: for each the difference of two small sets. It
 // writes nothing, so that a conflict leaves nothing half done.
 func (c *Collection[R]) changes(t *transaction, key, old []byte, is R) (changes []change, err error) {
+	changes = t.changed[:0]
 	var was R
 	if old != nil && len(c.indexes) > 0 {
 		if was, err = c.decode(key, old); err != nil {
@@ -183,7 +186,7 @@ func (c *Collection[R]) changes(t *transaction, key, old []byte, is R) (changes 
 		now := x.of(is)
 		for _, value := range before {
 			if !contains(now, value) {
-				entry, holds := x.entry(value, key)
+				entry, holds := x.entry(t.slab, value, key)
 				changes = append(changes, x.change(value, entry, holds, true))
 			}
 		}
@@ -191,7 +194,7 @@ func (c *Collection[R]) changes(t *transaction, key, old []byte, is R) (changes 
 			if contains(before, value) {
 				continue
 			}
-			entry, holds := x.entry(value, key)
+			entry, holds := x.entry(t.slab, value, key)
 			if x.unique {
 				if err := c.free(t, x, value, entry, key); err != nil {
 					return nil, err

@@ -27,17 +27,21 @@ func appendPart(key []byte, part string) []byte {
 	return append(append(key, part...), escape, terminator)
 }
 
+// makeKey returns a key, with room for a number behind it.
 func makeKey(parts ...string) []byte {
 	const number = 8
-	return makeRoom(number, parts)
+	return appendKey(make([]byte, 0, sizeOf(parts)+number), parts)
 }
 
-// makeRoom is makeKey with room for what is put behind.
-func makeRoom(n int, parts []string) []byte {
+// sizeOf is how long a key is, unless something in it is escaped.
+func sizeOf(parts []string) (n int) {
 	for _, p := range parts {
 		n += len(p) + 2
 	}
-	key := make([]byte, 0, n)
+	return n
+}
+
+func appendKey(key []byte, parts []string) []byte {
 	for _, p := range parts {
 		key = appendPart(key, p)
 	}

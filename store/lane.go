@@ -66,8 +66,8 @@ func (s state) leased() bool { return !s.until.IsZero() }
 
 const stateSize = 3*timeSize + 8 + 4 + 1
 
-func (s state) encode() []byte {
-	b := make([]byte, 0, stateSize)
+func (s state) encode(room *slab) []byte {
+	b := room.take(stateSize)
 	b = appendTime(appendTime(appendTime(b, s.due), s.since), s.until)
 	b = binary.BigEndian.AppendUint64(b, s.fence)
 	b = binary.BigEndian.AppendUint32(b, uint32(s.attempt))
@@ -94,16 +94,16 @@ func decodeState(b []byte) (s state, ok bool) {
 }
 
 // readyKey is where the item stands in the order.
-func (s state) readyKey(lane Lane, id string) []byte {
+func (s state) readyKey(room *slab, lane Lane, id string) []byte {
 	switch {
 	case s.leased() && (s.pressing || s.urgent):
-		return makeKey(string(lane), classPressing, timePart(s.until), id)
+		return room.key(string(lane), classPressing, timePart(s.until), id)
 	case s.leased():
-		return makeKey(string(lane), classLeased, timePart(s.until), id)
+		return room.key(string(lane), classLeased, timePart(s.until), id)
 	case s.urgent:
-		return makeKey(string(lane), classUrgent, timePart(s.due), id)
+		return room.key(string(lane), classUrgent, timePart(s.due), id)
 	}
-	return makeKey(string(lane), classDue, timePart(s.due), id)
+	return room.key(string(lane), classDue, timePart(s.due), id)
 }
 
 // readReady returns what the key of a ready row says.
@@ -128,7 +128,7 @@ func (s state) item(lane Lane, id string) Item {
 
 // state returns an item's row, and nil if it is not in the lane.
 func (t *transaction) state(lane Lane, id string) (*state, error) {
-	key := makeKey(string(lane), id)
+	key := t.lookup(string(lane), id)
 	value, err := t.get(tableLanes, key)
 	if err != nil || value == nil {
 		return nil, err
@@ -143,14 +143,14 @@ func (t *transaction) state(lane Lane, id string) (*state, error) {
 // move writes an item's new state and its new place in the order. Of was and is,
 // nil is not in the lane.
 func (t *transaction) move(lane Lane, id string, was, is *state) error {
-	key := makeKey(string(lane), id)
+	key := t.slab.key(string(lane), id)
 	t.countMove(lane, key, was, is)
 	var from, to, before []byte
 	if was != nil {
-		from, before = was.readyKey(lane, id), was.encode()
+		from, before = was.readyKey(t.slab, lane, id), was.encode(t.slab)
 	}
 	if is != nil {
-		to = is.readyKey(lane, id)
+		to = is.readyKey(t.slab, lane, id)
 	}
 	if !bytes.Equal(from, to) {
 		if from != nil {
@@ -167,7 +167,7 @@ func (t *transaction) move(lane Lane, id string, was, is *state) error {
 	if is == nil {
 		return t.remove(tableLanes, key, before)
 	}
-	return t.replace(tableLanes, key, before, is.encode())
+	return t.replace(tableLanes, key, before, is.encode(t.slab))
 }
 
 func (t *transaction) countMove(lane Lane, key []byte, was, is *state) {

@@ -43,7 +43,7 @@ func tellPressing(t *transaction) error {
 			continue
 		}
 		was := makeKey(string(item.Lane), classLeased, timePart(s.until), item.ID)
-		if err := errors.Join(t.delete(tableReady, was), t.put(tableReady, s.readyKey(item.Lane, item.ID), nil)); err != nil {
+		if err := errors.Join(t.delete(tableReady, was), t.put(tableReady, s.readyKey(nil, item.Lane, item.ID), nil)); err != nil {
 			return err
 		}
 	}

@@ -67,7 +67,11 @@ type transaction struct {
 	now   time.Time
 
 	write     bool
+	slab      *slab             // for what is written; may be nil
+	looked    []byte            // the key that was looked up last
+	asked     [1][]byte         // the same, as the engine is asked for it
 	undo      []undo            // how to take back what was written, newest last
+	changed   []change          // room for those of indexes
 	recorded  []leaf            // decisions made here, to be logged at the commit
 	sequenced []leaf            // decisions taken from the outbox, likewise
 	woken     map[Lane]struct{} // lanes to hint about after the commit
@@ -101,11 +105,18 @@ type undo struct {
 }
 
 func (t *transaction) get(table string, key []byte) ([]byte, error) {
-	values, err := t.txn.Get(table, key)
+	t.asked[0] = key
+	values, err := t.txn.Get(table, t.asked[:]...)
 	if err != nil {
 		return nil, err
 	}
 	return values[0], nil
+}
+
+// lookup is the key of something that is read at once: the next one takes its place.
+func (t *transaction) lookup(parts ...string) []byte {
+	t.looked = appendKey(t.looked[:0], parts)
+	return t.looked
 }
 
 func (t *transaction) put(table string, key, value []byte) error {
@@ -118,7 +129,7 @@ func (t *transaction) put(table string, key, value []byte) error {
 
 // replace is put where it is known what the key holds: nil is nothing.
 func (t *transaction) replace(table string, key, old, value []byte) error {
-	t.undo = append(t.undo, undo{table, key, bytes.Clone(old), old != nil})
+	t.undo = append(t.undo, undo{table, key, t.slab.clone(old), old != nil})
 	return t.txn.Put(table, key, value)
 }
 
@@ -132,7 +143,7 @@ func (t *transaction) delete(table string, key []byte) error {
 
 // remove is delete where it is known what the key holds.
 func (t *transaction) remove(table string, key, old []byte) error {
-	t.undo = append(t.undo, undo{table, key, bytes.Clone(old), true})
+	t.undo = append(t.undo, undo{table, key, t.slab.clone(old), true})
 	return t.txn.Delete(table, key)
 }
 

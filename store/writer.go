@@ -33,6 +33,7 @@ type queue struct {
 	closed      bool
 
 	undo []undo // room for what one function writes, used again for the next
+	slab slab   // and for what one commit does
 }
 
 // A request is one Update on its way to its commit.
@@ -151,7 +152,7 @@ func (q *queue) run() {
 		go q.run()
 	}()
 	for q.wait() {
-		b = &batch{store: q.store, began: time.Now(), undo: &q.undo}
+		b = &batch{store: q.store, began: time.Now(), undo: &q.undo, slab: &q.slab}
 		b.requests = append(b.requests, q.next(b))
 		for errors.Is(b.run(q.next), ErrRetry) {
 			q.store.stats.retried.Add(1)
@@ -167,6 +168,7 @@ type batch struct {
 	requests []*request
 	began    time.Time
 	undo     *[]undo
+	slab     *slab
 	awaited  bool  // one that somebody waits for joined
 	patient  bool  // one of the unhurried joined
 	last     bool  // one of the background joined: nobody else does
@@ -206,6 +208,7 @@ func (b *batch) run(next func(*batch) *request) (err error) {
 		return err
 	}
 	defer func() { _ = txn.Rollback() }() // after a commit it does nothing
+	b.slab.emptied()
 	b.good, b.wrote, b.log, b.tail, b.woken = 0, false, nil, 0, map[Lane]struct{}{}
 	for i := 0; ; i++ {
 		if i == len(b.requests) {
@@ -241,7 +244,7 @@ func (b *batch) try(r *request, txn Txn) error {
 		return nil
 	}
 	t := newTransaction(b.store, txn, r.ctx)
-	t.write, t.undo = true, *b.undo
+	t.write, t.undo, t.slab = true, *b.undo, b.slab
 	defer func() {
 		*b.undo = emptied(t.undo)
 		t.end()

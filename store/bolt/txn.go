@@ -16,6 +16,7 @@ import (
 type txn struct {
 	tx     *bbolt.Tx
 	tables map[string]*table // those that were looked up so far
+	one    [1][]byte         // what Get returns of one key
 }
 
 // A table is what a transaction knows of one. Its cursor is for single rows, each of
@@ -24,6 +25,7 @@ type table struct {
 	name   string
 	bucket *bbolt.Bucket // nil if nothing was ever written to it
 	cursor *bbolt.Cursor
+	walker *bbolt.Cursor // for the next scan; nil while it walks
 
 	touched bool   // it was written to
 	end     []byte // its last key before that
@@ -53,7 +55,10 @@ func (t *txn) writable(name string) (*table, error) {
 }
 
 func (t *txn) Get(name string, keys ...[]byte) ([][]byte, error) {
-	values := make([][]byte, len(keys))
+	values := t.one[:]
+	if len(keys) != 1 {
+		values = make([][]byte, len(keys))
+	}
 	tab := t.table(name)
 	for i, key := range keys {
 		values[i] = tab.get(key)
@@ -62,25 +67,35 @@ func (t *txn) Get(name string, keys ...[]byte) ([][]byte, error) {
 }
 
 func (tab *table) get(key []byte) []byte {
-	if tab.bucket == nil {
-		return nil
-	}
-	if tab.cursor == nil {
-		tab.cursor = tab.bucket.Cursor()
-	}
-	if k, v := tab.cursor.Seek(key); bytes.Equal(k, key) {
-		return v
+	if value, found := tab.seek(key); found {
+		return value
 	}
 	return nil
 }
 
+// seek sends the cursor to a key.
+func (tab *table) seek(key []byte) (value []byte, found bool) {
+	if tab.bucket == nil {
+		return nil, false
+	}
+	if tab.cursor == nil {
+		tab.cursor = tab.bucket.Cursor()
+	}
+	k, v := tab.cursor.Seek(key)
+	return v, bytes.Equal(k, key)
+}
+
 func (t *txn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
-		b := t.table(table).bucket
-		if b == nil {
+		tab := t.table(table)
+		if tab.bucket == nil {
 			return
 		}
-		c := b.Cursor()
+		c := tab.walker
+		if tab.walker = nil; c == nil { // none yet, or another scan of the table is under way
+			c = tab.bucket.Cursor()
+		}
+		defer func() { tab.walker = c }()
 		for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
 			if !yield(store.Row{Key: k, Value: v}, nil) {
 				return
@@ -153,7 +168,10 @@ func (t *txn) Delete(name string, key []byte) error {
 		return nil
 	}
 	tab.touch()
-	if err := tab.bucket.Delete(key); err != nil {
+	if _, found := tab.seek(key); !found {
+		return nil
+	}
+	if err := tab.cursor.Delete(); err != nil { // a bucket's own Delete would make a cursor for it
 		return fmt.Errorf("table %s: %w", name, explain(err))
 	}
 	return nil
