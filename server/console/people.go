@@ -123,6 +123,7 @@ func showPerson(v *visit) (any, error) {
 		return nil, err
 	}
 	p.Timeline, p.More = log.Items, v.more(log.Next)
+	v.call(p.Timeline)
 	return p, nil
 }
 
