@@ -501,3 +501,23 @@ func TestNoConsole(t *testing.T) {
 		t.Errorf("a console that is off: %d", status)
 	}
 }
+
+// TestNothingEditsPolicy holds the console to showing, agreeing and publishing what was
+// agreed to: no form of it proposes text (R-PUB-4).
+func TestNothingEditsPolicy(t *testing.T) {
+	t.Parallel()
+	allowed := regexp.MustCompile(`^/publications/\{id\}/(approve|deny|publish)$`)
+	for path, a := range console.Actions() {
+		if strings.Contains(a.API, "polic") || strings.Contains(a.API, "publication") && !allowed.MatchString(a.API) {
+			t.Errorf("%s calls %s, which changes the policy", path, a.API)
+		}
+	}
+	w := newWorld(t, nil)
+	w.full()
+	b := w.as("admin")
+	for _, at := range []string{"/console/policy", "/console/policy/versions/" + w.rules.Book().Digest(), "/console/roles/engineer"} {
+		if text := b.shows(at); strings.Contains(text, "<textarea") {
+			t.Errorf("%s has something to write in", at)
+		}
+	}
+}
