@@ -2,7 +2,7 @@
 // types a name is that person. It prints its address, and lives until its input ends.
 import { once } from "node:events";
 import { createServer } from "node:http";
-import { Provider } from "oidc-provider";
+import Provider from "oidc-provider";
 
 const { REDIRECT, SECRET, GROUPS } = process.env;
 const groups = JSON.parse(GROUPS);
