@@ -155,7 +155,7 @@ func (m *making) readmeLimits(line func(string, ...any)) {
 	line("  of the period with the verbs of the table are its rows.")
 	line("- Registers (tables without `decisions`) say what stood in the store when the pack was made, or in the policy at the end of the period. Their samples are drawn likewise, and proved by nothing.")
 	line("- What is empty is not known: no time of a source's own, no confirmation, no last use. `unconfirmed` counts what no target was heard to agree to; it is not success.")
-	line("- A finding that is `closed` was resolved or came to hold no longer; when, the log tells only where a person decided it.")
+	line("- A finding that is `closed` was resolved or came to hold no longer; when, `findings-resolved` tells where it was recorded.")
 	line("- Cells that a spreadsheet would take for a formula begin with an apostrophe.")
 	if m.request.Pseudonyms {
 		line("- People are called by pseudonyms (`p-...`), the same ones in every pack of this log; identities keep the ids that the bridge gave them. The entries in `proofs/` are as they were hashed:")

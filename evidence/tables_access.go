@@ -38,9 +38,15 @@ func accessTables() []*table {
 			verbs: []schema.Verb{schema.Assigned, schema.Unassigned}, more: lineChange,
 			only: func(m *making, d schema.Decision) bool { return m.privileged(d.Object) },
 		}, {
-			name: "reviews", says: "somebody agreed that access which was to be looked at again stays",
-			columns: []string{"userName", "kind"},
-			verbs:   []schema.Verb{schema.Reapproved}, more: whose,
+			name: "reviews", says: "somebody decided whether access that was looked at again stays, or had somebody else decide",
+			columns: []string{"userName", "kind", "review"}, tally: "verb",
+			verbs: []schema.Verb{schema.Reapproved, schema.Kept, schema.Revoked, schema.Expired, schema.Delegated, schema.Escalated, schema.Suspended, schema.Closed, schema.Granted},
+			where: ofReview, more: reviewed,
+		}, {
+			name: "review-campaigns", says: "a review of who holds what was opened, closed, escalated or acknowledged by management",
+			columns: []string{"of", "opened", "due", "items", "undecided", "state", "signedBy", "signedAt"}, tally: "state",
+			verbs: []schema.Verb{schema.Opened, schema.Closed, schema.Escalated, schema.Signed},
+			where: func(d schema.Decision) bool { return strings.HasPrefix(d.Subject, "review/") }, more: campaign,
 		}, {
 			name: "exceptions", says: "a deviation from a constraint was asked for, allowed, refused or came to its end",
 			columns: []string{"userName", "kind"}, tally: "verb",
@@ -61,6 +67,43 @@ func accessTables() []*table {
 			where: func(d schema.Decision) bool { return ref(d.Because, "bypass/") != "" }, more: whose,
 		},
 	}
+}
+
+// ofReview reports whether a decision is about one line that people look at again: by
+// a campaign, or because a trigger asked for it.
+func ofReview(d schema.Decision) bool {
+	return isIdentity(d.Subject) && (d.Verb == schema.Reapproved || ref(d.Because, "review/") != "")
+}
+
+// reviewed says whose access was looked at, and in which campaign.
+func reviewed(x *page, e store.Entry) ([]string, []int64, error) {
+	who, err := x.whose(e.Decision.Subject)
+	return append(who, ref(e.Decision.Because, "review/")), nil, err
+}
+
+// campaign says how a review stands.
+func campaign(x *page, e store.Entry) ([]string, []int64, error) {
+	id := strings.TrimPrefix(e.Decision.Subject, "review/")
+	v, err := store.Reviews.Get(x.Reader, id)
+	if isNotFound(err) {
+		return make([]string, 8), nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	undecided := int64(0)
+	for _, state := range []schema.ItemState{schema.ItemOpen, schema.ItemSuspended, schema.ItemUndecided} {
+		n, err := store.ItemState.Kept(x.Reader, store.ItemsIn(id, state))
+		if err != nil {
+			return nil, nil, err
+		}
+		undecided += n
+	}
+	by, at := "", time.Time{}
+	if v.Signature != nil {
+		by, at = v.Signature.By, v.Signature.At
+	}
+	return []string{v.About(), stamp(v.Opened), stamp(v.Due), number(v.Items), number(int(undecided)), string(v.State), x.person(by), stamp(at)}, nil, nil
 }
 
 // aboutConstraint reports whether a decision says that a constraint was met.

@@ -37,6 +37,9 @@ func decisionTables() []*table {
 			columns: []string{"kind", "standing"}, tally: "standing",
 			verbs: []schema.Verb{schema.Found}, more: foundKind,
 		}, {
+			name: "findings-resolved", says: "a person decided about a finding, or it was mended",
+			verbs: []schema.Verb{schema.Resolved},
+		}, {
 			name: "drift", says: "a target had what nobody decided, or lacked what was; an account was taken over or given up",
 			verbs: []schema.Verb{schema.Drifted, schema.Adopted, schema.Disowned, schema.Ramped}, tally: "verb",
 		}, {

@@ -11,7 +11,7 @@ import (
 
 // identityTables are about who came, changed and left.
 func identityTables() []*table {
-	isPerson := func(d schema.Decision) bool { return !strings.Contains(d.Subject, "/") }
+	isPerson := func(d schema.Decision) bool { return isIdentity(d.Subject) }
 	created := func(d schema.Decision) bool { return isPerson(d) && d.Object == "" && d.Reason == "created" }
 	return []*table{
 		{
@@ -175,3 +175,6 @@ func sumUp(begun time.Time, lost []removal) (cells []string, further []int64) {
 		stamp(last), took, outcome,
 	}, slices.Compact(further)
 }
+
+// isIdentity reports whether a decision's subject is somebody, and not something else.
+func isIdentity(subject string) bool { return !strings.Contains(subject, "/") }

@@ -59,7 +59,7 @@ func weigh(v schema.Verb) weight {
 	switch v {
 	case schema.Bypassed, schema.Halted:
 		return high
-	case schema.Failed, schema.Held, schema.Drifted, schema.Found, schema.Quarantined, schema.Refused:
+	case schema.Failed, schema.Held, schema.Drifted, schema.Found, schema.Quarantined, schema.Refused, schema.Escalated:
 		return medium
 	case schema.Denied, schema.Undecided, schema.Kept, schema.Ignored, schema.Resumed, schema.Excepted:
 		return low

@@ -109,7 +109,7 @@ var verbs = []schema.Verb{
 	schema.Bypassed, schema.Furnished, schema.Excepted, schema.Denied, schema.Held, schema.Dismissed, schema.Undecided, schema.Provisioned, schema.Verified, schema.Tasked,
 	schema.Confirmed, schema.Failed, schema.Adopted, schema.Disowned, schema.Ramped, schema.Drifted, schema.Found, schema.Swept, schema.Proposed, schema.Published, schema.Refused,
 	schema.Tokened, schema.Forgotten, schema.Agreed, schema.Quarantined, schema.Released, schema.Replayed, schema.Halted, schema.Resumed, schema.Reassigned, schema.Rotated,
-	schema.Stopped, schema.Started, schema.Answered,
+	schema.Stopped, schema.Started, schema.Answered, schema.Opened, schema.Delegated, schema.Escalated, schema.Closed, schema.Signed, schema.Suspended, schema.Resolved,
 }
 
 // readCEF takes a line apart as a receiver does.
