@@ -245,7 +245,9 @@ func (w *Work) halt(r store.Reader, book *policy.Book, f policy.Facts) error {
 		}
 		want = underHalt(w.Have, w.Want, over)
 	}
-	if slices.EqualFunc(connectors.Plan(w.Have, want), connectors.Plan(w.Have, w.Want), sameStep) {
+	plan := connectors.Plan(w.Have, want)
+	begins := slices.ContainsFunc(plan, func(s connectors.Step) bool { return !s.Ends() }) // of one that may be there
+	if !begins && slices.EqualFunc(plan, connectors.Plan(w.Have, w.Want), sameStep) {
 		return nil // nothing is left that would have to wait
 	}
 	w.Want, w.Halted = want, "halted by "+h.By

@@ -64,6 +64,9 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return nil, err
 	}
 	o := access.Outcome{Work: work, Steps: connectors.Plan(work.Have, work.Want), Got: work.Have}
+	if work.Halted != "" { // an account that may be there would be made, to have what it has
+		o.Steps = slices.DeleteFunc(o.Steps, func(s connectors.Step) bool { return !s.Ends() })
+	}
 	if asks {
 		return func(tx store.Tx) (time.Time, error) { return access.Ask(tx, p.Rules, item, o, asker.Terms()) }, nil
 	}

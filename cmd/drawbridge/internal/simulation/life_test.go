@@ -223,6 +223,24 @@ func (l *life) tell(ctx context.Context, fn func(store.Tx) error) error {
 	return l.store.Update(ctx, fn)
 }
 
+// holders says whose the accounts of a target are, by their ids.
+func (l *life) holders(ctx context.Context, connector string) map[string]string {
+	all := map[string]string{}
+	err := l.store.View(ctx, func(r store.Reader) error {
+		for a, err := range store.Accounts.All(r, connector) {
+			if err != nil {
+				return err
+			}
+			all[a.RemoteID] = a.Identity
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return all
+}
+
 // namesakes are the words of problems with names that an account of somebody else has,
 // who is away or gone: people have to settle that.
 var namesakes = []string{"userName is taken", "is that of identity", "has the user name"}

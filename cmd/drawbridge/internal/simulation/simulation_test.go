@@ -253,6 +253,7 @@ func (s *simulation) agrees() {
 		s.broke("not settled: %v %v", err, strings.Join(left, "; "))
 	}
 	for _, t := range s.targets {
+		t.holder = s.life.holders(ctx, t.name)
 		t.agrees()
 	}
 	for {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -66,6 +67,7 @@ type target struct {
 	loose   map[string]bool           // accounts of which that was muddled by hand
 	owner   map[string]string         // identities, by account
 	taken   map[string]string         // likewise, of those that were there before, and of which only the name says it
+	holder  map[string]string         // identities, by account, as the bridge has it in the end: it may have taken over one that it was told nothing to do with yet
 	removed map[string]map[right]time.Time
 }
 
@@ -335,7 +337,7 @@ func (t *target) of(p *person) (own, named []schema.Account) {
 
 // isTheirs reports whether an account is that of another one than p, who is there.
 func (t *target) isTheirs(a schema.Account, p *person) bool {
-	other := t.oracle.byID(t.owner[a.RemoteID])
+	other := t.oracle.byID(cmp.Or(t.holder[a.RemoteID], t.owner[a.RemoteID]))
 	return other != nil && other != p && other.there()
 }
 
