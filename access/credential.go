@@ -15,7 +15,8 @@ import (
 type Credential struct {
 	ID      string         `json:"id"` // kind/NAME
 	Kind    CredentialKind `json:"kind"`
-	Holder  string         `json:"holder"` // source/NAME, or token/NAME of who uses the API
+	Holder  string         `json:"holder"`          // source/NAME, or token/NAME of who uses the API; of one that the bridge shows itself connector/NAME
+	Owner   string         `json:"owner,omitempty"` // who renews one that the bridge shows: an email address
 	Role    schema.APIRole `json:"role,omitempty"`
 	Since   time.Time      `json:"since,omitzero"`
 	Expires time.Time      `json:"expires,omitzero"`
@@ -23,9 +24,12 @@ type Credential struct {
 	Revoked time.Time      `json:"revoked,omitzero"`
 	Problem string         `json:"problem,omitempty"` // expiring, expired, old
 	Reason  string         `json:"reason,omitempty"`  // of the problem, and what to do
+
+	// Life is how long one of its kind lives, where nothing says when it ends; 0: unknown.
+	Life time.Duration `json:"-"`
 }
 
-// A CredentialKind says by what somebody is known.
+// A CredentialKind says by what somebody is known, or the bridge is.
 type CredentialKind string
 
 // The kinds of credential.
@@ -35,6 +39,7 @@ const (
 	SignedToken       CredentialKind = "issuer"      // tokens that an issuer signs
 	ClientCertificate CredentialKind = "certificate" // of a client
 	OwnCertificate    CredentialKind = "listener"    // the bridge's own, and the authorities it believes
+	ShownCredential   CredentialKind = "connector"   // by which the bridge is known to a target
 )
 
 // Source returns the source that it lets in, if it lets one in.
@@ -58,6 +63,9 @@ func Credentials(r store.Reader, book *policy.Book, warnBefore time.Duration, fu
 		uses[u.ID] = u
 	}
 	all := append([]Credential{}, further...)
+	for i := range all {
+		all[i].lasts(uses)
+	}
 	for t, err := range store.Tokens.All(r) {
 		if err != nil {
 			return nil, err
@@ -107,6 +115,20 @@ func rotateEvery(book *policy.Book, c Credential) time.Duration {
 	return time.Duration(source.Spec.Credential.RotateEvery)
 }
 
+// lasts adds what is remembered of a credential that the configuration refers to, and
+// takes it from what else there is.
+func (c *Credential) lasts(uses map[string]schema.CredentialUse) {
+	u, known := uses[c.ID]
+	if !known {
+		return
+	}
+	delete(uses, c.ID)
+	c.Since = u.Since
+	if c.Expires.IsZero() && c.Life > 0 {
+		c.Expires = u.Since.Add(c.Life)
+	}
+}
+
 // judge says what is the matter with a credential among all of them.
 func (c *Credential) judge(all []Credential, now time.Time, warnBefore, rotateEvery time.Duration) {
 	if !c.Revoked.IsZero() {
@@ -115,6 +137,9 @@ func (c *Credential) judge(all []Credential, now time.Time, warnBefore, rotateEv
 	left := c.Expires.Sub(now)
 	switch {
 	case c.Expires.IsZero():
+	case c.Kind == ShownCredential:
+		c.forewarn(left)
+		return
 	case left <= 0 && !c.otherwise(all, now):
 		c.Problem, c.Reason = "expired", fmt.Sprintf("it expired at %s, and nothing took its place: issue another, or revoke it", c.Expires.UTC().Format(time.RFC3339))
 		return
@@ -125,6 +150,32 @@ func (c *Credential) judge(all []Credential, now time.Time, warnBefore, rotateEv
 	if rotateEvery > 0 && c.Alive(now) && !c.Since.IsZero() && now.Sub(c.Since) > rotateEvery {
 		c.Problem, c.Reason = "old", fmt.Sprintf("it is there since %s, and its Source has it rotated every %s: issue another, then revoke it",
 			c.Since.UTC().Format(time.RFC3339), policy.Duration(rotateEvery))
+	}
+}
+
+// forewarned is how long before the end of a credential that the bridge shows its owner
+// is told, and told again. When it ends, nothing can be taken away at its target.
+var forewarned = []forewarning{{24 * time.Hour, "a day"}, {7 * 24 * time.Hour, "7 days"}, {30 * 24 * time.Hour, "30 days"}}
+
+type forewarning struct {
+	left time.Duration
+	text string
+}
+
+// forewarn says that one that the bridge shows ends soon, each time in other words.
+func (c *Credential) forewarn(left time.Duration) {
+	end := c.Expires.UTC().Format(time.RFC3339)
+	i := slices.IndexFunc(forewarned, func(f forewarning) bool { return left <= f.left })
+	switch {
+	case left <= 0:
+		c.Problem, c.Reason = "expired", "it expired at "+end+", and nothing can be taken away at its target until there is another one"
+	case i >= 0:
+		c.Problem, c.Reason = "expiring", "it expires at "+end+", in less than "+forewarned[i].text+": have another one made at the target, and configure that"
+	default:
+		return
+	}
+	if c.Owner != "" {
+		c.Reason += "; " + c.Owner + " answers for it"
 	}
 }
 

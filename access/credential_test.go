@@ -277,6 +277,69 @@ func TestReviewRaisesAndResolves(t *testing.T) {
 	})
 }
 
+// TestTheEndOfAShownCredential has a credential end that a target gave the bridge: its
+// owner is told three times before, once after, and never again once there is another.
+func TestTheEndOfAShownCredential(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		end := time.Now().Add(40 * aDay)
+		review := func(want string) {
+			t.Helper()
+			shown := access.Credential{ID: access.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Owner: "wiki@example.com", Expires: end}
+			_, news, err := access.ReviewCredentials(t.Context(), s, rotating(t), 14*aDay, shown)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want == "" {
+				if len(news) > 0 {
+					t.Errorf("news: %+v", news)
+				}
+				return
+			}
+			if len(news) != 1 || !strings.Contains(news[0].Reason, want) || !strings.Contains(news[0].Reason, "wiki@example.com") {
+				t.Errorf("news %+v, want %q", news, want)
+			}
+			if f := open(t, s); len(f) != 1 || !strings.Contains(f[0].Reason, want) {
+				t.Errorf("findings %+v, want %q", f, want)
+			}
+		}
+		review("")
+		for _, step := range []struct {
+			pass time.Duration
+			want string
+		}{{11 * aDay, "in less than 30 days"}, {aDay, ""}, {22 * aDay, "in less than 7 days"}, {5*aDay + aDay/2, "in less than a day"}, {aDay, "it expired"}, {aDay, ""}} {
+			<-time.After(step.pass)
+			review(step.want)
+		}
+		end = time.Now().Add(300 * aDay)
+		review("")
+		if f := open(t, s); len(f) != 0 {
+			t.Errorf("with another one there are %+v", f)
+		}
+	})
+}
+
+// TestALifeReckoned has nobody say when a credential ends, but how long such a one lives.
+func TestALifeReckoned(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *store.Store) {
+		first := time.Now()
+		configured := access.Configured{Holder: "connector/wiki", Secret: "opaque"}
+		if err := access.NoteConfigured(t.Context(), s, access.NewTokenKey([]byte("key")), []access.Configured{configured}); err != nil {
+			t.Fatal(err)
+		}
+		shown := access.Credential{ID: access.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Life: 90 * aDay}
+		err := s.View(t.Context(), func(r store.Reader) error {
+			all, err := access.Credentials(r, nil, 14*aDay, shown)
+			if len(all) != 1 || !all[0].Expires.Equal(first.Add(90*aDay)) || !all[0].Since.Equal(first) {
+				t.Errorf("credentials %+v, want one that ends in 90 days", all)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func open(t *testing.T, s *store.Store) (all []schema.Finding) {
 	t.Helper()
 	err := s.View(t.Context(), func(r store.Reader) error {

@@ -67,7 +67,7 @@ func reviewOf(r store.Reader, all []Credential) (w reviewWork, err error) {
 			continue
 		}
 		w.raise = append(w.raise, schema.Finding{Kind: credentialFinding, Subject: c.Holder, Object: c.ID, Reason: c.Problem + ": " + c.Reason})
-		if !known {
+		if !known || c.Kind == ShownCredential && f.Reason != c.Problem+": "+c.Reason { // it came closer, or is over
 			w.news = append(w.news, c)
 		}
 	}

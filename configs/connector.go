@@ -47,7 +47,9 @@ type auth struct {
 	TokenURL       string            `yaml:"tokenURL"`       // the profile's, if it is left out
 	Scopes         []string          `yaml:"scopes"`         // likewise
 
-	Insecure bool `yaml:"insecure"`
+	Owner    string `yaml:"owner"`   // who renews it
+	Expires  string `yaml:"expires"` // the day on which it ends, where it does not say so itself
+	Insecure bool   `yaml:"insecure"`
 }
 
 // connector adds the file's connector i to the configuration.
@@ -103,7 +105,13 @@ func (r *reader) profile(key string, c connector, dir string) connectors.Profile
 // unless what is written here is another.
 func (r *reader) auth(at func(string) string, c connector, p *connectors.Profile) connectors.Auth {
 	a := c.Auth
-	out := connectors.Auth{User: cmp.Or(a.User, a.ClientID, a.Subject), Insecure: a.Insecure}
+	out := connectors.Auth{User: cmp.Or(a.User, a.ClientID, a.Subject), Owner: a.Owner, Insecure: a.Insecure}
+	if a.Expires != "" {
+		var err error
+		if out.Expires, err = time.Parse(time.DateOnly, a.Expires); err != nil {
+			r.wrong(at("auth.expires"), "is %q: write the day on which the credential ends, as in 2027-01-31", a.Expires)
+		}
+	}
 	given := 0
 	use := func(name string, reference connectors.Secret, kind connectors.AuthKind) {
 		if reference == "" {

@@ -55,9 +55,11 @@ type Config struct {
 
 // Auth is how a connector shows who it is. The zero value shows nothing.
 type Auth struct {
-	Secret   Secret // a bearer token, or the password of User
-	User     string // for basic authentication and for a bind; empty otherwise
-	Insecure bool   // send the secret unencrypted to another machine
+	Secret   Secret    // a bearer token, or the password of User
+	User     string    // for basic authentication and for a bind; empty otherwise
+	Owner    string    // who renews it: an email address; empty: whoever owns the connector
+	Expires  time.Time // when it ends, as its owner says; zero: as it says itself, see End
+	Insecure bool      // send the secret unencrypted to another machine
 }
 
 // Exposed reports whether the secret, sent unencrypted to the host, would reach

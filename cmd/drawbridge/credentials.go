@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
+	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/store"
 )
 
@@ -108,7 +109,7 @@ func listCredentials(ctx context.Context, a about) ([]access.Credential, error) 
 			return err
 		}
 		return s.store.View(ctx, func(r store.Reader) (err error) {
-			all, err = access.Credentials(r, rules.Book(), s.cfg.Credentials.WarnBefore)
+			all, err = access.Credentials(r, rules.Book(), s.cfg.Credentials.WarnBefore, bridge.Shown(s.cfg, rules.Book())...)
 			return err
 		})
 	})

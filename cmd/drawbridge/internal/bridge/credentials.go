@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/configs"
+	"drawbridge/policy"
 	"drawbridge/store"
 )
 
@@ -46,7 +47,7 @@ func (b *Bridge) watchCredentials(ctx context.Context) error {
 }
 
 func (b *Bridge) review(ctx context.Context) {
-	all, news, err := access.ReviewCredentials(ctx, b.store, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.ownCertificates()...)
+	all, news, err := access.ReviewCredentials(ctx, b.store, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.further()...)
 	if err != nil {
 		if ctx.Err() == nil {
 			b.Log.ErrorContext(ctx, "how credentials stand could not be looked at", "error", err)
@@ -55,7 +56,7 @@ func (b *Bridge) review(ctx context.Context) {
 	}
 	b.metrics.Credentials(all)
 	for _, c := range news {
-		b.Log.WarnContext(ctx, "a credential wants attention", "credential", c.ID, "holder", c.Holder, "problem", c.Problem, "reason", c.Reason)
+		b.Log.WarnContext(ctx, "a credential wants attention", "credential", c.ID, "holder", c.Holder, "owner", c.Owner, "problem", c.Problem, "reason", c.Reason)
 	}
 }
 
@@ -66,10 +67,36 @@ func (b *Bridge) standing(ctx context.Context) (all []access.Credential, err err
 		return nil, err
 	}
 	err = b.store.View(ctx, func(r store.Reader) (err error) {
-		all, err = access.Credentials(r, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.ownCertificates()...)
+		all, err = access.Credentials(r, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.further()...)
 		return err
 	})
 	return all, err
+}
+
+// further are the credentials that the bridge shows itself.
+func (b *Bridge) further() []access.Credential {
+	return append(b.ownCertificates(), Shown(b.cfg, b.rules.Book())...)
+}
+
+// Shown are the credentials by which the bridge is known to its targets: whose each is,
+// and when it ends, where that is declared, or the credential says it. Of one whose
+// profile says how long such a one lives it is reckoned from when it was first used.
+func Shown(cfg *configs.Config, book *policy.Book) (all []access.Credential) {
+	for _, c := range cfg.Connectors {
+		if c.Auth.Secret == "" {
+			continue
+		}
+		holder := "connector/" + c.Name
+		shown := access.Credential{
+			ID: access.ConfiguredID(holder), Kind: access.ShownCredential, Holder: holder,
+			Owner: c.Auth.Owner, Expires: c.Auth.End(), Life: c.Profile.Token.Life,
+		}
+		if document, ok := book.Connector(c.Name); ok && shown.Owner == "" {
+			shown.Owner = document.Metadata.Owner.User
+		}
+		all = append(all, shown)
+	}
+	return all
 }
 
 // ownCertificates are the one that the bridge shows, and those of the authorities
@@ -100,6 +127,11 @@ func (b *Bridge) noteSecrets(ctx context.Context, cfg *configs.Config) error {
 	for _, s := range cfg.Sources {
 		if s.Token != "" {
 			all = append(all, access.Configured{Holder: "source/" + s.Name, Secret: s.Token.Reveal(), Since: written(s.From)})
+		}
+	}
+	for _, c := range cfg.Connectors {
+		if c.Auth.Secret != "" {
+			all = append(all, access.Configured{Holder: "connector/" + c.Name, Secret: c.Auth.Secret.Reveal()})
 		}
 	}
 	return access.NoteConfigured(ctx, b.store, b.tokenKey, all)
