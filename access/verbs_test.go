@@ -207,6 +207,40 @@ func TestLeaverOvertakesImport(t *testing.T) {
 	})
 }
 
+// TestLeaverOvertakesRollout has somebody leave while everybody is looked at again for a
+// policy that came into force: they are next, however many wait. R-SLO-2.
+func TestLeaverOvertakesRollout(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		leaver := w.admit(person{name: "leaver", department: "Engineering"})
+		for i := range 500 {
+			w.admit(person{name: fmt.Sprint("p", i), department: "Engineering"})
+		}
+		w.work()
+		w.publish(book(t, "Engineers read the wiki.", "Engineers read what others wrote."))
+		w.lane(access.LaneRollout, func(item store.Item) (access.Finish, error) {
+			return access.Rollout(t.Context(), w.store, w.rules, item)
+		})
+		w.admit(person{id: leaver, name: "leaver", department: "Engineering", inactive: true})
+		waiting := 0
+		w.update(func(tx store.Tx) (err error) {
+			if waiting, err = store.Backlog(tx, access.LaneIdentity, 1000); err != nil {
+				return err
+			}
+			items, err := tx.Lease(access.LaneIdentity, 1, time.Minute)
+			if err != nil || len(items) != 1 || items[0].ID != leaver {
+				t.Errorf("leased %v, %v; want the leaver first", items, err)
+				return err
+			}
+			return tx.Retry(items[0], tx.Now())
+		})
+		if waiting < 500 {
+			t.Errorf("%d wait, and the leaver overtook nobody", waiting)
+		}
+		w.work()
+		w.want(leaver, "")
+	})
+}
+
 // TestGroups follows a nested group through its names and its end. R-INH-5.
 func TestGroups(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
