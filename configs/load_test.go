@@ -37,7 +37,7 @@ func TestShippedConfigurationWorks(t *testing.T) {
 	if len(c.Sources) != 1 || c.Sources[0].Token.Reveal() != "source-0123456789abcdef" {
 		t.Errorf("sources are %v", c.Sources)
 	}
-	if len(c.Connectors) != 3 || c.Connectors[2].Options["path"] != filepath.Join("data", "badges.jsonl") {
+	if len(c.Connectors) != 5 || c.Connectors[2].Options["path"] != filepath.Join("data", "badges.jsonl") {
 		t.Errorf("connectors are %v", c.Connectors)
 	}
 	if warnings := c.Warnings(); len(warnings) > 0 {

@@ -191,6 +191,9 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 			if r == nil {
 				continue
 			}
+			if t.On != nil && len(t.On) == 0 {
+				c.report(&set.Header, CodeDecode, in("spec", "triggers", nth(i), "on"), "trigger %q is asked at no time", t.Name).hint("write on: [event, sweep]")
+			}
 			if r.names["event"] && !slices.Equal(t.On, []string{"event"}) {
 				c.report(&set.Header, CodeEvent, path, "trigger %q reads an event, and also runs when there is none", t.Name).hint("write on: [event]")
 			}

@@ -40,8 +40,8 @@ func TestShippedPolicy(t *testing.T) {
 	if found := slices.Concat(loaded, compiled); len(found) != 0 {
 		t.Fatalf("got findings:\n%s", found)
 	}
-	if got := len(book.Roles()); got != 10 {
-		t.Errorf("got %d roles, want 10", got)
+	if got := len(book.Roles()); got != 15 {
+		t.Errorf("got %d roles, want 15", got)
 	}
 	for _, r := range policytest.Run(book, set) {
 		if !r.OK() {

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"drawbridge/access"
@@ -119,7 +120,10 @@ func (s *stage) config(upstream string) *configs.Config {
 	cfg.Shutdown.Grace = 5 * time.Second
 	cfg.Sources = []configs.Source{{Name: source, Token: connectors.Secret(upstream)}}
 	cfg.Admin.Tokens = []configs.AdminToken{{Name: "console", Role: "admin", Secret: connectors.Secret(s.admin)}}
-	cfg.Connectors = s.targets.configs
+	cfg.Connectors = slices.Clone(s.targets.configs)
+	for _, name := range []string{"directory", "erp"} { // which the policy has too, and nothing is seen of
+		cfg.Connectors = append(cfg.Connectors, connectors.Config{Name: name, Kind: "memory", Profile: connectors.DefaultProfile()})
+	}
 	for i := range cfg.Sweeps {
 		if cfg.Sweeps[i].Name == "expiry" {
 			cfg.Sweeps[i].Schedule = "@every 1s"

@@ -1,0 +1,241 @@
+package policy
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
+)
+
+var rewrite = flag.Bool("update", false, "write testdata/mutations.txt anew")
+
+// A mutation is one change of one field.
+type mutation struct {
+	name string
+	do   func(of *yaml.Node, i int) bool // of a mapping, whose value at i it changes; reports whether there is anything to change
+}
+
+func quotedNode(text string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}
+}
+
+// mutations are the ways in which a field goes wrong.
+var mutations = []mutation{
+	{"is gone", func(of *yaml.Node, i int) bool {
+		of.Content = slices.Delete(of.Content, i-1, i+1)
+		return true
+	}},
+	{"is of another type", func(of *yaml.Node, i int) bool {
+		if of.Content[i].Kind == yaml.ScalarNode {
+			of.Content[i] = &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{quotedNode("a"), quotedNode("b")}}
+		} else {
+			of.Content[i] = quotedNode("a")
+		}
+		return true
+	}},
+	{"is empty", func(of *yaml.Node, i int) bool {
+		if v := of.Content[i]; v.Kind == yaml.ScalarNode {
+			of.Content[i] = quotedNode("")
+		} else {
+			v.Content = nil
+		}
+		return true
+	}},
+	{"names what is not there", func(of *yaml.Node, i int) bool {
+		v := of.Content[i]
+		if v.Kind == yaml.SequenceNode && len(v.Content) > 0 && v.Content[0].Kind == yaml.ScalarNode {
+			v.Content[0] = quotedNode("elsewhere")
+			return true
+		}
+		if v.Kind != yaml.ScalarNode || v.ShortTag() != "!!str" {
+			return false
+		}
+		of.Content[i] = quotedNode("elsewhere")
+		return true
+	}},
+}
+
+// A place of a document: its fields' names, with [] for any item of a list.
+type spot struct{ kind, path string }
+
+// TestMutations changes one field at a time of every document of the shipped policy, in
+// each way in which fields go wrong, and compares the codes that lint has for it in that
+// document with testdata/mutations.txt. There is never more than one code: a mistake is
+// said once. R-POL-2.
+func TestMutations(t *testing.T) {
+	const golden = "testdata/mutations.txt"
+	files := exampleFiles(t)
+	var lines []string
+	done := map[spot]bool{}
+	for _, name := range sortedNames(files) {
+		for n, doc := range documentsIn(t, files[name]) {
+			kind := valueAt(doc, "kind")
+			for _, at := range within(doc, nil) {
+				s := spot{kind, at.name}
+				if done[s] {
+					continue
+				}
+				done[s] = true
+				for _, m := range mutations {
+					codes, changed := mutate(t, files, name, n, at.way, m)
+					if !changed {
+						continue
+					}
+					if len(codes) > 1 {
+						t.Errorf("%s of %s %s: %v, want one code", at.name, kind, m.name, codes)
+					}
+					lines = append(lines, fmt.Sprintf("%s %s %s: %s", kind, at.name, m.name, strings.Join(codes, " ")))
+				}
+			}
+		}
+	}
+	got := strings.Join(lines, "\n") + "\n"
+	if *rewrite {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("codes (-want +got; go test ./policy -run TestMutations -update):\n%s", diff)
+	}
+}
+
+// exampleFiles are the documents that ship.
+func exampleFiles(t *testing.T) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	from := os.DirFS("../configs/policy")
+	err := fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) != ".yaml" {
+			return err
+		}
+		files[name], err = fs.ReadFile(from, name)
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatal(len(files), err)
+	}
+	return files
+}
+
+func sortedNames(files map[string][]byte) (names []string) {
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func documentsIn(t *testing.T, text []byte) (docs []*yaml.Node) {
+	t.Helper()
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	for {
+		var n yaml.Node
+		if err := dec.Decode(&n); err != nil {
+			return docs
+		}
+		docs = append(docs, n.Content[0])
+	}
+}
+
+func valueAt(doc *yaml.Node, key string) string {
+	for i := 0; i+1 < len(doc.Content); i += 2 {
+		if doc.Content[i].Value == key {
+			return doc.Content[i+1].Value
+		}
+	}
+	return ""
+}
+
+// An inside is a value of a mapping somewhere in a document, and the way there.
+type inside struct {
+	name string
+	way  []int
+}
+
+func within(n *yaml.Node, way []int) (all []inside) {
+	add := func(name string, i int, inner *yaml.Node) {
+		for _, f := range within(inner, append(slices.Clone(way), i)) {
+			all = append(all, inside{name + f.name, f.way})
+		}
+	}
+	switch n.Kind { //nolint:exhaustive // the others have no fields
+	case yaml.MappingNode:
+		for i := 1; i < len(n.Content); i += 2 {
+			name := n.Content[i-1].Value
+			all = append(all, inside{"." + name, append(slices.Clone(way), i)})
+			add("."+name, i, n.Content[i])
+		}
+	case yaml.SequenceNode:
+		for i, item := range n.Content {
+			add("[]", i, item)
+		}
+	}
+	return all
+}
+
+// mutate returns the codes of what lint finds in a document once one of its fields is
+// changed, and nothing of what follows from that elsewhere.
+func mutate(t *testing.T, files map[string][]byte, name string, n int, way []int, m mutation) (codes []string, changed bool) {
+	t.Helper()
+	docs := documentsIn(t, files[name])
+	of := docs[n]
+	for _, i := range way[:len(way)-1] {
+		of = of.Content[i]
+	}
+	if !m.do(of, way[len(way)-1]) {
+		return nil, false
+	}
+	var text bytes.Buffer
+	enc := yaml.NewEncoder(&text)
+	for _, doc := range docs {
+		if err := enc.Encode(doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := enc.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := fstest.MapFS{}
+	for other, same := range files {
+		all[other] = &fstest.MapFile{Data: same}
+	}
+	all[name] = &fstest.MapFile{Data: text.Bytes()}
+	first, last := span(text.String(), n)
+	_, found := lint(all)
+	for _, f := range found {
+		if f.File == name && f.Line >= first && f.Line <= last && !slices.Contains(codes, string(f.Code)) {
+			codes = append(codes, string(f.Code))
+		}
+	}
+	slices.Sort(codes)
+	return codes, true
+}
+
+// span are the first and the last line of a document of a file.
+func span(text string, n int) (first, last int) {
+	first, at := 1, 0
+	for i, line := range strings.Split(text, "\n") {
+		if line != "---" {
+			continue
+		}
+		if at == n {
+			return first, i
+		}
+		at, first = at+1, i+2
+	}
+	return first, strings.Count(text, "\n") + 1
+}
