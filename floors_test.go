@@ -32,6 +32,7 @@ var floors = []floor{
 	{"2, contracts", []string{"store", "connectors", "policy/*", "evidence/pack"}},
 	{"3, what connectors share, and what configs names", []string{"connectors/web", "evidence/feed"}},
 	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},
+	{"3, how people are told", []string{"notice"}},
 	{"3, the map of connectors", []string{"connectors/builtin"}},
 	{"4, every way in which access changes", []string{"access"}},
 	{"4, what shows it", []string{"evidence"}},

@@ -60,6 +60,9 @@ func Ask(tx store.Tx, rules *Rules, item store.Item, o Outcome, terms connectors
 			w.Due = open.Due
 		}
 	}
+	if err := notifyAsked(tx, rules.Book(), w); err != nil {
+		return w.Due, err
+	}
 	return w.Due, ask(tx, o, w)
 }
 
@@ -135,6 +138,9 @@ func remind(tx store.Tx, rules *Rules, w schema.WorkItem, terms connectors.Terms
 		return now, err
 	}
 	book := rules.Book()
+	if err := notifyAsked(tx, book, w); err != nil {
+		return now, err
+	}
 	why := fmt.Sprintf("nobody confirmed what was asked on %s and was due on %s", minute(w.Opened), minute(w.Due))
 	if err := task(tx, w, book.Digest(), "reminded: "+why); err != nil {
 		return now, err

@@ -145,7 +145,7 @@ func (w *Reviews) remind(ctx context.Context, v schema.Review, waiting map[strin
 		}
 		kind := reminderOf(now, tx.Now(), escalated)
 		for to, items := range waiting {
-			if err := remindOne(tx, now, to, kind, items); err != nil {
+			if err := remindOne(tx, w.Rules.Book(), now, to, kind, items); err != nil {
 				return err
 			}
 		}
@@ -200,13 +200,16 @@ func nextReminder(v schema.Review, now time.Time) time.Time {
 }
 
 // remindOne writes down what one of them is to be told.
-func remindOne(tx store.Tx, v schema.Review, to, kind string, items int) error {
+func remindOne(tx store.Tx, book *policy.Book, v schema.Review, to, kind string, items int) error {
 	m := schema.Reminder{To: to, About: v.Ref(), Kind: kind, Items: items, Until: v.Due, Due: tx.Now()}
 	old, err := store.Reminders.Get(tx, m.To, m.About)
 	if err != nil && !notFound(err) {
 		return err
 	}
 	m.Told, m.Times = old.Told, old.Times+1
+	if err := notifyReview(tx, book, v, m); err != nil {
+		return err
+	}
 	return store.Reminders.Put(tx, m)
 }
 

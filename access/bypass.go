@@ -75,6 +75,9 @@ func BreakGlass(tx store.Tx, book *policy.Book, b Breaking) (schema.Bypass, erro
 		return y, err
 	}
 	y.Grant, y.Until = g.ID, g.Until
+	if err := notifyTaken(tx, book, y, rules.Notify); err != nil {
+		return y, err
+	}
 	if err := recordTaken(tx, book, y, rules.Notify); err != nil {
 		return y, err
 	}

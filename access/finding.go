@@ -32,7 +32,10 @@ func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) erro
 		Actor: actor, Verb: schema.Found, Subject: f.Subject, Object: f.Connector,
 		Reason: f.Kind + ": " + f.Reason, Policy: book.Digest(),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return notifyFound(tx, book, f)
 }
 
 // resolve ends a finding that no longer holds.

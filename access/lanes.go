@@ -14,6 +14,9 @@ const (
 	LaneRollout  store.Lane = "rollout"  // digest of a policy version: everyone is to be looked at again
 	LaneSweep    store.Lane = "sweep"    // name of a sweep: its schedule says it is due
 
+	// LaneNotice has whom something is to be told, as notices have them.
+	LaneNotice store.Lane = "notice"
+
 	// LaneRamp has the names of connectors whose targets come to be written to.
 	LaneRamp store.Lane = "ramp"
 

@@ -181,6 +181,9 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 		return time.Time{}, err
 	}
 	next := l.access.Next
+	if next, err = l.forewarn(tx, next); err != nil {
+		return time.Time{}, err
+	}
 	if !l.owned.IsZero() && (next.IsZero() || l.owned.Before(next)) {
 		next = l.owned
 	}

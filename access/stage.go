@@ -56,6 +56,9 @@ func openStage(tx store.Tx, p *panel, q schema.Request, n int) (schema.Request, 
 	if err := store.Requests.Put(tx, q); err != nil {
 		return q, err
 	}
+	if err := notifyApprovers(tx, p, q); err != nil {
+		return q, err
+	}
 	return q, tx.Wake(LaneRequest, q.ID, earlier(q.Due, tx.Now().Add(lookAtRequests)))
 }
 
@@ -147,6 +150,9 @@ func fulfil(tx store.Tx, book *policy.Book, q schema.Request) (schema.Request, e
 	}
 	q.State, q.Grant, q.Ended, q.Awaits, q.Due = schema.RequestFulfilled, g.ID, tx.Now(), nil, time.Time{}
 	q.Outcome = "everybody agreed"
+	if err := notifyDecided(tx, q); err != nil {
+		return q, err
+	}
 	return q, store.Requests.Put(tx, q)
 }
 
@@ -197,6 +203,9 @@ func closeRequest(tx store.Tx, book *policy.Book, q schema.Request, c closing) (
 		return q, err
 	}
 	if err := resolve(tx, schema.Finding{Kind: findingStuck, Subject: q.Identity, Object: requestRef(q.ID)}); err != nil {
+		return q, err
+	}
+	if err := notifyDecided(tx, q); err != nil {
 		return q, err
 	}
 	return q, store.Requests.Put(tx, q)
@@ -293,6 +302,9 @@ func reportStuck(tx store.Tx, book *policy.Book, q schema.Request) error {
 		return err
 	}
 	if len(able) > 0 {
+		if err := notifyApprovers(tx, p, q); err != nil { // those who have not decided since yesterday
+			return err
+		}
 		return resolve(tx, f)
 	}
 	return Report(tx, book, "bridge", f)

@@ -27,6 +27,7 @@ type Config struct {
 	Issuers   []Issuer `yaml:"issuers"`
 	Console   Console  `yaml:"console"`
 	Feeds     []Feed   `yaml:"feeds"` // of decisions, to other systems
+	Notices   Notices  `yaml:"notices"`
 
 	Credentials Credentials `yaml:"credentials"`
 
@@ -140,6 +141,7 @@ func Default() Config {
 		Log:    Log{Level: slog.LevelInfo, Format: "text"},
 
 		Console:   defaultConsole,
+		Notices:   defaultNotices,
 		Discovery: "config",
 		Sweeps: []Sweep{
 			{Name: "expiry", Schedule: "@every 30s", Limits: defaultLimits},

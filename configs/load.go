@@ -45,6 +45,7 @@ func parse(path string, text []byte, env func(string) (string, bool)) (*Config, 
 	r.credentials(&f)
 	r.console(&f)
 	r.feeds(&f)
+	r.notices(&f)
 	r.schemas(&f)
 	for i := range f.Connectors {
 		r.connector(i, &f)

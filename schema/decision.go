@@ -41,6 +41,7 @@ const (
 	Undecided   Verb = "undecided"   // a rule needs what nobody supplied: neither granted nor revoked
 	Provisioned Verb = "provisioned" // a target was written to and agreed
 	Verified    Verb = "verified"    // a target was read back and agrees
+	Notified    Verb = "notified"    // somebody was told, or is told no more
 	Tasked      Verb = "tasked"      // a person is asked to do something at a target, reminded, or no longer asked
 	Confirmed   Verb = "confirmed"   // a person did it, and says how that can be seen
 	Failed      Verb = "failed"      // a target refused, or could not be reached

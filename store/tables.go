@@ -348,6 +348,9 @@ var (
 	Settings = define("settings", func(s Setting) []string { return []string{s.Name} })
 )
 
+// Notices are what somebody is to be told, or was, by whom and what it is about.
+var Notices = define("notices", func(n schema.Notice) []string { return []string{n.To, n.Kind, n.Subject} })
+
 // everything is all of the above, for the check.
 func everything() []checked {
 	return []checked{
@@ -360,6 +363,6 @@ func everything() []checked {
 		Reviews, ReviewItems, ReviewClocks, Reminders,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,
-		Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
+		Notices, Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
 }

@@ -1,13 +1,11 @@
 package webhook
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -116,19 +114,5 @@ func parseKeys(secret connectors.Secret) ([]key, error) {
 
 // signed returns the headers of a message, signed now with each of the keys.
 func (s *Sender) signed(id string, content []byte) http.Header {
-	h := http.Header{}
-	at := strconv.FormatInt(s.o.Now().Unix(), 10)
-	h.Set("Webhook-Id", id)
-	h.Set("Webhook-Timestamp", at)
-	var signatures []string
-	for _, k := range s.keys {
-		mac := hmac.New(sha256.New, k)
-		mac.Write([]byte(id + "." + at + "."))
-		mac.Write(content)
-		signatures = append(signatures, "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	}
-	if len(signatures) > 0 {
-		h.Set("Webhook-Signature", strings.Join(signatures, " "))
-	}
-	return h
+	return Keys(s.keys).Sign(id, s.o.Now(), content)
 }

@@ -36,7 +36,7 @@ const otherSources = "(others)"
 var verbs = []schema.Verb{
 	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Awaited, schema.Ignored, schema.Signalled, schema.Granted, schema.Reapproved, schema.Revoked, schema.Expired,
 	schema.Assigned, schema.Unassigned, schema.Updated, schema.Kept, schema.Denied, schema.Held, schema.Dismissed, schema.Undecided,
-	schema.Provisioned, schema.Verified, schema.Tasked, schema.Confirmed, schema.Replayed, schema.Failed, schema.Adopted, schema.Disowned, schema.Ramped, schema.Drifted, schema.Found, schema.Swept,
+	schema.Provisioned, schema.Verified, schema.Notified, schema.Tasked, schema.Confirmed, schema.Replayed, schema.Failed, schema.Adopted, schema.Disowned, schema.Ramped, schema.Drifted, schema.Found, schema.Swept,
 	schema.Proposed, schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
 	schema.Correlated, schema.Split, schema.Lifted,
 	schema.Halted, schema.Resumed, schema.Reassigned, schema.Rotated, schema.Stopped, schema.Started, schema.Answered,

@@ -80,6 +80,7 @@ type Bridge struct {
 	server   *server.Server
 	handler  http.Handler // what the listener is answered by: the server
 	issuers  *issuer.Set
+	notices  *scheduler.Notify
 	tls      atomic.Pointer[spoken] // nil where the bridge speaks no TLS
 	running  atomic.Bool            // from when Run serves until it is told to stop
 

@@ -28,6 +28,12 @@ const (
 	failuresInARow = 8
 )
 
+// noticeLease is how long one person is told, by every channel.
+const noticeLease = 10 * time.Minute
+
+// slowly is how soon people are told again what they could not be told.
+var slowly = scheduler.Backoff{First: 30 * time.Second, Most: time.Hour}
+
 // quick is how soon what failed is tried again.
 var quick = scheduler.Backoff{First: time.Second, Most: time.Minute}
 
@@ -48,6 +54,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
 		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: time.Hour, Backoff: slow},
+		b.noticeLoop(b.notices),
 		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
 	}
 	for _, c := range b.cfg.Connectors {

@@ -141,6 +141,9 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 	if b.issuers, err = issuer.New(issuers(b.cfg), issuer.Options{Log: b.Log, Observe: b.metrics.Issuer}); err != nil {
 		return err
 	}
+	if b.notices, err = b.openNotices(); err != nil {
+		return err
+	}
 	b.server, err = server.New(server.Options{
 		Store: b.store, Rules: b.rules, Log: b.Log, PublicURL: b.url, Version: b.Version,
 		Credentials: credentials(b.cfg), Issuers: b.issuers, Authorities: b.authorities(), TokenKey: b.tokenKey, Metrics: b.metrics, Sweeps: b.sweepNames(), Connectors: b.names(), Targets: b.open(), Ready: b.ready, Breaker: b.breaker,
