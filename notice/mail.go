@@ -59,7 +59,7 @@ func (m *Mail) Send(ctx context.Context, msg Message) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it was quit, or failed
 	if until, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(until); err != nil {
 			return err
@@ -77,7 +77,7 @@ func (m *Mail) deliver(conn net.Conn, from string, to []string, text []byte) err
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // likewise
 	if err := m.secure(c, host); err != nil {
 		return err
 	}

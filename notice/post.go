@@ -93,7 +93,7 @@ func post(ctx context.Context, client *http.Client, to connectors.Secret, header
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // it was read
 	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)); err != nil {
 		return err
 	}
