@@ -71,6 +71,8 @@ type Audit struct {
 	Key             string        `yaml:"key"`    // file of the signing key, made at the first start; the public key is beside it, in KEY.pub
 	Origin          string        `yaml:"origin"` // the log's name, in every checkpoint
 	CheckpointEvery time.Duration `yaml:"checkpointEvery"`
+	AnchorFile      string        `yaml:"anchorFile"` // to which each checkpoint is appended; better not on this machine
+	AnchorURL       string        `yaml:"anchorURL"`  // to which each is posted
 }
 
 // Credentials says what is watched of the credentials by which others are known.

@@ -29,6 +29,7 @@ func auditVerifyCommand() *cobra.Command {
 	var f format
 	var keyFile string
 	var known []string
+	var anchors string
 	cmd := &cobra.Command{
 		Use:   "verify (FILE --key KEYFILE | --config FILE)",
 		Short: "Check the decision log: an export, or the proof of one decision, with the public key alone; or a stopped bridge's own",
@@ -48,6 +49,13 @@ func auditVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if anchors != "" {
+				heads, err := readAnchors(a, anchors, keyFile)
+				if err != nil {
+					return err
+				}
+				checkpoints = append(checkpoints, heads...)
+			}
 			var report audit.Report
 			var verifier note.Verifier
 			if len(args) == 1 {
@@ -66,6 +74,7 @@ func auditVerifyCommand() *cobra.Command {
 	}
 	a.configFlag(cmd)
 	cmd.Flags().StringVar(&keyFile, "key", "", "file with the log's public key; with --config, the one beside the signing key")
+	cmd.Flags().StringVar(&anchors, "anchors", "", "file to which checkpoints were anchored (audit: anchorFile)")
 	cmd.Flags().StringArrayVar(&known, "checkpoint", nil, "file of a checkpoint that was kept elsewhere")
 	f.flag(cmd)
 	return cmd
@@ -84,6 +93,30 @@ func unsigned(r audit.Report) string {
 		return fmt.Sprintf("; %d newer ones are not signed yet", more)
 	}
 	return ""
+}
+
+// readAnchors reads what was anchored in a file.
+func readAnchors(a about, file, keyFile string) ([][]byte, error) {
+	if keyFile == "" && a.config != "" {
+		cfg, err := a.configuration()
+		if err != nil {
+			return nil, err
+		}
+		keyFile = bridge.PublicKeyFile(cfg.Audit.Key)
+	}
+	verifier, err := readKey(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("anchors: %w", err)
+	}
+	heads, err := audit.Anchored(text, verifier)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return heads, nil
 }
 
 func readAll(files []string) (texts [][]byte, err error) {

@@ -34,6 +34,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	// Each part has a context of its own, so that they end one after the other.
+	anchoring := start(ctx, fail, b.anchor)
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
 	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.watchCredentials)...)
@@ -48,6 +49,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	counting.stop()
 	working.stop()
 	signing.stop()
+	anchoring.stop()
 	b.Log.InfoContext(ctx, "stopped")
 	if cause := context.Cause(ctx); !errors.Is(cause, ctx.Err()) {
 		return cause
