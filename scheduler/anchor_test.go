@@ -17,8 +17,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/audit"
-	"drawbridge/schema"
 	"drawbridge/scheduler"
+	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
 )

@@ -14,7 +14,7 @@ func (b *Bridge) anchor(ctx context.Context) error {
 		anchors = append(anchors, scheduler.FileAnchor(file))
 	}
 	if url := b.cfg.Audit.AnchorURL; url != "" {
-		transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is what it is
+		transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
 		defer transport.CloseIdleConnections()
 		anchors = append(anchors, scheduler.HookAnchor(url, &http.Client{Transport: transport}))
 	}
