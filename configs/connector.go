@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type connector struct {
 	BaseURL           string            `yaml:"baseURL"`
 	Auth              auth              `yaml:"auth"`
 	Options           map[string]string `yaml:"options"` // of the kind
+	Shares            string            `yaml:"shares"`  // a rate limit, with the others that name it
 	AllowIrreversible bool              `yaml:"allowIrreversible"`
 	Concurrency       int               `yaml:"concurrency"` // accounts at once; the profile's if it is 0
 	Timeout           time.Duration     `yaml:"timeout"`
@@ -74,8 +76,13 @@ func (r *reader) connector(i int, f *file) {
 	}
 	out := connectors.Config{
 		Name: c.Name, Kind: c.Kind, BaseURL: c.BaseURL, Auth: r.auth(at, c, &profile), Profile: profile,
-		Options: r.options(c.Options), AllowIrreversible: c.AllowIrreversible,
+		Options: r.options(c.Options), Shares: c.Shares, AllowIrreversible: c.AllowIrreversible,
 		File: r.file, Lines: r.optionLines(i),
+	}
+	for _, other := range f.Config.Connectors {
+		if c.Shares != "" && other.Shares == c.Shares && !reflect.DeepEqual(other.Profile.Rate, profile.Rate) {
+			r.wrong(at("shares"), "is a limit that connector %s has too, and their profiles have different ones: give them one profile", other.Name)
+		}
 	}
 	if c.Kind == "scim" || c.BaseURL != "" {
 		r.target(at("baseURL"), out)

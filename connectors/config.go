@@ -48,6 +48,10 @@ type Config struct {
 	File  string
 	Lines map[string]int
 
+	// Shares names a rate limit that this connector uses up together with the others
+	// that name it: that of an organisation, at one vendor. Empty: it has its own.
+	Shares string
+
 	// AllowIrreversible lets the connector make calls that the profile says
 	// cannot be undone.
 	AllowIrreversible bool

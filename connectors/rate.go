@@ -40,6 +40,24 @@ func NewRate(l RateLimit) *Rate {
 	return r
 }
 
+// Rates are the rate limits that several connectors use up together, by name.
+type Rates map[string]*Rate
+
+// Of returns the rate limit of a connector, which is that of the first with its name,
+// where it shares one: its calls are counted with those of the others, and a target
+// that asks one of them for quiet gets it from all.
+func (r Rates) Of(c Config) *Rate {
+	if c.Shares == "" {
+		return NewRate(c.Profile.Rate)
+	}
+	shared, ok := r[c.Shares]
+	if !ok {
+		shared = NewRate(c.Profile.Rate)
+		r[c.Shares] = shared
+	}
+	return shared
+}
+
 // Wait returns when a call of the method may be made, or with an error that is
 // Transient, and says After when, if that is too far off to wait for.
 func (r *Rate) Wait(ctx context.Context, method string) error {

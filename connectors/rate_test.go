@@ -32,6 +32,39 @@ func calls(t *testing.T, r *connectors.Rate, method string, n int) []time.Durati
 	return at
 }
 
+// TestSharedRate has two connectors of one organisation use up one limit, and a third
+// its own; one that is asked for quiet is quiet for both.
+func TestSharedRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := func(name, shares string) connectors.Config {
+			p := connectors.DefaultProfile()
+			p.Rate = connectors.RateLimit{PerSecond: 1, Burst: 2}
+			return connectors.Config{Name: name, Shares: shares, Profile: p}
+		}
+		rates := connectors.Rates{}
+		teams, repos, wiki := rates.Of(config("teams", "github")), rates.Of(config("repos", "github")), rates.Of(config("wiki", ""))
+		start := time.Now()
+		for range 5 {
+			for _, r := range []*connectors.Rate{teams, repos} {
+				if err := r.Wait(t.Context(), "GET"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if took := time.Since(start); took != 9*time.Second {
+			t.Errorf("ten calls took %v, want nine seconds: one limit for both", took)
+		}
+		before := time.Now()
+		if err := wiki.Wait(t.Context(), "GET"); err != nil || time.Since(before) != 0 {
+			t.Errorf("another's call waited %v, %v", time.Since(before), err)
+		}
+		teams.Pause(4 * time.Second)
+		if err := repos.Wait(t.Context(), "GET"); err != nil || time.Since(before) != 4*time.Second {
+			t.Errorf("after a pause of the one the other waited %v, %v; want 4s", time.Since(before), err)
+		}
+	})
+}
+
 func TestRatePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := connectors.NewRate(connectors.RateLimit{PerSecond: 10, Burst: 4})

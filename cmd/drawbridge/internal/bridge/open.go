@@ -74,9 +74,10 @@ func (b *Bridge) names() []string {
 // them is told at once. Whether a target is there, its lane will find out.
 func (b *Bridge) openConnectors(context.Context) error {
 	var problems []error
+	rates := connectors.Rates{}
 	for _, c := range b.cfg.Connectors {
 		target, err := b.Kinds.Open(connectors.Options{
-			Config: c, Log: b.Log.With("connector", c.Name), Transport: b.Transport,
+			Config: c, Rate: rates.Of(c), Log: b.Log.With("connector", c.Name), Transport: b.Transport,
 			Observe: func(method string, status int, took time.Duration) { b.metrics.Request(c.Name, method, status, took) },
 		})
 		if err != nil {
