@@ -126,8 +126,15 @@ func Notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel stri
 	if len(subjects) == 0 || channel == "" {
 		return nil
 	}
+	subject := told[0].To
+	if address, ok := strings.CutPrefix(subject, mailTo); ok { // the log forgets nothing
+		var err error
+		if subject, err = pseudonym(tx, "policy", address); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Record(schema.Decision{
-		Actor: "bridge", Verb: schema.Notified, Subject: told[0].To, Object: "channel/" + channel, Policy: book.Digest(),
+		Actor: "bridge", Verb: schema.Notified, Subject: subject, Object: "channel/" + channel, Policy: book.Digest(),
 		Because: schema.Sorted(subjects...), Reason: fmt.Sprintf("told of %d by %s", len(subjects), channel),
 	})
 	return err
@@ -243,7 +250,7 @@ func notifyApprovers(tx store.Tx, p *panel, q schema.Request) error {
 	}
 	for _, id := range able {
 		err := Notify(tx, schema.Notice{
-			To: id.Base(), Kind: "approval", Subject: fmt.Sprintf("%s/%d", requestRef(q.ID), q.Stage+1), Due: q.Due, Path: "/console/approvals",
+			To: id.Base(), Kind: "approval", Subject: fmt.Sprintf("%s/%d", requestRef(q.ID), q.Stage+1), Due: q.Due, Path: "/console/inbox",
 			What: fmt.Sprintf("%s is to have role %s, if you agree", p.subject.Identity.UserName, q.Role),
 		})
 		if err != nil {
@@ -274,7 +281,7 @@ func notifyDecided(tx store.Tx, q schema.Request) error {
 func notifyTaken(tx store.Tx, book *policy.Book, y schema.Bypass, names []string) error {
 	role, _ := book.Role(y.Role)
 	n := schema.Notice{
-		To: Operators, Kind: "bypass", Subject: "bypass/" + y.ID, Due: y.Until, Urgent: true, Path: "/console/bypasses",
+		To: Operators, Kind: "bypass", Subject: "bypass/" + y.ID, Due: y.Until, Urgent: true, Path: "/console/inbox",
 		What: "role " + y.Role + " was taken by way of emergency, until " + minute(y.Until),
 	}
 	if err := Notify(tx, n); err != nil {
@@ -328,7 +335,7 @@ func (l *look) forewarn(tx store.Tx, next time.Time) (time.Time, error) {
 // notifyReview has somebody told how much of a review waits for them.
 func notifyReview(tx store.Tx, book *policy.Book, v schema.Review, m schema.Reminder) error {
 	n := schema.Notice{
-		Kind: "review", Subject: v.Ref() + "/" + m.Kind, Due: m.Until, Path: "/console/reviews",
+		Kind: "review", Subject: v.Ref() + "/" + m.Kind, Due: m.Until, Path: "/console/inbox",
 		What: fmt.Sprintf("review %s, %s: %d to decide", v.Ref(), m.Kind, m.Items),
 	}
 	if id := identityOf(m.To); id != "" {

@@ -121,6 +121,13 @@ func TestFindingsAreToldToOwners(t *testing.T) {
 			if got := w.dueFor(to); !slices.Contains(got, "finding") {
 				t.Errorf("%s is to be told %v", to, got)
 			}
+			w.tellThem(to)
 		}
+		w.view(func(r store.Reader) error {
+			for e, err := range store.LogAbout(r, "mailto:hr2@example.com") {
+				t.Errorf("the log has an address: %+v, %v", e, err)
+			}
+			return nil
+		})
 	})
 }
