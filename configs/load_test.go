@@ -56,7 +56,7 @@ func TestShippedConfigurationSaysTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shipped.Admin, shipped.Sources, shipped.Connectors, shipped.Care = Admin{}, nil, nil, nil
+	shipped.Admin, shipped.Sources, shipped.Connectors, shipped.Care, shipped.Schemas, shipped.Extensions = Admin{}, nil, nil, nil, nil, nil
 	if diff := cmp.Diff(bare, shipped); diff != "" {
 		t.Errorf("an empty file (-) and the shipped one (+) differ:\n%s", diff)
 	}
