@@ -28,9 +28,9 @@ func (m *move) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if others, err := m.claim(ctx, found); others || err != nil {
-		m.gone()
-		return err
+	if others, _ := m.claim(ctx, found); others {
+		m.gone() // ours was not made, or has another name by now
+		return nil
 	}
 	return m.become(ctx, found, append([]string{}, slices.Concat(m.is.Entitlements, m.is.Managed, m.want.Entitlements)...))
 }

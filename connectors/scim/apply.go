@@ -276,9 +276,9 @@ func (m *move) look(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if others, err := connectors.Claim(ctx, m.is, m.want, found.id()); others {
-		m.gone()
-		return err
+	if others, _ := connectors.Claim(ctx, m.is, m.want, found.id()); others {
+		m.gone() // ours was not made, or has another name by now
+		return nil
 	}
 	return m.become(ctx, found)
 }

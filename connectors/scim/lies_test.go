@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -140,6 +141,22 @@ func TestMadeAndNotShownForLong(t *testing.T) {
 	}
 	if users := target.Users(); len(users) != 1 || users[0].Active {
 		t.Errorf("the target has %v, want one account, disabled", users)
+	}
+}
+
+// TestInDoubtAndRenamed has somebody be renamed of whom it is not known whether they were
+// made, and somebody else get the name: that one is left alone, and they are made.
+func TestInDoubtAndRenamed(t *testing.T) {
+	c, target := open(t, connectors.DefaultProfile())
+	theirs, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := connectors.WithOwners(t.Context(), func(_ context.Context, id string) error { return errors.New(id + " is somebody else's") })
+	maybe := schema.Account{RemoteID: connectors.Unnamed("p0001@example.com"), Active: true, Attributes: connectortest.Person(1)}
+	got, err := c.Apply(ctx, maybe, schema.Account{Active: true, Attributes: connectortest.Person(2)})
+	if err != nil || !got.Exists() || got.RemoteID == theirs.RemoteID || len(target.Users()) != 2 {
+		t.Errorf("Apply: %+v, %v; want another account beside %+v", got, err, theirs)
 	}
 }
 
