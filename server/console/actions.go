@@ -54,6 +54,17 @@ func actions() []action {
 		{path: "exceptions/{id}/deny", api: "/exceptions/{id}/deny", least: schema.Approver, done: "Denied.", field: []field{reason}},
 		{path: "exceptions/{id}/end", api: "/exceptions/{id}/end", least: schema.Viewer, done: "Ended.", field: []field{reason}},
 
+		{path: "reviews", api: "/reviews", least: schema.Operator, done: "Begun. Its items are being prepared.", field: []field{{name: "kind"}, {name: "of"}, {name: "within"}, reason}},
+		{path: "reviews/{id}/keep", api: "/reviews/{id}/keep", least: schema.Approver, done: "It stays.", field: []field{{name: "identity"}, {name: "holding"}, reason}},
+		{path: "reviews/{id}/revoke", api: "/reviews/{id}/revoke", least: schema.Approver, done: "Taken away.", field: []field{{name: "identity"}, {name: "holding"}, reason}},
+		{path: "reviews/{id}/close", api: "/reviews/{id}/close", least: schema.Approver, done: "Ended.", field: []field{reason}},
+		{path: "reviews/{id}/sign", api: "/reviews/{id}/sign", least: schema.Approver, done: "Signed off.", field: []field{reason}},
+
+		{path: "findings/{id}/ignore", api: "/findings/{id}/ignore", least: schema.Operator, done: "Put aside until then.", field: []field{{"until", day}, reason}},
+		{path: "findings/{id}/assign", api: "/findings/{id}/assign", least: schema.Operator, done: "They are to see to it.", field: []field{{name: "to"}, reason}},
+		{path: "findings/{id}/revoke", api: "/findings/{id}/revoke", least: schema.Operator, done: "Taken away. The targets are told now.", field: []field{reason}},
+		{path: "findings/{id}/adopt", api: "/findings/{id}/adopt", least: schema.Operator, done: "It is theirs now.", field: []field{{name: "to"}, reason}},
+
 		{path: "bypasses/{id}/review", api: "/bypasses/{id}/review", least: schema.Approver, done: "Your review is in the log.", field: []field{{"agree", flag}, reason}},
 
 		{path: "holds/{id}/release", api: "/holds/{id}/release", least: schema.Approver, done: "You agreed to this plan. It is done once two people did.", field: []field{plan, reason}},

@@ -100,16 +100,35 @@ func showSweep(v *visit) (any, error) {
 	return sweepPage{sweeps.Items[i], runs.Items, v.more(runs.Next)}, err
 }
 
+// A findingView is a finding with its id.
+type findingView struct {
+	ID string `json:"id"`
+	schema.Finding
+	UserName string `json:"userName"`
+}
+
+// findingPage is one finding, and what can be decided about it.
+type findingPage struct{ findingView }
+
+// PageTitle says what kind of finding it is, and about what.
+func (p findingPage) PageTitle() string { return "Finding: " + p.Kind }
+
+func showFinding(v *visit) (any, error) {
+	var p findingPage
+	err := v.get(v.ctx, "/findings/"+seg(v.r.PathValue("id")), &p.findingView)
+	return p, err
+}
+
 // findingsPage is what is not as it should be.
 type findingsPage struct {
 	Kind, Connector string
-	Findings        []schema.Finding
+	Findings        []findingView
 	More            string
 }
 
 func showFindings(v *visit) (any, error) {
 	p := findingsPage{Kind: v.q("kind"), Connector: v.q("connector")}
-	var found list[schema.Finding]
+	var found list[findingView]
 	err := v.get(v.ctx, "/findings", &found, "kind", p.Kind, "connector", p.Connector, "limit", "50", "cursor", v.cursor())
 	p.Findings, p.More = found.Items, v.more(found.Next)
 	return p, err

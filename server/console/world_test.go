@@ -229,7 +229,7 @@ func (w *world) reconcile() {
 // every text.
 func (w *world) full() (ada schema.Identity) {
 	w.t.Helper()
-	w.person("iam@example.com")
+	iam := w.person("iam@example.com")
 	ada = w.person("ada@example.com")
 	w.person(`"><script>alert(1)</script>@example.com`)
 	w.update(func(tx store.Tx) error {
@@ -251,6 +251,10 @@ func (w *world) full() (ada schema.Identity) {
 			store.ProposalGroups.Put(tx, schema.ProposalGroup{ID: "grant:engineer", Change: "grant", Roles: []string{"engineer"}, Count: 1, Reason: evil, Since: now, Plan: "77"}),
 			store.Proposals.Put(tx, schema.Proposal{ID: "p1", Identity: ada.ID, Connector: "wiki", Entitlement: "readers", Change: "grant", Roles: []string{"engineer"},
 				Reason: evil, Group: "grant:engineer", Opened: now, State: "open"}),
+			store.Reviews.Put(tx, schema.Review{ID: "01900000-0000-7000-8000-0000000000aa", Kind: schema.ReviewRole, Of: "engineer", By: "token/" + evil, Reason: evil, Opened: now,
+				Due: now.Add(time.Hour), Overdue: "escalate", Reviewer: schema.ByOwner, State: schema.ReviewOpen, Items: 1}),
+			store.ReviewItems.Put(tx, schema.ReviewItem{Review: "01900000-0000-7000-8000-0000000000aa", Identity: ada.ID, Holding: "role/engineer", Gives: []string{"wiki/readers"},
+				Because: evil, State: schema.ItemOpen, Awaits: []string{"identity/" + iam.ID}, Department: evil, Unseen: []string{"wiki"}}),
 			store.Policies.Put(tx, store.PolicyVersion{Digest: w.rules.Book().Digest(), Published: now, By: "token/" + evil, Files: map[string]string{"policy.yaml": documents + "# " + evil}}),
 			store.Halts.Put(tx, schema.Halt{Connector: "*", By: "token/admin", Reason: evil, At: now}),
 		}

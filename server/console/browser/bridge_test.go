@@ -247,6 +247,7 @@ func (b *bridge) populate() {
 			"role": "crm-export", "identity": who + domain, "reason": "the figures of the third quarter", "ticket": "CHG-1042", "lasts": "4h",
 		}, nil)
 	}
+	b.call(http.MethodPost, "/api/v1/reviews", adminToken, map[string]any{"kind": "role", "of": "finance", "reason": "once a quarter", "within": "14d"}, nil)
 	b.settled()
 }
 

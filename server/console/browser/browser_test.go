@@ -10,7 +10,7 @@ import (
 
 // paths are the pages that are looked at.
 var paths = []string{
-	"/console/", "/console/inbox", "/console/requests", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
+	"/console/", "/console/inbox", "/console/requests", "/console/reviews", "/console/halt", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
 	"/console/people/julia.weber@northwind.example", "/console/people/julia.weber@northwind.example/why?entitlement=crm/invoices",
 	"/console/roles", "/console/roles/finance", "/console/roles/crm-export", "/console/machines", "/console/exceptions", "/console/held", "/console/findings",
 	"/console/work", "/console/sweeps", "/console/sweeps/expiry", "/console/connectors", "/console/connectors/crm", "/console/policy",
