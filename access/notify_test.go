@@ -131,3 +131,24 @@ func TestFindingsAreToldToOwners(t *testing.T) {
 		})
 	})
 }
+
+// TestAnEmergencyIsToldAtOnce has those told whom a role for emergencies names, its owner
+// and the operators, in the moment in which it is taken. R-BG-1.
+func TestAnEmergencyIsToldAtOnce(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		e := newEmergency(w)
+		if _, err := e.take(e.breaking("ada")); err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range []string{access.Operators, "mailto:duty@example.com"} {
+			var due []schema.Notice
+			w.view(func(r store.Reader) (err error) {
+				due, _, _, err = access.NoticesOf(r, to)
+				return err
+			})
+			if !slices.ContainsFunc(due, func(n schema.Notice) bool { return n.Kind == "bypass" && n.Urgent }) {
+				t.Errorf("%s is to be told %+v", to, due)
+			}
+		}
+	})
+}
