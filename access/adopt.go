@@ -141,3 +141,8 @@ func Disown(tx store.Tx, rules *Rules, by, connector, identity string) (bool, er
 	})
 	return err == nil, err
 }
+
+// MatchOf is the match of an account that a person says whose it is.
+func MatchOf(a schema.Account) Match {
+	return Match{Account: a.RemoteID, UserName: a.Attributes["userName"], Active: a.Active, account: a}
+}

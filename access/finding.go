@@ -20,7 +20,7 @@ func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) erro
 	case err == nil && old.Reason == f.Reason && f.Last.Sub(old.Last) < renewal:
 		return nil
 	case err == nil:
-		f.First = old.First
+		f.First, f.Settled = old.First, old.Settled
 		return store.Findings.Put(tx, f)
 	case !notFound(err):
 		return err

@@ -60,6 +60,9 @@ func (i *Intent) write(words ...string) {
 // Count returns how many things were added.
 func (i *Intent) Count() int { return i.count }
 
+// First returns some of what was added.
+func (i *Intent) First() []schema.Deed { return slices.Clone(i.first) }
+
 // Hold returns what is held if these things are not to be done: subject is as the
 // log has it, kind/NAME.
 func (i *Intent) Hold(kind schema.HoldKind, subject, why string) schema.Hold {

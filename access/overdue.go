@@ -180,3 +180,60 @@ func (l *look) reviewMoved(tx store.Tx) error {
 	}
 	return err
 }
+
+// ReviewDue returns the review of a role that is to begin now, if one is. It says why a
+// role is reviewed twice as often as it says.
+func ReviewDue(r store.Reader, book *policy.Book, role string) (o Opening, due bool, err error) {
+	feeds, err := useFeeds(r, book)
+	if err != nil {
+		return o, false, err
+	}
+	terms, ok := book.ReviewOf(role, feeds, r.Now())
+	if !ok {
+		return o, false, nil
+	}
+	clock, err := store.ReviewClocks.Get(r, role)
+	if notFound(err) {
+		return o, false, nil // it is met for the first time
+	}
+	if err != nil || r.Now().Before(clock.Since.Add(terms.Every)) {
+		return o, false, err
+	}
+	o = Opening{
+		Kind: schema.ReviewRole, Of: role, Within: terms.Within, Reviewer: terms.Reviewer, Overdue: terms.Overdue,
+		Reason: "it is due each " + policy.Duration(terms.Every).String(),
+	}
+	if len(terms.Halved) > 0 {
+		o.Reason += ", which is twice as often as the role says, because nobody tells of use at " + joinLimited(terms.Halved, firstDeeds)
+	}
+	return o, true, nil
+}
+
+// OpenDue begins the review of a role, if it is due. A role that says nothing of reviews
+// has no clock, one that is met for the first time gets one, and one that nobody holds is
+// looked at again after another period: nobody hears of it.
+func OpenDue(tx store.Tx, rules *Rules, actor, role string) error {
+	o, due, err := ReviewDue(tx, rules.Book(), role)
+	if err != nil {
+		return err
+	}
+	if !due {
+		if _, says := rules.Book().ReviewOf(role, nil, tx.Now()); !says {
+			return nil
+		}
+		known, err := store.ReviewClocks.Has(tx, role)
+		if err != nil || known {
+			return err
+		}
+		return store.ReviewClocks.Put(tx, schema.ReviewClock{Role: role, Since: tx.Now()})
+	}
+	o.By = Decider{Actor: actor}
+	_, err = OpenReview(tx, rules, o)
+	if notFound(err) {
+		return store.ReviewClocks.Put(tx, schema.ReviewClock{Role: role, Since: tx.Now()})
+	}
+	if err != nil && nothingToReview(err) {
+		return nil // the one before is running still
+	}
+	return err
+}

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"drawbridge/policy"
@@ -197,4 +198,30 @@ func MayReviewItem(r store.Reader, book *policy.Book, i schema.ReviewItem, perso
 		return err
 	}
 	return newBench(r, book, v).may(i, f, person)
+}
+
+// ItemsFor walks the items that wait for a person's decision and come after the key, as
+// they were found to when their review was last looked through.
+func ItemsFor(r store.Reader, person string, after ...string) iter.Seq2[schema.ReviewItem, error] {
+	return store.ReviewItems.ByFrom(r, store.ItemAwaits, []string{identityActor(person)}, after...)
+}
+
+// OnlyHolding returns what somebody holds that waits in a review, where it is one thing.
+func OnlyHolding(r store.Reader, review, identity string) (string, error) {
+	var waiting []string
+	for i, err := range store.ReviewItems.All(r, review, identity) {
+		if err != nil {
+			return "", err
+		}
+		if i.Awaited() {
+			waiting = append(waiting, i.Holding)
+		}
+	}
+	switch len(waiting) {
+	case 0:
+		return "", fmt.Errorf("review %s: nothing that identity %s holds waits in it: %w", review, identity, schema.ErrNotFound)
+	case 1:
+		return waiting[0], nil
+	}
+	return "", fmt.Errorf("review %s: several things wait: %s; say which: %w", review, joinLimited(waiting, firstDeeds), schema.ErrConflict)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -16,6 +17,12 @@ import (
 // for the caller to know.
 func RunSweep(tx store.Tx, name string) error {
 	return tx.Wake(LaneSweep, name, tx.Now())
+}
+
+// A Preview is what a run of a sweep would come to.
+type Preview struct {
+	Run   schema.Run    `json:"run"`
+	Plans []schema.Hold `json:"plans,omitempty" doc:"What it would do: how much, some of it, by which plan, and why the guard would hold it."`
 }
 
 // QuietRun returns the record of the last run of a sweep that found nothing; of
@@ -119,4 +126,40 @@ func madeAt(id string) (t time.Time, ok bool) {
 		return t, false
 	}
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b))), true
+}
+
+// findingSweep is about sweep/NAME that did not run, or did not come to an end.
+const findingSweep = "sweep-missed"
+
+// WatchSweep reports a sweep that did not run to its end within a time, or since it was
+// first looked for. It reports whether that is so.
+func WatchSweep(tx store.Tx, book *policy.Book, sweep string, within time.Duration) (bool, error) {
+	f := schema.Finding{Kind: findingSweep, Subject: "sweep/" + sweep}
+	since, err := ranSince(tx, sweep)
+	if err != nil {
+		return false, err
+	}
+	if tx.Now().Sub(since) <= within {
+		return false, mended(tx, book, "sweep/watch", f)
+	}
+	f.Reason = "it has not run to its end since " + day(since) + ", and should have within " + policy.Duration(within).String()
+	return true, Report(tx, book, "sweep/watch", f)
+}
+
+// ranSince is when a sweep last ran to its end, or was first looked for.
+func ranSince(tx store.Tx, sweep string) (time.Time, error) {
+	last, err := LastRun(tx, sweep, func(run schema.Run) bool { return run.Problem == "" })
+	if err == nil || !notFound(err) {
+		return last.Ended, err
+	}
+	name := "sweep.awaited." + sweep
+	row, err := store.Settings.Get(tx, name)
+	if notFound(err) {
+		now := tx.Now()
+		return now, store.Settings.Put(tx, store.Setting{Name: name, Value: now.Format(time.RFC3339)})
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Parse(time.RFC3339, row.Value)
 }

@@ -105,7 +105,7 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 	}
 	return s.Update(store.Background(ctx), func(tx store.Tx) error {
 		for _, f := range resolved {
-			if err := resolve(tx, f); err != nil {
+			if err := mended(tx, book, "sweep/orphans", f); err != nil {
 				return err
 			}
 		}

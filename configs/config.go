@@ -7,6 +7,7 @@ import (
 	scim "github.com/elimity-com/scim/schema"
 
 	"drawbridge/connectors"
+	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 )
 
@@ -82,13 +83,26 @@ type Credentials struct {
 
 // A Sweep says when a sweep runs, and how much one run of it may take away.
 type Sweep struct {
-	Name     string `yaml:"name"`     // expiry, drift, orphans
-	Schedule string `yaml:"schedule"` // cron's five fields, or @every 30s
-	Limits   Limits `yaml:"limits"`
+	Name     string        `yaml:"name"`     // expiry, drift, orphans, unused, unmanaged, ...
+	Schedule string        `yaml:"schedule"` // cron's five fields, or @every 30s
+	TimeZone string        `yaml:"timeZone"` // of the schedule, as in Europe/Berlin; empty is UTC
+	Jitter   time.Duration `yaml:"jitter"`   // it begins at most so much later
+	Mode     schema.Mode   `yaml:"mode"`     // observe, propose or enforce, which it is where nothing is said
+	Limits   Limits        `yaml:"limits"`
+	Scope    Scope         `yaml:"scope"`
+	Age      time.Duration `yaml:"age"` // how old is too old, of what is looked for by its age
 }
 
-// Limits hold a run that would take away too much. The policy set's own limits
-// hold too: the tighter one counts.
+// A Scope is what a sweep looks at; left empty, everything.
+type Scope struct {
+	Connectors []string `yaml:"connectors"`
+	Roles      []string `yaml:"roles"`
+	Where      string   `yaml:"where"` // CEL over identity
+}
+
+// Limits hold a run that would take away too much. Zero is the default; nothing at all
+// is let through by mode propose. The policy set's own limits hold too: the tighter one
+// counts.
 type Limits struct {
 	Count   int     `yaml:"count"`
 	Percent float64 `yaml:"percent"`
@@ -149,6 +163,16 @@ func Default() Config {
 			{Name: "expiry", Schedule: "@every 30s", Limits: defaultLimits},
 			{Name: "drift", Schedule: "@every 15m", Limits: defaultLimits},
 			{Name: "orphans", Schedule: "@every 1h", Limits: defaultLimits},
+			{Name: "unused", Schedule: "0 2 * * *", Age: 90 * 24 * time.Hour, Jitter: jitter, Limits: defaultLimits},
+			{Name: "unmanaged", Schedule: "30 2 * * *", Jitter: jitter, Limits: defaultLimits},
+			{Name: "ownerless", Schedule: "@every 1h", Limits: defaultLimits},
+			{Name: "exceptions", Schedule: "0 3 * * *", Age: 14 * 24 * time.Hour, Jitter: jitter, Limits: defaultLimits},
+			{Name: "evidence", Schedule: "@every 15m", Limits: defaultLimits},
+			{Name: "credentials", Schedule: "@every 1h", Limits: defaultLimits},
+			{Name: "reviews", Schedule: "@every 1h", Limits: defaultLimits},
+			{Name: "silence", Schedule: "@every 15m", Limits: defaultLimits},
+			{Name: "unconfirmed", Schedule: "@every 5m", Age: time.Hour, Limits: defaultLimits},
+			{Name: "watch", Schedule: "@every 15m", Limits: defaultLimits},
 		},
 		Credentials: Credentials{WarnBefore: 14 * 24 * time.Hour},
 		Shutdown:    Shutdown{Grace: 20 * time.Second},
@@ -157,6 +181,7 @@ func Default() Config {
 
 var (
 	defaultLimits = Limits{Count: 50, Percent: 10}
+	jitter        = 15 * time.Minute
 	defaultCare   = Care{Timeout: time.Minute, Verify: "revocations"}
 )
 
@@ -187,5 +212,8 @@ func (c *Config) Protected() map[string][]string {
 // What there is to choose from.
 var (
 	verifies = []string{"revocations", "always", "never"}
-	sweeps   = []string{"expiry", "drift", "orphans"}
+	sweeps   = []string{
+		"expiry", "drift", "orphans", "unused", "unmanaged", "ownerless", "exceptions", "evidence", "credentials", "reviews",
+		"silence", "unconfirmed", "watch",
+	}
 )

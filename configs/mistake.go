@@ -69,7 +69,7 @@ var shapes = func() map[string]reflect.Type {
 		reflect.TypeFor[Issuer](), reflect.TypeFor[IssuerSource](), reflect.TypeFor[IssuerRole](),
 		reflect.TypeFor[Console](), reflect.TypeFor[Feed](), reflect.TypeFor[OIDC](), reflect.TypeFor[OIDCRole](),
 		reflect.TypeFor[Notices](), reflect.TypeFor[NoticeMail](), reflect.TypeFor[NoticeHook](),
-		reflect.TypeFor[Sweep](), reflect.TypeFor[Limits](), reflect.TypeFor[RequestLimits](), reflect.TypeFor[Log](),
+		reflect.TypeFor[Sweep](), reflect.TypeFor[Scope](), reflect.TypeFor[Limits](), reflect.TypeFor[RequestLimits](), reflect.TypeFor[Log](),
 		reflect.TypeFor[Shutdown](), reflect.TypeFor[connector](), reflect.TypeFor[auth](),
 	} {
 		all[t.String()] = t

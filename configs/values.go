@@ -129,6 +129,21 @@ func (r *reader) sweep(i int, s *Sweep) {
 	if _, err := cron.ParseStandard(s.Schedule); err != nil {
 		r.wrong(at("schedule"), "is %q: write cron's five fields, or @every 30s (%v)", s.Schedule, err)
 	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil {
+		r.wrong(at("timeZone"), "is %q: write one as in Europe/Berlin", s.TimeZone)
+	}
+	if s.Mode != "" {
+		oneOf(r, at("mode"), s.Mode, []schema.Mode{schema.Observe, schema.Propose, schema.Enforce})
+	}
+	if s.Jitter < 0 || s.Age < 0 {
+		r.wrong(at("jitter"), "and age are times, neither of them negative")
+	}
+	r.scope(i, s)
+	for _, usual := range Default().Sweeps {
+		if usual.Name == s.Name && s.Age == 0 {
+			s.Age = usual.Age
+		}
+	}
 	if s.Limits.Count < 0 || s.Limits.Percent < 0 || s.Limits.Percent > 100 {
 		r.wrong(at("limits"), "must be a count and a percentage, neither of them negative")
 	}
@@ -137,6 +152,24 @@ func (r *reader) sweep(i int, s *Sweep) {
 	}
 	if s.Limits.Percent == 0 {
 		s.Limits.Percent = defaultLimits.Percent
+	}
+}
+
+// scope checks that a sweep looks at a scope as it is given one.
+func (r *reader) scope(i int, s *Sweep) {
+	wrong := func(name, why string) {
+		r.wrong(key("sweeps", i, "scope."+name), "is not looked at by %s: %s", s.Name, why)
+	}
+	targets := []string{"drift", "orphans", "unused", "unmanaged", "unconfirmed", "silence"}
+	people := []string{"unused", "unmanaged", "unconfirmed", "exceptions", "evidence"}
+	if len(s.Scope.Connectors) > 0 && !slices.Contains(targets, s.Name) {
+		wrong("connectors", "it is about none")
+	}
+	if len(s.Scope.Roles) > 0 && s.Name != "reviews" {
+		wrong("roles", "it is about none")
+	}
+	if s.Scope.Where != "" && !slices.Contains(people, s.Name) {
+		wrong("where", "it is not about people")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/connectors"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -84,7 +85,7 @@ func TestEmptyListingProvesNothing(t *testing.T) {
 		w.target.mu.Lock()
 		w.target.lists = func(schema.Account) bool { return false }
 		w.target.mu.Unlock()
-		run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100})
+		run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
 		if err == nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want an error, and nothing done", run, err)
 		}
@@ -104,7 +105,7 @@ func TestShrunkenListingProvesNothing(t *testing.T) {
 		w.target.mu.Lock()
 		w.target.lists = func(a schema.Account) bool { return a.RemoteID != "r-"+ada }
 		w.target.mu.Unlock()
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Done != 0 {
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want nothing done", run, err)
 		}
 		if a := w.account(ada); !a.Exists() {
@@ -117,7 +118,7 @@ func TestShrunkenListingProvesNothing(t *testing.T) {
 		w.target.mu.Lock()
 		delete(w.target.accounts, "r-"+bob)
 		w.target.mu.Unlock()
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
 			t.Errorf("%+v, %v; want the one that is gone woken", run, err)
 		}
 		settle(2 * time.Second)

@@ -39,18 +39,19 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		}
 		run.Looked += d.looked
 		run.Found += d.would.Count()
-		if err := sweep.check(subject, d.would, d.looked); err != nil {
+		run.First = some(run.First, d.would.First())
+		if err := sweep.check(run, subject, d.would, d.looked); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
 		gone, err := confirm(ctx, lister, d.lacking)
 		if err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		for some := range slices.Chunk(append(d.differing, gone...), 100) {
+		for differing := range slices.Chunk(append(d.differing, gone...), 100) {
 			woken := 0
 			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
 				woken = 0
-				for _, account := range some {
+				for _, account := range differing {
 					acted, err := access.Drift(tx, rules, run.ID, account)
 					if err != nil {
 						return err
@@ -65,7 +66,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 				return err
 			}
 			run.Done += woken
-			run.Reported += len(some) - woken
+			run.Reported += len(differing) - woken
 		}
 		return retry(ctx, s, sweep, run, name)
 	})
@@ -74,7 +75,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 // Orphans reports the accounts that no identity explains. They are not touched:
 // the bridge neither made nor adopted them.
 func Orphans(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
-	return eachLister(targets, func(ctx context.Context, _ Sweep, run *schema.Run, name string, lister connectors.Lister) error {
+	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		seen, err := listAll(ctx, name, lister)
 		if err != nil {
 			return err
@@ -85,13 +86,20 @@ func Orphans(s *store.Store, rules *access.Rules, targets map[string]connectors.
 		}
 		run.Looked += len(seen)
 		run.Found += len(orphans)
+		for _, o := range orphans {
+			run.First = some(run.First, []schema.Deed{{Identity: o.RemoteID, What: "nobody explains it at " + name}})
+		}
+		if sweep.dry {
+			return nil
+		}
 		run.Reported += len(orphans)
 		return access.ReportOrphans(ctx, s, rules.Book(), name, orphans)
 	})
 }
 
-// eachLister runs one look for every target that can be listed. One that fails
-// does not keep the others from being looked at.
+// eachLister runs one look for every target that can be listed and is within the scope.
+// One that fails does not keep the others from being looked at. A run that was cut off
+// goes on with the target that it was at.
 func eachLister(
 	targets map[string]connectors.Connector,
 	look func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error,
@@ -100,14 +108,20 @@ func eachLister(
 		var problems []error
 		for _, name := range slices.Sorted(maps.Keys(targets)) {
 			lister, ok := targets[name].(connectors.Lister)
-			if !ok {
+			if !ok || !sweep.Scope.at(name) || len(sweep.after) > 0 && name <= sweep.after[0] {
 				continue
 			}
-			if err := look(ctx, sweep, run, name, lister); err != nil {
+			if err := look(ctx, sweep, run, name, lister); err != nil && !errors.Is(err, errLooking) {
 				if !errors.Is(err, schema.ErrHeld) {
 					sweep.missed()
 				}
 				problems = append(problems, err)
+			}
+			if ctx.Err() != nil {
+				return errors.Join(append(problems, ctx.Err())...)
+			}
+			if err := sweep.came(ctx, run, name); err != nil {
+				return err
 			}
 		}
 		return errors.Join(problems...)
@@ -213,4 +227,12 @@ func unexplained(ctx context.Context, s *store.Store, name string, seen map[stri
 		return nil
 	})
 	return orphans, err
+}
+
+// mostFirst is how much of what a run found its record tells of.
+const mostFirst = 10
+
+// some is some of what a run found.
+func some(first, more []schema.Deed) []schema.Deed {
+	return append(first, more[:max(0, min(len(more), mostFirst-len(first)))]...)
 }

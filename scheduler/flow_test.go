@@ -327,9 +327,13 @@ func (w *world) want(identity string, active bool, entitlements ...string) {
 	}
 }
 
-func (w *world) sweep(name string, run func(context.Context, scheduler.Sweep, *schema.Run) error, limits scheduler.Limits) (schema.Run, error) {
+func (w *world) sweep(name string, run func(context.Context, scheduler.Sweep, *schema.Run) error, limits policy.Brake) (schema.Run, error) {
 	r := schema.Run{ID: "run", Sweep: name}
-	err := run(w.t.Context(), scheduler.Sweep{Name: name, Limits: limits, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}, &r)
+	mode := schema.Enforce
+	if limits == (policy.Brake{}) { // nothing without people
+		mode = schema.Propose
+	}
+	err := run(w.t.Context(), scheduler.Sweep{Name: name, Limits: limits, Mode: mode, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}, &r)
 	return r, err
 }
 
@@ -481,16 +485,16 @@ func TestDrift(t *testing.T) {
 		settle(time.Second)
 
 		w.target.broken = true
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err == nil || run.Done != 0 {
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err == nil || run.Done != 0 {
 			t.Errorf("after an incomplete listing: %+v, %v; want nothing done, and an error", run, err)
 		}
 		w.target.broken = false
-		if run, err := w.sweep("drift", drift, scheduler.Limits{}); !errors.Is(err, schema.ErrHeld) || run.Done != 0 {
+		if run, err := w.sweep("drift", drift, policy.Brake{}); !errors.Is(err, schema.ErrHeld) || run.Done != 0 {
 			t.Errorf("over its limit: %+v, %v; want it held", run, err)
 		}
 		settle(time.Second)
 		w.want(id, true, "Editors", "Readers")
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
 			t.Errorf("%+v, %v; want one account woken", run, err)
 		}
 		settle(time.Second)
@@ -503,7 +507,7 @@ func TestOrphansAreReportedAndNotTouched(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.target.accounts["stranger"] = schema.Account{RemoteID: "stranger", Active: true, Entitlements: []string{"Editors"}}
 		orphans := scheduler.Orphans(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
-		if run, err := w.sweep("orphans", orphans, scheduler.Limits{}); err != nil || run.Reported != 1 || run.Done != 0 {
+		if run, err := w.sweep("orphans", orphans, policy.Brake{}); err != nil || run.Reported != 1 || run.Done != 0 {
 			t.Errorf("%+v, %v; want one reported", run, err)
 		}
 		if !w.target.accounts["stranger"].Active || w.target.calls != 0 {

@@ -1,44 +1,15 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
-	"math"
 
 	"drawbridge/access"
 	"drawbridge/schema"
 )
 
-// Limits are how much one run may take away before people are asked: by count
-// and by percent of what was looked at. Either holds the whole run, never a part
-// of it. A zero limit allows nothing.
-type Limits struct {
-	Count   int
-	Percent float64
-}
-
-// Check returns ErrHeld if n changes of a population are more than one run may
-// make. A percentage allows at least one, so that a small place is not held by
-// rounding.
-func (l Limits) Check(n, population int) error {
-	if why := l.exceeded(n, population); why != "" {
-		return fmt.Errorf("%s: %w", why, schema.ErrHeld)
-	}
-	return nil
-}
-
-// exceeded says which limit so many changes are beyond, if they are.
-func (l Limits) exceeded(n, population int) string {
-	if n == 0 {
-		return ""
-	}
-	if n > l.Count {
-		return fmt.Sprintf("%d changes, and the limit is %d a run", n, l.Count)
-	}
-	if allowed := max(1, int(math.Ceil(float64(population)*l.Percent/100))); n > allowed {
-		return fmt.Sprintf("%d changes of %d, and the limit is %g%% a run", n, population, l.Percent)
-	}
-	return ""
-}
+// errLooking is why a run does nothing that is only to look.
+var errLooking = errors.New("it only looks")
 
 // A guard is one run's: it knows what people released of what earlier runs were
 // held from, and remembers what this one came to. A nil one releases nothing.
@@ -49,12 +20,38 @@ type guard struct {
 	incomplete bool     // the run did not come to everything
 }
 
-// check is Limits.Check of what a run would do about one subject. Beyond its
-// limits it does that only if it is, to the last thing, what people released.
-func (s Sweep) check(subject string, would *access.Intent, population int) error {
-	why := s.Limits.exceeded(would.Count(), population)
-	if why == "" {
+// bounded reports whether a run may do so much by itself, so that it need not be summed
+// up first.
+func (s Sweep) bounded(n, population int) bool {
+	return !s.dry && s.mode() == schema.Enforce && !s.Limits.Stops(n, population)
+}
+
+func (s Sweep) mode() schema.Mode {
+	if s.Mode == "" {
+		return schema.Enforce
+	}
+	return s.Mode
+}
+
+// check looks at all that a run would do about one subject before any of it is done.
+// Beyond its limits it is held, all of it, unless it is to the last thing what people
+// released; so is anything where the sweep proposes. A run that only looks does nothing.
+func (s Sweep) check(run *schema.Run, subject string, would *access.Intent, population int) error {
+	why := s.Limits.Exceeds(would.Count(), population)
+	switch {
+	case would.Count() == 0:
 		return nil
+	case s.dry:
+		s.guard.held = append(s.guard.held, would.Hold(schema.SweepHold, subject, why))
+		run.Proposed += would.Count()
+		return errLooking
+	case s.mode() == schema.Observe:
+		run.Proposed += would.Count()
+		return errLooking
+	case why == "" && s.mode() == schema.Enforce:
+		return nil
+	case why == "":
+		why = fmt.Sprintf("%d changes are proposed, and wait for people", would.Count())
 	}
 	if s.guard != nil {
 		h := would.Hold(schema.SweepHold, subject, why)

@@ -23,7 +23,7 @@ func (w *world) sweeping(name string) schema.Run {
 		"expiry": {Run: scheduler.Expiry(w.store, w.rules)},
 	}
 	sweep := sweeps[name]
-	sweep.Name, sweep.Schedule = name, cron.ConstantDelaySchedule{Delay: time.Hour}
+	sweep.Name, sweep.Mode, sweep.Schedule = name, schema.Propose, cron.ConstantDelaySchedule{Delay: time.Hour}
 	observed := &ran{}
 	s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{name: sweep}, Observer: observed}
 	finish, err := s.Handle(w.t.Context(), store.Item{ID: name})
@@ -147,4 +147,30 @@ func TestReleasedExpiry(t *testing.T) {
 			t.Errorf("nothing is due: %+v", run)
 		}
 	})
+}
+
+func targets(g *target) map[string]connectors.Connector {
+	return map[string]connectors.Connector{"wiki": g}
+}
+
+// everything is how much the store has been told: decisions, findings, holds and runs.
+func (w *inspectWorld) everything() (n int64) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) error {
+		n = 0
+		for _, count := range []func(store.Reader) (int64, error){
+			store.LogSize, store.Findings.Count, store.Holds.Count, store.Runs.Count, store.SweepProgress.Count, store.Accounts.Count, store.Grants.Count,
+		} {
+			some, err := count(r)
+			if err != nil {
+				return err
+			}
+			n += some
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return n
 }

@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/connectors"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -71,7 +72,7 @@ func TestDeletedAndCreatedAgain(t *testing.T) {
 				}
 				drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
 				for range 3 {
-					if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 0 {
+					if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Found != 0 {
 						t.Errorf("the sweep found %d, %v; want nothing", run.Found, err)
 					}
 					settle(time.Minute)

@@ -13,7 +13,7 @@ import (
 // what no catalogue says. Nothing is concluded from an answer that broke off.
 func nesting(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep, name string, target connectors.Lister) error {
 	nester, ok := target.(connectors.Nester)
-	if !ok {
+	if !ok || sweep.dry {
 		return nil
 	}
 	var seen []connectors.Nest

@@ -6,6 +6,7 @@ import (
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/memory"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -34,7 +35,7 @@ func TestNestingIsFound(t *testing.T) {
 		sweep := func(target *memory.System) {
 			t.Helper()
 			drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": target})
-			if _, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil {
+			if _, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil {
 				t.Fatal(err)
 			}
 		}

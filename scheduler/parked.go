@@ -19,7 +19,13 @@ func retry(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, co
 		return err
 	}
 	run.Found += len(parked)
-	for some := range slices.Chunk(parked[:min(len(parked), sweep.Limits.Count)], 100) {
+	if sweep.dry || sweep.mode() != schema.Enforce {
+		return nil
+	}
+	if sweep.Limits.Count > 0 {
+		parked = parked[:min(len(parked), sweep.Limits.Count)]
+	}
+	for some := range slices.Chunk(parked, 100) {
 		woken := 0
 		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
 			woken = 0

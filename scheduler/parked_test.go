@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"drawbridge/connectors"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -27,7 +28,7 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
 
 		told := w.logged(ids...)
-		if run, err := w.sweep("drift", drift, scheduler.Limits{Count: 10, Percent: 100}); err != nil || run.Found != 3 || run.Retried != 3 {
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Found != 3 || run.Retried != 3 {
 			t.Errorf("%+v, %v; want three found and woken", run, err)
 		}
 		settle(time.Second)
@@ -43,7 +44,7 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 			if got := w.states()[schema.Settled]; got != want {
 				t.Fatalf("%d settled after %d runs", got, want)
 			}
-			if _, err := w.sweep("drift", drift, scheduler.Limits{Count: 1, Percent: 100}); err != nil {
+			if _, err := w.sweep("drift", drift, policy.Brake{Count: 1, Percent: 100}); err != nil {
 				t.Fatal(err)
 			}
 			settle(time.Second)

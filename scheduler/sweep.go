@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -18,11 +20,32 @@ import (
 type Sweep struct {
 	Name     string
 	Schedule cron.Schedule
-	Limits   Limits
+	Limits   policy.Brake // of what one run may take away by itself; zero is no limit of its kind
+	Mode     schema.Mode  // observe only finds, propose has people release whatever it would do; empty is enforce
+	Scope    Scope
+	Age      time.Duration // how old is too old, where that is what the sweep looks for
 	Run      func(ctx context.Context, sweep Sweep, run *schema.Run) error
 
 	guard *guard
+	after []string // where the run goes on that was cut off
+	save  func(ctx context.Context, run schema.Run, cursor []string) error
+	dry   bool
 }
+
+// A Scope is what a sweep looks at. Left empty, everything.
+type Scope struct {
+	Connectors []string
+	Roles      []string
+	Where      string // CEL over identity: only what is about those who meet it
+}
+
+// at reports whether a connector is within the scope.
+func (s Scope) at(connector string) bool {
+	return len(s.Connectors) == 0 || slices.Contains(s.Connectors, connector)
+}
+
+// of reports whether a role is within the scope.
+func (s Scope) of(role string) bool { return len(s.Roles) == 0 || slices.Contains(s.Roles, role) }
 
 // Sweeper runs sweeps as they fall due. Each is an item in the sweep lane: of
 // many processes one runs it, and one that was missed while all were down runs
@@ -48,29 +71,28 @@ func (w *Sweeper) Plan(ctx context.Context) error {
 }
 
 // Handle runs the sweep the item names. A run that fails is recorded and runs
-// again by its schedule: what is wrong is for people to see, not to retry.
+// again by its schedule: what is wrong is for people to see, not to retry. One that
+// is cut off goes on where it was.
 func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	sweep, ok := w.Sweeps[item.ID]
 	if !ok {
 		return func(tx store.Tx) (time.Time, error) { // it is configured no more
+			if err := store.SweepProgress.Delete(tx, item.ID); err != nil {
+				return time.Time{}, err
+			}
 			return time.Time{}, access.KeepHolds(tx, w.Rules.Book(), schema.Run{Sweep: item.ID}, nil, true)
 		}, nil
 	}
-	run := schema.Run{Sweep: sweep.Name, Started: time.Now()}
-	sweep.guard = &guard{}
-	err := w.Store.Update(ctx, func(tx store.Tx) (err error) {
-		run.ID = tx.NewID()
-		sweep.guard.released, err = access.ReleasedPlans(tx, sweep.Name)
-		return err
-	})
+	run, err := w.begin(ctx, &sweep)
 	if err != nil {
 		return nil, err
 	}
 	switch err := sweep.Run(ctx, sweep, &run); {
+	case errors.Is(err, errLooking):
 	case errors.Is(err, schema.ErrHeld):
 		run.Held = err.Error()
 	case err != nil && ctx.Err() != nil:
-		return nil, err // stopped in the middle: it starts anew
+		return nil, err // stopped in the middle: it goes on from there
 	case err != nil:
 		run.Problem = err.Error()
 		sweep.missed()
@@ -82,6 +104,9 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 	}
 	return func(tx store.Tx) (time.Time, error) {
 		book := w.Rules.Book()
+		if err := store.SweepProgress.Delete(tx, sweep.Name); err != nil {
+			return time.Time{}, err
+		}
 		if err := access.KeepHolds(tx, book, run, sweep.guard.held, !sweep.guard.incomplete); err != nil {
 			return time.Time{}, err
 		}
@@ -89,112 +114,60 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 	}, nil
 }
 
-// Expiry ends the grants whose time has come. Access ends without it, by the
-// identity's own item and at every read; this is the second pair of eyes.
-func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *schema.Run) error {
-	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
-		due, population, err := dueGrants(ctx, s, sweep.Limits.Count)
-		if err != nil {
+// begin begins a run, or takes up the one that was cut off.
+func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err error) {
+	sweep.guard = &guard{}
+	fresh := schema.Run{Sweep: sweep.Name, Started: time.Now()}
+	err = w.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if sweep.guard.released, err = access.ReleasedPlans(tx, sweep.Name); err != nil {
 			return err
 		}
-		run.Looked, run.Found = due, due
-		until := time.Time{} // whatever falls due while it runs may end too
-		if err := sweep.Limits.Check(due, population); err != nil {
-			if until, err = released(ctx, s, sweep, run, err); err != nil {
-				return err
-			}
-		}
-		for {
-			n, ended, err := expireSome(ctx, s, rules.Book().Digest(), until)
-			run.Done += ended
-			if err != nil || n == 0 {
-				return err
-			}
-		}
-	}
-}
-
-// dueGrants counts the due grants, up to one more than the guard would let
-// through, and all grants.
-func dueGrants(ctx context.Context, s *store.Store, limit int) (due, population int, err error) {
-	err = s.View(ctx, func(r store.Reader) error {
-		all, err := store.Grants.Count(r)
-		if err != nil {
+		switch p, err := store.SweepProgress.Get(tx, sweep.Name); {
+		case err == nil:
+			run, sweep.after = p.Run, p.Cursor
+			run.Resumed++
+			sweep.guard.held, sweep.guard.past, sweep.guard.incomplete = p.Held, p.Past, p.Incomplete
+		case errors.Is(err, schema.ErrNotFound):
+			run = fresh
+			run.ID = tx.NewID()
+		default:
 			return err
-		}
-		population = int(all)
-		due, err = store.GrantUntil.CountUntil(r, limit+1, r.Now())
-		return err
-	})
-	return due, population, err
-}
-
-// released returns the time up to which grants may end although there are more
-// than the limits allow, because those are what people released.
-func released(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, exceeded error) (until time.Time, err error) {
-	if sweep.guard == nil {
-		return until, exceeded
-	}
-	subject := "sweep/" + sweep.Name
-	would, population := access.NewIntent(subject), int64(0)
-	err = s.View(ctx, func(r store.Reader) (err error) {
-		would, until = access.NewIntent(subject), r.Now()
-		if population, err = store.Grants.Count(r); err != nil {
-			return err
-		}
-		for g, err := range store.Grants.Until(r, store.GrantUntil, until) {
-			if err != nil {
-				return err
-			}
-			would.Add(g.Identity, "grant "+g.ID+" of role "+g.Role+" ends")
 		}
 		return nil
 	})
-	if err != nil {
-		return until, err
+	guard := sweep.guard
+	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {
+		return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+			return store.SweepProgress.Put(tx, schema.Progress{
+				Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete,
+			})
+		})
 	}
-	run.Looked, run.Found = would.Count(), would.Count()
-	return until, sweep.check(subject, would, int(population))
+	return run, err
 }
 
-// expireChunk is how many grants one transaction ends, so that no single one
-// keeps interactive writes waiting.
-const expireChunk = 250
+// Dry reports whether a run is to change nothing.
+func (s Sweep) Dry() bool { return s.dry }
 
-// expireSome ends the first grants that are due, or were at a time.
-func expireSome(ctx context.Context, s *store.Store, digest string, until time.Time) (looked, ended int, err error) {
-	var due []schema.Grant
-	err = s.View(ctx, func(r store.Reader) error {
-		due = due[:0]
-		at := until
-		if at.IsZero() {
-			at = r.Now()
-		}
-		for g, err := range store.Grants.Until(r, store.GrantUntil, at) {
-			if err != nil {
-				return err
-			}
-			if due = append(due, g); len(due) == expireChunk {
-				return nil
-			}
-		}
+// came notes how far a run came.
+func (s Sweep) came(ctx context.Context, run *schema.Run, cursor ...string) error {
+	if s.save == nil || s.dry {
 		return nil
-	})
-	if err != nil || len(due) == 0 {
-		return 0, 0, err
 	}
-	err = s.Update(store.Background(ctx), func(tx store.Tx) error {
-		ended = 0
-		for _, g := range due {
-			done, err := access.Expire(tx, "sweep/expiry", digest, g)
-			if err != nil {
-				return fmt.Errorf("grant %s: %w", g.ID, err)
-			}
-			if done {
-				ended++
-			}
-		}
-		return nil
-	})
-	return len(due), ended, err
+	return s.save(ctx, *run, cursor)
+}
+
+// Preview runs a sweep that changes nothing, and writes nothing.
+func (w *Sweeper) Preview(ctx context.Context, name string) (p access.Preview, err error) {
+	sweep, ok := w.Sweeps[name]
+	if !ok {
+		return p, fmt.Errorf("sweep %s: %w", name, schema.ErrNotFound)
+	}
+	sweep.dry, sweep.guard = true, &guard{}
+	p.Run = schema.Run{Sweep: name, Started: time.Now(), DryRun: true}
+	if err := sweep.Run(ctx, sweep, &p.Run); err != nil && !errors.Is(err, errLooking) {
+		p.Run.Problem = err.Error()
+	}
+	p.Run.Ended, p.Plans = time.Now(), sweep.guard.held
+	return p, nil
 }

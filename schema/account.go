@@ -68,6 +68,15 @@ type Account struct {
 // Exists reports whether the target is known to have the account.
 func (a Account) Exists() bool { return a.RemoteID != "" }
 
+// Ungoverned reports whether the account holds anything that the bridge neither gave nor
+// adopted, or is one that no role gave anything yet.
+func (a Account) Ungoverned() bool {
+	if !a.Exists() || !a.Active {
+		return false
+	}
+	return a.Unearned || slices.ContainsFunc(a.Entitlements, func(e string) bool { return !slices.Contains(a.Managed, e) })
+}
+
 // Holds reports whether the account holds the entitlement, by its target's name.
 func (a Account) Holds(target string) bool {
 	_, ok := slices.BinarySearch(a.Entitlements, target)

@@ -1,6 +1,11 @@
 package schema
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
 
 // A Run is the record of one run of a sweep.
 type Run struct {
@@ -10,6 +15,7 @@ type Run struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Looked   int       `json:"looked"`             // things looked at
 	Found    int       `json:"found"`              // things that are not as they should be
+	Proposed int       `json:"proposed,omitempty"` // things that it would have acted on, and was only to look at
 	Done     int       `json:"done"`               // things acted on
 	Reported int       `json:"reported"`           // findings raised or renewed, nothing else done
 	Retried  int       `json:"retried,omitempty"`  // of what was found, what was given up before and is tried again
@@ -17,6 +23,8 @@ type Run struct {
 	Released []string  `json:"released,omitempty"` // holds that it went past because people released them
 	Problem  string    `json:"problem,omitempty"`  // why the run failed
 	DryRun   bool      `json:"dryRun,omitempty"`
+	Resumed  int       `json:"resumed,omitempty"` // how often it was cut off, and went on where it was
+	First    []Deed    `json:"first,omitempty"`   // some of what it found
 
 	// A run that comes to the same as the one before it is kept as that one again.
 	Again int       `json:"again,omitempty"` // how often it came to the same since
@@ -34,4 +42,38 @@ type Finding struct {
 	Reason    string    `json:"reason"`
 	First     time.Time `json:"first"`
 	Last      time.Time `json:"last"` // when it was last seen, to a day
+
+	Settled *Settlement `json:"settled,omitempty"` // what a person decided about it meanwhile
+}
+
+// ID names the finding: a short hash of what it is about, which is the same whenever it
+// is found.
+func (f Finding) ID() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{f.Kind, f.Connector, f.Subject, f.Object}, "\x00")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Quiet reports whether a person said that nothing is to be done about it for now.
+func (f Finding) Quiet(now time.Time) bool { return f.Settled != nil && now.Before(f.Settled.Until) }
+
+// A Settlement is what a person decided about a finding that stays.
+type Settlement struct {
+	Until        time.Time `json:"until,omitzero"` // it is not shown until then
+	Excepted     bool      `json:"excepted,omitempty"`
+	Compensating []string  `json:"compensating,omitempty"`
+	Assignee     string    `json:"assignee,omitempty"` // id of the person who is to see to it
+	By           string    `json:"by"`
+	At           time.Time `json:"at"`
+	Reason       string    `json:"reason"`
+}
+
+// A Progress is how far a run came that is not over, so that it goes on there when it
+// is cut off.
+type Progress struct {
+	Sweep      string   `json:"sweep"`
+	Run        Run      `json:"run"`
+	Cursor     []string `json:"cursor,omitempty"`
+	Held       []Hold   `json:"held,omitempty"`
+	Past       []string `json:"past,omitempty"` // holds that people released and that it went past
+	Incomplete bool     `json:"incomplete,omitempty"`
 }

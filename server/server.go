@@ -67,6 +67,8 @@ type Options struct {
 	Sign func(ctx context.Context) error
 	// Signer, where it is not nil, is the log's: it signs packs of evidence.
 	Signer note.Signer
+	// Preview, where it is not nil, says what a run of a sweep would come to.
+	Preview func(ctx context.Context, sweep string) (access.Preview, error)
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
 	Ready func(ctx context.Context) error
 }
@@ -98,7 +100,7 @@ func New(o Options) (*Server, error) {
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
 		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
-		Sign: o.Sign, Signer: o.Signer, TokenKey: o.TokenKey, Standing: o.Standing,
+		Sign: o.Sign, Signer: o.Signer, Preview: o.Preview, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

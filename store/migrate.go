@@ -20,7 +20,7 @@ type migration func(*transaction) error
 
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
-func migrations() []migration { return []migration{layMilestones, tellPressing} }
+func migrations() []migration { return []migration{layMilestones, tellPressing, layDueIndexes} }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
 func layMilestones(t *transaction) error {
@@ -48,6 +48,32 @@ func tellPressing(t *transaction) error {
 		}
 	}
 	return indexedSoFar(t)
+}
+
+// layDueIndexes leads from layout 3, in which sweeps had no indexes of unused and
+// unmanaged access and of exceptions that end, and findings no ids.
+func layDueIndexes(t *transaction) error {
+	return errors.Join(layIndex(t, Uses, UseLast), layIndex(t, Exceptions, ExceptionEnds), layIndex(t, Accounts, AccountUnmanaged), layIndex(t, Findings, FindingID))
+}
+
+// layIndex writes an index, which keeps no counts, of what is there already.
+func layIndex[R any](t *transaction, c *Collection[R], x *Index[R]) error {
+	for row, err := range t.rows(c.name, nil, nil) {
+		if err != nil {
+			return err
+		}
+		rec, err := c.decode(row.Key, row.Value)
+		if err != nil {
+			return err
+		}
+		for _, value := range x.of(rec) {
+			entry, holds := x.entry(nil, value, row.Key)
+			if err := t.put(x.name, entry, holds); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // prepare makes what is stored ready for this code: in its layout, and without

@@ -179,7 +179,10 @@ var (
 
 	Risks = define("risks", func(k schema.Risk) []string { return []string{k.Identity, k.Source, k.Kind} })
 
-	Uses = define("uses", func(u schema.Use) []string { return []string{u.Identity, u.Connector, u.Entitlement} })
+	// UseLast has when each was used last, the longest unused first.
+	UseLast = &Index[schema.Use]{name: "last", of: one(func(u schema.Use) []string { return unless(u.LastUsed.IsZero(), timePart(u.LastUsed)) })}
+
+	Uses = define("uses", func(u schema.Use) []string { return []string{u.Identity, u.Connector, u.Entitlement} }, UseLast)
 
 	Feeds = define("feeds", func(f schema.Feed) []string { return []string{f.Source, string(f.Topic), f.Connector} })
 
@@ -214,7 +217,12 @@ var (
 		return unless(e.State != schema.ExceptionOpen && e.State != schema.ExceptionApproved, e.Constraint)
 	})}
 
-	Exceptions = define("exceptions", func(e schema.Exception) []string { return []string{e.ID} }, ExceptionIdentity, ExceptionConstraint)
+	// ExceptionEnds has those that hold, by when they end.
+	ExceptionEnds = &Index[schema.Exception]{name: "ends", of: one(func(e schema.Exception) []string {
+		return unless(e.State != schema.ExceptionApproved, timePart(e.Expires))
+	})}
+
+	Exceptions = define("exceptions", func(e schema.Exception) []string { return []string{e.ID} }, ExceptionIdentity, ExceptionConstraint, ExceptionEnds)
 )
 
 // Bypasses, by id, which is in the order in which they were taken; found by role, by
@@ -252,8 +260,12 @@ var (
 		return unless(!a.Due.Ends || a.Due.Objective.IsZero(), a.Connector, OpenObjective(a.Due.Missed), timePart(a.Due.Objective))
 	})}
 
+	// AccountUnmanaged has those that hold what the bridge neither gave nor adopted, or
+	// that no role gave anything yet.
+	AccountUnmanaged = &Index[schema.Account]{name: "unmanaged", of: one(func(a schema.Account) []string { return unless(!a.Ungoverned(), a.Connector) })}
+
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} },
-		AccountRemote, AccountOpen, AccountState, AccountObjective).reading(readAccount)
+		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged).reading(readAccount)
 )
 
 // Exposure windows that closed, by id; found by when they were opened, and by whose
@@ -273,11 +285,15 @@ var Ramps = define("ramps", func(r schema.Ramp) []string { return []string{r.Con
 
 // Sweeps: what they noticed, and that they ran.
 var (
-	Findings = define("findings", func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} })
+	FindingID = &Index[schema.Finding]{name: "id", unique: true, of: one(func(f schema.Finding) []string { return []string{f.ID()} })}
+
+	Findings = define("findings", func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} }, FindingID)
 
 	RunSweep = &Index[schema.Run]{name: "sweep", of: one(func(r schema.Run) []string { return []string{r.Sweep} })}
 
 	Runs = define("runs", func(r schema.Run) []string { return []string{r.ID} }, RunSweep)
+
+	SweepProgress = define("sweepProgress", func(p schema.Progress) []string { return []string{p.Sweep} })
 )
 
 // Reviews of who holds what, by id, which is in the order in which they were opened;
@@ -359,7 +375,7 @@ func everything() []checked {
 		Requests, Bypasses, Exceptions,
 		Assignments, Accounts, WorkItems, Windows,
 		Proposals, ProposalGroups, Observations,
-		Holds, Halts, Ramps, Findings, Runs,
+		Holds, Halts, Ramps, Findings, Runs, SweepProgress,
 		Reviews, ReviewItems, ReviewClocks, Reminders,
 		Publications, Plans,
 		Tokens, CredentialUses, Policies, Settings,

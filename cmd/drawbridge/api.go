@@ -34,10 +34,6 @@ func (c *client) revoke(ctx context.Context, v access.Revocation, dryRun bool) (
 	return r, err
 }
 
-func (c *client) runSweep(ctx context.Context, name string, dryRun bool) error {
-	return c.call(ctx, http.MethodPost, dry("/api/v1/sweeps/"+url.PathEscape(name)+"/run", dryRun), nil, nil)
-}
-
 // instant is a time as the API reads it; none is nothing.
 func instant(t time.Time) string {
 	if t.IsZero() {

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	root.AddCommand(
 		serveCommand(), demoCommand(), checkCommand(), statusCommand(), haltCommand(), resumeCommand(),
-		policyCommand(), accessCommand(), workCommand(), sweepCommand(), connectorCommand(), sourceCommand(), nhiCommand(),
+		policyCommand(), accessCommand(), workCommand(), reviewsCommand(), sweepCommand(), findingCommand(), connectorCommand(), sourceCommand(), nhiCommand(),
 		auditCommand(), exposureCommand(), storeCommand(), versionCommand(),
 	)
 	nounOnly(root)

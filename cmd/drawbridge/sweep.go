@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 
 func sweepCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "sweep", Short: "Searches for what no change announces"}
-	cmd.AddCommand(sweepListCommand(), sweepRunCommand(), sweepReleaseCommand())
+	cmd.AddCommand(sweepListCommand(), sweepRunCommand(), sweepRunsCommand(), sweepShowCommand(), sweepReleaseCommand())
 	return cmd
 }
 
@@ -110,45 +109,4 @@ func listSweeps(ctx context.Context, a about) (l sweepList, err error) {
 		})
 	})
 	return l, err
-}
-
-func sweepRunCommand() *cobra.Command {
-	var a about
-	var dryRun bool
-	cmd := &cobra.Command{
-		Use:   "run NAME (--config FILE | --server URL)",
-		Short: "Make a sweep due now; a bridge that is stopped runs it when it starts",
-		Args:  exactly(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := runSweep(cmd.Context(), a, args[0], dryRun); err != nil {
-				return err
-			}
-			did := "is due now"
-			if dryRun {
-				did = "would be due now"
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "sweep %s %s\n", args[0], did)
-			return err
-		},
-	}
-	a.flags(cmd)
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
-	return cmd
-}
-
-func runSweep(ctx context.Context, a about, name string, dryRun bool) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	if c != nil {
-		return c.runSweep(ctx, name, dryRun)
-	}
-	return a.change(func(s stopped) error {
-		names := s.sweeps()
-		if !slices.Contains(names, name) {
-			return hint(fmt.Errorf("sweep %s: %w", name, schema.ErrNotFound), "there are %s", strings.Join(names, ", "))
-		}
-		return s.try(ctx, dryRun, func(tx store.Tx) error { return access.RunSweep(tx, name) })
-	})
 }

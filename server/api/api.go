@@ -47,6 +47,8 @@ type Options struct {
 	Sign func(ctx context.Context) error
 	// Signer, where it is not nil, is the log's: it signs packs of evidence.
 	Signer note.Signer
+	// Preview, where it is not nil, says what a run of a sweep would come to.
+	Preview func(ctx context.Context, sweep string) (access.Preview, error)
 }
 
 // API serves /api/v1.

@@ -337,6 +337,14 @@ var operations = map[string]string{
 	"POST /api/v1/tokens":            "admin",
 	"DELETE /api/v1/tokens/{id}":     "admin",
 	"GET /api/v1/credentials":        "auditor",
+	"GET /api/v1/runs/{id}":          "viewer", "GET /api/v1/findings/{id}": "viewer",
+	"POST /api/v1/findings/{id}/adopt": "operator", "POST /api/v1/findings/{id}/revoke": "operator", "POST /api/v1/findings/{id}/assign": "operator",
+	"POST /api/v1/findings/{id}/ignore": "operator", "POST /api/v1/findings/{id}/except": "approver",
+	"GET /api/v1/reviews": "viewer", "GET /api/v1/reviews/{id}": "viewer", "GET /api/v1/reviews/{id}/items": "viewer", "GET /api/v1/review-items": "viewer",
+	"GET /api/v1/reviews/{id}/result": "auditor", "POST /api/v1/reviews": "operator",
+	"POST /api/v1/reviews/{id}/keep": "approver", "POST /api/v1/reviews/{id}/revoke": "approver", "POST /api/v1/reviews/{id}/modify": "approver",
+	"POST /api/v1/reviews/{id}/delegate": "approver", "POST /api/v1/reviews/{id}/escalate": "approver",
+	"POST /api/v1/reviews/{id}/close": "approver", "POST /api/v1/reviews/{id}/sign": "approver",
 }
 
 // document is what of the OpenAPI document the tests look at.

@@ -27,8 +27,15 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/lanes":                     schema.Viewer,
 	"GET /api/v1/sweeps":                    schema.Viewer,
 	"GET /api/v1/runs":                      schema.Viewer,
+	"GET /api/v1/runs/{id}":                 schema.Viewer,
 	"GET /api/v1/findings":                  schema.Viewer,
-	"GET /api/v1/decisions":                 schema.Viewer, // their detail is for auditors
+	"GET /api/v1/findings/{id}":             schema.Viewer,
+	"POST /api/v1/findings/{id}/adopt":      schema.Operator,
+	"POST /api/v1/findings/{id}/revoke":     schema.Operator,
+	"POST /api/v1/findings/{id}/assign":     schema.Operator,
+	"POST /api/v1/findings/{id}/ignore":     schema.Operator,
+	"POST /api/v1/findings/{id}/except":     schema.Approver, // and whoever answers for it, which access says
+	"GET /api/v1/decisions":                 schema.Viewer,   // their detail is for auditors
 	"GET /api/v1/log/checkpoint":            schema.Viewer,
 	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
 	"GET /api/v1/log/export":                schema.Auditor,
@@ -121,6 +128,20 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/exposure/open":    schema.Viewer,
 	"GET /api/v1/exposure/windows": schema.Viewer,
 
+	"POST /api/v1/reviews":               schema.Operator,
+	"GET /api/v1/reviews":                schema.Viewer,
+	"GET /api/v1/reviews/{id}":           schema.Viewer,
+	"GET /api/v1/reviews/{id}/items":     schema.Viewer,
+	"GET /api/v1/reviews/{id}/result":    schema.Auditor,
+	"GET /api/v1/review-items":           schema.Viewer,
+	"POST /api/v1/reviews/{id}/keep":     schema.Approver, // and whom the review is for, which access says
+	"POST /api/v1/reviews/{id}/revoke":   schema.Approver,
+	"POST /api/v1/reviews/{id}/modify":   schema.Approver,
+	"POST /api/v1/reviews/{id}/delegate": schema.Approver,
+	"POST /api/v1/reviews/{id}/escalate": schema.Approver,
+	"POST /api/v1/reviews/{id}/close":    schema.Approver,
+	"POST /api/v1/reviews/{id}/sign":     schema.Approver,
+
 	"GET /api/v1/status":        schema.Viewer,
 	"GET /api/v1/halts":         schema.Viewer,
 	"GET /api/v1/modes":         schema.Viewer,
@@ -158,7 +179,8 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/sweeps", "The sweeps, when they last ran and when they run next"), a.listSweeps)
 	add(a, h, post("/sweeps/{name}/run", "Run a sweep now"), a.runSweep)
 	add(a, h, get("/runs", "Runs of sweeps, newest first"), a.listRuns)
-	add(a, h, get("/findings", "What sweeps and evaluation noticed and nobody resolved"), a.listFindings)
+	add(a, h, get("/runs/{id}", "A run of a sweep: what it looked at, found, proposed, did, and was held from"), a.readRun)
+	a.registerFindings(h)
 
 	add(a, h, get("/holds", "What the bridge would do and does not, until people decide"), a.listHolds)
 	add(a, h, post("/holds/{id}/release", "Agree to a plan that is held; the second person releases it"), a.release)
@@ -174,6 +196,7 @@ func (a *API) register(h huma.API) {
 	a.registerRequests(h)
 	a.registerBypasses(h)
 	a.registerExceptions(h)
+	a.registerReviews(h)
 	add(a, h, created(post("/grants", "Give an identity a role to which people agreed elsewhere")), a.grant)
 	add(a, h, post("/revocations", "Take a role from an identity"), a.revoke)
 	add(a, h, post("/liftings", "Take away what stands against a role coming back to an identity"), a.lift)

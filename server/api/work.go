@@ -88,16 +88,38 @@ type runSweepInput struct {
 
 // A SweepRun says that a sweep was woken.
 type SweepRun struct {
-	Sweep  string `json:"sweep"`
-	DryRun bool   `json:"dryRun,omitempty"`
+	Sweep   string          `json:"sweep"`
+	DryRun  bool            `json:"dryRun,omitempty"`
+	Preview *access.Preview `json:"preview,omitempty" doc:"Of a dry run: what it would come to. Not where the bridge is stopped."`
 }
 
 func (a *API) runSweep(ctx context.Context, in *runSweepInput) (*Reply[SweepRun], error) {
 	if !slices.Contains(a.Sweeps, in.Name) {
 		return nil, fmt.Errorf("no sweep is named %q; there are %s: %w", in.Name, strings.Join(schema.Sorted(a.Sweeps...), ", "), schema.ErrNotFound)
 	}
+	out := SweepRun{Sweep: in.Name, DryRun: in.Dry}
+	if in.Dry && a.Preview != nil {
+		p, err := a.Preview(ctx, in.Name)
+		out.Preview = &p
+		return reply(out), err
+	}
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error { return access.RunSweep(tx, in.Name) })
-	return reply(SweepRun{Sweep: in.Name, DryRun: in.Dry}), err
+	return reply(out), err
+}
+
+type runInput struct {
+	ID string `path:"id" maxLength:"200"`
+}
+
+// readRun answers with one run, by its id; of a sweep that found nothing that is
+// quiet:NAME.
+func (a *API) readRun(ctx context.Context, in *runInput) (*Reply[schema.Run], error) {
+	var run schema.Run
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		run, err = store.Runs.Get(r, strings.Replace(in.ID, "quiet:", "quiet/", 1))
+		return err
+	})
+	return reply(run), err
 }
 
 type runsInput struct {
@@ -153,38 +175,4 @@ func (a *API) quietRuns(r store.Reader, sweep string) (runs []schema.Run, err er
 		}
 	}
 	return runs, nil
-}
-
-type findingsInput struct {
-	Paging
-	Kind      string `query:"kind" doc:"orphan, drift, undecided, kept, ..."`
-	Connector string `query:"connector" doc:"With a kind, or alone."`
-}
-
-func (a *API) listFindings(ctx context.Context, in *findingsInput) (*Reply[List[schema.Finding]], error) {
-	after, err := in.after(4)
-	if err != nil {
-		return nil, err
-	}
-	wanted := pick[schema.Finding]{
-		keep: func(f schema.Finding) bool { return in.Connector == "" || f.Connector == in.Connector },
-		key:  func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} },
-	}
-	if in.Kind != "" {
-		wanted.within = func(f schema.Finding) bool {
-			return f.Kind == in.Kind && (in.Connector == "" || f.Connector == in.Connector)
-		}
-		if after == nil {
-			after = []string{in.Kind}
-			if in.Connector != "" {
-				after = append(after, in.Connector)
-			}
-		}
-	}
-	var list List[schema.Finding]
-	err = a.Store.View(ctx, func(r store.Reader) (err error) {
-		list, err = page(in.Paging, store.Findings.From(r, after...), wanted)
-		return err
-	})
-	return reply(list), err
 }

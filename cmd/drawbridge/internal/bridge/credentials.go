@@ -11,6 +11,8 @@ import (
 	"drawbridge/access"
 	"drawbridge/configs"
 	"drawbridge/policy"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -24,7 +26,7 @@ const (
 func (b *Bridge) watchCredentials(ctx context.Context) error {
 	tick := time.NewTicker(keepUses)
 	defer tick.Stop()
-	b.review(ctx)
+	_, _ = b.review(ctx) // it logs what is wrong
 	reviewed := time.Now()
 	for ended := false; !ended; {
 		select {
@@ -39,25 +41,46 @@ func (b *Bridge) watchCredentials(ctx context.Context) error {
 			b.Log.ErrorContext(ctx, "when sources were heard could not be written down", "error", err)
 		}
 		if !ended && time.Since(reviewed) >= reviewEvery {
-			b.review(ctx)
+			_, _ = b.review(ctx)
 			reviewed = time.Now()
 		}
 	}
 	return nil
 }
 
-func (b *Bridge) review(ctx context.Context) {
+// sweepCredentials is the sweep of them: what it finds are those that end soon, or are
+// old.
+func (b *Bridge) sweepCredentials(ctx context.Context, sweep scheduler.Sweep, run *schema.Run) error {
+	look := b.review
+	if sweep.Dry() {
+		look = b.standing
+	}
+	all, err := look(ctx)
+	run.Looked += len(all)
+	for _, c := range all {
+		if c.Problem != "" {
+			run.Found++
+		}
+	}
+	if !sweep.Dry() {
+		run.Reported = run.Found
+	}
+	return err
+}
+
+func (b *Bridge) review(ctx context.Context) ([]access.Credential, error) {
 	all, news, err := access.ReviewCredentials(ctx, b.store, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.further()...)
 	if err != nil {
 		if ctx.Err() == nil {
 			b.Log.ErrorContext(ctx, "how credentials stand could not be looked at", "error", err)
 		}
-		return
+		return nil, err
 	}
 	b.metrics.Credentials(all)
 	for _, c := range news {
 		b.Log.WarnContext(ctx, "a credential wants attention", "credential", c.ID, "holder", c.Holder, "owner", c.Owner, "problem", c.Problem, "reason", c.Reason)
 	}
+	return all, nil
 }
 
 // standing says how credentials stand now, those included that were shown since it

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
 	"drawbridge/access"
 	"drawbridge/configs"
 	"drawbridge/policy"
@@ -140,17 +138,23 @@ func (b *Bridge) provision(name string, care configs.Care, breaker *scheduler.Br
 
 // sweeper returns the sweeps that are configured.
 func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
-	runs := map[string]func(context.Context, scheduler.Sweep, *schema.Run) error{
-		"expiry":  scheduler.Expiry(b.store, b.rules),
-		"drift":   scheduler.Drift(b.store, b.rules, b.targets),
-		"orphans": scheduler.Orphans(b.store, b.rules, b.targets),
-	}
 	w := &scheduler.Sweeper{Store: b.store, Rules: b.rules, Sweeps: map[string]scheduler.Sweep{}, Observer: b.metrics}
+	runs := map[string]func(context.Context, scheduler.Sweep, *schema.Run) error{
+		"expiry":      scheduler.Expiry(b.store, b.rules),
+		"drift":       scheduler.Drift(b.store, b.rules, b.targets),
+		"orphans":     scheduler.Orphans(b.store, b.rules, b.targets),
+		"reviews":     scheduler.Reviews(b.store, b.rules),
+		"credentials": b.sweepCredentials,
+		"watch":       scheduler.Watch(b.store, b.rules, func() map[string]scheduler.Sweep { return w.Sweeps }),
+	}
+	for name, search := range access.Inspections() {
+		runs[name] = scheduler.Inspect(b.store, b.rules, search)
+	}
 	var problems []error
 	for _, s := range b.cfg.Sweeps {
-		schedule, err := cron.ParseStandard(s.Schedule)
+		schedule, err := scheduler.Timing{Schedule: s.Schedule, Zone: s.TimeZone, Jitter: s.Jitter}.Parse(s.Name)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("sweep %s: schedule %q: %w: %w", s.Name, s.Schedule, schema.ErrInvalid, err))
+			problems = append(problems, fmt.Errorf("sweep %s: %w", s.Name, err))
 			continue
 		}
 		run, ok := runs[s.Name]
@@ -158,7 +162,10 @@ func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
 			problems = append(problems, fmt.Errorf("sweep %s: %w", s.Name, schema.ErrNotFound))
 			continue
 		}
-		w.Sweeps[s.Name] = scheduler.Sweep{Name: s.Name, Schedule: schedule, Limits: scheduler.Limits(s.Limits), Run: b.braked(run)}
+		w.Sweeps[s.Name] = scheduler.Sweep{
+			Name: s.Name, Schedule: schedule, Mode: s.Mode, Scope: scheduler.Scope(s.Scope), Age: s.Age, Run: b.braked(run),
+			Limits: policy.Brake{Count: s.Limits.Count, Percent: s.Limits.Percent},
+		}
 	}
 	return w, errors.Join(problems...)
 }
@@ -167,17 +174,16 @@ func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
 // policy that is in force when it runs.
 func (b *Bridge) braked(run func(context.Context, scheduler.Sweep, *schema.Run) error) func(context.Context, scheduler.Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep scheduler.Sweep, record *schema.Run) error {
-		sweep.Limits = tighter(sweep.Limits, b.rules.Book().Limits().RevokesPerRun)
+		sweep.Limits = sweep.Limits.Tighter(b.rules.Book().Limits().RevokesPerRun)
 		return run(ctx, sweep, record)
 	}
 }
 
-func tighter(own scheduler.Limits, set policy.Brake) scheduler.Limits {
-	if set.Count > 0 {
-		own.Count = min(own.Count, set.Count)
+// preview says what a run of a sweep would come to.
+func (b *Bridge) preview(ctx context.Context, name string) (access.Preview, error) {
+	w, err := b.sweeper()
+	if err != nil {
+		return access.Preview{}, err
 	}
-	if set.Percent > 0 {
-		own.Percent = min(own.Percent, set.Percent)
-	}
-	return own
+	return w.Preview(ctx, name)
 }

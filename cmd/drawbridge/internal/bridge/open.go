@@ -156,7 +156,8 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
 		},
 		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Catalogues: b.cfg.Catalogues, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Standing: b.standing,
-		Signer: b.signer,
+		Signer:  b.signer,
+		Preview: b.preview,
 		Sign: func(ctx context.Context) error {
 			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
 		},

@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store/bolt"
@@ -78,14 +79,14 @@ func (m *measure) sweep(of *seed) {
 	var found []time.Duration
 	for range m.rounds {
 		err := timed(&found, func() error {
-			return expiry(ctx, scheduler.Sweep{Limits: scheduler.Limits{Count: due - 1, Percent: 100}}, &schema.Run{})
+			return expiry(ctx, scheduler.Sweep{Limits: policy.Brake{Count: due - 1, Percent: 100}}, &schema.Run{})
 		})
 		if !errors.Is(err, schema.ErrHeld) {
 			m.Fatalf("the sweep was not held: %v", err)
 		}
 	}
 	m.atMost("G11", "finding the 1 % of 10M grants that are due", milliseconds(quantile(found, 0.5)), 10, "ms")
-	limits := scheduler.Limits{Count: 1e9, Percent: 100}
+	limits := policy.Brake{Count: 1e9, Percent: 100}
 	var took, idle []time.Duration
 	var run schema.Run
 	if err := timed(&took, func() error { return expiry(ctx, scheduler.Sweep{Limits: limits}, &run) }); err != nil {

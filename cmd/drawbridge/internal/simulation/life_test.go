@@ -176,7 +176,7 @@ func (l *life) sweeper(open map[string]connectors.Connector) *scheduler.Sweeper 
 		{Name: "drift", Run: scheduler.Drift(l.store, l.rules, open), Schedule: cron.Every(40 * time.Minute)},
 		{Name: "orphans", Run: scheduler.Orphans(l.store, l.rules, open), Schedule: cron.Every(43 * time.Minute)},
 	} {
-		s.Limits = scheduler.Limits{Count: 1000, Percent: 100}
+		s.Limits = policy.Brake{Count: 1000, Percent: 100}
 		w.Sweeps[s.Name] = s
 	}
 	return w

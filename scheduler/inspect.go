@@ -1,0 +1,74 @@
+package scheduler
+
+import (
+	"context"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Inspect is a sweep that finds one kind of thing, page by page along its index, and
+// reports it. Nothing is taken away by it: what to do about a finding is for people.
+// Cut off, it goes on behind the page that it wrote last.
+func Inspect(s *store.Store, rules *access.Rules, what access.Inspection) func(context.Context, Sweep, *schema.Run) error {
+	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
+		book := rules.Book()
+		bound, err := sweep.bound(book)
+		if err != nil {
+			return err
+		}
+		for at := sweep.after; ; {
+			var found []schema.Finding
+			var next []string
+			err := s.View(ctx, func(r store.Reader) (err error) {
+				found, next, err = what.Page(r, book, bound(r), at)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			run.Looked += len(found)
+			run.Found += len(found)
+			for _, f := range found {
+				run.First = some(run.First, []schema.Deed{{Identity: f.Subject, What: f.Reason}})
+			}
+			if !sweep.dry && len(found) > 0 {
+				if err := s.Update(store.Background(ctx), func(tx store.Tx) error { return what.Keep(tx, book, found) }); err != nil {
+					return err
+				}
+				run.Reported += len(found)
+			}
+			if at = next; at == nil {
+				break
+			}
+			if err := sweep.came(ctx, run, at...); err != nil {
+				return err
+			}
+		}
+		if sweep.dry {
+			return nil
+		}
+		return what.Settle(ctx, s, book, bound)
+	}
+}
+
+// bound is what an inspection is about, by the sweep's scope.
+func (s Sweep) bound(book *policy.Book) (func(store.Reader) access.Bound, error) {
+	var meets *policy.Condition
+	if s.Scope.Where != "" {
+		var err error
+		if meets, err = book.Condition(s.Scope.Where); err != nil {
+			return nil, err
+		}
+	}
+	return func(r store.Reader) access.Bound {
+		b := access.Bound{Age: s.Age, At: s.Scope.at}
+		if meets != nil {
+			now := r.Now()
+			b.Meet = func(f policy.Facts) bool { return meets.Meets(f, now) }
+		}
+		return b
+	}, nil
+}
