@@ -17,10 +17,10 @@ type Erasure struct {
 
 // Forget deletes what is kept beside the log's decisions about an identity: the
 // attribute values that rules read, and people's own words; what its sources called
-// it while groups waited for it; and the raw copy of what its source sent. The
+// it while groups waited for it; and the raw copy of what its source sent. People's
+// words go out of the records of its grants, requests, exceptions and bypasses, too. The
 // decisions stay, and so does every proof; from the salted hashes in them nothing
-// can be learned. The records stay too: the identity's own, and what was said of its
-// grants and revocations.
+// can be learned. The records stay too, and the identity's own as it is.
 //
 // It returns how many decisions had details. Of an identity that a source has as active
 // it is ErrForbidden, because what somebody holds must stay explained in full.
@@ -40,6 +40,9 @@ func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
 		if err := store.Forget(tx, decision); err != nil {
 			return 0, err
 		}
+	}
+	if err := forgetWords(tx, id.ID); err != nil {
+		return 0, err
 	}
 	if err := store.Baselines.Delete(tx, id.ID); err != nil {
 		return 0, err
