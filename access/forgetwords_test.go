@@ -67,7 +67,7 @@ func (w *world) mentions(text string) (n int) {
 			if err != nil {
 				return err
 			}
-			detail, _ := store.Detail(r, e.Decision.ID) //nolint:errcheck // nothing is an answer
+			detail, _ := store.Detail(r, e.Decision.ID) // nothing is an answer
 			n += strings.Count(string(e.Leaf)+string(detail), text)
 		}
 		n += occurs(w, store.Grants.All(r), text) + occurs(w, store.Requests.All(r), text) + occurs(w, store.Exceptions.All(r), text)
