@@ -184,7 +184,7 @@ func (w *world) becomes(what, identity, userName string, active bool, entitlemen
 func (w *world) sweep(run func(context.Context, scheduler.Sweep, *schema.Run) error) schema.Run {
 	w.Helper()
 	r := schema.Run{ID: "run-" + time.Now().String(), Sweep: "drift"}
-	err := run(w.Context(), scheduler.Sweep{Name: "drift", Limits: scheduler.Limits{Count: 50, Percent: 100}, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}, &r)
+	err := run(w.Context(), scheduler.Sweep{Name: "drift", Limits: policy.Brake{Count: 50, Percent: 100}, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}, &r)
 	if err != nil {
 		w.Fatal(err)
 	}
