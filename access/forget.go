@@ -18,7 +18,7 @@ type Erasure struct {
 // Forget deletes what is kept beside the log's decisions about an identity: the
 // attribute values that rules read, and people's own words; what its sources called
 // it while groups waited for it; and the raw copy of what its source sent. People's
-// words go out of the records of its grants, requests, exceptions and bypasses, too. The
+// words go out of the records of its grants, requests, exceptions, bypasses and reviews, too. The
 // decisions stay, and so does every proof; from the salted hashes in them nothing
 // can be learned. The records stay too, and the identity's own as it is.
 //

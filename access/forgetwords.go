@@ -14,7 +14,7 @@ const wordsForgotten = "(forgotten)"
 // was given and lost: why, and what approvers said. Who decided what, and when, stays. A
 // bypass that is not settled keeps them until it is: those who review it need them.
 func forgetWords(tx store.Tx, identity string) error {
-	for _, forget := range []func(store.Tx, string) error{forgetGrants, forgetRequests, forgetExceptions, forgetBypasses, forgetTombstones} {
+	for _, forget := range []func(store.Tx, string) error{forgetGrants, forgetRequests, forgetExceptions, forgetBypasses, forgetTombstones, forgetItems} {
 		if err := forget(tx, identity); err != nil {
 			return err
 		}
@@ -107,6 +107,20 @@ func forgetTombstones(tx store.Tx, identity string) error {
 		}
 		unsay(&t.Reason)
 		if err := store.Tombstones.Put(tx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetItems takes out what reviewers said of what an identity held, where they decided.
+func forgetItems(tx store.Tx, identity string) error {
+	for i, err := range store.ReviewItems.By(tx, store.ItemIdentity, identity) {
+		if err != nil {
+			return err
+		}
+		unsay(&i.Reason)
+		if err := store.ReviewItems.Put(tx, i); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,7 @@ func TestForgetWords(t *testing.T) {
 					ID: "b", Identity: ada, Role: "glass", State: schema.BypassReviewed, Removed: time.Now(), Reason: secret,
 					Reviews: said, Evidence: []schema.Evidence{{Kind: "incident", Text: secret}},
 				}),
+				store.ReviewItems.Put(tx, schema.ReviewItem{Review: "r", Identity: ada, Holding: "role/editor", State: schema.ItemKept, Reason: secret}),
 			} {
 				if err != nil {
 					return err
@@ -71,7 +72,7 @@ func (w *world) mentions(text string) (n int) {
 			n += strings.Count(string(e.Leaf)+string(detail), text)
 		}
 		n += occurs(w, store.Grants.All(r), text) + occurs(w, store.Requests.All(r), text) + occurs(w, store.Exceptions.All(r), text)
-		n += occurs(w, store.Bypasses.All(r), text) + occurs(w, store.Tombstones.All(r), text)
+		n += occurs(w, store.Bypasses.All(r), text) + occurs(w, store.Tombstones.All(r), text) + occurs(w, store.ReviewItems.All(r), text)
 		return nil
 	})
 	return n

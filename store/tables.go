@@ -299,7 +299,7 @@ var (
 // Reviews of who holds what, by id, which is in the order in which they were opened;
 // found by what they are of, and by state. Their items, by review, whose, and what;
 // found by who may decide, by state, of which how many there are is kept, by who
-// decided, and by whose it is as long as nobody did.
+// decided, and by whose it is.
 var (
 	ReviewOf    = &Index[schema.Review]{name: "of", of: one(func(v schema.Review) []string { return []string{string(v.Kind), v.Of} })}
 	ReviewState = &Index[schema.Review]{name: "state", of: one(func(v schema.Review) []string { return []string{string(v.State)} })}
@@ -318,7 +318,7 @@ var (
 	}}
 	ItemState    = &Index[schema.ReviewItem]{name: "state", kept: true, of: one(func(i schema.ReviewItem) []string { return []string{ItemsIn(i.Review, i.State)} })}
 	ItemJudge    = &Index[schema.ReviewItem]{name: "judge", of: one(func(i schema.ReviewItem) []string { return unless(i.Judge == "", i.Review, i.Judge) })}
-	ItemIdentity = &Index[schema.ReviewItem]{name: "identity", of: one(func(i schema.ReviewItem) []string { return unless(!i.Awaited(), i.Identity) })}
+	ItemIdentity = &Index[schema.ReviewItem]{name: "identity", of: one(func(i schema.ReviewItem) []string { return []string{i.Identity} })}
 
 	ReviewItems = define("reviewItems", func(i schema.ReviewItem) []string { return []string{i.Review, i.Identity, i.Holding} },
 		ItemAwaits, ItemState, ItemJudge, ItemIdentity)
