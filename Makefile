@@ -25,6 +25,7 @@ test: ## run every test, with the race detector where there is a C compiler
 	@PATH="$$PATH:/usr/sbin" command -v samba >/dev/null || echo 'no samba: the LDAP connector is not tried against a real Active Directory'
 	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
 	go test $(RACE) -shuffle=on -timeout 10m ./...
+	$(if $(RACE),go test ./cmd/drawbridge/internal/simulation)
 	go -C server/console/browser test -timeout 10m ./...
 
 simulate: ## try the bridge against made-up bad days: SEEDS=5000 of them from FIRST, within MINUTES=30, or one SEED=4711 again

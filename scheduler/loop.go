@@ -68,8 +68,8 @@ func (l *Loop) Run(ctx context.Context) error {
 				var finish access.Finish
 				err := errBusy
 				if !busy {
-					defer l.busy.Delete(item.ID)
 					finish, err = l.handle(working, item)
+					l.busy.Delete(item.ID) // before it is written down, after which it may be leased again at once
 				}
 				l.Breaker.end()
 				written := calm.leave(item)

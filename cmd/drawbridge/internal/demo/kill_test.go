@@ -335,7 +335,7 @@ func (k *killable) settled() error {
 	}
 	for _, lane := range lanes.Items {
 		yet := lane.Lane == "identity" && lane.Leased == 0 && lane.Oldest.After(time.Now().Add(24*time.Hour)) // a secret gets old, a contract ends
-		if lane.Lane != "sweep" && lane.Lane != "source" && lane.Items > 0 && !yet {                          // these wait for a time to come
+		if !slices.Contains([]string{"sweep", "source", "exposure"}, lane.Lane) && lane.Items > 0 && !yet {   // these wait for a time to come
 			return fmt.Errorf("there is work: %s", text)
 		}
 	}
