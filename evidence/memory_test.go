@@ -18,9 +18,6 @@ import (
 // TestMemoryIsFlat makes packs of a small and of a large period: what lives meanwhile
 // does not grow with the number of rows.
 func TestMemoryIsFlat(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it writes 200,000 decisions")
-	}
 	const small, large = 10_000, 200_000
 	w := newWorld(t)
 	fill := func(from, to int) {

@@ -220,7 +220,7 @@ func (s *simulation) revoke() {
 
 func (s *simulation) publish() {
 	variant := s.r.IntN(len(variants))
-	book := books()[variant]
+	book := s.books[variant]
 	was := s.life.rules.Book()
 	s.life.rules.Use(book)
 	if s.tell(fmt.Sprint("policy ", variant, " comes into force"), func(tx store.Tx) error {

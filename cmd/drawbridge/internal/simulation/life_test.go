@@ -226,7 +226,7 @@ func (l *life) tell(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 // holders says whose the accounts of a target are, by their ids.
-func (l *life) holders(ctx context.Context, connector string) map[string]string {
+func (l *life) holders(ctx context.Context, connector string) (map[string]string, error) {
 	all := map[string]string{}
 	err := l.store.View(ctx, func(r store.Reader) error {
 		for a, err := range store.Accounts.All(r, connector) {
@@ -237,10 +237,7 @@ func (l *life) holders(ctx context.Context, connector string) map[string]string 
 		}
 		return nil
 	})
-	if err != nil {
-		panic(err)
-	}
-	return all
+	return all, err
 }
 
 // namesakes are the words of problems with names that an account of somebody else has,

@@ -3,6 +3,7 @@
 package simulation
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing/fstest"
@@ -174,17 +175,17 @@ var variants = [][]string{
 }
 
 // books returns the policies, compiled once.
-var books = sync.OnceValue(func() (all []*policy.Book) {
+var books = sync.OnceValues(func() (all []*policy.Book, err error) {
 	for _, variant := range variants {
 		text := strings.NewReplacer(variant...).Replace(documents)
 		set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
 		book, more := policy.Compile(set)
 		for _, f := range append(findings, more...) {
 			if f.Severity == policy.Error {
-				panic(f)
+				return nil, fmt.Errorf("a policy of the simulation: %v", f)
 			}
 		}
 		all = append(all, book)
 	}
-	return all
+	return all, nil
 })

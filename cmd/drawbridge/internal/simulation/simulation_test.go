@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/enginetest"
@@ -84,6 +85,7 @@ type simulation struct {
 	r       *rand.Rand
 	engine  store.Engine
 	ids     *rand.ChaCha8
+	books   []*policy.Book
 	oracle  *oracle
 	targets []*target
 	life    *life
@@ -99,8 +101,12 @@ type simulation struct {
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	var key [32]byte
 	copy(key[:], fmt.Sprint("simulation ", seed))
+	all, err := books()
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := &simulation{
-		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), ids: rand.NewChaCha8(key),
+		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), ids: rand.NewChaCha8(key), books: all,
 		engine: enginetest.Memory(1), oracle: newOracle(time.Now()), halted: map[string]bool{},
 	}
 	if s.r.IntN(3) == 0 {
@@ -164,7 +170,7 @@ func (s *simulation) start() {
 		}))
 	}
 	var err error
-	if s.life, err = begin(s.t.Context(), s.engine, s.ids, books()[s.oracle.variant], s.targets, log); err != nil {
+	if s.life, err = begin(s.t.Context(), s.engine, s.ids, s.books[s.oracle.variant], s.targets, log); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -266,7 +272,10 @@ func (s *simulation) agrees() {
 		s.broke("not settled: %v %v", err, strings.Join(left, "; "))
 	}
 	for _, t := range s.targets {
-		t.holder = s.life.holders(ctx, t.name)
+		var err error
+		if t.holder, err = s.life.holders(ctx, t.name); err != nil {
+			s.broke("%s: whose accounts are whose: %v", t.name, err)
+		}
 		t.agrees()
 	}
 	for {

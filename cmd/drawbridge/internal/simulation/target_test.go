@@ -155,7 +155,7 @@ func (t *target) some(r *rand.Rand) (names []string) {
 func (t *target) put(a schema.Account) schema.Account {
 	got, err := t.system.Put(context.Background(), a)
 	if err != nil {
-		panic(err)
+		t.broke("%s: by hand: %v", t.name, err)
 	}
 	t.refresh()
 	return got
@@ -163,7 +163,7 @@ func (t *target) put(a schema.Account) schema.Account {
 
 func (t *target) remove(id string) {
 	if err := t.system.Remove(context.Background(), id); err != nil {
-		panic(err)
+		t.broke("%s: by hand: %v", t.name, err)
 	}
 	t.refresh()
 }
@@ -174,7 +174,7 @@ func (t *target) refresh() { t.is = t.now() }
 func (t *target) now() map[string]schema.Account {
 	list, err := t.system.Accounts(context.Background())
 	if err != nil {
-		panic(err)
+		t.broke("%s: what is there: %v", t.name, err)
 	}
 	all := map[string]schema.Account{}
 	for _, a := range list {
