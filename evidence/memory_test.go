@@ -34,7 +34,6 @@ func TestMemoryIsFlat(t *testing.T) {
 			})
 		}
 		w.sign()
-		w.open(bolt.Options{NoSync: true})
 		w.catchUp()
 		w.open(bolt.Options{NoSync: true}) // what the store does by itself after a write is over then
 	}

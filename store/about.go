@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -208,24 +209,39 @@ func (s *Store) indexLog() {
 		return
 	}
 	s.chores.Go(func() {
-		defer s.indexing.Store(false)
 		ctx := Background(s.life)
-		for _, index := range []func(*transaction) (bool, error){(*transaction).indexTail, (*transaction).indexMatters} {
-			for more := true; more; {
-				err := s.Update(ctx, func(tx Tx) (err error) {
-					more, err = index(tx.transaction())
-					return err
-				})
-				if ctx.Err() != nil {
-					return
-				}
-				if err != nil {
-					s.log.ErrorContext(ctx, "what decisions are about can not be indexed", "error", err)
-					return
-				}
+		for again := true; again; {
+			err := s.indexOnce(ctx)
+			s.indexing.Store(false)
+			if ctx.Err() != nil {
+				return
+			}
+			if err == nil { // who recorded something just now left it to this
+				again, err = s.mattersBehind(ctx)
+				again = again && s.indexing.CompareAndSwap(false, true)
+			}
+			if err != nil {
+				s.log.ErrorContext(ctx, "what decisions are about can not be indexed", "error", err)
+				return
 			}
 		}
 	})
+}
+
+// indexOnce brings both indexes to where the log was a moment ago.
+func (s *Store) indexOnce(ctx context.Context) error {
+	for _, index := range []func(*transaction) (bool, error){(*transaction).indexTail, (*transaction).indexMatters} {
+		for more := true; more; {
+			err := s.Update(ctx, func(tx Tx) (err error) {
+				more, err = index(tx.transaction())
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // indexedSoFar leads to a layout in which the index may be behind the log: it is not.
