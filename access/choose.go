@@ -137,12 +137,15 @@ func (c Choosing) begin(tx store.Tx, book *policy.Book, release, first bool) (ou
 		return out, true, nil
 	}
 	g.Agreed = agreedToPlan(g)
-	others := slices.ContainsFunc(g.Agreed, func(a schema.Agreement) bool { return !strings.EqualFold(a.By, c.By) })
-	if others {
+	agreed, err := alsoOf(tx, book, g.Agreed, c.By)
+	if err != nil {
+		return out, false, err
+	}
+	if len(g.Agreed) > 0 && !agreed {
 		return out, true, nil
 	}
 	out.Awaits = 1
-	if len(g.Agreed) > 0 {
+	if agreed {
 		return out, false, fmt.Errorf("%s: you agreed already; it ends more than %s at once, and a second person has to: %w", g.ID, limit, schema.ErrForbidden)
 	}
 	g.Agreed = append(g.Agreed, schema.Agreement{By: c.By, At: tx.Now(), Plan: g.Plan})

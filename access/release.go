@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,13 +39,20 @@ func Release(tx store.Tx, book *policy.Book, r Releasing) (schema.Hold, error) {
 		return h, err
 	}
 	h.Agreed = agreedTo(h)
-	agreed := slices.ContainsFunc(h.Agreed, func(a schema.Agreement) bool { return strings.EqualFold(a.By, r.By) })
+	agreed, err := alsoOf(tx, book, h.Agreed, r.By)
+	if err != nil {
+		return h, err
+	}
+	caused, err := onePerson(tx, book, h.By, r.By)
+	if err != nil {
+		return h, err
+	}
 	switch {
 	case !h.Released.IsZero():
 		return h, fmt.Errorf("%s is released already, and about to be done: %w", h.ID, schema.ErrConflict)
 	case h.Plan != r.Plan:
 		return h, fmt.Errorf("%s: what it would do has changed; look at it again, and release its plan as it is now: %w", h.ID, schema.ErrConflict)
-	case strings.EqualFold(h.By, r.By):
+	case caused:
 		return h, fmt.Errorf("%s: whoever caused it does not release it: %w", h.ID, schema.ErrForbidden)
 	case agreed:
 		return h, fmt.Errorf("%s: you agreed already; a second person has to: %w", h.ID, schema.ErrForbidden)

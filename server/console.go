@@ -38,7 +38,11 @@ func mountConsole(e *echo.Echo, o Options, g *gate, a *api.API) error {
 	a.Mount(inside)
 	pages, err := console.New(console.Options{
 		API: func(p console.Person, request string) http.RoundTripper {
-			return api.InProcess(inside, api.Caller{Name: p.Name, Role: p.Role, Request: request, Person: p.Is, Auth: p.Auth})
+			caller := api.Caller{Name: p.Name, Role: p.Role, Request: request, Person: p.Is, Auth: p.Auth}
+			if id, ok := strings.CutPrefix(p.Right, rightPerson); ok {
+				caller.ID = id
+			}
+			return api.InProcess(inside, caller)
 		},
 		Door: &door{g, o.Rules}, Provider: o.Pages.Provider, Log: o.Log, PublicURL: o.PublicURL, Version: o.Version,
 		Idle: o.Pages.Idle, Life: o.Pages.Life,
@@ -142,5 +146,8 @@ func (d *door) Still(ctx context.Context, p console.Person) error {
 
 // Spend takes one request from what a person may make, in the API and here.
 func (d *door) Spend(p console.Person) (wait time.Duration, ok bool) {
+	if strings.HasPrefix(p.Right, rightPerson) {
+		return d.gate.callers.take(p.Right)
+	}
 	return d.gate.callers.take(p.Name)
 }

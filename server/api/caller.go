@@ -16,12 +16,16 @@ type Caller struct {
 	Request string // id of the request, which the log has
 	Person  string // who the credential stands for, as sources know them: an id, a userName or an email address
 	Auth    string // how it was known: token, oidc, certificate
+	ID      string // of the identity that logged in, where there is no credential of the API's
 }
 
 // Actor is how decisions name the caller.
 func (c Caller) Actor() string {
 	if c.Auth == AuthLocal {
 		return c.Name
+	}
+	if c.ID != "" {
+		return "identity/" + c.ID // a name of theirs could be that of a token
 	}
 	return "token/" + c.Name
 }

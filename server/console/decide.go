@@ -122,7 +122,7 @@ func showRequest(v *visit) (any, error) {
 		}
 	}
 	p.CanDecide = slices.ContainsFunc(waiting.Items, func(q requestView) bool { return q.ID == p.ID })
-	p.Mine = !p.Final() && (v.who.Is == p.Requester || v.who.Is == p.Identity || v.who.Is == p.UserName || v.who.Is == p.RequesterName || p.By == "token/"+v.who.Name)
+	p.Mine = !p.Final() && (v.who.Is == p.Requester || v.who.Is == p.Identity || v.who.Is == p.UserName || v.who.Is == p.RequesterName || p.By == "token/"+v.who.Name && v.who.Auth != "oidc")
 	return p, nil
 }
 
