@@ -53,6 +53,9 @@ func IgnoreFinding(tx store.Tx, book *policy.Book, s Settling) (schema.Finding, 
 	if err != nil {
 		return f, err
 	}
+	if own, err := isAbout(tx, book, f, s.By.Identity); err != nil || own {
+		return f, orForbidden(err, "nobody decides about what is their own")
+	}
 	if err := quietFor(tx.Now(), s.Until); err != nil {
 		return f, fmt.Errorf("finding %s: %w", s.Finding, err)
 	}
@@ -156,6 +159,9 @@ func AdoptFinding(tx store.Tx, rules *Rules, s Settling, a Adoption) (schema.Fin
 	}
 	if f.Kind != findingOrphan {
 		return f, fmt.Errorf("a finding of kind %s is of no account that could be adopted: %w", f.Kind, schema.ErrInvalid)
+	}
+	if s.By.Identity != "" && s.By.Identity == a.Identity {
+		return f, fmt.Errorf("nobody adopts an account for themselves: %w", schema.ErrForbidden)
 	}
 	a.Why = "a person said whose it is"
 	if _, err := recordSettling(tx, rules.Book(), f, s, schema.Resolved, "it is adopted as identity "+a.Identity+"'s"); err != nil {

@@ -61,6 +61,7 @@ func TestFindingsAreDecidedAbout(t *testing.T) {
 			"no reason":           {access.IgnoreFinding, func(x *access.Settling) { x.Reason = " " }, schema.ErrInvalid},
 			"no end":              {access.IgnoreFinding, func(x *access.Settling) { x.Until = time.Time{} }, schema.ErrInvalid},
 			"for too long":        {access.IgnoreFinding, func(x *access.Settling) { x.Until = time.Now().Add(400 * 24 * time.Hour) }, schema.ErrForbidden},
+			"one's own, aside":    {access.IgnoreFinding, func(x *access.Settling) { x.By.Identity = ada }, schema.ErrForbidden},
 			"none of that id":     {access.IgnoreFinding, func(x *access.Settling) { x.Finding = "0000" }, schema.ErrNotFound},
 			"nothing instead":     {access.ExceptFinding, as, schema.ErrInvalid},
 			"about oneself":       {access.ExceptFinding, func(x *access.Settling) { x.Compensating, x.By.Identity = []string{"a"}, ada }, schema.ErrForbidden},
