@@ -104,7 +104,8 @@ func (m *Mail) deliver(conn net.Conn, from string, to []string, text []byte) err
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return c.Quit()
+	_ = c.Quit() // it has the message, whatever becomes of the connection
+	return nil
 }
 
 // secure begins TLS, which only a server on this machine may lack.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/connectors"
@@ -47,7 +49,7 @@ func (h *Hook) Send(ctx context.Context, m Message) error {
 	if err != nil {
 		return err
 	}
-	return post(ctx, h.Client, h.URL, h.Keys.Sign(m.ID, time.Now(), content), content)
+	return post(ctx, h.Client, h.URL, h.Keys.Sign(m.ID, m.At, content), content)
 }
 
 // A Slack posts what the operators are told where a chat takes what Slack takes.
@@ -64,8 +66,15 @@ func (s *Slack) Name() string { return s.Title }
 // Reaches is true of the operators: a room is no place for what one person is told.
 func (*Slack) Reaches(to To) bool { return to.Operators }
 
+// plain makes of what has a meaning to Slack (a mention, a link) the text that it is.
+var plain = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // Send posts a message.
 func (s *Slack) Send(ctx context.Context, m Message) error {
+	m.Items = slices.Clone(m.Items)
+	for i := range m.Items {
+		m.Items[i].What = plain.Replace(m.Items[i].What) // sources name people as they like
+	}
 	text, err := s.Templates.text("slack.txt", m)
 	if err != nil {
 		return err

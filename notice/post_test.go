@@ -83,4 +83,14 @@ func TestSlack(t *testing.T) {
 	if !strings.HasPrefix(text, "• Zoë is to have role admin, if you agree (by 2026-11-26 14:00 UTC) <https://bridge.example.com/console/approvals|look>") {
 		t.Errorf("it says %s", text)
 	}
+	hostile := notice.Message{To: two.To, Items: []notice.Item{{What: "<!channel> & <https://evil.example|Approve> is to have it"}}}
+	if err := c.Send(t.Context(), hostile); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(text, "<") || !strings.Contains(text, "&lt;!channel&gt; &amp; ") {
+		t.Errorf("a name is more than text: %s", text)
+	}
+	if hostile.Items[0].What[0] != '<' {
+		t.Error("the message itself was changed")
+	}
 }
