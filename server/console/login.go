@@ -112,13 +112,20 @@ func (c *Console) logOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, c.base+Root+"login", http.StatusSeeOther)
 }
 
+// longestWay is how many bytes the address may have to which a login leads back.
+const longestWay = 2048
+
 // leave sends the browser to the identity provider.
 func (c *Console) leave(w http.ResponseWriter, r *http.Request) {
 	if c.Provider == nil {
 		c.fail(w, r, nil, errNoPage)
 		return
 	}
-	id, trip := c.trips.begin(r.URL.Query().Get("to"))
+	to := r.URL.Query().Get("to")
+	if len(to) > longestWay {
+		to = "" // strangers may ask for this: it is kept for each
+	}
+	id, trip := c.trips.begin(to)
 	at, err := c.Provider.Start(r.Context(), trip.state, trip.nonce, trip.verifier)
 	if err != nil {
 		c.turnAway(w, r, err)

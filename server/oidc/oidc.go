@@ -52,7 +52,12 @@ type Provider struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider
+	failed   time.Time // when it last did not answer
 }
+
+// tryAgain is how long one that did not answer is left alone, so that those who log in
+// meanwhile do not wait for it one after the other.
+const tryAgain = 5 * time.Second
 
 // New returns a provider.
 func New(o Options) *Provider {
@@ -191,9 +196,18 @@ func words(claim any) (all []string) {
 func (p *Provider) config(ctx context.Context) (*oauth2.Config, *oidc.Provider, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err // who waited for the others is gone
+	}
+	if p.provider == nil && time.Since(p.failed) < tryAgain {
+		return nil, nil, fmt.Errorf("the identity provider does not answer: %w", schema.ErrUnavailable)
+	}
 	if p.provider == nil {
 		found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.Client), p.Issuer)
 		if err != nil {
+			if ctx.Err() == nil { // it was not the browser that went away
+				p.failed = time.Now()
+			}
 			return nil, nil, fmt.Errorf("the identity provider does not answer: %w: %w", schema.ErrUnavailable, err)
 		}
 		p.provider = found
