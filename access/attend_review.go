@@ -125,8 +125,8 @@ func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewIt
 		i.State, i.Decided, i.By, i.Reason = schema.ItemLapsed, tx.Now(), "bridge", "it ended before anybody decided"
 		return store.ReviewItems.Put(tx, *i)
 	}
-	if escalate {
-		i.Level++
+	if escalate { // again where this was cut off
+		i.Level = max(i.Level, v.Level+1)
 	}
 	awaits, err := newBench(tx, book, v).awaits(*i, f)
 	if err != nil || slices.Equal(awaits, i.Awaits) && !escalate {

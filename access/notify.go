@@ -25,7 +25,7 @@ const (
 	mailTo = "mailto:"
 
 	settled    = time.Minute         // how long a notice waits for others for the same person
-	sameNotice = 24 * time.Hour      // nobody is told the same thing twice within it
+	sameNotice = 20 * time.Hour      // nobody is told the same thing twice within it: less than a day, for what is said daily waits a little each time
 	keptNotice = 90 * 24 * time.Hour // how long it is known that somebody was told
 	mostAsked  = 20                  // how many of those who may decide are told of one request
 )

@@ -149,10 +149,10 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sw
 			}
 			return nil
 		})
-		run.Done += done
 		if err != nil {
 			return err
 		}
+		run.Done += done
 		if err := sweep.came(ctx, run); err != nil {
 			return err
 		}
