@@ -155,7 +155,7 @@ func (t *transaction) indexTail() (more bool, err error) {
 		return false, err
 	}
 	keys := make([][]byte, 0, indexedAtOnce)
-	most := max(indexedAtOnce, int(size-indexed))
+	most := min(8*indexedAtOnce, max(indexedAtOnce, int(size-indexed)))
 	for row, err := range t.txn.Scan(tableLog, seqKey(indexed), nil) {
 		if err != nil {
 			return false, err
