@@ -60,6 +60,9 @@ type API struct {
 
 // New returns the API.
 func New(o Options) *API {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	return &API{Options: o, planning: make(chan struct{}, 1), packing: make(chan struct{}, 1)}
 }
 

@@ -300,7 +300,7 @@ func (a *API) aboutItem(ctx context.Context, in *judgeInput, do func(store.Tx, a
 		if err != nil {
 			return err
 		}
-		id, err := access.FindIdentity(tx, in.Body.Identity)
+		id, err := access.FindCalled(tx, a.Rules.Book(), in.Body.Identity)
 		if err != nil {
 			return err
 		}
