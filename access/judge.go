@@ -237,25 +237,35 @@ func takeOther(tx store.Tx, rules *Rules, v schema.Review, i *schema.ReviewItem,
 	return d, disclaim(tx, rules, connector, i.Identity, target, d)
 }
 
+// takeable returns the account of which something is to be taken away that the bridge did
+// not give: where nothing may be written to it, ErrForbidden says why.
+func takeable(r store.Reader, rules *Rules, connector, identity string) (schema.Account, error) {
+	acc, err := account(r, connector, identity)
+	if err != nil {
+		return acc, err
+	}
+	id, err := store.Identities.Get(r, identity)
+	if err != nil {
+		return acc, err
+	}
+	switch {
+	case rules.Book().Mode("", connector) == schema.Observe:
+		return acc, fmt.Errorf("connector %s is observed, and nothing is written there: %w", connector, schema.ErrForbidden)
+	case rules.Protected(connector, id.UserName):
+		return acc, fmt.Errorf("its account at %s is protected by the configuration: %w", connector, schema.ErrForbidden)
+	}
+	return acc, nil
+}
+
 // disclaim has the bridge take away what an account holds and the bridge did not give,
 // because somebody decided so.
 func disclaim(tx store.Tx, rules *Rules, connector, identity, target, decision string) error {
-	acc, err := account(tx, connector, identity)
+	acc, err := takeable(tx, rules, connector, identity)
 	if err != nil {
 		return err
 	}
-	id, err := store.Identities.Get(tx, identity)
-	if err != nil {
-		return err
-	}
-	book := rules.Book()
-	switch {
-	case !acc.Holds(target):
+	if !acc.Holds(target) {
 		return fmt.Errorf("its account at %s has it no more: %w", connector, schema.ErrConflict)
-	case book.Mode("", connector) == schema.Observe:
-		return fmt.Errorf("connector %s is observed, and nothing is written there: %w", connector, schema.ErrForbidden)
-	case rules.Protected(connector, id.UserName):
-		return fmt.Errorf("its account at %s is protected by the configuration: %w", connector, schema.ErrForbidden)
 	}
 	acc.Managed = schema.Sorted(append(slices.Clone(acc.Managed), target)...)
 	acc.Due = acc.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Ends: true, Because: []string{decision}})

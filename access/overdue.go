@@ -1,6 +1,7 @@
 package access
 
 import (
+	"errors"
 	"fmt"
 
 	"drawbridge/policy"
@@ -14,7 +15,8 @@ import (
 // and a reviewer who keeps it takes the stone away.
 
 // OverdueItem acts on one item of a review whose time is over. It reports whether it
-// did: not where somebody decided meanwhile.
+// did: not where somebody decided meanwhile, nor where nothing can be done, which stays
+// open for people.
 func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (bool, error) {
 	book := rules.Book()
 	v, err := store.Reviews.Get(tx, i.Review)
@@ -28,9 +30,8 @@ func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (
 	if now.State != schema.ItemOpen || !v.Running() || tx.Now().Before(v.Due) {
 		return false, nil
 	}
-	held, err := stillHeld(tx, now)
-	if err != nil || !held {
-		return false, err // it is let go of when the review is looked through
+	if can, err := canAct(tx, rules, v, now); err != nil || !can {
+		return false, err
 	}
 	switch v.Overdue {
 	case schema.OverdueSuspend:
@@ -41,15 +42,40 @@ func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (
 	return false, nil
 }
 
-func suspendItem(tx store.Tx, book *policy.Book, actor string, v schema.Review, i schema.ReviewItem) (bool, error) {
-	role, isRole := roleOf(i.Holding)
-	if !isRole {
-		return false, nil // what no role gives has no rule that could rest
+// OverdueActs reports whether OverdueItem would do anything about an item of a review.
+func OverdueActs(r store.Reader, rules *Rules, v schema.Review, i schema.ReviewItem) (bool, error) {
+	if i.State != schema.ItemOpen {
+		return false, nil
 	}
-	buried, err := store.Tombstones.Has(tx, i.Identity, role)
-	if err != nil || buried {
+	return canAct(r, rules, v, i)
+}
+
+// canAct reports whether an open item can be acted on: what is held no more is let go of
+// when the review is looked through, what no role gives has no rule that could rest, and
+// what must not be written to is for people.
+func canAct(r store.Reader, rules *Rules, v schema.Review, i schema.ReviewItem) (bool, error) {
+	held, err := stillHeld(r, i)
+	if err != nil || !held {
 		return false, err
 	}
+	role, isRole := roleOf(i.Holding)
+	if isRole && v.Overdue == schema.OverdueSuspend {
+		buried, err := store.Tombstones.Has(r, i.Identity, role)
+		return !buried, err
+	}
+	if isRole || v.Overdue == schema.OverdueSuspend {
+		return isRole, nil
+	}
+	connector, _, _ := entitlementOf(i.Holding)
+	_, err = takeable(r, rules, connector, i.Identity)
+	if errors.Is(err, schema.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func suspendItem(tx store.Tx, book *policy.Book, actor string, v schema.Review, i schema.ReviewItem) (bool, error) {
+	role, _ := roleOf(i.Holding)
 	stone := schema.Tombstone{Identity: i.Identity, Role: role, At: tx.Now(), By: v.Ref(), Reason: "nobody decided in time whether it stays"}
 	if err := store.Tombstones.Put(tx, stone); err != nil {
 		return false, err

@@ -98,7 +98,13 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 			if err != nil {
 				return err
 			}
-			would.Add(i.Identity, v.Overdue+" "+i.Holding)
+			acts, err := access.OverdueActs(r, rules, v, i)
+			if err != nil {
+				return err
+			}
+			if acts { // people are asked about nothing else
+				would.Add(i.Identity, v.Overdue+" "+i.Holding)
+			}
 		}
 		return nil
 	})
