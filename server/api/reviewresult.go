@@ -21,7 +21,7 @@ func (a *API) exportReview(ctx context.Context, in *campaignInput) (*huma.Stream
 		if err != nil {
 			return err
 		}
-		head, err = ViewReview(r, v)
+		head, err = a.viewReview(ctx, r, v)
 		return err
 	})
 	if err != nil {

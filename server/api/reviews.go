@@ -49,9 +49,20 @@ type ReviewView struct {
 	DryRun bool                     `json:"dryRun,omitempty"`
 }
 
-// ViewReview returns a review with how far it has come.
-func ViewReview(r store.Reader, v schema.Review) (view ReviewView, err error) {
+// viewReview is a review as the caller may see it, with how far it has come: people's own
+// words are for auditors, and for whoever spoke them.
+func (a *API) viewReview(ctx context.Context, r store.Reader, v schema.Review) (view ReviewView, err error) {
 	view.Review, view.Cursor = v, nil
+	if c := callerOf(ctx); !c.Role.AtLeast(seesDetail) {
+		if v.By != c.Actor() {
+			view.Reason = ""
+		}
+		if s := v.Signature; s != nil && s.By != c.Actor() {
+			signed := *s
+			signed.Reason = ""
+			view.Signature = &signed
+		}
+	}
 	if view.Counts, err = access.ReviewCounts(r, v.ID); err != nil {
 		return view, err
 	}
@@ -122,7 +133,7 @@ func (a *API) openReview(ctx context.Context, in *openReviewInput) (*Reply[Revie
 		if err != nil {
 			return err
 		}
-		out, err = ViewReview(tx, v)
+		out, err = a.viewReview(ctx, tx, v)
 		return err
 	})
 	out.DryRun = in.Dry
@@ -156,7 +167,7 @@ func (a *API) listReviews(ctx context.Context, in *reviewsInput) (*Reply[List[Re
 		})
 		views.Next = list.Next
 		for _, v := range list.Items {
-			view, err := ViewReview(r, v)
+			view, err := a.viewReview(ctx, r, v)
 			if err != nil {
 				return err
 			}
@@ -178,7 +189,7 @@ func (a *API) readReview(ctx context.Context, in *campaignInput) (*Reply[ReviewV
 		if err != nil {
 			return err
 		}
-		out, err = ViewReview(r, v)
+		out, err = a.viewReview(ctx, r, v)
 		return err
 	})
 	return reply(out), err
@@ -340,7 +351,7 @@ func (a *API) campaign(verb func(store.Tx, *policy.Book, access.Choice) (schema.
 			if err != nil {
 				return err
 			}
-			out, err = ViewReview(tx, v)
+			out, err = a.viewReview(ctx, tx, v)
 			return err
 		})
 		out.DryRun = in.Dry

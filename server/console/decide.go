@@ -128,10 +128,9 @@ func showRequest(v *visit) (any, error) {
 
 // exceptionsPage is the register of exceptions.
 type exceptionsPage struct {
-	State       string
-	Exceptions  []exceptionView
-	Constraints []string
-	More        string
+	State      string
+	Exceptions []exceptionView
+	More       string
 }
 
 func showExceptions(v *visit) (any, error) {

@@ -17,7 +17,6 @@ type nowPage struct {
 	Status    statusView
 	Lanes     []laneView
 	Waiting   int
-	Holds     []schema.Hold
 	Findings  []kindOf
 	More      bool // there are more findings than were looked at
 	Sweeps    []sweepView
@@ -44,14 +43,6 @@ type laneView struct {
 	Items     int       `json:"items"`
 	Leased    int       `json:"leased"`
 	Oldest    time.Time `json:"oldest"`
-}
-
-// Due is how long the first of it has waited; nothing where none is due.
-func (l laneView) Due(now time.Time) time.Duration {
-	if l.Items == 0 || l.Oldest.IsZero() || l.Oldest.After(now) {
-		return 0
-	}
-	return now.Sub(l.Oldest)
 }
 
 type sweepView struct {
@@ -97,7 +88,6 @@ const mostFound = "500"
 func showNow(v *visit) (any, error) {
 	var p nowPage
 	var lanes list[laneView]
-	var holds list[schema.Hold]
 	var found list[schema.Finding]
 	var sweeps list[sweepView]
 	var recent list[entryView]
@@ -108,7 +98,6 @@ func showNow(v *visit) (any, error) {
 	}{
 		{"/status", &p.Status, nil},
 		{"/lanes", &lanes, nil},
-		{"/holds", &holds, nil},
 		{"/findings", &found, []string{"limit", mostFound}},
 		{"/sweeps", &sweeps, nil},
 		{"/decisions", &recent, []string{"limit", "12"}},
@@ -117,7 +106,7 @@ func showNow(v *visit) (any, error) {
 			return nil, err
 		}
 	}
-	p.Lanes, p.Holds, p.Sweeps = lanes.Items, holds.Items, sweeps.Items
+	p.Lanes, p.Sweeps = lanes.Items, sweeps.Items
 	p.Findings, p.More = byKind(found.Items), found.Next != ""
 	for _, l := range p.Lanes {
 		p.Waiting += l.Items

@@ -99,7 +99,6 @@ type sheet struct {
 	Who     Person
 	Token   string // of forms
 	Sign    bool   // people log in elsewhere
-	Secure  bool
 	Flash   *flash
 	Inbox   int // what waits for the person; one more than fit says more
 	Now     time.Time
@@ -238,7 +237,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 // render writes a page. It is made whole before anything of it goes out, so that
 // nobody sees half of one.
 func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, p page, s sheet) {
-	s.Sign, s.Secure = c.Provider != nil, c.secure
+	s.Sign = c.Provider != nil
 	var text bytes.Buffer
 	block := "page"
 	if p.fragment {
