@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 )
@@ -15,8 +16,21 @@ type inProcess struct {
 	caller  Caller
 }
 
+// errCut is what becomes of an answer that the handler gave up on, where a connection
+// would have been cut.
+var errCut = errors.New("the answer was cut off before its end")
+
 // RoundTrip answers one call.
-func (p inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p inProcess) RoundTrip(req *http.Request) (res *http.Response, err error) {
+	defer func() {
+		switch up := recover(); up {
+		case nil:
+		case http.ErrAbortHandler:
+			res, err = nil, errCut
+		default:
+			panic(up)
+		}
+	}()
 	a := &answer{header: http.Header{}, status: http.StatusOK}
 	req = req.Clone(WithCaller(req.Context(), p.caller))
 	req.RequestURI = req.URL.RequestURI()
