@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -121,14 +122,28 @@ func (c *Console) act(a action) http.HandlerFunc {
 				to = c.base + Root + a.to
 			}
 		case errors.As(err, &p) && p.Status < http.StatusInternalServerError:
-			r.PostForm.Del("form")
-			v.session.say(flash{Kind: "refused", Text: p.Error(), Form: r.PostForm})
+			v.session.say(flash{Kind: "refused", Text: p.Error(), Form: a.written(r)})
 		default:
 			c.fail(w, r, v, err)
 			return
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	}
+}
+
+// mostKept is how many bytes of a field are kept to be shown again.
+const mostKept = 2000
+
+// written is what the form said, so that nobody writes it twice; no more of it than a
+// session may hold until its next page.
+func (a action) written(r *http.Request) url.Values {
+	kept := url.Values{}
+	for _, f := range a.field {
+		if value := r.PostForm.Get(f.name); value != "" && len(value) <= mostKept {
+			kept.Set(f.name, value)
+		}
+	}
+	return kept
 }
 
 // target is the path of the API call.
