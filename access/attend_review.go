@@ -199,27 +199,17 @@ func nextReminder(v schema.Review, now time.Time) time.Time {
 	return v.Due.Add(now.Sub(v.Due).Truncate(remindEvery) + remindEvery)
 }
 
-// remindOne writes down what one of them is to be told.
+// remindOne has one of them told, and counts how often.
 func remindOne(tx store.Tx, book *policy.Book, v schema.Review, to, kind string, items int) error {
 	m := schema.Reminder{To: to, About: v.Ref(), Kind: kind, Items: items, Until: v.Due, Due: tx.Now()}
 	old, err := store.Reminders.Get(tx, m.To, m.About)
 	if err != nil && !notFound(err) {
 		return err
 	}
-	m.Told, m.Times = old.Told, old.Times+1
+	m.Times = old.Times + 1
 	if err := notifyReview(tx, book, v, m); err != nil {
 		return err
 	}
-	return store.Reminders.Put(tx, m)
-}
-
-// Told notes that somebody was told what a reminder says.
-func Told(tx store.Tx, to, about string) error {
-	m, err := store.Reminders.Get(tx, to, about)
-	if err != nil {
-		return err
-	}
-	m.Told = tx.Now()
 	return store.Reminders.Put(tx, m)
 }
 

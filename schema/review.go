@@ -148,7 +148,7 @@ func (i ReviewItem) Awaited() bool {
 	return slices.Contains([]ItemState{ItemOpen, ItemSuspended}, i.State)
 }
 
-// A Reminder is what somebody is to be told about things that wait for them. There is
+// A Reminder is what somebody was last told about things that wait for them. There is
 // one row for a person and a matter: what is due again replaces what was.
 type Reminder struct {
 	To    string    `json:"to"`    // identity/ID, or person/NAME of somebody a policy names
@@ -157,7 +157,6 @@ type Reminder struct {
 	Items int       `json:"items"` // how many things wait
 	Until time.Time `json:"until"` // by when they are to be decided
 	Due   time.Time `json:"due"`   // when it was due to be told
-	Told  time.Time `json:"told,omitzero"`
 	Times int       `json:"times"` // how often it became due
 }
 

@@ -329,14 +329,11 @@ var (
 // ItemsIn is how the items of a review in a state are found, and counted.
 func ItemsIn(review string, state schema.ItemState) string { return review + "/" + string(state) }
 
-// Reminders are what people are to be told, by whom and about what; found by when that
-// was due, as long as nobody told them.
+// Reminders are what people were last reminded of, by whom and about what.
 var (
-	ReminderDue = &Index[schema.Reminder]{name: "due", of: one(func(m schema.Reminder) []string { return unless(!m.Told.Before(m.Due), timePart(m.Due)) })}
-
 	ReminderAbout = &Index[schema.Reminder]{name: "about", of: one(func(m schema.Reminder) []string { return []string{m.About} })}
 
-	Reminders = define("reminders", func(m schema.Reminder) []string { return []string{m.To, m.About} }, ReminderDue, ReminderAbout)
+	Reminders = define("reminders", func(m schema.Reminder) []string { return []string{m.To, m.About} }, ReminderAbout)
 )
 
 // Publications of policies, by id, which is in the order in which they were proposed;
