@@ -36,7 +36,7 @@ var (
 		leavers: 1000, window: 15 * time.Second, kills: 5, burst: 1000, crowd: 1000, slowness: 50 * time.Millisecond,
 	}
 	tiny = scale{
-		rounds: 1, users: 300, grants: 1000, few: 50, first: 60, push: 120, members: 300, edits: 20,
+		rounds: 1, users: 300, grants: 3000, few: 50, first: 60, push: 120, members: 300, edits: 20,
 		leavers: 10, window: 300 * time.Millisecond, kills: 1, burst: 50, crowd: 5, slowness: 5 * time.Millisecond,
 	}
 )
