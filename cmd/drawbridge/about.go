@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +14,10 @@ import (
 	"drawbridge/store"
 	"drawbridge/store/bolt"
 )
+
+// serverVariable is the variable of the environment that has the URL of a running
+// bridge, for commands that name none.
+const serverVariable = "DRAWBRIDGE_SERVER"
 
 // about says which bridge a command is about: one that runs, by its URL, or one
 // that is stopped, by its configuration.
@@ -25,18 +30,21 @@ func (a *about) flags(cmd *cobra.Command) {
 
 // serverFlag is of what only a bridge that runs can do.
 func (a *about) serverFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.server, "server", "", "URL of a running bridge; the token is in DRAWBRIDGE_TOKEN")
+	cmd.Flags().StringVar(&a.server, "server", "", "URL of a running bridge; left out, DRAWBRIDGE_SERVER. The token is in DRAWBRIDGE_TOKEN")
 }
 
 func (a *about) configFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&a.config, "config", "", "configuration file of a stopped bridge")
 }
 
-// running reports whether it is a bridge that runs. Exactly one of the two must
-// be named.
+// running reports whether it is a bridge that runs. One of the two must be named;
+// the environment counts where neither is.
 func (a *about) running() (bool, error) {
+	if a.server == "" && a.config == "" {
+		a.server = os.Getenv(serverVariable)
+	}
 	if (a.server == "") == (a.config == "") {
-		return false, fmt.Errorf("%w: say which bridge: --server URL of one that runs, or --config FILE of one that is stopped", errUsage)
+		return false, fmt.Errorf("%w: say which bridge: --server URL (or %s) of one that runs, or --config FILE of one that is stopped", errUsage, serverVariable)
 	}
 	return a.server != "", nil
 }

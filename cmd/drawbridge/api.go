@@ -84,7 +84,12 @@ func (c *client) held(ctx context.Context, q heldQuery) (lines []api.AssignmentV
 
 func (c *client) issue(ctx context.Context, t schema.Token, dryRun bool) (string, schema.Token, error) {
 	var answer api.Issued
-	body := map[string]any{"source": t.Source}
+	body := map[string]any{}
+	if t.Source != "" {
+		body["source"] = t.Source
+	} else {
+		body["name"], body["role"] = t.Name, t.Role
+	}
 	if !t.Expires.IsZero() {
 		body["expires"] = t.Expires
 	}

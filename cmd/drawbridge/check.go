@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,8 +25,9 @@ func checkCommand() *cobra.Command {
 	var a about
 	var f format
 	var server string
+	var wait time.Duration
 	cmd := &cobra.Command{
-		Use:   "check (--config FILE | --server URL)",
+		Use:   "check (--config FILE | --server URL [--wait 30s])",
 		Short: "Say what is wrong with configuration and policy; or whether a bridge is ready",
 		Long: "With --config, reads configuration and policy as serve would, secrets included, and starts nothing.\n" +
 			"With --server, asks a bridge whether it is ready, as a container's health check does; no token is needed.",
@@ -37,13 +39,14 @@ func checkCommand() *cobra.Command {
 				return err
 			}
 			if running {
-				return checkServer(cmd.Context(), cmd.OutOrStdout(), a.server, f)
+				return checkServer(cmd.Context(), cmd.OutOrStdout(), a.server, wait, f)
 			}
 			return checkConfig(cmd.OutOrStdout(), a.config, f)
 		},
 	}
 	a.configFlag(cmd)
-	cmd.Flags().StringVar(&server, "server", "", "URL of a running bridge")
+	cmd.Flags().StringVar(&server, "server", "", "URL of a running bridge; left out, DRAWBRIDGE_SERVER")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "with --server: how long it may take to become ready")
 	f.flag(cmd)
 	return cmd
 }
@@ -117,16 +120,35 @@ func (v *verdict) text(out io.Writer) error {
 	return err
 }
 
-func checkServer(ctx context.Context, out io.Writer, server string, f format) error {
+func checkServer(ctx context.Context, out io.Writer, server string, wait time.Duration, f format) error {
 	c, err := newClient(server, "")
 	if err != nil {
 		return err
 	}
-	if err := c.ready(ctx); err != nil {
+	if err := becomesReady(ctx, c, wait); err != nil {
 		return err
 	}
 	return f.print(out, map[string]bool{"ok": true}, func(out io.Writer) error {
 		_, err := fmt.Fprintln(out, "ready")
 		return err
 	})
+}
+
+// becomesReady asks until the bridge is ready, or has had as long as it may take.
+func becomesReady(ctx context.Context, c *client, wait time.Duration) error {
+	again, over := time.NewTicker(200*time.Millisecond), time.After(wait)
+	defer again.Stop()
+	for {
+		err := c.ready(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-over:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -33,6 +33,12 @@ type client struct {
 // ask returns a client for the bridge's API, with the token from the
 // environment.
 func (a *about) ask() (*client, error) {
+	if a.server == "" {
+		a.server = os.Getenv(serverVariable)
+	}
+	if a.server == "" {
+		return nil, fmt.Errorf("%w: say which bridge: --server URL, or %s", errUsage, serverVariable)
+	}
 	token := os.Getenv(tokenVariable)
 	if token == "" {
 		return nil, hint(fmt.Errorf("%w: %s is not set", errUsage, tokenVariable), "it is the API token for %s", a.server)

@@ -29,26 +29,57 @@ var errUsage = errors.New("usage")
 
 // run runs one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	say(stderr, err)
+	return exitCode(err)
+}
+
+const rootLong = `Drawbridge takes people and groups in by SCIM, decides by governed roles who should
+have what, tells every target, and keeps a log that proves it.
+
+Begin with 'drawbridge demo', which needs nothing, or with 'drawbridge init'.
+
+Which bridge a command is about: one that runs, by --server or DRAWBRIDGE_SERVER, with an
+API token in DRAWBRIDGE_TOKEN; or one that is stopped, by --config.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 held or refused by a rule.`
+
+// rootCommand is the whole command line.
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "drawbridge",
 		Short:         "SCIM in, governed roles, every target told, every decision logged",
+		Long:          rootLong,
 		Version:       versionOf(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	root.AddCommand(
-		serveCommand(), demoCommand(), checkCommand(), statusCommand(), haltCommand(), resumeCommand(),
-		policyCommand(), accessCommand(), workCommand(), reviewsCommand(), sweepCommand(), findingCommand(), connectorCommand(), sourceCommand(), nhiCommand(),
-		auditCommand(), exposureCommand(), storeCommand(), versionCommand(),
-	)
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Run a bridge:", []*cobra.Command{
+			demoCommand(), initCommand(), checkCommand(), serveCommand(), statusCommand(), haltCommand(), resumeCommand(), storeCommand(), tokenCommand(),
+		}},
+		{"Say who should have what:", []*cobra.Command{policyCommand(), accessCommand(), reviewsCommand(), nhiCommand()}},
+		{"Connect what there is:", []*cobra.Command{sourceCommand(), connectorCommand()}},
+		{"See what waits for people:", []*cobra.Command{workCommand(), sweepCommand(), findingCommand()}},
+		{"Prove it:", []*cobra.Command{auditCommand(), exposureCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, cmd := range g.commands {
+			cmd.GroupID = g.title
+			root.AddCommand(cmd)
+		}
+	}
+	root.AddCommand(versionCommand())
 	nounOnly(root)
-	err := root.ExecuteContext(ctx)
-	say(stderr, err)
-	return exitCode(err)
+	return root
 }
 
 // nounOnly makes a noun without a verb show what verbs there are, and one with a

@@ -82,13 +82,17 @@ func writeNew(path string, text []byte) (err error) {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return hint(fmt.Errorf("%s is there already: %w", path, schema.ErrConflict), "name another --name or --out")
+		return alreadyThere(path)
 	}
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Close())
+}
+
+func alreadyThere(path string) error {
+	return hint(fmt.Errorf("%s is there already: %w", path, schema.ErrConflict), "nothing is overwritten: choose another name or folder")
 }
 
 func connectorProfilesCommand() *cobra.Command {

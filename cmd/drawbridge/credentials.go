@@ -21,6 +21,27 @@ const issuedPrefix = "token/"
 func tokenListCommand() *cobra.Command {
 	var a about
 	var f format
+	cmd := &cobra.Command{
+		Use:   "list (--config FILE | --server URL)",
+		Short: "List the credentials by which people and programs are known: age, end, last use, and what is the matter",
+		Args:  exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := listCredentials(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			all = slices.DeleteFunc(all, func(c access.Credential) bool { return !strings.HasPrefix(c.Holder, "token/") })
+			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error { return printCredentials(out, "name", all, time.Now()) })
+		},
+	}
+	a.flags(cmd)
+	f.flag(cmd)
+	return cmd
+}
+
+func sourceTokenListCommand() *cobra.Command {
+	var a about
+	var f format
 	var everyone bool
 	cmd := &cobra.Command{
 		Use:   "list [--all] (--config FILE | --server URL)",
@@ -37,7 +58,7 @@ func tokenListCommand() *cobra.Command {
 				_, of := c.Source()
 				return !of && !everyone
 			})
-			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error { return printCredentials(out, all, time.Now()) })
+			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error { return printCredentials(out, "source", all, time.Now()) })
 		},
 	}
 	a.flags(cmd)
@@ -46,7 +67,8 @@ func tokenListCommand() *cobra.Command {
 	return cmd
 }
 
-func printCredentials(out io.Writer, all []access.Credential, now time.Time) error {
+// printCredentials prints them under a heading that says what their holders are.
+func printCredentials(out io.Writer, holder string, all []access.Credential, now time.Time) error {
 	var rows [][]string
 	for _, c := range all {
 		end := "never"
@@ -66,9 +88,9 @@ func printCredentials(out io.Writer, all []access.Credential, now time.Time) err
 		if !c.Since.IsZero() {
 			age = span(now.Sub(c.Since))
 		}
-		rows = append(rows, []string{strings.TrimPrefix(c.ID, issuedPrefix), strings.TrimPrefix(c.Holder, "source/"), string(c.Kind), age, end, used, orDash(c.Problem)})
+		rows = append(rows, []string{strings.TrimPrefix(c.ID, issuedPrefix), strings.TrimPrefix(strings.TrimPrefix(c.Holder, "source/"), "token/"), string(c.Kind), age, end, used, orDash(c.Problem)})
 	}
-	if err := table(out, "credential source kind age ends used problem", rows); err != nil {
+	if err := table(out, "credential "+holder+" kind age ends used problem", rows); err != nil {
 		return err
 	}
 	for _, c := range all {
