@@ -7,7 +7,6 @@ import (
 
 	"drawbridge/policy"
 	"drawbridge/schema"
-	"drawbridge/store"
 )
 
 // A role held by rule is nobody's decision of the moment, so that nobody was asked
@@ -20,28 +19,19 @@ const (
 	noticeBreak   = "separation" // what it holds breaks one, about constraint/NAME
 )
 
-// passesFor returns what exceptions allow an identity, where there is any constraint to
-// deviate from.
-func passesFor(r store.Reader, book *policy.Book, f policy.Facts) ([]pass, error) {
-	if !book.Constrains() {
-		return nil, nil
-	}
-	return passes(r, book, f)
-}
-
 // evaluate says what an identity is to hold, who holds some lines now: what policy says,
 // without what its constraints keep from it.
-func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, passes []pass, now time.Time) policy.Access {
-	return barred(book, f, book.Evaluate(f, now), held, passes, now)
+func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, now time.Time) policy.Access {
+	return barred(book, f, book.Evaluate(f, now), held, now)
 }
 
 // barred takes out of what policy says what its constraints keep from the identity.
-func barred(book *policy.Book, f policy.Facts, access policy.Access, held []schema.Assignment, passes []pass, now time.Time) policy.Access {
+func barred(book *policy.Book, f policy.Facts, access policy.Access, held []schema.Assignment, now time.Time) policy.Access {
 	if !book.Constrains() {
 		return access
 	}
 	c := comparison{book: book, facts: f, held: held, access: access, now: now}
-	t := policy.Tenure{Pass: passBy(book, passes)}
+	t := policy.Tenure{Pass: passBy(book, f.Passes, now)}
 	for _, line := range held {
 		if index(access.Assignments, line) < 0 && c.kept(line) != "" {
 			t.Refs = append(t.Refs, line.Ref())
@@ -49,7 +39,7 @@ func barred(book *policy.Book, f policy.Facts, access policy.Access, held []sche
 	}
 	var excepted []string
 	for _, line := range held {
-		if slices.ContainsFunc(line.Because, func(ref string) bool { return strings.HasPrefix(ref, "exception/") }) {
+		if slices.ContainsFunc(line.Because, func(ref string) bool { return mayConstrain(f, ref) }) {
 			excepted = append(excepted, rolesOf(line)...)
 		}
 	}
@@ -57,19 +47,17 @@ func barred(book *policy.Book, f policy.Facts, access policy.Access, held []sche
 	return book.Bar(f, access, t, now)
 }
 
-// passBy finds the exception that allows a breach and lasts longest.
-func passBy(book *policy.Book, passes []pass) func(policy.Breach) (string, time.Time, bool) {
-	return func(b policy.Breach) (string, time.Time, bool) {
-		w, ok := among(book, passes, b)
-		return w.ref, w.until, ok
-	}
+// mayConstrain reports whether what is held rests on an exception from a constraint. Of
+// one that is no more it is not known from what it was.
+func mayConstrain(f policy.Facts, ref string) bool {
+	return strings.HasPrefix(ref, exceptionRef("")) &&
+		!slices.ContainsFunc(f.Passes, func(p policy.Pass) bool { return p.Exception == ref && p.Waives.Constraint == "" })
 }
 
-func among(book *policy.Book, passes []pass, b policy.Breach) (found waiver, ok bool) {
-	for _, p := range passes {
-		if p.constraint == b.Constraint && book.Covers(p.scope, b.Entitlements) && (!ok || p.until.After(found.until)) {
-			found, ok = p.waiver, true
-		}
+// passBy finds the exception that allows a breach and lasts longest.
+func passBy(book *policy.Book, passes []policy.Pass, now time.Time) func(policy.Breach) (string, time.Time, bool) {
+	return func(b policy.Breach) (string, time.Time, bool) {
+		p, ok := among(book, passes, b, now)
+		return p.Exception, p.Until, ok
 	}
-	return found, ok
 }

@@ -91,11 +91,15 @@ type keptHeld struct {
 }
 
 type keptPass struct {
-	Ref          string    `json:"ref"`
-	Until        time.Time `json:"until"`
-	Constraint   string    `json:"constraint"`
-	Entitlements []string  `json:"entitlements,omitempty"`
-	Privileged   bool      `json:"privileged,omitempty"`
+	Ref          string        `json:"ref"`
+	From         time.Time     `json:"from,omitzero"`
+	Until        time.Time     `json:"until"`
+	Constraint   string        `json:"constraint,omitempty"`
+	Role         string        `json:"role,omitempty"`
+	Trigger      string        `json:"trigger,omitempty"`
+	Duration     time.Duration `json:"duration,omitempty"`
+	Entitlements []string      `json:"entitlements,omitempty"`
+	Privileged   bool          `json:"privileged,omitempty"`
 }
 
 type keptProposal struct {
@@ -218,8 +222,10 @@ func (l *look) basis() basis {
 
 // beside adds to a basis how things stood beside the facts.
 func (l *look) beside(b *basis) {
-	for _, p := range l.passes {
-		b.Exceptions = append(b.Exceptions, keptPass{p.ref, p.until, p.constraint, p.scope.Entitlements, p.scope.Privileged})
+	for _, p := range l.facts.Passes {
+		b.Exceptions = append(b.Exceptions, keptPass{
+			p.Exception, p.From, p.Until, p.Waives.Constraint, p.Waives.Role, p.Waives.Trigger, time.Duration(p.Waives.Duration), p.Scope.Entitlements, p.Scope.Privileged,
+		})
 	}
 	resting := slices.Clone(b.Roles)
 	for _, rec := range recordsOf(l.facts) {
@@ -288,9 +294,6 @@ func (b basis) look(book *policy.Book, identity string) *look {
 	if b.Machine != nil {
 		l.facts.Held = l.held
 	}
-	for _, p := range b.Exceptions {
-		l.passes = append(l.passes, pass{waiver{p.Ref, p.Until}, p.Constraint, policy.Reach{Entitlements: p.Entitlements, Privileged: p.Privileged}})
-	}
 	for _, p := range b.Proposed {
 		connector, entitlement, _ := strings.Cut(p.Ref, "/")
 		l.open[p.Ref] = schema.Proposal{
@@ -304,7 +307,7 @@ func (b basis) look(book *policy.Book, identity string) *look {
 		}
 	}
 	l.stays, l.lasts = b.Stays, b.Last
-	l.access = barred(book, l.facts, book.EvaluateRoles(l.facts, b.Roles, b.At), l.held, l.passes, b.At)
+	l.access = barred(book, l.facts, book.EvaluateRoles(l.facts, b.Roles, b.At), l.held, b.At)
 	return l
 }
 
@@ -330,6 +333,13 @@ func (b basis) facts(book *policy.Book, identity string) policy.Facts {
 		f.Grants = append(f.Grants, schema.Grant{
 			ID: g.ID, Identity: identity, Role: g.Role, From: g.From, Until: g.Until, Ended: g.Ended, EndedBy: g.EndedBy,
 			Ticket: g.Ticket, LastUsed: g.LastUsed, Reviewed: g.Reviewed, Excepted: g.Excepted,
+		})
+	}
+	for _, p := range b.Exceptions {
+		f.Passes = append(f.Passes, policy.Pass{
+			Exception: p.Ref, From: p.From, Until: p.Until,
+			Waives: policy.Waiver{Constraint: p.Constraint, Role: p.Role, Trigger: p.Trigger, Duration: policy.Duration(p.Duration)},
+			Scope:  policy.Reach{Entitlements: p.Entitlements, Privileged: p.Privileged},
 		})
 	}
 	for _, role := range b.Buried {

@@ -63,7 +63,6 @@ type comparison struct {
 	access policy.Access
 	now    time.Time
 	brake  string
-	passes []pass // what exceptions allow it
 
 	losses []store.Loss // what the brakes on sources hold already; a plan's
 

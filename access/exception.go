@@ -13,47 +13,48 @@ import (
 	"drawbridge/store"
 )
 
-// Except with a register: what a constraint forbids is allowed to one identity, for a
-// time, because somebody who answers for the constraint said so. What a grant breaks
-// by an exception it cites, and ends with it.
+// Except with a register: what a rule forbids is allowed to one identity, for a time,
+// because somebody who answers for the rule said so. What a grant breaks by an exception
+// it cites, and ends with it.
 
 const (
 	mostException = 366 * 24 * time.Hour // how long an exception lasts at most
 	decideWithin  = 7 * 24 * time.Hour   // how long one that was asked for waits
-	pressed       = 5                    // so many that hold at once say that the constraint is wrong
 )
 
-// findingPressure is about constraint/NAME.
-const findingPressure = "exception-pressure"
-
-// An Excepting is an exception that somebody asks for.
+// An Excepting is an exception that somebody asks for, from one rule: a constraint; who
+// may have a role, or for how long; or a trigger, of one role if that is named.
 type Excepting struct {
-	Constraint, Identity string // Identity by id
-	Entitlements         []string
-	Reason, Ticket       string
-	Compensating         []string
-	Expires              time.Time
-	By                   Decider
+	Constraint, Role, Trigger string
+	Lasts                     time.Duration // for which the role may be held
+	Identity                  string        // by id
+	Entitlements              []string
+	Reason, Ticket            string
+	Compensating              []string
+	Expires                   time.Time
+	By                        Decider
 }
 
-// Except asks for an exception. One that lives already for the same identity and
-// constraint is renewed by it.
+// Except asks for an exception. One that lives already for the same identity and rule is
+// renewed by it.
 func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, error) {
 	e := schema.Exception{
-		Constraint: x.Constraint, Identity: x.Identity, Entitlements: schema.Sorted(x.Entitlements...), Reason: x.Reason, Ticket: x.Ticket,
+		Constraint: x.Constraint, Role: x.Role, Trigger: x.Trigger, Seconds: int64(x.Lasts / time.Second),
+		Identity: x.Identity, Entitlements: schema.Sorted(x.Entitlements...), Reason: x.Reason, Ticket: x.Ticket,
 		Compensating: x.Compensating, By: x.By.Actor, Requester: x.By.Identity, Made: tx.Now(), Due: tx.Now().Add(decideWithin), Expires: x.Expires,
 		State: schema.ExceptionOpen,
 	}
-	_, ok := book.Constraint(e.Constraint)
+	if err := book.Waivable(waives(e)); err != nil {
+		return e, err
+	}
+	rule := e.Rule()
 	switch {
-	case !ok:
-		return e, fmt.Errorf("constraint %s: %w", e.Constraint, schema.ErrNotFound)
 	case e.By == "" || strings.TrimSpace(e.Reason) == "" || len(e.Compensating) == 0:
-		return e, fmt.Errorf("exception to %s: say who asks, why, and what is done instead: %w", e.Constraint, schema.ErrInvalid)
+		return e, fmt.Errorf("exception to %s: say who asks, why, and what is done instead: %w", rule, schema.ErrInvalid)
 	case !e.Expires.After(tx.Now()):
-		return e, fmt.Errorf("exception to %s: say when it ends: %w", e.Constraint, schema.ErrInvalid)
+		return e, fmt.Errorf("exception to %s: say when it ends: %w", rule, schema.ErrInvalid)
 	case e.Expires.Sub(tx.Now()) > mostException:
-		return e, fmt.Errorf("exception to %s: it lasts for 366 days at most: %w", e.Constraint, schema.ErrForbidden)
+		return e, fmt.Errorf("exception to %s: it lasts for 366 days at most: %w", rule, schema.ErrForbidden)
 	}
 	if _, err := store.Identities.Get(tx, e.Identity); err != nil {
 		return e, err
@@ -62,9 +63,9 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 		switch {
 		case err != nil:
 			return e, err
-		case other.Constraint != e.Constraint:
+		case other.Rule() != rule:
 		case other.State == schema.ExceptionOpen:
-			return e, fmt.Errorf("an exception to %s is asked for already, by %s: %w", e.Constraint, other.ID, schema.ErrConflict)
+			return e, fmt.Errorf("an exception to %s is asked for already, by %s: %w", rule, other.ID, schema.ErrConflict)
 		case other.State == schema.ExceptionApproved || other.State == schema.ExceptionExpired:
 			e.Renews, e.Renewal = other.ID, other.Renewal+1
 		}
@@ -79,8 +80,8 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 	return e, tx.Wake(LaneRequest, e.ID, e.Due)
 }
 
-// DecideException takes the decision of somebody who answers for the constraint: its
-// owner, or the deputy. Who renews for the second time, or more often, needs the
+// DecideException takes the decision of somebody who answers for the rule: its owner, or
+// the deputy. Who renews for the second time, or more often, needs the
 // owner. Neither whoever asked nor whom it is for decides.
 func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (schema.Exception, error) {
 	e, err := store.Exceptions.Get(tx, c.Request)
@@ -109,7 +110,7 @@ func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (sche
 	if err := store.Exceptions.Put(tx, e); err != nil {
 		return e, err
 	}
-	if err := pressure(tx, book, e.Constraint); err != nil {
+	if err := wakeGovernance(tx); err != nil { // so many may deviate by now that the rule is wrong
 		return e, err
 	}
 	if err := tx.Wake(LaneIdentity, e.Identity, tx.Now()); err != nil { // what a rule would give them is no more kept from them
@@ -120,9 +121,9 @@ func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (sche
 
 // mayExcept returns nil where a person may decide about an exception.
 func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person string) error {
-	k, ok := book.Constraint(e.Constraint)
+	owner, ok := book.Waiving(waives(e))
 	if !ok {
-		return fmt.Errorf("constraint %s is in the policy no more: %w", e.Constraint, schema.ErrForbidden)
+		return fmt.Errorf("%s is in the policy no more: %w", e.Rule(), schema.ErrForbidden)
 	}
 	f, err := present(r, book, person)
 	if err != nil {
@@ -144,16 +145,15 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 	named := func(name string) bool {
 		return name != "" && (who.id == name || slices.Contains(who.names, store.Fold(name)))
 	}
-	owner := k.Metadata.Owner
 	switch {
 	case named(owner.User):
 		return nil
 	case e.Renewal >= 2:
-		return fmt.Errorf("exception to %s: it is renewed again, and that takes the constraint's owner: %w", e.Constraint, schema.ErrForbidden)
+		return fmt.Errorf("exception to %s: it is renewed again, and that takes the owner: %w", e.Rule(), schema.ErrForbidden)
 	case named(owner.Deputy):
 		return nil
 	}
-	return fmt.Errorf("exception to %s is for those to decide who answer for the constraint: %w", e.Constraint, schema.ErrForbidden)
+	return fmt.Errorf("exception to %s is for those to decide who answer for that: %w", e.Rule(), schema.ErrForbidden)
 }
 
 // EndException ends an exception before its time, and all that was granted by it: by
@@ -188,7 +188,7 @@ func endException(tx store.Tx, book *policy.Book, e schema.Exception, verb schem
 	if err := store.Exceptions.Put(tx, e); err != nil {
 		return err
 	}
-	if err := pressure(tx, book, e.Constraint); err != nil {
+	if err := wakeGovernance(tx); err != nil {
 		return err
 	}
 	return tx.WakeUrgent(LaneIdentity, e.Identity)
@@ -216,21 +216,6 @@ func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time,
 	return time.Time{}, nil
 }
 
-// pressure reports a constraint from which so many deviate that it is the constraint
-// that is wrong, and resolves that once they are fewer.
-func pressure(tx store.Tx, book *policy.Book, constraint string) error {
-	n, err := deviating(tx, book, constraint)
-	if err != nil {
-		return err
-	}
-	f := schema.Finding{Kind: findingPressure, Subject: "constraint/" + constraint}
-	if n < pressed {
-		return resolve(tx, f)
-	}
-	f.Reason = fmt.Sprintf("%d exceptions hold: exceptions dominate, and the policy is wrong", n)
-	return Report(tx, book, "bridge", f)
-}
-
 func recordException(tx store.Tx, book *policy.Book, e schema.Exception, verb schema.Verb, by Decider, reason, words string) error {
 	because := []string{exceptionRef(e.ID)}
 	if by.Identity != "" {
@@ -241,7 +226,7 @@ func recordException(tx store.Tx, book *policy.Book, e schema.Exception, verb sc
 		return err
 	}
 	_, err = tx.Record(schema.Decision{
-		Actor: by.Actor, Verb: verb, Subject: e.Identity, Object: "constraint/" + e.Constraint, Because: schema.Sorted(because...),
+		Actor: by.Actor, Verb: verb, Subject: e.Identity, Object: e.Rule(), Because: schema.Sorted(because...),
 		Reason: reason, Policy: book.Digest(), Detail: detail,
 	})
 	return err

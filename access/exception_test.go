@@ -197,6 +197,7 @@ func TestExceptionPressure(t *testing.T) {
 				t.Errorf("at %d: %v", i, got)
 			}
 			g.allow(who, oneDay, "iam")
+			w.work()
 		}
 		if got := w.findings("exception-pressure"); !slices.Equal(got, []string{"constraint/vendor-vs-payment"}) {
 			t.Errorf("findings about %v", got)

@@ -165,10 +165,6 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 	for _, role := range book.Conferring(e.Entitlement) {
 		facts.About = append(facts.About, role.Metadata.Name)
 	}
-	passes, err := passesFor(r, book, facts)
-	if err != nil {
-		return err
-	}
 	var held []schema.Assignment
 	for line, err := range store.Assignments.All(r, e.Identity) {
 		if err != nil {
@@ -176,7 +172,7 @@ func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
 		}
 		held = append(held, line)
 	}
-	access := evaluate(book, facts, held, passes, r.Now())
+	access := evaluate(book, facts, held, r.Now())
 	origins := book.Origins(facts)
 	e.UserName = facts.Identity.UserName
 	for _, role := range book.Conferring(e.Entitlement) {

@@ -101,6 +101,7 @@ type governance struct {
 	quarantined map[string]string         // role, or another document as KIND/NAME, to reason
 	orphaned    map[string]string         // subject to reason, where the deputy answers for it
 	since       map[string]schema.Finding // those that are known to be orphaned, by subject
+	pressed     map[string]string         // subject of a rule to reason, where so many are excepted from it that it is wrong
 	undrilled   map[string]string         // subject of a break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
 	people      bool                      // only people count
@@ -118,6 +119,9 @@ func (g *governance) look(r store.Reader) error {
 		return err
 	}
 	if err := g.documents(); err != nil {
+		return err
+	}
+	if err := g.exceptions(); err != nil {
 		return err
 	}
 	for _, role := range g.book.Roles() {
@@ -279,7 +283,7 @@ func (g *governance) report(tx store.Tx) error {
 		quarantined[subjectOf(name)] = why
 	}
 	for kind, subjects := range map[string]map[string]string{
-		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled,
+		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled, findingPressure: g.pressed,
 	} {
 		open, err := findings(tx, kind)
 		if err != nil {

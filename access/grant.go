@@ -34,10 +34,6 @@ func give(tx store.Tx, book *policy.Book, role *policy.Role, g schema.Grant) (sc
 	if g.From.IsZero() {
 		g.From = now
 	}
-	var err error
-	if g.Until, err = end(role, g, now); err != nil {
-		return g, err
-	}
 	if err := mayHold(tx, book, role, &g); err != nil {
 		return g, err
 	}
@@ -52,6 +48,9 @@ func give(tx store.Tx, book *policy.Book, role *policy.Role, g schema.Grant) (sc
 		return g, err
 	}
 	if err := watchFrom(tx, book, g.Identity, g.Role); err != nil {
+		return g, err
+	}
+	if err := wakePressure(tx, g); err != nil {
 		return g, err
 	}
 	detail, err := json.Marshal(map[string]any{"reason": g.Reason, "ticket": g.Ticket, "approvals": g.Approvals})
@@ -95,31 +94,45 @@ func grantable(book *policy.Book, g schema.Grant) (*policy.Role, error) {
 	return role, nil
 }
 
-// end returns when a grant of the role ends: as asked, within what the role
-// allows.
-func end(role *policy.Role, g schema.Grant, now time.Time) (time.Time, error) {
+// bound sets when a grant of the role ends: as asked, within what the role allows, or an
+// exception does, which the grant then rests on.
+func bound(role *policy.Role, g *schema.Grant, passes []policy.Pass, now time.Time) error {
 	d := role.Spec.Duration
 	if d == nil {
 		if !g.Until.IsZero() && !g.Until.After(g.From) {
-			return g.Until, fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
+			return fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
 		}
-		return g.Until, nil // permanence stated in the template; it would not be in the book otherwise
+		return nil // permanence stated in the template; it would not be in the book otherwise
 	}
-	until := g.Until
-	if until.IsZero() {
-		until = g.From.Add(time.Duration(d.Default))
+	if g.Until.IsZero() {
+		g.Until = g.From.Add(time.Duration(d.Default))
 	}
+	lasts := g.Until.Sub(g.From)
 	switch {
-	case !until.After(g.From) || !until.After(now):
-		return until, fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
-	case until.Sub(g.From) > time.Duration(max(d.Default, d.Max)):
-		return until, fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(max(d.Default, d.Max)), schema.ErrForbidden)
+	case !g.Until.After(g.From) || !g.Until.After(now):
+		return fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
+	case !tooLong(role, lasts):
+		return nil
 	}
-	return until, nil
+	for _, p := range passes {
+		if most, ok := p.Extends(g.Role); ok && p.Live(now) && lasts <= most {
+			rests(g, p)
+			g.Until = earlier(g.Until, p.Until)
+			return nil
+		}
+	}
+	return fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(max(d.Default, d.Max)), schema.ErrForbidden)
 }
 
-// eligible asks policy whether the identity may hold the role if it is granted.
-func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) error {
+// tooLong reports whether a role may not be held for so long without an exception.
+func tooLong(role *policy.Role, lasts time.Duration) bool {
+	d := role.Spec.Duration
+	return d != nil && lasts > time.Duration(max(d.Default, d.Max))
+}
+
+// eligible asks policy whether the identity may hold the role if it is granted, and
+// returns the exceptions without which it might not.
+func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) (by []policy.Pass, err error) {
 	f.Tombstones = slices.DeleteFunc(f.Tombstones, func(t schema.Tombstone) bool { return t.Role == role })
 	f.About = []string{role}
 	for _, v := range book.Evaluate(f, now).Verdicts {
@@ -127,11 +140,16 @@ func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) err
 			continue
 		}
 		if v.Outcome == policy.Eligible || v.Outcome == policy.Assigned {
-			return nil
+			for _, p := range f.Passes {
+				if p.Admits(role) && slices.Contains(v.Cites, p.Exception) {
+					by = append(by, p)
+				}
+			}
+			return by, nil
 		}
-		return fmt.Errorf("role %s: %s (%s): %w", role, v.Outcome, v.Reason, schema.ErrForbidden)
+		return nil, fmt.Errorf("role %s: %s (%s): %w", role, v.Outcome, v.Reason, schema.ErrForbidden)
 	}
-	return fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
+	return nil, fmt.Errorf("role %s: %w", role, schema.ErrNotFound)
 }
 
 // A Revocation takes a role from an identity: by whom, and why.
@@ -164,13 +182,9 @@ func revoke(tx store.Tx, book *policy.Book, v Revocation, reason string, because
 		if g.Role != v.Role || !g.Ended.IsZero() {
 			continue
 		}
-		g.Ended, g.EndedBy = tx.Now(), "revoked"
-		if err := store.Grants.Put(tx, g); err != nil {
+		if err := closeGrant(tx, g, "revoked"); err != nil {
 			return "", err
 		}
-	}
-	if err := wakeWaiting(tx, v.Role); err != nil {
-		return "", err
 	}
 	stone := schema.Tombstone{Identity: v.Identity, Role: v.Role, At: tx.Now(), By: v.By, Reason: v.Reason}
 	if err := store.Tombstones.Put(tx, stone); err != nil {
@@ -255,6 +269,9 @@ func endGrant(tx store.Tx, digest string, e ending) error {
 func closeGrant(tx store.Tx, g schema.Grant, by string) error {
 	g.Ended, g.EndedBy = tx.Now(), by
 	if err := store.Grants.Put(tx, g); err != nil {
+		return err
+	}
+	if err := wakePressure(tx, g); err != nil {
 		return err
 	}
 	return wakeWaiting(tx, g.Role)

@@ -83,7 +83,7 @@ func (p *planning) live(r store.Reader) error {
 	slices.SortStableFunc(l.found, func(a, b policy.Finding) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
 	})
-	p.plan.Findings = l.found
+	p.plan.Findings = p.to.Accept(l.found)
 	return nil
 }
 
@@ -157,13 +157,6 @@ func (l *liveness) roles() error {
 		}
 		if reach.Blocked > 0 {
 			l.say(policy.CodeSODLive, ref, "a constraint keeps it from %s whose rule matches: %s", people(reach.Blocked), l.why[name])
-		}
-		n, err := exceptionsOf(l.reader, l.book, name)
-		if err != nil {
-			return err
-		}
-		if n >= pressed {
-			l.say(policy.CodePressure, ref, "%d exceptions hold: exceptions dominate, and the policy is wrong", n)
 		}
 	}
 	return nil
@@ -250,15 +243,15 @@ func (l *liveness) sources() error {
 	return nil
 }
 
-// exceptions are constraints from which too many deviate.
+// exceptions are the rules from which too many deviate.
 func (l *liveness) exceptions() error {
-	for _, k := range l.book.Constraints() {
-		n, err := deviating(l.reader, l.book, k.Metadata.Name)
-		if err != nil {
-			return err
-		}
-		if n >= pressed {
-			l.say(policy.CodePressure, k.Ref(), "%d exceptions hold: exceptions dominate, and the policy is wrong", n)
+	deviate, err := deviations(l.reader, l.book)
+	if err != nil {
+		return err
+	}
+	for _, rule := range slices.Sorted(maps.Keys(deviate)) {
+		if n := deviate[rule]; n >= pressed {
+			l.say(policy.CodePressure, documentOf(rule), "%s", dominate(n))
 		}
 	}
 	held := map[string]int{} // by constraint
@@ -304,23 +297,4 @@ func (l *liveness) targets() error {
 		}
 	}
 	return nil
-}
-
-// deviating counts the exceptions to a constraint that hold now.
-func deviating(r store.Reader, book *policy.Book, constraint string) (n int, err error) {
-	now := r.Now()
-	for _, e := range book.Exceptions() {
-		if e.Spec.Waives.Constraint == constraint && !now.Before(e.Spec.ApprovedAt) && now.Before(e.Spec.Expires) {
-			n += len(e.Spec.Subjects)
-		}
-	}
-	for e, err := range store.Exceptions.By(r, store.ExceptionConstraint, constraint) {
-		if err != nil {
-			return n, err
-		}
-		if e.Live(now) {
-			n++
-		}
-	}
-	return n, nil
 }

@@ -2,7 +2,6 @@ package access
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 
 // mayHold returns nil where a role may be given to an identity now: it is eligible,
 // nothing that it holds conflicts with what the role gives, and it is who the
-// constraints say may hold that, or an exception allows it all the same: then the
-// grant cites that, and ends with it.
+// constraints say may hold that, and it lasts no longer than it may; or an exception
+// allows it all the same: then the grant cites that, and ends with it.
 func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Grant) error {
 	facts, _, err := gather(r, book, g.Identity)
 	if err != nil {
@@ -25,8 +24,16 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Gra
 		return err
 	}
 	now := r.Now()
-	if err := eligible(governed, facts, g.Role, now); err != nil {
+	g.Excepted = nil
+	if err := bound(role, g, facts.Passes, now); err != nil {
 		return err
+	}
+	by, err := eligible(governed, facts, g.Role, now)
+	if err != nil {
+		return err
+	}
+	for _, p := range by {
+		rests(g, p)
 	}
 	if err := onTicket(r, governed, role, facts, *g); err != nil {
 		return err
@@ -35,16 +42,15 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Gra
 	if err != nil {
 		return err
 	}
-	left, err := excepted(r, governed, facts, governed.Breaches(facts, held, role, now), g)
-	if err != nil {
-		return err
-	}
 	var breaks []string
-	for _, b := range left {
+	for _, b := range excepted(governed, facts, governed.Breaches(facts, held, role, now), g, now) {
 		breaks = append(breaks, fmt.Sprintf("constraint %s: %s", b.Constraint, b.Reason))
 	}
 	if len(breaks) > 0 {
 		return fmt.Errorf("role %s: %s: %w", g.Role, strings.Join(breaks, "; "), schema.ErrForbidden)
+	}
+	if _, longer := governed.Skew(); !g.Until.IsZero() {
+		g.Until = g.Until.Add(longer)
 	}
 	return nil
 }
@@ -112,15 +118,14 @@ func (e *fullError) Unwrap() error { return schema.ErrHeld }
 const settingHolders = "holders/"
 
 // takePlace returns a fullError where the grant would have more hold its role at
-// once than may. Of two that would take the last place one is run again: both write
-// the role's row.
+// once than may, at any moment of its time. Of two that would take the last place one
+// is run again: both write the role's row.
 func takePlace(tx store.Tx, role *policy.Role, g schema.Grant) error {
 	if role.Spec.Concurrent == nil || role.Spec.Concurrent.Max <= 0 {
 		return nil
 	}
-	most := role.Spec.Concurrent.Max
-	full := &fullError{role: g.Role, most: most}
-	var holders []string
+	full := &fullError{role: g.Role, most: role.Spec.Concurrent.Max}
+	var others []schema.Grant
 	for other, err := range store.Grants.By(tx, store.GrantRole, g.Role) {
 		if err != nil {
 			return err
@@ -130,15 +135,34 @@ func takePlace(tx store.Tx, role *policy.Role, g schema.Grant) error {
 		if other.Identity == g.Identity || over || later {
 			continue
 		}
-		if !slices.Contains(holders, other.Identity) {
-			holders = append(holders, other.Identity)
-		}
+		others = append(others, other)
 		if !other.Until.IsZero() {
 			full.free = earlier(full.free, other.Until)
 		}
 	}
-	if len(holders) >= most {
+	if most(others, g.From) >= full.most {
 		return full
 	}
 	return store.Settings.Put(tx, store.Setting{Name: settingHolders + g.Role, Value: g.ID})
+}
+
+// most returns how many hold some grants at once, at the moment from a time on at which
+// most do: when it begins, or one of them does.
+func most(grants []schema.Grant, from time.Time) (n int) {
+	at := func(moment time.Time) int {
+		holders := map[string]bool{}
+		for _, g := range grants {
+			if !moment.Before(g.From) && (g.Until.IsZero() || moment.Before(g.Until)) {
+				holders[g.Identity] = true
+			}
+		}
+		return len(holders)
+	}
+	n = at(from)
+	for _, g := range grants {
+		if g.From.After(from) {
+			n = max(n, at(g.From))
+		}
+	}
+	return n
 }

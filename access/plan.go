@@ -299,16 +299,13 @@ func compare(r store.Reader, book *policy.Book, identity string) (*comparison, e
 	}
 	facts.About = rolesHeld(c.held)
 	c.facts = facts
-	if c.passes, err = passesFor(r, book, facts); err != nil {
-		return nil, err
-	}
 	c.losses, err = lossesOf(r, book, identity)
 	return c, err
 }
 
 // planned returns what reconciling an identity under a policy would change.
 func (c *comparison) planned() ([]PlanLine, difference) {
-	access := evaluate(c.book, c.facts, c.held, c.passes, c.now)
+	access := evaluate(c.book, c.facts, c.held, c.now)
 	c.access = access
 	d := c.brakedBy(c.difference())
 	var lines []PlanLine

@@ -33,7 +33,7 @@ func (p *planning) exceptions(r store.Reader) error {
 		if !e.Live(r.Now()) {
 			continue
 		}
-		why := p.nothing(policy.Waiver{Constraint: e.Constraint}, policy.Reach{Entitlements: e.Entitlements})
+		why := p.nothing(waives(e), policy.Reach{Entitlements: e.Entitlements})
 		id, err := store.Identities.Get(r, e.Identity)
 		switch {
 		case err != nil && !notFound(err):
@@ -67,6 +67,11 @@ func (p *planning) orphaned(r store.Reader, e *policy.Exception) (string, error)
 	if why := p.nothing(e.Spec.Waives, e.Spec.Scope); why != "" {
 		return why, nil
 	}
+	if e.Spec.Waives.Personal() {
+		if why, err := lacksOwner(r, p.to, e); err != nil || why != "" {
+			return why, err
+		}
+	}
 	some := func(names []string, look func(name string) error) (bool, error) {
 		for _, name := range names {
 			switch err := look(name); {
@@ -78,10 +83,14 @@ func (p *planning) orphaned(r store.Reader, e *policy.Exception) (string, error)
 		}
 		return false, nil
 	}
-	subject, err := some(e.Spec.Subjects, func(name string) error {
-		_, err := FindCalled(r, p.to, name)
-		return err
-	})
+	subject := !e.Spec.Waives.Personal()
+	var err error
+	if !subject {
+		subject, err = some(e.Spec.Subjects, func(name string) error {
+			_, err := FindCalled(r, p.to, name)
+			return err
+		})
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -109,6 +118,9 @@ func (p *planning) nothing(waives policy.Waiver, scope policy.Reach) string {
 		if _, ok := p.to.Role(waives.Role); !ok {
 			return fmt.Sprintf("role %s is not in force", waives.Role)
 		}
+	}
+	if waives.Trigger != "" && p.to.Waivable(policy.Waiver{Trigger: waives.Trigger}) != nil {
+		return "there is no trigger " + waives.Trigger
 	}
 	known := func(ref string) bool {
 		connector, id, _ := strings.Cut(ref, "/")

@@ -142,6 +142,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 		func() error { return awaitSources(tx, book) },
 		func() error { return holdUntilWeighed(tx, book, before) },
 		func() error { return keepModes(tx, book) },
+		func() error { return keepRenewals(tx, book) },
 		func() error { return keepOwners(tx, book, q, by) },
 	} {
 		if err := put(); err != nil {

@@ -21,11 +21,10 @@ import (
 //
 //   - the role has been decided about as it is for long enough (observeFor, 14 days), so
 //     that what it would have done is known;
-//   - its owner, or the deputy, reviewed the plan, which is younger than 24 hours;
-//   - exceptions do not dominate it, if it is to be enforced.
+//   - its owner, or the deputy, reviewed the plan, which is younger than 24 hours.
 //
-// A role that lint refuses does not go anywhere. The first policy of a store has nothing
-// before it. An exception that names the gate and the role lets it pass. To lower a mode
+// Whatever is demanded, a role that exceptions dominate is not enforced anew. One that
+// lint refuses does not go anywhere. The first policy of a store has nothing before it. An exception that names the gate and the role lets it pass. To lower a mode
 // asks for nothing.
 
 // A Reviewed is who looked at the plan of a policy, and when it was made.
@@ -78,6 +77,10 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 	if err != nil {
 		return nil, err
 	}
+	deviate, err := deviations(r, to)
+	if err != nil {
+		return nil, err
+	}
 	var raises []Raise
 	for _, role := range to.Roles() {
 		name := role.Metadata.Name
@@ -91,8 +94,18 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 			if schema.Least(raise.From, raise.To) == raise.To {
 				continue
 			}
-			if err := raise.judge(r, to, was, g, by); err != nil {
-				return nil, err
+			if raise.To == schema.Enforce && deviate[roleRule(name)] >= pressed {
+				raise.Lacks = append(raise.Lacks, dominate(deviate[roleRule(name)])+"; mend its rule or its constraint")
+			}
+			if g.Demanded {
+				if err := raise.judge(r, to, was, g, by); err != nil {
+					return nil, err
+				}
+			}
+			if len(raise.Lacks) > 0 {
+				if raise.Excepted, err = passesGate(r, to, name); err != nil {
+					return nil, err
+				}
 			}
 			raises = append(raises, raise)
 		}
@@ -100,7 +113,7 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 	return raises, nil
 }
 
-// judge says what keeps a role from going further.
+// judge says what of the gate keeps a role from going further.
 func (x *Raise) judge(r store.Reader, to *policy.Book, was schema.Observation, g gate, by Reviewed) error {
 	role, _ := to.Role(x.Role)
 	if why := x.unobserved(r.Now(), to, was, g.ObserveFor); why != "" {
@@ -113,17 +126,7 @@ func (x *Raise) judge(r store.Reader, to *policy.Book, was schema.Observation, g
 	if !reviewed {
 		x.Lacks = append(x.Lacks, fmt.Sprintf("neither its owner %s nor the deputy %s reviewed a plan of the last 24 hours: have one of them look at it and agree", role.Metadata.Owner.User, role.Metadata.Owner.Deputy))
 	}
-	n, err := exceptionsOf(r, to, x.Role)
-	if err != nil {
-		return err
-	}
-	if x.To == schema.Enforce && n >= pressed {
-		x.Lacks = append(x.Lacks, fmt.Sprintf("%d exceptions hold: exceptions dominate, and the policy is wrong; mend its rule or its constraint", n))
-	}
-	if len(x.Lacks) > 0 {
-		x.Excepted, err = passesGate(r, to, x.Role)
-	}
-	return err
+	return nil
 }
 
 // unobserved says what is missing of the time for which a role is to be observed.
@@ -165,26 +168,6 @@ func reviewedBy(r store.Reader, book *policy.Book, role *policy.Role, by Reviewe
 	return false, nil
 }
 
-// exceptionsOf counts what deviates from a role now: grants of it that rest on an
-// exception, and exceptions of the policy that waive it.
-func exceptionsOf(r store.Reader, book *policy.Book, role string) (n int, err error) {
-	now := r.Now()
-	for _, e := range book.Exceptions() {
-		if e.Spec.Waives.Role == role && e.Spec.Waives.Gate == "" && !now.Before(e.Spec.ApprovedAt) && now.Before(e.Spec.Expires) {
-			n += len(e.Spec.Subjects)
-		}
-	}
-	for g, err := range store.Grants.By(r, store.GrantRole, role) {
-		if err != nil {
-			return n, err
-		}
-		if len(g.Excepted) > 0 && g.Live(now) {
-			n++
-		}
-	}
-	return n, nil
-}
-
 // passesGate returns the exception that lets a role pass the gate: one of the policy that
 // is to come, which names both, has not expired, and was allowed by somebody who is there
 // and is not its author.
@@ -210,11 +193,10 @@ func passesGate(r store.Reader, to *policy.Book, role string) (string, error) {
 // mostLacking is how many refused raises one error tells of.
 const mostLacking = 10
 
-// mayRaise refuses a policy that raises a mode which may not be, where the policy in
-// force demands the gate, and returns the exceptions that let others pass.
+// mayRaise refuses a policy that raises a mode which may not be, and returns the
+// exceptions that let others pass.
 func mayRaise(r store.Reader, to *policy.Book, by Reviewed) (excepted []string, err error) {
-	g, err := readGate(r)
-	if err != nil || !g.Demanded {
+	if before, err := published(r); err != nil || before == "" {
 		return nil, err
 	}
 	raises, err := Raises(r, to, by)

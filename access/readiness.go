@@ -160,7 +160,7 @@ func (one *Readied) errs(code policy.Code, weight int, who, format string, args 
 // told adds what only data tells of a document and nothing else said yet.
 func (a *assessment) told(one *Readied, ref, who string) {
 	known := slices.Clone(one.Gaps)
-	for _, f := range a.plan.Findings {
+	for _, f := range a.plan.Findings.Standing(a.result.At) {
 		if f.Object != ref || slices.ContainsFunc(known, func(g Gap) bool { return g.Code == string(f.Code) }) {
 			continue
 		}
@@ -228,7 +228,7 @@ func (a *assessment) share(n int) int {
 
 // linted adds what lint says of a document.
 func (a *assessment) linted(one *Readied, object, who string) {
-	for _, f := range a.lint {
+	for _, f := range a.lint.Standing(a.result.At) {
 		if f.Object != object {
 			continue
 		}
@@ -369,7 +369,7 @@ func (a *assessment) elsewhere() []RankedGap {
 	for _, d := range a.book.Owned() {
 		owners[d.Ref] = d.Owner
 	}
-	for _, f := range a.plan.Findings {
+	for _, f := range a.plan.Findings.Standing(a.result.At) {
 		if strings.HasPrefix(f.Object, "Role/") || strings.HasPrefix(f.Object, "Connector/") {
 			continue
 		}

@@ -36,7 +36,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 	if err != nil {
 		return nil, err
 	}
-	l.access = evaluate(l.book, l.facts, l.held, l.passes, l.now)
+	l.access = evaluate(l.book, l.facts, l.held, l.now)
 	return func(tx store.Tx) (time.Time, error) {
 		stale, err := tx.Rewoken(item)
 		if err != nil {
@@ -47,7 +47,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 			if now, err = lookAt(tx, rules, item); err != nil {
 				return time.Time{}, err
 			}
-			now.access = evaluate(now.book, now.facts, now.held, now.passes, now.now)
+			now.access = evaluate(now.book, now.facts, now.held, now.now)
 		}
 		return now.write(tx)
 	}, nil
@@ -67,7 +67,6 @@ type look struct {
 	held    []schema.Assignment
 	open    map[string]schema.Proposal // what is proposed, by connector/entitlement
 	known   []schema.Finding           // what is known of it to be undecided, kept or held
-	passes  []pass                     // what exceptions allow it
 	access  policy.Access
 
 	attributes map[string]string
@@ -110,9 +109,6 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	}
 	l.facts.About = rolesHeld(l.held)
 	if l.open, err = proposalsOf(r, item.ID); err != nil {
-		return nil, err
-	}
-	if l.passes, err = passesFor(r, l.book, l.facts); err != nil {
 		return nil, err
 	}
 	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}

@@ -21,10 +21,6 @@ import (
 // The policy that counts is the one in force at each step. Approvals count as long
 // as those who gave them are there: until the grant, each step looks again.
 
-// notBeforeTolerance is how far a beginning may lie back that was meant to be now:
-// clocks differ.
-const notBeforeTolerance = 2 * time.Minute
-
 // An Asking is a role that somebody asks for.
 type Asking struct {
 	Role, Identity string // Identity by id
@@ -81,6 +77,7 @@ func Request(tx store.Tx, book *policy.Book, a Asking) (schema.Request, error) {
 // askable returns the role, where it can be asked for like this.
 func askable(r store.Reader, book *policy.Book, q schema.Request) (*policy.Role, error) {
 	role, ok := book.Role(q.Role)
+	differ, _ := book.Skew()
 	switch {
 	case !ok:
 		return nil, fmt.Errorf("role %s: %w", q.Role, schema.ErrNotFound)
@@ -90,7 +87,7 @@ func askable(r store.Reader, book *policy.Book, q schema.Request) (*policy.Role,
 		return nil, fmt.Errorf("role %s is for emergencies, and is taken without asking: %w", q.Role, schema.ErrForbidden)
 	case q.By == "" || strings.TrimSpace(q.Reason) == "":
 		return nil, fmt.Errorf("request of role %s: say who asks and why: %w", q.Role, schema.ErrInvalid)
-	case !q.From.IsZero() && q.From.Before(r.Now().Add(-notBeforeTolerance)):
+	case !q.From.IsZero() && q.From.Before(r.Now().Add(-differ)):
 		return nil, fmt.Errorf("request of role %s begins in the past: %w", q.Role, schema.ErrInvalid)
 	case q.Seconds < 0 || q.Seconds > 0 && !q.Until.IsZero():
 		return nil, fmt.Errorf("request of role %s: say how long it lasts or when it ends, and not both: %w", q.Role, schema.ErrInvalid)
@@ -131,9 +128,6 @@ func renews(r store.Reader, role *policy.Role, q schema.Request) (grant string, 
 // grantableTo asks whether the request could be granted as things are now.
 func grantableTo(r store.Reader, book *policy.Book, role *policy.Role, q schema.Request) error {
 	g := grantOf(r, q)
-	if _, err := end(role, g, r.Now()); err != nil {
-		return err
-	}
 	return mayHold(r, book, role, &g)
 }
 

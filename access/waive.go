@@ -11,34 +11,13 @@ import (
 	"drawbridge/store"
 )
 
-// A waiver is an exception that allows something now, and until when it does.
-type waiver struct {
-	ref   string // exception/NAME of a document, exception/ID of one that was asked for
-	until time.Time
-}
+func exceptionRef(name string) string { return "exception/" + name }
 
-// waived returns the exception that lets an identity break a constraint, with the
-// entitlements (connector/id) that meet in it; the one that lasts longest of several.
-func waived(r store.Reader, book *policy.Book, f policy.Facts, b policy.Breach) (found waiver, ok bool, err error) {
-	all, err := passes(r, book, f)
-	if err != nil {
-		return found, false, err
-	}
-	found, ok = among(book, all, b)
-	return found, ok, nil
-}
-
-// A pass is a waiver with what it is about.
-type pass struct {
-	waiver
-	constraint string
-	scope      policy.Reach
-}
-
-// passes returns what exceptions allow an identity now.
-func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []pass, err error) {
+// passes returns what exceptions allow an identity now, or will: those of the policy that
+// name it, and those that were asked for and allowed.
+func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []policy.Pass, err error) {
 	for _, e := range book.Exceptions() {
-		if e.Spec.Waives.Constraint == "" {
+		if !e.Spec.Waives.Personal() || !r.Now().Before(e.Spec.Expires) {
 			continue
 		}
 		allows, err := documentAllows(r, book, e, f)
@@ -46,7 +25,7 @@ func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []pass, err 
 			return nil, err
 		}
 		if allows {
-			all = append(all, pass{waiver{exceptionRef(e.Metadata.Name), e.Spec.Expires}, e.Spec.Waives.Constraint, e.Spec.Scope})
+			all = append(all, e.Pass())
 		}
 	}
 	for e, err := range store.Exceptions.By(r, store.ExceptionIdentity, f.Identity.ID) {
@@ -54,22 +33,33 @@ func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []pass, err 
 			return nil, err
 		}
 		if e.Live(r.Now()) {
-			all = append(all, pass{waiver{exceptionRef(e.ID), e.Expires}, e.Constraint, policy.Reach{Entitlements: e.Entitlements}})
+			all = append(all, policy.Pass{
+				Exception: exceptionRef(e.ID), Waives: waives(e), Scope: policy.Reach{Entitlements: e.Entitlements}, Until: e.Expires,
+			})
 		}
 	}
 	return all, nil
 }
 
-func exceptionRef(name string) string { return "exception/" + name }
+// waives is what an exception waives that was asked for.
+func waives(e schema.Exception) policy.Waiver {
+	return policy.Waiver{Constraint: e.Constraint, Role: e.Role, Trigger: e.Trigger, Duration: policy.Duration(time.Duration(e.Seconds) * time.Second)}
+}
 
-// documentAllows reports whether an exception of the policy is for somebody now: it
-// names them, it has begun and not expired, and somebody who is there, and is neither
-// they nor its author, allowed it.
+// documentAllows reports whether an exception of the policy is for somebody: it names
+// them, and somebody who is there, and is neither they nor its author, allowed it; where
+// it was renewed more often than once, whoever owns what it waives.
 func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, f policy.Facts) (bool, error) {
-	now, who := r.Now(), someoneOf(book, f)
-	named := func(name string) bool { return name == who.id || slices.Contains(who.names, store.Fold(name)) }
-	if book.Unanswered(e.Ref()) != "" || now.Before(e.Spec.ApprovedAt) || !now.Before(e.Spec.Expires) || !slices.ContainsFunc(e.Spec.Subjects, named) {
+	if book.Unanswered(e.Ref()) != "" {
 		return false, nil
+	}
+	who := someoneOf(book, f)
+	named := func(name string) bool { return name == who.id || slices.Contains(who.names, store.Fold(name)) }
+	if !slices.ContainsFunc(e.Spec.Subjects, named) {
+		return false, nil
+	}
+	if lacks, err := lacksOwner(r, book, e); err != nil || lacks != "" {
+		return false, err
 	}
 	for _, name := range e.Spec.ApprovedBy {
 		approver, err := PersonOf(r, book, name)
@@ -83,23 +73,36 @@ func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, f po
 	return false, nil
 }
 
-// excepted takes out of what a grant would break what an exception allows, and cites
-// it in the grant, which ends with the first of those exceptions.
-func excepted(r store.Reader, book *policy.Book, f policy.Facts, breaches []policy.Breach, g *schema.Grant) (left []policy.Breach, err error) {
-	g.Excepted = nil
-	for _, b := range breaches {
-		w, ok, err := waived(r, book, f, b)
-		if err != nil {
-			return nil, err
+// among finds the pass that allows a breach, and lasts longest.
+func among(book *policy.Book, passes []policy.Pass, b policy.Breach, now time.Time) (found policy.Pass, ok bool) {
+	for _, p := range passes {
+		if p.Waives.Constraint == b.Constraint && p.Live(now) && book.Covers(p.Scope, b.Entitlements) && (!ok || p.Until.After(found.Until)) {
+			found, ok = p, true
 		}
-		if !ok {
-			left = append(left, b)
+	}
+	return found, ok
+}
+
+// rests notes in a grant that it rests on an exception, and ends with it, unless that
+// says that what needs it no more stays.
+func rests(g *schema.Grant, p policy.Pass) {
+	g.Excepted = schema.Sorted(append(g.Excepted, p.Exception)...)
+	if !p.Falls {
+		g.Until = earlier(g.Until, p.Until)
+	}
+}
+
+// excepted takes out of what a grant would break what an exception allows, and cites
+// it in the grant.
+func excepted(book *policy.Book, f policy.Facts, breaches []policy.Breach, g *schema.Grant, now time.Time) (left []policy.Breach) {
+	for _, b := range breaches {
+		if p, ok := among(book, f.Passes, b, now); ok {
+			rests(g, p)
 			continue
 		}
-		g.Excepted = schema.Sorted(append(g.Excepted, w.ref)...)
-		g.Until = earlier(g.Until, w.until)
+		left = append(left, b)
 	}
-	return left, nil
+	return left
 }
 
 // An ending is a grant that ends, and why.
@@ -131,7 +134,7 @@ func takeUnfounded(r store.Reader, book *policy.Book, f *policy.Facts, now time.
 		if !g.Ended.IsZero() || len(g.Excepted) == 0 {
 			continue
 		}
-		why, err := unfounded(r, book, g)
+		why, err := unfounded(r, book, *f, g)
 		if err != nil {
 			return nil, err
 		}
@@ -147,26 +150,72 @@ func takeUnfounded(r store.Reader, book *policy.Book, f *policy.Facts, now time.
 	return ends, nil
 }
 
-// unfounded says why a grant that rests on exceptions holds no more: one of them was
-// ended, or is in the policy no longer. That they expire ends it by itself.
-func unfounded(r store.Reader, book *policy.Book, g schema.Grant) (why string, err error) {
+// unfounded says why a grant that rests on exceptions holds no more: one of them allows
+// it no longer. What is to stay at the end of one stays if it needs none by then.
+func unfounded(r store.Reader, book *policy.Book, f policy.Facts, g schema.Grant) (why string, err error) {
 	for _, ref := range g.Excepted {
-		name := strings.TrimPrefix(ref, "exception/")
-		if slices.ContainsFunc(book.Exceptions(), func(e *policy.Exception) bool { return e.Metadata.Name == name }) {
-			if book.Unanswered("Exception/"+name) != "" {
-				return fmt.Sprintf("nobody answers for %s any more, on which it rests", ref), nil
-			}
+		if slices.ContainsFunc(f.Passes, func(p policy.Pass) bool { return p.Exception == ref && p.Live(r.Now()) }) {
 			continue
 		}
-		e, err := store.Exceptions.Get(r, name)
-		switch {
-		case notFound(err):
-			return fmt.Sprintf("%s, on which it rests, is in the policy no more", ref), nil
-		case err != nil:
+		why, falls, err := lapsed(r, book, ref)
+		if err != nil {
 			return "", err
-		case e.State != schema.ExceptionApproved && e.State != schema.ExceptionExpired:
-			return fmt.Sprintf("%s, on which it rests, was ended", ref), nil
+		}
+		if falls {
+			if falls, err = stands(r, book, f, g); err != nil {
+				return "", err
+			}
+		}
+		if why != "" && !falls {
+			return why, nil
 		}
 	}
 	return "", nil
+}
+
+// lapsed says why an exception allows nobody anything by now, and whether what it allowed
+// stays as far as it needs no exception. That one which was asked for expired is nothing
+// to say: the grant has the same end.
+func lapsed(r store.Reader, book *policy.Book, ref string) (why string, falls bool, err error) {
+	name := strings.TrimPrefix(ref, exceptionRef(""))
+	all := book.Exceptions()
+	if i := slices.IndexFunc(all, func(e *policy.Exception) bool { return e.Metadata.Name == name }); i >= 0 {
+		falls = all[i].Pass().Falls
+		switch {
+		case book.Unanswered(all[i].Ref()) != "":
+			return fmt.Sprintf("nobody answers for %s any more, on which it rests", ref), falls, nil
+		case !r.Now().Before(all[i].Spec.Expires):
+			return fmt.Sprintf("%s, on which it rests, expired", ref), falls, nil
+		}
+		return fmt.Sprintf("%s, on which it rests, allows it no more", ref), falls, nil
+	}
+	e, err := store.Exceptions.Get(r, name)
+	switch {
+	case notFound(err):
+		return fmt.Sprintf("%s, on which it rests, is in the policy no more", ref), false, nil
+	case err != nil:
+		return "", false, err
+	case e.State != schema.ExceptionApproved && e.State != schema.ExceptionExpired:
+		return fmt.Sprintf("%s, on which it rests, was ended", ref), false, nil
+	}
+	return "", false, nil
+}
+
+// stands reports whether a grant needs no exception: whom it is for qualifies by now,
+// nothing that they have besides conflicts with it, and it lasts no longer than the role
+// allows.
+func stands(r store.Reader, book *policy.Book, f policy.Facts, g schema.Grant) (bool, error) {
+	role, ok := book.Role(g.Role)
+	if !ok || tooLong(role, g.Until.Sub(g.From)) {
+		return false, nil
+	}
+	own := func(o schema.Grant) bool { return o.ID == g.ID }
+	f.Grants, f.Passes = slices.DeleteFunc(slices.Clone(f.Grants), own), nil
+	for _, v := range book.EvaluateRoles(f, []string{g.Role}, r.Now()).Verdicts {
+		if v.Outcome == policy.NotEligible {
+			return false, nil
+		}
+	}
+	held, err := heldOrComing(r, book, f, r.Now())
+	return err == nil && len(book.Breaches(f, held, role, r.Now())) == 0, err
 }

@@ -181,7 +181,7 @@ func listConstraints(_ context.Context, m *making, row rowFunc) error {
 func listExceptions(ctx context.Context, m *making, row rowFunc) error {
 	for _, e := range m.book.Exceptions() {
 		s := e.Spec
-		waives := strings.TrimSpace(s.Waives.Constraint + " " + s.Waives.Role + " " + s.Waives.Gate + " " + s.Waives.NHI + " " + string(s.Waives.Risk))
+		waives := strings.TrimSpace(s.Waives.Rule() + " " + s.Waives.Gate)
 		state := "live"
 		if !m.request.To.Before(s.Expires) {
 			state = string(schema.ExceptionExpired)
@@ -200,7 +200,7 @@ func listExceptions(ctx context.Context, m *making, row rowFunc) error {
 		if err != nil {
 			return err
 		}
-		return row("exception/"+e.ID, e.Constraint, who, words(e.Entitlements), m.words(e.Reason), strings.Join(e.Compensating, "; "), m.person(e.Approval.By),
+		return row("exception/"+e.ID, e.Rule(), who, words(e.Entitlements), m.words(e.Reason), strings.Join(e.Compensating, "; "), m.person(e.Approval.By),
 			stamp(e.Approval.At), e.Ticket, stamp(e.Expires), string(e.State))
 	})
 }

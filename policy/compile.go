@@ -50,7 +50,7 @@ func Compile(set *Set) (*Book, Findings) {
 	for i, r := range c.book.roles {
 		c.book.places[r.Metadata.Name] = i
 	}
-	return c.book, c.found.sorted()
+	return c.book, c.book.Accept(c.found.sorted())
 }
 
 // A compiler gathers what is wrong on the way from a set to a book.
@@ -104,6 +104,7 @@ func (c *compiler) policySet() {
 		}
 	}
 	c.publication(p)
+	c.clocks(p)
 	if !c.bad[p.Ref()] {
 		c.book.mode = p.Spec.Mode
 	}

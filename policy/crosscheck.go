@@ -67,7 +67,7 @@ func (c *compiler) exception(e *Exception) {
 	case s.Expires.Sub(s.ApprovedAt) > maxException:
 		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q lasts longer than %s", e.Metadata.Name, Duration(maxException))
 	}
-	if len(s.Subjects) == 0 && s.Waives.NHI == "" && s.Waives.Gate == "" || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
+	if len(s.Subjects) == 0 && s.Waives.Personal() || s.Reason == "" || len(s.ApprovedBy) == 0 || s.Waives == (Waiver{}) {
 		c.report(&e.Header, CodeException, in("spec"), "exception %q must say what is waived, for whom, why, and who approved", e.Metadata.Name)
 	}
 	for i, approver := range s.ApprovedBy {
@@ -77,26 +77,10 @@ func (c *compiler) exception(e *Exception) {
 				hint("name somebody else who allowed it")
 		}
 	}
-	if w := s.Waives; w.Constraint != "" && !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == w.Constraint }) {
-		c.report(&e.Header, CodeException, in("spec", "waives", "constraint"), "there is no constraint %q", w.Constraint)
-	}
-	if w := s.Waives; w.Role != "" && !c.isRole(w.Role) {
-		c.report(&e.Header, CodeException, in("spec", "waives", "role"), "there is no role %q", w.Role)
-	}
-	if w := s.Waives; w.Gate != "" && (w.Gate != GateModes || w.Role == "") {
-		c.report(&e.Header, CodeException, in("spec", "waives"), "exception %q must say of which role which gate is passed", e.Metadata.Name).hint("write waives: { gate: modes, role: NAME }")
-	}
-	if w := s.Waives; w.NHI != "" && !slices.ContainsFunc(c.set.Registers.NHIs, func(n *NHI) bool { return strings.EqualFold(n.Metadata.Name, w.NHI) }) {
-		c.report(&e.Header, CodeException, in("spec", "waives", "nhi"), "there is no NHI %q", w.NHI)
-	}
-	if w := s.Waives; (w.NHI == "") != (w.Risk == "") {
-		c.report(&e.Header, CodeException, in("spec", "waives"), "exception %q must say of which machine identity which risk is accepted", e.Metadata.Name).hint("write waives: { nhi: NAME, risk: NHI9:2025 }")
-	}
+	c.waiver(e)
 }
 
-func (c *compiler) isRole(name string) bool {
-	return slices.ContainsFunc(c.set.Roles, func(r *Role) bool { return r.Metadata.Name == name })
-}
+func (c *compiler) isRole(name string) bool { return c.roleNamed(name) != nil }
 
 // tests checks what tests name, and reports roles of which none expects that
 // somebody has them, or none that somebody does not. One that is refused has more

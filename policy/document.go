@@ -70,6 +70,7 @@ type PolicySetSpec struct { //nolint:revive // it is the name of the document's 
 	Identity    map[string]Attribute `json:"identity,omitempty"`
 	Publication Publication          `json:"publication,omitzero"`
 	Limits      Limits               `json:"limits,omitzero"`
+	ClockSkew   ClockSkew            `json:"clockSkew,omitzero"`
 	Retention   Retention            `json:"retention,omitzero"`
 }
 
@@ -97,6 +98,12 @@ type Limits struct {
 	GrantsPerRun     Brake  `json:"grantsPerRun,omitzero"`
 	RoleMatchPercent int    `json:"roleMatchPercent,omitempty"`
 	OnExceeded       string `json:"onExceeded,omitempty" jsonschema:"enum=hold"`
+}
+
+// ClockSkew says how far clocks may differ from the bridge's.
+type ClockSkew struct {
+	NotBefore *Duration `json:"notBefore,omitempty"` // how far the start of a grant may lie back that was meant to be now; left out: 2m
+	Expiry    Duration  `json:"expiry,omitempty"`    // how much longer a grant lasts than was asked; left out: not at all
 }
 
 // A Brake stops a run at a count or at a percentage, whichever comes first; zero

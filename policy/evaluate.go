@@ -63,6 +63,7 @@ type evaluation struct {
 	known   []bool           // by trigger number: fired is set
 	read    []map[string]any // by rule.readsID: the values read
 	account []*object        // the one account that triggers look at which read none
+	cites   []string         // the exceptions by which the role at hand is held
 	access  Access
 
 	unvouched string   // why nothing new is held, whatever rules say
@@ -113,6 +114,10 @@ func (e *evaluation) run() Access {
 		}
 		e.access.Verdicts = append(e.access.Verdicts, v)
 	}
+	for _, p := range e.facts.Passes {
+		e.soon(p.From)
+		e.soon(p.Until)
+	}
 	for _, g := range e.facts.Grants {
 		if g.Ended.IsZero() {
 			e.soon(g.From)
@@ -130,7 +135,11 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	e.in.grant = e.nothing
 	value, err := r.rule.eval(&e.in)
 	e.moments(r.rule, 0)
-	v.Inputs = e.inputs(r.rule)
+	v.Inputs, e.cites = e.inputs(r.rule), nil
+	why := "its rule matches"
+	if exception, ok := e.admit(v.Role); ok && value != yes {
+		value, e.cites, why = yes, append(e.cites, exception), "its rule does not match, and "+exception+" allows it"
+	}
 	grant, vetoed := e.held(r, &v, value)
 	if vetoed {
 		return v
@@ -168,12 +177,13 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 			e.access.Keep = append(e.access.Keep, v.Role)
 		}
 	case byRule:
-		v.Outcome, v.Reason = Assigned, "its rule matches"
+		v.Outcome, v.Reason = Assigned, why
 	case grant != "":
 		v.Outcome, v.Reason = Assigned, "granted, and still eligible"
 	default:
 		v.Outcome, v.Reason = Eligible, "may be asked for"
 	}
+	v.Cites = schema.Sorted(e.cites...)
 	return v
 }
 
@@ -307,6 +317,7 @@ func (e *evaluation) assign(r *compiledRole, v Verdict) {
 	if v.Grant != "" {
 		because = append(because, "grant/"+v.Grant)
 	}
+	because = append(because, v.Cites...)
 	for _, h := range r.holdings {
 		line := schema.Assignment{
 			Identity: e.facts.Identity.ID, Connector: h.Connector, Entitlement: h.ID,

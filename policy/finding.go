@@ -89,6 +89,8 @@ type Finding struct {
 	Object   string   `json:"object,omitempty"`
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"` // what to do
+
+	Accepted *Acceptance `json:"accepted,omitempty"` // by which exception, of a warning
 }
 
 // String writes the finding on one line, as compilers do. One that only data raised has
@@ -101,7 +103,7 @@ func (f Finding) String() string {
 	if f.Hint != "" {
 		s += " (" + f.Hint + ")"
 	}
-	return s
+	return s + f.Accepted.words()
 }
 
 // Findings are mistakes in the order of files and lines.

@@ -22,6 +22,11 @@ func (b *Book) govern() {
 		b.responsible[strings.ToLower(d.User)] = true
 		b.responsible[strings.ToLower(d.Deputy)] = true
 	}
+	for _, e := range b.exceptions {
+		for _, name := range e.Spec.ApprovedBy {
+			b.responsible[strings.ToLower(name)] = true
+		}
+	}
 	delete(b.responsible, "")
 }
 

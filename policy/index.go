@@ -168,6 +168,9 @@ func (e *evaluation) candidates() []*compiledRole {
 	for _, role := range e.facts.About {
 		named(role)
 	}
+	for _, p := range e.facts.Passes {
+		named(p.Waives.Role)
+	}
 	for _, g := range e.facts.Grants {
 		named(g.Role)
 	}

@@ -42,6 +42,7 @@ type Facts struct {
 	Feeds    []schema.Feed   // when those who tell of the above were heard last
 	Firings  []schema.Firing // the triggers that are known to hold
 	Changed  []string        // attributes that changed since triggers last looked
+	Passes   []Pass          // what exceptions allow it, or will
 
 	// About are roles of which there is to be a verdict in any case: those that are
 	// held, or asked about. Of others whose rule cannot match there is none.
@@ -73,6 +74,7 @@ type Verdict struct {
 	Mode    schema.Mode    // the least of policy set and role; connectors may lower it further
 	Grant   string         // id of the live grant it rests on, if any
 	Trigger string         // SET/NAME of what fired, if any
+	Cites   []string       // exception/NAME of what allows it all the same
 	Missing []string       // attributes nobody supplied, of Indeterminate
 	Inputs  map[string]any // the attribute values that its rules read
 	Reason  string         // one sentence for people

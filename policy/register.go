@@ -57,12 +57,17 @@ type ExceptionSpec struct {
 	OnExpiry     string    `json:"onExpiry,omitempty" jsonschema:"enum=revoke,enum=fallback"`
 }
 
-// A Waiver names the rule an exception deviates from; of a machine identity, which
-// of the ten risks is accepted.
+// A Waiver names the one rule that an exception deviates from: a constraint, the rule of
+// a role or how long it may be held, a trigger; of a document, which gate it passes or
+// which warning about it is accepted; of a machine identity, which of the ten risks is.
 type Waiver struct {
-	Constraint string `json:"constraint,omitempty"`
-	Role       string `json:"role,omitempty"`
-	Gate       string `json:"gate,omitempty" jsonschema:"enum=modes"` // that the role's mode may be raised all the same
-	NHI        string `json:"nhi,omitempty"`
-	Risk       RiskID `json:"risk,omitempty" jsonschema:"enum=NHI1:2025,enum=NHI2:2025,enum=NHI3:2025,enum=NHI4:2025,enum=NHI5:2025,enum=NHI6:2025,enum=NHI7:2025,enum=NHI8:2025,enum=NHI9:2025,enum=NHI10:2025"`
+	Constraint string   `json:"constraint,omitempty"`
+	Role       string   `json:"role,omitempty"`                         // alone: whoever it is for qualifies
+	Duration   Duration `json:"duration,omitempty"`                     // for which the role may be held
+	Gate       string   `json:"gate,omitempty" jsonschema:"enum=modes"` // that the role's mode may be raised all the same
+	Trigger    string   `json:"trigger,omitempty"`                      // SET/NAME, which ends nothing; of the role alone, if one is named
+	Lint       Code     `json:"lint,omitempty"`                         // the warning
+	Document   string   `json:"document,omitempty"`                     // KIND/NAME that it is about
+	NHI        string   `json:"nhi,omitempty"`
+	Risk       RiskID   `json:"risk,omitempty" jsonschema:"enum=NHI1:2025,enum=NHI2:2025,enum=NHI3:2025,enum=NHI4:2025,enum=NHI5:2025,enum=NHI6:2025,enum=NHI7:2025,enum=NHI8:2025,enum=NHI9:2025,enum=NHI10:2025"`
 }

@@ -97,7 +97,9 @@ func (e *evaluation) triggers(o occasion) (action, name string) {
 		}
 	}
 	for _, t := range o.role.triggers {
-		stronger(e.trigger(t, o), t.name)
+		if !e.spare(t, o) {
+			stronger(e.trigger(t, o), t.name)
+		}
 	}
 	e.stand(o, stronger)
 	stronger(e.review(o), reviewName)
@@ -187,7 +189,7 @@ func (e *evaluation) condition(t *compiledTrigger, o occasion, ago time.Duration
 func (e *evaluation) fire(t *compiledTrigger, o occasion, known schema.Firing, remembered bool) string {
 	f := Fired{Trigger: t.name, Action: t.Action, Within: time.Duration(t.Within)}
 	known.Trigger, known.Action = t.name, t.Action
-	if !remembered || t.passing && !known.Settled.IsZero() { // of what happens, it happened again
+	if !remembered || t.passing && !known.Settled.IsZero() || known.Since.After(e.now) { // it happened again, or an exception from it ended before its time
 		known.Since, known.Settled, known.By = e.now, time.Time{}, ""
 	}
 	if t.Grace > 0 {
@@ -214,15 +216,17 @@ func (e *evaluation) fire(t *compiledTrigger, o occasion, known schema.Firing, r
 		}
 		f.Due = known.Due
 		e.soon(known.Due)
-		if t.Action != actionSuspend || t.Grace > 0 {
+		if t.Action != actionSuspend || t.Grace > 0 || t.passing {
 			e.remember(known, o)
 		}
 		if over {
 			f.Action = actionRevoke
 		}
-	case actionRotate:
-		known.Due = time.Time{} // it ends nothing
-		e.remember(known, o)
+	case actionRotate, actionHold:
+		if t.passing || t.Action == actionRotate {
+			known.Due = time.Time{} // it ends nothing
+			e.remember(known, o)
+		}
 	}
 	return e.list(f, o)
 }
@@ -345,4 +349,17 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
+}
+
+// Asks reports whether a trigger that holds asks something of people: another approval,
+// owner or secret; or, where it fired on something that happened, whether its effect is
+// to stand, which nothing else ends.
+func (b *Book) Asks(f schema.Firing) bool {
+	switch f.Action {
+	case actionReapprove, actionReassign, actionRotate:
+		return true
+	case actionSuspend, actionHold:
+		return slices.ContainsFunc(b.triggers, func(t *compiledTrigger) bool { return t.name == f.Trigger && t.passing })
+	}
+	return false
 }

@@ -188,6 +188,7 @@ func (b *Book) blank(t *Test) Facts {
 		Identity: schema.Identity{ID: text("id"), UserName: text("userName"), Kind: schema.Kind(text("kind")), Created: t.Spec.Now},
 		Changed:  t.Spec.Changed,
 	}
+	f.Passes = b.PassesOf(f.Identity.ID, f.Identity.UserName)
 	b.feeds(&f, t.Spec)
 	return f
 }

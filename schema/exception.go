@@ -14,13 +14,17 @@ const (
 	ExceptionEnded    ExceptionState = "ended"    // a person ended it before
 )
 
-// An Exception is a deviation from a constraint that somebody asked for, for one
-// identity and a time. Those that are documents of the policy are not among them.
+// An Exception is a deviation from one rule that somebody asked for, for one identity
+// and a time: from a constraint, from who may have a role or for how long, or from a
+// trigger. Those that are documents of the policy are not among them.
 type Exception struct {
 	ID           string         `json:"id"`
-	Constraint   string         `json:"constraint"`
+	Constraint   string         `json:"constraint,omitempty"`
+	Role         string         `json:"role,omitempty"`
+	Seconds      int64          `json:"seconds,omitempty"`      // for which the role may be held
+	Trigger      string         `json:"trigger,omitempty"`      // SET/NAME; of the role alone, if one is named
 	Identity     string         `json:"identity"`               // who may deviate
-	Entitlements []string       `json:"entitlements,omitempty"` // connector/id; none is all that the constraint is about
+	Entitlements []string       `json:"entitlements,omitempty"` // connector/id; none is all that a constraint is about
 	Reason       string         `json:"reason"`
 	Compensating []string       `json:"compensating"` // what is done instead
 	Ticket       string         `json:"ticket,omitempty"`
@@ -35,6 +39,18 @@ type Exception struct {
 	Approval     Approval       `json:"approval,omitzero"`
 	Outcome      string         `json:"outcome,omitempty"`
 	Ended        time.Time      `json:"ended,omitzero"`
+}
+
+// Rule names what the exception deviates from, as decisions name it: constraint/NAME,
+// role/NAME or trigger/SET/NAME.
+func (e Exception) Rule() string {
+	switch {
+	case e.Constraint != "":
+		return "constraint/" + e.Constraint
+	case e.Trigger != "":
+		return "trigger/" + e.Trigger
+	}
+	return "role/" + e.Role
 }
 
 // Live reports whether the exception allows anything at the time.

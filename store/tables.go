@@ -138,7 +138,10 @@ var (
 	// GrantTicket has the live grants that were made on a ticket, by its id, case folded.
 	GrantTicket = &Index[schema.Grant]{name: "ticket", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero() || g.Ticket == "", fold(g.Ticket)) })}
 
-	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket).reading(readGrant)
+	// GrantExcepted has the grants that rest on an exception, by role.
+	GrantExcepted = &Index[schema.Grant]{name: "excepted", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero() || len(g.Excepted) == 0, g.Role) })}
+
+	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket, GrantExcepted).reading(readGrant)
 
 	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
 )
@@ -210,11 +213,11 @@ var (
 )
 
 // Exceptions that were asked for, by id; found by whom they are for, and by
-// constraint where they are not final.
+// the rule that they deviate from where they are not final.
 var (
-	ExceptionIdentity   = &Index[schema.Exception]{name: "identity", of: one(func(e schema.Exception) []string { return []string{e.Identity} })}
-	ExceptionConstraint = &Index[schema.Exception]{name: "constraint", of: one(func(e schema.Exception) []string {
-		return unless(e.State != schema.ExceptionOpen && e.State != schema.ExceptionApproved, e.Constraint)
+	ExceptionIdentity = &Index[schema.Exception]{name: "identity", of: one(func(e schema.Exception) []string { return []string{e.Identity} })}
+	ExceptionRule     = &Index[schema.Exception]{name: "rule", of: one(func(e schema.Exception) []string {
+		return unless(e.State != schema.ExceptionOpen && e.State != schema.ExceptionApproved, e.Rule())
 	})}
 
 	// ExceptionEnds has those that hold, by when they end.
@@ -222,7 +225,7 @@ var (
 		return unless(e.State != schema.ExceptionApproved, timePart(e.Expires))
 	})}
 
-	Exceptions = define("exceptions", func(e schema.Exception) []string { return []string{e.ID} }, ExceptionIdentity, ExceptionConstraint, ExceptionEnds)
+	Exceptions = define("exceptions", func(e schema.Exception) []string { return []string{e.ID} }, ExceptionIdentity, ExceptionRule, ExceptionEnds)
 )
 
 // Bypasses, by id, which is in the order in which they were taken; found by role, by

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,10 +19,10 @@ import (
 )
 
 func exceptionCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "exception", Short: "The register of what constraints forbid and somebody allowed"}
+	cmd := &cobra.Command{Use: "exception", Short: "The register of what a rule forbids and somebody allowed"}
 	cmd.AddCommand(
 		exceptionRequestCommand(), exceptionListCommand(),
-		decideException("approve", "Allow an exception, as somebody who answers for its constraint"),
+		decideException("approve", "Allow an exception, as somebody who answers for the rule"),
 		decideException("deny", "Refuse an exception"),
 		decideException("end", "End an exception, and what was granted by it, before its time"),
 	)
@@ -30,7 +31,10 @@ func exceptionCommand() *cobra.Command {
 
 // An exceptionAsked is what the command line says of an exception.
 type exceptionAsked struct {
-	Constraint   string    `json:"constraint"`
+	Constraint   string    `json:"constraint,omitempty"`
+	Role         string    `json:"role,omitempty"`
+	Seconds      int64     `json:"seconds,omitempty"`
+	Trigger      string    `json:"trigger,omitempty"`
 	Identity     string    `json:"identity,omitempty"`
 	Entitlements []string  `json:"entitlements,omitempty"`
 	Reason       string    `json:"reason"`
@@ -43,14 +47,23 @@ func exceptionRequestCommand() *cobra.Command {
 	var w who
 	var f format
 	var x exceptionAsked
-	var lasts string
+	var lasts, held string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use:   "request CONSTRAINT --reason WHY --compensating WHAT... --lasts 30d [--for USER] [--entitlement C/E]... [--ticket T] [--dry-run] (--config FILE --as USER | --server URL)",
-		Short: "Ask for an exception to a constraint",
-		Args:  exactly(1),
+		Use:   "request (CONSTRAINT | --role ROLE [--held-for 30d] | --trigger SET/NAME [--role ROLE]) --reason WHY --compensating WHAT... --lasts 30d [--for USER] [--entitlement C/E]... [--ticket T] [--dry-run] (--config FILE --as USER | --server URL)",
+		Short: "Ask for an exception to a constraint, a role or a trigger",
+		Args:  between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			x.Constraint = args[0]
+			if x.Constraint = strings.Join(args, ""); (x.Constraint == "") == (x.Role == "" && x.Trigger == "") {
+				return fmt.Errorf("%w: name one rule: a constraint, a --role or a --trigger", errUsage)
+			}
+			if held != "" {
+				most, err := policy.ParseDuration(held)
+				if err != nil || most <= 0 || x.Role == "" {
+					return fmt.Errorf("%w: --held-for says for how long the --role may be held, as in 30d", errUsage)
+				}
+				x.Seconds = int64(time.Duration(most) / time.Second)
+			}
 			life, err := policy.ParseDuration(lasts)
 			if x.Reason == "" || len(x.Compensating) == 0 || err != nil || life <= 0 {
 				return fmt.Errorf("%w: --reason says why, --compensating what is done instead, --lasts how long, as in 30d", errUsage)
@@ -69,6 +82,9 @@ func exceptionRequestCommand() *cobra.Command {
 	flags.StringVar(&x.Reason, "reason", "", "why, for the decision log")
 	flags.StringArrayVar(&x.Compensating, "compensating", nil, "what is done instead")
 	flags.StringVar(&lasts, "lasts", "", "how long, as in 30d; 366d at most")
+	flags.StringVar(&x.Role, "role", "", "a role: to qualify for it though its rule says not")
+	flags.StringVar(&held, "held-for", "", "to hold the role for so long, though it says less")
+	flags.StringVar(&x.Trigger, "trigger", "", "a trigger that is not to end what they have, as SET/NAME")
 	flags.StringVar(&x.Identity, "for", "", "whom it is for; left out: yourself")
 	flags.StringArrayVar(&x.Entitlements, "entitlement", nil, "only for this one; left out: all that the constraint is about")
 	flags.StringVar(&x.Ticket, "ticket", "", "the ticket that it is for")
@@ -95,7 +111,7 @@ func (x exceptionAsked) ask(ctx context.Context, w *who, dryRun bool) (v api.Exc
 			return err
 		}
 		e, err := access.Except(tx, book, access.Excepting{
-			Constraint: x.Constraint, Identity: id.ID, Entitlements: x.Entitlements, Reason: x.Reason, Ticket: x.Ticket,
+			Constraint: x.Constraint, Role: x.Role, Lasts: time.Duration(x.Seconds) * time.Second, Trigger: x.Trigger, Identity: id.ID, Entitlements: x.Entitlements, Reason: x.Reason, Ticket: x.Ticket,
 			Compensating: x.Compensating, Expires: x.Expires, By: by,
 		})
 		if err != nil {
@@ -120,7 +136,7 @@ func exceptionText(v api.ExceptionView) func(io.Writer) error {
 			is = "would be"
 		}
 		_, err := fmt.Fprintf(out, "exception %s to %s for %s %s %s; it ends at %s\n",
-			v.ID, v.Constraint, nameOr(v.UserName, v.Identity), is, v.State, moment(v.Expires))
+			v.ID, v.Rule(), nameOr(v.UserName, v.Identity), is, v.State, moment(v.Expires))
 		return err
 	}
 }
@@ -141,9 +157,9 @@ func exceptionListCommand() *cobra.Command {
 			return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error {
 				var rows [][]string
 				for _, v := range all {
-					rows = append(rows, []string{v.ID, v.Constraint, nameOr(v.UserName, v.Identity), string(v.State), moment(v.Expires), fmt.Sprint(v.Renewal), orDash(v.Reason)})
+					rows = append(rows, []string{v.ID, v.Rule(), nameOr(v.UserName, v.Identity), string(v.State), moment(v.Expires), fmt.Sprint(v.Renewal), orDash(v.Reason)})
 				}
-				return table(out, "exception constraint for state ends renewals reason", rows)
+				return table(out, "exception rule for state ends renewals reason", rows)
 			})
 		},
 	}

@@ -16,9 +16,9 @@ import (
 
 // registerExceptions registers the register of exceptions.
 func (a *API) registerExceptions(h huma.API) {
-	add(a, h, created(post("/exceptions", "Ask for an exception to a constraint, for somebody and a time")), a.except)
+	add(a, h, created(post("/exceptions", "Ask for an exception from a constraint, a role or a trigger, for somebody and a time")), a.except)
 	add(a, h, get("/exceptions", "List the exceptions that were asked for; those that are documents are in the policy"), a.listExceptions)
-	add(a, h, post("/exceptions/{id}/approve", "Allow an exception, as somebody who answers for its constraint"),
+	add(a, h, post("/exceptions/{id}/approve", "Allow an exception, as somebody who answers for the rule"),
 		a.exception(func(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
 			return access.DecideException(tx, book, c, true)
 		}))
@@ -46,7 +46,10 @@ func ViewException(r store.Reader, e schema.Exception) (v ExceptionView, err err
 type exceptInput struct {
 	DryRun
 	Body struct {
-		Constraint   string    `json:"constraint" minLength:"1"`
+		Constraint   string    `json:"constraint,omitempty"`
+		Role         string    `json:"role,omitempty" doc:"Which they are to qualify for, or, with seconds, to hold for so long."`
+		Seconds      int64     `json:"seconds,omitempty" minimum:"0" maximum:"31622400"`
+		Trigger      string    `json:"trigger,omitempty" doc:"SET/NAME of a trigger that is not to end what they have; of the role alone, if one is named."`
 		Identity     string    `json:"identity,omitempty" doc:"Whom it is for: an id, a userName or an email address. Left out: the caller."`
 		Entitlements []string  `json:"entitlements,omitempty" maxItems:"100" doc:"connector/id. Left out: all that the constraint is about."`
 		Reason       string    `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
@@ -75,7 +78,7 @@ func (a *API) except(ctx context.Context, in *exceptInput) (*Reply[ExceptionView
 			return fmt.Errorf("say whom it is for: %w", why)
 		}
 		e, err := access.Except(tx, a.Rules.Book(), access.Excepting{
-			Constraint: in.Body.Constraint, Identity: identity, Entitlements: in.Body.Entitlements, Reason: in.Body.Reason,
+			Constraint: in.Body.Constraint, Role: in.Body.Role, Lasts: time.Duration(in.Body.Seconds) * time.Second, Trigger: in.Body.Trigger, Identity: identity, Entitlements: in.Body.Entitlements, Reason: in.Body.Reason,
 			Ticket: in.Body.Ticket, Compensating: in.Body.Compensating, Expires: in.Body.Expires, By: by,
 		})
 		if err != nil {
@@ -116,6 +119,7 @@ type exceptionsInput struct {
 	Paging
 	Identity   string `query:"identity" doc:"Those for somebody: me, or an id, a userName or an email address."`
 	Constraint string `query:"constraint"`
+	Rule       string `query:"rule" doc:"Those from one rule: constraint/NAME, role/NAME or trigger/SET/NAME."`
 	State      string `query:"state" enum:"open,approved,denied,expired,ended"`
 }
 
@@ -137,7 +141,7 @@ func (a *API) listExceptions(ctx context.Context, in *exceptionsInput) (*Reply[L
 		}
 		list, err := page(in.Paging, walk, pick[schema.Exception]{
 			keep: func(e schema.Exception) bool {
-				return (in.Constraint == "" || e.Constraint == in.Constraint) && (in.State == "" || string(e.State) == in.State)
+				return (in.Constraint == "" || e.Constraint == in.Constraint) && (in.Rule == "" || e.Rule() == in.Rule) && (in.State == "" || string(e.State) == in.State)
 			},
 			key: func(e schema.Exception) []string { return []string{e.ID} },
 		})
