@@ -3,7 +3,6 @@ package access
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"drawbridge/policy"
@@ -20,9 +19,10 @@ type Answer struct {
 }
 
 // Reapprove answers what triggers ask about a role that an identity has: a new
-// approval, an owner, another secret, a review. Its clock stops; what such a
-// trigger took from a role that is held by rule comes back, and a grant that it
-// ended does not: that takes a new one. Nobody answers for themselves.
+// approval, an owner, another secret, a review; or that what happened to them is no
+// reason any more. Its clock stops; what such a trigger took from a role that is held by
+// rule, or suspended, comes back, and a grant that it ended does not: that takes a new
+// one. Nobody answers for themselves.
 //
 // The errors are ErrInvalid, ErrForbidden, and ErrNotFound where nothing is asked.
 func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
@@ -37,7 +37,7 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 		if err != nil {
 			return err
 		}
-		if f.Settled.IsZero() && asks(f) && (a.Trigger == "" || a.Trigger == f.Trigger) {
+		if f.Settled.IsZero() && book.Asks(f) && (a.Trigger == "" || a.Trigger == f.Trigger) {
 			asked = append(asked, f)
 		}
 	}
@@ -71,11 +71,6 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 		return err
 	}
 	return tx.Wake(LaneIdentity, a.Identity, tx.Now())
-}
-
-// asks reports whether a trigger asks something of people.
-func asks(f schema.Firing) bool {
-	return slices.Contains([]string{"reapprove", "reassign", "rotate"}, f.Action)
 }
 
 // reviewed notes on the grant that somebody looked at it.
