@@ -568,6 +568,95 @@ func TestNotBefore(t *testing.T) {
 	})
 }
 
+// R-JIT-5: the policy says how far clocks may differ.
+func TestClocksMayDiffer(t *testing.T) {
+	for name, test := range map[string]struct {
+		skew  string
+		back  time.Duration
+		taken bool
+		lasts time.Duration
+	}{
+		"left out, within":  {"", 119 * time.Second, true, 2 * time.Hour},
+		"left out, beyond":  {"", 3 * time.Minute, false, 0},
+		"none":              {"  clockSkew: { notBefore: 0s }\n", time.Second, false, 0},
+		"more":              {"  clockSkew: { notBefore: 5m }\n", 3 * time.Minute, true, 2 * time.Hour},
+		"at its end longer": {"  clockSkew: { expiry: 90s }\n", 0, true, 2*time.Hour + 90*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				o := newOffice(w)
+				w.publish(compiled(t, askedFor, "  mode: enforce\n  identity:\n", "  mode: enforce\n"+test.skew+"  identity:\n"))
+				w.work()
+				a := o.asking("editor", "ada")
+				a.From, a.Lasts = time.Now().Add(-test.back), 2*time.Hour
+				q, err := o.ask(a)
+				if (err == nil) != test.taken {
+					t.Fatalf("it begins %s ago: %v", test.back, err)
+				}
+				if err != nil {
+					return
+				}
+				o.approve(q, "boss", schema.RequestOpen, 1)
+				q = o.approve(q, "owner", schema.RequestFulfilled, 1)
+				w.work()
+				w.view(func(r store.Reader) error {
+					g, err := store.Grants.Get(r, o.ids["ada"], q.Grant)
+					if got := g.Until.Sub(g.From); got != test.lasts {
+						t.Errorf("it lasts %s, want %s", got, test.lasts)
+					}
+					return err
+				})
+				time.Sleep(2 * time.Hour) //nolint:forbidigo // of the bubble's own time
+				w.work()
+				if still := w.holds(o.ids["ada"]) == "Editors"; still != (test.lasts > 2*time.Hour) {
+					t.Errorf("after two hours it is held %v", still)
+				}
+				time.Sleep(2 * time.Minute) //nolint:forbidigo // of the bubble's own time
+				w.work()
+				w.want(o.ids["ada"], "")
+			})
+		})
+	}
+}
+
+// R-JIT-6: a cap counts who holds a role at one moment, and not who ever does.
+func TestCapOfMoments(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		o := newOffice(w)
+		w.publish(compiled(t, askedFor, "concurrent: { max: 1 }", "concurrent: { max: 2 }"))
+		w.work()
+		o.tell("cleo", "Engineering", "boss", false)
+		o.tell("dan", "Engineering", "boss", false)
+		w.work()
+		start := time.Now().Add(time.Hour)
+		give := func(who string, from, lasts time.Duration) error {
+			return w.store.Update(t.Context(), func(tx store.Tx) error {
+				_, err := access.Grant(tx, w.rules.Book(), schema.Grant{
+					Identity: o.ids[who], Role: "keeper", By: "token/test", Reason: "x", Ticket: "CHG-1", From: start.Add(from), Until: start.Add(from + lasts),
+					Approvals: []schema.Approval{{By: "identity/" + o.ids["sec1"]}, {By: "identity/" + o.ids["sec2"]}},
+				})
+				return err
+			})
+		}
+		for i, step := range []struct {
+			who         string
+			from, lasts time.Duration
+			fits        bool
+		}{
+			{"ada", 0, time.Hour, true}, {"bob", time.Hour, time.Hour, true},
+			{"cleo", 0, 2 * time.Hour, true},                          // never more than two at once
+			{"dan", 30 * time.Minute, time.Hour, false},               // with ada and cleo, then bob and cleo
+			{"dan", 2 * time.Hour, time.Hour, true},                   // once they are gone
+			{"ada", 90 * time.Minute, 90 * time.Minute, false},        // with bob and cleo
+			{"cleo", time.Hour + time.Minute, 30 * time.Minute, true}, // who holds it already
+		} {
+			if err := give(step.who, step.from, step.lasts); (err == nil) != step.fits {
+				t.Errorf("%d: %s from %s for %s: %v", i, step.who, step.from, step.lasts, err)
+			}
+		}
+	})
+}
+
 func TestWhatIsRefusedAtOnce(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		o := newOffice(w)

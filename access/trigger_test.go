@@ -283,7 +283,7 @@ func tryCause(c *causes) {
 	c.each(func(who string) { c.expect("before", who, all) })
 	c.begin(c)
 	c.work()
-	begun := func(action string, grace bool) bool { return !(action == "revoke" && !grace || action == "suspend") }
+	begun := func(action string, grace bool) bool { return action != "suspend" && (action != "revoke" || grace) }
 	c.each(func(who string) { c.expect("when it begins", who, begun) })
 	c.holdsBack()
 	for _, a := range causeActions {

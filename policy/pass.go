@@ -256,7 +256,7 @@ func (a *Acceptance) words() string {
 // Waiving returns who answers for what a waiver waives: the owner of the constraint, of
 // the role, of the trigger's set or of the document; and false where there is no such.
 func (b *Book) Waiving(w Waiver) (Owner, bool) {
-	ref := ""
+	ref := w.Document
 	set, _, _ := strings.Cut(w.Trigger, "/")
 	switch {
 	case w.Constraint != "":
@@ -267,8 +267,6 @@ func (b *Book) Waiving(w Waiver) (Owner, bool) {
 		ref = "Role/" + w.Role
 	case w.NHI != "":
 		ref = "NHI/" + w.NHI
-	default:
-		ref = w.Document
 	}
 	for _, d := range b.set.documents() {
 		if strings.EqualFold(d.Ref(), ref) {
@@ -288,11 +286,11 @@ func (b *Book) Waivable(w Waiver) error {
 		return fmt.Errorf("role %s: %w", w.Role, schema.ErrNotFound)
 	}
 	c.waiver(&Exception{Header: Header{Kind: "Exception"}, Spec: ExceptionSpec{Waives: w}})
-	for _, f := range c.found {
-		if strings.HasPrefix(f.Message, "there is no ") {
-			return fmt.Errorf("%s: %w", strings.TrimPrefix(w.Rule()+": "+f.Message, ": "), schema.ErrNotFound)
-		}
-		return fmt.Errorf("%s: %w", f.Message, schema.ErrForbidden)
+	switch {
+	case len(c.found) == 0:
+		return nil
+	case strings.HasPrefix(c.found[0].Message, "there is no "):
+		return fmt.Errorf("%s: %w", c.found[0].Message, schema.ErrNotFound)
 	}
-	return nil
+	return fmt.Errorf("%s: %w", c.found[0].Message, schema.ErrForbidden)
 }
