@@ -172,12 +172,12 @@ func Regroup(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 			}
 			_, err := store.Groups.Get(tx, item.ID)
 			if notFound(err) { // what it gave ends
-				return wakeAllUrgent(tx, some)
+				return tx.WakeAllUrgent(LaneIdentity, some)
 			}
 			if err != nil {
 				return err
 			}
-			return wakeAll(tx, some)
+			return tx.WakeAll(LaneIdentity, some, tx.Now())
 		})
 		if err != nil {
 			return nil, err
@@ -196,24 +196,6 @@ func Regroup(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 		}
 		return time.Time{}, affectedOneByOne(tx, item.ID)
 	}, nil
-}
-
-func wakeAll(tx store.Tx, identities []string) error {
-	for _, id := range identities {
-		if err := tx.Wake(LaneIdentity, id, tx.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func wakeAllUrgent(tx store.Tx, identities []string) error {
-	for _, id := range identities {
-		if err := tx.WakeUrgent(LaneIdentity, id); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // everyoneIn returns the identities in a group, through nested groups too, and

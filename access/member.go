@@ -71,17 +71,22 @@ func moved(tx store.Tx, p Provenance, verb schema.Verb, members []schema.Member)
 	if err := approverMoved(tx, p, members[0].Group); err != nil {
 		return err
 	}
-	for _, m := range members {
-		if verb == schema.Parted {
-			mark := affects
-			if m.Nested {
-				mark = affectsGroup
-			}
-			if err := mark(tx, p.Book, p.Source, m.Member); err != nil {
-				return err
-			}
+	if verb == schema.Parted {
+		if err := markParted(tx, p, members); err != nil {
+			return err
 		}
-		if err := wakeMoved(tx, verb, m); err != nil {
+	}
+	return wakeMoved(tx, verb, members)
+}
+
+// markParted marks those who may lose something by not being in the group any more.
+func markParted(tx store.Tx, p Provenance, members []schema.Member) error {
+	for _, m := range members {
+		mark := affects
+		if m.Nested {
+			mark = affectsGroup
+		}
+		if err := mark(tx, p.Book, p.Source, m.Member); err != nil {
 			return err
 		}
 	}
@@ -119,13 +124,24 @@ func approverMoved(tx store.Tx, p Provenance, group string) error {
 	return wakeGovernance(tx)
 }
 
-func wakeMoved(tx store.Tx, verb schema.Verb, m schema.Member) error {
-	lane := LaneIdentity
-	if m.Nested {
-		lane = LaneGroup
+// wakeMoved wakes those who joined or left: groups, and everybody else at once.
+func wakeMoved(tx store.Tx, verb schema.Verb, members []schema.Member) (err error) {
+	identities := make([]string, 0, len(members))
+	for _, m := range members {
+		switch {
+		case !m.Nested:
+			identities = append(identities, m.Member)
+		case verb == schema.Parted:
+			err = tx.WakeUrgent(LaneGroup, m.Member)
+		default:
+			err = tx.Wake(LaneGroup, m.Member, tx.Now())
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if verb == schema.Parted {
-		return tx.WakeUrgent(lane, m.Member)
+		return tx.WakeAllUrgent(LaneIdentity, identities)
 	}
-	return tx.Wake(lane, m.Member, tx.Now())
+	return tx.WakeAll(LaneIdentity, identities, tx.Now())
 }

@@ -79,3 +79,48 @@ func (w *world) logged() (n int64) {
 	})
 	return n
 }
+
+// TestManyLeaveWhileOneIsDecided has very many leave a group at once while one of them
+// is looked at: what was worked out of them before that is not written. R-ENG-5.
+func TestManyLeaveWhileOneIsDecided(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		var group schema.Group
+		w.update(func(tx store.Tx) (err error) {
+			group, err = access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"})
+			return err
+		})
+		var edges []schema.Member
+		var ids []string
+		for i := range 150 {
+			id := w.admit(person{name: fmt.Sprint("p", i)})
+			edges, ids = append(edges, schema.Member{Group: group.ID, Member: id}), append(ids, id)
+		}
+		w.update(func(tx store.Tx) error {
+			_, err := access.JoinAll(tx, w.hr(), edges)
+			return err
+		})
+		w.work()
+		w.want(ids[77], "Writers")
+		w.update(func(tx store.Tx) error { return tx.WakeUrgent(access.LaneIdentity, ids[77]) })
+		item := w.leaseOne(access.LaneIdentity)
+		finish, err := access.Reconcile(t.Context(), w.store, w.rules, item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.update(func(tx store.Tx) error {
+			_, err := access.LeaveAll(tx, w.hr(), group.ID, ids)
+			return err
+		})
+		w.finish(item, finish)
+		w.view(func(r store.Reader) error {
+			for a, err := range store.Assignments.All(r, ids[77]) {
+				t.Errorf("still assigned %s, %v", a.Ref(), err)
+			}
+			return nil
+		})
+		w.work()
+		for _, id := range ids {
+			w.want(id, "")
+		}
+	})
+}

@@ -117,7 +117,7 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 			return false, err
 		}
 	}
-	if err := wakeAll(tx, batch); err != nil {
+	if err := tx.WakeAll(LaneIdentity, batch, tx.Now()); err != nil {
 		return false, err
 	}
 	return len(batch) == chunk, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})

@@ -324,7 +324,7 @@ func handOut(ctx context.Context, s *store.Store, ramp schema.Ramp) (more bool, 
 			return err
 		}
 		more, now.Cursor, now.Handed = true, last, last == ""
-		if err := wakeAll(tx, wake); err != nil {
+		if err := tx.WakeAll(LaneIdentity, wake, tx.Now()); err != nil {
 			return err
 		}
 		return store.Ramps.Put(tx, now)

@@ -255,6 +255,9 @@ func (c *checking) lanes() error {
 	if n != all {
 		c.fault(tableReady, nil, "%d rows for %d items", n, all)
 	}
+	if err := c.bundles(items); err != nil {
+		return err
+	}
 	return errors.Join(c.keptAll(countItems, items), c.keptAll(countLeased, leased))
 }
 

@@ -106,14 +106,14 @@ func (s state) readyKey(room *slab, lane Lane, id string) []byte {
 	return room.key(string(lane), classDue, timePart(s.due), id)
 }
 
-// readReady returns what the key of a ready row says.
-func readReady(key []byte) (at time.Time, id string, err error) {
+// readPlace returns what the key of a row that orders items says.
+func readPlace(table string, key []byte) (at time.Time, id string, err error) {
 	parts, ok := splitKey(key)
 	if ok = ok && len(parts) == 4; ok {
 		at, ok = partTime(parts[2])
 	}
 	if !ok {
-		return at, "", broken(tableReady, key)
+		return at, "", broken(table, key)
 	}
 	return at, parts[3], nil
 }
@@ -228,31 +228,35 @@ func (t *transaction) hint(lane Lane) {
 }
 
 // NextDue returns when the earliest item of a lane is due; of a leased one, when
-// its lease ends. It reads four rows.
+// its lease ends. It reads six rows.
 func NextDue(r Reader, lane Lane) (at time.Time, ok bool, err error) {
 	return r.transaction().earliest(lane, classUrgent, classDue, classPressing, classLeased)
 }
 
-// NextUrgent is NextDue of the urgent ones. It reads two rows.
+// NextUrgent is NextDue of the urgent ones. It reads three rows.
 func NextUrgent(r Reader, lane Lane) (at time.Time, ok bool, err error) {
 	return r.transaction().earliest(lane, classUrgent, classPressing)
 }
 
+// earliest returns when the first of some classes is due, bundles among them: there are
+// none of what is leased.
 func (t *transaction) earliest(lane Lane, classes ...string) (at time.Time, ok bool, err error) {
 	for _, class := range classes {
 		from := makeKey(string(lane), class)
-		for row, err := range t.txn.Scan(tableReady, from, after(from)) {
-			if err != nil {
-				return at, false, err
+		for _, table := range []string{tableReady, tableBundles} {
+			for row, err := range t.txn.Scan(table, from, after(from)) {
+				if err != nil {
+					return at, false, err
+				}
+				first, _, err := readPlace(table, row.Key)
+				if err != nil {
+					return at, false, err
+				}
+				if !ok || first.Before(at) {
+					at, ok = first, true
+				}
+				break
 			}
-			first, _, err := readReady(row.Key)
-			if err != nil {
-				return at, false, err
-			}
-			if !ok || first.Before(at) {
-				at, ok = first, true
-			}
-			break
 		}
 	}
 	return at, ok, nil
@@ -272,13 +276,32 @@ func Backlog(r Reader, lane Lane, limit int) (n int, err error) {
 				return n, nil
 			}
 		}
+		for row, err := range t.txn.Scan(tableBundles, from, to) {
+			if err != nil {
+				return n, err
+			}
+			ids, err := sizeOfBundle(row)
+			if n += ids; err != nil || n >= limit {
+				return min(n, limit), err
+			}
+		}
 	}
 	return n, nil
 }
 
-// Items walks a lane's items by id.
+// Items walks a lane's items by id, and after them those that only bundles have, as
+// these are leased.
 func Items(r Reader, lane Lane) iter.Seq2[Item, error] {
-	return r.transaction().items(makeKey(string(lane)))
+	t := r.transaction()
+	return func(yield func(Item, error) bool) {
+		for _, some := range []iter.Seq2[Item, error]{t.items(makeKey(string(lane))), t.bundledItems(lane)} {
+			for item, err := range some {
+				if !yield(item, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (t *transaction) items(prefix []byte) iter.Seq2[Item, error] {

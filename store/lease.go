@@ -10,46 +10,49 @@ import (
 )
 
 func (t *transaction) Lease(lane Lane, n int, ttl time.Duration) ([]Item, error) {
-	due, err := t.due(lane, n, classPressing, classLeased, classUrgent, classDue)
-	if err != nil {
-		return nil, err
-	}
-	return t.lease(lane, due, ttl)
+	return t.lease(lane, n, ttl, []string{classPressing, classLeased, classUrgent, classDue}, classUrgent, classDue)
 }
 
 func (t *transaction) LeaseUrgent(lane Lane, n int, ttl time.Duration) ([]Item, error) {
-	due, err := t.due(lane, n, classPressing, classUrgent)
-	if err != nil {
-		return nil, err
-	}
-	return t.lease(lane, due, ttl)
+	return t.lease(lane, n, ttl, []string{classPressing, classUrgent}, classUrgent)
 }
 
-func (t *transaction) lease(lane Lane, due []candidate, ttl time.Duration) ([]Item, error) {
+// lease leases what is due of some classes, and of the bundles of others.
+func (t *transaction) lease(lane Lane, n int, ttl time.Duration, classes []string, bundles ...string) ([]Item, error) {
 	if ttl <= 0 {
 		return nil, fmt.Errorf("lane %s: a lease of %v: %w", lane, ttl, schema.ErrInvalid)
 	}
+	due, err := t.due(lane, n, classes...)
+	if err != nil {
+		return nil, err
+	}
 	items := make([]Item, 0, len(due))
-	for _, was := range due {
-		is := state{
-			since: was.due, pressing: was.urgent, until: t.now.Add(ttl), fence: rand.Uint64(),
-			attempt: was.attempt + 1,
+	for _, class := range bundles {
+		same := 0
+		for same < len(due) && due[same].work.urgent == (class == classUrgent) {
+			same++
 		}
-		if err := t.move(lane, was.id, &was.state, &is); err != nil {
+		if items, err = t.fill(lane, items, n, ttl, due[:same], class); err != nil {
 			return nil, err
 		}
-		items = append(items, is.item(lane, was.id))
+		due = due[same:]
 	}
 	return items, nil
 }
 
-// A candidate is an item that may be leased. Its own state has what its place in
-// the order is made of, beside it stands what the work is.
+// take leases one item for the work that waits of it.
+func (t *transaction) take(lane Lane, id string, was *state, work state, ttl time.Duration) (Item, error) {
+	is := state{
+		since: work.due, pressing: work.urgent, until: t.now.Add(ttl), fence: rand.Uint64(),
+		attempt: work.attempt + 1,
+	}
+	return is.item(lane, id), t.move(lane, id, was, &is)
+}
+
+// A candidate is an item that may be leased: its row, and the work that waits.
 type candidate struct {
-	state
-	id     string
-	due    time.Time
-	urgent bool
+	id        string
+	was, work state
 }
 
 // due returns up to n items of some classes that are due, the most urgent first.
@@ -63,7 +66,7 @@ func (t *transaction) due(lane Lane, n int, classes ...string) ([]candidate, err
 			return nil, err
 		}
 		for _, row := range rows {
-			_, id, err := readReady(row.Key)
+			_, id, err := readPlace(tableReady, row.Key)
 			if err != nil {
 				return nil, err
 			}
@@ -74,18 +77,17 @@ func (t *transaction) due(lane Lane, n int, classes ...string) ([]candidate, err
 			if err != nil {
 				return nil, err
 			}
-			work := s.returned()
-			all = append(all, candidate{state: *s, id: id, due: work.due, urgent: work.urgent})
+			all = append(all, candidate{id: id, was: *s, work: s.returned()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int {
-		if a.urgent != b.urgent {
-			if a.urgent {
+		if a.work.urgent != b.work.urgent {
+			if a.work.urgent {
 				return -1
 			}
 			return 1
 		}
-		return a.due.Compare(b.due)
+		return a.work.due.Compare(b.work.due)
 	})
 	return all[:min(n, len(all))], nil
 }
@@ -178,7 +180,7 @@ func (t *transaction) releaseLeases() (released int, err error) {
 			if err != nil {
 				return released, err
 			}
-			_, id, err := readReady(row.Key)
+			_, id, err := readPlace(tableReady, row.Key)
 			if err != nil {
 				return released, err
 			}

@@ -20,7 +20,9 @@ type migration func(*transaction) error
 
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
-func migrations() []migration { return []migration{layMilestones, tellPressing, layDueIndexes} }
+func migrations() []migration {
+	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle}
+}
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
 func layMilestones(t *transaction) error {
@@ -55,6 +57,10 @@ func tellPressing(t *transaction) error {
 func layDueIndexes(t *transaction) error {
 	return errors.Join(layIndex(t, Uses, UseLast), layIndex(t, Exceptions, ExceptionEnds), layIndex(t, Accounts, AccountUnmanaged), layIndex(t, Findings, FindingID))
 }
+
+// mayBundle leads from layout 4, which had no bundles: what knows that one alone would
+// never look at who stands in them.
+func mayBundle(*transaction) error { return nil }
 
 // layIndex writes an index, which keeps no counts, of what is there already.
 func layIndex[R any](t *transaction, c *Collection[R], x *Index[R]) error {

@@ -36,6 +36,12 @@ type Tx interface {
 	// WakeUrgent makes an item due now and before all that are not urgent. It
 	// stays urgent through Retry, until it is done.
 	WakeUrgent(lane Lane, id string) error
+	// WakeAll is Wake of very many at once, for one thing. It costs little until they
+	// are leased, which those are before them that were woken one by one.
+	WakeAll(lane Lane, ids []string, at time.Time) error
+	// WakeAllUrgent is WakeUrgent of very many at once: they go before all that are
+	// not urgent.
+	WakeAllUrgent(lane Lane, ids []string) error
 	// Lease takes up to n items that are due, urgent ones first, then by when they
 	// were due. They come back if they are not settled before the lease ends.
 	Lease(lane Lane, n int, ttl time.Duration) ([]Item, error)
