@@ -27,14 +27,14 @@ const maxMemberName = 1024
 // ErrNotFound if it has told of nobody like that; ErrConflict if it told of them
 // and deleted them, so that they never come.
 func Resolve(r store.Reader, source, member string) (schema.Member, error) {
-	id, err := store.Identities.Get(r, member)
+	told, gone, err := store.Told(r, source, member)
 	switch {
-	case err == nil && id.Source == source && id.Gone():
-		return schema.Member{}, fmt.Errorf("member %s was deleted: %w", member, schema.ErrConflict)
-	case err == nil && id.Source == source:
-		return schema.Member{Member: id.ID}, nil
-	case err != nil && !notFound(err):
+	case err != nil:
 		return schema.Member{}, err
+	case told && gone:
+		return schema.Member{}, fmt.Errorf("member %s was deleted: %w", member, schema.ErrConflict)
+	case told:
+		return schema.Member{Member: member}, nil
 	}
 	g, err := store.Groups.Get(r, member)
 	if err == nil && g.Source == source {
@@ -43,7 +43,8 @@ func Resolve(r store.Reader, source, member string) (schema.Member, error) {
 	if err != nil && !notFound(err) {
 		return schema.Member{}, err
 	}
-	if id, err = store.Identities.One(r, store.IdentityExternalID, source, member); err == nil {
+	id, err := store.Identities.One(r, store.IdentityExternalID, source, member)
+	if err == nil {
 		return schema.Member{Member: id.ID}, nil
 	}
 	if !notFound(err) {

@@ -57,6 +57,34 @@ func readIdentity(_, value []byte) (i schema.Identity, ok bool) {
 	return i, o.whole()
 }
 
+// Told reports whether a source told of an identity with an id, and whether it said
+// since that it is gone. It reads nothing else of the record: whoever puts very many
+// into a group asks it of each.
+func Told(r Reader, source, id string) (told, gone bool, err error) {
+	t := r.transaction()
+	key := t.lookup(id)
+	value, err := t.get(Identities.name, key)
+	if err != nil || value == nil {
+		return false, false, err
+	}
+	o := object{rest: value}
+	for name := range o.members() {
+		switch string(name) {
+		case "source":
+			told = string(o.between()) == source
+		case "deleted":
+			gone = !o.time().IsZero()
+		default:
+			o.pass(0)
+		}
+	}
+	if o.whole() {
+		return told, gone, nil
+	}
+	i, err := Identities.decode(key, value)
+	return i.Source == source, i.Gone(), err
+}
+
 func readGroup(_, value []byte) (g schema.Group, ok bool) {
 	o := object{rest: value}
 	for name := range o.members() {

@@ -60,6 +60,69 @@ func reads[R any](t *testing.T, c *Collection[R]) {
 	})
 }
 
+// TestTold holds what is read of a record to know whose it is against all of it.
+func TestTold(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var rec, is schema.Identity
+		fill(reflect.ValueOf(&rec).Elem(), r)
+		if rapid.Bool().Draw(r, "there") {
+			rec.Deleted = time.Time{}
+		}
+		value, err := json.Marshal(rec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(value, &is); err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range []string{"", "hr", is.Source} {
+			told, gone, err := Told(reading(Identities.name, value), source, rec.ID)
+			if err != nil || told != (is.Source == source) || gone != is.Gone() {
+				t.Errorf("%s: told by %q: %v, gone %v, %v", value, source, told, gone, err)
+			}
+		}
+	})
+	if told, _, err := Told(reading("other", nil), "hr", "1"); told || err != nil {
+		t.Errorf("of nobody: %v, %v", told, err)
+	}
+}
+
+// reading is a reader of a table in which every key has one value.
+func reading(table string, value []byte) Reader {
+	return &transaction{txn: single{table: table, value: value}}
+}
+
+type single struct {
+	Txn
+	table string
+	value []byte
+}
+
+func (s single) Get(table string, keys ...[]byte) ([][]byte, error) {
+	if table != s.table {
+		return make([][]byte, len(keys)), nil
+	}
+	return [][]byte{s.value}, nil
+}
+
+// TestWriting holds edges that are encoded here against those of encoding/json.
+func TestWriting(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var m schema.Member
+		fill(reflect.ValueOf(&m).Elem(), r)
+		want, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Members.encode(nil, m); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s, %v; want %s", got, err, want)
+		}
+	})
+	if _, ok := writeMember(nil, schema.Member{Group: "01999999-9999-7999-8999-999999999999", Member: "2"}); !ok {
+		t.Error("an edge is left to encoding/json")
+	}
+}
+
 // damages are a value with a byte of it that is another, that is gone, or that stands
 // there twice.
 func damages(value []byte) (all [][]byte) {

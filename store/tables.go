@@ -101,7 +101,7 @@ var (
 
 	MemberOf = &Index[schema.Member]{name: "member", of: one(func(m schema.Member) []string { return []string{m.Member} })}
 
-	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf).reading(readMember)
+	Members = define("members", func(m schema.Member) []string { return []string{m.Group, m.Member} }, MemberOf).reading(readMember).writing(writeMember)
 )
 
 // FormerGroupNames are those that groups lost by being deleted or renamed, case

@@ -28,6 +28,26 @@ func (c *Collection[R]) Between(r Reader, x *Index[R], from, to time.Time) iter.
 	return c.follow(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)), 0)
 }
 
+// KeysUntil walks the keys of the records that Until walks, and reads none of these.
+func (c *Collection[R]) KeysUntil(r Reader, x *Index[R], at time.Time) iter.Seq2[[]string, error] {
+	t := r.transaction()
+	return func(yield func([]string, error) bool) {
+		for row, err := range t.rows(x.name, nil, after(makeKey(timePart(at)))) {
+			var parts []string
+			if err == nil {
+				key, points := x.points(row)
+				var is bool
+				if parts, is = splitKey(key); !points || !is {
+					err = broken(x.name, row.Key)
+				}
+			}
+			if !yield(parts, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // OpenObjective is how AccountObjective names what waits for its objective, and what
 // has missed it.
 func OpenObjective(missed bool) string {
@@ -73,6 +93,30 @@ func readMember(key, value []byte) (m schema.Member, ok bool) {
 	}
 	text := string(key) // one allocation for both
 	return schema.Member{Group: text[:len(group)], Member: text[len(group)+2 : len(group)+2+len(member)]}, true
+}
+
+// writeMember encodes an edge as json.Marshal does, unless it is to a group or there is
+// something in its ids that is written otherwise than it is.
+func writeMember(room *slab, m schema.Member) (value []byte, ok bool) {
+	const group, member, end = `{"group":"`, `","member":"`, `"}`
+	if m.Nested || !asItIs(m.Group) || !asItIs(m.Member) {
+		return nil, false
+	}
+	value = room.take(len(group) + len(m.Group) + len(member) + len(m.Member) + len(end))
+	value = append(append(value, group...), m.Group...)
+	value = append(append(value, member...), m.Member...)
+	return append(value, end...), true
+}
+
+// asItIs reports whether a text is written in JSON as it is.
+func asItIs(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
+			return false
+		}
+	}
+	return true
 }
 
 // A Place is where a walk in the order of an index stands: after the record that
