@@ -241,14 +241,37 @@ func known(r store.Reader, book *policy.Book, identity, role string) error {
 // the others. One that ended already, or has time left, is left alone; it
 // reports whether this call ended it.
 func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, error) {
-	g, err := store.Grants.Get(tx, g.Identity, g.ID)
-	if err != nil || !g.Ended.IsZero() || g.Until.IsZero() || tx.Now().Before(g.Until) {
-		return false, err
+	ended, err := ExpireAll(tx, actor, policyDigest, []schema.Grant{g})
+	return ended > 0, err
+}
+
+// ExpireAll is Expire of many grants, of which nothing but the keys is looked at. It
+// returns how many this call ended.
+func ExpireAll(tx store.Tx, actor, policyDigest string, grants []schema.Grant) (ended int, err error) {
+	var identities, roles []string
+	for _, g := range grants {
+		g, err := store.Grants.Get(tx, g.Identity, g.ID)
+		if err != nil {
+			return 0, err
+		}
+		if !g.Ended.IsZero() || g.Until.IsZero() || tx.Now().Before(g.Until) {
+			continue
+		}
+		end := ending{g, actor, schema.Expired, "expired", reached(g)}
+		if err := markEnded(tx, end.grant, end.by); err != nil {
+			return 0, err
+		}
+		if _, err := tx.Record(end.decision(policyDigest)); err != nil {
+			return 0, err
+		}
+		identities, roles = append(identities, g.Identity), append(roles, g.Role)
 	}
-	if err := endGrant(tx, policyDigest, ending{g, actor, schema.Expired, "expired", reached(g)}); err != nil {
-		return false, err
+	for _, role := range schema.Sorted(roles...) {
+		if err := wakeWaiting(tx, role); err != nil {
+			return 0, err
+		}
 	}
-	return true, tx.WakeUrgent(LaneIdentity, g.Identity)
+	return len(identities), tx.WakeAllUrgent(LaneIdentity, schema.Sorted(identities...))
 }
 
 // reached says when a grant came to its end.
@@ -267,12 +290,16 @@ func endGrant(tx store.Tx, digest string, e ending) error {
 
 // closeGrant marks a grant as ended, and has those looked at who wait for its place.
 func closeGrant(tx store.Tx, g schema.Grant, by string) error {
-	g.Ended, g.EndedBy = tx.Now(), by
-	if err := store.Grants.Put(tx, g); err != nil {
+	if err := markEnded(tx, g, by); err != nil {
 		return err
 	}
 	if err := wakePressure(tx, g); err != nil {
 		return err
 	}
 	return wakeWaiting(tx, g.Role)
+}
+
+func markEnded(tx store.Tx, g schema.Grant, by string) error {
+	g.Ended, g.EndedBy = tx.Now(), by
+	return store.Grants.Put(tx, g)
 }

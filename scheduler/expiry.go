@@ -1,8 +1,10 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"drawbridge/access"
@@ -29,13 +31,14 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 			}
 		}
 		for {
-			n, ended, err := expireSome(ctx, s, rules.Book().Digest(), until)
-			run.Done += ended
-			if err != nil || n == 0 {
+			due, err := firstDue(ctx, s, until)
+			if err != nil || len(due) == 0 {
 				return err
 			}
-			if err := sweep.came(ctx, run); err != nil {
-				return err
+			for some := range slices.Chunk(due, expireChunk) {
+				if err := expireSome(ctx, s, rules.Book().Digest(), sweep, run, some); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -90,44 +93,53 @@ func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run) (un
 	return until, sweep.check(run, subject, would, int(population))
 }
 
-// expireChunk is how many grants one transaction ends, so that no single one
-// keeps interactive writes waiting.
-const expireChunk = 250
+// How many grants are known of at once, and how many of those one transaction ends, so
+// that no single one keeps interactive writes waiting.
+const (
+	expireWindow = 10_000
+	expireChunk  = 250
+)
 
-// expireSome ends the first grants that are due, or were at a time.
-func expireSome(ctx context.Context, s *store.Store, digest string, until time.Time) (looked, ended int, err error) {
-	var due []schema.Grant
+// firstDue returns the first grants that are due, or were at a time: their keys, in the
+// order in which grants are stored. Those that end together are near each other then,
+// where in the order of time each had pages of its own.
+func firstDue(ctx context.Context, s *store.Store, until time.Time) (due []schema.Grant, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		due = due[:0]
 		at := until
 		if at.IsZero() {
 			at = r.Now()
 		}
-		for g, err := range store.Grants.Until(r, store.GrantUntil, at) {
+		for key, err := range store.Grants.KeysUntil(r, store.GrantUntil, at) {
 			if err != nil {
 				return err
 			}
-			if due = append(due, g); len(due) == expireChunk {
+			if due = append(due, schema.Grant{Identity: key[0], ID: key[1]}); len(due) == expireWindow {
 				return nil
 			}
 		}
 		return nil
 	})
-	if err != nil || len(due) == 0 {
-		return 0, 0, err
-	}
-	err = s.Update(store.Background(ctx), func(tx store.Tx) error {
-		ended = 0
-		for _, g := range due {
-			done, err := access.Expire(tx, "sweep/expiry", digest, g)
-			if err != nil {
-				return fmt.Errorf("grant %s: %w", g.ID, err)
-			}
-			if done {
-				ended++
-			}
-		}
-		return nil
+	slices.SortFunc(due, func(a, b schema.Grant) int {
+		return cmp.Or(cmp.Compare(a.Identity, b.Identity), cmp.Compare(a.ID, b.ID))
 	})
-	return len(due), ended, err
+	return due, err
+}
+
+// expireSome ends some grants, and notes how far the run came.
+func expireSome(ctx context.Context, s *store.Store, digest string, sweep Sweep, run *schema.Run, due []schema.Grant) error {
+	var is schema.Run
+	err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+		ended, err := access.ExpireAll(tx, "sweep/expiry", digest, due)
+		if err != nil {
+			return fmt.Errorf("grants of %s and after: %w", due[0].Identity, err)
+		}
+		is = *run
+		is.Done += ended
+		return sweep.note(tx, is)
+	})
+	if err == nil {
+		*run = is
+	}
+	return err
 }

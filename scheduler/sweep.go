@@ -28,6 +28,7 @@ type Sweep struct {
 
 	guard *guard
 	after []string // where the run goes on that was cut off
+	keep  func(tx store.Tx, run schema.Run, cursor []string) error
 	save  func(ctx context.Context, run schema.Run, cursor []string) error
 	dry   bool
 }
@@ -136,12 +137,13 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 		return nil
 	})
 	guard := sweep.guard
-	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {
-		return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
-			return store.SweepProgress.Put(tx, schema.Progress{
-				Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete,
-			})
+	sweep.keep = func(tx store.Tx, run schema.Run, cursor []string) error {
+		return store.SweepProgress.Put(tx, schema.Progress{
+			Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete,
 		})
+	}
+	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {
+		return w.Store.Update(store.Background(ctx), func(tx store.Tx) error { return sweep.keep(tx, run, cursor) })
 	}
 	return run, err
 }
@@ -155,6 +157,14 @@ func (s Sweep) came(ctx context.Context, run *schema.Run, cursor ...string) erro
 		return nil
 	}
 	return s.save(ctx, *run, cursor)
+}
+
+// note is came in the transaction that brought it there.
+func (s Sweep) note(tx store.Tx, run schema.Run, cursor ...string) error {
+	if s.keep == nil || s.dry {
+		return nil
+	}
+	return s.keep(tx, run, cursor)
 }
 
 // Preview runs a sweep that changes nothing, and writes nothing.
