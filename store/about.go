@@ -20,9 +20,8 @@ const (
 	tableAbout  = "log/about"   // subject, sequence number; of each whom it is also about, too
 	metaIndexed = "log.indexed" // how many entries are in it
 
-	longTail      = 1024 // entries; one that is as long is indexed
-	looksAtTail   = 256  // entries; after as many, one looks how long it is
-	indexedAtOnce = 2048 // rows, so that nobody waits long for it
+	longTail    = 1024 // entries; one that is as long is indexed
+	looksAtTail = 256  // entries; after as many, one looks how long it is
 )
 
 // LogAbout walks the entries that are about a subject, also those about others
@@ -143,41 +142,16 @@ func (t *transaction) tailAbout(subject string, indexed int64, end []byte) iter.
 	}
 }
 
-// indexTail indexes what is oldest in the tail, and reports whether that leaves a long
-// one. The longer it is, the more: it does not grow faster than it is indexed.
-func (t *transaction) indexTail() (more bool, err error) {
-	size, err := logSize(t.txn)
-	if err != nil {
-		return false, err
-	}
-	indexed, err := t.indexed()
-	if err != nil {
-		return false, err
-	}
-	keys := make([][]byte, 0, indexedAtOnce)
-	most := min(8*indexedAtOnce, max(indexedAtOnce, int(size-indexed)))
-	for row, err := range t.txn.Scan(tableLog, seqKey(indexed), nil) {
-		if err != nil {
-			return false, err
+// aboutIndex is that index.
+var aboutIndex = logIndex{table: tableAbout, meta: metaIndexed, upTo: func(t *transaction) (int64, error) { return logSize(t.txn) },
+	keys: func(leaf []byte) ([][]byte, error) {
+		subjects, err := subjectsOf(leaf)
+		keys := make([][]byte, len(subjects))
+		for i, subject := range subjects {
+			keys[i] = makeKey(subject)
 		}
-		subjects, err := subjectsOf(row.Value)
-		if err != nil {
-			return false, fmt.Errorf("log entry %d: %w", indexed, err)
-		}
-		for _, subject := range subjects {
-			keys = append(keys, append(makeKey(subject), row.Key...))
-		}
-		if indexed++; len(keys) >= most {
-			break
-		}
-	}
-	slices.SortFunc(keys, bytes.Compare)
-	for _, key := range keys {
-		if err := t.replace(tableAbout, key, nil, nil); err != nil {
-			return false, err
-		}
-	}
-	return size-indexed >= longTail, t.put(tableMeta, []byte(metaIndexed), seqKey(indexed))
+		return keys, err
+	},
 }
 
 // subjectsOf returns whom a leaf is about, and decodes nothing else of it.
@@ -230,18 +204,10 @@ func (s *Store) indexLog() {
 
 // indexOnce brings both indexes to where the log was a moment ago.
 func (s *Store) indexOnce(ctx context.Context) error {
-	for _, index := range []func(*transaction) (bool, error){(*transaction).indexTail, (*transaction).indexMatters} {
-		for more := true; more; {
-			err := s.Update(ctx, func(tx Tx) (err error) {
-				more, err = index(tx.transaction())
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
+	if err := s.indexBy(ctx, &aboutIndex); err != nil {
+		return err
 	}
-	return nil
+	return s.indexBy(ctx, &mattersIndex)
 }
 
 // indexedSoFar leads to a layout in which the index may be behind the log: it is not.

@@ -42,6 +42,9 @@ func (c *crowd) update(ctx context.Context, fn func(Tx) error) error {
 		}
 		defer func() { <-c.background }()
 	}
+	if !inBackground(ctx) && !isUnhurried(ctx) {
+		c.store.awaited.now()
+	}
 	for tried := 0; ; tried++ {
 		err := c.once(ctx, fn)
 		if !errors.Is(err, ErrRetry) {

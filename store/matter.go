@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -54,38 +53,12 @@ func Deciders(d schema.Decision) (who []string) {
 	return who
 }
 
-// indexMatters indexes what is oldest of what the second index does not know, as far as
-// the first has come.
-func (t *transaction) indexMatters() (more bool, err error) {
-	indexed, err := t.indexed()
-	if err != nil {
-		return false, err
-	}
-	seen, err := metaNumber(t.txn, metaMattersSeen)
-	if err != nil || seen >= indexed {
-		return false, err
-	}
-	end := min(indexed, seen+indexedAtOnce)
-	var keys [][]byte
-	for row, err := range t.txn.Scan(tableLog, seqKey(seen), seqKey(end)) {
-		if err != nil {
-			return false, err
-		}
-		d, err := audit.Decode(row.Value)
-		if err != nil {
-			return false, fmt.Errorf("log entry at %x: %w", row.Key, err)
-		}
-		for _, key := range mattersOf(d) {
-			keys = append(keys, append(key, row.Key...))
-		}
-	}
-	slices.SortFunc(keys, bytes.Compare)
-	for _, key := range keys {
-		if err := t.replace(tableMatters, key, nil, nil); err != nil {
-			return false, err
-		}
-	}
-	return end < indexed, t.put(tableMeta, []byte(metaMattersSeen), seqKey(end))
+// mattersIndex is that index, as far as the first has come.
+var mattersIndex = logIndex{table: tableMatters, meta: metaMattersSeen, upTo: (*transaction).indexed,
+	keys: func(leaf []byte) ([][]byte, error) {
+		d, err := audit.Decode(leaf)
+		return mattersOf(d), err
+	},
 }
 
 // unindexed walks the entries that the second index does not know, which mention a text.

@@ -36,6 +36,7 @@ type Store struct {
 	end      context.CancelFunc
 	chores   sync.WaitGroup // what it does by itself
 	indexing atomic.Bool    // the log's tail is being indexed
+	awaited  awaited
 
 	hintsMu sync.Mutex
 	hints   map[Lane]chan struct{}

@@ -32,6 +32,8 @@ type queue struct {
 	background  []*request // the same; one of them joins each commit
 	closed      bool
 
+	awaited *awaited
+
 	undo []undo // room for what one function writes, used again for the next
 	slab slab   // and for what one commit does
 }
@@ -48,7 +50,7 @@ type request struct {
 }
 
 func newQueue(s *Store) *queue {
-	q := &queue{store: s, done: make(chan struct{})}
+	q := &queue{store: s, awaited: &s.awaited, done: make(chan struct{})}
 	q.more.L = &q.mu
 	go q.run()
 	return q
@@ -118,7 +120,10 @@ func (q *queue) next(b *batch) *request {
 	from := &q.interactive
 	switch {
 	case len(q.interactive) > 0 && !b.full(maxJoining):
-		b.awaited = true
+		if !b.awaited {
+			b.awaited = true
+			q.awaited.now()
+		}
 	case len(q.unhurried) > 0 && (!b.patient || !b.full(b.patience())):
 		from, b.patient = &q.unhurried, true
 	case len(q.background) > 0:

@@ -10,7 +10,7 @@ import (
 // TestLateBatchTakesSomebody has the writer held up, by a busy machine, between
 // seeing that somebody waits and taking them: it must take them all the same.
 func TestLateBatchTakesSomebody(t *testing.T) {
-	q := &queue{}
+	q := &queue{awaited: &awaited{}}
 	q.more.L = &q.mu
 	waiting := &request{ctx: t.Context(), done: make(chan struct{})}
 	q.interactive = []*request{waiting}
@@ -29,7 +29,7 @@ func TestThoseNobodyWaitsForKeepNobody(t *testing.T) {
 	if got := b.patience(); got != maxJoining {
 		t.Errorf("among themselves they join for %v, want %v", got, maxJoining)
 	}
-	q := &queue{}
+	q := &queue{awaited: &awaited{}}
 	q.more.L = &q.mu
 	q.add(&request{ctx: t.Context()})
 	q.next(b)
@@ -51,7 +51,7 @@ func TestWhoJoinsACommit(t *testing.T) {
 		{"late for everyone", time.Hour, []string{"interactive", "unhurried", "background"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			q := &queue{}
+			q := &queue{awaited: &awaited{}}
 			q.more.L = &q.mu
 			for _, ctx := range []context.Context{background, unhurried, plain, background, unhurried, plain} {
 				q.add(&request{ctx: ctx})
