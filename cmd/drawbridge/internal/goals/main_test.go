@@ -59,6 +59,7 @@ var goals = []goal{
 	{"G9", wholeGroups}, // and G10
 	{"G22", pages},
 	{"PATCH", filteredRemovals},
+	{"memory", largePatch},
 	{"console", consolePages},
 	{"G11", sweepOfMany}, // and G12, G18, G19, G20: one large store
 	{"G13", leaversOneByOne},

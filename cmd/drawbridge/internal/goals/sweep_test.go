@@ -124,6 +124,7 @@ func (m *measure) sweep(of *seed) {
 	defer st.Close()
 	ctx, due := context.Background(), m.grants/100
 	limits := policy.Brake{Count: 1e9, Percent: 100}
+	limit := grouped(m, m.first)
 	var took, idle []time.Duration
 	var run schema.Run
 	if err := timed(&took, func() error { return expiry(ctx, scheduler.Sweep{Limits: limits}, &run) }); err != nil {
@@ -133,6 +134,8 @@ func (m *measure) sweep(of *seed) {
 		m.Fatalf("%d of %d grants ended", run.Done, due)
 	}
 	m.atMost("G11", "ending all 100k of them, durably", took[0].Seconds()/float64(due)*1e5, 8, "s")
+	limit = (limit + grouped(m, m.first)) / 2
+	m.atLeast("G11", "grants ended a second to rows a second by bare group commit", float64(due)/took[0].Seconds()/limit, 0.5)
 	for range 100 * m.rounds {
 		if err := timed(&idle, func() error { return expiry(ctx, scheduler.Sweep{Limits: limits}, &run) }); err != nil {
 			m.Fatal(err)
