@@ -28,7 +28,8 @@ type Loop struct {
 	Handle  Handler
 	Workers int           // how many items are handled at once; at least 1
 	Calm    int           // of these, how many at most are not urgent, so that the urgent need not wait; zero is all
-	TTL     time.Duration // how long a lease lasts: longer than any item takes
+	TTL     time.Duration // how long a lease lasts: longer than any item takes, unless it is renewed
+	Renews  bool          // items may take longer than their lease, which is renewed meanwhile
 	Grace   time.Duration // how long work under way may go on once the loop is told to stop
 	Backoff Backoff
 	Breaker *Breaker // of the target that the lane is about; nil if it is about none
@@ -68,7 +69,7 @@ func (l *Loop) Run(ctx context.Context) error {
 				var finish access.Finish
 				err := errBusy
 				if !busy {
-					finish, err = l.handle(working, item)
+					finish, err = l.hold(working, item)
 					l.busy.Delete(item.ID) // before it is written down, after which it may be leased again at once
 				}
 				l.Breaker.end()

@@ -111,6 +111,19 @@ func (t *transaction) leased(item Item) (*state, error) {
 	return s, err
 }
 
+func (t *transaction) Renew(item Item, ttl time.Duration) error {
+	if ttl <= 0 {
+		return fmt.Errorf("lane %s: a lease of %v: %w", item.Lane, ttl, schema.ErrInvalid)
+	}
+	was, err := t.leased(item)
+	if err != nil {
+		return err
+	}
+	is := *was
+	is.until = t.now.Add(ttl)
+	return t.move(item.Lane, item.ID, was, &is)
+}
+
 func (t *transaction) Done(item Item, next time.Time) error {
 	was, err := t.leased(item)
 	if err != nil {

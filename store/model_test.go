@@ -196,7 +196,7 @@ func (it *item) join(at time.Time, urgent bool) {
 
 func (h *history) op() op {
 	return rapid.SampledFrom([]func() op{
-		h.putIdentity, h.putIdentity, h.deleteIdentity, h.member, h.grant, h.wake, h.wake, h.lease, h.lease, h.settle, h.settle, h.record,
+		h.putIdentity, h.putIdentity, h.deleteIdentity, h.member, h.grant, h.wake, h.wake, h.lease, h.lease, h.renew, h.settle, h.settle, h.record,
 	}).Draw(h.T, "operation")()
 }
 
@@ -335,6 +335,28 @@ func (m *model) ready(now time.Time) (ready map[string]item, lost bool) {
 		}
 	}
 	return ready, lost
+}
+
+// renew has a worker renew a lease that it has, or had.
+func (h *history) renew() op {
+	if len(h.held) == 0 {
+		return h.record()
+	}
+	l := h.held[rapid.IntRange(0, len(h.held)-1).Draw(h.T, "held")]
+	ttl := rapid.SampledFrom([]time.Duration{time.Nanosecond, time.Hour}).Draw(h.T, "ttl")
+	return func(tx store.Tx, m *model) error {
+		was, ok := m.items[l.item.ID]
+		mine := ok && was.lease == l.number
+		if err := tx.Renew(l.item, ttl); err != nil || !mine {
+			if mine || !errors.Is(err, store.ErrLeaseLost) {
+				h.Fatalf("renew %+v: %v, is it the worker's own: %v", l.item, err, mine)
+			}
+			return nil
+		}
+		was.until = tx.Now().Add(ttl)
+		m.items[l.item.ID] = was
+		return nil
+	}
 }
 
 // settle has a worker settle what it has, or had.

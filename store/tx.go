@@ -47,6 +47,9 @@ type Tx interface {
 	Lease(lane Lane, n int, ttl time.Duration) ([]Item, error)
 	// LeaseUrgent is Lease of the urgent ones alone.
 	LeaseUrgent(lane Lane, n int, ttl time.Duration) ([]Item, error)
+	// Renew has a lease end so long from now, for work that goes on. ErrLeaseLost if
+	// the item is no longer the caller's.
+	Renew(item Item, ttl time.Duration) error
 	// Done settles a leased item: due next, or no longer if next is zero. One that
 	// was woken meanwhile is due then, if that is sooner. The next attempt is the
 	// first again. ErrLeaseLost if the item is no longer the caller's.

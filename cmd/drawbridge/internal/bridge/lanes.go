@@ -26,6 +26,11 @@ const (
 	failuresInARow = 8
 )
 
+// longLease is how long an item of long work waits at most for another process, if the
+// one that is at it dies. Where this process alone has the store it waits only until
+// the next one starts.
+const longLease = 3 * time.Minute
+
 // noticeLease is how long one person is told, by every channel.
 const noticeLease = 10 * time.Minute
 
@@ -40,20 +45,20 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	slow := scheduler.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 	loops := []*scheduler.Loop{
 		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, Calm: calm(deciders), TTL: time.Minute, Backoff: quick},
-		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: time.Hour, Backoff: quick},
-		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: time.Hour, Backoff: quick},
+		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: longLease, Renews: true, Backoff: quick},
+		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneBypass, Handle: b.watch, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneExposure, Handle: b.alarm, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneFeed, Handle: b.tell, Workers: max(1, len(b.feeds)), TTL: 5 * time.Minute, Backoff: quick},
 		{Lane: access.LaneSource, Handle: b.freshen, Workers: 1, TTL: time.Minute, Backoff: quick},
-		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: 24 * time.Hour, Backoff: quick},
-		{Lane: access.LaneReview, Handle: (&access.Reviews{Store: b.store, Rules: b.rules}).Attend, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
-		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: time.Hour, Backoff: quick},
-		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: 24 * time.Hour, Backoff: slow},
-		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: time.Hour, Backoff: slow},
+		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
+		{Lane: access.LaneReview, Handle: (&access.Reviews{Store: b.store, Rules: b.rules}).Attend, Workers: 1, TTL: longLease, Renews: true, Backoff: slow},
+		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
+		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: longLease, Renews: true, Backoff: slow},
+		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: longLease, Renews: true, Backoff: slow},
 		b.noticeLoop(b.notices),
-		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: 24 * time.Hour, Backoff: slow},
+		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: max(1, len(sweeper.Sweeps)), TTL: longLease, Renews: true, Backoff: slow},
 	}
 	for _, c := range b.cfg.Connectors {
 		care := b.cfg.CareOf(c.Name)

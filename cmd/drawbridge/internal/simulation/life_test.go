@@ -144,17 +144,17 @@ func (l *life) lanes(open map[string]connectors.Connector, sweeper *scheduler.Sw
 	}
 	loops := []*scheduler.Loop{
 		{Lane: access.LaneIdentity, Handle: handler(access.Reconcile), Workers: 4, Calm: 3, TTL: time.Minute},
-		{Lane: access.LaneGroup, Handle: handler(access.Regroup), Workers: 2, TTL: time.Hour},
-		{Lane: access.LaneGovernance, Handle: handler(access.Govern), Workers: 1, TTL: time.Hour},
+		{Lane: access.LaneGroup, Handle: handler(access.Regroup), Workers: 2, TTL: 3 * time.Minute, Renews: true},
+		{Lane: access.LaneGovernance, Handle: handler(access.Govern), Workers: 1, TTL: 3 * time.Minute, Renews: true},
 		{Lane: access.LaneRequest, Handle: handler(access.Attend), Workers: 2, TTL: time.Minute},
 		{Lane: access.LaneSource, Handle: handler(access.Freshen), Workers: 1, TTL: time.Minute},
-		{Lane: access.LaneRelease, Handle: handler(access.CarryOut), Workers: 1, TTL: time.Hour},
-		{Lane: access.LaneRollout, Handle: handler(access.Rollout), Workers: 1, TTL: time.Hour},
-		{Lane: access.LaneRamp, Handle: handler(access.Climb), Workers: 1, TTL: time.Hour},
-		{Lane: access.LaneResume, Workers: 1, TTL: time.Hour, Handle: func(ctx context.Context, item store.Item) (access.Finish, error) {
+		{Lane: access.LaneRelease, Handle: handler(access.CarryOut), Workers: 1, TTL: 3 * time.Minute, Renews: true},
+		{Lane: access.LaneRollout, Handle: handler(access.Rollout), Workers: 1, TTL: 3 * time.Minute, Renews: true},
+		{Lane: access.LaneRamp, Handle: handler(access.Climb), Workers: 1, TTL: 3 * time.Minute, Renews: true},
+		{Lane: access.LaneResume, Workers: 1, TTL: 3 * time.Minute, Renews: true, Handle: func(ctx context.Context, item store.Item) (access.Finish, error) {
 			return access.CatchUp(ctx, l.store, item)
 		}},
-		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: 3, TTL: time.Hour},
+		{Lane: access.LaneSweep, Handle: sweeper.Handle, Workers: 3, TTL: 3 * time.Minute, Renews: true},
 	}
 	for name, c := range open {
 		breaker := scheduler.NewBreaker(8, backoff)
