@@ -30,7 +30,7 @@ var floors = []floor{
 	{"0, the nouns", []string{"schema"}},
 	{"1, pure", []string{"schema/*", "policy", "audit", "docs/codes"}},
 	{"2, contracts", []string{"store", "connectors", "policy/*", "evidence/pack"}},
-	{"3, what connectors share, and what configs names", []string{"connectors/web", "evidence/feed"}},
+	{"3, what connectors share, and what configs names", []string{"connectors/web", "connectors/course", "evidence/feed"}},
 	{"3, what keeps a contract", []string{"store/*", "connectors/*", "configs"}},
 	{"3, how people are told", []string{"notice"}},
 	{"3, the map of connectors", []string{"connectors/builtin"}},
