@@ -257,6 +257,9 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 		w.Have, err = suspect(r, book, w.Have, attributes)
 		w.Want.RemoteID = w.Have.RemoteID
 	}
+	if !w.Have.Exists() {
+		w.Have.Attributes = nil // it has none: they are what it is to be made as
+	}
 	if err == nil {
 		w.Want, err = ramped(r, w.Have, w.Want)
 	}

@@ -19,42 +19,44 @@ import (
 // identity was known to have it. From one that ended it goes over, with all that
 // is managed of it, so that what only the former holder should have is taken away.
 // That of one who is there stays theirs, and the outcome is a failure for people
-// to look at.
-func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) error {
+// to look at. It reports whether the account went over: what was under way for the
+// former holder may have reached it since it was found.
+func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) (over bool, err error) {
 	remote := o.Got.RemoteID
 	if remote == "" || remote == now.RemoteID {
-		return nil
+		return false, nil
 	}
 	for other, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, remote) {
 		if err != nil {
-			return err
+			return over, err
 		}
 		if other.Identity == now.Identity {
 			continue
 		}
 		there, err := isThere(tx, book, other)
 		if err != nil {
-			return err
+			return over, err
 		}
 		if there {
 			o.Got, o.Err = o.Work.Have, theirs(other)
 			o.Park = connectors.KindOf(o.Err) == connectors.Permanent
-			return nil
+			return false, nil
 		}
 		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
 		if rec, err := store.Identities.Get(tx, other.Identity); err == nil && rec.Base() == now.Identity {
 			now.From = cmp.Or(other.From, other.Identity)
 		} else if err != nil && !notFound(err) {
-			return err
+			return over, err
 		}
 		if err := letAccountGo(tx, o.Work.Policy, other, now.Identity); err != nil {
-			return err
+			return over, err
 		}
 		if err := tx.WakeUrgent(LaneAccount(now.Connector), now.Identity); err != nil {
-			return err
+			return over, err
 		}
+		over = true
 	}
-	return nil
+	return over, nil
 }
 
 // MayTake says why an identity may not take over an account that was found at a

@@ -36,11 +36,15 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if late, err := lateFor(tx, now, o); err != nil || late {
 		return schema.Change{}, err
 	}
-	if err := handOver(tx, rules.Book(), &now, &o); err != nil {
+	over, err := handOver(tx, rules.Book(), &now, &o)
+	if err != nil {
 		return schema.Change{}, err
 	}
 	was := now.State
 	now = merge(rules.Book(), now, o, tx.Now())
+	if over {
+		now.Attributes = nil // to be looked at once more
+	}
 	if o.Err != nil {
 		return schema.Change{}, errors.Join(fail(tx, now, was, o), faltered(tx, rules.Book(), item, o))
 	}
@@ -58,7 +62,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	}
 	told, done := now.Due, schema.Change{}
 	switch {
-	case stale || o.Work.Halted != "": // how far it came counts, should there be nothing left to tell
+	case stale || over || o.Work.Halted != "": // how far it came counts, should there be nothing left to tell
 		now.State = schema.Pending
 	case !told.Acknowledged.IsZero():
 		now.Last, now.Due, done = told, schema.Change{}, told

@@ -44,6 +44,7 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 	if ends {
 		l.time(&change, acc, want)
 	}
+	acc = toBeMade(acc, want)
 	acc.Due, acc.State, acc.Problem = acc.Due.Join(change), schema.Pending, ""
 	if err := store.Accounts.Put(tx, acc); err != nil {
 		return err
