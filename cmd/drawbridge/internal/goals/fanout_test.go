@@ -91,15 +91,16 @@ func leaversAtOnce(m *measure) {
 		calls := f.told.total() - before
 		settled(m, f.bridge)
 		m.Logf("%d calls for %d leavers in %v; last told after %v", calls, m.leavers, elapsed, quantile(took, 1))
-		ratios = append(ratios, float64(calls)/elapsed.Seconds()/f.most(calls))
+		ratios = append(ratios, float64(calls)/elapsed.Seconds()/f.most(f.names, calls))
 	}
 	m.atLeast("G14", "1,000 leavers x 20 targets at once: calls/s to those of a pooled client", median(ratios), 0.6)
 	f.bridge.stop()
 }
 
-// most returns how many calls a second a pooled client makes to the same targets.
-func (f *fanOut) most(calls int) float64 {
-	client := spawn(f, "client", part{Connectors: f.names, Targets: f.told.addr, Calls: calls})
+// most returns how many calls a second a pooled client makes to the same targets, some
+// at once for each time that one is named.
+func (f *fanOut) most(names []string, calls int) float64 {
+	client := spawn(f, "client", part{Connectors: names, Targets: f.told.addr, Calls: calls})
 	defer client.stop()
 	if _, err := io.WriteString(client.input.(io.Writer), "go\n"); err != nil {
 		f.Fatal(err)

@@ -64,6 +64,7 @@ var goals = []goal{
 	{"G11", sweepOfMany}, // and G12, G18, G19, G20: one large store
 	{"G13", leaversOneByOne},
 	{"G14", leaversAtOnce},
+	{"target", oneTarget}, // and how much memory waits with it
 	{"G15", oneTargetHangs},
 	{"G16", manyEdits},
 	{"G21", kills},

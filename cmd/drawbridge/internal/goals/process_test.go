@@ -47,6 +47,8 @@ type process struct {
 	out   *bufio.Reader
 	addr  string
 	gone  bool
+
+	looker http.Client // for its metrics
 }
 
 // spawn starts a process and waits until it says where it listens.
@@ -71,6 +73,7 @@ func spawn(tb testing.TB, role string, p part) *process {
 		tb.Fatal(err)
 	}
 	s := &process{tb: tb, cmd: cmd, input: input, out: bufio.NewReader(output)}
+	s.looker.Transport = &http.Transport{DisableCompression: true} // looking is to cost little
 	tb.Cleanup(s.stop)
 	if s.addr = s.read(); s.addr == "" {
 		tb.Fatalf("%s did not come up", role)
@@ -90,6 +93,7 @@ func (s *process) stop() {
 		return
 	}
 	s.gone = true
+	s.looker.CloseIdleConnections()
 	s.input.Close()
 	if err := s.cmd.Wait(); err != nil {
 		s.tb.Errorf("the process ended badly: %v", err)
@@ -99,6 +103,7 @@ func (s *process) stop() {
 // kill ends the process as the machine would: at once.
 func (s *process) kill() {
 	s.gone = true
+	s.looker.CloseIdleConnections()
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
 	_ = s.cmd.Wait()
 	s.input.Close()
@@ -248,25 +253,35 @@ func onDisk(tb testing.TB) string {
 // its time.
 func settled(tb testing.TB, s *process) {
 	tb.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableCompression: true}} // looking is to cost little
-	defer client.CloseIdleConnections()
 	until(tb, 50*time.Millisecond, "nothing is left to do", func() bool {
-		resp, err := client.Get("http://" + s.addr + "/metrics")
-		if err != nil {
-			tb.Fatal(err)
-		}
-		text, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil {
-			tb.Fatal(err)
-		}
 		left := 0.0
-		for line := range strings.Lines(string(text)) {
-			if strings.HasPrefix(line, "drawbridge_lane_items{") && !strings.Contains(line, `"sweep"`) && !strings.Contains(line, `"exposure"`) {
-				n, _ := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
-				left += n
+		for lane, items := range s.lanes() {
+			if lane != "sweep" && lane != "exposure" {
+				left += items
 			}
 		}
 		return left == 0
 	})
+}
+
+// lanes returns how many items are in each lane.
+func (s *process) lanes() map[string]float64 {
+	s.tb.Helper()
+	resp, err := s.looker.Get("http://" + s.addr + "/metrics")
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	lanes := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, `drawbridge_lane_items{lane="`); ok {
+			lane, value, _ := strings.Cut(rest, `"} `)
+			lanes[lane], _ = strconv.ParseFloat(strings.TrimSpace(value), 64)
+		}
+	}
+	return lanes
 }
