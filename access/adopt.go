@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"iter"
 
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -93,11 +93,16 @@ func adoptable(r store.Reader, rules *Rules, acc schema.Account, id schema.Ident
 }
 
 // AdoptAll is Adopt for many, a chunk in each transaction, behind everyone else's
-// writes. Progress, where it is not nil, is told how many are done. Called again it
-// goes on: what is managed already is no match any more.
-func AdoptAll(ctx context.Context, s *store.Store, rules *Rules, by string, all []Adoption, progress func(int)) (done int, err error) {
-	for some := range slices.Chunk(all, chunk) {
-		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+// writes; dry, nothing of it stays. Each, where it is not nil, is told of those that
+// are done. Called again it goes on: what is managed already is no match any more.
+func AdoptAll(ctx context.Context, s *store.Store, rules *Rules, by string, all iter.Seq2[Adoption, error], dry bool, each func(Match)) error {
+	update := s.Update
+	if dry {
+		update = s.Try
+	}
+	var some []Adoption
+	adopt := func() error {
+		err := update(store.Background(ctx), func(tx store.Tx) error {
 			for _, a := range some {
 				if err := Adopt(tx, rules, by, a); err != nil {
 					return err
@@ -106,13 +111,28 @@ func AdoptAll(ctx context.Context, s *store.Store, rules *Rules, by string, all 
 			return nil
 		})
 		if err != nil {
-			return done, err
+			return err
 		}
-		if done += len(some); progress != nil {
-			progress(done)
+		for _, a := range some {
+			if each != nil {
+				each(a.Match)
+			}
+		}
+		some = some[:0]
+		return nil
+	}
+	for a, err := range all {
+		if err != nil {
+			return err
+		}
+		if some = append(some, a); len(some) < chunk {
+			continue
+		}
+		if err := adopt(); err != nil {
+			return err
 		}
 	}
-	return done, nil
+	return adopt()
 }
 
 // Disown undoes an adoption: the account is left as it is, and the bridge knows

@@ -35,29 +35,39 @@ func there(id, userName string, held ...string) schema.Account {
 	return schema.Account{RemoteID: id, Active: true, Attributes: map[string]string{"userName": userName}, Entitlements: held}
 }
 
-func (w *world) imported(accounts ...schema.Account) *access.Import {
+func (w *world) imported(accounts ...schema.Account) (*access.Import, []access.Match) {
 	w.t.Helper()
 	r, err := access.ReadImport(w.t.Context(), w.store, w.rules, "wiki", listing(nil, accounts...), nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return r
+	var all []access.Match
+	for m, err := range r.Matches() {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	if err := r.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	return r, all
 }
 
 // adoptExact adopts what matches exactly, and has the target know the accounts.
-func (w *world) adoptExact(accounts ...schema.Account) *access.Import {
+func (w *world) adoptExact(accounts ...schema.Account) {
 	w.t.Helper()
-	r := w.imported(accounts...)
-	var all []access.Adoption
-	for _, m := range r.Matches {
-		if m.Kind == access.MatchExact {
-			all = append(all, access.Adoption{Match: m, Why: "matches by " + m.By})
+	_, matches := w.imported(accounts...)
+	exact := func(yield func(access.Adoption, error) bool) {
+		for _, m := range matches {
+			if m.Kind == access.MatchExact && !yield(access.Adoption{Match: m, Why: "matches by " + m.By}, nil) {
+				return
+			}
 		}
 	}
-	if _, err := access.AdoptAll(w.t.Context(), w.store, w.rules, "token/ops", all, nil); err != nil {
+	if err := access.AdoptAll(w.t.Context(), w.store, w.rules, "token/ops", exact, false, nil); err != nil {
 		w.t.Fatal(err)
 	}
-	return r
 }
 
 // TestImportSaysWhoseAccountsAre reads a target that has been used for years.
@@ -75,9 +85,9 @@ func TestImportSaysWhoseAccountsAre(t *testing.T) {
 		byEmail.Attributes["emails.value"] = "BOB@example.com"
 		torn := there("3", "bob2")
 		torn.Attributes["userName"], torn.Attributes["emails.value"] = "eve", "ada@example.com"
-		r := w.imported(known, byEmail, torn, there("4", "stranger"), there("5", "gone"), there("6", "root", "Admins"), there("7", "Eve"), there("8", "eve"))
+		r, matches := w.imported(known, byEmail, torn, there("4", "stranger"), there("5", "gone"), there("6", "root", "Admins"), there("7", "Eve"), there("8", "eve"))
 		got := map[string]string{}
-		for _, m := range r.Matches {
+		for _, m := range matches {
 			got[m.Account] = string(m.Kind) + " " + m.Identity
 		}
 		for account, want := range map[string]string{
@@ -88,9 +98,9 @@ func TestImportSaysWhoseAccountsAre(t *testing.T) {
 				t.Errorf("account %s is %q, want %q", account, got[account], want)
 			}
 		}
-		i := slices.IndexFunc(r.Matches, func(m access.Match) bool { return m.Account == "2" })
-		if held := r.Matches[i].Unexplained; !slices.Equal(held, []string{"Admins"}) || r.Matches[i].By != "emails.value" {
-			t.Errorf("bob: %+v, want Admins to be explained by nobody", r.Matches[i])
+		i := slices.IndexFunc(matches, func(m access.Match) bool { return m.Account == "2" })
+		if held := matches[i].Unexplained; !slices.Equal(held, []string{"Admins"}) || matches[i].By != "emails.value" {
+			t.Errorf("bob: %+v, want Admins to be explained by nobody", matches[i])
 		}
 		if r.Accounts != 8 || r.Counts[access.MatchAmbiguous] != 3 || len(r.Entitlements) != 3 {
 			t.Errorf("%+v", r)
@@ -160,11 +170,11 @@ func TestAdoptIsRefused(t *testing.T) {
 		w.rules = access.NewRules(w.rules.Book(), map[string][]string{"wiki": {"root"}})
 		ada, gone := w.admit(person{name: "ada"}), w.admit(person{name: "gone"})
 		w.admit(person{id: gone, name: "gone", inactive: true})
-		r := w.imported(there("1", "root"), there("2", "gone"), there("3", "other"), there("4", "x"))
+		_, matches := w.imported(there("1", "root"), there("2", "gone"), there("3", "other"), there("4", "x"))
 		adopt := func(account, identity string, leavers bool) error {
-			i := slices.IndexFunc(r.Matches, func(m access.Match) bool { return m.Account == account })
+			i := slices.IndexFunc(matches, func(m access.Match) bool { return m.Account == account })
 			return w.store.Update(t.Context(), func(tx store.Tx) error {
-				return access.Adopt(tx, w.rules, "token/ops", access.Adoption{Match: r.Matches[i], Identity: identity, Why: "said so", Leavers: leavers})
+				return access.Adopt(tx, w.rules, "token/ops", access.Adoption{Match: matches[i], Identity: identity, Why: "said so", Leavers: leavers})
 			})
 		}
 		if err := adopt("1", ada, false); !errors.Is(err, schema.ErrForbidden) {

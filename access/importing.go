@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -47,6 +48,13 @@ type Match struct {
 	account schema.Account
 }
 
+// A spooled is a match with all of the account.
+type spooled struct {
+	Match
+
+	Whole schema.Account
+}
+
 // An ImportedEntitlement is something that accounts of a target hold.
 type ImportedEntitlement struct {
 	Target   string `json:"target"`
@@ -54,14 +62,41 @@ type ImportedEntitlement struct {
 	Accounts int    `json:"accounts"`     // that hold it
 }
 
-// An Import is all that a target has, beside what the bridge knows.
+// An Import is all that a target has, beside what the bridge knows: what there is of
+// it, and account by account, in the order in which the target lists them.
 type Import struct {
 	Connector    string                `json:"connector"`
 	Accounts     int                   `json:"accounts"`
 	Counts       map[MatchKind]int     `json:"counts"`
-	Matches      []Match               `json:"matches"` // by kind, then userName
 	Entitlements []ImportedEntitlement `json:"entitlements"`
 	Missing      []string              `json:"missing,omitempty"` // of the catalogue, what no account holds
+
+	matches *spool[spooled]
+	several *connectors.Seen // identities that several of them match
+}
+
+// Matches walks the accounts, as long as the import is not closed.
+func (i *Import) Matches() iter.Seq2[Match, error] {
+	return func(yield func(Match, error) bool) {
+		for one, err := range i.matches.all() {
+			m := one.Match
+			m.account = one.Whole
+			if !yield(i.settled(m), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close forgets the accounts.
+func (i *Import) Close() error { return i.matches.close() }
+
+// settled is a match in the light of all the others.
+func (i *Import) settled(m Match) Match {
+	if (m.Kind == MatchExact || m.Kind == MatchLeft) && i.several.Has(m.Identity) {
+		m.Kind, m.Why = MatchAmbiguous, "several accounts match "+m.Person
+	}
+	return m
 }
 
 // importChunk is how many accounts are matched in one snapshot.
@@ -70,45 +105,57 @@ const importChunk = 200
 // ReadImport reads all accounts of a target and says whose each is. A listing that
 // fails, ends early or has an account twice is refused whole: half of what is there
 // is not to be decided by. Progress, where it is not nil, is told how many accounts
-// were read so far. Nothing is written.
+// were read so far. Nothing is written. The import is to be closed.
 func ReadImport(ctx context.Context, s *store.Store, rules *Rules, connector string, all iter.Seq2[schema.Account, error], progress func(int)) (*Import, error) {
-	i := &importing{s: s, rules: rules, seen: map[string]bool{}, held: map[string]int{}}
-	i.report = &Import{Connector: connector, Counts: map[MatchKind]int{}}
-	var chunk []schema.Account
-	for account, err := range all {
-		if err != nil {
-			return nil, fmt.Errorf("connector %s: its accounts can not be listed whole, and nothing is concluded: %w", connector, err)
-		}
-		if account.RemoteID == "" || i.seen[account.RemoteID] {
-			return nil, fmt.Errorf("connector %s: its listing has account %q twice, or without an id, and nothing is concluded: %w", connector, account.RemoteID, schema.ErrUnavailable)
-		}
-		i.seen[account.RemoteID] = true
-		account.Connector, account.Entitlements = connector, schema.Sorted(account.Entitlements...)
-		if chunk = append(chunk, account); len(chunk) < importChunk {
-			continue
-		}
-		if err := i.match(ctx, chunk, progress); err != nil {
-			return nil, err
-		}
-		chunk = chunk[:0]
-	}
-	if err := i.match(ctx, chunk, progress); err != nil {
+	matches, err := newSpool[spooled]()
+	if err != nil {
 		return nil, err
 	}
-	i.finish()
+	i := &importing{s: s, rules: rules, seen: connectors.NewSeen(), owners: connectors.NewSeen(), held: map[string]int{}, progress: progress}
+	i.report = &Import{Connector: connector, Counts: map[MatchKind]int{}, matches: matches, several: connectors.NewSeen()}
+	if err := i.read(ctx, all); err != nil {
+		return nil, errors.Join(err, matches.close())
+	}
 	return i.report, nil
 }
 
 // An importing is an Import under way.
 type importing struct {
-	s      *store.Store
-	rules  *Rules
-	seen   map[string]bool
-	held   map[string]int // accounts, by what they hold
-	report *Import
+	s        *store.Store
+	rules    *Rules
+	seen     *connectors.Seen // ids of accounts
+	owners   *connectors.Seen // identities that are matched
+	held     map[string]int   // accounts, by what they hold
+	progress func(int)
+	report   *Import
 }
 
-func (i *importing) match(ctx context.Context, accounts []schema.Account, progress func(int)) error {
+func (i *importing) read(ctx context.Context, all iter.Seq2[schema.Account, error]) error {
+	connector := i.report.Connector
+	var some []schema.Account
+	for account, err := range all {
+		if err != nil {
+			return fmt.Errorf("connector %s: its accounts can not be listed whole, and nothing is concluded: %w: %w", connector, schema.ErrUnavailable, err)
+		}
+		if account.RemoteID == "" || !i.seen.Add(account.RemoteID) {
+			return fmt.Errorf("connector %s: its listing has account %q twice, or without an id, and nothing is concluded: %w", connector, account.RemoteID, schema.ErrUnavailable)
+		}
+		account.Connector, account.Entitlements = connector, schema.Sorted(account.Entitlements...)
+		if some = append(some, account); len(some) < importChunk {
+			continue
+		}
+		if err := i.match(ctx, some); err != nil {
+			return err
+		}
+		some = some[:0]
+	}
+	if err := i.match(ctx, some); err != nil {
+		return err
+	}
+	return i.finish()
+}
+
+func (i *importing) match(ctx context.Context, accounts []schema.Account) error {
 	var found []Match
 	err := i.s.View(ctx, func(r store.Reader) error {
 		found = found[:0]
@@ -128,37 +175,28 @@ func (i *importing) match(ctx context.Context, accounts []schema.Account, progre
 		for _, target := range m.account.Entitlements {
 			i.held[target]++
 		}
+		if (m.Kind == MatchExact || m.Kind == MatchLeft) && !i.owners.Add(m.Identity) {
+			i.report.several.Add(m.Identity)
+		}
+		if err := i.report.matches.add(spooled{m, m.account}); err != nil {
+			return err
+		}
 	}
-	i.report.Matches = append(i.report.Matches, found...)
-	i.report.Accounts = len(i.report.Matches)
-	if progress != nil {
-		progress(i.report.Accounts)
+	if i.report.Accounts += len(found); i.progress != nil {
+		i.progress(i.report.Accounts)
 	}
 	return nil
 }
 
-// finish settles what only the whole shows: who has several accounts, and what is
-// held.
-func (i *importing) finish() {
-	owners := map[string]int{}
-	for _, m := range i.report.Matches {
-		if m.Kind == MatchExact || m.Kind == MatchLeft {
-			owners[m.Identity]++
-		}
-	}
-	for n := range i.report.Matches {
-		m := &i.report.Matches[n]
-		if owners[m.Identity] > 1 && (m.Kind == MatchExact || m.Kind == MatchLeft) {
-			m.Kind, m.Why = MatchAmbiguous, fmt.Sprintf("%d accounts match %s", owners[m.Identity], m.Person)
+// finish says what only the whole shows: how many there are of each kind, for somebody
+// may have several, and what is held.
+func (i *importing) finish() error {
+	for m, err := range i.report.Matches() {
+		if err != nil {
+			return err
 		}
 		i.report.Counts[m.Kind]++
 	}
-	slices.SortStableFunc(i.report.Matches, func(a, b Match) int {
-		if d := slices.Index(MatchKinds, a.Kind) - slices.Index(MatchKinds, b.Kind); d != 0 {
-			return d
-		}
-		return strings.Compare(a.UserName, b.UserName)
-	})
 	book, connector := i.rules.Book(), i.report.Connector
 	for target, n := range i.held {
 		e := ImportedEntitlement{Target: target, Accounts: n}
@@ -175,6 +213,7 @@ func (i *importing) finish() {
 			}
 		}
 	}
+	return nil
 }
 
 // matchOf says whose an account is. What is asked are names, as their sources may

@@ -63,13 +63,14 @@ func nothingNew(last, run schema.Run) bool {
 // findingOrphan is about an account at a connector, by its remote id.
 const findingOrphan = "orphan"
 
-// ReportOrphans makes the findings of one connector's orphans those of a
-// complete listing: new ones are raised, those that are gone are resolved.
-func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []schema.Account) error {
+// ReportOrphans makes the findings of one connector's orphans, by the ids of their
+// accounts, those of a complete listing: new ones are raised, those that are gone are
+// resolved.
+func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []string) error {
 	const kind = findingOrphan
 	there := map[string]bool{}
-	for _, o := range orphans {
-		there[o.RemoteID] = true
+	for _, id := range orphans {
+		there[id] = true
 	}
 	var resolved []schema.Finding
 	err := s.View(ctx, func(r store.Reader) error {
@@ -89,9 +90,9 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 	}
 	for some := range slices.Chunk(orphans, chunk) {
 		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
-			for _, o := range some {
+			for _, id := range some {
 				err := Report(tx, book, "sweep/orphans", schema.Finding{
-					Kind: kind, Connector: connector, Subject: o.RemoteID, Reason: "no identity explains this account",
+					Kind: kind, Connector: connector, Subject: id, Reason: "no identity explains this account",
 				})
 				if err != nil {
 					return err

@@ -25,16 +25,16 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err := nesting(ctx, s, rules, sweep, name, lister); err != nil {
 			return err
 		}
-		seen, err := listAll(ctx, name, lister)
+		seen, others, err := differing(ctx, s, name, lister)
 		if err != nil {
 			return err
 		}
 		subject := "sweep/" + sweep.Name + "/" + name
-		d, err := compare(ctx, s, subject, name, seen, before)
+		d, err := compare(ctx, s, subject, name, seen, others, before)
 		if err != nil {
 			return err
 		}
-		if len(seen) == 0 && d.looked > 0 {
+		if seen.Len() == 0 && d.looked > 0 {
 			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.looked)
 		}
 		run.Looked += d.looked
@@ -76,18 +76,14 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 // the bridge neither made nor adopted them.
 func Orphans(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
-		seen, err := listAll(ctx, name, lister)
+		seen, orphans, err := unexplained(ctx, s, name, lister)
 		if err != nil {
 			return err
 		}
-		orphans, err := unexplained(ctx, s, name, seen)
-		if err != nil {
-			return err
-		}
-		run.Looked += len(seen)
+		run.Looked += seen.Len()
 		run.Found += len(orphans)
 		for _, o := range orphans {
-			run.First = some(run.First, []schema.Deed{{Identity: o.RemoteID, What: "nobody explains it at " + name}})
+			run.First = some(run.First, []schema.Deed{{Identity: o, What: "nobody explains it at " + name}})
 		}
 		if sweep.dry {
 			return nil
@@ -128,19 +124,6 @@ func eachLister(
 	}
 }
 
-func listAll(ctx context.Context, name string, lister connectors.Lister) (map[string]schema.Account, error) {
-	seen := map[string]schema.Account{}
-	for account, err := range lister.List(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("connector %s: list: %w", name, err)
-		}
-		account.Connector = name
-		account.Entitlements = schema.Sorted(account.Entitlements...)
-		seen[account.RemoteID] = account
-	}
-	return seen, nil
-}
-
 // confirm reads those accounts that a listing lacks, as they are remembered, and
 // returns them as the target has them: those that are gone without anything but
 // whose they are, and those that are there after all if they differ.
@@ -177,7 +160,7 @@ type drifted struct {
 // compare returns how the target differs from what is remembered. Accounts written
 // to since the listing began, or about to be, are passed over: the listing is older
 // than what is known of them.
-func compare(ctx context.Context, s *store.Store, subject, name string, seen map[string]schema.Account, before time.Time) (d drifted, err error) {
+func compare(ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time) (d drifted, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		d = drifted{would: access.NewIntent(subject)}
 		for known, err := range store.Accounts.All(r, name) {
@@ -191,13 +174,16 @@ func compare(ctx context.Context, s *store.Store, subject, name string, seen map
 			if !known.Due.IsZero() || !known.Observed.Before(before) {
 				continue
 			}
-			account, listed := seen[known.RemoteID]
-			if !listed {
+			if !seen.Has(known.RemoteID) {
 				d.lacking = append(d.lacking, known)
 				d.would.Add(known.Identity, "is not listed")
 				continue
 			}
-			account.Connector, account.Identity = name, known.Identity
+			account, other := others[known.RemoteID]
+			if !other {
+				continue
+			}
+			account.Identity = known.Identity
 			if how := access.Differences(known, account); len(how) > 0 {
 				d.differing = append(d.differing, account)
 				d.would.Add(known.Identity, how...)
@@ -206,27 +192,6 @@ func compare(ctx context.Context, s *store.Store, subject, name string, seen map
 		return nil
 	})
 	return d, err
-}
-
-func unexplained(ctx context.Context, s *store.Store, name string, seen map[string]schema.Account) (orphans []schema.Account, err error) {
-	err = s.View(ctx, func(r store.Reader) error {
-		orphans = nil
-		for _, account := range seen {
-			known := false
-			for _, err := range store.Accounts.By(r, store.AccountRemote, name, account.RemoteID) {
-				if err != nil {
-					return err
-				}
-				known = true
-				break
-			}
-			if !known {
-				orphans = append(orphans, account)
-			}
-		}
-		return nil
-	})
-	return orphans, err
 }
 
 // mostFirst is how much of what a run found its record tells of.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,11 +42,12 @@ func connectorImportCommand() *cobra.Command {
 				return err
 			}
 			say := func(n, _ int) { p.say(cmd.ErrOrStderr(), plural(n, "account")+" read") }
-			r, err := follow[access.Import](cmd.Context(), c, http.MethodGet, "/api/v1/connectors/"+url.PathEscape(args[0])+"/import", nil, say)
+			r, matches, err := follow[access.Import](cmd.Context(), c, http.MethodGet, "/api/v1/connectors/"+url.PathEscape(args[0])+"/import", nil, say)
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), r, func(out io.Writer) error { return importText(out, r) })
+			all := imported{r, byKind(matches)}
+			return f.print(cmd.OutOrStdout(), all, all.text)
 		},
 	}
 	a.serverFlag(cmd)
@@ -55,19 +57,39 @@ func connectorImportCommand() *cobra.Command {
 	return cmd
 }
 
+// An imported is what an import says, with each account.
+type imported struct {
+	*access.Import
+
+	Matches []access.Match `json:"matches"`
+}
+
+// byKind are the matches by kind, then by user name.
+func byKind(matches []access.Match) []access.Match {
+	slices.SortStableFunc(matches, func(a, b access.Match) int {
+		if d := slices.Index(access.MatchKinds, a.Kind) - slices.Index(access.MatchKinds, b.Kind); d != 0 {
+			return d
+		}
+		return strings.Compare(a.UserName, b.UserName)
+	})
+	return matches
+}
+
 // follow sends a request that is answered in lines, tells how far it came, and
-// returns its result.
-func follow[T any](ctx context.Context, c *client, method, path string, body any, say func(read, done int)) (*T, error) {
+// returns its result and the accounts that it is about.
+func follow[T any](ctx context.Context, c *client, method, path string, body any, say func(read, done int)) (*T, []access.Match, error) {
 	res, err := c.send(ctx, method, path, body)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	matches := []access.Match{}
 	defer func() { _ = res.Body.Close() }()
 	for lines := json.NewDecoder(res.Body); ; {
 		var p struct {
-			Read    int `json:"read"`
-			Done    int `json:"done"`
-			Result  *T  `json:"result"`
+			Read    int           `json:"read"`
+			Done    int           `json:"done"`
+			Match   *access.Match `json:"match"`
+			Result  *T            `json:"result"`
 			Problem *struct {
 				Status int    `json:"status"`
 				Code   string `json:"code"`
@@ -75,19 +97,23 @@ func follow[T any](ctx context.Context, c *client, method, path string, body any
 			} `json:"problem"`
 		}
 		if err := lines.Decode(&p); err != nil {
-			return nil, hint(fmt.Errorf("%w: the answer ended early: %w", schema.ErrUnavailable, err), "it can be asked for again")
+			return nil, nil, hint(fmt.Errorf("%w: the answer ended early: %w", schema.ErrUnavailable, err), "it can be asked for again")
 		}
 		switch {
 		case p.Problem != nil:
-			return nil, told(p.Problem.Status, p.Problem.Code, p.Problem.Detail)
+			return nil, nil, told(p.Problem.Status, p.Problem.Code, p.Problem.Detail)
 		case p.Result != nil:
-			return p.Result, nil
+			return p.Result, matches, nil
+		case p.Match != nil:
+			matches = append(matches, *p.Match)
 		}
-		say(p.Read, p.Done)
+		if p.Read > 0 || p.Done > 0 {
+			say(p.Read, p.Done)
+		}
 	}
 }
 
-func importText(out io.Writer, r *access.Import) error {
+func (r imported) text(out io.Writer) error {
 	counts := []string{}
 	for _, kind := range access.MatchKinds {
 		if n := r.Counts[kind]; n > 0 {
@@ -191,23 +217,28 @@ func (o *adopting) adopt(cmd *cobra.Command, c *client, f format, name string, p
 		}
 		o.progress.say(cmd.ErrOrStderr(), plural(read, "account")+" read")
 	}
-	r, err := follow[api.AdoptReply](cmd.Context(), c, http.MethodPost, dry("/api/v1/connectors/"+url.PathEscape(name)+"/adopt", o.dryRun), body, say)
+	r, adopted, err := follow[api.AdoptReply](cmd.Context(), c, http.MethodPost, dry("/api/v1/connectors/"+url.PathEscape(name)+"/adopt", o.dryRun), body, say)
 	if err != nil {
 		return err
 	}
-	return f.print(cmd.OutOrStdout(), r, func(out io.Writer) error {
+	all := struct {
+		*api.AdoptReply
+
+		Adopted []access.Match `json:"adopted"`
+	}{r, adopted}
+	return f.print(cmd.OutOrStdout(), all, func(out io.Writer) error {
 		did := "adopted"
 		if r.DryRun {
 			did = "would be adopted"
 		}
-		for i, m := range r.Adopted {
+		for i, m := range adopted {
 			if i == shownMatches {
-				fmt.Fprintf(out, "and %d more\n", len(r.Adopted)-shownMatches)
+				fmt.Fprintf(out, "and %d more\n", len(adopted)-shownMatches)
 				break
 			}
 			fmt.Fprintf(out, "%s: %s's\n", m.UserName, m.Person)
 		}
-		_, err := fmt.Fprintf(out, "%s of %s %s; %d are left that are not managed\n", plural(len(r.Adopted), "account"), r.Connector, did, r.Left)
+		_, err := fmt.Fprintf(out, "%s of %s %s; %d are left that are not managed\n", plural(r.Accounts, "account"), r.Connector, did, r.Left)
 		return err
 	})
 }

@@ -293,3 +293,54 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
+
+// TestBadDays holds the table of what targets do to the bridge to the tests that there
+// are: each row names one, or a part of the connectors' contract.
+func TestBadDays(t *testing.T) {
+	_, table, _ := strings.Cut(document(t, "docs/connecting.md"), "| the target | the bridge | test |")
+	names := map[string]bool{"the simulation": true}
+	for _, found := range regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`).FindAllStringSubmatch(allTests(t), -1) {
+		names["`"+found[1]+"`"] = true
+	}
+	for _, found := range regexp.MustCompile(`= "(\w+)" `).FindAllStringSubmatch(document(t, "connectors/connectortest/connectortest.go"), -1) {
+		names["`"+found[1]+"`"] = true
+	}
+	rows := regexp.MustCompile(`(?m)^\|(.*)\|(.*)\|(.*)\|$`).FindAllStringSubmatch(table, -1)
+	if len(rows) < 12 {
+		t.Fatalf("the table has %d rows", len(rows))
+	}
+	for _, row := range rows[1:] {
+		cited := regexp.MustCompile("`\\w+`|the simulation").FindAllString(row[3], -1)
+		if len(cited) == 0 {
+			t.Errorf("a target that%s: no test is named", row[1])
+		}
+		for _, name := range cited {
+			if !names[name] {
+				t.Errorf("a target that%s: there is no test %s", row[1], name)
+			}
+		}
+	}
+}
+
+// allTests is the text of all test files.
+func allTests(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := fs.WalkDir(os.DirFS("../.."), ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git"):
+			return fs.SkipDir
+		case strings.HasSuffix(path, "_test.go"):
+			text, err := os.ReadFile("../../" + path)
+			all.Write(text)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}

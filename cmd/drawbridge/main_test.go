@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/configs"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -45,6 +47,9 @@ func TestMain(m *testing.M) {
 //	rampdone NAME      wait until a connector's ramp has come to its goal
 //	reach ADDR         wait until somebody listens there
 //	eventually FILE RE wait until a file has what matches
+//	overdue NAME       have what people are asked to do at a connector be overdue
+//	receiver NAME      build the receiver of docs/connectors/webhook.md, and put its path
+//	                   into a variable
 //	capture NAME RE    put what the first group of RE matches in stdout into a variable
 func TestScripts(t *testing.T) { testscript.Run(t, params("testdata/script")) }
 
@@ -71,6 +76,8 @@ func params(dir string) testscript.Params {
 			"httppost": func(ts *testscript.TestScript, _ bool, args []string) { post(ts, args[0], args[1], args[2]) },
 			"rampdone": func(ts *testscript.TestScript, _ bool, args []string) { rampDone(ts, args[0]) },
 			"reach":    func(ts *testscript.TestScript, _ bool, args []string) { reach(ts, args[0]) },
+			"overdue":  func(ts *testscript.TestScript, _ bool, args []string) { makeOverdue(ts, args[0]) },
+			"receiver": func(ts *testscript.TestScript, _ bool, args []string) { buildReceiver(ts, args[0]) },
 			"capture":  func(ts *testscript.TestScript, _ bool, args []string) { capture(ts, args[0], args[1]) },
 			"settle": func(ts *testscript.TestScript, _ bool, _ []string) {
 				within(ts, func() bool { return quiet(ts, stageOf(ts).running.Store()) })
@@ -259,6 +266,44 @@ func reach(ts *testscript.TestScript, addr string) {
 		}
 		return err == nil
 	})
+}
+
+// makeOverdue lets the time pass within which people were to do what they are asked.
+func makeOverdue(ts *testscript.TestScript, connector string) {
+	s := stageOf(ts).running.Store()
+	ts.Check(s.Update(context.Background(), func(tx store.Tx) error {
+		var asked []schema.WorkItem
+		for w, err := range store.WorkItems.All(tx, connector) {
+			if err != nil {
+				return err
+			}
+			asked = append(asked, w)
+		}
+		for _, w := range asked {
+			w.Due = tx.Now().Add(-time.Hour)
+			if err := errors.Join(store.WorkItems.Put(tx, w), tx.Wake(access.LaneAccount(connector), w.Identity, tx.Now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	within(ts, func() bool { return quiet(ts, s) })
+}
+
+// buildReceiver builds the receiver of webhooks that the page about them shows.
+func buildReceiver(ts *testscript.TestScript, name string) {
+	page, err := os.ReadFile("../../docs/connectors/webhook.md")
+	ts.Check(err)
+	found := regexp.MustCompile("(?s)```go\n(.*?)```").FindSubmatch(page)
+	if found == nil {
+		ts.Fatalf("the page shows no receiver")
+	}
+	source, binary := ts.MkAbs("receiver.go"), ts.MkAbs("receiver")
+	ts.Check(os.WriteFile(source, found[1], 0o600))
+	if out, err := exec.Command("go", "build", "-o", binary, source).CombinedOutput(); err != nil {
+		ts.Fatalf("%v\n%s", err, out)
+	}
+	ts.Setenv(name, binary)
 }
 
 // capture keeps in a variable what a pattern's group has of the last output.

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -32,35 +35,43 @@ func (a *API) target(name string) (Target, error) {
 	return Target{}, fmt.Errorf("no connector is named %q; there are %s: %w", name, strings.Join(slices.Sorted(maps.Keys(a.Targets)), ", "), schema.ErrNotFound)
 }
 
-// A Progress is one line of an answer that takes long: how far it came, and at last
-// its result, or the problem that ended it.
+// A Progress is one line of an answer that takes long: how far it came, one of the
+// accounts that it is about, and at last its result, or the problem that ended it.
 type Progress[T any] struct {
-	Read    int      `json:"read,omitempty"`
-	Done    int      `json:"done,omitempty"`
-	Result  *T       `json:"result,omitempty"`
-	Problem *Problem `json:"problem,omitempty"`
+	Read    int           `json:"read,omitempty"`
+	Done    int           `json:"done,omitempty"`
+	Match   *access.Match `json:"match,omitempty"`
+	Result  *T            `json:"result,omitempty"`
+	Problem *Problem      `json:"problem,omitempty"`
 }
 
 // progressEvery is how often is said how far it came.
 const progressEvery = time.Second
 
-// streamed answers with lines of JSON: a Progress now and then, and one at the end.
+// streamed answers with lines of JSON: a Progress now and then, one for each account,
+// and one at the end.
 func streamed[T any](ctx context.Context, a *API, work func(say func(Progress[T])) (*T, error)) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		hc.SetHeader("Content-Type", linesType)
-		out := json.NewEncoder(hc.BodyWriter())
+		buffered := bufio.NewWriter(hc.BodyWriter())
+		out := json.NewEncoder(buffered)
 		write := func(p Progress[T]) {
 			extend(hc, time.Minute)
 			_ = out.Encode(p) // a client that left misses nothing
+			_ = buffered.Flush()
 			if f, ok := hc.BodyWriter().(http.Flusher); ok {
 				f.Flush()
 			}
 		}
 		var said time.Time
 		result, err := work(func(p Progress[T]) {
-			if now := time.Now(); now.Sub(said) >= progressEvery {
+			now := time.Now()
+			switch due := now.Sub(said) >= progressEvery; {
+			case due:
 				said = now
 				write(p)
+			case p.Match != nil:
+				_ = out.Encode(p)
 			}
 		})
 		if err != nil {
@@ -86,7 +97,17 @@ func (a *API) importAccounts(ctx context.Context, in *importInput) (*huma.Stream
 		return nil, err
 	}
 	return streamed(ctx, a, func(say func(Progress[access.Import])) (*access.Import, error) {
-		return access.ReadImport(ctx, a.Store, a.Rules, in.Name, lister.List(ctx), func(n int) { say(Progress[access.Import]{Read: n}) })
+		found, err := access.ReadImport(ctx, a.Store, a.Rules, in.Name, lister.List(ctx), func(n int) { say(Progress[access.Import]{Read: n}) })
+		if err != nil {
+			return nil, err
+		}
+		for m, err := range found.Matches() {
+			if err != nil {
+				return nil, errors.Join(err, found.Close())
+			}
+			say(Progress[access.Import]{Match: &m})
+		}
+		return found, found.Close()
 	}), nil
 }
 
@@ -112,12 +133,12 @@ type adoptInput struct {
 	}
 }
 
-// An AdoptReply says what was adopted.
+// An AdoptReply says how many were adopted; which, the lines before it do.
 type AdoptReply struct {
-	Connector string         `json:"connector"`
-	Adopted   []access.Match `json:"adopted"`
-	Left      int            `json:"left" doc:"Accounts that are not managed, and were not adopted."`
-	DryRun    bool           `json:"dryRun,omitempty"`
+	Connector string `json:"connector"`
+	Accounts  int    `json:"accounts" doc:"That were adopted."`
+	Left      int    `json:"left" doc:"Accounts that are not managed, and were not adopted."`
+	DryRun    bool   `json:"dryRun,omitempty"`
 }
 
 // adopt reads the target again, and adopts of it what was named, or what matches.
@@ -135,79 +156,85 @@ func (a *API) adopt(ctx context.Context, in *adoptInput) (*huma.StreamResponse, 
 		if err != nil {
 			return nil, err
 		}
-		all, err := a.adoptions(ctx, in, found)
-		if err != nil {
-			return nil, err
+		r := &AdoptReply{Connector: in.Name, DryRun: in.Dry}
+		all := exactly(found)
+		if !in.Body.Exact {
+			all, err = a.named(ctx, in, found)
 		}
-		if in.Dry {
-			err = a.Store.Try(ctx, func(tx store.Tx) error {
-				for _, one := range all {
-					if err := access.Adopt(tx, a.Rules, by, one); err != nil {
-						return err
-					}
-				}
-				return nil
+		if err == nil {
+			err = access.AdoptAll(ctx, a.Store, a.Rules, by, all, in.Dry, func(m access.Match) {
+				r.Accounts++
+				say(Progress[AdoptReply]{Done: r.Accounts, Match: &m})
 			})
-		} else {
-			_, err = access.AdoptAll(ctx, a.Store, a.Rules, by, all, func(n int) { say(Progress[AdoptReply]{Done: n}) })
 		}
-		r := &AdoptReply{Connector: in.Name, DryRun: in.Dry, Adopted: []access.Match{}, Left: found.Accounts - found.Counts[access.MatchManaged] - len(all)}
-		for _, one := range all {
-			r.Adopted = append(r.Adopted, one.Match)
-		}
-		return r, err
+		r.Left = found.Accounts - found.Counts[access.MatchManaged] - r.Accounts
+		return r, errors.Join(err, found.Close())
 	}), nil
 }
 
-// adoptions are what is to be adopted of what was found.
-func (a *API) adoptions(ctx context.Context, in *adoptInput, found *access.Import) (all []access.Adoption, err error) {
-	if in.Body.Exact {
-		for _, m := range found.Matches {
-			if m.Kind == access.MatchExact {
-				all = append(all, access.Adoption{Match: m, Why: "it matches by " + m.By + ", and nothing else does"})
+// exactly are the adoptions of all that matches exactly.
+func exactly(found *access.Import) iter.Seq2[access.Adoption, error] {
+	return func(yield func(access.Adoption, error) bool) {
+		for m, err := range found.Matches() {
+			if err == nil && m.Kind != access.MatchExact {
+				continue
+			}
+			if !yield(access.Adoption{Match: m, Why: "it matches by " + m.By + ", and nothing else does"}, err) || err != nil {
+				return
 			}
 		}
-		return all, nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(in.Body.Accounts)) {
-		i, err := accountNamed(found.Matches, name)
-		if err != nil {
-			return nil, err
-		}
-		m := found.Matches[i]
-		err = a.Store.View(ctx, func(r store.Reader) error {
-			id, err := access.FindCalled(r, a.Rules.Book(), in.Body.Accounts[name])
-			m.Identity, m.Person = id.Base(), id.UserName
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, access.Adoption{Match: m, Identity: m.Identity, Why: "a person said whose it is", Leavers: in.Body.Leavers})
-	}
-	return all, nil
 }
 
-// accountNamed returns which of the accounts a person means: by the target's id, or by the
-// one of that userName.
-func accountNamed(matches []access.Match, name string) (int, error) {
-	found := -1
-	for i, m := range matches {
-		if m.Account == name {
-			return i, nil
+// named are the adoptions of accounts that people named.
+func (a *API) named(ctx context.Context, in *adoptInput, found *access.Import) (iter.Seq2[access.Adoption, error], error) {
+	meant := map[string][]access.Match{}
+	for m, err := range found.Matches() {
+		if err != nil {
+			return nil, err
 		}
-		if !strings.EqualFold(m.UserName, name) {
-			continue
+		for name := range in.Body.Accounts {
+			if m.Account == name || strings.EqualFold(m.UserName, name) {
+				meant[name] = append(meant[name], m)
+			}
 		}
-		if found >= 0 {
-			return 0, fmt.Errorf("several accounts are called %q: name one by the target's id: %w", name, schema.ErrConflict)
-		}
-		found = i
 	}
-	if found < 0 {
-		return 0, fmt.Errorf("the target has no account %q: %w", name, schema.ErrNotFound)
+	names := slices.Sorted(maps.Keys(in.Body.Accounts))
+	for _, name := range names {
+		if _, err := theOne(meant[name], name); err != nil {
+			return nil, err
+		}
 	}
-	return found, nil
+	return func(yield func(access.Adoption, error) bool) {
+		for _, name := range names {
+			m, err := theOne(meant[name], name)
+			if err == nil {
+				err = a.Store.View(ctx, func(r store.Reader) error {
+					id, err := access.FindCalled(r, a.Rules.Book(), in.Body.Accounts[name])
+					m.Identity, m.Person = id.Base(), id.UserName
+					return err
+				})
+			}
+			if !yield(access.Adoption{Match: m, Identity: m.Identity, Why: "a person said whose it is", Leavers: in.Body.Leavers}, err) || err != nil {
+				return
+			}
+		}
+	}, nil
+}
+
+// theOne returns which of the accounts a person means that have a name: the one whose
+// id it is, or the one of that userName.
+func theOne(some []access.Match, name string) (access.Match, error) {
+	if i := slices.IndexFunc(some, func(m access.Match) bool { return m.Account == name }); i >= 0 {
+		return some[i], nil
+	}
+	switch len(some) {
+	case 0:
+		return access.Match{}, fmt.Errorf("the target has no account %q: %w", name, schema.ErrNotFound)
+	case 1:
+		return some[0], nil
+	}
+	return access.Match{}, fmt.Errorf("several accounts are called %q: name one by the target's id: %w", name, schema.ErrConflict)
 }
 
 type disownInput struct {
