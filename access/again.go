@@ -132,12 +132,21 @@ func (m *Remaker) basis(e store.Entry) (b basis, why string, err error) {
 
 func (m *Remaker) readBasis(e store.Entry) (b basis, why string, err error) {
 	d := e.Decision
+	h, err := store.LogHorizon(m.reader)
+	if err != nil {
+		return b, "", err
+	}
 	first, err := m.first(e)
+	if errors.Is(err, audit.ErrTampered) && e.Seq < h.Before {
+		return b, "what it was made from was pruned", nil
+	}
 	if err != nil {
 		return b, "", err
 	}
 	raw, err := store.HashedDetail(m.reader, first)
 	switch {
+	case notFound(err) && e.Seq < h.Plain:
+		return b, "what it was made from was pruned, or forgotten", nil
 	case notFound(err):
 		return b, "what it was made from was forgotten", nil
 	case errors.Is(err, audit.ErrTampered):

@@ -39,7 +39,7 @@ func (w *world) alike() {
 func (w *world) unlike() (wrong []string) {
 	w.t.Helper()
 	for _, a := range w.decidedAgain() {
-		if a.Sameness == access.Differs || a.Sameness == access.Unknown && !strings.Contains(a.Why, "forgotten") {
+		if a.Sameness == access.Differs || a.Sameness == access.Unknown && !strings.Contains(a.Why, "forgotten") && !strings.Contains(a.Why, "pruned") {
 			wrong = append(wrong, fmt.Sprintf("made again, decision %d (%s %s) %s: %s", a.Seq, a.Verb, a.Object, a.Sameness, a.Why))
 		}
 	}

@@ -141,6 +141,9 @@ func ExplainAt(r store.Reader, book *policy.Book, identity, ref string, at time.
 		return Explanation{}, fmt.Errorf("%q: an entitlement is named connector/entitlement: %w", ref, schema.ErrInvalid)
 	}
 	e := Explanation{Identity: id.ID, UserName: id.UserName, Entitlement: ref, At: at, Roles: []RoleStanding{}, Decisions: []Reason{}, until: at}
+	if err := remembered(r, at); err != nil {
+		return e, err
+	}
 	if err := e.history(r, connector); err != nil {
 		return e, err
 	}
@@ -222,5 +225,9 @@ func remembered(r store.Reader, at time.Time) error {
 	if at.After(r.Now()) {
 		return fmt.Errorf("%s is yet to come: %w", day(at), schema.ErrInvalid)
 	}
-	return nil
+	h, err := store.LogHorizon(r)
+	if err == nil && at.Before(h.Time) {
+		err = fmt.Errorf("how things were on %s can not be told: the log goes back to %s: %w", day(at), day(h.Time), schema.ErrPruned)
+	}
+	return err
 }

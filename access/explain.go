@@ -43,6 +43,7 @@ type Explanation struct {
 	Roles       []RoleStanding     `json:"roles"` // those that confer it
 	Decisions   []Reason           `json:"decisions"`
 	Omitted     int                `json:"omitted,omitempty"` // older decisions that are left out
+	Since       time.Time          `json:"since,omitzero"`    // of older decisions only those are there that were in force then: the rest was pruned
 	Policy      string             `json:"policy"`            // digest of the policy in force
 	At          time.Time          `json:"at"`
 

@@ -28,6 +28,11 @@ const maxReasons = 200
 // history gathers the decisions that matter: those about the entitlement, those
 // about the roles that confer it or did, and what the target said to them.
 func (e *Explanation) history(r store.Reader, connector string) error {
+	h, err := store.LogHorizon(r)
+	if err != nil {
+		return err
+	}
+	e.Since = h.Time
 	roles, err := e.rolesEver(r)
 	if err != nil {
 		return err
@@ -142,7 +147,15 @@ func (e *Explanation) answer() string {
 		return fmt.Sprintf("%s has %s at its target, but the bridge neither gave nor adopted it: %s.", who, what, e.unearned())
 	case Never:
 	}
-	return fmt.Sprintf("%s never had %s: %s.", who, what, e.unearned())
+	return fmt.Sprintf("%s never had %s%s: %s.", who, what, e.asFarBack(), e.unearned())
+}
+
+// asFarBack says since when the log can tell, where it does not go back to its beginning.
+func (e *Explanation) asFarBack() string {
+	if e.Since.IsZero() {
+		return ""
+	}
+	return " since " + day(e.Since) + ", before which the log was pruned"
 }
 
 // day writes a time as people read it.

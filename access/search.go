@@ -109,20 +109,7 @@ func (q Search) candidates(r store.Reader, before int64) iter.Seq2[store.Entry, 
 	case q.Entitlement != "":
 		return traced(r, q.Entitlement, before)
 	}
-	return pagesOf(before, func(before int64, n int) (entries []store.Entry, err error) {
-		first := max(0, before-int64(n))
-		for e, err := range store.Log(r, first) {
-			if err != nil {
-				return nil, err
-			}
-			if e.Seq >= before {
-				break
-			}
-			entries = append(entries, e)
-		}
-		slices.Reverse(entries)
-		return entries, nil
-	})
+	return pagesOf(before, func(before int64, n int) ([]store.Entry, error) { return store.LogBefore(r, before, n) })
 }
 
 // pagesOf walks what is read a part at a time, newest first.

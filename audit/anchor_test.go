@@ -3,7 +3,6 @@ package audit_test
 import (
 	"bytes"
 	"errors"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -18,26 +17,26 @@ import (
 // that its operator has was made to fit. R-LOG-9.
 func TestAnchors(t *testing.T) {
 	key, verifier := anchorKey(t)
-	whole := leavesNamed("a", "b", "c", "d", "e", "f")
-	anchors := slices.Concat(head(t, key, whole[:2]), []byte("\n"), head(t, key, whole[:4]), []byte("\n"), head(t, key, whole))
+	all := leavesNamed("a", "b", "c", "d", "e", "f")
+	anchors := slices.Concat(head(t, key, all[:2]), []byte("\n"), head(t, key, all[:4]), []byte("\n"), head(t, key, all))
 	for _, c := range []struct {
 		name   string
 		leaves [][]byte
 		wrong  string
 	}{
-		{"as it was", whole, ""},
-		{"longer by now", append(slices.Clone(whole), leavesNamed("g")...), ""},
-		{"cut", whole[:5], "is missing"},
-		{"rolled back, and gone on", slices.Concat(whole[:4], leavesNamed("x", "y", "z")), "was signed"},
-		{"edited", slices.Concat(whole[:1], leavesNamed("B"), whole[2:]), "was signed"},
-		{"in another order", slices.Concat(whole[:2], [][]byte{whole[3], whole[2]}, whole[4:]), "was signed"},
+		{"as it was", all, ""},
+		{"longer by now", append(slices.Clone(all), leavesNamed("g")...), ""},
+		{"cut", all[:5], "is missing"},
+		{"rolled back, and gone on", slices.Concat(all[:4], leavesNamed("x", "y", "z")), "was signed"},
+		{"edited", slices.Concat(all[:1], leavesNamed("B"), all[2:]), "was signed"},
+		{"in another order", slices.Concat(all[:2], [][]byte{all[3], all[2]}, all[4:]), "was signed"},
 		{"empty", nil, "is missing"},
 	} {
 		heads, err := audit.Anchored(anchors, verifier)
 		if err != nil || len(heads) != 3 {
 			t.Fatalf("%d heads, %v", len(heads), err)
 		}
-		_, err = audit.Verify(walk(c.leaves), verifier, head(t, key, c.leaves), heads...)
+		_, err = audit.Verify(whole(c.leaves), verifier, head(t, key, c.leaves), heads...)
 		switch {
 		case c.wrong == "" && err != nil:
 			t.Errorf("%s: %v", c.name, err)
@@ -96,16 +95,6 @@ func leavesNamed(names ...string) (leaves [][]byte) {
 		leaves = append(leaves, []byte(`{"id":"`+name+`"}`))
 	}
 	return leaves
-}
-
-func walk(leaves [][]byte) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		for _, leaf := range leaves {
-			if !yield(leaf, nil) {
-				return
-			}
-		}
-	}
 }
 
 func head(t *testing.T, key note.Signer, leaves [][]byte) []byte {

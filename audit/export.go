@@ -17,18 +17,20 @@ import (
 // ours:
 //
 //	{"seq":0,"hash":"base64","leaf":"{...}"}
-//	{"seq":1,"hash":"base64","leaf":"{...}"}
+//	{"seq":1,"hash":"base64","pruned":true}
 //	{"checkpoint":"origin\n2\nroot\n\n— name signature\n"}
 //
 // Entries are in order. A leaf is a string, byte for byte as hashed; hash is
 // SHA-256 over a zero byte and the leaf, and tells a damaged line from a damaged
-// log. A checkpoint stands after the last entry that it signs, so that a fault
+// log. Of an entry that was pruned the hash is all there is; a decision further on,
+// "pruned log entry/N", says that those before N were. A checkpoint stands after the last entry that it signs, so that a fault
 // is known to lie after the checkpoint before it. The last line is one: what is
 // not signed yet is not exported.
 type line struct {
 	Seq        *int64     `json:"seq,omitempty"`
 	Hash       *tlog.Hash `json:"hash,omitempty"`
 	Leaf       *string    `json:"leaf,omitempty"`
+	Pruned     bool       `json:"pruned,omitempty"`
 	Checkpoint string     `json:"checkpoint,omitempty"`
 }
 
@@ -38,7 +40,7 @@ const longestLine = 16 << 20
 
 // Export writes a log with its signed checkpoints, by size, as JSON Lines that
 // VerifyExport reads. It walks the leaves as far as they are signed.
-func Export(w io.Writer, leaves, checkpoints iter.Seq2[[]byte, error]) error {
+func Export(w io.Writer, leaves iter.Seq2[Leaf, error], checkpoints iter.Seq2[[]byte, error]) error {
 	out := bufio.NewWriter(w)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -61,8 +63,7 @@ func Export(w io.Writer, leaves, checkpoints iter.Seq2[[]byte, error]) error {
 			if !ok {
 				return fmt.Errorf("entry %d is missing, and %d were signed: %w", seq, c.Size, ErrTampered)
 			}
-			text, hash := string(leaf), tlog.RecordHash(leaf)
-			if err := enc.Encode(line{Seq: &seq, Hash: &hash, Leaf: &text}); err != nil {
+			if err := enc.Encode(lineOf(seq, leaf)); err != nil {
 				return err
 			}
 		}
@@ -71,6 +72,14 @@ func Export(w io.Writer, leaves, checkpoints iter.Seq2[[]byte, error]) error {
 		}
 	}
 	return out.Flush()
+}
+
+func lineOf(seq int64, leaf Leaf) line {
+	if leaf.Body == nil {
+		return line{Seq: &seq, Hash: &leaf.Hash, Pruned: true}
+	}
+	text, hash := string(leaf.Body), tlog.RecordHash(leaf.Body)
+	return line{Seq: &seq, Hash: &hash, Leaf: &text}
 }
 
 // VerifyExport hashes an exported log again and compares it with each of its
@@ -107,6 +116,7 @@ type reading struct {
 	verifier note.Verifier
 	watch    *watch
 	tree     Tree
+	pruned   pruning
 	report   Report
 	signed   bool // the line before was a checkpoint
 }
@@ -125,19 +135,20 @@ func (v *reading) line(text []byte) error {
 		return v.checkpoint([]byte(l.Checkpoint))
 	}
 	want := v.tree.Size()
-	if l.Seq == nil || l.Leaf == nil || l.Hash == nil || *l.Seq != want {
+	if l.Seq == nil || l.Hash == nil || *l.Seq != want || (l.Leaf == nil) != l.Pruned {
 		return fmt.Errorf("entry %d should be here: %w", want, ErrTampered)
 	}
-	leaf := []byte(*l.Leaf)
-	if tlog.RecordHash(leaf) != *l.Hash {
-		return fmt.Errorf("entry %d was changed: %w", want, ErrTampered)
+	leaf := Leaf{Hash: *l.Hash}
+	if !l.Pruned {
+		if leaf.Body = []byte(*l.Leaf); tlog.RecordHash(leaf.Body) != *l.Hash {
+			return fmt.Errorf("entry %d was changed: %w", want, ErrTampered)
+		}
 	}
-	if _, err := Decode(leaf); err != nil {
-		return fmt.Errorf("entry %d: %w: %w", want, ErrTampered, err)
+	if err := v.tree.take(leaf, &v.pruned); err != nil {
+		return err
 	}
-	v.tree.Add(leaf)
 	v.signed = false
-	v.report.Entries++
+	v.report.Entries, v.report.Pruned = v.tree.Size(), v.pruned.bodies
 	return v.watch.at(&v.tree)
 }
 
@@ -170,5 +181,8 @@ func (v *reading) end() error {
 			return fmt.Errorf("the known checkpoint is of %s, and the log is %s: %w", c.Origin, v.report.Checkpoint.Origin, ErrTampered)
 		}
 	}
-	return v.watch.end(&v.tree)
+	if err := v.watch.end(&v.tree); err != nil {
+		return err
+	}
+	return v.pruned.end()
 }

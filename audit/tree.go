@@ -11,8 +11,10 @@ type Tree struct {
 }
 
 // Add hashes one more leaf.
-func (t *Tree) Add(leaf []byte) {
-	h := tlog.RecordHash(leaf)
+func (t *Tree) Add(leaf []byte) { t.AddHash(tlog.RecordHash(leaf)) }
+
+// AddHash adds one more leaf of which only the hash is known.
+func (t *Tree) AddHash(h tlog.Hash) {
 	// As in counting in binary: each subtree of the new one's width is joined with
 	// it, and the carry goes on.
 	for n := t.size; n&1 == 1; n >>= 1 {

@@ -14,14 +14,16 @@ type Report struct {
 	Checkpoint  Checkpoint // the newest one
 	Checkpoints int        // how many there were
 	Entries     int64      // all that are there; those after Checkpoint.Size are not signed yet
+	Pruned      int64      // of them, those that are vouched for by their hash alone
 	Line        int64      // of an export: the first line at fault, from 1; zero if none is
 }
 
 // Verify hashes the leaves of a log and compares them with the newest of its
 // signed checkpoints and with every other that is known, such as one kept where
 // the log's operator cannot reach it. Leaves beyond the newest are counted and
-// vouched for by nothing yet.
-func Verify(leaves iter.Seq2[[]byte, error], verifier note.Verifier, signed []byte, known ...[]byte) (Report, error) {
+// vouched for by nothing yet. Of what was pruned only the hash is left; what is missing
+// and was pruned by no decision of the log is ErrTampered.
+func Verify(leaves iter.Seq2[Leaf, error], verifier note.Verifier, signed []byte, known ...[]byte) (Report, error) {
 	newest, err := Open(signed, verifier)
 	if err != nil {
 		return Report{}, err
@@ -32,6 +34,7 @@ func Verify(leaves iter.Seq2[[]byte, error], verifier note.Verifier, signed []by
 	}
 	report := Report{Checkpoint: newest, Checkpoints: len(w.due)}
 	var tree Tree
+	var pruned pruning
 	if err := w.at(&tree); err != nil {
 		return report, err
 	}
@@ -43,15 +46,34 @@ func Verify(leaves iter.Seq2[[]byte, error], verifier note.Verifier, signed []by
 		if len(w.due) == 0 {
 			continue
 		}
-		if _, err := Decode(leaf); err != nil {
-			return report, fmt.Errorf("entry %d: %w: %w", tree.Size(), ErrTampered, err)
+		if err := tree.take(leaf, &pruned); err != nil {
+			return report, err
 		}
-		tree.Add(leaf)
+		report.Pruned = pruned.bodies
 		if err := w.at(&tree); err != nil {
 			return report, err
 		}
 	}
-	return report, w.end(&tree)
+	if err := w.end(&tree); err != nil {
+		return report, err
+	}
+	return report, pruned.end()
+}
+
+// take adds a leaf that is a decision, or was one.
+func (t *Tree) take(leaf Leaf, pruned *pruning) error {
+	if leaf.Body == nil {
+		pruned.missing(t.size)
+		t.AddHash(leaf.Hash)
+		return nil
+	}
+	d, err := Decode(leaf.Body)
+	if err != nil {
+		return fmt.Errorf("entry %d: %w: %w", t.size, ErrTampered, err)
+	}
+	pruned.decided(t.size, d)
+	t.Add(leaf.Body)
+	return nil
 }
 
 // A watch compares a growing tree with checkpoints as it comes to their sizes.

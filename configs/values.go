@@ -155,7 +155,7 @@ func (r *reader) sweep(i int, s *Sweep) {
 	}
 }
 
-// scope checks that a sweep looks at a scope as it is given one.
+// scope checks that a sweep looks at a scope as it is given one, and has a mode that it knows.
 func (r *reader) scope(i int, s *Sweep) {
 	wrong := func(name, why string) {
 		r.wrong(key("sweeps", i, "scope."+name), "is not looked at by %s: %s", s.Name, why)
@@ -167,6 +167,9 @@ func (r *reader) scope(i int, s *Sweep) {
 	}
 	if len(s.Scope.Roles) > 0 && s.Name != "reviews" {
 		wrong("roles", "it is about none")
+	}
+	if s.Name == "retention" && s.Mode == schema.Propose {
+		r.wrong(key("sweeps", i, "mode"), "is not for retention: it prunes what the policy says, or observes")
 	}
 	if s.Scope.Where != "" && !slices.Contains(people, s.Name) {
 		wrong("where", "it is not about people")

@@ -106,6 +106,7 @@ func (m *making) readme(context.Context) error {
 	line("what the seed draws of its population; and that each row drawn says what the decisions say that it rests on, which are proved to be in the log.")
 	line("\nSeed: `%s`, chosen by %s. A row's rank is SHA-256 over seed, a zero byte, the population's name, a zero byte and the row's id; the lowest are drawn:", m.request.Seed, m.seedBy)
 	line("all of 1, 2 of up to 4, 4 of up to 12, 8 of up to 24, 10 of up to 52, 25 of up to 250, 60 of more (never more than there are).")
+	m.readmePruned(line)
 	m.readmeControls(line)
 	m.readmeLimits(line)
 	return m.folder.write("README.md", []byte(b.String()))
@@ -120,6 +121,17 @@ func (m *making) covered() string {
 		return fmt.Sprintf(", recorded from %s to %s; the log was not signed before the period, so there is no earlier checkpoint", stamp(m.firstTime), stamp(m.lastTime))
 	}
 	return fmt.Sprintf(", recorded from %s to %s", stamp(m.firstTime), stamp(m.lastTime))
+}
+
+// readmePruned says what of the period the log has no more.
+func (m *making) readmePruned(line func(string, ...any)) {
+	n := m.pruned()
+	if n == 0 {
+		return
+	}
+	line("\n## What was pruned\n")
+	line("Of the entries %d to %d, %d were older than the policy keeps when the pack was made, or belong to the days before the period: only their hashes are left, which the checkpoints", m.first, m.next-1, n)
+	line("sign as before. **They are in no table here**, so populations are not complete; those that were still in force when they were pruned are.")
 }
 
 func (m *making) readmeControls(line func(string, ...any)) {

@@ -51,6 +51,7 @@ type making struct {
 
 	log         string // its name
 	first, next int64  // numbers of the first entry of the period, and of the first after it
+	walked      int64  // how many of these there are: the others were pruned
 	firstTime   time.Time
 	lastTime    time.Time
 	start, end  []byte // checkpoints; start is nil where nothing was signed before the period
@@ -256,6 +257,7 @@ func (m *making) walkLog(ctx context.Context, by map[schema.Verb][]*filling) err
 				if e.Seq >= m.next {
 					break
 				}
+				m.walked++
 				for _, f := range by[e.Decision.Verb] {
 					if err := f.entry(x, e); err != nil {
 						return fmt.Errorf("population %s: entry %d: %w", f.name, e.Seq, err)
@@ -265,6 +267,7 @@ func (m *making) walkLog(ctx context.Context, by map[schema.Verb][]*filling) err
 					return nil
 				}
 			}
+			at = m.next
 			return nil
 		})
 		if err != nil {
@@ -273,6 +276,10 @@ func (m *making) walkLog(ctx context.Context, by map[schema.Verb][]*filling) err
 	}
 	return nil
 }
+
+// pruned is how many entries of the period are not there any more. Where the period begins
+// among those that were pruned, some of them may be older than it: their times went, too.
+func (m *making) pruned() int64 { return m.next - m.first - m.walked }
 
 // samples writes what was drawn of each table, and the proofs.
 func (m *making) samples(ctx context.Context) error {
@@ -303,17 +310,15 @@ func (m *making) samples(ctx context.Context) error {
 }
 
 func (m *making) proof(r store.Reader, seq int64) error {
-	for e, err := range store.Log(r, seq) {
-		if err != nil {
-			return err
-		}
-		p, err := audit.ProveInclusion(m.end, seq, e.Leaf, store.Hashes(r))
-		if err != nil {
-			return err
-		}
-		return m.folder.writeJSON(pack.ProofFile(seq), p)
+	e, err := store.EntryAt(r, seq)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("log entry %d: %w", seq, schema.ErrNotFound)
+	p, err := audit.ProveInclusion(m.end, seq, e.Leaf, store.Hashes(r))
+	if err != nil {
+		return err
+	}
+	return m.folder.writeJSON(pack.ProofFile(seq), p)
 }
 
 // policies writes the documents of each policy that was in force.
@@ -362,7 +367,7 @@ func (m *making) checkpoints(ctx context.Context) error {
 func (m *making) seal() (pack.Manifest, error) {
 	manifest := pack.Manifest{
 		Format: pack.Format, Framework: m.framework.Name, Title: m.framework.Title, From: m.request.From, To: m.request.To,
-		Log: m.log, First: m.first, Next: m.next, Seed: m.request.Seed, SeedFrom: m.seedBy, Pseudonyms: m.request.Pseudonyms, Files: m.folder.listed(),
+		Log: m.log, First: m.first, Next: m.next, Pruned: m.pruned(), Seed: m.request.Seed, SeedFrom: m.seedBy, Pseudonyms: m.request.Pseudonyms, Files: m.folder.listed(),
 	}
 	for _, v := range m.versions {
 		manifest.Policies = append(manifest.Policies, v.publication.Digest)

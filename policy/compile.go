@@ -105,6 +105,7 @@ func (c *compiler) policySet() {
 	}
 	c.publication(p)
 	c.clocks(p)
+	c.retention(p)
 	if !c.bad[p.Ref()] {
 		c.book.mode = p.Spec.Mode
 	}

@@ -113,10 +113,10 @@ type Brake struct {
 	Percent float64 `json:"percent,omitempty"`
 }
 
-// Retention says for how long the log and its evidence are kept.
+// Retention says for how long the log is kept; left out: seven years.
 type Retention struct {
-	Decisions Duration `json:"decisions,omitempty"`
-	Evidence  Duration `json:"evidence,omitempty"`
+	Decisions Duration `json:"decisions,omitempty"` // its entries; their hashes stay
+	Evidence  Duration `json:"evidence,omitempty"`  // what stands beside them: what they were made from, people's words
 }
 
 // A Trust says how far a source is believed.

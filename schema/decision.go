@@ -56,6 +56,7 @@ const (
 	Refused     Verb = "refused"     // a role was not automated, for what its template lacks
 	Tokened     Verb = "tokened"     // a credential was made or revoked
 	Forgotten   Verb = "forgotten"   // the details about an identity were deleted
+	Pruned      Verb = "pruned"      // entries of the log grew too old to be kept: of those before a number the hashes stay
 	Agreed      Verb = "agreed"      // a person agreed to release what is held; it takes two
 	Quarantined Verb = "quarantined" // a role's governance broke: what is held stays, nobody new gets it
 	Released    Verb = "released"    // what was held, parked or in quarantine goes on

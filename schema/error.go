@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -16,6 +17,9 @@ var (
 	ErrHeld        = errors.New("held")        // the guard waits for people
 	ErrUnavailable = errors.New("unavailable") // try again later
 )
+
+// ErrPruned is the ErrNotFound of what was there, and is kept no longer.
+var ErrPruned = fmt.Errorf("it was pruned: %w", ErrNotFound)
 
 // Told returns what an error says to whoever reads it: without the kind of error at
 // the end of it, where what is before says as much. A kind is for programs; after
@@ -43,4 +47,4 @@ func told(line string) string {
 }
 
 // absence is how a sentence says that something is not there.
-var absence = regexp.MustCompile(`\b(no|not|nobody|nothing|none|nowhere|never|deleted|gone)\b`)
+var absence = regexp.MustCompile(`\b(no|not|nobody|nothing|none|nowhere|never|deleted|pruned|gone)\b`)

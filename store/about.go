@@ -218,3 +218,6 @@ func indexedSoFar(t *transaction) error {
 	}
 	return t.put(tableMeta, []byte(metaIndexed), seqKey(size))
 }
+
+// IndexLog brings what is known of the log by index to its end.
+func (s *Store) IndexLog(ctx context.Context) error { return s.indexOnce(Background(ctx)) }

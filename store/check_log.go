@@ -21,11 +21,18 @@ func (c *checking) decisions() error {
 	if err != nil {
 		return err
 	}
+	pruned, err := metaNumber(c.txn, metaPruned)
+	if err != nil {
+		return err
+	}
 	for row, err := range c.rows(tableLog, nil, nil) {
 		if err != nil {
 			return err
 		}
 		e, err := readEntry(row)
+		for ; err == nil && size < min(e.Seq, pruned); size++ {
+			err = c.hashed(size)
+		}
 		if err != nil || e.Seq != size {
 			c.fault(tableLog, row.Key, "entry %d should be here", size)
 			return nil // nothing that comes after it can be told
@@ -45,6 +52,11 @@ func (c *checking) decisions() error {
 		details += n
 		size++
 	}
+	for ; size < pruned; size++ {
+		if err := c.hashed(size); err != nil {
+			return err
+		}
+	}
 	c.report.Decisions = size
 	kept, err := logSize(c.txn)
 	if err != nil {
@@ -59,6 +71,35 @@ func (c *checking) decisions() error {
 	return errors.Join(c.latest(), c.details(details), c.aside(size, about, matters), c.checkpoints())
 }
 
+// hashed compares what the tree has of an entry that was pruned with itself.
+func (c *checking) hashed(seq int64) error {
+	hash, err := c.leafHash(seq)
+	if errors.Is(err, audit.ErrTampered) {
+		c.fault(tableHashes, seqKey(seq), "%v", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	hashes, err := tlog.StoredHashesForRecordHash(seq, hash, &growing{txn: c.txn})
+	if err != nil {
+		c.fault(tableHashes, seqKey(seq), "%v", err)
+		return nil
+	}
+	return c.hashes(seq, hashes)
+}
+
+// hashes compares the hashes that an entry completes with those that are kept.
+func (c *checking) hashes(seq int64, hashes []tlog.Hash) error {
+	first := tlog.StoredHashIndex(0, seq)
+	for i, h := range hashes {
+		if err := c.holds(tableHashes, seqKey(first+int64(i)), h[:], "is not the hash of what is in the log"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // entry compares one entry with what is kept about it, and counts its details.
 func (c *checking) entry(e Entry) (details int64, err error) {
 	hashes, err := tlog.StoredHashes(e.Seq, e.Leaf, &growing{txn: c.txn})
@@ -66,11 +107,8 @@ func (c *checking) entry(e Entry) (details int64, err error) {
 		c.fault(tableHashes, seqKey(e.Seq), "%v", err)
 		return 0, nil
 	}
-	first := tlog.StoredHashIndex(0, e.Seq)
-	for i, h := range hashes {
-		if err := c.holds(tableHashes, seqKey(first+int64(i)), h[:], "is not the hash of what is in the log"); err != nil {
-			return 0, err
-		}
+	if err := c.hashes(e.Seq, hashes); err != nil {
+		return 0, err
 	}
 	d := e.Decision
 	if !hasLatest(d.Object) {

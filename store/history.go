@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -21,7 +23,8 @@ type Entry struct {
 // LogSize returns how many entries the log has.
 func LogSize(r Reader) (int64, error) { return logSize(r.transaction().txn) }
 
-// Log walks the entries in order, from a number on.
+// Log walks the entries in order, from a number on. Of those that were pruned there is
+// nothing to walk.
 func Log(r Reader, from int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for row, err := range r.transaction().rows(tableLog, seqKey(max(0, from)), nil) {
@@ -32,6 +35,28 @@ func Log(r Reader, from int64) iter.Seq2[Entry, error] {
 			if !yield(e, err) || err != nil {
 				return
 			}
+		}
+	}
+}
+
+// LogBefore returns up to n entries whose number is less, newest first.
+func LogBefore(r Reader, before int64, n int) ([]Entry, error) {
+	t := r.transaction()
+	size, err := logSize(t.txn)
+	if err != nil {
+		return nil, err
+	}
+	before = min(before, size)
+	for back := int64(n); ; back *= 4 { // the engine walks forward only, and much may be pruned
+		newest := ring{most: n}
+		for row, err := range t.rows(tableLog, seqKey(max(0, before-back)), seqKey(max(0, before))) {
+			if err != nil {
+				return nil, err
+			}
+			newest.add(bytes.Clone(row.Key))
+		}
+		if newest.seen >= n || back >= before {
+			return t.read(newest)
 		}
 	}
 }
@@ -70,7 +95,7 @@ func (t *transaction) entry(number []byte) (Entry, error) {
 		return Entry{}, err
 	}
 	if leaf == nil {
-		return Entry{}, broken(tableLog, number)
+		return Entry{}, t.pruned(number)
 	}
 	return readEntry(Row{number, leaf})
 }
@@ -110,13 +135,6 @@ func Forget(tx Tx, decisionID string) error {
 	return tx.transaction().delete(tableDetails, []byte(decisionID))
 }
 
-// Leaves walks the exact bytes of the entries in order, for verification and
-// export. They are borrowed until the next one.
-func Leaves(r Reader) iter.Seq2[[]byte, error] { return LeavesFrom(r, 0) }
-
-// LeavesFrom is Leaves from a number on.
-func LeavesFrom(r Reader, seq int64) iter.Seq2[[]byte, error] { return values(r, tableLog, seq) }
-
 // Checkpoints walks the signed heads of the log, oldest first. They are borrowed
 // until the next one.
 func Checkpoints(r Reader) iter.Seq2[[]byte, error] { return CheckpointsFrom(r, 0) }
@@ -148,6 +166,9 @@ func Prove(r Reader, seq int64) (audit.Inclusion, error) {
 	leaf, err := t.get(tableLog, seqKey(max(0, seq)))
 	if err != nil {
 		return audit.Inclusion{}, err
+	}
+	if c, err := audit.Read(signed); err != nil || leaf == nil && seq >= 0 && seq < c.Size {
+		return audit.Inclusion{}, errors.Join(err, t.pruned(seqKey(seq)))
 	}
 	return audit.ProveInclusion(signed, seq, leaf, Hashes(r))
 }

@@ -29,12 +29,25 @@ func LogSince(r Reader, at time.Time) (int64, error) {
 			return true
 		}
 		var e Entry
-		if e, err = t.entry(seqKey(int64(i))); err != nil {
+		var ok bool
+		if e, ok, err = t.nextEntry(int64(i)); err != nil || !ok {
 			return true
 		}
 		return !e.Decision.Time.Before(at)
 	})
 	return int64(i), err
+}
+
+// nextEntry returns the first entry from a number on that was not pruned.
+func (t *transaction) nextEntry(seq int64) (e Entry, ok bool, err error) {
+	for row, err := range t.txn.Scan(tableLog, seqKey(seq), nil) {
+		if err != nil {
+			return e, false, err
+		}
+		e, err = readEntry(row)
+		return e, err == nil, err
+	}
+	return e, false, nil
 }
 
 // FindEntry returns the entry with a decision's id, by when the id was made.
@@ -46,6 +59,13 @@ func FindEntry(r Reader, id string) (Entry, error) {
 	}
 	seconds, nanoseconds := parsed.Time().UnixTime()
 	made := time.Unix(seconds, nanoseconds)
+	h, err := LogHorizon(r)
+	if err != nil {
+		return Entry{}, err
+	}
+	if made.Before(h.Time) {
+		nothing = fmt.Errorf("decision %s: it is older than what the log still has in full: %w", id, schema.ErrPruned)
+	}
 	from, err := LogSince(r, made)
 	if err != nil {
 		return Entry{}, err

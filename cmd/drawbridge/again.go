@@ -45,6 +45,11 @@ func auditReplayCommand() *cobra.Command {
 			if err := f.print(cmd.OutOrStdout(), s, s.text(span.ID != "" || len(args) == 1)); err != nil {
 				return err
 			}
+			if len(args) == 0 && span.From == 0 {
+				if err := a.sayPruned(cmd.Context(), cmd.ErrOrStderr(), span.Since); err != nil {
+					return err
+				}
+			}
 			if s.Differs > 0 {
 				return errDiffers
 			}

@@ -66,7 +66,7 @@ func auditVerifyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.print(cmd.OutOrStdout(), verified{report.Entries, report.Checkpoint.Size, report.Checkpoints, verifier.Name()}, func(out io.Writer) error {
+			return f.print(cmd.OutOrStdout(), verified{report.Entries, report.Checkpoint.Size, report.Pruned, report.Checkpoints, verifier.Name()}, func(out io.Writer) error {
 				_, err := fmt.Fprintf(out, "verified: %d entries are what %s signed%s\n", report.Checkpoint.Size, verifier.Name(), unsigned(report))
 				return err
 			})
@@ -84,15 +84,19 @@ func auditVerifyCommand() *cobra.Command {
 type verified struct {
 	Entries     int64  `json:"entries"`
 	Signed      int64  `json:"signed"`
+	Pruned      int64  `json:"pruned"`
 	Checkpoints int    `json:"checkpoints"`
 	Signer      string `json:"signer"`
 }
 
-func unsigned(r audit.Report) string {
-	if more := r.Entries - r.Checkpoint.Size; more > 0 {
-		return fmt.Sprintf("; %d newer ones are not signed yet", more)
+func unsigned(r audit.Report) (words string) {
+	if r.Pruned > 0 {
+		words = fmt.Sprintf("; %d of them were pruned, and only their hashes are left", r.Pruned)
 	}
-	return ""
+	if more := r.Entries - r.Checkpoint.Size; more > 0 {
+		words += fmt.Sprintf("; %d newer ones are not signed yet", more)
+	}
+	return words
 }
 
 // readAnchors reads what was anchored in a file.

@@ -39,6 +39,9 @@ func explanation(e access.Explanation) func(io.Writer) error {
 		if omitted > 0 {
 			fmt.Fprintf(out, "  (%d older; -o json has more)\n", omitted)
 		}
+		if !e.Since.IsZero() {
+			fmt.Fprintf(out, "  (before %s the log was pruned: only what was in force then is left)\n", moment(e.Since))
+		}
 		rows := make([][]string, len(reasons))
 		for i, d := range reasons {
 			rows[i] = []string{fmt.Sprintf("  #%d", d.Seq), moment(d.Time), string(d.Verb), orDash(d.Object), decided(d)}

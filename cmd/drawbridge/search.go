@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func auditSearchCommand() *cobra.Command {
 			if err == nil && more {
 				fmt.Fprintf(cmd.ErrOrStderr(), "these are the newest %d; --limit shows more\n", len(entries))
 			}
+			if err == nil && !more {
+				err = a.sayPruned(cmd.Context(), cmd.ErrOrStderr(), q.Since)
+			}
 			return err
 		},
 	}
@@ -71,6 +75,34 @@ func auditSearchCommand() *cobra.Command {
 	cmd.Flags().StringVar(&until, "until", "", "decided before, likewise")
 	cmd.Flags().IntVar(&limit, "limit", mostListed, "decisions at most")
 	return cmd
+}
+
+// sayPruned says how far back the log goes, where that is not as far as somebody asked.
+func (a *about) sayPruned(ctx context.Context, out io.Writer, since time.Time) error {
+	h, err := a.horizon(ctx)
+	if err != nil || h.Since.IsZero() || !since.Before(h.Since) {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "before %s the log was pruned: of entries before #%d only those are left that were in force then\n", moment(h.Since), h.Before)
+	return err
+}
+
+// horizon is how far back the log goes, of a bridge that runs or of one that is stopped.
+func (a *about) horizon(ctx context.Context) (v api.HorizonView, err error) {
+	c, err := a.client()
+	if err != nil {
+		return v, err
+	}
+	if c != nil {
+		return v, c.call(ctx, http.MethodGet, "/api/v1/log/horizon", nil, &v)
+	}
+	err = a.read(func(s stopped) error {
+		return s.store.View(ctx, func(r store.Reader) error {
+			v, err = api.HorizonOf(r)
+			return err
+		})
+	})
+	return v, err
 }
 
 // search looks for decisions at the bridge, or in the store of one that is stopped.

@@ -219,7 +219,7 @@ func entityActivity(v schema.Verb) activity {
 		return activity{classEntity, 1, "Create"}
 	case schema.Published, schema.Released, schema.Agreed, schema.Halted, schema.Resumed, schema.Ramped:
 		return activity{classEntity, 3, "Update"}
-	case schema.Forgotten:
+	case schema.Forgotten, schema.Pruned:
 		return activity{classEntity, 4, "Delete"}
 	default:
 		return activity{classEntity, activityOther, string(v)}

@@ -44,9 +44,10 @@ type Manifest struct {
 	Title      string    `json:"title"`
 	From       time.Time `json:"from"`
 	To         time.Time `json:"to"`
-	Log        string    `json:"log"`   // its name, which is in each of its checkpoints
-	First      int64     `json:"first"` // number of the first entry of the period
-	Next       int64     `json:"next"`  // and of the first one after it
+	Log        string    `json:"log"`              // its name, which is in each of its checkpoints
+	First      int64     `json:"first"`            // number of the first entry of the period
+	Next       int64     `json:"next"`             // and of the first one after it
+	Pruned     int64     `json:"pruned,omitempty"` // how many between them are in no table: only their hashes were kept
 	Policies   []string  `json:"policies"`
 	Seed       string    `json:"seed"`
 	SeedFrom   string    `json:"seedFrom"` // who chose it

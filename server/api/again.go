@@ -17,6 +17,7 @@ func (a *API) registerLog(h huma.API) {
 	add(a, h, get("/decisions", "The decision log: newest first, or from a number on"), a.listDecisions)
 	add(a, h, get("/log/search", "Look for decisions by what they are about, who decided, and when: newest first"), a.searchLog)
 	add(a, h, answers(get("/log/checkpoint", "The newest signed head of the log"), noteType), a.readCheckpoint)
+	add(a, h, get("/log/horizon", "How far back the log goes"), a.readHorizon)
 	add(a, h, get("/log/proofs/{seq}", "A decision with the proof that it is in the signed log, to be verified offline"), a.readProof)
 	add(a, h, get("/log/replay", "Make decisions again from what they were made from: do rules come to the same?"), a.replayLog)
 	add(a, h, answers(get("/log/export", "The signed log as JSON Lines, to be verified offline"), linesType), a.exportLog)

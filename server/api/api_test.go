@@ -307,6 +307,7 @@ var operations = map[string]string{
 	"GET /api/v1/findings":         "viewer",
 	"GET /api/v1/decisions":        "viewer",
 	"GET /api/v1/log/checkpoint":   "viewer",
+	"GET /api/v1/log/horizon":      "viewer",
 	"GET /api/v1/log/proofs/{seq}": "viewer",
 	"GET /api/v1/log/export":       "auditor",
 	"GET /api/v1/log/replay":       "auditor",

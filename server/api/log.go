@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -87,8 +86,8 @@ func entriesFor(r store.Reader, in *decisionsInput, from int64, oldestFirst bool
 	}
 	if oldestFirst {
 		entries, err = some(store.Log(r, from), in.Limit)
-		if next = from + int64(len(entries)); next >= size {
-			next = -1
+		if next = -1; err == nil && len(entries) == in.Limit && entries[in.Limit-1].Seq+1 < size {
+			next = entries[in.Limit-1].Seq + 1
 		}
 		return entries, next, err
 	}
@@ -106,11 +105,9 @@ func entriesFor(r store.Reader, in *decisionsInput, from int64, oldestFirst bool
 		}
 		return entries, next, err
 	}
-	first := max(0, from-int64(in.Limit))
-	entries, err = some(store.Log(r, first), int(from-first))
-	slices.Reverse(entries)
-	if next = first; next == 0 {
-		next = -1
+	entries, err = store.LogBefore(r, from, in.Limit)
+	if next = -1; err == nil && len(entries) == in.Limit && entries[in.Limit-1].Seq > 0 {
+		next = entries[in.Limit-1].Seq
 	}
 	return entries, next, err
 }
@@ -141,6 +138,28 @@ func subjectOf(r store.Reader, name string) (string, error) {
 		return name, nil
 	}
 	return id.ID, err
+}
+
+// A HorizonView says how far back the log goes.
+type HorizonView struct {
+	Since  time.Time `json:"since,omitzero" doc:"What was so before can not be told: it was pruned. Left out: the log is whole."`
+	Before int64     `json:"before" doc:"Of entries before this number only those are left that were in force then, and hashes of the others."`
+	Plain  int64     `json:"plain" doc:"Entries before this number have no details any more."`
+}
+
+func (a *API) readHorizon(ctx context.Context, _ *struct{}) (*Reply[HorizonView], error) {
+	var v HorizonView
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		v, err = HorizonOf(r)
+		return err
+	})
+	return reply(v), err
+}
+
+// HorizonOf says how far back a store's log goes.
+func HorizonOf(r store.Reader) (HorizonView, error) {
+	h, err := store.LogHorizon(r)
+	return HorizonView{h.Time, h.Before, h.Plain}, err
 }
 
 // A CheckpointReply is a signed note, as it is.
@@ -199,10 +218,13 @@ func (a *API) exportLog(ctx context.Context, _ *struct{}) (*huma.StreamResponse,
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		hc.SetHeader("Content-Type", linesType)
 		hc.SetHeader("Content-Disposition", `attachment; filename="decisions.jsonl"`)
-		leaves := paged(a.Store, hc, store.LeavesFrom, func(n int64, _ []byte) (int64, error) { return n + 1, nil })
-		checkpoints := paged(a.Store, hc, store.CheckpointsFrom, func(_ int64, signed []byte) (int64, error) {
+		leaves := paged(a.Store, hc, store.LeavesFrom, func(n int64, leaf audit.Leaf) (audit.Leaf, int64, error) {
+			leaf.Body = bytes.Clone(leaf.Body)
+			return leaf, n + 1, nil
+		})
+		checkpoints := paged(a.Store, hc, store.CheckpointsFrom, func(_ int64, signed []byte) ([]byte, int64, error) {
 			c, err := audit.Read(signed)
-			return c.Size + 1, err
+			return bytes.Clone(signed), c.Size + 1, err
 		})
 		if err := audit.Export(hc.BodyWriter(), leaves, checkpoints); err != nil {
 			a.Log.WarnContext(ctx, "export of the log was cut", "request", callerOf(ctx).Request, "error", err)
@@ -214,37 +236,43 @@ func (a *API) exportLog(ctx context.Context, _ *struct{}) (*huma.StreamResponse,
 // exportPage is how many rows are read at once.
 const exportPage = 500
 
-// paged walks rows in many short Views. After returns where to go on behind a
-// row.
-func paged(s *store.Store, hc huma.Context, from func(store.Reader, int64) iter.Seq2[[]byte, error], after func(int64, []byte) (int64, error)) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
+// paged walks rows in many short Views, until there are no more. Keep returns a row that
+// outlives its View, and where to go on behind it.
+func paged[R any](s *store.Store, hc huma.Context, from func(store.Reader, int64) iter.Seq2[R, error], keep func(int64, R) (R, int64, error)) iter.Seq2[R, error] {
+	return func(yield func(R, error) bool) {
 		var at int64
+		var rows []R
 		for {
 			extend(hc, time.Minute)
-			var rows [][]byte
 			err := s.View(hc.Context(), func(r store.Reader) error {
+				next := at
 				rows = rows[:0]
 				for row, err := range from(r, at) {
+					if err == nil {
+						row, next, err = keep(next, row)
+					}
 					if err != nil {
 						return err
 					}
-					if rows = append(rows, bytes.Clone(row)); len(rows) == exportPage {
+					if rows = append(rows, row); len(rows) == exportPage {
 						break
 					}
 				}
+				at = next
 				return nil
 			})
 			if err != nil {
-				yield(nil, err)
+				var none R
+				yield(none, err)
+				return
+			}
+			if len(rows) == 0 {
 				return
 			}
 			for _, row := range rows {
-				if at, err = after(at, row); !yield(row, err) || err != nil {
+				if !yield(row, nil) {
 					return
 				}
-			}
-			if len(rows) < exportPage {
-				return
 			}
 		}
 	}

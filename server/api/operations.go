@@ -37,6 +37,7 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/findings/{id}/except":     schema.Approver, // and whoever answers for it, which access says
 	"GET /api/v1/decisions":                 schema.Viewer,   // their detail is for auditors
 	"GET /api/v1/log/checkpoint":            schema.Viewer,
+	"GET /api/v1/log/horizon":               schema.Viewer,
 	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
 	"GET /api/v1/log/export":                schema.Auditor,
 	"GET /api/v1/log/replay":                schema.Auditor,

@@ -37,7 +37,7 @@ var verbs = []schema.Verb{
 	schema.Admitted, schema.Left, schema.Joined, schema.Parted, schema.Awaited, schema.Ignored, schema.Signalled, schema.Granted, schema.Reapproved, schema.Revoked, schema.Expired,
 	schema.Assigned, schema.Unassigned, schema.Updated, schema.Kept, schema.Denied, schema.Held, schema.Dismissed, schema.Undecided,
 	schema.Provisioned, schema.Verified, schema.Notified, schema.Tasked, schema.Confirmed, schema.Replayed, schema.Failed, schema.Adopted, schema.Disowned, schema.Ramped, schema.Drifted, schema.Found, schema.Swept,
-	schema.Proposed, schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten,
+	schema.Proposed, schema.Published, schema.Refused, schema.Quarantined, schema.Agreed, schema.Released, schema.Tokened, schema.Forgotten, schema.Pruned,
 	schema.Correlated, schema.Split, schema.Lifted,
 	schema.Halted, schema.Resumed, schema.Reassigned, schema.Rotated, schema.Stopped, schema.Started, schema.Answered,
 	schema.Opened, schema.Delegated, schema.Escalated, schema.Closed, schema.Signed, schema.Suspended, schema.Resolved,
@@ -71,9 +71,9 @@ func (t *tail) read(r store.Reader) error {
 		if err != nil || t.next-first == mostAtOnce {
 			return err
 		}
-		verb := verbOf(leaf)
+		verb := verbOf(leaf.Body)
 		if t.counts[verb]++; verb == schema.Ignored {
-			t.ignore(leaf)
+			t.ignore(leaf.Body)
 		}
 		t.next++
 	}

@@ -150,6 +150,7 @@ func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
 		"orphans":     scheduler.Orphans(b.store, b.rules, b.targets),
 		"reviews":     scheduler.Reviews(b.store, b.rules),
 		"credentials": b.sweepCredentials,
+		"retention":   scheduler.Retention(b.store, b.rules, b.sign),
 		"watch":       scheduler.Watch(b.store, b.rules, func() map[string]scheduler.Sweep { return w.Sweeps }),
 	}
 	for name, search := range access.Inspections() {

@@ -158,9 +158,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Catalogues: b.cfg.Catalogues, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Standing: b.standing,
 		Signer:  b.signer,
 		Preview: b.preview,
-		Sign: func(ctx context.Context) error {
-			return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
-		},
+		Sign:    b.sign,
 	})
 	if err != nil {
 		return err
@@ -177,6 +175,11 @@ func (b *Bridge) breaker(connector string) api.BreakerView {
 		v.State = "open"
 	}
 	return v
+}
+
+// sign signs the log, as far as it is.
+func (b *Bridge) sign(ctx context.Context) error {
+	return scheduler.Checkpoint(ctx, b.store, b.signer, b.cfg.Audit.Origin)
 }
 
 func (b *Bridge) sweepNames() []string {

@@ -1,0 +1,61 @@
+package scheduler
+
+import (
+	"context"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Retention prunes what of the log is older than the policy keeps it: first it is decided,
+// then that is signed, then it is done, a little at a time. Cut off, it goes on where it was.
+func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) error) func(context.Context, Sweep, *schema.Run) error {
+	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
+		book := rules.Book()
+		var old access.Retention
+		var due int64
+		err := s.View(ctx, func(r store.Reader) (err error) {
+			if old, err = access.RetentionOf(r, book); err == nil {
+				due, err = old.Due(r)
+			}
+			return err
+		})
+		if err != nil || due == 0 {
+			return err
+		}
+		if sweep.dry || sweep.mode() != schema.Enforce {
+			run.Looked, run.Proposed = int(due), int(due)
+			return nil
+		}
+		err = s.Update(store.Background(ctx), func(tx store.Tx) error {
+			return access.DecidePruning(tx, book, "sweep/"+sweep.Name, old)
+		})
+		if err != nil {
+			return err
+		}
+		if err := sign(ctx); err != nil {
+			return err
+		}
+		if err := s.IndexLog(ctx); err != nil {
+			return err
+		}
+		for more := true; more; {
+			var turn store.Turn
+			err := s.Update(store.Background(ctx), func(tx store.Tx) (err error) {
+				turn, err = access.PruneLog(tx, old)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			run.Looked, run.Found, run.Done = run.Looked+turn.Looked, run.Found+turn.Pruned, run.Done+turn.Pruned
+			if more = turn.More; more {
+				if err := sweep.came(ctx, run); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
