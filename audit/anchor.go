@@ -56,3 +56,22 @@ func Anchored(text []byte, verifier note.Verifier) (heads [][]byte, err error) {
 	}
 	return heads, nil
 }
+
+// NewestAnchored returns the largest head in a text of anchors that the key signed, nil
+// where there is none; and what is wrong with the text, if anything is: whatever is broken
+// in it, a head that is sound still says how long the log was.
+func NewestAnchored(text []byte, verifier note.Verifier) (newest []byte, err error) {
+	var largest Checkpoint
+	for i, signed := range Notes(text) {
+		c, wrong := Open(signed, verifier)
+		switch {
+		case wrong != nil && err == nil:
+			err = fmt.Errorf("anchor %d: %w", i+1, wrong)
+		case wrong == nil && c.Size < largest.Size && err == nil:
+			err = fmt.Errorf("anchor %d is of %d entries, and one before of %d: the log was rolled back between them: %w", i+1, c.Size, largest.Size, ErrTampered)
+		case wrong == nil && c.Size >= largest.Size:
+			newest, largest = signed, c
+		}
+	}
+	return newest, err
+}

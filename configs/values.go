@@ -33,8 +33,8 @@ func (r *reader) values(f *file) {
 	if f.Audit.Origin == "" || strings.ContainsAny(f.Audit.Origin, " \t\r\n+") {
 		r.wrong("audit.origin", "names the log, without spaces and plus signs, as in example.com/drawbridge")
 	}
-	if u, err := url.Parse(f.Audit.AnchorURL); f.Audit.AnchorURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
-		r.wrong("audit.anchorURL", "is no URL of a web hook, as in https://log.example.com/heads")
+	if f.Audit.AnchorURL != "" && !fetchable(f.Audit.AnchorURL) {
+		r.wrong("audit.anchorURL", "is no URL of a web hook, as in https://log.example.com/heads; http:// is for this machine alone")
 	}
 	if f.Audit.CheckpointEvery <= 0 {
 		r.wrong("audit.checkpointEvery", "must be more than nothing")
