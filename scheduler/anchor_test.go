@@ -118,7 +118,9 @@ func TestBrokenAnchors(t *testing.T) {
 		{"edited", func(t *testing.T, file string) {
 			edit(t, file, func(b []byte) []byte { return bytes.Replace(b, []byte("\n2\n"), []byte("\n1\n"), 1) })
 		}, "mended"},
-		{"something else", func(t *testing.T, file string) { edit(t, file, func([]byte) []byte { return []byte("no head at all\n") }) }, "mended"},
+		{"something else", func(t *testing.T, file string) {
+			edit(t, file, func([]byte) []byte { return []byte("no head at all\n") })
+		}, "mended"},
 		{"with an older head behind", func(t *testing.T, file string) {
 			edit(t, file, func(b []byte) []byte { return append(b, append(audit.Notes(b)[0], '\n')...) })
 		}, "rolled back between them"},
