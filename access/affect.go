@@ -14,10 +14,24 @@ import (
 // affects marks an identity, or a record of one, as one that may lose something by
 // what a source just did.
 func affects(tx store.Tx, book *policy.Book, source, id string) error {
-	if !book.Braked(source) {
+	return mark(tx, book, store.Affected{ID: id, Source: source})
+}
+
+// parts marks an identity that a record came to, or went from, by what a source said, be
+// it of somebody else: whatever it loses now is that source's doing.
+func parts(tx store.Tx, book *policy.Book, source, id string) error {
+	return mark(tx, book, store.Affected{ID: id, Source: source, Parted: true})
+}
+
+// mark leaves a mark. One that counts for more stays.
+func mark(tx store.Tx, book *policy.Book, a store.Affected) error {
+	if !book.Braked(a.Source) {
 		return nil
 	}
-	return store.AffectedRecords.Put(tx, store.Affected{ID: id, Source: source})
+	if was, err := store.AffectedRecords.Get(tx, a.ID, a.Source); err == nil && (was.Parted || !a.Parted) || err != nil && !notFound(err) {
+		return err
+	}
+	return store.AffectedRecords.Put(tx, a)
 }
 
 // affectsGroup marks everybody in a group as such, at once: there may be very many, who
@@ -60,13 +74,14 @@ func affectsAll(tx store.Tx, book *policy.Book, records []string) error {
 	return nil
 }
 
-// affectedBy returns the sources that left a mark on an identity, and lets go of the
-// marks. Those on groups are of no concern to who loses nothing now.
-func (l *look) affectedBy(tx store.Tx, loses bool) (sources []string, err error) {
+// affectedBy returns the marks that sources left on an identity, one of each, and lets go
+// of them. Those on groups are of no concern to who loses nothing now.
+func (l *look) affectedBy(tx store.Tx, loses bool) (marks marks, err error) {
 	ids := []string{l.facts.Identity.ID}
 	for _, rec := range l.facts.Records {
 		ids = append(ids, rec.ID)
 	}
+	marks = map[string]bool{}
 	for _, id := range schema.Sorted(ids...) {
 		for a, err := range store.AffectedRecords.All(tx, id) {
 			if err != nil {
@@ -75,15 +90,23 @@ func (l *look) affectedBy(tx store.Tx, loses bool) (sources []string, err error)
 			if err := store.AffectedRecords.Delete(tx, a.ID, a.Source); err != nil {
 				return nil, err
 			}
-			sources = append(sources, a.Source)
+			marks.add(a.Source, a.Parted)
 		}
 	}
 	if !loses {
-		return schema.Sorted(sources...), nil
+		return marks, nil
 	}
 	through, err := affectedThrough(tx, ids)
-	return schema.Sorted(append(sources, through...)...), err
+	for _, source := range through {
+		marks.add(source, false)
+	}
+	return marks, err
 }
+
+// marks are the sources that left one, and whether they parted records.
+type marks map[string]bool
+
+func (m marks) add(source string, parted bool) { m[source] = m[source] || parted }
 
 // affectedThrough returns the sources that left a mark on a group in which some records
 // are. The edges of a group that is gone are there for as long as its mark.
@@ -113,10 +136,10 @@ func affectedThrough(r store.Reader, records []string) (sources []string, err er
 }
 
 // passMarks hands the marks of a record on to the identity that it is of.
-func (l *look) passMarks(tx store.Tx, sources []string, err error) error {
-	for _, source := range sources {
+func (l *look) passMarks(tx store.Tx, marks marks, err error) error {
+	for source, parted := range marks {
 		if err == nil {
-			err = store.AffectedRecords.Put(tx, store.Affected{ID: l.facts.Into, Source: source})
+			err = mark(tx, l.book, store.Affected{ID: l.facts.Into, Source: source, Parted: parted})
 		}
 	}
 	return err
@@ -124,12 +147,12 @@ func (l *look) passMarks(tx store.Tx, sources []string, err error) error {
 
 // markAgain leaves the mark of a source on an identity of which a trigger holds that
 // looks at what the source says, and takes nothing before its time.
-func (l *look) markAgain(tx store.Tx, sources []string) error {
+func (l *look) markAgain(tx store.Tx, marks marks) error {
 	for _, f := range slices.Concat(l.access.Fired, l.access.Pending) {
 		if !f.Due.After(l.now) {
 			continue
 		}
-		for _, source := range sources {
+		for source := range marks {
 			if !l.book.EndsBy(source, f.Role, f.Trigger) {
 				continue
 			}

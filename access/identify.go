@@ -206,9 +206,14 @@ func (c *correlation) move(rec schema.Identity, was string, verb schema.Verb, by
 	if err := agree(c.tx, was); err != nil {
 		return err
 	}
-	if strings.HasPrefix(by, "source/") { // what the record gave it may lose
-		if err := affects(c.tx, c.book, rec.Source, was); err != nil {
-			return err
+	if source, ok := strings.CutPrefix(by, "source/"); ok { // what the record gave the one it may lose, and the other by what it says
+		for _, identity := range []string{was, rec.Base()} {
+			if err := affects(c.tx, c.book, rec.Source, identity); err != nil {
+				return err
+			}
+			if err := parts(c.tx, c.book, source, identity); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.carryAccounts(rec, was, d.ID); err != nil {

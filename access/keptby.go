@@ -105,7 +105,7 @@ func lossesOf(r store.Reader, book *policy.Book, identity string) (held []store.
 func (c *comparison) brakedBy(d difference) difference {
 	for _, loss := range c.losses {
 		for _, line := range slices.Clone(d.ended) {
-			if !slices.Contains(loss.What, line.Ref()) || !c.by(loss.Source, line) {
+			if !slices.Contains(loss.What, line.Ref()) || !c.by(loss.Source, loss.Parted, line) {
 				continue
 			}
 			d.ended = slices.DeleteFunc(d.ended, func(l schema.Assignment) bool { return l.Ref() == line.Ref() })

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,19 +35,21 @@ func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {
 			return d, err
 		}
 	}
-	sources, err := l.affectedBy(tx, len(d.ended) > 0)
+	marks, err := l.affectedBy(tx, len(d.ended) > 0)
 	if err != nil || l.facts.Into != "" {
-		return d, l.passMarks(tx, sources, err)
+		return d, l.passMarks(tx, marks, err)
 	}
 	for loss, err := range store.WithheldLosses.All(tx, l.facts.Identity.ID) {
 		if err != nil {
 			return d, err
 		}
-		held[loss.Source], sources = loss, append(sources, loss.Source)
+		held[loss.Source] = loss
+		marks.add(loss.Source, loss.Parted)
 	}
-	for _, source := range schema.Sorted(sources...) {
-		lines := slices.DeleteFunc(slices.Clone(d.ended), func(line schema.Assignment) bool { return !c.by(source, line) })
+	for _, source := range slices.Sorted(maps.Keys(marks)) {
+		lines := slices.DeleteFunc(slices.Clone(d.ended), func(line schema.Assignment) bool { return !c.by(source, marks[source], line) })
 		loss, known := held[source]
+		loss.Source, loss.Parted = source, marks[source]
 		if loss.Released { // whatever the source did since: people decided about that
 			lines = slices.DeleteFunc(lines, func(line schema.Assignment) bool { return slices.Contains(loss.What, line.Ref()) })
 			known = false
@@ -54,7 +57,7 @@ func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {
 				return d, err
 			}
 		}
-		keep, err := l.keeps(tx, source, loss, known, lines)
+		keep, err := l.keeps(tx, loss, known, lines)
 		if err != nil {
 			return d, err
 		}
@@ -67,18 +70,21 @@ func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {
 			d.kept = append(d.kept, keptLine{line: line, why: keep, braked: true})
 		}
 	}
-	return d, l.markAgain(tx, sources)
+	return d, l.markAgain(tx, marks)
 }
 
 // by reports whether a line that ends does so by what a source may say, be it that a
 // rule matches no longer or that a trigger looks at it, and for no reason of the
-// identity's own.
-func (c *comparison) by(source string, line schema.Assignment) bool {
+// identity's own. Of a source that parted records it is whatever a rule says no longer.
+func (c *comparison) by(source string, parted bool, line schema.Assignment) bool {
 	if ended(c.book, c.facts, c.now) {
 		return false
 	}
 	if byPolicy(c.facts, c.access, line, c.now) {
-		return slices.ContainsFunc(rolesOf(line), func(role string) bool { return c.book.Concerns(source, role) })
+		return slices.ContainsFunc(rolesOf(line), func(role string) bool {
+			_, stands := c.book.Role(role)
+			return c.book.Concerns(source, role) || parted && stands
+		})
 	}
 	if line.Mode != schema.Enforce {
 		return false
@@ -104,7 +110,7 @@ func (l *look) spared(because string) bool {
 
 // keeps settles whether the brake on a source holds the lines that end by it, and
 // returns why. What it held before, and ends no more, it lets go of.
-func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, lines []schema.Assignment) (why string, err error) {
+func (l *look) keeps(tx store.Tx, loss store.Loss, known bool, lines []schema.Assignment) (why string, err error) {
 	var what []string
 	for _, line := range lines {
 		what = append(what, line.Ref())
@@ -115,7 +121,7 @@ func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, li
 		if err != nil {
 			return "", err
 		}
-		if released || !l.book.Braked(source) || len(what) == 0 && len(loss.Risks) == 0 {
+		if released || !l.book.Braked(loss.Source) || len(what) == 0 && len(loss.Risks) == 0 {
 			return "", l.freed(tx, loss)
 		}
 		if !slices.Equal(what, loss.What) {
@@ -130,10 +136,12 @@ func (l *look) keeps(tx store.Tx, source string, loss store.Loss, known bool, li
 	if len(what) == 0 {
 		return "", nil
 	}
-	if why, err = brake(tx, l.book, source, losses); err != nil || why == "" {
+	if why, err = brake(tx, l.book, loss.Source, losses); err != nil || why == "" {
 		return "", err
 	}
-	return why, withholdLoss(tx, l.book, store.Loss{Identity: l.facts.Identity.ID, Source: source, What: what, Since: tx.Now(), Reason: why})
+	return why, withholdLoss(tx, l.book, store.Loss{
+		Identity: l.facts.Identity.ID, Source: loss.Source, Parted: loss.Parted, What: what, Since: tx.Now(), Reason: why,
+	})
 }
 
 // freed lets go of what was held of an identity that is being looked at, and has it

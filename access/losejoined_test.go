@@ -13,14 +13,19 @@ import (
 // limitedSeverally is the policy of severally, of which hr may end, and take something
 // from, two an hour.
 func limitedSeverally(t testing.TB) *policy.Book {
+	return limitedTo(t, `["*", department, active, groups]`)
+}
+
+// limitedTo is limitedSeverally, where hr may say that.
+func limitedTo(t testing.TB, says string, replace ...string) *policy.Book {
 	t.Helper()
-	return severally(t, `trust: authoritative, authoritativeFor: ["*"] }`,
-		`trust: authoritative, authoritativeFor: ["*", department, active, groups], correlateBy: [externalId, email], massChange: { deactivationsPerHour: 2, onExceeded: hold } }
+	return severally(t, append(replace, `trust: authoritative, authoritativeFor: ["*"] }`,
+		`trust: authoritative, authoritativeFor: `+says+`, correlateBy: [externalId, email], massChange: { deactivationsPerHour: 2, onExceeded: hold } }
 ---
 apiVersion: drawbridge/v1
 kind: Source
 metadata: { name: payroll, owner: { user: hr@example.com, deputy: hr2@example.com } }
-spec: { protocol: scim, trust: authoritative, authoritativeFor: [department, active], correlateBy: [employeeNumber] }`)
+spec: { protocol: scim, trust: authoritative, authoritativeFor: [department, active], correlateBy: [employeeNumber] }`)...)
 }
 
 // twice are people of whom hr and payroll tell, who are in hr's group of writers.
@@ -101,4 +106,75 @@ func TestWhatIsReleasedIsNotHeldAgain(t *testing.T) {
 			t.Errorf("held once more: %+v", h)
 		}
 	})
+}
+
+// TestAnEqualPartsMany has one of two authorities tell of others by the numbers of many
+// people, so that nobody can tell any more whose the records of the other one are. What
+// these people had by them is a loss by who said so, though the source of the records
+// has no limit. R-SRC-7.
+func TestAnEqualPartsMany(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(limitedTo(t, `["*", department, active, groups]`, `department: { type: string, from: [hr] }`, `department: { type: string, from: [payroll, hr] }`))
+		var hr []string
+		for i := range 6 {
+			number := fmt.Sprint(i)
+			hr = append(hr, w.tell(attested{source: "hr", name: "h" + number, number: number, department: "Sales"}))
+			w.tell(attested{source: "payroll", name: "p" + number, number: number, department: "Engineering"})
+		}
+		w.work()
+		if got := kept(w, hr, "Readers"); got != 6 {
+			t.Fatalf("%d have it, want all", got)
+		}
+		for i := range hr {
+			w.tell(attested{source: "hr", name: fmt.Sprint("d", i), number: fmt.Sprint(i), department: "Sales"})
+		}
+		w.work()
+		if got := kept(w, hr, "Readers"); got != 4 {
+			t.Errorf("%d keep what they had, want all beyond the two that hr may take it from", got)
+		}
+		if h := w.held(lossesOfHR); h.Count != 4 {
+			t.Errorf("held: %+v", h)
+		}
+		w.release(lossesOfHR, "they are not who we thought")
+		w.work()
+		if got := kept(w, hr, ""); got != 6 {
+			t.Errorf("%d lost it after two people let it through, want all", got)
+		}
+	})
+}
+
+// TestARecordComesToMany has the records of one source come to many people, who lose
+// something by what these say. R-SRC-7.
+func TestARecordComesToMany(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		var hr, others []string
+		limited := `authoritativeFor: [userName, department, groups], correlateBy: [userName, email, employeeNumber], massChange: { deactivationsPerHour: 2, onExceeded: hold } }`
+		w.rules.Use(severally(t, `authoritativeFor: [userName] }`, limited))
+		for i := range 6 {
+			hr = append(hr, w.tell(attested{source: "hr", name: fmt.Sprint("h", i), email: fmt.Sprintf("h%d@y", i), department: "Engineering"}))
+			w.tell(attested{source: "hr", name: fmt.Sprint("o", i), email: fmt.Sprintf("o%d@y", i), department: "Sales"})
+			others = append(others, w.tell(attested{source: "okta", name: fmt.Sprint("k", i), email: fmt.Sprintf("o%d@y", i), department: "Sales"}))
+		}
+		w.work()
+		for i := range hr { // it is somebody else's record now
+			w.tell(attested{source: "okta", id: others[i], name: fmt.Sprint("k", i), email: fmt.Sprintf("h%d@y", i), department: "Sales"})
+		}
+		w.work()
+		if got := kept(w, hr, "Readers"); got != 4 {
+			t.Errorf("%d keep what they had, want all beyond the two that okta may take it from", got)
+		}
+		if h := w.held("losses:okta"); h.Count != 4 {
+			t.Errorf("held: %+v", h)
+		}
+	})
+}
+
+// kept counts who holds exactly that.
+func kept(w *world, people []string, entitlements string) (n int) {
+	for _, id := range people {
+		if w.holds(id) == entitlements {
+			n++
+		}
+	}
+	return n
 }

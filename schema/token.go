@@ -19,6 +19,17 @@ type Token struct {
 	Revoked time.Time `json:"revoked,omitzero"`
 }
 
+// A Cutoff takes back tokens that an issuer signed and that have not ended yet: those
+// with a claim, or all of them, that were signed before an instant.
+type Cutoff struct {
+	Issuer string    `json:"issuer"`          // its name in the configuration
+	Claim  string    `json:"claim,omitempty"` // empty: whatever they say
+	Value  string    `json:"value,omitempty"` // of the claim
+	Before time.Time `json:"before"`
+	Since  time.Time `json:"since"` // when somebody said so
+	By     string    `json:"by"`
+}
+
 // An APIRole says what a person or program that uses the API may do. API roles
 // are ordered: each may do what those before it may.
 type APIRole string

@@ -218,9 +218,23 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 	if err == nil && h.Certificate != "" && h.Certificate != thumbprint(certificate(req)) {
 		return Credential{}, &refusal{why: "it is bound to another client certificate", tell: "it is bound to a client certificate that was not shown"}
 	}
+	if err == nil {
+		err = g.cutOff(req.Context(), h)
+	}
 	c := Credential{Name: h.Name, Source: h.Source, Role: h.Role}
 	c.use = schema.CredentialUse{ID: "issuer/" + h.Issuer + "/" + c.holder(), Holder: c.holder()}
 	return c, err
+}
+
+// cutOff returns a refusal if somebody took back what a token is.
+func (g *gate) cutOff(ctx context.Context, h issuer.Holder) error {
+	return g.store.View(ctx, func(r store.Reader) error {
+		cut, err := access.IsCutOff(r, h.Issuer, h.Signed, h.Marks)
+		if err == nil && cut {
+			err = &refusal{why: "it is cut off, as what the issuer " + h.Issuer + " signed before", tell: "it was taken back: get another one"}
+		}
+		return err
+	})
 }
 
 // issued returns whose a token is that the bridge issued.

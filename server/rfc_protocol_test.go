@@ -55,6 +55,17 @@ func bulkMusts() []must {
 				g.has(status, "Operations", i, "status")
 			}
 		}},
+		{"7644 3.7.3", "what is no operation, or none of a resource, is told so, and the others run", func(c *client) {
+			u := c.user("")
+			for op, status := range map[string]string{
+				`{"path":"/Users","bulkId":"a","data":{}}`: "400", `{"method":"GET","path":"/Users/` + u.id() + `"}`: "400", `{"method":"POST","bulkId":"a","data":{}}`: "400",
+				`{"method":"POST","path":"/Users","bulkId":"a"}`: "400", `{"method":"DELETE","path":"/Users"}`: "405", `{"method":"POST","path":"/Users/` + u.id() + `","data":{}}`: "405",
+				`{"method":"POST","path":"/Nothing","bulkId":"a","data":{}}`: "404", `{"method":"POST","path":"/Bulk","bulkId":"a","data":{}}`: "404",
+			} {
+				g := bulk(c, 0, op, makes("b", c.name())).is(200).has(status, "Operations", 0, "status").has(status, "Operations", 0, "response", "status").has("201", "Operations", 1, "status")
+				c.check(g.at("Operations", 0, "response", "detail") != nil, "%s: %s", op, g.text)
+			}
+		}},
 		{"7644 3.7.4", "what is larger than it says of itself is 413", func(c *client) {
 			config := c.get("/ServiceProviderConfig")
 			most, _ := config.at("bulk", "maxOperations").(float64)
@@ -159,6 +170,21 @@ func protocolMusts() []must {
 			c.send("PATCH", u.path(), operations(`{"op":"add","path":"title","value":"x"}`), "If-Match", u.header.Get("ETag")).is(200)
 			c.send("PATCH", u.path(), operations(`{"op":"add","path":"title","value":"y"}`), "If-Match", u.header.Get("ETag")).refuses(412, "")
 			c.send("DELETE", u.path(), "", "If-Match", "*").is(204)
+		}},
+		{"9110 13.1", "what is asked for on a condition is not done where that is not so, be it reading", func(c *client) {
+			u, g := c.user(""), c.group()
+			for _, r := range []got{u, g} {
+				tag := r.header.Get("ETag")
+				c.send("GET", r.path(), "", "If-Match", tag).is(200)
+				c.send("GET", r.path(), "", "If-Match", `W/"99"`).refuses(412, "")
+				for _, have := range []string{"*", tag} {
+					c.send("PATCH", r.path(), operations(`{"op":"add","path":"externalId","value":"`+c.name()+`"}`), "If-None-Match", have).refuses(412, "")
+					c.send("DELETE", r.path(), "", "If-None-Match", have).refuses(412, "")
+				}
+				c.send("PATCH", r.path(), operations(`{"op":"add","path":"externalId","value":"`+c.name()+`"}`), "If-None-Match", `W/"99"`)
+				c.check(c.get(r.path()).is(200).header.Get("ETag") != tag, "nothing changed")
+			}
+			c.send("PUT", u.path(), `{"userName":"other"}`, "If-None-Match", "*").refuses(412, "")
 		}},
 		{"9110 9.3.2", "HEAD is GET without a body, and OPTIONS is refused with Allow", func(c *client) {
 			u := c.user("")

@@ -164,6 +164,65 @@ func queryMusts() []must {
 			c.send("POST", "/.search", `{"attributes":["userName"],"filter":"id eq \"`+u.id()+`\""}`).is(200).has(u.name(), "Resources", 0, "userName").has(nil, "Resources", 0, "title")
 			c.send("POST", "/Users/.search", `{"excludedAttributes":["title"],"filter":"id eq \"`+u.id()+`\""}`).is(200).has(u.name(), "Resources", 0, "userName").has(nil, "Resources", 0, "title")
 		}},
+		{"7644 3.9", "parts of meta, and of the groups that a user is in, are shown and left out by themselves", func(c *client) {
+			u := c.user("")
+			c.group(u.id())
+			for _, query := range []string{"?attributes=meta.created", "?attributes=" + userURN + ":META.CREATED"} {
+				g := c.get(u.path()+query).is(200).has(nil, "meta", "version").has(nil, "meta", "location").has(nil, "meta", "resourceType").has(nil, "userName")
+				c.check(g.at("meta", "created") != nil, "%s", g.text)
+			}
+			g := c.get(u.path()+"?excludedAttributes=meta.created,meta.version").is(200).has(nil, "meta", "created").has(nil, "meta", "version").has("User", "meta", "resourceType")
+			c.check(g.at("meta", "lastModified") != nil && g.at("meta", "location") != nil, "%s", g.text)
+			c.get(u.path()+"?excludedAttributes=meta.created,meta.version,meta.lastModified,meta.location,meta.resourceType").is(200).has(nil, "meta")
+			for query, shown := range map[string][]string{
+				"attributes=groups.display": {"display"}, "attributes=groups.value,groups.$ref": {"value", "$ref"}, "excludedAttributes=groups.display": {"value", "$ref", "type"},
+				"attributes=groups": {"value", "$ref", "display", "type"}, "excludedAttributes=title": {"value", "$ref", "display", "type"},
+			} {
+				for _, g := range []got{c.get(u.path() + "?" + query).is(200), inList(c.get("/Users?filter=id+eq+%22" + u.id() + "%22&" + query).is(200))} {
+					group, _ := g.at("groups", 0).(map[string]any)
+					c.check(len(group) == len(shown), "%s shows %v", query, group)
+					for _, part := range shown {
+						c.check(group[part] != nil, "%s does not show %s: %v", query, part, group)
+					}
+				}
+			}
+		}},
+		{"7644 3.4.2.2", "the RFC's own examples are filters, and what every resource has is compared", func(c *client) {
+			p := people(c)
+			for _, filter := range []string{`userName eq "bjensen"`, `name.familyName co "O'Malley"`, `userName sw "J"`, userURN + `:userName sw "J"`, `title pr`,
+				`meta.lastModified gt "2011-05-13T04:42:34Z"`, `title pr and userType eq "Employee"`, `schemas eq "` + staffURN + `"`,
+				`userType ne "Employee" and not (emails co "example.com" or emails.value co "example.org")`, `userType eq "Employee" and (emails.type eq "work")`,
+				`emails[type eq "work" and value co "@example.com"] or ims[type eq "xmpp" and value co "@foo.com"]`} {
+				c.get("/Users?count=0&filter=" + url.QueryEscape(filter)).is(200)
+			}
+			c.check(c.find(`userName sw "`+p+`" and schemas eq "`+staffURN+`"`) == p+"c", "whom an extension is of")
+			u := c.get("/Users?filter=" + url.QueryEscape(`userName eq "`+p+`a"`)).is(200)
+			version, _ := u.at("Resources", 0, "meta", "version").(string)
+			location, _ := u.at("Resources", 0, "meta", "location").(string)
+			c.check(c.find(`userName sw "`+p+`" and meta.location eq "`+location+`" and meta.version eq "`+strings.ReplaceAll(version, `"`, `\"`)+`"`) == p+"a", "by location and version")
+		}},
+		{"7644 3.4.2.2", "who is in a group is found by all that is shown of it", func(c *client) {
+			p := people(c)
+			u, _ := c.get("/Users?filter="+url.QueryEscape(`userName eq "`+p+`a"`)).at("Resources", 0, "id").(string)
+			g := c.group(u)
+			name, _ := g.at("displayName").(string)
+			mine := `userName sw "` + p + `" and `
+			c.check(c.find(mine+`groups pr`) == p+"a", "groups pr")
+			c.check(c.find(mine+`not (groups pr)`) == p+"B "+p+"c", "not (groups pr)")
+			c.check(c.find(mine+`groups.display eq "`+name+`"`) == p+"a", "by the name of a group")
+			c.check(c.find(mine+`groups[type eq "direct" and $ref ew "`+g.id()+`"]`) == p+"a", "by two parts")
+			for _, filter := range []string{`members pr`, `members[type eq "User"]`, `members.display eq "` + p + `a"`, `members.$ref ew "` + u + `"`, `members[value eq "` + u + `" and type eq "User"]`} {
+				c.get("/Groups?filter="+url.QueryEscape(`displayName eq "`+name+`" and `+filter)).is(200).has(1.0, "totalResults")
+				c.get("/Groups?filter="+url.QueryEscape(`displayName eq "`+name+`" and not (`+filter+`)`)).is(200).has(0.0, "totalResults")
+			}
+		}},
+		{"7644 3.4.3", "what a .search asks for is of the kind that it is", func(c *client) {
+			for _, body := range []string{`{"count":[1]}`, `{"filter":["title pr"]}`, `{"attributes":[5]}`, `{"sortBy":{"x":1}}`, `{"count":1.5}`} {
+				c.send("POST", "/Users/.search", body).refuses(400, "invalidValue")
+			}
+			c.get("/Users?sortBy=shoeSize").refuses(400, "invalidValue")
+			c.get("/Users?count=99999999999999999999&startIndex=-99999999999999999999").is(200).has(1.0, "startIndex")
+		}},
 		{"7644 3.4.3", "a POST of .search asks what a GET asks", func(c *client) {
 			p := people(c)
 			g := c.send("POST", "/Users/.search", `{"schemas":["`+searchURN+`"],"filter":"userName sw \"`+p+`\"","sortBy":"userName","sortOrder":"descending","startIndex":1,"count":2,"attributes":["userName"]}`).is(200)

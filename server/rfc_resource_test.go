@@ -87,6 +87,13 @@ func resourceMusts() []must {
 		{"7643 3.3", "an extension's attributes are below its URN", func(c *client) {
 			c.user(`,"`+staffURN+`":{"employeeNumber":"7","manager":{"value":"x"}}`).has("7", staffURN, "employeeNumber").has(nil, "employeeNumber")
 		}},
+		{"7643 3.3", "an extension is an object", func(c *client) {
+			for _, value := range []string{`"x"`, `5`, `true`, `["x"]`, `[{},{}]`} {
+				c.send("POST", "/Users", `{"userName":"`+c.name()+`","`+staffURN+`":`+value+`}`).refuses(400, "invalidValue")
+			}
+			c.user(`,"`+staffURN+`":[{"department":"x"}]`).has("x", staffURN, "department")
+			c.user(`,"`+staffURN+`":null`).count(1, "schemas")
+		}},
 		{"7643 4.1.1", "a userName is required, not empty, and unique in any case", func(c *client) {
 			c.send("POST", "/Users", `{"schemas":["`+userURN+`"]}`).refuses(400, "invalidValue")
 			c.send("POST", "/Users", `{"userName":""}`).refuses(400, "invalidValue")

@@ -51,6 +51,7 @@ type Withheld struct {
 type Affected struct {
 	ID     string `json:"id"`
 	Source string `json:"source"`
+	Parted bool   `json:"parted,omitempty"` // it brought other records to the identity, or took some from it
 }
 
 // A Loss is what an identity would lose by what a source did, and keeps until people
@@ -58,8 +59,9 @@ type Affected struct {
 type Loss struct {
 	Identity string    `json:"identity"`
 	Source   string    `json:"source"`
-	What     []string  `json:"what,omitempty"`  // connector/entitlement
-	Risks    []string  `json:"risks,omitempty"` // kinds of those that its source told of and that are not acted on
+	Parted   bool      `json:"parted,omitempty"` // it brought other records to the identity, or took some from it
+	What     []string  `json:"what,omitempty"`   // connector/entitlement
+	Risks    []string  `json:"risks,omitempty"`  // kinds of those that its source told of and that are not acted on
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason"`
 	Round    int       `json:"round,omitempty"`    // of the hold on its source that it belongs to

@@ -359,6 +359,8 @@ var (
 
 	Tokens = define("tokens", func(t schema.Token) []string { return []string{t.ID} }, TokenSource)
 
+	Cutoffs = define("cutoffs", func(c schema.Cutoff) []string { return []string{c.Issuer, c.Claim, c.Value} })
+
 	Policies = define("policies", func(p PolicyVersion) []string { return []string{p.Digest} })
 
 	Settings = define("settings", func(s Setting) []string { return []string{s.Name} })
@@ -378,7 +380,7 @@ func everything() []checked {
 		Holds, Halts, Ramps, Findings, Runs, SweepProgress,
 		Reviews, ReviewItems, ReviewClocks, Reminders,
 		Publications, Plans,
-		Tokens, CredentialUses, Policies, Settings,
+		Tokens, Cutoffs, CredentialUses, Policies, Settings,
 		Notices, Tickets, Workloads, Risks, Uses, Feeds, Receipts, Bindings, Firings, Baselines,
 	}
 }

@@ -9,7 +9,7 @@ import (
 func sourceCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "source", Short: "Where identities come from"}
 	token := &cobra.Command{Use: "token", Short: "The credentials by which a source is known"}
-	token.AddCommand(sourceTokenIssueCommand(), sourceTokenListCommand(), tokenRevokeCommand("source token"))
+	token.AddCommand(sourceTokenIssueCommand(), sourceTokenListCommand(), tokenRevokeCommand("source token"), tokenCutCommand())
 	cmd.AddCommand(sourceListCommand(), sourceUnmappedCommand(), sourceParkedCommand(), sourceRecordsCommand(), sourceJoinCommand(), sourceSplitCommand(), token)
 	return cmd
 }

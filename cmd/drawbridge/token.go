@@ -20,7 +20,7 @@ import (
 
 func tokenCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "token", Short: "Tokens by which people and programs use the API and this command"}
-	cmd.AddCommand(tokenIssueCommand(), tokenListCommand(), tokenRevokeCommand("token"))
+	cmd.AddCommand(tokenIssueCommand(), tokenListCommand(), tokenRevokeCommand("token"), tokenCutCommand())
 	return cmd
 }
 

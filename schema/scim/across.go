@@ -62,13 +62,27 @@ func (e *expr) settled() (truth, known bool) {
 	case opHas:
 		return false, false
 	default: // a comparison
-		return e.common == resourceType && e.compareText(e.typeName, false), e.common == resourceType
+		switch e.common {
+		case resourceType:
+			return e.compareText(e.of.Name, true), true
+		case commonMeta: // only whether there is one can be asked
+			return true, true
+		}
+		return false, false
 	}
 }
 
-// resourceType is the common attribute that every resource of a type has the same
-// value of.
-const resourceType = "meta.resourceType"
+// What every resource has. Of resourceType, resources of one type have the same value.
+const (
+	commonID       = "id"
+	commonSchemas  = "schemas"
+	commonMeta     = "meta"
+	commonCreated  = "meta.created"
+	commonModified = "meta.lastModified"
+	commonLocation = "meta.location"
+	commonVersion  = "meta.version"
+	resourceType   = "meta.resourceType"
+)
 
 // never is a filter that no resource is meant by.
 var never = &expr{op: opOr}

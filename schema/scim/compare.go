@@ -34,10 +34,9 @@ type expr struct {
 	op     op
 	kids   []*expr
 	attr   *Attribute // of a comparison, or of has
-	common string     // id or one of meta, instead of attr
+	common string     // what every resource has, instead of attr
+	of     *Type      // of what is common
 	lit    literal
-
-	typeName string // what meta.resourceType is
 }
 
 type litKind int

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -39,6 +40,15 @@ type Candidate struct {
 	// Related reports whether the resource has a member, or is in a group, with
 	// the id.
 	Related func(id string) (bool, error)
+	// Edges walks the members that the resource has, or the groups that it is in, each as
+	// it is shown, until it is told to stop. How it is called is looked up if it is asked for.
+	Edges func(display bool, yield func(element []byte) bool) error
+	// Location and Version are what meta says.
+	Location func() string
+	Version  func(spend func(bytes int) error) (string, error)
+	// Spend is told how much is looked at beside the resource itself; it may be nil. An
+	// error of it ends that.
+	Spend func(bytes int) error
 }
 
 // All reports whether every resource is meant.
@@ -154,7 +164,7 @@ func valuesOf(e *expr, key Key) []Lookup {
 // key returns what index the compared attribute has.
 func (e *expr) key() Key {
 	switch {
-	case e.common == "id":
+	case e.common == commonID:
 		return ByID
 	case e.attr == nil || e.attr.URN != "" || e.attr.parent != nil:
 		return ""
@@ -188,7 +198,7 @@ func (e *expr) match(c *Candidate) (bool, error) {
 		return !ok && err == nil, err
 	case opHas:
 		if e.attr.edges {
-			return e.kids[0].related(c)
+			return e.matchEdges(c)
 		}
 		for element := range elements(e.attr.in(c.Resource)) {
 			if e.kids[0].matchElement(element) {
@@ -198,20 +208,78 @@ func (e *expr) match(c *Candidate) (bool, error) {
 		return false, nil
 	default: // a comparison
 	}
-	switch e.common {
-	case "id":
-		return e.compareText(c.ID, true), nil
-	case "meta.created":
-		return e.compareTime(c.Created), nil
-	case "meta.lastModified":
-		return e.compareTime(c.Modified), nil
-	case resourceType:
-		return e.compareText(e.typeName, false), nil
+	if e.common != "" {
+		return e.matchCommon(c)
 	}
 	if p := e.attr.parent; p != nil { // of an attribute that has one value
 		return e.compare(member(p.in(c.Resource), e.attr.Name)), nil
 	}
 	return e.compare(e.attr.in(c.Resource)), nil
+}
+
+// matchCommon is match for what every resource has.
+func (e *expr) matchCommon(c *Candidate) (ok bool, err error) {
+	switch e.common {
+	case commonID:
+		return e.compareText(c.ID, true), nil
+	case commonCreated:
+		return e.compareTime(c.Created), nil
+	case commonModified:
+		return e.compareTime(c.Modified), nil
+	case resourceType:
+		return e.compareText(e.of.Name, true), nil
+	case commonLocation:
+		return e.compareText(c.Location(), true), nil
+	case commonVersion:
+		version, err := c.Version(c.spend)
+		return err == nil && e.compareText(version, true), err
+	case commonSchemas:
+		for urn := range elements(e.of.SchemasOf(nil, c.Resource)) {
+			ok = ok || e.compareText(text(urn), false) // a URN's case makes no difference
+		}
+		return ok, nil
+	default: // meta, of which can only be asked whether there is one
+		return true, nil
+	}
+}
+
+// matchEdges is match for a filter on the edges of the resource.
+func (e *expr) matchEdges(c *Candidate) (found bool, err error) {
+	inner := e.kids[0]
+	if inner.aboutValue() {
+		return inner.related(c)
+	}
+	display, cost := inner.names("display"), edgeCost
+	if display {
+		cost = displayCost
+	}
+	var spent error
+	err = c.Edges(display, func(element []byte) bool {
+		if spent = c.spend(cost); spent == nil {
+			found = inner.matchElement(element)
+		}
+		return !found && spent == nil
+	})
+	return found, cmp.Or(err, spent)
+}
+
+// What an edge counts that is looked at, and one of which it is looked up how it is
+// called, in bytes.
+const (
+	edgeCost    = 256
+	displayCost = 2048
+)
+
+func (c *Candidate) spend(bytes int) error {
+	if c.Spend == nil {
+		return nil
+	}
+	return c.Spend(bytes)
+}
+
+// names reports whether a filter on elements compares a part of them.
+func (e *expr) names(part string) bool {
+	return e.attr != nil && e.attr.Name == part || slices.ContainsFunc(e.kids, func(k *expr) bool { return k.names(part) })
 }
 
 // in returns the attribute's value in a canonical resource.

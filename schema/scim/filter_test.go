@@ -21,6 +21,13 @@ func TestFilterGrammar(t *testing.T) {
 	c := Candidate{
 		ID: "id-1", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Modified: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC),
 		Related: func(id string) (bool, error) { return id == "g1", nil },
+		Edges: func(_ bool, yield func([]byte) bool) error {
+			_ = yield([]byte(`{"value":"g0","$ref":"https://x/Groups/g0","display":"Zero","type":"direct"}`)) &&
+				yield([]byte(`{"value":"g1","$ref":"https://x/Groups/g1","display":"One","type":"direct"}`))
+			return nil
+		},
+		Location: func() string { return "https://x/Users/id-1" },
+		Version:  func(func(int) error) (string, error) { return `W/"3"`, nil },
 		Resource: []byte(`{"externalId":"Ext","userName":"Ada@x","name":{"familyName":"Love\"lace","givenName":"Ada \\ Augusta"},"displayName":"Zoë <1>","title":"",` +
 			`"active":true,"emails":[{"value":"ada@work","type":"work","primary":true},{"value":"ada@home","type":"home"}],"roles":[{"value":"r1","primary":false}],` +
 			`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"R&D","manager":{"value":"m1"}},` +
@@ -69,6 +76,12 @@ func TestFilterGrammar(t *testing.T) {
 		{`((((userName pr))))`, true}, {`not (not (userName pr))`, true}, {`(userName pr)and(active eq true)`, true},
 		// Edges, and the type.
 		{`groups eq "g1"`, true}, {`groups.value eq "g2"`, false}, {`groups[value eq "g2" or value eq "g1"]`, true}, {`groups.value eq "g1" and not (groups eq "g2")`, true},
+		{`groups pr`, true}, {`not (groups pr)`, false}, {`groups.display eq "one"`, true}, {`groups.display eq "two"`, false}, {`groups.value ne "g1"`, true}, {`groups co "g"`, true},
+		{`groups[display sw "z" and value eq "g1"]`, false}, {`groups[display sw "o" and value eq "g1"]`, true}, {`groups.$ref ew "/g1"`, true}, {`groups[type eq "indirect"]`, false},
+		// What every resource has.
+		{`schemas eq "` + EnterpriseURN + `"`, true}, {`schemas eq "urn:example:3.0:User"`, false}, {`schemas eq "URN:example:2.0:user"`, true}, {`schemas pr`, true}, {`schemas co "enterprise"`, true},
+		{`meta pr`, true}, {`not (meta pr)`, false}, {`meta.location eq "https://x/Users/id-1"`, true}, {`meta.version eq "W/\"3\""`, true}, {`meta.version pr`, true},
+		{`urn:ietf:params:scim:schemas:core:2.0:User:id eq "id-1"`, true}, {`urn:ietf:params:scim:schemas:core:2.0:User:meta.created pr`, true},
 		{`meta.resourceType eq "User"`, true}, {`meta.resourceType ne "User" or userName eq "ada@x"`, true}, {`meta.resourceType eq "Group" and userName pr`, false},
 	} {
 		f, err := u.ParseFilter(test.filter)
@@ -84,7 +97,7 @@ func TestFilterGrammar(t *testing.T) {
 		`userName`, `userName eq`, `eq "x"`, `userName eq x`, `userName eq 'x'`, `userName eq "x`, `userName is "x"`, `userName eq "x" and`, `and userName pr`,
 		`(userName pr`, `userName pr)`, `not userName pr`, `userName pr userName pr`, `userName pr xor active pr`, `emails[type eq "work"`, `emails[]`, `emails[type eq "x"].`,
 		`emails[type eq "x"].size eq 1`, `emails[size eq 1]`, `userName[value eq "x"]`, `shoeSize eq 1`, `name eq "x"`, `name.shoeSize pr`, `active gt true`, `active eq 1`,
-		mine + `floor co "1"`, mine + `floor eq "many"`, mine + `floor eq true`, `meta.created gt "yesterday"`, `meta.nothing pr`, `groups.display eq "x"`, `groups co "g"`,
+		mine + `floor co "1"`, mine + `floor eq "many"`, mine + `floor eq true`, `meta.created gt "yesterday"`, `meta.nothing pr`, `meta eq "x"`, `groups.size eq "x"`,
 		`userName eq "\x"`, `password pr`, `urn:example:3.0:User:floor eq 1`, `userName gt null`, "userName eq \"a\x00b", `emails[emails[type pr]]`,
 	} {
 		if f, err := u.ParseFilter(filter); err == nil {

@@ -134,12 +134,15 @@ func FuzzPatch(f *testing.F) {
 func FuzzFilter(f *testing.F) {
 	for _, s := range []string{`userName eq "a"`, `emails[type eq "work" and (value co "x" or not (primary eq true))].value sw "y"`, `active eq "True"`, `id eq "1" and groups eq "2"`,
 		`meta.lastModified ge "2026-01-01T00:00:00Z"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr`, `title eq "\u00e9\"" or nickName eq null`,
-		strings.Repeat("(", 40), `not not`, `userName eq "`, `emails[`, `members[value eq "1"]`} {
+		strings.Repeat("(", 40), `not not`, `userName eq "`, `emails[`, `members[value eq "1"]`, `members.display eq "A" or not (groups pr)`, `schemas co "x" and meta.location pr`} {
 		f.Add(s)
 	}
 	u, g := users(f), groups(f)
 	c := Candidate{ID: "1", Resource: []byte(`{"userName":"a","active":true,"emails":[{"value":"a@x","type":"work","primary":true}]}`),
-		Related: func(id string) (bool, error) { return id == "2", nil }}
+		Related:  func(id string) (bool, error) { return id == "2", nil },
+		Edges:    func(_ bool, yield func([]byte) bool) error { yield([]byte(`{"value":"2"}`)); return nil },
+		Location: func() string { return "https://x/Users/1" },
+		Version:  func(func(int) error) (string, error) { return `W/"1"`, nil }}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, typ := range []*Type{u, g} {
 			filter, err := typ.ParseFilter(s)

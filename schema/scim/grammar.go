@@ -191,18 +191,14 @@ func (p *parser) valuePath(path string) (*expr, error) {
 		inner = &expr{op: opAnd, kids: []*expr{inner, more}}
 	}
 	p.of = nil
-	return has(a, inner)
+	return has(a, inner), nil
 }
 
-// has is a filter on the elements of a list. Of edges only who is at the other
-// end is known.
-func has(a *Attribute, inner *expr) (*expr, error) {
-	if a.edges && !inner.aboutValue() {
-		return nil, Invalid(InvalidFilter, "filter: of %s only the value can be compared, with eq", a.Name)
-	}
-	return &expr{op: opHas, attr: a, kids: []*expr{inner}}, nil
-}
+// has is a filter on the elements of a list.
+func has(a *Attribute, inner *expr) *expr { return &expr{op: opHas, attr: a, kids: []*expr{inner}} }
 
+// aboutValue reports whether a filter on edges is of nothing but who is at their other
+// end, which is looked up and not searched for.
 func (e *expr) aboutValue() bool {
 	switch e.op {
 	case opAnd, opOr:
@@ -237,19 +233,8 @@ func (p *parser) resolve(e *expr, path string) error {
 		e.attr = sub
 		return e.fit(sub.Path(), sub.Kind)
 	}
-	switch fold(path) {
-	case "id":
-		e.common = "id"
-		return e.fit("id", String)
-	case "meta.created":
-		e.common = "meta.created"
-		return e.fit(e.common, DateTime)
-	case "meta.lastmodified":
-		e.common = "meta.lastModified"
-		return e.fit(e.common, DateTime)
-	case "meta.resourcetype":
-		e.common, e.typeName = resourceType, p.typ.Name
-		return e.fit(e.common, String)
+	if ok, err := p.resolveCommon(e, path); ok {
+		return err
 	}
 	a, sub, err := p.typ.resolve(path)
 	if err != nil && p.loose {
@@ -260,6 +245,43 @@ func (p *parser) resolve(e *expr, path string) error {
 		return err
 	}
 	return e.about(a, sub)
+}
+
+// resolveCommon finds what every resource has (RFC 7643, section 3.1), the schema's URN
+// before it or not.
+func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
+	if urn, rest, found := p.typ.urnOf(path); found && urn == p.typ.Schemas[0].ID {
+		path = rest
+	}
+	e.of = p.typ
+	switch fold(path) {
+	case "id":
+		e.common = commonID
+		return true, e.fit(e.common, String)
+	case "schemas":
+		e.common = commonSchemas
+		return true, e.fit(e.common, Reference)
+	case "meta":
+		e.common = commonMeta
+		return true, e.fit(e.common, Complex)
+	case "meta.created":
+		e.common = commonCreated
+		return true, e.fit(e.common, DateTime)
+	case "meta.lastmodified":
+		e.common = commonModified
+		return true, e.fit(e.common, DateTime)
+	case "meta.resourcetype":
+		e.common = resourceType
+		return true, e.fit(e.common, String)
+	case "meta.location":
+		e.common = commonLocation
+		return true, e.fit(e.common, Reference)
+	case "meta.version":
+		e.common = commonVersion
+		return true, e.fit(e.common, String)
+	}
+	e.of = nil
+	return false, nil
 }
 
 // about makes the comparison one with an attribute. Of a complex one its value
@@ -294,11 +316,8 @@ func (e *expr) anyOf(a, sub *Attribute) error {
 	if err := inner.fit(inner.attr.Path(), inner.attr.Kind); err != nil {
 		return err
 	}
-	outer, err := has(a, inner)
-	if err == nil {
-		*e = *outer
-	}
-	return err
+	*e = *has(a, inner)
+	return nil
 }
 
 // resolve finds an attribute, and perhaps a sub-attribute of it, by its path.

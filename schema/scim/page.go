@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -28,7 +29,7 @@ func ParsePage(q url.Values) (Page, error) {
 			continue
 		}
 		n, err := strconv.Atoi(s)
-		if err != nil {
+		if err != nil && !errors.Is(err, strconv.ErrRange) { // what is beyond all range is brought into it, too
 			scimType := InvalidValue
 			if name == "count" && q.Has("cursor") {
 				scimType = InvalidCount
@@ -59,8 +60,13 @@ func ParseSearch(body []byte, l Limits) (url.Values, error) {
 			switch value[0] {
 			case '[':
 				for e := range elements(value) {
+					if e[0] != '"' || !strings.HasSuffix(known, "ttributes") {
+						return nil, Invalid(InvalidValue, "%s: it must not be a list of that", known)
+					}
 					v.Add(known, text(e))
 				}
+			case '{':
+				return nil, Invalid(InvalidValue, "%s: it must not be an object", known)
 			case '"':
 				v.Set(known, text(value))
 			case 'n':
@@ -80,7 +86,8 @@ type Projection struct {
 	whole   map[*Attribute]bool
 	parts   map[*Attribute]map[*Attribute]bool
 	meta    bool
-	nothing bool // no parameter was given
+	ofMeta  map[string]bool // parts of it, folded
+	nothing bool            // no parameter was given
 }
 
 // ParseProjection reads attributes and excludedAttributes. Names that no schema
@@ -101,7 +108,18 @@ func (t *Type) ParseProjection(attributes, excluded string) Projection {
 }
 
 func (p *Projection) add(name string) {
-	if first, _, _ := strings.Cut(fold(name), "."); first == "meta" {
+	if urn, rest, ok := p.typ.urnOf(name); ok && urn == p.typ.Schemas[0].ID && rest != "" {
+		name = rest
+	}
+	switch first, part, parted := strings.Cut(fold(name), "."); {
+	case first != "meta":
+	case parted:
+		if p.ofMeta == nil {
+			p.ofMeta = map[string]bool{}
+		}
+		p.ofMeta[part] = true
+		return
+	default:
 		p.meta = true
 		return
 	}
@@ -130,8 +148,19 @@ func (t *Type) Everything() Projection { return Projection{typ: t, nothing: true
 // All reports whether everything is asked for.
 func (p Projection) All() bool { return p.typ == nil || p.nothing }
 
-// Meta reports whether meta is asked for.
-func (p Projection) Meta() bool { return p.All() || p.meta == p.only }
+// A MetaPart is what meta is shown with.
+type MetaPart struct{ ResourceType, Created, LastModified, Location, Version bool }
+
+// Meta returns which parts of meta are asked for.
+func (p Projection) Meta() MetaPart {
+	shown := func(part string) bool {
+		if p.All() {
+			return true
+		}
+		return (p.meta || p.ofMeta[fold(part)]) == p.only
+	}
+	return MetaPart{shown("resourceType"), shown("created"), shown("lastModified"), shown("location"), shown("version")}
+}
 
 // Edges reports whether the members of a group, or the groups of a user, are
 // asked for.
@@ -150,25 +179,38 @@ func (p Projection) Edges() bool {
 	return false
 }
 
-// A MemberPart is what a group's members are shown with. How a member is called is
-// another resource's to say, and is looked up for whoever names it.
-type MemberPart struct{ Value, Ref, Type, Display bool }
+// An EdgePart is what a group's members are shown with, or the groups that a user is in.
+type EdgePart struct{ Value, Ref, Type, Display bool }
 
-// Members returns which parts of members are asked for.
-func (p Projection) Members() MemberPart {
-	all := MemberPart{Value: true, Ref: true, Type: true}
+// Members returns which parts of members are asked for. How a member is called is another
+// resource's to say, and is looked up for whoever names it.
+func (p Projection) Members() EdgePart {
+	part, named := p.edge("members")
+	part.Display = named && p.only && part.Display
+	return part
+}
+
+// Groups returns which parts of the groups that a user is in are asked for.
+func (p Projection) Groups() EdgePart {
+	part, _ := p.edge("groups")
+	return part
+}
+
+// edge returns which parts of edges are asked for, and whether parts were named.
+func (p Projection) edge(name string) (part EdgePart, named bool) {
+	all := EdgePart{true, true, true, true}
 	if p.All() {
-		return all
+		return all, false
 	}
-	a, _ := p.typ.attribute("", "members")
+	a, _ := p.typ.attribute("", name)
 	if p.parts[a] == nil || p.only && p.whole[a] {
-		return all
+		return all, false
 	}
 	shown := func(name string) bool {
 		sub, ok := a.Sub(name)
 		return ok && p.parts[a][sub] == p.only
 	}
-	return MemberPart{shown("value"), shown("$ref"), shown("type"), p.only && shown("display")}
+	return EdgePart{shown("value"), shown("$ref"), shown("type"), shown("display")}, true
 }
 
 // Resource returns what is asked for, and may be shown, of a canonical resource.

@@ -126,6 +126,16 @@ func (in *intake) extension(t *Type, urn, rest string, value []byte) error {
 		}
 		return in.set(a, value)
 	}
+	if value[0] == '[' { // a list of one stands for that one, as anywhere
+		only, some, err := single(&Attribute{Name: urn}, value)
+		if err != nil || !some {
+			return err
+		}
+		value = only
+	}
+	if value[0] != '{' && value[0] != 'n' && string(value) != `""` {
+		return Invalid(InvalidValue, "%s: it must be an object", urn)
+	}
 	for name, value := range members(value) {
 		a, ok := t.attribute(urn, name)
 		if !ok {

@@ -39,12 +39,12 @@ func (t *Type) ParseSort(v url.Values) (Sort, error) {
 	}
 	var err error
 	if s.by, s.sub, err = t.resolve(name); err != nil || s.by.edges || s.by.hidden() {
-		return s, Invalid(InvalidPath, "sortBy: %s has no attribute %q to sort by", t.Name, name)
+		return s, Invalid(InvalidValue, "sortBy: %s has no attribute %q to sort by", t.Name, name)
 	}
 	if s.by.Kind == Complex && s.sub == nil {
 		value, ok := s.by.subs["value"]
 		if !ok {
-			return s, Invalid(InvalidPath, "sortBy: %s has sub-attributes; name one of them", s.by.Path())
+			return s, Invalid(InvalidValue, "sortBy: %s has sub-attributes; name one of them", s.by.Path())
 		}
 		s.sub = value
 	}

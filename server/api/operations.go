@@ -59,6 +59,9 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/tokens":                    schema.Admin,
 	"POST /api/v1/tokens":                   schema.Admin,
 	"DELETE /api/v1/tokens/{id}":            schema.Admin,
+	"GET /api/v1/cutoffs":                   schema.Viewer,
+	"POST /api/v1/cutoffs":                  schema.Operator,
+	"POST /api/v1/cutoffs/lift":             schema.Admin,
 	"GET /api/v1/credentials":               schema.Auditor, // who comes in, and by what
 	"POST /api/v1/erasures":                 schema.Admin,
 	"GET /api/v1/backup":                    schema.Admin, // it has everything in it
@@ -209,6 +212,8 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/tokens", "List issued credentials, without their secrets"), a.listTokens)
 	add(a, h, created(post("/tokens", "Issue a credential; its secret is shown once")), a.issueToken)
 	add(a, h, huma.Operation{Method: http.MethodDelete, Path: "/tokens/{id}", Summary: "Revoke a credential"}, a.revokeToken)
+
+	a.registerCutoffs(h)
 
 	add(a, h, get("/credentials", "How the credentials stand by which others are known: age, end, last use, and what is the matter"), a.listCredentials)
 

@@ -10,6 +10,8 @@ import (
 	"unicode"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"drawbridge/access"
 )
 
 // claims are what a token says.
@@ -72,6 +74,20 @@ func (c claims) value(name string) any {
 		at = object[part]
 	}
 	return at
+}
+
+// cutClaims are the claims by which tokens may be taken back.
+var cutClaims = access.CutClaims()
+
+// marks are those of some claims that are texts.
+func (c claims) marks(names []string) map[string]string {
+	marks := map[string]string{}
+	for _, name := range names {
+		if text, ok := c[name].(string); ok {
+			marks[name] = text
+		}
+	}
+	return marks
 }
 
 // says reports whether a claim is a value, or a list that has it.

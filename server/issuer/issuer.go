@@ -76,7 +76,9 @@ type Holder struct {
 	Source      string
 	Role        schema.APIRole
 	Expires     time.Time
-	Certificate string // SHA-256 of the client certificate that it is bound to, as RFC 8705 writes it; empty: of none
+	Signed      time.Time         // zero where the token does not say
+	Marks       map[string]string // the claims by which it may be taken back, as it has them
+	Certificate string            // SHA-256 of the client certificate that it is bound to, as RFC 8705 writes it; empty: of none
 }
 
 // Set are the issuers that are trusted. It is safe for concurrent use. A nil one

@@ -157,6 +157,10 @@ func (t *trusted) admit(c claims, now time.Time) (h Holder, err error) {
 	if h.Certificate, err = c.bound(); err != nil {
 		return h, signedRefusal(err)
 	}
+	if h.Signed, _, err = c.time("iat"); err != nil {
+		return h, signedRefusal(err)
+	}
+	h.Marks = c.marks(cutClaims)
 	return h, t.rules(c, &h)
 }
 

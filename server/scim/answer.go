@@ -30,9 +30,15 @@ type stored struct {
 	created, modified time.Time
 	version           int64
 	beside            string // of its etag
+	tag               string // instead of both
 }
 
-func (s stored) etag() string { return etag(s.version, s.beside) }
+func (s stored) etag() string {
+	if s.tag != "" {
+		return s.tag
+	}
+	return etag(s.version, s.beside)
+}
 
 func (h *Handler) storedUser(id schema.Identity) stored {
 	return stored{typ: h.users, id: id.ID, resource: id.Resource, created: id.Created, modified: id.Modified, version: id.Version}
@@ -70,15 +76,30 @@ func (s stored) open(dst []byte, p wire.Projection) ([]byte, error) {
 
 // finish writes what comes after the edges: meta.
 func (h *Handler) finish(dst []byte, s stored, p wire.Projection) []byte {
-	if p.Meta() {
-		dst = wire.AppendText(append(dst, `,"meta":{"resourceType":`...), s.typ.Name)
-		dst = s.created.UTC().AppendFormat(append(dst, `,"created":"`...), timeFormat)
-		dst = s.modified.UTC().AppendFormat(append(dst, `","lastModified":"`...), timeFormat)
-		dst = h.appendLocation(append(dst, `","location":`...), s.typ, s.id)
-		dst = strconv.AppendInt(append(dst, `,"version":"W/\"`...), s.version, 10)
-		dst = append(append(dst, s.beside...), `\""}`...)
+	show := p.Meta()
+	open := len(dst)
+	dst = append(dst, `,"meta":`...)
+	begin := len(dst)
+	if show.ResourceType {
+		dst = wire.AppendText(append(dst, `,"resourceType":`...), s.typ.Name)
 	}
-	return append(dst, '}')
+	if show.Created && !s.created.IsZero() {
+		dst = append(s.created.UTC().AppendFormat(append(dst, `,"created":"`...), timeFormat), '"')
+	}
+	if show.LastModified && !s.modified.IsZero() {
+		dst = append(s.modified.UTC().AppendFormat(append(dst, `,"lastModified":"`...), timeFormat), '"')
+	}
+	if show.Location {
+		dst = h.appendLocation(append(dst, `,"location":`...), s.typ, s.id)
+	}
+	if show.Version {
+		dst = wire.AppendText(append(dst, `,"version":`...), s.etag())
+	}
+	if len(dst) == begin {
+		return append(dst[:open], '}')
+	}
+	dst[begin] = '{'
+	return append(dst, "}}"...)
 }
 
 // head sets the headers that say which version of what it is.

@@ -21,6 +21,7 @@ const maxGroups = 200
 // are shown.
 type groupCursor struct {
 	user string
+	show wire.EdgePart
 	last string // group that was looked at
 	any  bool   // one was shown
 	more bool   // there may be others after the last
@@ -71,7 +72,12 @@ func (h *Handler) groupsOf(r store.Reader, dst []byte, c *groupCursor) ([]byte, 
 		if err != nil {
 			return dst, err
 		}
-		dst = h.appendGroup(dst, g, !c.any)
+		if !c.any {
+			dst = append(dst, `,"groups":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = h.appendGroup(dst, g, c.show)
 		c.any = true
 	}
 	if c.any && !c.more {
@@ -82,16 +88,25 @@ func (h *Handler) groupsOf(r store.Reader, dst []byte, c *groupCursor) ([]byte, 
 }
 
 // appendGroup writes one group that a user is in.
-func (h *Handler) appendGroup(dst []byte, g schema.Group, first bool) []byte {
-	if first {
-		dst = append(dst, `,"groups":[`...)
-	} else {
-		dst = append(dst, ',')
+func (h *Handler) appendGroup(dst []byte, g schema.Group, show wire.EdgePart) []byte {
+	open := len(dst)
+	if show.Value {
+		dst = wire.AppendText(append(dst, `,"value":`...), g.ID)
 	}
-	dst = wire.AppendText(append(dst, `{"value":`...), g.ID)
-	dst = h.appendLocation(append(dst, `,"$ref":`...), h.groups, g.ID)
-	dst = wire.AppendText(append(dst, `,"display":`...), g.DisplayName)
-	return append(dst, `,"type":"direct"}`...)
+	if show.Ref {
+		dst = h.appendLocation(append(dst, `,"$ref":`...), h.groups, g.ID)
+	}
+	if show.Display {
+		dst = wire.AppendText(append(dst, `,"display":`...), g.DisplayName)
+	}
+	if show.Type {
+		dst = append(dst, `,"type":"direct"`...)
+	}
+	if len(dst) == open {
+		return append(dst, "{}"...)
+	}
+	dst[open] = '{'
+	return append(dst, '}')
 }
 
 // A belonging is the groups of a user who is to be shown.
@@ -106,7 +121,7 @@ func (h *Handler) belonging(r store.Reader, user string, p wire.Projection) (in 
 	if !p.Edges() {
 		return in, nil
 	}
-	in.read.user = user
+	in.read.user, in.read.show = user, p.Groups()
 	in.text, err = h.groupsOf(r, nil, &in.read)
 	in.all = in.read
 	return in, err
@@ -174,7 +189,7 @@ func (s *stream) users(page []schema.Identity, p wire.Projection) (n int, err er
 			}
 			of := s.q.storedUser(id)
 			dst, err := of.open(s.buf.AvailableBuffer(), p)
-			if in = (groupCursor{user: id.ID}); err == nil && p.Edges() {
+			if in = (groupCursor{user: id.ID, show: p.Groups()}); err == nil && p.Edges() {
 				dst, err = s.q.groupsOf(r, dst, &in)
 			}
 			if err != nil {

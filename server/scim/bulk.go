@@ -171,10 +171,9 @@ func (b *bulk) refused(o wire.BulkOperation, err error) outcome {
 // send runs an operation as a request of its own.
 func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path string, data []byte) outcome {
 	path = strings.TrimSuffix(strings.TrimPrefix(path, b.base), "/")
-	answer, id := b.target(method, path)
-	if answer == nil {
-		return b.refused(o, &wire.Error{Status: http.StatusNotFound,
-			Detail: "there is no " + method + " of " + path + "; an operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of one resource"})
+	answer, id, err := b.target(method, path)
+	if err != nil {
+		return b.refused(o, err)
 	}
 	r := (&http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}).WithContext(ctx)
 	if o.Version != "" {
@@ -203,9 +202,15 @@ func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path stri
 
 // target returns what answers an operation: a resource's own verbs that change
 // something, and nothing else.
-func (b *bulk) target(method, path string) (answer func(*request) error, id string) {
-	if method == http.MethodGet {
-		return nil, ""
+func (b *bulk) target(method, path string) (answer func(*request) error, id string, err error) {
+	const form = "an operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of one resource"
+	switch method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	default:
+		return nil, "", wire.Invalid(wire.InvalidSyntax, "method: %q is none of POST, PUT, PATCH and DELETE", method)
+	}
+	if path == "" {
+		return nil, "", wire.Invalid(wire.InvalidSyntax, "path: it is missing; %s", form)
 	}
 	endpoint, id, one := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	pattern := "/" + endpoint
@@ -213,11 +218,15 @@ func (b *bulk) target(method, path string) (answer func(*request) error, id stri
 		pattern += "/:id"
 	}
 	for _, r := range resources() {
-		if strings.EqualFold(r.path, pattern) && !strings.HasPrefix(id, ".") {
-			return r.verbs[method], id
+		if !strings.EqualFold(r.path, pattern) || strings.HasPrefix(id, ".") {
+			continue
 		}
+		if answer := r.verbs[method]; answer != nil {
+			return answer, id, nil
+		}
+		return nil, "", &wire.Error{Status: http.StatusMethodNotAllowed, Detail: "there is no " + method + " of " + path + "; " + form}
 	}
-	return nil, ""
+	return nil, "", &wire.Error{Status: http.StatusNotFound, Detail: "there is no " + method + " of " + path + "; " + form}
 }
 
 // answer is what became of the operations that ran, in their order.

@@ -52,7 +52,7 @@ func TestBulk(t *testing.T) {
 		post("/Users", "again", `{"userName":"A"}`),
 		`{"method":"GET","path":"/Users/`+old+`"}`,
 		`{"method":"DELETE","path":"/Users/`+old+`"}`,
-	)).is(200).statuses("201", "201", "201", "200", "200", "409", "409", "404", "204")
+	)).is(200).statuses("201", "201", "201", "200", "200", "409", "409", "400", "204")
 	r.has("urn:ietf:params:scim:api:messages:2.0:BulkResponse", "schemas", 0).has("g", "Operations", 0, "bulkId").
 		has(`W/"1"`, "Operations", 1, "version").has(nil, "Operations", 1, "response").
 		has("uniqueness", "Operations", 6, "response", "scimType").has("409", "Operations", 6, "response", "status").

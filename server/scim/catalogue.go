@@ -210,7 +210,11 @@ func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
 	var meant []catalogued
 	var order ranks
 	for _, l := range lines {
-		c := wire.Candidate{ID: l.id, Resource: l.resource}
+		c := wire.Candidate{
+			ID: l.id, Resource: l.resource,
+			Location: func() string { return q.base + t.Endpoint + "/" + l.id },
+			Version:  func(func(int) error) (string, error) { return l.etag(), nil },
+		}
 		ok, err := ask.filter.Match(&c)
 		if err != nil {
 			return nil, err
@@ -249,14 +253,10 @@ func (s *stream) catalogued(t *wire.Type, l catalogued, p wire.Projection) error
 
 // appendCatalogued writes one line as a resource. Nobody knows when it was made.
 func (q *request) appendCatalogued(dst []byte, t *wire.Type, l catalogued, p wire.Projection) ([]byte, error) {
-	dst, err := stored{typ: t, id: l.id, resource: l.resource}.open(dst, p)
+	of := stored{typ: t, id: l.id, resource: l.resource, tag: l.etag()}
+	dst, err := of.open(dst, p)
 	if err != nil {
 		return dst, err
 	}
-	if p.Meta() {
-		dst = wire.AppendText(append(dst, `,"meta":{"resourceType":`...), t.Name)
-		dst = q.appendLocation(append(dst, `,"location":`...), t, l.id)
-		dst = append(wire.AppendText(append(dst, `,"version":`...), l.etag()), '}')
-	}
-	return append(dst, '}'), nil
+	return q.finish(dst, of, p), nil
 }

@@ -36,10 +36,15 @@ func (e *effort) begin() { e.chunk = 0 }
 // one counts a resource.
 func (e *effort) one(ctx context.Context, c *wire.Candidate) error {
 	e.looked++
-	n := e.comparisons * max(int64(len(c.Resource)), leastWork)
-	e.work, e.chunk = e.work+n, e.chunk+n
+	e.add(e.comparisons * max(int64(len(c.Resource)), leastWork))
+	c.Spend = func(bytes int) error {
+		e.add(e.comparisons * int64(bytes))
+		return ctx.Err()
+	}
 	return ctx.Err()
 }
+
+func (e *effort) add(n int64) { e.work, e.chunk = e.work+n, e.chunk+n }
 
 // rests reports whether another transaction should go on.
 func (e *effort) rests() bool { return e.chunk > maxChunkWork }

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -21,11 +22,11 @@ type kind[R any] struct {
 }
 
 func (h *Handler) userKind() kind[schema.Identity] {
-	return kind[schema.Identity]{h.users, store.IdentityUserName, "userName", store.Identities, findUsers, userCandidate}
+	return kind[schema.Identity]{h.users, store.IdentityUserName, "userName", store.Identities, findUsers, h.userCandidate}
 }
 
 func (h *Handler) groupKind() kind[schema.Group] {
-	return kind[schema.Group]{h.groups, store.GroupName, "displayName", store.Groups, findGroups, groupCandidate}
+	return kind[schema.Group]{h.groups, store.GroupName, "displayName", store.Groups, findGroups, h.groupCandidate}
 }
 
 // findUsers asks an index for users of the source.
@@ -110,14 +111,76 @@ func only[R any](rec R, err error) iter.Seq2[R, error] {
 	}
 }
 
-func userCandidate(r store.Reader, id schema.Identity) wire.Candidate {
-	return wire.Candidate{ID: id.ID, Resource: id.Resource, Created: id.Created, Modified: id.Modified,
-		Related: func(group string) (bool, error) { return related(r, group, id.ID) }}
+func (h *Handler) userCandidate(r store.Reader, id schema.Identity) wire.Candidate {
+	return wire.Candidate{
+		ID: id.ID, Resource: id.Resource, Created: id.Created, Modified: id.Modified,
+		Related:  func(group string) (bool, error) { return related(r, group, id.ID) },
+		Edges:    func(_ bool, yield func([]byte) bool) error { return h.eachGroup(r, id.ID, yield) },
+		Location: func() string { return h.location(h.storedUser(id)) },
+		Version: func(spend func(int) error) (string, error) {
+			s, in := h.storedUser(id), groupCursor{user: id.ID, show: wholeEdge, more: true}
+			for in.more {
+				text, err := h.groupsOf(r, nil, &in)
+				if err = cmp.Or(err, spend(len(text))); err != nil {
+					return "", err
+				}
+			}
+			s.beside = in.beside()
+			return s.etag(), nil
+		},
+	}
 }
 
-func groupCandidate(r store.Reader, g schema.Group) wire.Candidate {
-	return wire.Candidate{ID: g.ID, Resource: g.Resource, Created: g.Created, Modified: g.Modified,
-		Related: func(member string) (bool, error) { return related(r, g.ID, member) }}
+func (h *Handler) groupCandidate(r store.Reader, g schema.Group) wire.Candidate {
+	return wire.Candidate{
+		ID: g.ID, Resource: g.Resource, Created: g.Created, Modified: g.Modified,
+		Related:  func(member string) (bool, error) { return related(r, g.ID, member) },
+		Edges:    func(display bool, yield func([]byte) bool) error { return h.eachMember(r, g.ID, display, yield) },
+		Location: func() string { return h.location(h.storedGroup(g)) },
+		Version:  func(func(int) error) (string, error) { return h.storedGroup(g).etag(), nil },
+	}
+}
+
+// wholeEdge is all that a group or a member is shown with.
+var wholeEdge = wire.EdgePart{Value: true, Ref: true, Type: true, Display: true}
+
+// eachGroup walks the groups that a user is in, each as the user is shown with it.
+func (h *Handler) eachGroup(r store.Reader, user string, yield func([]byte) bool) error {
+	for m, err := range store.Members.By(r, store.MemberOf, user) {
+		if err != nil {
+			return err
+		}
+		g, err := store.Groups.Get(r, m.Group)
+		if errors.Is(err, schema.ErrNotFound) {
+			continue // its source deleted it; the edge is yet to be cleared
+		}
+		if err != nil {
+			return err
+		}
+		if !yield(h.appendGroup(nil, g, wholeEdge)) {
+			break
+		}
+	}
+	return nil
+}
+
+// eachMember walks the members of a group, each as the group is shown with it.
+func (h *Handler) eachMember(r store.Reader, group string, display bool, yield func([]byte) bool) error {
+	for m, err := range store.Edges(r, group, "") {
+		if err != nil {
+			return err
+		}
+		called := ""
+		if display {
+			if called, err = h.display(r, m); err != nil {
+				return err
+			}
+		}
+		if !yield(h.member(nil, m, wholeEdge, called)) {
+			break
+		}
+	}
+	return nil
 }
 
 func related(r store.Reader, group, member string) (bool, error) {

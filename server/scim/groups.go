@@ -97,8 +97,10 @@ func (q *request) ownGroup(r store.Reader, id string) (schema.Group, error) {
 func getGroup(q *request) error {
 	var g schema.Group
 	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
-		g, err = q.ownGroup(r, q.param())
-		return err
+		if g, err = q.ownGroup(r, q.param()); err != nil {
+			return err
+		}
+		return q.matches(g.Version)
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"net/http"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -26,12 +27,22 @@ type move struct {
 
 // edit changes a group and who is in it. The first transaction runs begin, which
 // returns the group, and the first moves; where there are many, others follow,
-// which give way to everyone else's. The last one in which an edge came or went
-// gives the group its next version. Sent again after a failure, it goes on where
-// it was.
+// which give way to everyone else's. The first in which an edge came or went, and the
+// last, give the group its next version: who has read it in between has read another
+// one than before and after. Sent again after a failure, it goes on where it was.
+//
+// Of those who say who all the members are, one at a time says so, or what is left
+// would be some of what each of them said.
 func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(store.Tx) (schema.Group, error)) (schema.Group, error) {
 	ctx := q.c.Request().Context()
 	var g schema.Group
+	if e.Replace && id != "" {
+		if err := q.replacing.take(ctx, id); err != nil {
+			return g, err
+		}
+		defer q.replacing.release(id)
+		q.moreTime()
+	}
 	tally := tally{}
 	e, err := q.heard(ctx, id, e, &tally)
 	if err == nil {
@@ -49,13 +60,13 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 		if !first && len(moves) == 0 && more {
 			continue
 		}
-		before := tally
+		before, was := tally, g
 		err = q.store.Update(ctx, func(tx store.Tx) (err error) {
 			tally = before
 			if first {
 				g, err = begin(tx)
 			} else {
-				g, err = q.ownGroup(tx, g.ID)
+				g, err = q.goingOn(tx, was)
 			}
 			if err != nil {
 				return err
@@ -63,7 +74,8 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			if err := q.move(tx, p, g.ID, moves, &tally); err != nil {
 				return err
 			}
-			if !more && tally.moved > 0 && g.ID == id {
+			alone := first && !more // what is made at once is made at its first version
+			if begins := before.moved == 0; tally.moved > 0 && (begins && more || !more) && (g.ID == id || !alone) {
 				g, err = access.Stamp(tx, p, g.ID)
 			}
 			return err
@@ -78,6 +90,17 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 		q.moreTime()
 		ctx = store.Background(ctx)
 	}
+}
+
+// goingOn returns the group that a change goes on with. Who asked for a version to be
+// changed goes on with none that somebody else made meanwhile.
+func (q *request) goingOn(tx store.Tx, was schema.Group) (schema.Group, error) {
+	g, err := q.ownGroup(tx, was.ID)
+	if err == nil && g.Version != was.Version && q.c.Request().Header.Get("If-Match") != "" {
+		return g, &wire.Error{Status: http.StatusPreconditionFailed,
+			Detail: "the group was changed by somebody else in the middle of this: it is at version " + etag(g.Version, "") + ", and in part as was asked"}
+	}
+	return g, err
 }
 
 // steps brings the moves that edits ask for, a transaction's worth at a time.

@@ -191,15 +191,33 @@ func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/
 // matches returns an error unless the version is one that If-Match allows. What is
 // shown beside a resource is not what is changed, and makes no difference.
 func (q *request) matches(version int64) error {
-	want := q.c.Request().Header.Get("If-Match")
-	if want == "" {
-		return nil
+	header := q.c.Request().Header
+	if want := header.Get("If-Match"); want != "" && !ofVersion(want, version) {
+		return changed(version)
 	}
-	for tag := range strings.SplitSeq(want, ",") {
-		if own, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`), "-"); own == "*" || own == strconv.FormatInt(version, 10) {
-			return nil
+	if not := header.Get("If-None-Match"); not != "" && !q.reads() && ofVersion(not, version) { // RFC 9110, section 13.1.2
+		return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource is there, at version " + etag(version, "")}
+	}
+	return nil
+}
+
+func (q *request) reads() bool {
+	method := q.c.Request().Method
+	return method == http.MethodGet || method == http.MethodHead
+}
+
+// ofVersion reports whether a list of ETags has one of a version.
+func ofVersion(tags string, version int64) bool {
+	for tag := range strings.SplitSeq(tags, ",") {
+		own, _, _ := strings.Cut(strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`), "-")
+		if own == "*" || own == strconv.FormatInt(version, 10) {
+			return true
 		}
 	}
+	return false
+}
+
+func changed(version int64) error {
 	return &wire.Error{Status: http.StatusPreconditionFailed, Detail: "the resource has changed: it is at version " + etag(version, "")}
 }
 

@@ -99,6 +99,7 @@ type Handler struct {
 	scans         *turns // of requests that look at many resources
 	middling      *turns // of requests with a body that is not small, until they are answered
 	large         *turns // of those with a large one
+	replacing     alone  // of those who say who all members of a group are, by its id
 	cursors       cursorKey
 }
 

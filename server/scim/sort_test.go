@@ -74,7 +74,7 @@ func TestSorting(t *testing.T) {
 	}
 	w.send("GET", "/Users?sortBy=title&sortOrder=up", "").refuses(400, "invalidValue", "sortOrder")
 	for _, by := range []string{"shoeSize", "name", "groups", "password", "emails.size"} {
-		w.send("GET", "/Users?sortBy="+by, "").refuses(400, "invalidPath", "sortBy")
+		w.send("GET", "/Users?sortBy="+by, "").refuses(400, "invalidValue", "sortBy")
 	}
 	w.send("GET", "/ServiceProviderConfig", "").has(true, "sort", "supported")
 
@@ -114,31 +114,33 @@ func TestTheRoot(t *testing.T) {
 		"startIndex=5":                         "4",
 		"count=0":                              "4",
 		"sortBy=userName&sortOrder=descending": "4bagh",
-		"filter=" + escape(`meta.resourceType eq "Group"`):             "2gh",
-		"filter=" + escape(`meta.resourceType eq "user" and id pr`):    "2ab",
-		"filter=" + escape(`not (meta.resourceType eq "User")`):        "2gh",
-		"filter=" + escape(`userName eq "b" or displayName eq "g"`):    "2bg",
-		"filter=" + escape(`members.value eq "`+a+`"`):                 "1g",
-		"filter=" + escape(`emails[type eq "x"].value eq "y"`):         "0",
-		"filter=" + escape(`id eq "`+b+`" or id eq "`+g+`"`):           "2bg",
-		"filter=" + escape(`meta.resourceType eq "Robot"`):             "0",
-		"filter=" + escape(`userName ne "a"`):                          "3bgh",
-		"filter=" + escape(`userName eq null`):                         "2gh",
-		"filter=" + escape(`emails[value eq "y"] or displayName pr`):   "2gh",
-		"filter=" + escape(`emails.value pr and meta.created pr`):      "0",
-		"filter=" + escape(`displayName eq "g" and members[value pr]`): "",
+		"filter=" + escape(`meta.resourceType eq "Group"`):               "2gh",
+		"filter=" + escape(`meta.resourceType eq "User" and id pr`):      "2ab",
+		"filter=" + escape(`meta.resourceType eq "user"`):                "0", // RFC 7643, section 3.1: it is case exact
+		"filter=" + escape(`not (meta.resourceType eq "User")`):          "2gh",
+		"filter=" + escape(`userName eq "b" or displayName eq "g"`):      "2bg",
+		"filter=" + escape(`members.value eq "`+a+`"`):                   "1g",
+		"filter=" + escape(`emails[type eq "x"].value eq "y"`):           "0",
+		"filter=" + escape(`id eq "`+b+`" or id eq "`+g+`"`):             "2bg",
+		"filter=" + escape(`meta.resourceType eq "Robot"`):               "0",
+		"filter=" + escape(`userName ne "a"`):                            "3bgh",
+		"filter=" + escape(`userName eq null`):                           "2gh",
+		"filter=" + escape(`emails[value eq "y"] or displayName pr`):     "2gh",
+		"filter=" + escape(`emails.value pr and meta.created pr`):        "0",
+		"filter=" + escape(`displayName eq "g" and members[value pr]`):   "1g",
+		"filter=" + escape(`members[type eq "User" and display sw "A"]`): "1g",
+		"filter=" + escape(`groups.display eq "G"`):                      "1a",
+		"filter=" + escape(`not (groups pr) and not (members pr)`):       "2bh",
+		"filter=" + escape(`schemas ew ":Group"`):                        "2gh",
+		"filter=" + escape(`meta.location ew "`+a+`"`):                   "1a",
 	} {
-		if want == "" {
-			w.send("GET", "/?"+query, "").refuses(400, "invalidFilter", "members")
-			continue
-		}
 		if got := all(query); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
 	w.send("GET", "?filter="+escape(`shoeSize eq 3`), "").refuses(400, "invalidFilter", "shoesize")
 	w.send("GET", "?filter="+escape(`userName eq`), "").refuses(400, "invalidFilter", "expected")
-	w.send("GET", "?sortBy=shoeSize", "").refuses(400, "invalidPath", "shoeSize")
+	w.send("GET", "?sortBy=shoeSize", "").refuses(400, "invalidValue", "shoeSize")
 	w.send("POST", "/.search", `{"filter":"userName eq \"a\" or id eq \"`+g+`\"","attributes":["userName"]}`).is(200).
 		has("a", "Resources", 0, "userName").has(nil, "Resources", 0, "meta").has(g, "Resources", 1, "id").has(nil, "Resources", 1, "displayName")
 	for count, want := range map[int]int{1: 4, 2: 2, 3: 2} {
@@ -211,7 +213,7 @@ func TestCharacteristics(t *testing.T) {
 	}
 	w.send("GET", "/Users?filter="+escape(urn+`:pin sw "1"`), "").refuses(400, "invalidFilter", "pin")
 	w.send("GET", "/Users?filter="+escape(urn+`:locker.code sw "9"`), "").refuses(400, "invalidFilter", "code")
-	w.send("GET", "/Users?sortBy="+urn+":pin", "").refuses(400, "invalidPath", "pin")
+	w.send("GET", "/Users?sortBy="+urn+":pin", "").refuses(400, "invalidValue", "pin")
 
 	// Immutable: the same again, or nothing of it, is fine.
 	w.send("PUT", "/Users/"+id, said).is(200)

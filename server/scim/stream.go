@@ -84,7 +84,7 @@ func (s *stream) group(g schema.Group, p wire.Projection) error {
 	return nil
 }
 
-func (s *stream) members(group string, show wire.MemberPart) error {
+func (s *stream) members(group string, show wire.EdgePart) error {
 	after, count := "", 0
 	for {
 		n := 0
@@ -102,7 +102,12 @@ func (s *stream) members(group string, show wire.MemberPart) error {
 						return err
 					}
 				}
-				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, show, display, count == 0))
+				if count == 0 {
+					s.buf.WriteString(`,"members":[`)
+				} else {
+					s.buf.WriteByte(',')
+				}
+				s.buf.Write(s.q.member(s.buf.AvailableBuffer(), m, show, display))
 				after, n, count = m.Member, n+1, count+1
 			}
 			return nil
@@ -124,22 +129,17 @@ func (s *stream) members(group string, show wire.MemberPart) error {
 }
 
 // member writes one member, with what is to be shown of it.
-func (q *request) member(dst []byte, m schema.Member, show wire.MemberPart, display string, first bool) []byte {
-	of, kind := q.users, `"User"`
+func (h *Handler) member(dst []byte, m schema.Member, show wire.EdgePart, display string) []byte {
+	of, kind := h.users, `"User"`
 	if m.Nested {
-		of, kind = q.groups, `"Group"`
-	}
-	if first {
-		dst = append(dst, `,"members":[`...)
-	} else {
-		dst = append(dst, ',')
+		of, kind = h.groups, `"Group"`
 	}
 	open := len(dst)
 	if show.Value {
 		dst = wire.AppendText(append(dst, `,"value":`...), m.Member)
 	}
 	if show.Ref {
-		dst = q.appendLocation(append(dst, `,"$ref":`...), of, m.Member)
+		dst = h.appendLocation(append(dst, `,"$ref":`...), of, m.Member)
 	}
 	if show.Type {
 		dst = append(append(dst, `,"type":`...), kind...)
@@ -155,7 +155,7 @@ func (q *request) member(dst []byte, m schema.Member, show wire.MemberPart, disp
 }
 
 // display returns what a member is called: nothing if it is gone.
-func (q *request) display(r store.Reader, m schema.Member) (string, error) {
+func (h *Handler) display(r store.Reader, m schema.Member) (string, error) {
 	if m.Nested {
 		g, err := store.Groups.Get(r, m.Member)
 		return g.DisplayName, unlessGone(err)
@@ -164,7 +164,7 @@ func (q *request) display(r store.Reader, m schema.Member) (string, error) {
 	if err != nil {
 		return "", unlessGone(err)
 	}
-	if name := q.users.Text(id.Resource, "displayName"); name != "" {
+	if name := h.users.Text(id.Resource, "displayName"); name != "" {
 		return name, nil
 	}
 	return id.UserName, nil

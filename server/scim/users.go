@@ -73,6 +73,9 @@ func getUser(q *request) error {
 		if id, err = q.ownUser(r, q.param()); err != nil {
 			return err
 		}
+		if err := q.matches(id.Version); err != nil {
+			return err
+		}
 		in, err = q.belonging(r, id.ID, p)
 		return err
 	})

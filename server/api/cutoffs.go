@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+func (a *API) registerCutoffs(h huma.API) {
+	add(a, h, get("/cutoffs", "What issuers signed and is taken no more"), a.listCutoffs)
+	add(a, h, post("/cutoffs", "Take no more what an issuer signed before an instant"), a.cutOff)
+	add(a, h, post("/cutoffs/lift", "Take again what was cut off"), a.liftCutoff)
+}
+
+type cutoffsInput struct{ Paging }
+
+func (a *API) listCutoffs(ctx context.Context, in *cutoffsInput) (*Reply[List[schema.Cutoff]], error) {
+	after, err := in.after(3)
+	if err != nil {
+		return nil, err
+	}
+	var list List[schema.Cutoff]
+	err = a.Store.View(ctx, func(r store.Reader) (err error) {
+		list, err = page(in.Paging, store.Cutoffs.From(r, after...), pick[schema.Cutoff]{
+			key: func(c schema.Cutoff) []string { return []string{c.Issuer, c.Claim, c.Value} },
+		})
+		return err
+	})
+	return reply(list), err
+}
+
+type cutoffInput struct {
+	DryRun
+	Body struct {
+		Issuer string    `json:"issuer" minLength:"1" maxLength:"200" doc:"As the configuration calls it."`
+		Claim  string    `json:"claim,omitempty" maxLength:"20" doc:"By which tokens are meant: azp, client_id, jti, sid or sub. Left out: all of them."`
+		Value  string    `json:"value,omitempty" maxLength:"500" doc:"Of the claim."`
+		Before time.Time `json:"before,omitzero" doc:"What was signed before this. Left out: before now."`
+		Reason string    `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
+	}
+}
+
+// A CutoffReply is a cut-off that stands, or that was lifted.
+type CutoffReply struct {
+	schema.Cutoff
+	DryRun bool `json:"dryRun,omitempty"`
+}
+
+func (a *API) cutOff(ctx context.Context, in *cutoffInput) (*Reply[CutoffReply], error) {
+	return a.cutting(ctx, in, access.CutOff)
+}
+
+func (a *API) liftCutoff(ctx context.Context, in *cutoffInput) (*Reply[CutoffReply], error) {
+	return a.cutting(ctx, in, access.LiftCutoff)
+}
+
+func (a *API) cutting(ctx context.Context, in *cutoffInput, do func(store.Tx, access.Cutting) (schema.Cutoff, error)) (*Reply[CutoffReply], error) {
+	out := CutoffReply{DryRun: in.Dry}
+	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
+		out.Cutoff, err = do(tx, access.Cutting{Reason: in.Body.Reason, Cutoff: schema.Cutoff{
+			Issuer: in.Body.Issuer, Claim: in.Body.Claim, Value: in.Body.Value, Before: in.Body.Before, By: callerOf(ctx).Actor(),
+		}})
+		return err
+	})
+	return reply(out), err
+}
