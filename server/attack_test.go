@@ -157,7 +157,7 @@ func attacks() []attack {
 		plain("the same key twice", 201, "", "POST", "/Users", `{"userName":"once","userName":"twice"}`),
 		plain("the character NUL", 400, "invalidValue", "POST", "/Users", `{"userName":"a\u0000b"}`),
 		plain("broken UTF-8", 400, "invalidSyntax", "POST", "/Users", "{\"userName\":\"\xff\xfe\"}"),
-		plain("a number beyond all range", 400, "invalidValue", "GET", "/Users?count=1"+strings.Repeat("0", 400), ""),
+		plain("a number beyond all range", 200, "", "GET", "/Users?startIndex=1"+strings.Repeat("0", 400), ""),
 		plain("a truth value of a million digits", 400, "invalidValue", "POST", "/Users", `{"userName":"n","active":1`+strings.Repeat("0", 1_000_000)+`}`),
 		plain("60,000 unknown attributes", 201, "", "POST", "/Users", `{"userName":"u",`+many(60_000, `"x":1`)+`}`),
 		plain("10,000 values of one attribute", 400, "invalidValue", "POST", "/Users", `{"userName":"v","emails":[`+many(10_000, `"x"`)+`]}`),

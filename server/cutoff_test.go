@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -60,10 +61,10 @@ func TestSignedTokensAreTakenBack(t *testing.T) {
 			}
 		}
 	}
-	if res, body := w.do(t, "GET", "/scim/v2/Nothing", sign(map[string]any{"iat": at.Add(30 * time.Second).Unix()}), ""); res.StatusCode != 404 {
+	if res, body := w.do(t, "GET", "/scim/v2/Nothing", sign(map[string]any{"iat": at.Add(30 * time.Second).Unix()}), ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("a token that was signed afterwards: %d: %s", res.StatusCode, body)
 	}
-	if res, body := w.do(t, "GET", "/api/v1/cutoffs", adminSecret, ""); res.StatusCode != 200 {
+	if res, body := w.do(t, "GET", "/api/v1/cutoffs", adminSecret, ""); res.StatusCode != http.StatusOK {
 		t.Errorf("%d: %s", res.StatusCode, body)
 	}
 }

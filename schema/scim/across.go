@@ -72,17 +72,5 @@ func (e *expr) settled() (truth, known bool) {
 	}
 }
 
-// What every resource has. Of resourceType, resources of one type have the same value.
-const (
-	commonID       = "id"
-	commonSchemas  = "schemas"
-	commonMeta     = "meta"
-	commonCreated  = "meta.created"
-	commonModified = "meta.lastModified"
-	commonLocation = "meta.location"
-	commonVersion  = "meta.version"
-	resourceType   = "meta.resourceType"
-)
-
 // never is a filter that no resource is meant by.
 var never = &expr{op: opOr}

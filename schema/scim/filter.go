@@ -217,32 +217,6 @@ func (e *expr) match(c *Candidate) (bool, error) {
 	return e.compare(e.attr.in(c.Resource)), nil
 }
 
-// matchCommon is match for what every resource has.
-func (e *expr) matchCommon(c *Candidate) (ok bool, err error) {
-	switch e.common {
-	case commonID:
-		return e.compareText(c.ID, true), nil
-	case commonCreated:
-		return e.compareTime(c.Created), nil
-	case commonModified:
-		return e.compareTime(c.Modified), nil
-	case resourceType:
-		return e.compareText(e.of.Name, true), nil
-	case commonLocation:
-		return e.compareText(c.Location(), true), nil
-	case commonVersion:
-		version, err := c.Version(c.spend)
-		return err == nil && e.compareText(version, true), err
-	case commonSchemas:
-		for urn := range elements(e.of.SchemasOf(nil, c.Resource)) {
-			ok = ok || e.compareText(text(urn), false) // a URN's case makes no difference
-		}
-		return ok, nil
-	default: // meta, of which can only be asked whether there is one
-		return true, nil
-	}
-}
-
 // matchEdges is match for a filter on the edges of the resource.
 func (e *expr) matchEdges(c *Candidate) (found bool, err error) {
 	inner := e.kids[0]

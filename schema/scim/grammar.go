@@ -247,43 +247,6 @@ func (p *parser) resolve(e *expr, path string) error {
 	return e.about(a, sub)
 }
 
-// resolveCommon finds what every resource has (RFC 7643, section 3.1), the schema's URN
-// before it or not.
-func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
-	if urn, rest, found := p.typ.urnOf(path); found && urn == p.typ.Schemas[0].ID {
-		path = rest
-	}
-	e.of = p.typ
-	switch fold(path) {
-	case "id":
-		e.common = commonID
-		return true, e.fit(e.common, String)
-	case "schemas":
-		e.common = commonSchemas
-		return true, e.fit(e.common, Reference)
-	case "meta":
-		e.common = commonMeta
-		return true, e.fit(e.common, Complex)
-	case "meta.created":
-		e.common = commonCreated
-		return true, e.fit(e.common, DateTime)
-	case "meta.lastmodified":
-		e.common = commonModified
-		return true, e.fit(e.common, DateTime)
-	case "meta.resourcetype":
-		e.common = resourceType
-		return true, e.fit(e.common, String)
-	case "meta.location":
-		e.common = commonLocation
-		return true, e.fit(e.common, Reference)
-	case "meta.version":
-		e.common = commonVersion
-		return true, e.fit(e.common, String)
-	}
-	e.of = nil
-	return false, nil
-}
-
 // about makes the comparison one with an attribute. Of a complex one its value
 // is meant; of a list, that of any element.
 func (e *expr) about(a, sub *Attribute) error {

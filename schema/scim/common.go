@@ -1,0 +1,76 @@
+package scim
+
+// What every resource has. Of resourceType, resources of one type have the same value.
+const (
+	commonID       = "id"
+	commonSchemas  = "schemas"
+	commonMeta     = "meta"
+	commonCreated  = "meta.created"
+	commonModified = "meta.lastModified"
+	commonLocation = "meta.location"
+	commonVersion  = "meta.version"
+	resourceType   = "meta.resourceType"
+)
+
+// resolveCommon finds what every resource has (RFC 7643, section 3.1), the schema's URN
+// before it or not.
+func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
+	if urn, rest, found := p.typ.urnOf(path); found && urn == p.typ.Schemas[0].ID {
+		path = rest
+	}
+	e.of = p.typ
+	switch fold(path) {
+	case "id":
+		e.common = commonID
+		return true, e.fit(e.common, String)
+	case "schemas":
+		e.common = commonSchemas
+		return true, e.fit(e.common, Reference)
+	case "meta":
+		e.common = commonMeta
+		return true, e.fit(e.common, Complex)
+	case "meta.created":
+		e.common = commonCreated
+		return true, e.fit(e.common, DateTime)
+	case "meta.lastmodified":
+		e.common = commonModified
+		return true, e.fit(e.common, DateTime)
+	case "meta.resourcetype":
+		e.common = resourceType
+		return true, e.fit(e.common, String)
+	case "meta.location":
+		e.common = commonLocation
+		return true, e.fit(e.common, Reference)
+	case "meta.version":
+		e.common = commonVersion
+		return true, e.fit(e.common, String)
+	}
+	e.of = nil
+	return false, nil
+}
+
+// matchCommon is match for what every resource has.
+func (e *expr) matchCommon(c *Candidate) (ok bool, err error) {
+	switch e.common {
+	case commonID:
+		return e.compareText(c.ID, true), nil
+	case commonCreated:
+		return e.compareTime(c.Created), nil
+	case commonModified:
+		return e.compareTime(c.Modified), nil
+	case resourceType:
+		return e.compareText(e.of.Name, true), nil
+	case commonLocation:
+		return e.compareText(c.Location(), true), nil
+	case commonVersion:
+		version, err := c.Version(c.spend)
+		return err == nil && e.compareText(version, true), err
+	case commonSchemas:
+		for urn := range elements(e.of.SchemasOf(nil, c.Resource)) {
+			ok = ok || e.compareText(text(urn), false) // a URN's case makes no difference
+		}
+		return ok, nil
+	default: // meta, of which can only be asked whether there is one
+		return true, nil
+	}
+}
