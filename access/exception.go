@@ -77,6 +77,13 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 	if err := store.Exceptions.Put(tx, e); err != nil {
 		return e, err
 	}
+	id, err := store.Identities.Get(tx, e.Identity)
+	if err == nil {
+		err = notifyExcepting(tx, book, e, id.UserName)
+	}
+	if err != nil {
+		return e, err
+	}
 	return e, tx.Wake(LaneRequest, e.ID, e.Due)
 }
 
@@ -116,7 +123,15 @@ func DecideException(tx store.Tx, book *policy.Book, c Choice, agree bool) (sche
 	if err := tx.Wake(LaneIdentity, e.Identity, tx.Now()); err != nil { // what a rule would give them is no more kept from them
 		return e, err
 	}
-	return e, tx.Wake(LaneRequest, e.ID, e.Expires)
+	if err := notifySettled(tx, book, e); err != nil {
+		return e, err
+	}
+	return e, tx.Wake(LaneRequest, e.ID, tx.Now())
+}
+
+// MayDecideException reports whether an exception waits for a person's decision.
+func MayDecideException(r store.Reader, book *policy.Book, e schema.Exception, person string) bool {
+	return e.State == schema.ExceptionOpen && r.Now().Before(e.Due) && mayExcept(r, book, e, person) == nil
 }
 
 // mayExcept returns nil where a person may decide about an exception.
@@ -191,6 +206,9 @@ func endException(tx store.Tx, book *policy.Book, e schema.Exception, verb schem
 	if err := wakeGovernance(tx); err != nil {
 		return err
 	}
+	if err := notifySettled(tx, book, e); err != nil {
+		return err
+	}
 	return tx.WakeUrgent(LaneIdentity, e.Identity)
 }
 
@@ -205,7 +223,7 @@ func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time,
 	case e.State == schema.ExceptionOpen && tx.Now().Before(e.Due):
 		return e.Due, nil
 	case e.State == schema.ExceptionApproved && tx.Now().Before(e.Expires):
-		return e.Expires, nil
+		return forewarnException(tx, book, e)
 	case e.State == schema.ExceptionOpen:
 		e.State, e.Outcome, e.Ended = schema.ExceptionDenied, "nobody decided about it in time", tx.Now()
 		return time.Time{}, endException(tx, book, e, schema.Denied, Decider{Actor: "bridge"}, "")

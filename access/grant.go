@@ -201,6 +201,9 @@ func revoke(tx store.Tx, book *policy.Book, v Revocation, reason string, because
 	if err != nil {
 		return "", err
 	}
+	if err := notifyLost(tx, book, v.Identity, v.Role, reason); err != nil {
+		return "", err
+	}
 	return d.ID, tx.WakeUrgent(LaneIdentity, v.Identity)
 }
 

@@ -178,7 +178,10 @@ func keepHold(tx store.Tx, book *policy.Book, h schema.Hold) error {
 	case err != nil:
 		return err
 	case old.Plan == h.Plan && old.Reason == h.Reason:
-		return nil
+		if !old.Released.IsZero() {
+			return nil
+		}
+		return notifyHeld(tx, book, h)
 	case old.Plan == h.Plan:
 		h.Since, h.Agreed, h.Released = old.Since, old.Agreed, old.Released
 	default:
@@ -192,6 +195,9 @@ func keepHold(tx store.Tx, book *policy.Book, h schema.Hold) error {
 				return err
 			}
 		}
+	}
+	if err := notifyHeld(tx, book, h); err != nil {
+		return err
 	}
 	return store.Holds.Put(tx, h)
 }

@@ -27,7 +27,7 @@ const (
 	settled    = time.Minute         // how long a notice waits for others for the same person
 	sameNotice = 20 * time.Hour      // nobody is told the same thing twice within it: less than a day, for what is said daily waits a little each time
 	keptNotice = 90 * 24 * time.Hour // how long it is known that somebody was told
-	mostAsked  = 20                  // how many of those who may decide are told of one request
+	mostDue    = 500                 // how much is looked at of one person's at once
 )
 
 // Notify has somebody told something, unless they were told so within a day. What was
@@ -52,27 +52,43 @@ func Notify(tx store.Tx, n schema.Notice) error {
 	return tx.Wake(LaneNotice, n.To, tx.Now().Add(settled))
 }
 
-// NoticesOf returns what somebody is to be told, and when they were told something last.
-// It says which of what they were told is known for long enough.
-func NoticesOf(r store.Reader, to string) (due, old []schema.Notice, last time.Time, err error) {
+// A Pile is what there is of one person's notices.
+type Pile struct {
+	To     string
+	Due    []schema.Notice // they are to be told; no more than are told at once
+	Old    []schema.Notice // told, and known for long enough
+	Last   time.Time       // when they were told something last
+	Forget time.Time       // when the next of what they were told is known for long enough
+	More   bool            // there is more than was looked at
+}
+
+// NoticesOf returns what somebody is to be told, the oldest first, and what of what they
+// were told is to be forgotten, and when.
+func NoticesOf(r store.Reader, to string) (p Pile, err error) {
+	p.To = to
 	for n, err := range store.Notices.All(r, to) {
+		if err != nil {
+			return p, err
+		}
+		forget := n.Told.Add(keptNotice)
 		switch {
-		case err != nil:
-			return nil, nil, last, err
-		case n.Told.IsZero():
-			due = append(due, n)
+		case n.Told.IsZero() && len(p.Due) == mostDue, forget.Before(r.Now()) && len(p.Old) == mostDue:
+			p.More = true
 			continue
-		case r.Now().Sub(n.Told) > keptNotice:
-			old = append(old, n)
+		case n.Told.IsZero():
+			p.Due = append(p.Due, n)
+			continue
+		case forget.Before(r.Now()):
+			p.Old = append(p.Old, n)
+		default:
+			p.Forget = earlier(p.Forget, forget)
 		}
-		if n.Told.After(last) {
-			last = n.Told
-		}
+		p.Last = latest(p.Last, n.Told)
 	}
-	slices.SortFunc(due, func(a, b schema.Notice) int {
+	slices.SortFunc(p.Due, func(a, b schema.Notice) int {
 		return cmp.Or(a.Raised.Compare(b.Raised), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
 	})
-	return due, old, last, nil
+	return p, nil
 }
 
 // An Addressee is somebody who is told something.
@@ -94,7 +110,7 @@ func AddresseeOf(r store.Reader, book *policy.Book, to string) (Addressee, error
 	if err != nil {
 		return Addressee{}, err
 	}
-	if f.Identity.Gone() || f.Into != "" {
+	if f.Identity.Gone() || f.Into != "" || ended(book, f, r.Now()) {
 		return Addressee{}, fmt.Errorf("identity %s: %w", to, schema.ErrNotFound)
 	}
 	return Addressee{To: to, Name: f.Identity.UserName, Address: f.Identity.Email}, nil
@@ -150,12 +166,15 @@ func ForgetNotices(tx store.Tx, gone []schema.Notice) error {
 	return nil
 }
 
-// findingUntold is of a channel that takes no notices.
+// findingUntold is of a channel that takes no notices, and of somebody whom one does not
+// reach.
 const findingUntold = "untold"
 
-// ReportUntold raises that a channel takes no notices, or, without a reason, resolves it.
-func ReportUntold(tx store.Tx, book *policy.Book, channel, reason string) error {
-	f := schema.Finding{Kind: findingUntold, Subject: "channel/" + channel, Reason: reason}
+// ReportUntold raises that a channel takes no notices, or none for one person where to is
+// said; without a reason it resolves that. Who cannot be told by their own mail address
+// says nothing of the others'.
+func ReportUntold(tx store.Tx, book *policy.Book, channel, to, reason string) error {
+	f := schema.Finding{Kind: findingUntold, Subject: "channel/" + channel, Object: to, Reason: reason}
 	if reason == "" {
 		return resolve(tx, f)
 	}
@@ -197,150 +216,4 @@ func notifyEach(tx store.Tx, book *policy.Book, n schema.Notice, names ...string
 		}
 	}
 	return nil
-}
-
-// notifyFound has those told of a new finding who answer for what it is about, and
-// whoever operates the bridge. Findings of one kind at one connector are one thing.
-func notifyFound(tx store.Tx, book *policy.Book, f schema.Finding) error {
-	if f.Kind == findingUntold { // it would be told by what does not tell
-		return nil
-	}
-	about := f.Subject
-	if f.Connector != "" {
-		about = "connector/" + f.Connector
-	}
-	owner := ownerOf(book, about)
-	if owner == (policy.Owner{}) && !strings.Contains(about, "/") {
-		about = "identities"
-	}
-	n := schema.Notice{To: Operators, Kind: "finding", Subject: f.Kind + "/" + about, What: f.Kind + " (" + about + "): " + f.Reason, Path: "/console/findings"}
-	if err := Notify(tx, n); err != nil {
-		return err
-	}
-	return notifyEach(tx, book, n, owner.User, owner.Deputy)
-}
-
-// ownerOf returns who answers for what the log calls so.
-func ownerOf(book *policy.Book, about string) policy.Owner {
-	kind, name, _ := strings.Cut(about, "/")
-	switch kind {
-	case "source":
-		if s, ok := book.Source(name); ok {
-			return s.Metadata.Owner
-		}
-	case "connector":
-		if c, ok := book.Connector(name); ok {
-			return c.Metadata.Owner
-		}
-	case "role":
-		if r, ok := book.Role(name); ok {
-			return r.Metadata.Owner
-		}
-	case "policy":
-		return book.Owner()
-	}
-	return policy.Owner{}
-}
-
-// notifyApprovers has those told who may decide about a request now.
-func notifyApprovers(tx store.Tx, p *panel, q schema.Request) error {
-	able, err := p.deciders(p.flow.Spec.Stages[q.Stage], mostAsked)
-	if err != nil {
-		return err
-	}
-	for _, id := range able {
-		err := Notify(tx, schema.Notice{
-			To: id.Base(), Kind: "approval", Subject: fmt.Sprintf("%s/%d", requestRef(q.ID), q.Stage+1), Due: q.Due, Path: "/console/inbox",
-			What: fmt.Sprintf("%s is to have role %s, if you agree", p.subject.Identity.UserName, q.Role),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// notifyDecided has whoever asked, and whom it is for, told what became of a request.
-func notifyDecided(tx store.Tx, q schema.Request) error {
-	for _, to := range schema.Sorted(q.Identity, q.Requester) {
-		if to == "" {
-			continue
-		}
-		err := Notify(tx, schema.Notice{
-			To: to, Kind: "decided", Subject: requestRef(q.ID), Path: "/console/requests",
-			What: fmt.Sprintf("the request for role %s is %s: %s", q.Role, q.State, q.Outcome),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// notifyTaken has those told whom a role names that is for an emergency (R-BG-1).
-func notifyTaken(tx store.Tx, book *policy.Book, y schema.Bypass, names []string) error {
-	role, _ := book.Role(y.Role)
-	n := schema.Notice{
-		To: Operators, Kind: "bypass", Subject: "bypass/" + y.ID, Due: y.Until, Urgent: true, Path: "/console/inbox",
-		What: "role " + y.Role + " was taken by way of emergency, until " + minute(y.Until),
-	}
-	if err := Notify(tx, n); err != nil {
-		return err
-	}
-	return notifyEach(tx, book, n, append([]string{role.Metadata.Owner.User}, names...)...)
-}
-
-// notifyAsked has whoever tends a target told what they are asked to do there.
-func notifyAsked(tx store.Tx, book *policy.Book, w schema.WorkItem) error {
-	owner := ownerOf(book, "connector/"+w.Connector)
-	return notifyEach(tx, book, schema.Notice{
-		Kind: "work", Subject: "work/" + w.Connector + "/" + w.Identity, Due: w.Due, Path: "/console/work",
-		What: "at " + w.Connector + ", for " + w.UserName + ": " + w.What,
-	}, cmp.Or(w.Assignee, owner.User))
-}
-
-// foresaid is how long before a grant ends its holder is told, of one that lives for
-// long; of others it is the last quarter.
-const foresaid = 72 * time.Hour
-
-// forewarn has whoever holds something told that it is about to end. It returns when to
-// look again.
-func (l *look) forewarn(tx store.Tx, next time.Time) (time.Time, error) {
-	for _, g := range l.facts.Grants {
-		if g.Until.IsZero() || !g.Live(l.now) {
-			continue
-		}
-		at := g.Until.Add(-min(foresaid, g.Until.Sub(g.From)/4))
-		if at.After(l.now) {
-			next = earlier(next, at)
-			continue
-		}
-		if _, err := store.Notices.Get(tx, l.facts.Identity.ID, "ending", "grant/"+g.ID); !notFound(err) {
-			if err != nil {
-				return next, err
-			}
-			continue // they were told, or are about to be
-		}
-		err := Notify(tx, schema.Notice{
-			To: l.facts.Identity.ID, Kind: "ending", Subject: "grant/" + g.ID, Due: g.Until, Path: "/console/requests",
-			What: "role " + g.Role + " ends on " + minute(g.Until),
-		})
-		if err != nil {
-			return next, err
-		}
-	}
-	return next, nil
-}
-
-// notifyReview has somebody told how much of a review waits for them.
-func notifyReview(tx store.Tx, book *policy.Book, v schema.Review, m schema.Reminder) error {
-	n := schema.Notice{
-		Kind: "review", Subject: v.Ref() + "/" + m.Kind, Due: m.Until, Path: "/console/inbox",
-		What: fmt.Sprintf("review %s, %s: %d to decide", v.Ref(), m.Kind, m.Items),
-	}
-	if id := identityOf(m.To); id != "" {
-		n.To = id
-		return Notify(tx, n)
-	}
-	return notifyEach(tx, book, n, strings.TrimPrefix(m.To, "person/"))
 }

@@ -1,6 +1,8 @@
 package access_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -14,9 +16,9 @@ import (
 func (w *world) dueFor(to string) (kinds []string) {
 	w.t.Helper()
 	w.view(func(r store.Reader) error {
-		due, _, _, err := access.NoticesOf(r, to)
+		pile, err := access.NoticesOf(r, to)
 		kinds = nil
-		for _, n := range due {
+		for _, n := range pile.Due {
 			kinds = append(kinds, n.Kind)
 		}
 		return err
@@ -28,14 +30,14 @@ func (w *world) dueFor(to string) (kinds []string) {
 func (w *world) tellThem(to string) {
 	w.t.Helper()
 	w.update(func(tx store.Tx) error {
-		due, _, _, err := access.NoticesOf(tx, to)
+		pile, err := access.NoticesOf(tx, to)
 		if err != nil {
 			return err
 		}
-		if err := access.Notified(tx, w.rules.Book(), due, "mail", false); err != nil {
+		if err := access.Notified(tx, w.rules.Book(), pile.Due, "mail", false); err != nil {
 			return err
 		}
-		return access.Notified(tx, w.rules.Book(), due, "", true)
+		return access.Notified(tx, w.rules.Book(), pile.Due, "", true)
 	})
 }
 
@@ -142,13 +144,153 @@ func TestAnEmergencyIsToldAtOnce(t *testing.T) {
 		}
 		for _, to := range []string{access.Operators, "mailto:duty@example.com"} {
 			var due []schema.Notice
-			w.view(func(r store.Reader) (err error) {
-				due, _, _, err = access.NoticesOf(r, to)
+			w.view(func(r store.Reader) error {
+				pile, err := access.NoticesOf(r, to)
+				due = pile.Due
 				return err
 			})
 			if !slices.ContainsFunc(due, func(n schema.Notice) bool { return n.Kind == "bypass" && n.Urgent }) {
 				t.Errorf("%s is to be told %+v", to, due)
 			}
 		}
+	})
+}
+
+// TestExceptionsAreTold has those told who may decide about an exception, whom it is for
+// and who asked what became of it, and before it ends all of them. R-EXC-4.
+func TestExceptionsAreTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		g := newRegister(w)
+		want := func(when string, all map[string][]string) {
+			t.Helper()
+			for who, kinds := range all {
+				if got := w.dueFor(g.ids[who]); !slices.Equal(got, kinds) {
+					t.Errorf("%s, %s is to be told %v, want %v", when, who, got, kinds)
+				}
+				w.tellThem(g.ids[who])
+			}
+		}
+		e, err := g.except("bob", 40*oneDay)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want("asked for", map[string][]string{"iam": {"approval"}, "iam2": {"approval"}, "bob": nil})
+		if _, err := g.decideOn(e, "iam"); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		want("allowed", map[string][]string{"iam": nil, "bob": {"decided"}})
+		w.pass(29 * oneDay)
+		want("long before its end", map[string][]string{"iam": nil, "bob": nil})
+		w.pass(2 * oneDay) // in its last quarter
+		want("before its end", map[string][]string{"iam": {"ending"}, "iam2": {"ending"}, "bob": {"ending"}})
+		w.pass(9 * oneDay)
+		want("after its end", map[string][]string{"iam": nil, "bob": {"decided"}})
+	})
+}
+
+// TestWhoLosesIsTold has somebody told that people took a role from them, and nobody who
+// left.
+func TestWhoLosesIsTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada, eve := w.admit(person{name: "ada", department: "Engineering"}), w.admit(person{name: "eve", department: "Engineering"})
+		w.work()
+		for _, id := range []string{ada, eve} {
+			w.update(func(tx store.Tx) error {
+				return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: id, Role: "engineer", By: "token/x", Reason: "she knows why"})
+			})
+		}
+		var said []schema.Notice
+		w.view(func(r store.Reader) error {
+			pile, err := access.NoticesOf(r, ada)
+			said = pile.Due
+			return err
+		})
+		if len(said) != 1 || said[0].Kind != "ended" || said[0].What != "role engineer: revoked by a person" {
+			t.Errorf("she is to be told %+v", said)
+		}
+		w.admit(person{id: eve, name: "eve", department: "Engineering", inactive: true})
+		w.view(func(r store.Reader) error {
+			if who, err := access.AddresseeOf(r, w.rules.Book(), eve); !errors.Is(err, schema.ErrNotFound) {
+				t.Errorf("who left is told, at %+v: %v", who, err)
+			}
+			return nil
+		})
+	})
+}
+
+// TestHeldSweepsAreTold has those told who can release what a sweep is held from: once a
+// day, for as long as it is.
+func TestHeldSweepsAreTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		owner := w.admit(person{name: "wiki"})
+		held := func() {
+			w.update(func(tx store.Tx) error {
+				would := access.NewIntent("sweep/drift/wiki")
+				would.Add("p1", "revoke Readers")
+				h := would.Hold(schema.SweepHold, "sweep/drift/wiki", "1 is more than 0")
+				return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "drift"}, []schema.Hold{h}, true)
+			})
+		}
+		for day := range 3 {
+			for range 4 {
+				held()
+				time.Sleep(6 * time.Hour) //nolint:forbidigo // of the bubble's own time
+			}
+			held()
+			for _, to := range []string{access.Operators, owner} {
+				if got := w.dueFor(to); !slices.Equal(got, []string{"held"}) {
+					t.Errorf("day %d: %s is to be told %v", day, to, got)
+				}
+				w.tellThem(to)
+			}
+		}
+	})
+}
+
+// TestToldIsForgotten lets go of what somebody was told when nobody needs to know that
+// any more, and of no more at once than one transaction holds.
+func TestToldIsForgotten(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		who := w.admit(person{name: "ada"})
+		w.update(func(tx store.Tx) error {
+			for i := range 700 {
+				if err := access.Notify(tx, schema.Notice{To: who, Kind: "work", Subject: fmt.Sprint("work/", i), What: "do it"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		pile := func() (p access.Pile) {
+			w.view(func(r store.Reader) (err error) {
+				p, err = access.NoticesOf(r, who)
+				return err
+			})
+			return p
+		}
+		if p := pile(); len(p.Due) != 500 || !p.More {
+			t.Fatalf("%d at once, more: %v", len(p.Due), p.More)
+		}
+		w.tellThem(who)
+		if p := pile(); len(p.Due) != 200 || p.More || !p.Forget.Equal(time.Now().Add(90*oneDay)) {
+			t.Errorf("then %d, and what was told is forgotten at %s", len(p.Due), p.Forget)
+		}
+		w.tellThem(who)
+		time.Sleep(91 * oneDay) //nolint:forbidigo // of the bubble's own time
+		for range 2 {
+			w.update(func(tx store.Tx) error {
+				p, err := access.NoticesOf(tx, who)
+				if err != nil {
+					return err
+				}
+				return access.ForgetNotices(tx, p.Old)
+			})
+		}
+		w.view(func(r store.Reader) error {
+			if n, err := store.Notices.Count(r); n != 0 || err != nil {
+				t.Errorf("%d are left: %v", n, err)
+			}
+			return nil
+		})
 	})
 }

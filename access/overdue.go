@@ -87,6 +87,9 @@ func suspendItem(tx store.Tx, book *policy.Book, actor string, v schema.Review, 
 	if err != nil {
 		return false, err
 	}
+	if err := notifyLost(tx, book, i.Identity, role, "it has no effect until somebody decides, because nobody did by "+day(v.Due)+" whether it stays"); err != nil {
+		return false, err
+	}
 	i.State, i.Stone, i.Suspended, i.Decision = schema.ItemSuspended, true, tx.Now(), d.ID
 	if err := store.ReviewItems.Put(tx, i); err != nil {
 		return false, err

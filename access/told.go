@@ -253,6 +253,11 @@ func (l *look) remember(tx store.Tx) error {
 		if err := store.Firings.Put(tx, f); err != nil {
 			return err
 		}
+		if !ok && f.Settled.IsZero() && asks(f) {
+			if err := notifyTriggered(tx, l.book, l.facts, f); err != nil {
+				return err
+			}
+		}
 	}
 	for _, f := range known {
 		if l.spared("role/" + f.Role) { // its grace is over, and does not begin anew

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"net/smtp"
+	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,10 +92,12 @@ func (m *Mail) deliver(conn net.Conn, from string, to []string, text []byte) err
 	if err := c.Mail(from); err != nil {
 		return err
 	}
-	for _, one := range to {
-		if err := c.Rcpt(one); err != nil {
-			return err
-		}
+	refused, err := recipients(c, to)
+	if err != nil {
+		return err
+	}
+	if refused != nil && !refused.Some {
+		return refused
 	}
 	w, err := c.Data()
 	if err != nil {
@@ -105,13 +110,42 @@ func (m *Mail) deliver(conn net.Conn, from string, to []string, text []byte) err
 		return err
 	}
 	_ = c.Quit() // it has the message, whatever becomes of the connection
+	if refused != nil {
+		return refused
+	}
 	return nil
+}
+
+// recipients names them to the server, and returns what it said to those whom it does not
+// take: one of many keeps it from none of the others. What the server says may have their
+// address in it, and only its code is told.
+func recipients(c *smtp.Client, to []string) (refused *Refusal, err error) {
+	var codes []int
+	for _, one := range to {
+		err := c.Rcpt(one)
+		said, answered := errors.AsType[*textproto.Error](err)
+		switch {
+		case err == nil:
+		case answered:
+			codes = append(codes, said.Code)
+		default:
+			return nil, err
+		}
+	}
+	if len(codes) == 0 {
+		return nil, nil
+	}
+	slices.Sort(codes)
+	return &Refusal{
+		Reason: fmt.Sprintf("the server did not take %d of %d addresses (it answered %d)", len(codes), len(to), codes[len(codes)-1]),
+		Some:   len(codes) < len(to), Again: codes[0] < 500,
+	}, nil
 }
 
 // secure begins TLS, which only a server on this machine may lack.
 func (m *Mail) secure(c *smtp.Client, host string) error {
 	if ok, _ := c.Extension("STARTTLS"); !ok {
-		if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		if connectors.Loopback(host) {
 			return nil
 		}
 		return fmt.Errorf("%s speaks no TLS (STARTTLS), and what people are told does not go over a network without it: %w", host, schema.ErrUnavailable)

@@ -35,6 +35,7 @@ type postOffice struct {
 	roots    *x509.CertPool
 	plain    bool
 	refuses  string // an answer to RCPT
+	whom     string // of whom; of everybody, where it is empty
 
 	mu     sync.Mutex
 	mails  []delivery
@@ -125,7 +126,7 @@ func (p *postOffice) serve(conn net.Conn) {
 			d = delivery{from: line, tls: secure}
 			say("250 ok")
 		case "RCPT":
-			if p.refuses != "" {
+			if p.refuses != "" && strings.Contains(line, p.whom) {
 				say(p.refuses)
 				continue
 			}
@@ -250,7 +251,7 @@ func TestMailFails(t *testing.T) {
 	}{
 		"another password":         {func(*postOffice) {}, func(m *notice.Mail) { m.Password = "another" }, "log in as ann: 535 \"no\""},
 		"a stranger's certificate": {func(*postOffice) {}, func(m *notice.Mail) { m.TLS = nil }, "certificate"},
-		"refused":                  {func(p *postOffice) { p.refuses = "450 later" }, func(*notice.Mail) {}, "450 \"later\""},
+		"refused":                  {func(p *postOffice) { p.refuses = "450 later" }, func(*notice.Mail) {}, "the server did not take 1 of 1 addresses (it answered 450)"},
 		"nobody is there":          {func(*postOffice) {}, func(m *notice.Mail) { m.Address = "127.0.0.1:1" }, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -280,7 +281,7 @@ func TestTemplates(t *testing.T) {
 	if err := m.Send(t.Context(), two); err != nil {
 		t.Fatal(err)
 	}
-	if text := p.mails[0].text; !strings.Contains(text, "Subject: =?utf-8?q?Bitte:") {
+	if text := p.mails[0].text; !strings.Contains(text, "Subject: =?utf-8?q?Bitte:") || !strings.Contains(text, "Drawbridge sends this") {
 		t.Errorf("it is %s", text)
 	}
 	for _, files := range []fstest.MapFS{
@@ -289,5 +290,40 @@ func TestTemplates(t *testing.T) {
 		if _, err := notice.ReadTemplates(files); !errors.Is(err, schema.ErrInvalid) {
 			t.Errorf("%v: %v", files, err)
 		}
+	}
+}
+
+// TestOneBadAddress keeps nobody else from being told, and what the server says of it is
+// not repeated: it has the address in it.
+func TestOneBadAddress(t *testing.T) {
+	p := newPostOffice(t, func(p *postOffice) { p.refuses, p.whom = "550 5.1.1 <night@example.com> is unknown", "night@" })
+	ops := two
+	ops.To = notice.To{Operators: true}
+	refused, ok := errors.AsType[*notice.Refusal](p.mail(t, nil).Send(t.Context(), ops))
+	if !ok || !refused.Some || refused.Again || strings.Contains(refused.Reason, "night") || !strings.Contains(refused.Reason, "1 of 2") || !strings.Contains(refused.Reason, "550") {
+		t.Errorf("it says %+v", refused)
+	}
+	if len(p.mails) != 1 || len(p.mails[0].to) != 1 || p.mails[0].to[0] != "RCPT TO:<ops@example.com>" {
+		t.Errorf("it was sent as %+v", p.mails)
+	}
+	one := two
+	one.To.Address = "night@example.com"
+	if refused, ok = errors.AsType[*notice.Refusal](p.mail(t, nil).Send(t.Context(), one)); !ok || refused.Some || refused.Again || len(p.mails) != 1 {
+		t.Errorf("to them alone it says %+v", refused)
+	}
+}
+
+// TestMore says how much more there is than a message says.
+func TestMore(t *testing.T) {
+	p := newPostOffice(t)
+	var many []schema.Notice
+	for range 60 {
+		many = append(many, schema.Notice{What: "do it"})
+	}
+	if err := p.mail(t, nil).Send(t.Context(), notice.Of("msg_2", two.To, many, "https://b", two.At)); err != nil {
+		t.Fatal(err)
+	}
+	if text := p.mails[0].text; strings.Count(text, "- do it") != 50 || !strings.Contains(text, "- and 10 more") || !strings.Contains(text, "https://b/console/") {
+		t.Errorf("it reads %s", text)
 	}
 }

@@ -41,7 +41,18 @@ type Message struct {
 	ID    string // the same each time that it is tried
 	To    To
 	Items []Item
+	More  int    // how many things there are besides, which it does not say
+	Link  string // where all of them are
 	At    time.Time
+}
+
+// Of makes a message: of more than fits, it says how much more there is.
+func Of(id string, to To, notices []schema.Notice, url string, at time.Time) Message {
+	m := Message{ID: id, To: to, Items: ItemsOf(notices, url), Link: url + "/console/", At: at}
+	if len(m.Items) > mostItems {
+		m.More, m.Items = len(m.Items)-mostItems, m.Items[:mostItems]
+	}
+	return m
 }
 
 // A Channel is a way to tell people.
@@ -49,9 +60,31 @@ type Channel interface {
 	Name() string
 	// Reaches reports whether somebody can be told by it.
 	Reaches(to To) bool
-	// Send tells it. What it could not tell may be tried again.
+	// Send tells it. A Refusal says that this one cannot be told, whereas others can; what
+	// was not told for any other reason may be tried again.
 	Send(ctx context.Context, m Message) error
 }
+
+// A Refusal is of a message that a way does not take for whom it is for: there is no such
+// address. It says nothing of what is for others.
+type Refusal struct { //nolint:errname // it is an answer
+	Reason string // without an address: it is kept where nothing is forgotten
+	Some   bool   // others whom it was for have it
+	Again  bool   // it may be taken later
+}
+
+// Error returns the reason.
+func (r *Refusal) Error() string { return r.Reason }
+
+// A Trial is what one way made of a message that asks nothing of anybody.
+type Trial struct {
+	Channel string `json:"channel"`
+	Reaches bool   `json:"reaches" doc:"Somebody like that can be told by it."`
+	Problem string `json:"problem,omitempty" doc:"Why it did not take it."`
+}
+
+// mostItems is how many things one message says in words.
+const mostItems = 50
 
 // ItemsOf makes items of notices, with links below a URL.
 func ItemsOf(notices []schema.Notice, url string) (items []Item) {
@@ -99,7 +132,7 @@ func ReadTemplates(folder fs.FS) (*Templates, error) {
 	}
 	t := &Templates{all}
 	for _, name := range []string{"subject.txt", "mail.txt", "slack.txt"} {
-		trial := Message{Items: []Item{{What: "x", Due: "x", Link: "x"}, {What: "y"}}}
+		trial := Message{Items: []Item{{What: "x", Due: "x", Link: "x"}, {What: "y"}}, More: 1, Link: "x"}
 		if _, err := t.text(name, trial); err != nil {
 			return nil, fmt.Errorf("%w: %w", schema.ErrInvalid, err)
 		}

@@ -45,7 +45,7 @@ func (h *Hook) Send(ctx context.Context, m Message) error {
 		Type string    `json:"type"`
 		At   time.Time `json:"timestamp"`
 		Data any       `json:"data"`
-	}{"notice", m.At, map[string]any{"to": m.To.ID, "name": m.To.Name, "address": m.To.Address, "items": m.Items}})
+	}{"notice", m.At, map[string]any{"to": m.To.ID, "name": m.To.Name, "address": m.To.Address, "items": m.Items, "more": m.More}})
 	if err != nil {
 		return err
 	}
@@ -106,8 +106,11 @@ func post(ctx context.Context, client *http.Client, to connectors.Secret, header
 	if _, err := io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)); err != nil {
 		return err
 	}
-	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("it answered %d", res.StatusCode)
+	switch {
+	case res.StatusCode/100 == 2:
+		return nil
+	case slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}, res.StatusCode):
+		return &Refusal{Reason: fmt.Sprintf("it answered %d, and would to the same again", res.StatusCode)}
 	}
-	return nil
+	return fmt.Errorf("it answered %d", res.StatusCode)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -53,7 +54,11 @@ func TestHook(t *testing.T) {
 	if err := h.Send(t.Context(), two); err == nil || err.Error() != "it answered 500" {
 		t.Errorf("got %v", err)
 	}
-	if calls != 2 {
+	status = 422
+	if _, ok := errors.AsType[*notice.Refusal](h.Send(t.Context(), two)); !ok {
+		t.Error("what is refused for good is tried again")
+	}
+	if calls != 3 {
 		t.Errorf("%d calls", calls)
 	}
 	s.Close()

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -26,41 +27,62 @@ type Notify struct {
 }
 
 // Handle tells one person. What a channel did not take is tried again, by that channel
-// only; who has access waits for none of it.
+// only; who has access waits for none of it. Somebody who was told comes again when that
+// is to be forgotten.
 func (n *Notify) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
-	var due, old []schema.Notice
-	var last time.Time
+	var pile access.Pile
 	var who access.Addressee
 	err := n.Store.View(ctx, func(r store.Reader) (err error) {
-		if due, old, last, err = access.NoticesOf(r, item.ID); err != nil {
+		if pile, err = access.NoticesOf(r, item.ID); err != nil {
 			return err
 		}
 		who, err = access.AddresseeOf(r, n.Rules.Book(), item.ID)
 		return err
 	})
 	if errors.Is(err, schema.ErrNotFound) { // whoever left is told nothing
-		return func(tx store.Tx) (time.Time, error) {
-			return time.Time{}, access.ForgetNotices(tx, append(due, old...))
-		}, nil
+		return func(tx store.Tx) (time.Time, error) { return n.next(tx, pile, n.forget(tx, pile)) }, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	urgent := slices.ContainsFunc(due, func(d schema.Notice) bool { return d.Urgent })
-	if again := last.Add(n.Every); len(due) > 0 && !urgent && !last.IsZero() && again.After(time.Now()) {
+	urgent := slices.ContainsFunc(pile.Due, func(d schema.Notice) bool { return d.Urgent })
+	if again := pile.Last.Add(n.Every); len(pile.Due) > 0 && !urgent && !pile.Last.IsZero() && again.After(time.Now()) {
 		return func(store.Tx) (time.Time, error) { return again, nil }, nil
 	}
-	outcomes := n.tell(ctx, who, due)
+	outcomes := n.tell(ctx, who, pile.Due)
 	var failed []error
 	for _, o := range outcomes {
-		if o.err != nil {
+		if o.again() {
 			failed = append(failed, fmt.Errorf("%s: %w", o.channel, o.err))
 		}
 	}
 	finish := func(tx store.Tx) (time.Time, error) {
-		return time.Time{}, errors.Join(access.ForgetNotices(tx, old), n.write(tx, due, outcomes, len(failed) == 0))
+		err := errors.Join(access.ForgetNotices(tx, pile.Old), n.write(tx, item.ID, pile.Due, outcomes, len(failed) == 0))
+		return n.next(tx, pile, err)
 	}
 	return finish, errors.Join(failed...)
+}
+
+// forget lets go of what there is for somebody who left.
+func (n *Notify) forget(tx store.Tx, p access.Pile) error {
+	for _, c := range n.Channels {
+		if err := access.ReportUntold(tx, n.Rules.Book(), c.Name(), p.To, ""); err != nil {
+			return err
+		}
+	}
+	return access.ForgetNotices(tx, append(p.Due, p.Old...))
+}
+
+// next is when to look at somebody again.
+func (n *Notify) next(tx store.Tx, p access.Pile, err error) (time.Time, error) {
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case p.More:
+		return tx.Now().Add(n.Every), nil
+	}
+	now, err := access.NoticesOf(tx, p.To)
+	return now.Forget, err
 }
 
 // An outcome is what came of one channel.
@@ -68,6 +90,19 @@ type outcome struct {
 	channel string
 	told    []schema.Notice
 	err     error
+}
+
+// refused returns what a channel said that takes nothing for this person; nil where it
+// took it, or takes nothing for anybody.
+func (o outcome) refused() *notice.Refusal {
+	r, _ := errors.AsType[*notice.Refusal](o.err)
+	return r
+}
+
+// again reports whether it is to be tried again.
+func (o outcome) again() bool {
+	r := o.refused()
+	return o.err != nil && (r == nil || r.Again && !r.Some)
 }
 
 // tell sends each channel what it has not taken yet.
@@ -83,10 +118,27 @@ func (n *Notify) tell(ctx context.Context, who access.Addressee, due []schema.No
 		if len(o.told) == 0 || !c.Reaches(to) {
 			continue
 		}
-		o.err = c.Send(ctx, notice.Message{ID: messageID(o), To: to, Items: notice.ItemsOf(o.told, n.URL), At: time.Now()})
+		o.err = c.Send(ctx, notice.Of(messageID(o), to, o.told, n.URL, time.Now()))
 		outcomes = append(outcomes, o)
 	}
 	return outcomes
+}
+
+// Try sends somebody a trial by every channel, and says what each made of it.
+func (n *Notify) Try(ctx context.Context, who access.Addressee) []notice.Trial {
+	to := notice.To{ID: who.To, Name: who.Name, Address: who.Address, Operators: who.To == access.Operators}
+	trials := []notice.Trial{}
+	for _, c := range n.Channels {
+		t := notice.Trial{Channel: c.Name(), Reaches: c.Reaches(to)}
+		if t.Reaches {
+			trial := schema.Notice{Kind: "test", Subject: "test", What: "this is a trial, and asks nothing of you", Path: "/console/"}
+			if err := c.Send(ctx, notice.Of("msg_"+rand.Text(), to, []schema.Notice{trial}, n.URL, time.Now())); err != nil {
+				t.Problem = err.Error()
+			}
+		}
+		trials = append(trials, t)
+	}
+	return trials
 }
 
 // messageID is the same for each attempt to tell the same things.
@@ -99,17 +151,29 @@ func messageID(o outcome) string {
 }
 
 // write records what was told. Somebody whom no channel reaches is done with, too.
-func (n *Notify) write(tx store.Tx, due []schema.Notice, outcomes []outcome, done bool) error {
+func (n *Notify) write(tx store.Tx, to string, due []schema.Notice, outcomes []outcome, done bool) error {
 	book := n.Rules.Book()
 	for _, o := range outcomes {
-		reason := ""
-		if o.err != nil {
-			reason = "people are not told by it: " + o.err.Error()
-		} else if err := access.Notified(tx, book, o.told, o.channel, false); err != nil {
+		refused := o.refused()
+		if o.err == nil || refused != nil && refused.Some {
+			if err := access.Notified(tx, book, o.told, o.channel, false); err != nil {
+				return err
+			}
+		}
+		channel, person := "", ""
+		switch {
+		case refused != nil:
+			person = "it does not reach them: " + refused.Reason
+		case o.err != nil:
+			channel = "people are not told by it: " + o.err.Error()
+		}
+		if err := access.ReportUntold(tx, book, o.channel, "", channel); err != nil {
 			return err
 		}
-		if err := access.ReportUntold(tx, book, o.channel, reason); err != nil {
-			return err
+		if o.err == nil || refused != nil {
+			if err := access.ReportUntold(tx, book, o.channel, to, person); err != nil {
+				return err
+			}
 		}
 	}
 	if !done {

@@ -3,7 +3,9 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -23,6 +25,7 @@ type noticeRoom struct {
 	name string
 	err  error
 	sent [][]string // what of each message
+	more int        // that the last one did not say
 	ids  []string
 }
 
@@ -37,13 +40,19 @@ func (c *noticeRoom) Send(_ context.Context, m notice.Message) error {
 	for _, i := range m.Items {
 		all = append(all, i.What+" "+i.Link)
 	}
-	c.sent = append(c.sent, all)
+	c.sent, c.more = append(c.sent, all), m.More
 	return nil
 }
 
-// TestNotify tells one person several things at once, by two channels of which one fails
-// for a while: the other one is not told twice, and the finding goes when it is over.
-func TestNotify(t *testing.T) {
+// A desk is a store with people to be told, and those who tell them.
+type desk struct {
+	t     *testing.T
+	store *store.Store
+	*scheduler.Notify
+}
+
+func atDesk(t *testing.T, fn func(d *desk), channels ...notice.Channel) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s, err := store.Open(enginetest.Again(enginetest.Memory(4)))
 		if err != nil {
@@ -52,50 +61,65 @@ func TestNotify(t *testing.T) {
 		defer s.Close()
 		set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte("apiVersion: drawbridge/v1\nkind: PolicySet\nmetadata: { name: test, owner: { user: iam, deputy: iam2 } }\nspec: { mode: enforce }\n")}})
 		book, _ := policy.Compile(set)
-		mail, hook := &noticeRoom{name: "mail"}, &noticeRoom{name: "hook", err: errors.New("it answered 500")}
-		n := &scheduler.Notify{Store: s, Rules: access.NewRules(book, nil), Channels: []notice.Channel{mail, hook}, URL: "https://b", Every: 15 * time.Minute}
+		fn(&desk{t, s, &scheduler.Notify{Store: s, Rules: access.NewRules(book, nil), Channels: channels, URL: "https://b", Every: 15 * time.Minute}})
+	})
+}
+
+func (d *desk) raise(to, subject string, urgent bool) {
+	d.t.Helper()
+	err := d.store.Update(d.t.Context(), func(tx store.Tx) error {
+		return access.Notify(tx, schema.Notice{To: to, Kind: "work", Subject: subject, What: subject, Path: "/x", Urgent: urgent})
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *desk) tell(to string) (next time.Time, failed error) {
+	d.t.Helper()
+	finish, failed := d.Handle(d.t.Context(), store.Item{ID: to})
+	err := d.store.Update(d.t.Context(), func(tx store.Tx) (err error) { next, err = finish(tx); return err })
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return next, failed
+}
+
+// findings returns what is untold, each with whom it is about where it is about one.
+func (d *desk) findings() (all []string) {
+	d.t.Helper()
+	err := d.store.View(d.t.Context(), func(r store.Reader) error {
+		all = nil
+		for f, err := range store.Findings.All(r, "untold") {
+			if err != nil {
+				return err
+			}
+			all = append(all, strings.TrimSpace(f.Subject+" "+f.Object))
+		}
+		return nil
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return all
+}
+
+// TestNotify tells one person several things at once, by two channels of which one fails
+// for a while: the other one is not told twice, and the finding goes when it is over.
+func TestNotify(t *testing.T) {
+	mail, hook := &noticeRoom{name: "mail"}, &noticeRoom{name: "hook", err: errors.New("it answered 500")}
+	atDesk(t, func(d *desk) {
 		const to = "mailto:ann@example.com"
-		raise := func(subject string, urgent bool) {
-			err := s.Update(t.Context(), func(tx store.Tx) error {
-				return access.Notify(tx, schema.Notice{To: to, Kind: "work", Subject: subject, What: subject, Path: "/x", Urgent: urgent})
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		tell := func() (next time.Time, failed error) {
-			finish, failed := n.Handle(t.Context(), store.Item{ID: to})
-			err := s.Update(t.Context(), func(tx store.Tx) (err error) { next, err = finish(tx); return err })
-			if err != nil {
-				t.Fatal(err)
-			}
-			return next, failed
-		}
-		findings := func() (all []string) {
-			err := s.View(t.Context(), func(r store.Reader) error {
-				for f, err := range store.Findings.All(r, "untold") {
-					if err != nil {
-						return err
-					}
-					all = append(all, f.Subject)
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return all
-		}
-		raise("a", false)
-		raise("b", false)
-		if _, err := tell(); err == nil || err.Error() != "hook: it answered 500" {
+		d.raise(to, "a", false)
+		d.raise(to, "b", false)
+		if _, err := d.tell(to); err == nil || err.Error() != "hook: it answered 500" {
 			t.Errorf("got %v", err)
 		}
-		if got := findings(); !slices.Equal(got, []string{"channel/hook"}) {
+		if got := d.findings(); !slices.Equal(got, []string{"channel/hook"}) {
 			t.Errorf("findings %v", got)
 		}
 		hook.err = nil
-		if _, err := tell(); err != nil {
+		if _, err := d.tell(to); err != nil {
 			t.Error(err)
 		}
 		if len(mail.sent) != 1 || len(hook.sent) != 1 || !slices.Equal(hook.sent[0], []string{"a https://b/x", "b https://b/x"}) {
@@ -104,16 +128,94 @@ func TestNotify(t *testing.T) {
 		if len(hook.ids) != 2 || hook.ids[0] != hook.ids[1] {
 			t.Errorf("one message has the ids %v", hook.ids)
 		}
-		if got := findings(); got != nil {
+		if got := d.findings(); got != nil {
 			t.Errorf("findings %v", got)
 		}
-		raise("c", false)
-		if next, err := tell(); err != nil || next.Before(time.Now().Add(14*time.Minute)) || len(mail.sent) != 1 {
+		d.raise(to, "c", false)
+		if next, err := d.tell(to); err != nil || next.Before(time.Now().Add(14*time.Minute)) || len(mail.sent) != 1 {
 			t.Errorf("told again at once: %v, next %v, %v", mail.sent, next, err)
 		}
-		raise("d", true)
-		if _, err := tell(); err != nil || len(mail.sent) != 2 || len(mail.sent[1]) != 2 {
+		d.raise(to, "d", true)
+		if _, err := d.tell(to); err != nil || len(mail.sent) != 2 || len(mail.sent[1]) != 2 {
 			t.Errorf("what is urgent waited: %v, %v", mail.sent, err)
 		}
-	})
+	}, mail, hook)
+}
+
+// TestOneWhoCannotBeTold has a mail server refuse one person for good: they are not tried
+// again and again, that is one finding about them which stays while others are told, and
+// the channel itself is well. It goes when they are told.
+func TestOneWhoCannotBeTold(t *testing.T) {
+	mail := &noticeRoom{name: "mail"}
+	atDesk(t, func(d *desk) {
+		const bad, good = "mailto:bad@example.com", "mailto:good@example.com"
+		refused := &notice.Refusal{Reason: "the server did not take 1 of 1 addresses (it answered 550)"}
+		for range 3 {
+			d.raise(bad, "a", true)
+			mail.err = refused
+			if _, err := d.tell(bad); err != nil {
+				t.Errorf("it is tried again: %v", err)
+			}
+			d.raise(good, "a", true)
+			mail.err = nil
+			if _, err := d.tell(good); err != nil {
+				t.Error(err)
+			}
+			if got := d.findings(); !slices.Equal(got, []string{"channel/mail " + bad}) {
+				t.Errorf("findings %v", got)
+			}
+			time.Sleep(25 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		}
+		if len(mail.sent) != 3 {
+			t.Errorf("the other one was told %v", mail.sent)
+		}
+		mail.err = &notice.Refusal{Reason: "later", Again: true}
+		d.raise(bad, "b", true)
+		if _, err := d.tell(bad); err == nil {
+			t.Error("who may be told later is not tried again")
+		}
+		mail.err = nil
+		if _, err := d.tell(bad); err != nil || d.findings() != nil {
+			t.Errorf("they were told, and there is %v, %v", d.findings(), err)
+		}
+		mail.err = &notice.Refusal{Reason: "1 of 2", Some: true}
+		d.raise(access.Operators, "a", true)
+		if _, err := d.tell(access.Operators); err != nil {
+			t.Errorf("what some have is sent to them again: %v", err)
+		}
+		if got := d.findings(); !slices.Equal(got, []string{"channel/mail operators"}) {
+			t.Errorf("findings %v", got)
+		}
+	}, mail)
+}
+
+// TestManyAtOnce tells somebody a great deal in one message that one can read.
+func TestManyAtOnce(t *testing.T) {
+	mail := &noticeRoom{name: "mail"}
+	atDesk(t, func(d *desk) {
+		const to = "mailto:ann@example.com"
+		for i := range 120 {
+			d.raise(to, fmt.Sprint(i), false)
+		}
+		next, err := d.tell(to)
+		if err != nil || len(mail.sent) != 1 || len(mail.sent[0]) != 50 || mail.more != 70 {
+			t.Errorf("%d messages, %d more: %v", len(mail.sent), mail.more, err)
+		}
+		if want := time.Now().Add(90 * 24 * time.Hour); !next.Equal(want) {
+			t.Errorf("it comes again at %s, want when it is forgotten, %s", next, want)
+		}
+		time.Sleep(90*24*time.Hour + time.Second) //nolint:forbidigo // of the bubble's own time
+		if next, err := d.tell(to); err != nil || !next.IsZero() || len(mail.sent) != 1 {
+			t.Errorf("then %s, %v", next, err)
+		}
+		err = d.store.View(d.t.Context(), func(r store.Reader) error {
+			if n, err := store.Notices.Count(r); n != 0 || err != nil {
+				t.Errorf("%d are left: %v", n, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}, mail)
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/notice"
 	wire "drawbridge/schema/scim"
 	"drawbridge/server/api"
 	"drawbridge/server/issuer"
@@ -67,6 +68,8 @@ type Options struct {
 	Sign func(ctx context.Context) error
 	// Signer, where it is not nil, is the log's: it signs packs of evidence.
 	Signer note.Signer
+	// Trial, where it is not nil, sends somebody a trial by every way that people are told.
+	Trial func(ctx context.Context, to access.Addressee) []notice.Trial
 	// Preview, where it is not nil, says what a run of a sweep would come to.
 	Preview func(ctx context.Context, sweep string) (access.Preview, error)
 	// Ready, where it is not nil, says why the bridge should get no traffic yet.
@@ -100,7 +103,7 @@ func New(o Options) (*Server, error) {
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
 		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
-		Sign: o.Sign, Signer: o.Signer, Preview: o.Preview, TokenKey: o.TokenKey, Standing: o.Standing,
+		Sign: o.Sign, Signer: o.Signer, Preview: o.Preview, Trial: o.Trial, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()
 	e.HTTPErrorHandler = answerError(o.Log)

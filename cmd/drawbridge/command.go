@@ -68,7 +68,7 @@ func rootCommand() *cobra.Command {
 		}},
 		{"Say who should have what:", []*cobra.Command{policyCommand(), accessCommand(), reviewsCommand(), nhiCommand()}},
 		{"Connect what there is:", []*cobra.Command{sourceCommand(), connectorCommand()}},
-		{"See what waits for people:", []*cobra.Command{workCommand(), sweepCommand(), findingCommand()}},
+		{"See what waits for people:", []*cobra.Command{workCommand(), sweepCommand(), findingCommand(), noticeCommand()}},
 		{"Prove it:", []*cobra.Command{auditCommand(), exposureCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/notice"
 	"drawbridge/policy"
 	"drawbridge/store"
 )
@@ -47,6 +48,8 @@ type Options struct {
 	Sign func(ctx context.Context) error
 	// Signer, where it is not nil, is the log's: it signs packs of evidence.
 	Signer note.Signer
+	// Trial, where it is not nil, sends somebody a trial by every way there is.
+	Trial func(ctx context.Context, to access.Addressee) []notice.Trial
 	// Preview, where it is not nil, says what a run of a sweep would come to.
 	Preview func(ctx context.Context, sweep string) (access.Preview, error)
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/connectors"
+	"drawbridge/notice"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server"
@@ -121,6 +123,7 @@ type world struct {
 	rules *access.Rules
 
 	breaker api.BreakerView // of every connector
+	tried   []string        // whom a trial was sent to
 }
 
 func newWorld(t *testing.T) *world {
@@ -139,6 +142,10 @@ func newWorld(t *testing.T) *world {
 		Store:    s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
 		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"},
 		Breaker: func(string) api.BreakerView { return w.breaker }, Limits: server.Limits{API: -1},
+		Trial: func(_ context.Context, to access.Addressee) []notice.Trial {
+			w.tried = append(w.tried, to.To+" "+to.Address)
+			return []notice.Trial{{Channel: "mail", Reaches: true}}
+		},
 	}
 	for _, role := range schema.APIRoles() {
 		o.Credentials = append(o.Credentials, server.Credential{Name: string(role), Role: role, Secret: secretOf(string(role))})
@@ -271,6 +278,9 @@ var operations = map[string]string{
 	"POST /api/v1/proposals/{id}/release": "approver",
 	"POST /api/v1/proposals/{id}/dismiss": "approver",
 	"GET /api/v1/evidence/{framework}":    "auditor",
+	"GET /api/v1/evidence":                "auditor",
+	"GET /api/v1/notices":                 "auditor",
+	"POST /api/v1/notices/test":           "operator",
 	"GET /api/v1/exposure":                "viewer",
 	"GET /api/v1/exposure/open":           "viewer",
 	"GET /api/v1/exposure/windows":        "viewer",

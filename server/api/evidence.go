@@ -23,7 +23,27 @@ const tarType = "application/x-tar"
 
 // registerEvidence registers what auditors take home.
 func (a *API) registerEvidence(h huma.API) {
+	add(a, h, get("/evidence", "The frameworks that packs of evidence are made for"), a.listFrameworks)
 	add(a, h, answers(get("/evidence/{framework}", "A pack of evidence for a framework's controls, as a tar, to be verified offline"), tarType), a.makePack)
+}
+
+// A FrameworkView is a framework that packs are made for.
+type FrameworkView struct {
+	Name     string `json:"name"`
+	Title    string `json:"title"`
+	Controls int    `json:"controls" doc:"How many a pack shows evidence for."`
+}
+
+func (a *API) listFrameworks(context.Context, *struct{}) (*Reply[List[FrameworkView]], error) {
+	list := List[FrameworkView]{Items: []FrameworkView{}}
+	for _, name := range evidence.Frameworks() {
+		f, err := evidence.FrameworkOf(name)
+		if err != nil {
+			return nil, err
+		}
+		list.Items = append(list.Items, FrameworkView{Name: f.Name, Title: f.Title, Controls: len(f.Controls)})
+	}
+	return reply(list), nil
 }
 
 type packInput struct {

@@ -121,6 +121,7 @@ type exceptionsInput struct {
 	Constraint string `query:"constraint"`
 	Rule       string `query:"rule" doc:"Those from one rule: constraint/NAME, role/NAME or trigger/SET/NAME."`
 	State      string `query:"state" enum:"open,approved,denied,expired,ended"`
+	Approver   string `query:"approver" doc:"Those that wait for the decision of this person: me, or an id, a userName or an email address."`
 }
 
 func (a *API) listExceptions(ctx context.Context, in *exceptionsInput) (*Reply[List[ExceptionView]], error) {
@@ -139,9 +140,17 @@ func (a *API) listExceptions(ctx context.Context, in *exceptionsInput) (*Reply[L
 			}
 			walk = store.Exceptions.ByFrom(r, store.ExceptionIdentity, []string{who.ID}, after...)
 		}
+		decides := func(schema.Exception) bool { return true }
+		if in.Approver != "" {
+			who, err := a.meant(ctx, r, in.Approver)
+			if err != nil {
+				return err
+			}
+			decides = func(e schema.Exception) bool { return access.MayDecideException(r, a.Rules.Book(), e, who.ID) }
+		}
 		list, err := page(in.Paging, walk, pick[schema.Exception]{
 			keep: func(e schema.Exception) bool {
-				return (in.Constraint == "" || e.Constraint == in.Constraint) && (in.Rule == "" || e.Rule() == in.Rule) && (in.State == "" || string(e.State) == in.State)
+				return (in.Constraint == "" || e.Constraint == in.Constraint) && (in.Rule == "" || e.Rule() == in.Rule) && (in.State == "" || string(e.State) == in.State) && decides(e)
 			},
 			key: func(e schema.Exception) []string { return []string{e.ID} },
 		})

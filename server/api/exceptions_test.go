@@ -41,6 +41,11 @@ func TestExceptions(t *testing.T) {
 	w.want(403, "ada", "POST", path+"/approve", `{"reason":"why not"}`, nil)
 	w.want(403, "approver", "POST", path+"/approve", `{"reason":"why not"}`, nil)
 	w.want(403, "viewer", "POST", path+"/approve", `{"reason":"why not"}`, nil)
+	for as, waits := range map[string]int{"iam": 1, "ada": 0} { // ada may not decide about her own
+		if got, _ := pages[api.ExceptionView](w, "/api/v1/exceptions?state=open&approver="+as+"@example.com"); len(got) != waits {
+			t.Errorf("%d wait for %s, want %d", len(got), as, waits)
+		}
+	}
 	w.want(200, "iam", "POST", path+"/approve", `{"reason":"until December"}`, &e)
 	if e.State != schema.ExceptionApproved || e.UserName != "ada@example.com" {
 		t.Errorf("allowed: %+v", e)

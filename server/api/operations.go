@@ -35,7 +35,9 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/findings/{id}/assign":     schema.Operator,
 	"POST /api/v1/findings/{id}/ignore":     schema.Operator,
 	"POST /api/v1/findings/{id}/except":     schema.Approver, // and whoever answers for it, which access says
-	"GET /api/v1/decisions":                 schema.Viewer,   // their detail is for auditors
+	"GET /api/v1/notices":                   schema.Auditor,  // who was told what
+	"POST /api/v1/notices/test":             schema.Operator,
+	"GET /api/v1/decisions":                 schema.Viewer, // their detail is for auditors
 	"GET /api/v1/log/checkpoint":            schema.Viewer,
 	"GET /api/v1/log/horizon":               schema.Viewer,
 	"GET /api/v1/log/proofs/{seq}":          schema.Viewer,
@@ -126,6 +128,7 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/proposals/{id}/release": schema.Approver,
 	"POST /api/v1/proposals/{id}/dismiss": schema.Approver,
 
+	"GET /api/v1/evidence":             schema.Auditor,
 	"GET /api/v1/evidence/{framework}": schema.Auditor, // who had what, and who agreed
 
 	"GET /api/v1/exposure":         schema.Viewer,
@@ -185,6 +188,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/runs", "Runs of sweeps, newest first"), a.listRuns)
 	add(a, h, get("/runs/{id}", "A run of a sweep: what it looked at, found, proposed, did, and was held from"), a.readRun)
 	a.registerFindings(h)
+	a.registerNotices(h)
 
 	add(a, h, get("/holds", "What the bridge would do and does not, until people decide"), a.listHolds)
 	add(a, h, post("/holds/{id}/release", "Agree to a plan that is held; the second person releases it"), a.release)

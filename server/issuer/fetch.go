@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"drawbridge/connectors"
 )
 
 // fetchTimeout is how long an issuer may take for one answer.
@@ -106,10 +107,7 @@ func safe(at, issuer string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && here(u) && strings.HasPrefix(issuer, "http://")
 }
 
-func here(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
-}
+func here(u *url.URL) bool { return connectors.Loopback(u.Hostname()) }
 
 // get reads a document, of which there may be only so much.
 func (f fetcher) get(ctx context.Context, at string) ([]byte, http.Header, error) {

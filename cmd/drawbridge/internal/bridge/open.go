@@ -159,6 +159,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 		Signer:  b.signer,
 		Preview: b.preview,
 		Sign:    b.sign,
+		Trial:   b.notices.Try,
 	})
 	if err != nil {
 		return err
