@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,8 +47,9 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 			return err
 		}
 		err := w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+			b := newBench(tx, w.Rules.Book(), v)
 			for i := range some {
-				if err := refresh(tx, w.Rules.Book(), v, &some[i], escalate); err != nil {
+				if err := refresh(tx, b, &some[i], escalate); err != nil {
 					return err
 				}
 			}
@@ -99,7 +101,7 @@ func (w *Reviews) open(ctx context.Context, v schema.Review, after []string) (so
 
 // refresh lets go of an item whose access ended by itself, and finds anew who may decide
 // about it. The item is then as it is written.
-func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewItem, escalate bool) error {
+func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, escalate bool) error {
 	now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewIt
 	if !i.Awaited() {
 		return nil
 	}
-	f, err := whole(tx, book, i.Identity, false)
+	f, err := whole(tx, b.book, i.Identity, false)
 	if notFound(err) {
 		return store.ReviewItems.Delete(tx, i.Review, i.Identity, i.Holding)
 	}
@@ -121,14 +123,14 @@ func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewIt
 			return err
 		}
 	}
-	if !held || f.Into != "" || ended(book, f, tx.Now()) {
+	if !held || f.Into != "" || ended(b.book, f, tx.Now()) {
 		i.State, i.Decided, i.By, i.Reason = schema.ItemLapsed, tx.Now(), "bridge", "it ended before anybody decided"
 		return store.ReviewItems.Put(tx, *i)
 	}
 	if escalate { // again where this was cut off
-		i.Level = max(i.Level, v.Level+1)
+		i.Level = max(i.Level, b.review.Level+1)
 	}
-	awaits, err := newBench(tx, book, v).awaits(*i, f)
+	awaits, err := b.awaits(*i, f)
 	if err != nil || slices.Equal(awaits, i.Awaits) && !escalate {
 		return err
 	}
@@ -136,38 +138,57 @@ func refresh(tx store.Tx, book *policy.Book, v schema.Review, i *schema.ReviewIt
 	return store.ReviewItems.Put(tx, *i)
 }
 
-// remind writes down how much waits for whom, and when to look again.
+// remind writes down how much waits for whom, some people in a transaction, and then when
+// to look again. Cut off between the two it writes to some again, whom nobody tells twice
+// a day.
 func (w *Reviews) remind(ctx context.Context, v schema.Review, waiting map[string]int, escalated bool) error {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(waiting)), chunk) {
+		err := w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
+			now, err := store.Reviews.Get(tx, v.ID)
+			if err != nil || now.State != schema.ReviewOpen {
+				return err
+			}
+			kind := reminderOf(now, tx.Now(), escalated)
+			for _, to := range some {
+				if err := remindOne(tx, w.Rules.Book(), now, to, kind, waiting[to]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
 		now, err := store.Reviews.Get(tx, v.ID)
 		if err != nil || now.State != schema.ReviewOpen {
 			return err
 		}
-		kind := reminderOf(now, tx.Now(), escalated)
-		for to, items := range waiting {
-			if err := remindOne(tx, w.Rules.Book(), now, to, kind, items); err != nil {
-				return err
-			}
-		}
-		if escalated {
-			now.Level++
-			reason := "not all was decided in time: who comes next may decide too"
-			if err := recordReview(tx, w.Rules.Book(), now, schema.Escalated, Decider{Actor: "bridge"}, reason, ""); err != nil {
-				return err
-			}
-		}
-		if left := total(waiting); !tx.Now().Before(now.Due) && left > 0 {
-			err := Report(tx, w.Rules.Book(), "bridge", schema.Finding{
-				Kind: findingReview, Subject: now.Ref(), Object: now.About(),
-				Reason: "its time was over at " + day(now.Due) + ", and not everything is decided",
-			})
-			if err != nil {
-				return err
-			}
-		}
-		now.Next = nextReminder(now, tx.Now())
-		return store.Reviews.Put(tx, now)
+		return w.reminded(tx, now, total(waiting), escalated)
 	})
+}
+
+// reminded notes of a review as a whole that it was looked through.
+func (w *Reviews) reminded(tx store.Tx, now schema.Review, left int, escalated bool) error {
+	if escalated {
+		now.Level++
+		reason := "not all was decided in time: who comes next may decide too"
+		if err := recordReview(tx, w.Rules.Book(), now, schema.Escalated, Decider{Actor: "bridge"}, reason, ""); err != nil {
+			return err
+		}
+	}
+	if !tx.Now().Before(now.Due) && left > 0 {
+		err := Report(tx, w.Rules.Book(), "bridge", schema.Finding{
+			Kind: findingReview, Subject: now.Ref(), Object: now.About(),
+			Reason: "its time was over at " + day(now.Due) + ", and not everything is decided",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	now.Next = nextReminder(now, tx.Now())
+	return store.Reviews.Put(tx, now)
 }
 
 func total(waiting map[string]int) (n int) {
@@ -235,50 +256,4 @@ func (w *Reviews) advance(id string) Finish {
 			v.Items, counts[schema.ItemKept], counts[schema.ItemModified], counts[schema.ItemRevoked], counts[schema.ItemLapsed])
 		return time.Time{}, closeReview(tx, w.Rules.Book(), &v, Decider{Actor: "bridge"}, outcome, "")
 	}
-}
-
-// leave settles what nobody decided in a review that is closed, and forgets its
-// reminders. What has no effect because nobody decided in time stays so.
-func (w *Reviews) leave(ctx context.Context, v schema.Review) error {
-	for done := false; !done; {
-		some, _, last, err := w.open(ctx, v, nil)
-		if err != nil {
-			return err
-		}
-		done = last
-		err = w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
-			for _, i := range some {
-				now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
-				if err != nil {
-					return err
-				}
-				if !now.Awaited() {
-					continue
-				}
-				now.State, now.Awaits = schema.ItemUndecided, nil
-				if err := store.ReviewItems.Put(tx, now); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
-		var old []schema.Reminder
-		for m, err := range store.Reminders.By(tx, store.ReminderAbout, v.Ref()) {
-			if err != nil {
-				return err
-			}
-			old = append(old, m)
-		}
-		for _, m := range old {
-			if err := store.Reminders.Delete(tx, m.To, m.About); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -152,9 +151,8 @@ func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem
 	if err != nil {
 		return err
 	}
-	if i.Department = attributes["department"]; i.Department != "" {
-		i.Peers, i.Alike = o.census.peers(i.Department, i.Holding)
-	}
+	i.Department = attributes["department"]
+	i.Peers, i.Alike = o.census.peers(i.Department, i.Holding)
 	for _, ref := range i.Gives {
 		connector, id := cutRef(ref)
 		if e, ok := o.book.Entitlement(connector, id); ok {
@@ -220,77 +218,4 @@ func stillHeld(r store.Reader, i schema.ReviewItem) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// A census counts people by department, and who of them holds what, so that a reviewer
-// sees whether it is usual. It is taken by walking everybody once, a chunk at a time.
-type census struct {
-	people map[string]int
-	holds  map[[2]string]int // department and holding
-	taken  time.Time
-}
-
-// mostDepartments bounds what a census remembers.
-const mostDepartments = 50_000
-
-// censusLife is how old a census may be.
-const censusLife = 24 * time.Hour
-
-// peers returns how many others are in a department, and how many of them hold
-// something.
-func (c *census) peers(department, holding string) (others, alike int) {
-	if c == nil {
-		return 0, 0
-	}
-	return max(0, c.people[department]-1), max(0, c.holds[[2]string{department, holding}]-1)
-}
-
-// count counts some identities, and returns the last.
-func (c *census) count(r store.Reader, book *policy.Book, after string, most int) (last string, err error) {
-	n := 0
-	for id, err := range store.Identities.From(r, after) {
-		if err != nil {
-			return "", err
-		}
-		if n++; n > most {
-			return last, nil
-		}
-		last = id.ID
-		if id.Gone() || id.Of != "" || !id.Active || !isPerson(id) {
-			continue
-		}
-		if err := c.one(r, book, id); err != nil {
-			return "", err
-		}
-	}
-	return "", nil
-}
-
-func (c *census) one(r store.Reader, book *policy.Book, id schema.Identity) error {
-	f, err := whole(r, book, id.ID, false)
-	if err != nil {
-		return err
-	}
-	attributes, err := Attributes(f.Identity)
-	if err != nil {
-		return err
-	}
-	department := attributes["department"]
-	if department == "" || c.people[department] == 0 && len(c.people) >= mostDepartments {
-		return nil
-	}
-	c.people[department]++
-	held := map[string]bool{}
-	for a, err := range store.Assignments.All(r, id.ID) {
-		if err != nil {
-			return fmt.Errorf("identity %s: %w", id.ID, err)
-		}
-		for _, role := range rolesOf(a) {
-			held[role] = true
-		}
-	}
-	for role := range held {
-		c.holds[[2]string{department, holdingRole + role}]++
-	}
-	return nil
 }

@@ -50,10 +50,8 @@ func (w *Reviews) Attend(ctx context.Context, item store.Item) (Finish, error) {
 		if err := w.lookThrough(ctx, v); err != nil {
 			return nil, err
 		}
-	case schema.ReviewClosed:
-		return nil, w.leave(ctx, v)
-	case schema.ReviewSigned, schema.ReviewEmpty:
-		return nil, nil
+	case schema.ReviewClosed, schema.ReviewSigned, schema.ReviewEmpty:
+		return w.afterwards(ctx, v)
 	}
 	return w.advance(v.ID), nil
 }
@@ -69,7 +67,7 @@ func (w *Reviews) read(ctx context.Context, id string) (v schema.Review, err err
 // prepare writes the items of a review, and opens it.
 func (w *Reviews) prepare(ctx context.Context, v schema.Review) error {
 	book := w.Rules.Book()
-	census, err := w.counted(ctx, book)
+	census, err := w.counted(ctx, book, v)
 	if err != nil {
 		return err
 	}
@@ -129,43 +127,24 @@ func (w *Reviews) write(ctx context.Context, v schema.Review, items []schema.Rev
 	return now, err
 }
 
-// counted returns a census that is young enough.
-func (w *Reviews) counted(ctx context.Context, book *policy.Book) (*census, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.census != nil && time.Since(w.census.taken) < censusLife {
-		return w.census, nil
-	}
-	c := &census{people: map[string]int{}, holds: map[[2]string]int{}, taken: time.Now()}
-	for after := ""; ; {
-		err := w.Store.View(ctx, func(r store.Reader) (err error) {
-			after, err = c.count(r, book, after, 1000)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if after == "" {
-			w.census = c
-			return c, nil
-		}
-	}
-}
+// quickly is how many chunks are looked at to tell whether there is anything to review:
+// it is asked within the transaction that opens it.
+const quickly = 10
 
 // anything reports whether a review has anything to look at, as far as that is quickly
-// told.
+// told. Where it is not, its preparation finds out, and nobody hears of one that is empty.
 func anything(r store.Reader, book *policy.Book, v schema.Review) (bool, error) {
 	if v.Kind == schema.ReviewManager {
 		return true, nil // whom somebody manages is found by asking everybody
 	}
-	for done := false; !done; {
-		var items []schema.ReviewItem
-		var err error
-		if items, v.Cursor, done, err = chunkOf(r, book, v, nil); err != nil || len(items) > 0 {
-			return err == nil, err
+	for range quickly {
+		items, cursor, done, err := chunkOf(r, book, v, nil)
+		if err != nil || len(items) > 0 || done {
+			return len(items) > 0, err
 		}
+		v.Cursor = cursor
 	}
-	return false, nil
+	return true, nil
 }
 
 // chunkOf returns the next items of a review, and where it goes on.

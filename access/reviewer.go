@@ -91,11 +91,11 @@ func (b *bench) seats(i schema.ReviewItem, subject policy.Facts) (able []someone
 		if err != nil {
 			return nil, err
 		}
-		people = slices.DeleteFunc(slices.Clone(people), own.is)
-		if len(people) == 0 {
+		news := slices.DeleteFunc(slices.Clone(people), func(p someone) bool { return own.is(p) || slices.ContainsFunc(able, p.is) })
+		if len(news) == 0 { // one who is there by an earlier link is nobody who comes next
 			continue
 		}
-		able = append(able, people...)
+		able = append(able, news...)
 		if links++; links > i.Level {
 			break
 		}
