@@ -131,18 +131,20 @@ func madeAt(id string) (t time.Time, ok bool) {
 // findingSweep is about sweep/NAME that did not run, or did not come to an end.
 const findingSweep = "sweep-missed"
 
-// WatchSweep reports a sweep that did not run to its end within a time, or since it was
-// first looked for. It reports whether that is so.
-func WatchSweep(tx store.Tx, book *policy.Book, sweep string, within time.Duration) (bool, error) {
+// WatchSweep reports a sweep that did not run to its end when it was due after its last
+// run, or after it was first looked for, and some time more. It reports whether that is
+// so. Due is the schedule's.
+func WatchSweep(tx store.Tx, book *policy.Book, sweep string, due func(time.Time) time.Time, late time.Duration) (bool, error) {
 	f := schema.Finding{Kind: findingSweep, Subject: "sweep/" + sweep}
 	since, err := ranSince(tx, sweep)
 	if err != nil {
 		return false, err
 	}
-	if tx.Now().Sub(since) <= within {
+	at := due(since)
+	if at.IsZero() || !tx.Now().After(at.Add(late)) {
 		return false, mended(tx, book, "sweep/watch", f)
 	}
-	f.Reason = "it has not run to its end since " + day(since) + ", and should have within " + policy.Duration(within).String()
+	f.Reason = "it has not run to its end since " + minute(since) + ", and was due at " + minute(at)
 	return true, Report(tx, book, "sweep/watch", f)
 }
 

@@ -454,3 +454,36 @@ func TestMissedSweep(t *testing.T) {
 		want("it fails", 1)
 	})
 }
+
+// TestRestingSweepIsNotMissed watches one that runs on weekdays: at the weekend it is not
+// missed, and on Monday it is.
+func TestRestingSweepIsNotMissed(t *testing.T) {
+	inspecting(t, func(w *inspectWorld) {
+		schedule, err := scheduler.Timing{Schedule: "0 3 * * 1-5"}.Parse("unused")
+		if err != nil {
+			t.Fatal(err)
+		}
+		others := map[string]scheduler.Sweep{"unused": {Name: "unused", Schedule: schedule}}
+		watch := scheduler.Sweep{Name: "watch", Run: scheduler.Watch(w.store, w.rules, func() map[string]scheduler.Sweep { return others })}
+		at := func(day time.Weekday, hour int) {
+			for now := time.Now().UTC(); ; now = now.Add(time.Hour) {
+				if now.Weekday() == day && now.Hour() == hour && now.After(time.Now()) {
+					settle(time.Until(now))
+					return
+				}
+			}
+		}
+		at(time.Friday, 3)
+		w.run(scheduler.Sweep{Name: "unused"})
+		for _, test := range []struct {
+			day  time.Weekday
+			hour int
+			want int
+		}{{time.Saturday, 12, 0}, {time.Sunday, 23, 0}, {time.Monday, 3, 0}, {time.Monday, 5, 1}} {
+			at(test.day, test.hour)
+			if run := w.run(watch); run.Found != test.want {
+				t.Errorf("on %s at %d it found %d, want %d", test.day, test.hour, run.Found, test.want)
+			}
+		}
+	})
+}

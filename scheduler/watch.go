@@ -12,9 +12,9 @@ import (
 // lateness is how much later than its schedule a sweep may end.
 const lateness = time.Hour
 
-// Watch looks whether the other sweeps run: one that did not come to its end for longer
-// than between two of its times, or whose runs all fail, is found, and stays so until it
-// does.
+// Watch looks whether the other sweeps run: one that did not come to its end an hour after
+// it was due, or whose runs all fail, is found, and stays so until it does. One that rests
+// at weekends is not missed then.
 func Watch(s *store.Store, rules *access.Rules, others func() map[string]Sweep) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
 		look := s.Update
@@ -27,8 +27,7 @@ func Watch(s *store.Store, rules *access.Rules, others func() map[string]Sweep) 
 				if name == sweep.Name {
 					continue
 				}
-				first := other.Schedule.Next(tx.Now())
-				missed, err := access.WatchSweep(tx, rules.Book(), name, other.Schedule.Next(first).Sub(first)+lateness)
+				missed, err := access.WatchSweep(tx, rules.Book(), name, other.Schedule.Next, lateness)
 				if err != nil {
 					return err
 				}
