@@ -26,6 +26,7 @@ type OIDC struct {
 	Person       string            `yaml:"person"`       // claim that names somebody as sources know them
 	Groups       string            `yaml:"groups"`       // claim that says which groups they are in
 	Roles        []OIDCRole        `yaml:"roles"`
+	Recheck      time.Duration     `yaml:"recheck"` // how long it is believed which groups somebody is in
 }
 
 // An OIDCRole says what being in a group gives.
@@ -35,7 +36,7 @@ type OIDCRole struct {
 }
 
 // defaultConsole has the values of what is left out.
-var defaultConsole = Console{Idle: time.Hour, Life: 12 * time.Hour, OIDC: OIDC{Scopes: []string{"profile", "email"}, Person: "email", Groups: "groups"}}
+var defaultConsole = Console{Idle: time.Hour, Life: 12 * time.Hour, OIDC: OIDC{Scopes: []string{"profile", "email"}, Person: "email", Groups: "groups", Recheck: time.Hour}}
 
 // console checks how people log in, and resolves the client's secret.
 func (r *reader) console(f *file) {
@@ -81,6 +82,9 @@ func (r *reader) oidc(c *OIDC) {
 	}
 	if slices.Contains(c.Scopes, "") {
 		r.wrong("console.oidc.scopes", "has an empty one")
+	}
+	if c.Recheck < time.Minute || c.Recheck > 24*time.Hour {
+		r.wrong("console.oidc.recheck", "is %v: a minute is the least, and a day the most", c.Recheck)
 	}
 	if len(c.Roles) == 0 {
 		r.wrong("console.oidc.roles", "are missing, so that nobody would be let in: write { group: NAME, role: viewer }")

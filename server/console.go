@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	"drawbridge/connectors"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/server/console"
@@ -24,6 +26,7 @@ type Pages struct {
 	Provider console.Provider // logs people in; nil: they show an API token
 	Idle     time.Duration    // how long a session lives unused
 	Life     time.Duration    // how long one lives at most
+	Recheck  time.Duration    // how long what a provider said somebody may do is believed
 }
 
 // mountConsole mounts the console, whose pages call the API as it is mounted a second
@@ -45,7 +48,7 @@ func mountConsole(e *echo.Echo, o Options, g *gate, a *api.API) error {
 			return api.InProcess(inside, caller)
 		},
 		Door: &door{g, o.Rules}, Provider: o.Pages.Provider, Log: o.Log, PublicURL: o.PublicURL, Version: o.Version,
-		Idle: o.Pages.Idle, Life: o.Pages.Life,
+		Idle: o.Pages.Idle, Life: o.Pages.Life, Recheck: o.Pages.Recheck, Plain: plain(o.PublicURL),
 	})
 	if err != nil {
 		return err
@@ -55,6 +58,12 @@ func mountConsole(e *echo.Echo, o Options, g *gate, a *api.API) error {
 	})
 	e.Any(console.Root+"*", echo.WrapHandler(pages))
 	return nil
+}
+
+// plain reports whether browsers may keep a cookie that goes without TLS.
+func plain(publicURL string) bool {
+	u, err := url.Parse(publicURL)
+	return err == nil && u.Scheme == "http" && connectors.Loopback(u.Hostname())
 }
 
 // A door lets people in to the console, by the same rules as the gate lets them in to
@@ -142,6 +151,11 @@ func (d *door) Still(ctx context.Context, p console.Person) error {
 		_, err := access.PersonOf(r, d.rules.Book(), strings.TrimPrefix(p.Right, rightPerson))
 		return err
 	})
+}
+
+// Knock takes one of the logins that strangers at an address may begin.
+func (d *door) Knock(r *http.Request) (wait time.Duration, ok bool) {
+	return d.gate.strangers.take(addressKey(echo.ExtractIPDirect()(r)))
 }
 
 // Spend takes one request from what a person may make, in the API and here.

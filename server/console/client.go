@@ -62,9 +62,40 @@ func (c client) get(ctx context.Context, path string, into any, query ...string)
 	return c.do(ctx, http.MethodGet, path, nil, into)
 }
 
-// post sends something.
-func (c client) post(ctx context.Context, path string, body any) error {
-	return c.do(ctx, http.MethodPost, path, body, nil)
+// post sends something, and reads the answer into something that may be nil.
+func (c client) post(ctx context.Context, path string, body, into any) error {
+	return c.do(ctx, http.MethodPost, path, body, into)
+}
+
+// open begins to read what the API makes as a file of a kind.
+func (c client) open(ctx context.Context, path, kind string) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://bridge/api/v1"+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", kind)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode < http.StatusMultipleChoices {
+		return res.Body, nil
+	}
+	defer func() { _ = res.Body.Close() }() // it was read
+	return nil, problemOf(res)
+}
+
+// problemOf is what an answer says that is none.
+func problemOf(res *http.Response) error {
+	answer, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	p := &problem{Status: res.StatusCode}
+	if err == nil {
+		err = json.Unmarshal(answer, p)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s answered %d: %w", res.Request.Method, res.Request.URL.Path, res.StatusCode, err)
+	}
+	return p
 }
 
 // mostAnswer bounds what is read of one answer: the API's pages are small, and a plan
@@ -92,17 +123,14 @@ func (c client) do(ctx context.Context, method, path string, body, into any) err
 		return err
 	}
 	defer func() { _ = res.Body.Close() }() // it was read
+	if res.StatusCode >= http.StatusMultipleChoices {
+		return problemOf(res)
+	}
 	answer, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
 	switch {
 	case err != nil:
 		return err
-	case res.StatusCode >= http.StatusMultipleChoices:
-		p := &problem{Status: res.StatusCode}
-		if err := json.Unmarshal(answer, p); err != nil {
-			return fmt.Errorf("%s %s answered %d: %w", method, path, res.StatusCode, err)
-		}
-		return p
-	case into == nil:
+	case into == nil, len(answer) == 0:
 		return nil
 	}
 	if text, ok := into.(*string); ok {

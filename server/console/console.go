@@ -59,6 +59,10 @@ type Door interface {
 	// revoked, their identity has not left.
 	Still(ctx context.Context, p Person) error
 
+	// Knock takes one request from what strangers may make who begin to log in, counted by
+	// address, or says after how long there will be one.
+	Knock(r *http.Request) (wait time.Duration, ok bool)
+
 	// Spend takes one request from what a person may make, or says after how long
 	// there will be one.
 	Spend(p Person) (wait time.Duration, ok bool)
@@ -91,6 +95,9 @@ type Options struct {
 
 	Idle time.Duration // how long a session lives unused; an hour
 	Life time.Duration // how long it lives at most; twelve hours
+
+	Recheck time.Duration // how long what an identity provider said somebody may do is believed; an hour
+	Plain   bool          // cookies may go without TLS, for the bridge is on the machine that the browser is on
 }
 
 // A Console answers everything below Root.
@@ -124,11 +131,14 @@ func New(o Options) (*Console, error) {
 	if o.Life == 0 {
 		o.Life = 12 * time.Hour
 	}
+	if o.Recheck == 0 {
+		o.Recheck = time.Hour
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Console{
-		Options: o, base: strings.TrimRight(u.Path, "/"), secure: u.Scheme != "http" || !loopback(u.Hostname()),
+		Options: o, base: strings.TrimRight(u.Path, "/"), secure: !o.Plain,
 		sessions: newSessions(o.Idle, o.Life), trips: newTrips(), headers: headers(),
 		foreign: http.NewCrossOriginProtection(),
 	}

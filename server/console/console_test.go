@@ -87,7 +87,7 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 			judge(t, at, text)
 		}
 		for _, to := range forms {
-			if to == "/console/logout" || to == "/console/people" || to == "/console/roles" || to == "/console/log" || to == "/console/findings" {
+			if to == "/console/logout" || to == "/console/people" || to == "/console/roles" || to == "/console/log" || to == "/console/findings" || to == "/console/notices" || to == "/console/evidence/pack" {
 				continue // the first is tried by itself, the others are searches
 			}
 			if status, text := b.post(to, url.Values{"form": {"wrong"}}); status != http.StatusForbidden || !strings.Contains(text, "This form") {
@@ -214,7 +214,7 @@ func TestApproveByForm(t *testing.T) {
 	if action == nil {
 		t.Fatalf("the inbox has no form to approve\n%s", inbox)
 	}
-	if text := b.sends(action[1], "/console/inbox", "reason", "she wrote them"); !strings.Contains(text, "Approved.") || !strings.Contains(text, "Nothing waits for you") {
+	if text := b.sends(action[1], "/console/inbox", "reason", "she wrote them"); !strings.Contains(text, "Approved.") || strings.Contains(text, "asks for editor") {
 		t.Errorf("approving says\n%s", text)
 	}
 	w.reconcile()
@@ -522,5 +522,47 @@ func TestNothingEditsPolicy(t *testing.T) {
 		if text := b.shows(at); strings.Contains(text, "<textarea") {
 			t.Errorf("%s has something to write in", at)
 		}
+	}
+}
+
+// TestFiles are handed on as files: what came of a review, and only to whom the API gives
+// it; what it refuses is a page that says so.
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.full()
+	const at = "/console/reviews/01900000-0000-7000-8000-0000000000aa/result"
+	b := w.as("auditor")
+	res, text := b.do(b.request(http.MethodGet, at, nil))
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/jsonl" || !strings.Contains(res.Header.Get("Content-Disposition"), `filename="review-01900000-`) ||
+		strings.Count(text, "\n") != 2 || !strings.Contains(text, `"holding":"role/engineer"`) {
+		t.Errorf("%d, %v\n%s", res.StatusCode, res.Header, text)
+	}
+	b = w.as("viewer")
+	if res, text := b.do(b.request(http.MethodGet, at, nil)); res.StatusCode != http.StatusForbidden || !strings.Contains(text, "This needs the role") {
+		t.Errorf("to a viewer: %d\n%s", res.StatusCode, text)
+	}
+	b = w.as("auditor")
+	for path, want := range map[string]int{
+		"/console/evidence/pack?framework=soc2&from=2026-01-01&to=":           http.StatusUnprocessableEntity,
+		"/console/evidence/pack?framework=soc2&from=2026-01-01&to=2026-02-01": http.StatusServiceUnavailable, // nothing signs here
+		"/console/log?since=yesterday":                                        http.StatusUnprocessableEntity,
+	} {
+		if status, text := b.get(path); status != want || !strings.Contains(text, "<h1>") {
+			t.Errorf("%s: %d, want %d\n%s", path, status, want, text)
+		}
+	}
+}
+
+// TestInboxHasEverything has every kind of thing wait for somebody; the count at the
+// menu is theirs.
+func TestInboxHasEverything(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.offering()
+	b := w.as("iam@example.com")
+	b.shows("/console/inbox", "ada@example.com asks for editor", "ada@example.com took glass", "It stays", "Pass it up", ">4<span class=\"unseen\"> waiting")
+	if text := w.as("approver").shows("/console/inbox"); !strings.Contains(text, "decide nothing here") || strings.Contains(text, "Nothing waits for you") {
+		t.Errorf("who is nobody is told\n%s", text)
 	}
 }

@@ -26,43 +26,6 @@ type bypassView struct {
 	UserName string `json:"userName"`
 }
 
-// inboxPage is what waits for a decision of whoever is logged in.
-type inboxPage struct {
-	Requests   []requestView
-	Exceptions []exceptionView
-	Bypasses   []bypassView
-	Holds      int
-	Proposals  int
-	Nobody     string // why they can decide nothing
-}
-
-func showInbox(v *visit) (any, error) {
-	var p inboxPage
-	var requests list[requestView]
-	var exceptions list[exceptionView]
-	var bypasses list[bypassView]
-	var status statusView
-	if err := v.get(v.ctx, "/status", &status); err != nil {
-		return nil, err
-	}
-	p.Holds, p.Proposals = status.Holds, status.Proposals
-	if err := v.get(v.ctx, "/requests", &requests, "approver", "me"); err != nil {
-		if statusOf(err) >= 500 {
-			return nil, err
-		}
-		p.Nobody = err.Error()
-		return p, nil
-	}
-	if err := v.get(v.ctx, "/bypasses", &bypasses, "reviewer", "me"); err != nil && statusOf(err) >= 500 {
-		return nil, err
-	}
-	if err := v.get(v.ctx, "/exceptions", &exceptions, "state", string(schema.ExceptionOpen)); err != nil {
-		return nil, err
-	}
-	p.Requests, p.Exceptions, p.Bypasses = requests.Items, exceptions.Items, bypasses.Items
-	return p, nil
-}
-
 // requestsPage is what somebody asked for, and what they can ask for.
 type requestsPage struct {
 	Mine   []requestView

@@ -74,7 +74,7 @@ func (v *visit) exposed() (x exposure, err error) {
 // take counts windows, and returns how long those took that closed.
 func (x *exposure) take(windows []access.ExposureWindow) (took []time.Duration) {
 	for _, w := range windows {
-		lasted := time.Duration(w.Seconds * float64(time.Second))
+		lasted := seconds(w.Seconds)
 		if w.Objective == access.MissedIt {
 			x.Missed++
 		}
@@ -107,4 +107,57 @@ func (x *exposure) chart(took []time.Duration) {
 	for i := range x.Bars {
 		x.Bars[i].Height = x.Bars[i].Count * 100 / tallest
 	}
+}
+
+// exposurePage is how long access outlived what ended it, of some days.
+type exposurePage struct {
+	access.ExposureReport
+	Days  string // how many
+	Chart exposure
+}
+
+// An exposureLine is a line of the report with what its numbers come to in words.
+type exposureLine struct {
+	access.ExposureLine
+	Half, Most time.Duration
+}
+
+// Lines are those of the report, the longest first.
+func (p exposurePage) Lines() (lines []exposureLine) {
+	for _, l := range append([]access.ExposureLine{p.Total}, p.Groups[:min(len(p.Groups), mostGroups)]...) {
+		if l.Name == "" {
+			l.Name = "all"
+		}
+		lines = append(lines, exposureLine{l, seconds(l.Told.Half), seconds(l.Told.Most)})
+	}
+	return lines
+}
+
+// Lasted is how long a window was open, or is.
+func (p exposurePage) Lasted(w access.ExposureWindow) time.Duration { return seconds(w.Seconds) }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Bounds of the page: groups that it shows, and days that are looked at.
+const mostGroups = 200
+
+var periods = map[string]int{"1": 1, "7": 7, "30": 30, "90": 90, "366": 366}
+
+func showExposure(v *visit) (any, error) {
+	p := exposurePage{Days: v.q("days")}
+	days, ok := periods[p.Days]
+	if !ok {
+		p.Days, days = "7", 7
+	}
+	by := v.q("by")
+	if by == "" {
+		by = "connector"
+	}
+	from, to := v.now.AddDate(0, 0, -days), v.now.Add(time.Minute)
+	if err := v.get(v.ctx, "/exposure", &p.ExposureReport, "from", from.Format(time.RFC3339), "to", to.Format(time.RFC3339), "by", by); err != nil {
+		return nil, err
+	}
+	var err error
+	p.Chart, err = v.exposed()
+	return p, err
 }

@@ -92,8 +92,10 @@ func tooMany(w http.ResponseWriter, wait time.Duration) *problem {
 // welcome begins a session. Its id is new, whatever the browser showed before, so that
 // nobody can have somebody log in to a session that they know.
 func (c *Console) welcome(w http.ResponseWriter, r *http.Request, who Person, to string) {
-	c.sessions.end(c.shown(r, sessionCookie))
-	c.give(w, sessionCookie, c.sessions.begin(who))
+	shown := c.shown(r, sessionCookie)
+	before, _ := c.sessions.of(shown, false)
+	c.sessions.end(shown)
+	c.give(w, sessionCookie, c.sessions.begin(who, before))
 	c.Log.InfoContext(r.Context(), "console login", "who", who.Name, "role", string(who.Role), "auth", who.Auth, "request", r.Header.Get("X-Request-Id"))
 	http.Redirect(w, r, c.wanted(to), http.StatusSeeOther)
 }
@@ -112,6 +114,36 @@ func (c *Console) logOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, c.base+Root+"login", http.StatusSeeOther)
 }
 
+// stale reports whether what somebody may do was last looked at too long ago: their
+// groups at the identity provider may be others by now.
+func (c *Console) stale(s *session) bool {
+	return s.who.Auth == "oidc" && c.Provider != nil && c.sessions.now().Sub(s.vouched) >= c.Recheck
+}
+
+// again has the browser ask the identity provider once more, which asks nothing of who
+// is logged in there. What a form had in it is kept, and is to be sent once more.
+func (c *Console) again(w http.ResponseWriter, r *http.Request, s *session) {
+	to := r.URL.RequestURI()
+	if r.Method == http.MethodPost {
+		to = r.PostFormValue("back")
+		s.say(flash{Kind: "refused", Text: "What you may do had to be looked at again. Send it once more.", Form: written(r)})
+	}
+	page := r.Header.Get("HX-Request") != ""
+	if page {
+		to = ""
+		if at, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
+			to = at.RequestURI()
+		}
+	}
+	at := c.base + Root + "login/oidc?" + url.Values{"to": {to}}.Encode()
+	if page {
+		w.Header().Set("HX-Redirect", at)
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	http.Redirect(w, r, at, http.StatusSeeOther)
+}
+
 // longestWay is how many bytes the address may have to which a login leads back.
 const longestWay = 2048
 
@@ -120,6 +152,12 @@ func (c *Console) leave(w http.ResponseWriter, r *http.Request) {
 	if c.Provider == nil {
 		c.fail(w, r, nil, errNoPage)
 		return
+	}
+	if _, in := c.sessions.of(c.shown(r, sessionCookie), false); !in { // who is in does not wait for strangers at the same address
+		if wait, ok := c.Door.Knock(r); !ok {
+			c.fail(w, r, nil, tooMany(w, wait))
+			return
+		}
 	}
 	to := r.URL.Query().Get("to")
 	if len(to) > longestWay {
@@ -145,6 +183,10 @@ func (c *Console) comeBack(w http.ResponseWriter, r *http.Request) {
 	trip, ok := c.trips.end(c.shown(r, tripCookie))
 	c.give(w, tripCookie, "")
 	answer := r.URL.Query()
+	if s, in := c.sessions.of(c.shown(r, sessionCookie), false); !ok && in && !c.stale(s) {
+		http.Redirect(w, r, c.base+Root, http.StatusSeeOther) // another of their pages was faster
+		return
+	}
 	if !ok || !same(answer.Get("state"), trip.state) {
 		c.askLogin(w, r, http.StatusBadRequest, "This login was not begun in this browser, or too long ago. Begin again.")
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,8 +190,13 @@ func TestOIDCCallback(t *testing.T) {
 	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/console/roles" {
 		t.Errorf("in the browser that was sent: %d to %s", res.StatusCode, res.Header.Get("Location"))
 	}
+	res, _ = b.do(b.request(http.MethodGet, to, nil))
+	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/console/" || slices.ContainsFunc(res.Cookies, func(c *http.Cookie) bool { return c.Value != "" }) {
+		t.Errorf("once more, by who is in: %d to %s with %v", res.StatusCode, res.Header.Get("Location"), res.Cookies)
+	}
+	b.http.Jar = nil
 	if status, _ := b.get(to); status != http.StatusBadRequest {
-		t.Errorf("once more: %d, want 400", status)
+		t.Errorf("once more, by who is not: %d, want 400", status)
 	}
 }
 
@@ -223,5 +229,83 @@ func TestOIDCProviderIsDown(t *testing.T) {
 	})
 	if status, text := w.opens().get("/console/login/oidc"); status != http.StatusServiceUnavailable || !strings.Contains(text, "try again later") || !strings.Contains(text, "API token") {
 		t.Errorf("a provider that is down: %d\n%s", status, text)
+	}
+}
+
+// TestOIDCRightsAreLookedAtAgain has somebody leave the approvers while they are logged in:
+// soon they may decide nothing more, without logging in anew; what a form had in it is not
+// lost, and nothing of it was done.
+func TestOIDCRightsAreLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	var p *issuertest.Provider
+	w := newWorld(t, func(at string, o *server.Options) {
+		p = issuertest.NewProvider(t, at+console.Callback)
+		o.Pages.Recheck = time.Nanosecond
+		o.Pages.Provider = oidc.New(oidc.Options{
+			Issuer: p.URL, ClientID: p.ClientID, ClientSecret: "a secret with : and %", Redirect: at + console.Callback,
+			Scopes: []string{"profile", "email"}, Person: "email", Groups: "groups", Client: p.Client,
+			Roles: []oidc.Role{{Group: "staff", Role: schema.Viewer}, {Group: "approvers", Role: schema.Approver}},
+		})
+	})
+	w.full()
+	p.Comes(iam("staff", "approvers"))
+	b := w.opens()
+	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	b.http.Transport = p.Client.Transport
+	follow := func(res answer) answer { // to the provider and back, and no further
+		t.Helper()
+		for range 2 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.at(res.Header.Get("Location")), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, _ = b.do(req)
+		}
+		return res
+	}
+	away, _ := b.do(b.request(http.MethodGet, "/console/login/oidc?to=/console/roles", nil))
+	if res := follow(away); res.Header.Get("Location") != "/console/roles" {
+		t.Fatalf("logging in leads to %d %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	p.Comes(iam("staff"))
+	form := url.Values{"form": {"x"}, "back": {"/console/held"}, "reason": {"typed with care"}, "plan": {"5f0c"}}
+	res, _ := b.do(b.request(http.MethodPost, "/console/holds/source:hr/release", form))
+	if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || !strings.HasPrefix(to, "/console/login/oidc?to=%2Fconsole%2Fheld") {
+		t.Fatalf("a form is answered %d, to %s", res.StatusCode, to)
+	}
+	away, _ = b.do(b.request(http.MethodGet, res.Header.Get("Location"), nil))
+	if res = follow(away); res.Header.Get("Location") != "/console/held" {
+		t.Fatalf("it leads back to %d %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	part := b.request(http.MethodGet, "/console/now", nil)
+	part.Header.Set("HX-Request", "true")
+	part.Header.Set("HX-Current-URL", w.url+"/console/?x=1")
+	if res, _ := b.do(part); res.Header.Get("HX-Redirect") != "/console/login/oidc?to=%2Fconsole%2F%3Fx%3D1" {
+		t.Errorf("a part of a page is answered %d, to %s", res.StatusCode, res.Header.Get("HX-Redirect"))
+	}
+}
+
+// TestStrangersBeginFewLogins counts by address who begins to log in and does not come
+// back; who is in is not counted.
+func TestStrangersBeginFewLogins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(at string, o *server.Options) {
+		p := issuertest.NewProvider(t, at+console.Callback)
+		o.Limits.Discovery = 3
+		o.Pages.Provider = oidc.New(oidc.Options{Issuer: p.URL, ClientID: p.ClientID, Redirect: at + console.Callback, Person: "email", Groups: "groups", Client: p.Client})
+	})
+	in := w.as("viewer")
+	last := 0
+	for range 5 {
+		b := w.opens()
+		b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		last, _ = b.get("/console/login/oidc")
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("the fifth login is answered %d, want 429", last)
+	}
+	in.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if status, _ := in.get("/console/login/oidc"); status != http.StatusSeeOther {
+		t.Errorf("who is in is answered %d", status)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,6 +45,9 @@ func pages() []page {
 		{path: "reviews", name: "reviews", section: "reviews", title: "Reviews", show: showReviews},
 		{path: "reviews/mine", name: "myitems", section: "reviews", title: "Waiting for you", show: showMyItems},
 		{path: "reviews/{id}", name: "review", section: "reviews", show: showReview},
+		{path: "bypasses", name: "bypasses", section: "bypasses", title: "Break glass", show: showBypasses},
+		{path: "bypasses/{id}", name: "bypass", section: "bypasses", show: showBypass},
+		{path: "reviews/{id}/result", section: "reviews", show: exportReview},
 		{path: "exceptions", name: "exceptions", section: "exceptions", title: "Exceptions", show: showExceptions},
 		{path: "held", name: "held", section: "held", title: "Held", show: showHeld},
 		{path: "held/{id}", name: "proposal", section: "held", show: showProposal},
@@ -52,11 +56,17 @@ func pages() []page {
 		{path: "work", name: "work", section: "work", title: "Work items", show: showWork},
 		{path: "sweeps", name: "sweeps", section: "sweeps", title: "Sweeps", show: showSweeps},
 		{path: "sweeps/{name}", name: "sweep", section: "sweeps", show: showSweep},
+		{path: "sweeps/{name}/runs/{id}", name: "run", section: "sweeps", show: showRun},
 		{path: "connectors", name: "connectors", section: "connectors", title: "Connectors", show: showConnectors},
 		{path: "connectors/{name}", name: "connector", section: "connectors", show: showConnector},
 		{path: "policy", name: "policy", section: "policy", title: "Policy", show: showPolicy},
 		{path: "policy/publications/{id}", name: "publication", section: "policy", show: showPublication},
 		{path: "policy/versions/{digest}", name: "version", section: "policy", show: showVersion},
+		{path: "exposure", name: "exposure", section: "exposure", title: "Exposure", show: showExposure},
+		{path: "evidence", name: "evidence", section: "evidence", title: "Evidence", show: showEvidence},
+		{path: "evidence/pack", section: "evidence", show: exportPack},
+		{path: "evidence/log", section: "evidence", show: exportLog},
+		{path: "notices", name: "notices", section: "notices", title: "Notices", show: showNotices},
 		{path: "log", name: "log", section: "log", title: "Decision log", show: showLog},
 		{path: "log/{seq}", name: "entry", section: "log", show: showEntry},
 		{path: "log/{seq}/proof", name: "entry", section: "log", show: showProof},
@@ -128,8 +138,8 @@ func (c *Console) page(p page) http.HandlerFunc {
 			c.fail(w, r, v, err)
 			return
 		}
-		if d, ok := main.(download); ok {
-			d.write(w)
+		if f, ok := main.(file); ok {
+			f.write(w)
 			return
 		}
 		s := v.sheet(p, main)
@@ -153,22 +163,6 @@ func (v *visit) sheet(p page, main any) sheet {
 	return s
 }
 
-// mostInbox is how many of the things that wait for somebody are counted.
-const mostInbox = 99
-
-// inbox counts what waits for the person's decision. Where that cannot be told, the
-// pages are as useful without.
-func (v *visit) inbox() int {
-	if !v.who.May(schema.Approver) {
-		return 0
-	}
-	var waiting list[struct{}]
-	if err := v.get(v.ctx, "/requests", &waiting, "approver", "me"); err != nil {
-		return 0
-	}
-	return min(len(waiting.Items), mostInbox+1)
-}
-
 // enter returns the visit of whoever is logged in, or answers who is not. It uses their
 // session, unless the request is a page's own.
 func (c *Console) enter(w http.ResponseWriter, r *http.Request, uses bool) *visit {
@@ -176,6 +170,10 @@ func (c *Console) enter(w http.ResponseWriter, r *http.Request, uses bool) *visi
 	s, ok := c.sessions.of(id, uses)
 	if !ok {
 		c.toLogin(w, r)
+		return nil
+	}
+	if c.stale(s) {
+		c.again(w, r, s)
 		return nil
 	}
 	if err := c.Door.Still(r.Context(), s.who); err != nil {
@@ -253,15 +251,34 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, p p
 	_, _ = w.Write(text.Bytes()) // a browser that left misses nothing
 }
 
-// A download is a page that is a file.
-type download struct {
+// A file is a page that browsers keep.
+type file struct {
 	name string
 	kind string
-	text []byte
+	text io.ReadCloser
 }
 
-func (d download) write(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", d.kind)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
-	_, _ = w.Write(d.text) // a browser that left misses nothing
+// patience is how long a browser may take for some of a file.
+const patience = time.Minute
+
+// write hands a file on as it is made. Where it is not made whole the connection is cut:
+// half of one is not to be taken for it.
+func (f file) write(w http.ResponseWriter) {
+	defer func() { _ = f.text.Close() }() // whoever makes it stops
+	w.Header().Set("Content-Type", f.kind)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
+	out := http.NewResponseController(w)
+	for some := make([]byte, 64<<10); ; {
+		n, err := f.text.Read(some)
+		_ = out.SetWriteDeadline(time.Now().Add(patience)) // a server without deadlines has none to move
+		if _, failed := w.Write(some[:n]); failed != nil {
+			return // a browser that left misses nothing
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return
+		case err != nil:
+			panic(http.ErrAbortHandler)
+		}
+	}
 }

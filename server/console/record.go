@@ -2,6 +2,8 @@ package console
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -30,27 +32,80 @@ func showWhy(v *visit) (any, error) {
 	return p, nil
 }
 
-// logPage is the decision log, newest first.
+// logPage is the decision log, newest first: all of it, or what was looked for.
 type logPage struct {
-	Subject    string
+	Asked      map[string]string // by field
+	Fields     []searchField
+	Narrow     bool // more was asked for than whom it is about
 	Entries    []entryView
 	Checkpoint string
 	More       string
 }
 
+// A searchField is what decisions can be looked for by.
+type searchField struct {
+	Name, Label, Hint, Kind string
+}
+
+// searchFields are those beside whom it is about.
+func searchFields() []searchField {
+	return []searchField{
+		{"by", "Who decided", "token/NAME, identity/ID, source/NAME, bridge", "text"},
+		{"verb", "Verb", "granted, revoked, approved, ...", "text"},
+		{"role", "Role", "", "text"},
+		{"entitlement", "Entitlement", "connector/id", "text"},
+		{"connector", "Connector", "", "text"},
+		{"ticket", "Ticket", "for auditors", "text"},
+		{"text", "Words", "in the reason", "search"},
+		{"since", "From the day", "", "date"},
+		{"until", "To the end of the day", "", "date"},
+	}
+}
+
 func showLog(v *visit) (any, error) {
-	p := logPage{Subject: v.q("subject")}
+	p := logPage{Asked: map[string]string{"subject": v.q("subject")}, Fields: searchFields()}
+	query := []string{"subject", v.q("subject"), "limit", "50", "cursor", v.cursor()}
+	for _, f := range p.Fields {
+		value := v.q(f.Name)
+		if p.Asked[f.Name] = value; value == "" {
+			continue
+		}
+		p.Narrow = true
+		if f.Kind == "date" {
+			var err error
+			if value, err = moment(value, f.Name == "until"); err != nil {
+				return nil, err
+			}
+		}
+		query = append(query, f.Name, value)
+	}
+	path := "/decisions"
+	if p.Narrow {
+		path = "/log/search"
+	}
 	var log list[entryView]
-	if err := v.get(v.ctx, "/decisions", &log, "subject", p.Subject, "limit", "50", "cursor", v.cursor()); err != nil {
+	if err := v.get(v.ctx, path, &log, query...); err != nil {
 		return nil, err
 	}
 	p.Entries, p.More = log.Items, v.more(log.Next)
 	v.call(p.Entries)
 	// A log that nothing was signed of yet has no checkpoint, and is a log all the same.
-	if err := v.get(v.ctx, "/log/checkpoint", &p.Checkpoint); err != nil && statusOf(err) >= 500 {
+	if err := v.get(v.ctx, "/log/checkpoint", &p.Checkpoint); err != nil && statusOf(err) >= http.StatusInternalServerError {
 		return nil, err
 	}
 	return p, nil
+}
+
+// moment is when a day begins, or ends, as the API has it.
+func moment(value string, ends bool) (string, error) {
+	t, err := time.Parse(time.DateOnly, value)
+	if err != nil {
+		return "", &problem{Status: http.StatusUnprocessableEntity, Detail: "Write a day, as in 2030-01-31."}
+	}
+	if ends {
+		t = t.AddDate(0, 0, 1)
+	}
+	return t.Format(time.RFC3339), nil
 }
 
 // entryPage is one decision.
@@ -100,7 +155,7 @@ func showProof(v *visit) (any, error) {
 		}
 		return r
 	}, seq)
-	return download{name: "decision-" + name + ".proof.json", kind: "application/json", text: []byte(proof)}, nil
+	return file{name: "decision-" + name + ".proof.json", kind: "application/json", text: io.NopCloser(strings.NewReader(proof))}, nil
 }
 
 // A publicationView is a policy that somebody proposed.

@@ -1,8 +1,10 @@
 package console
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -98,6 +100,40 @@ func showSweep(v *visit) (any, error) {
 	}
 	err := v.get(v.ctx, "/runs", &runs, "sweep", name, "limit", "50", "cursor", v.cursor())
 	return sweepPage{sweeps.Items[i], runs.Items, v.more(runs.Next)}, err
+}
+
+// runPage is one run of a sweep: what it looked at, found, proposed, did, and was held
+// from.
+type runPage struct{ schema.Run }
+
+// PageTitle names the sweep.
+func (p runPage) PageTitle() string { return "A run of " + p.Sweep }
+
+func showRun(v *visit) (any, error) {
+	var p runPage
+	err := v.get(v.ctx, "/runs/"+seg(v.r.PathValue("id")), &p.Run)
+	return p, err
+}
+
+// previewed says what a run of a sweep would come to, of the API's answer.
+func previewed(answer []byte) string {
+	var ran struct {
+		Preview *access.Preview `json:"preview"`
+	}
+	if err := json.Unmarshal(answer, &ran); err != nil || ran.Preview == nil {
+		return "It would run."
+	}
+	r := ran.Preview.Run
+	text := []string{"Nothing was done. A run would look at " + count(r.Looked) + ", find " + count(r.Found) + " and do " + count(r.Proposed) + "."}
+	for _, h := range ran.Preview.Plans {
+		if h.Reason != "" {
+			text = append(text, "The guard would hold "+many(h.Count, "change")+" of "+h.Subject+": "+h.Reason+".")
+		}
+	}
+	if r.Problem != "" {
+		text = append(text, "It fails: "+r.Problem)
+	}
+	return strings.Join(text, " ")
 }
 
 // A findingView is a finding with its id.

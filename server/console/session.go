@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -14,6 +13,7 @@ import (
 // Bounds on what is remembered: beyond them, what was used longest ago is forgotten.
 const (
 	mostSessions = 10_000
+	mostOwn      = 10 // sessions of one person
 	mostTrips    = 10_000
 	tripLasts    = 10 * time.Minute
 )
@@ -25,6 +25,8 @@ type session struct {
 	who   Person
 	token string // what a form of theirs carries, so that no other site can make one
 	began time.Time
+
+	vouched time.Time // when what they may do was last looked at elsewhere
 
 	mu    sync.Mutex // guards what is below
 	used  time.Time
@@ -70,21 +72,63 @@ type sessions struct {
 
 	mu  sync.Mutex
 	all map[hash]*session
+	own map[string]int // how many a person has, by what they rest on
 }
 
 func newSessions(idle, life time.Duration) *sessions {
-	return &sessions{idle: idle, life: life, now: time.Now, all: map[hash]*session{}}
+	return &sessions{idle: idle, life: life, now: time.Now, all: map[hash]*session{}, own: map[string]int{}}
 }
 
-// begin begins a session and returns its id, which is in no place but the browser.
-func (s *sessions) begin(who Person) (id string) {
+// begin begins a session and returns its id, which is in no place but the browser. One
+// that goes on where the same person's was, because what they may do was looked at again,
+// lives no longer for that, and says what that one had to say.
+func (s *sessions) begin(who Person, before *session) (id string) {
 	now := s.now()
 	id = rand.Text() + rand.Text()
+	one := &session{who: who, token: rand.Text(), began: now, used: now, vouched: now}
+	if before != nil && before.who.Right == who.Right {
+		one.began, one.flash = before.began, before.said()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.room(now)
-	s.all[hashOf(id)] = &session{who: who, token: rand.Text(), began: now, used: now}
+	s.roomFor(who)
+	s.all[hashOf(id)] = one
+	s.own[who.Right]++
 	return id
+}
+
+// drop forgets a session.
+func (s *sessions) drop(at hash) {
+	one, there := s.all[at]
+	if !there {
+		return
+	}
+	delete(s.all, at)
+	if s.own[one.who.Right]--; s.own[one.who.Right] == 0 {
+		delete(s.own, one.who.Right)
+	}
+}
+
+// roomFor ends of the sessions of one person the one that was used longest ago, if they
+// have as many as anybody may.
+func (s *sessions) roomFor(who Person) {
+	if s.own[who.Right] < mostOwn {
+		return
+	}
+	var oldest hash
+	var used time.Time
+	for at, one := range s.all {
+		if one.who.Right != who.Right {
+			continue
+		}
+		one.mu.Lock()
+		if used.IsZero() || one.used.Before(used) {
+			oldest, used = at, one.used
+		}
+		one.mu.Unlock()
+	}
+	s.drop(oldest)
 }
 
 // room forgets the sessions that ended, and if there are too many nevertheless the
@@ -97,7 +141,7 @@ func (s *sessions) room(now time.Time) {
 	var used time.Time
 	for at, one := range s.all {
 		if s.ended(one, now) {
-			delete(s.all, at)
+			s.drop(at)
 			continue
 		}
 		one.mu.Lock()
@@ -107,7 +151,7 @@ func (s *sessions) room(now time.Time) {
 		one.mu.Unlock()
 	}
 	if len(s.all) >= mostSessions {
-		delete(s.all, oldest)
+		s.drop(oldest)
 	}
 }
 
@@ -143,7 +187,7 @@ func (s *sessions) of(id string, uses bool) (*session, bool) {
 func (s *sessions) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, hashOf(id))
+	s.drop(hashOf(id))
 }
 
 // trips are those under way to the identity provider, by the hash of what the
@@ -234,11 +278,6 @@ func (c *Console) shown(r *http.Request, name string) string {
 		return ""
 	}
 	return cookie.Value
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // same compares secrets in a time that tells nothing of them.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"drawbridge/schema"
 )
@@ -48,22 +50,24 @@ func parse(c *Console) (map[string]*template.Template, error) {
 // words are what templates may say beside what they are given.
 func (c *Console) words() template.FuncMap {
 	return template.FuncMap{
-		"link":  c.link,
-		"asset": func(name string) string { return c.base + Root + "assets/" + name + "?v=" + url.QueryEscape(c.Version) },
-		"when":  when,
-		"span":  span,
-		"short": short,
-		"lasts": lasts,
-		"count": count,
-		"many":  many,
-		"ref":   c.ref,
-		"may":   func(s sheet, action string) bool { return s.Who.May(leastOf(action)) },
-		"of":    func(s sheet, v any) sheet { s.Main = v; return s },
-		"pair":  func(s sheet, a, b any) sheet { s.Main = [2]any{a, b}; return s },
-		"join":  strings.Join,
-		"list":  func(v ...any) []any { return v },
-		"add":   func(a, b int) int { return a + b },
-		"div":   func(a, b int) int { return a * 100 / max(1, b) },
+		"link":     c.link,
+		"asset":    func(name string) string { return c.base + Root + "assets/" + name + "?v=" + url.QueryEscape(c.Version) },
+		"when":     when,
+		"span":     span,
+		"short":    short,
+		"lasts":    lasts,
+		"count":    count,
+		"many":     many,
+		"ref":      c.ref,
+		"may":      func(s sheet, action string) bool { return s.Who.May(leastOf(action)) },
+		"of":       func(s sheet, v any) sheet { s.Main = v; return s },
+		"pair":     func(s sheet, a, b any) sheet { s.Main = [2]any{a, b}; return s },
+		"sentence": sentenceOf,
+		"join":     strings.Join,
+		"list":     func(v ...any) []any { return v },
+		"add":      func(a, b int) int { return a + b },
+		"runid":    func(id string) string { return strings.Replace(id, "/", ":", 1) }, // as the API takes it in a path
+		"div":      func(a, b int) int { return a * 100 / max(1, b) },
 	}
 }
 
@@ -125,6 +129,14 @@ func (c *Console) about(s sheet, ref string) (text, at string) {
 		return "request " + short(name), c.link("requests", name)
 	case "publication":
 		return "publication " + short(name), c.link("policy", "publications", name)
+	case "bypass":
+		return "bypass " + short(name), c.link("bypasses", name)
+	case "review":
+		return "review " + short(name), c.link("reviews", name)
+	case "connector":
+		return ref, c.link("connectors", name)
+	case "hold":
+		return ref, c.link("held")
 	case "grant", "exception", "run":
 		return kind + " " + short(name), ""
 	}
@@ -178,6 +190,19 @@ func lasts(text string) string {
 		return text
 	}
 	return span(d)
+}
+
+// sentenceOf writes a text as a sentence.
+func sentenceOf(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	text = string(unicode.ToUpper(first)) + text[size:]
+	if strings.ContainsAny(text[len(text)-1:], ".!?") {
+		return text
+	}
+	return text + "."
 }
 
 // short is how an id or a digest begins: enough to tell it from others by eye.

@@ -335,6 +335,14 @@ func (b *browser) request(method, path string, form url.Values) *http.Request {
 	return req
 }
 
+// at is an address as the browser goes to it.
+func (b *browser) at(to string) string {
+	if strings.HasPrefix(to, "/") {
+		return b.w.url + to
+	}
+	return to
+}
+
 // get loads a page.
 func (b *browser) get(path string) (status int, text string) {
 	b.w.t.Helper()

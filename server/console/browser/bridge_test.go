@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,7 +249,35 @@ func (b *bridge) populate() {
 		}, nil)
 	}
 	b.call(http.MethodPost, "/api/v1/reviews", adminToken, map[string]any{"kind": "role", "of": "finance", "reason": "once a quarter", "within": "14d"}, nil)
+	b.call(http.MethodPost, "/api/v1/reviews", adminToken, map[string]any{"kind": "role", "of": "employee-base", "reason": "once a year", "reviewer": "owner", "within": "14d"}, nil)
+	b.call(http.MethodPost, "/api/v1/sweeps/expiry/run", adminToken, nil, nil)
 	b.settled()
+	b.until("a sweep ran", func() bool {
+		type sweep struct {
+			Name string         `json:"name"`
+			Last map[string]any `json:"last"`
+		}
+		var all struct {
+			Items []sweep `json:"items"`
+		}
+		b.call(http.MethodGet, "/api/v1/sweeps", adminToken, nil, &all)
+		return slices.ContainsFunc(all.Items, func(s sweep) bool { return s.Name == "expiry" && s.Last != nil })
+	})
+}
+
+// first returns the id of the first thing in a list.
+func (b *bridge) first(list string) string {
+	b.t.Helper()
+	var found struct {
+		Items []struct {
+			ID string `json:"id"`
+		} `json:"items"`
+	}
+	b.call(http.MethodGet, "/api/v1/"+list, adminToken, nil, &found)
+	if len(found.Items) == 0 {
+		b.t.Fatalf("there are no %s", list)
+	}
+	return found.Items[0].ID
 }
 
 // settled waits until nothing is due.

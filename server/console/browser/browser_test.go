@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +14,9 @@ var paths = []string{
 	"/console/", "/console/inbox", "/console/requests", "/console/reviews", "/console/halt", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
 	"/console/people/julia.weber@northwind.example", "/console/people/julia.weber@northwind.example/why?entitlement=crm/invoices",
 	"/console/roles", "/console/roles/finance", "/console/roles/crm-export", "/console/machines", "/console/exceptions", "/console/held", "/console/findings",
-	"/console/work", "/console/sweeps", "/console/sweeps/expiry", "/console/connectors", "/console/connectors/crm", "/console/policy",
-	"/console/log", "/console/log/10", "/console/nothing",
+	"/console/work", "/console/sweeps", "/console/sweeps/expiry", "/console/sweeps/expiry/runs/quiet:expiry", "/console/connectors", "/console/connectors/crm", "/console/policy",
+	"/console/log", "/console/log/10", "/console/log?verb=assigned&by=bridge", "/console/bypasses", "/console/exposure", "/console/exposure?days=30&by=trigger",
+	"/console/evidence", "/console/notices", "/console/nothing",
 }
 
 // TestPages walks the pages in the light, in the dark and on a phone: the browser
@@ -29,9 +31,10 @@ func TestPages(t *testing.T) {
 	p.sees("Roles")
 	p.opens("/console/")
 	p.sees("is explained") // counted, and shown without loading the page again
+	all := append(slices.Clone(paths), "/console/findings/"+b.first("findings"), "/console/reviews/"+b.first("reviews"), "/console/requests/"+b.first("requests"))
 	for _, l := range []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"phone", 360, "light"}} {
 		p.looks(l)
-		for _, path := range paths {
+		for _, path := range all {
 			p.complaints()
 			p.opens(path)
 			where := path + " (" + l.name + ")"

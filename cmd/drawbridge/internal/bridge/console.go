@@ -11,7 +11,7 @@ import (
 // pages says how the console is shown, and where people log in to it.
 func (b *Bridge) pages() server.Pages {
 	c := b.cfg.Console
-	p := server.Pages{Off: c.Off, Idle: c.Idle, Life: c.Life}
+	p := server.Pages{Off: c.Off, Idle: c.Idle, Life: c.Life, Recheck: c.OIDC.Recheck}
 	if c.OIDC.Issuer == "" {
 		return p
 	}
