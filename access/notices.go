@@ -175,7 +175,7 @@ func forewarnException(tx store.Tx, book *policy.Book, e schema.Exception) (time
 	}
 	n := schema.Notice{
 		Kind: "ending", Subject: exceptionRef(e.ID), Due: e.Expires, Path: "/console/exceptions",
-		What: "an exception to " + e.Constraint + " ends on " + minute(e.Expires) + ": what was granted by it ends, too",
+		What: "an exception to " + e.Rule() + " ends on " + minute(e.Expires) + ": what was granted by it ends, too",
 	}
 	return e.Expires, notifyExcepted(tx, book, e, n, true)
 }
@@ -196,28 +196,28 @@ func notifyExcepted(tx store.Tx, book *policy.Book, e schema.Exception, n schema
 			return err
 		}
 	}
-	k, ok := book.Constraint(e.Constraint)
+	owner, ok := book.Waiving(waives(e))
 	if !ok || !owners {
 		return nil
 	}
-	return notifyEach(tx, book, n, k.Metadata.Owner.User, k.Metadata.Owner.Deputy)
+	return notifyEach(tx, book, n, owner.User, owner.Deputy)
 }
 
 // notifyExcepting has those told that an exception is asked for who answer for what it
 // deviates from.
 func notifyExcepting(tx store.Tx, book *policy.Book, e schema.Exception, who string) error {
-	k, _ := book.Constraint(e.Constraint)
+	owner, _ := book.Waiving(waives(e))
 	return notifyEach(tx, book, schema.Notice{
 		Kind: "approval", Subject: exceptionRef(e.ID), Due: e.Due, Path: "/console/inbox",
-		What: who + " is to be excepted from " + e.Constraint + ", if you agree",
-	}, k.Metadata.Owner.User, k.Metadata.Owner.Deputy)
+		What: who + " is to be excepted from " + e.Rule() + ", if you agree",
+	}, owner.User, owner.Deputy)
 }
 
 // notifySettled has those told what became of an exception for whom it is, and who asked.
 func notifySettled(tx store.Tx, book *policy.Book, e schema.Exception) error {
 	return notifyExcepted(tx, book, e, schema.Notice{
 		Kind: "decided", Subject: exceptionRef(e.ID), Path: "/console/exceptions",
-		What: fmt.Sprintf("the exception to %s is %s: %s", e.Constraint, e.State, e.Outcome),
+		What: fmt.Sprintf("the exception to %s is %s: %s", e.Rule(), e.State, e.Outcome),
 	}, false)
 }
 

@@ -253,7 +253,7 @@ func (l *look) remember(tx store.Tx) error {
 		if err := store.Firings.Put(tx, f); err != nil {
 			return err
 		}
-		if !ok && f.Settled.IsZero() && asks(f) {
+		if !ok && f.Settled.IsZero() && l.book.Asks(f) {
 			if err := notifyTriggered(tx, l.book, l.facts, f); err != nil {
 				return err
 			}

@@ -56,7 +56,7 @@ func decisions() []action {
 		{path: "requests/{id}/withdraw", api: "/requests/{id}/withdraw", least: schema.Viewer, done: "Withdrawn.", field: []field{reason}},
 
 		{path: "exceptions", api: "/exceptions", least: schema.Viewer, done: "Asked. It allows nothing before somebody agrees.", to: "exceptions",
-			field: []field{{name: "constraint"}, {name: "identity"}, reason, {name: "ticket"}, {"compensating", lines}, {"expires", day}}},
+			field: []field{{name: "constraint"}, {name: "role"}, {name: "trigger"}, {name: "identity"}, reason, {name: "ticket"}, {"compensating", lines}, {"expires", day}}},
 		{path: "exceptions/{id}/approve", api: "/exceptions/{id}/approve", least: schema.Approver, done: "Allowed.", field: []field{reason}},
 		{path: "exceptions/{id}/deny", api: "/exceptions/{id}/deny", least: schema.Approver, done: "Denied.", field: []field{reason}},
 		{path: "exceptions/{id}/end", api: "/exceptions/{id}/end", least: schema.Viewer, done: "Ended.", field: []field{reason}},
