@@ -44,6 +44,7 @@ type Explanation struct {
 	Decisions   []Reason           `json:"decisions"`
 	Omitted     int                `json:"omitted,omitempty"` // older decisions that are left out
 	Since       time.Time          `json:"since,omitzero"`    // of older decisions only those are there that were in force then: the rest was pruned
+	Names       map[string]string  `json:"names,omitempty"`   // userNames of people who agreed, by what the log calls them
 	Policy      string             `json:"policy"`            // digest of the policy in force
 	At          time.Time          `json:"at"`
 
@@ -55,7 +56,8 @@ type Explanation struct {
 type Holding struct {
 	RemoteID string        `json:"remoteId,omitempty"`
 	Active   bool          `json:"active"`
-	Held     bool          `json:"held"`    // the account has it
+	Held     bool          `json:"held"`    // the account is active, and has it
+	Listed   bool          `json:"listed"`  // the target lists it, active or not
 	Managed  bool          `json:"managed"` // the bridge granted or adopted it
 	State    schema.State  `json:"state,omitempty"`
 	Problem  string        `json:"problem,omitempty"`
@@ -119,9 +121,46 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 	if !catalogued && e.Line == nil && !e.decided() {
 		return e, fmt.Errorf("no catalogue has %s, and nobody ever decided about it for %s: %w", ref, id.UserName, schema.ErrNotFound)
 	}
+	if err := e.name(r); err != nil {
+		return e, err
+	}
 	e.Standing = e.standing()
 	e.Answer = e.answer()
 	return e, nil
+}
+
+// name finds out what people call those who agreed. The log has ids, which is all
+// that is left of who is forgotten.
+func (e *Explanation) name(r store.Reader) error {
+	var agreed []schema.Approval
+	for _, s := range e.Roles {
+		for _, g := range s.Grants {
+			agreed = append(agreed, g.Approvals...)
+		}
+	}
+	e.Names = map[string]string{}
+	for _, a := range agreed {
+		id, is := strings.CutPrefix(a.By, "identity/")
+		if _, known := e.Names[a.By]; !is || known {
+			continue
+		}
+		known, err := store.Identities.Get(r, id)
+		if err != nil && !notFound(err) {
+			return err
+		}
+		if known.UserName != "" {
+			e.Names[a.By] = known.UserName
+		}
+	}
+	return nil
+}
+
+// Called is what people call whom the log names so.
+func (e *Explanation) Called(actor string) string {
+	if name, known := e.Names[actor]; known {
+		return name
+	}
+	return actor
 }
 
 // line finds what is desired: the entitlement itself, or one that confers it.
@@ -151,7 +190,7 @@ func (e *Explanation) account(r store.Reader, connector string) error {
 		return err
 	}
 	e.Account = &Holding{
-		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(e.target), Managed: slices.Contains(a.Managed, e.target),
+		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(e.target), Listed: a.Holds(e.target), Managed: slices.Contains(a.Managed, e.target),
 		State: a.State, Problem: a.Problem, Observed: a.Observed, Verified: a.Verified, Open: a.Due, Last: a.Last,
 	}
 	return nil

@@ -187,20 +187,20 @@ func (e *Explanation) earned() string {
 			words = append(words, "role "+name+", which the policy no longer has")
 			continue
 		}
-		words = append(words, "role "+name+", "+e.Roles[i].Reason+e.Roles[i].approved(*e.Line))
+		words = append(words, "role "+name+", "+e.Roles[i].Reason+e.approved(e.Roles[i], *e.Line))
 	}
 	return strings.Join(words, "; ")
 }
 
 // approved says who agreed to the grant that a line rests on, and when it ends.
-func (s RoleStanding) approved(line schema.Assignment) string {
+func (e *Explanation) approved(s RoleStanding, line schema.Assignment) string {
 	for _, g := range s.Grants {
 		if !slices.Contains(line.Because, "grant/"+g.ID) {
 			continue
 		}
 		var by []string
 		for _, a := range g.Approvals {
-			by = append(by, a.By)
+			by = append(by, e.Called(a.By))
 		}
 		words := ", approved by " + strings.Join(by, " and ")
 		if !g.Until.IsZero() {

@@ -369,6 +369,9 @@ func TestFolderIsTakenUp(t *testing.T) {
 		if got := take(governed, second); got.Changed || got.Draft != governed || !strings.Contains(got.Stays, "2 of the group Board must agree") {
 			t.Errorf("another folder where people must agree: %+v", got)
 		}
+		if c.force(second); len(w.findings("policy-folder")) > 0 {
+			t.Errorf("what the folder says is in force, and there are findings: %v", w.findings("policy-folder"))
+		}
 		tested := draft(t, oneMode, "  mode: enforce\n  publication: { require: [lint, tests] }\n  identity:")
 		c.force(tested)
 		if got := take(tested, governed); got.Changed || !strings.Contains(got.Stays, "demands tests that pass, and there is none") {

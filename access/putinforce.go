@@ -137,6 +137,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 		func() error { return forgetDocuments(tx, q) },
 		func() error { return recordInForce(tx, book, q, by) },
 		func() error { return overtake(tx, q) },
+		func() error { return folderInForce(tx, q.Digest) },
 		func() error { return store.Settings.Delete(tx, settingCursor+q.Digest) },
 		func() error { return tx.Wake(LaneGovernance, governanceItem, tx.Now()) }, // the register is told of at once
 		func() error { return awaitSources(tx, book) },

@@ -171,7 +171,7 @@ const (
 
 // Climb takes a ramp further: to its next stage when the pause is over, which is
 // handed out to the accounts that are new in it a chunk at a time, behind everyone
-// else. It remembers how far it came, so that a restart goes on from there.
+// else. As long as its target only observes, it waits. It remembers how far it came, so that a restart goes on from there.
 func Climb(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	for {
 		var ramp schema.Ramp
@@ -189,6 +189,8 @@ func Climb(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (
 			return nil, nil
 		case err != nil:
 			return nil, err
+		case rules.Book().Mode("", ramp.Connector) == schema.Observe: // nothing is written: it would run ahead of it
+			return func(store.Tx) (time.Time, error) { return next, nil }, nil
 		}
 		switch pause := ramp.Reached.Add(ramp.Pause); {
 		case ramp.Stage == "", ramp.Stage != ramp.Goal && !ramp.Reached.IsZero() && !next.Add(-rampLook).Before(pause):

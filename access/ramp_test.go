@@ -84,6 +84,31 @@ func TestRampGoesInStages(t *testing.T) {
 	})
 }
 
+// TestRampWaitsForItsTarget sets a ramp where nothing is written yet. It does not run
+// ahead: what is enforced a day later comes to one account first.
+func TestRampWaitsForItsTarget(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(book(t, "  mode: enforce\n  authority: exclusive", "  mode: observe\n  authority: exclusive"))
+		w.rampTo(schema.RampAll, time.Hour)
+		for n := range 60 {
+			w.admit(person{name: fmt.Sprintf("p%d", n), department: "Engineering"})
+		}
+		for range 24 {
+			w.work()
+			w.wait(time.Hour)
+		}
+		if ramp := w.rampNow(); ramp.Stage != "" || len(w.written()) > 0 {
+			t.Fatalf("nothing is written there, and the ramp came to %q", ramp.Stage)
+		}
+		w.publish(book(t))
+		w.wait(time.Minute)
+		w.work()
+		if ramp := w.rampNow(); ramp.Stage != schema.RampOne || len(w.written()) != 1 {
+			t.Errorf("%d accounts are written to at first, at stage %q", len(w.written()), ramp.Stage)
+		}
+	})
+}
+
 // TestRampNeverHoldsALeaver has people leave, and lose roles, to whom the ramp has
 // not come yet.
 func TestRampNeverHoldsALeaver(t *testing.T) {

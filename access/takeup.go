@@ -107,3 +107,13 @@ func reportFolder(tx store.Tx, t TakenUp, digest string) error {
 	}
 	return Report(tx, t.Draft.Book, "bridge", schema.Finding{Kind: findingFolder, Subject: subject, Reason: t.Stays})
 }
+
+// folderInForce resolves what was found about the folder once it is in force by another
+// way.
+func folderInForce(tx store.Tx, digest string) error {
+	open, err := findings(tx, findingFolder)
+	if f, found := open["policy/"+digest]; found && err == nil {
+		err = resolve(tx, f)
+	}
+	return err
+}

@@ -98,10 +98,11 @@ func nounOnly(cmd *cobra.Command) {
 		if len(args) == 0 && !cmd.HasParent() {
 			return cmd.Help()
 		}
-		err := fmt.Errorf("%w: %s %s", errUsage, cmd.CommandPath(), strings.Join(verbs, "|"))
-		if len(args) > 0 {
-			err = fmt.Errorf("%w: there is no %q: %s %s", errUsage, args[0], cmd.CommandPath(), strings.Join(verbs, "|"))
+		if len(args) == 0 {
+			cmd.SetOut(cmd.ErrOrStderr()) // an answer it is not
+			return errors.Join(cmd.Help(), fmt.Errorf("%w: %s wants one of these commands", errUsage, cmd.CommandPath()))
 		}
+		err := fmt.Errorf("%w: there is no %q: %s %s", errUsage, args[0], cmd.CommandPath(), strings.Join(verbs, "|"))
 		if near := suggestion(cmd, args); near != "" {
 			return hint(err, "did you mean %s?", near)
 		}
@@ -110,9 +111,6 @@ func nounOnly(cmd *cobra.Command) {
 }
 
 func suggestion(cmd *cobra.Command, args []string) string {
-	if len(args) == 0 {
-		return ""
-	}
 	cmd.SuggestionsMinimumDistance = 2
 	near := cmd.SuggestionsFor(args[0])
 	if len(near) == 0 {

@@ -44,7 +44,7 @@ func explanation(e access.Explanation) func(io.Writer) error {
 		}
 		rows := make([][]string, len(reasons))
 		for i, d := range reasons {
-			rows[i] = []string{fmt.Sprintf("  #%d", d.Seq), moment(d.Time), string(d.Verb), orDash(d.Object), decided(d)}
+			rows[i] = []string{fmt.Sprintf("  #%d", d.Seq), moment(d.Time), string(d.Verb), orDash(d.Object), decided(&e, d)}
 		}
 		if err := columns(out, rows); err != nil {
 			return err
@@ -97,9 +97,12 @@ func holding(h access.Holding) string {
 	default:
 		words = append(words, "disabled")
 	}
-	if h.Held {
+	switch {
+	case h.Held:
 		words = append(words, "has it")
-	} else {
+	case h.Listed:
+		words = append(words, "so without it, though the target lists it")
+	default:
 		words = append(words, "does not have it")
 	}
 	if h.Held && !h.Managed {
@@ -122,7 +125,7 @@ func holding(h access.Holding) string {
 }
 
 // decided is why one decision was made.
-func decided(d access.Reason) string {
+func decided(e *access.Explanation, d access.Reason) string {
 	var words []string
 	if d.Reason != "" {
 		words = append(words, d.Reason)
@@ -134,7 +137,7 @@ func decided(d access.Reason) string {
 		words = append(words, "ticket "+d.Ticket)
 	}
 	for _, a := range d.Approvals {
-		words = append(words, "approved by "+a.By)
+		words = append(words, "approved by "+e.Called(a.By))
 	}
 	if d.Exposure != "" {
 		words = append(words, "exposure "+d.Exposure)

@@ -28,7 +28,7 @@ func auditSearchCommand() *cobra.Command {
 		Use:   "search [TEXT] [--subject USER] [--by WHO] [--entitlement REF] [--since TIME] ... (--config FILE | --server URL)",
 		Short: "Look for decisions by what they are about, who decided, and when: newest first",
 		Long: "TEXT is looked for in the bridge's reasons and in people's own words, in any case. Of what is\n" +
-			"asked, all has to be true. Who approved what: --by identity/ID --verb approved.",
+			"asked, all has to be true. Who approved what: --by USER --verb approved.",
 		Args: between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			q.Text, q.Words = strings.Join(args, " "), true
@@ -48,7 +48,7 @@ func auditSearchCommand() *cobra.Command {
 			err = f.print(cmd.OutOrStdout(), entries, func(out io.Writer) error {
 				var rows [][]string
 				for _, e := range entries {
-					rows = append(rows, []string{fmt.Sprintf("#%d", e.Seq), moment(e.Time), e.Actor, string(e.Verb), e.Subject, orDash(e.Object), orDash(e.Reason)})
+					rows = append(rows, []string{fmt.Sprintf("#%d", e.Seq), moment(e.Time), e.Actor, string(e.Verb), nameOr(e.UserName, e.Subject), orDash(e.Object), orDash(e.Reason)})
 				}
 				return table(out, "number time by verb subject object reason", rows)
 			})
@@ -64,7 +64,7 @@ func auditSearchCommand() *cobra.Command {
 	a.flags(cmd)
 	f.flag(cmd)
 	cmd.Flags().StringVar(&q.Subject, "subject", "", "about whom: an identity's id, userName or email address, or kind/NAME")
-	cmd.Flags().StringVar(&q.By, "by", "", "who decided, as the log names them: token/NAME, identity/ID, source/NAME, bridge")
+	cmd.Flags().StringVar(&q.By, "by", "", "who decided: a person's userName or email address, or as the log names them: token/NAME, identity/ID, source/NAME, bridge")
 	cmd.Flags().StringArrayVar(&verbs, "verb", nil, "what was decided: granted, revoked, approved, denied, held, ...; any of several")
 	cmd.Flags().StringVar(&q.Role, "role", "", "about a role, or because of it")
 	cmd.Flags().StringVar(&q.Entitlement, "entitlement", "", "about CONNECTOR/ENTITLEMENT")
@@ -142,10 +142,8 @@ func searchQuery(q access.Search) url.Values {
 
 func searchStore(r store.Reader, q access.Search, n int) (entries []api.EntryView, err error) {
 	entries = []api.EntryView{}
-	if q.Subject != "" && !strings.Contains(q.Subject, "/") {
-		if id, err := access.FindIdentity(r, q.Subject); err == nil {
-			q.Subject = id.ID
-		}
+	if q, err = q.Named(r); err != nil {
+		return nil, err
 	}
 	for before := int64(-1); ; {
 		page, next, err := q.Page(r, before, n-len(entries))
@@ -153,7 +151,11 @@ func searchStore(r store.Reader, q access.Search, n int) (entries []api.EntryVie
 			return nil, err
 		}
 		for _, e := range page {
-			entries = append(entries, api.EntryView{Seq: e.Seq, Decision: e.Decision})
+			v, err := api.ViewEntry(r, e)
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, v)
 		}
 		if before = next; before < 0 || len(entries) >= n {
 			return entries, nil

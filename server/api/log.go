@@ -25,7 +25,8 @@ import (
 type EntryView struct {
 	Seq int64 `json:"seq" doc:"Its number in the log, from 0."`
 	schema.Decision
-	Detail json.RawMessage `json:"detail,omitempty" doc:"What may have to be forgotten: what a rule read, people's own words. For auditors."`
+	UserName string          `json:"userName,omitempty" doc:"Of the subject, if it is an identity that is still known."`
+	Detail   json.RawMessage `json:"detail,omitempty" doc:"What may have to be forgotten: what a rule read, people's own words. For auditors."`
 }
 
 type decisionsInput struct {

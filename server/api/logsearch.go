@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -15,7 +16,7 @@ import (
 type searchInput struct {
 	Paging
 	Subject     string    `query:"subject" doc:"An identity's id, userName or email address, or kind/NAME."`
-	By          string    `query:"by" doc:"Who decided, as the log names them: token/NAME, identity/ID, local/NAME, source/NAME, trigger/SET/NAME, bridge."`
+	By          string    `query:"by" doc:"Who decided: a person's id, userName or email address, or as the log names them: token/NAME, identity/ID, local/NAME, source/NAME, trigger/SET/NAME, bridge."`
 	Verb        []string  `query:"verb" doc:"Any of these verbs."`
 	Role        string    `query:"role" doc:"A role that it is about, or because of which it was decided."`
 	Entitlement string    `query:"entitlement" doc:"connector/id"`
@@ -39,7 +40,7 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 	}
 	words := callerOf(ctx).Role.AtLeast(seesDetail)
 	q := access.Search{
-		By: in.By, Role: in.Role, Entitlement: in.Entitlement, Connector: in.Connector, Request: in.Request,
+		Subject: in.Subject, By: in.By, Role: in.Role, Entitlement: in.Entitlement, Connector: in.Connector, Request: in.Request,
 		Ticket: in.Ticket, Text: in.Text, Since: in.Since, Until: in.Until, Words: words,
 	}
 	for _, verb := range in.Verb {
@@ -47,10 +48,8 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 	}
 	list := List[EntryView]{Items: []EntryView{}}
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		if in.Subject != "" {
-			if q.Subject, err = subjectOf(r, in.Subject); err != nil {
-				return err
-			}
+		if q, err = q.Named(r); err != nil {
+			return err
 		}
 		entries, next, err := q.Page(r, before, in.Limit)
 		if err != nil {
@@ -71,14 +70,24 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 	return reply(list), err
 }
 
-// viewOf is an entry with its detail, where that may be seen.
-func viewOf(r store.Reader, e store.Entry, words bool) (EntryView, error) {
+// ViewEntry is an entry without its detail.
+func ViewEntry(r store.Reader, e store.Entry) (EntryView, error) {
 	v := EntryView{Seq: e.Seq, Decision: e.Decision}
-	of := detailOf(e.Decision)
-	if of == "" || !words {
-		return v, nil
+	if strings.Contains(e.Decision.Subject, "/") {
+		return v, nil // of another kind
 	}
 	var err error
+	v.UserName, err = nameOf(r, e.Decision.Subject)
+	return v, err
+}
+
+// viewOf is an entry with its detail, where that may be seen.
+func viewOf(r store.Reader, e store.Entry, words bool) (EntryView, error) {
+	v, err := ViewEntry(r, e)
+	of := detailOf(e.Decision)
+	if of == "" || !words || err != nil {
+		return v, err
+	}
 	if v.Detail, err = store.Detail(r, of); errors.Is(err, schema.ErrNotFound) {
 		err = nil
 	}

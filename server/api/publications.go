@@ -142,24 +142,40 @@ func (a *API) propose(ctx context.Context, in *proposeInput) (*Reply[Publication
 	if err != nil {
 		return nil, err
 	}
-	return a.publication(ctx, in.DryRun, func(tx store.Tx, book *policy.Book, by access.Decider) (schema.Publication, error) {
+	return a.publicationBy(ctx, in.DryRun, func(tx store.Tx, book *policy.Book, by access.Decider) (schema.Publication, error) {
 		x.By = by
 		return access.Propose(tx, book, x)
 	})
 }
 
-// publication answers with a publication as something leaves it.
-func (a *API) publication(ctx context.Context, dry DryRun, do func(store.Tx, *policy.Book, access.Decider) (schema.Publication, error)) (*Reply[PublicationView], error) {
+// publicationStep is what leaves a publication as it is then.
+type publicationStep = func(store.Tx, *policy.Book, access.Decider) (schema.Publication, error)
+
+// publicationBy is publication where only a person may take the step: what is refused
+// to a credential that stands for none says so.
+func (a *API) publicationBy(ctx context.Context, dry DryRun, do publicationStep) (*Reply[PublicationView], error) {
+	var nobody error
+	out, err := a.publication(ctx, dry, func(tx store.Tx, book *policy.Book, by access.Decider) (q schema.Publication, err error) {
+		if _, nobody, err = a.decider(ctx, tx); err != nil {
+			return q, err
+		}
+		return do(tx, book, by)
+	})
+	if errors.Is(err, schema.ErrForbidden) && nobody != nil {
+		err = fmt.Errorf("%w; %w", err, nobody)
+	}
+	return out, err
+}
+
+// publication answers with a publication as a step leaves it.
+func (a *API) publication(ctx context.Context, dry DryRun, do publicationStep) (*Reply[PublicationView], error) {
 	var out PublicationView
 	err := a.change(ctx, dry, func(tx store.Tx) error {
-		by, why, err := a.decider(ctx, tx)
+		by, _, err := a.decider(ctx, tx)
 		if err != nil {
 			return err
 		}
 		q, err := do(tx, a.Rules.Book(), by)
-		if errors.Is(err, schema.ErrForbidden) && why != nil {
-			return fmt.Errorf("%w; %w", err, why)
-		}
 		if err != nil {
 			return err
 		}
@@ -172,7 +188,7 @@ func (a *API) publication(ctx context.Context, dry DryRun, do func(store.Tx, *po
 
 func (a *API) decidePublication(verb func(store.Tx, *policy.Book, access.Choice) (schema.Publication, error)) func(context.Context, *decideInput) (*Reply[PublicationView], error) {
 	return func(ctx context.Context, in *decideInput) (*Reply[PublicationView], error) {
-		return a.publication(ctx, in.DryRun, func(tx store.Tx, book *policy.Book, by access.Decider) (schema.Publication, error) {
+		return a.publicationBy(ctx, in.DryRun, func(tx store.Tx, book *policy.Book, by access.Decider) (schema.Publication, error) {
 			return verb(tx, book, access.Choice{Request: in.ID, By: by, Reason: in.Body.Reason})
 		})
 	}

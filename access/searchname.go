@@ -1,0 +1,29 @@
+package access
+
+import (
+	"strings"
+
+	"drawbridge/store"
+)
+
+// Named is the search with those who are called as people call them (by an id, a
+// userName or an email address) as the log names them.
+func (q Search) Named(r store.Reader) (Search, error) {
+	for _, of := range []struct {
+		name   *string
+		before string // an identity's id
+	}{{&q.Subject, ""}, {&q.By, "identity/"}} {
+		if *of.name == "" || *of.name == "bridge" || strings.Contains(*of.name, "/") {
+			continue // as the log has it
+		}
+		id, err := FindIdentity(r, *of.name)
+		if notFound(err) {
+			continue
+		}
+		if err != nil {
+			return q, err
+		}
+		*of.name = of.before + id.ID
+	}
+	return q, nil
+}
