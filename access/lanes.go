@@ -40,6 +40,9 @@ const (
 	// time; and one item more, for the windows that are old enough to be dropped.
 	LaneExposure store.Lane = "exposure"
 
+	// LaneRotation has the ids of machines of which a connector is to have secrets changed.
+	LaneRotation store.Lane = "rotation"
+
 	// LaneReview has the ids of reviews that are to be prepared, reminded of or closed.
 	LaneReview store.Lane = "review"
 

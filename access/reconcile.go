@@ -165,7 +165,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.wakeAccounts(tx); err != nil {
 		return time.Time{}, err
 	}
-	for _, keep := range []func(store.Tx) error{l.answer, l.bind, l.remember, l.reviewMoved, l.watch} {
+	for _, keep := range []func(store.Tx) error{l.answer, l.bind, l.remember, l.rotate, l.reviewMoved, l.watch} {
 		if err := keep(tx); err != nil {
 			return time.Time{}, err
 		}

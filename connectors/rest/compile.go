@@ -59,7 +59,7 @@ func (c *compiler) all() {
 	attributes := slices.Sorted(maps.Keys(c.Account.Attributes))
 	language, err := newLanguage(map[string][]string{
 		"options": slices.Sorted(maps.Keys(c.Options)), "attributes": attributes, "changed": attributes,
-		"entitlement": {"id", "name"}, "page": {"token", "offset", "number", "size"},
+		"entitlement": {"id", "name"}, "credential": {"name", "ref", "machine"}, "page": {"token", "offset", "number", "size"},
 	})
 	if err != nil {
 		c.add(0, "%v", err)
@@ -77,6 +77,9 @@ func (c *compiler) all() {
 	}
 	if c.Probe != nil {
 		c.request(c.Probe, asking, 0)
+	}
+	if c.Rotate != nil {
+		c.request(c.Rotate, with(ofOne, "credential"), 0)
 	}
 }
 

@@ -28,7 +28,8 @@ type declaration struct {
 	Account      accountShape  `yaml:"account"`
 	Accounts     accounts      `yaml:"accounts"`
 	Entitlements []entitlement `yaml:"entitlements"`
-	Probe        *request      `yaml:"probe"` // left out: the first page of accounts.list
+	Probe        *request      `yaml:"probe"`  // left out: the first page of accounts.list
+	Rotate       *request      `yaml:"rotate"` // has a machine's secret changed where it is kept
 }
 
 // An option is one that a connector's configuration may set, as text.

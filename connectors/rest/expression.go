@@ -55,6 +55,7 @@ var shapes = map[string]*cel.Type{
 	"attributes":  cel.MapType(cel.StringType, cel.StringType), // of the account as it is to be
 	"changed":     cel.MapType(cel.StringType, cel.StringType), // those of them that are new
 	"entitlement": cel.MapType(cel.StringType, cel.StringType), // its id and its name
+	"credential":  cel.MapType(cel.StringType, cel.StringType), // name, ref and machine
 	"random":      cel.StringType,                              // text that nobody can guess, anew for each request
 	"page":        cel.MapType(cel.StringType, cel.StringType), // token, offset, number, size
 	"answer":      cel.DynType,                                 // body of the request before, of several

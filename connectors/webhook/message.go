@@ -23,6 +23,7 @@ type message struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"` // of this attempt
 	Data      *desired  `json:"data,omitempty"`
+	Rotate    *rotate   `json:"rotate,omitempty"`
 }
 
 // desired is what an account should be.

@@ -31,6 +31,8 @@ type Sender struct {
 	o    connectors.Options
 	web  *web.Client
 	keys []key
+
+	rotates bool // the receiver can have secrets changed
 }
 
 // The abilities of every receiver. One that says what it has is a ReadBack.
@@ -51,7 +53,9 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	s.web, err = web.New(o)
 	s.keys, keyErr = parseKeys(o.Auth.Secret)
 	reads, flagErr := o.Flag("accounts")
-	if err := errors.Join(err, keyErr, flagErr, o.Known("accounts", "timeout")); err != nil {
+	var rotateErr error
+	s.rotates, rotateErr = o.Flag("rotates")
+	if err := errors.Join(err, keyErr, flagErr, rotateErr, o.Known("accounts", "rotates", "timeout")); err != nil {
 		return nil, err
 	}
 	if reads {

@@ -1,0 +1,169 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A secret of a machine that is to be changed is changed by whoever keeps it, where the
+// register says at which connector that is, and the connector can ask for it (R-NHI-3).
+// Otherwise people are asked, by what is owed and by what the machine is at risk of. The
+// secret never comes here.
+
+// findingRotation is about a machine at a connector, and the credential of it that could
+// not be changed there.
+const findingRotation = "rotation-failed"
+
+// rotateAgain is how soon a change is asked for again that was refused, or whose
+// connector is halted.
+const rotateAgain = time.Hour
+
+// A Rotation is a secret that is to be changed now, and where.
+type Rotation struct {
+	Connector string
+	connectors.Rotation
+}
+
+// rotations returns the secrets of a machine that are to be changed now and that a
+// connector may be able to: because they are too old, or somebody who left could read
+// them, or because a trigger of a role asks for it that gives something there.
+func rotations(book *policy.Book, f policy.Facts, fired []policy.Fired, now time.Time) (due []policy.Secret) {
+	var asked []string // connectors
+	for _, x := range fired {
+		role, ok := book.Role(x.Role)
+		if !ok || x.Action != "rotate" || strings.HasPrefix(x.Trigger, "nhi/") {
+			continue
+		}
+		for _, h := range role.Spec.Grants {
+			asked = append(asked, h.Connector)
+		}
+	}
+	for _, s := range book.Secrets(f, now) {
+		if s.Connector != "" && s.Rotates() && (s.Why != "" || slices.Contains(asked, s.Connector)) {
+			due = append(due, s)
+		}
+	}
+	return due
+}
+
+// rotate has the connectors asked that keep secrets of a machine which are to be changed.
+func (l *look) rotate(tx store.Tx) error {
+	if !policy.IsMachine(l.facts.Identity.Kind) {
+		return nil
+	}
+	f := l.facts
+	f.Firings = l.access.Firings // as they are from now on
+	if len(rotations(l.book, f, l.access.Fired, l.now)) == 0 {
+		return nil
+	}
+	return tx.Wake(LaneRotation, l.facts.Identity.ID, l.now)
+}
+
+// Rotations returns which secrets of a machine are to be changed now, at connectors that
+// may be written to, and whether others wait for one that is halted.
+func Rotations(r store.Reader, rules *Rules, machine string) (due []Rotation, wait bool, err error) {
+	book, err := inForce(r, rules.Book())
+	if err != nil {
+		return nil, false, err
+	}
+	f, _, err := gather(r, book, machine)
+	if notFound(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if f.Into != "" || f.Identity.Gone() {
+		return nil, false, nil
+	}
+	for _, s := range rotations(book, f, book.Evaluate(f, r.Now()).Fired, r.Now()) {
+		if book.Mode("", s.Connector) != schema.Enforce {
+			continue
+		}
+		_, halted, err := HaltOf(r, s.Connector)
+		if err != nil {
+			return nil, false, err
+		}
+		if halted {
+			wait = true
+			continue
+		}
+		a, err := account(r, s.Connector, machine)
+		if err != nil {
+			return nil, false, err
+		}
+		due = append(due, Rotation{s.Connector, connectors.Rotation{
+			ID:      strings.Join([]string{machine, s.Name, s.Since.UTC().Format(time.RFC3339)}, " "),
+			Machine: f.Identity.UserName, Account: a.RemoteID, Credential: s.Name, Ref: s.Ref,
+		}})
+	}
+	return due, wait, nil
+}
+
+// A RotationOutcome is what came of asking for another secret.
+type RotationOutcome struct {
+	Rotation
+	At  time.Time // when it was changed
+	Err error
+}
+
+// RotateDone keeps what came of changing secrets of a machine, and returns when to ask
+// again; zero if there is nothing more to ask.
+func RotateDone(tx store.Tx, book *policy.Book, machine string, all []RotationOutcome, wait bool) (again time.Time, err error) {
+	if wait {
+		again = tx.Now().Add(rotateAgain)
+	}
+	for _, o := range all {
+		f := schema.Finding{Kind: findingRotation, Connector: o.Connector, Subject: machine, Object: "credential/" + o.Credential}
+		if o.Err != nil {
+			f.Reason = fmt.Sprintf("connector %s could not have it changed: %v", o.Connector, o.Err)
+			again = tx.Now().Add(rotateAgain)
+			if err := Report(tx, book, "connector/"+o.Connector, f); err != nil {
+				return again, err
+			}
+			continue
+		}
+		if err := rotatedBy(tx, book, machine, o); err != nil {
+			return again, err
+		}
+		if err := resolve(tx, f); err != nil {
+			return again, err
+		}
+	}
+	return again, nil
+}
+
+// rotatedBy notes that a connector had a secret changed. Somebody may have said so of a
+// later time meanwhile, or the machine may be gone: then there is nothing to note.
+func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome) error {
+	at := o.At
+	if at.After(tx.Now()) {
+		at = tx.Now() // clocks differ
+	}
+	c := MachineChange{Identity: machine, By: Decider{Actor: "connector/" + o.Connector}, Reason: "whoever keeps it was asked to change it"}
+	_, err := Rotated(tx, book, c, o.Credential, at)
+	switch {
+	case errors.Is(err, schema.ErrConflict) || notFound(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	f, err := Gather(tx, book, machine)
+	if err != nil {
+		return err
+	}
+	n, _ := book.Registered(f)
+	others := func(m policy.MachineCredential) bool { return m.Connector == o.Connector && m.Name != o.Credential }
+	if n == nil || slices.ContainsFunc(n.Spec.Inventory(), others) {
+		return nil // whose secret it is at the target is not known
+	}
+	return use(tx, schema.Use{Identity: machine, Connector: o.Connector, Rotated: at})
+}

@@ -1,0 +1,151 @@
+package access_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// rotating works the lane of rotations with whoever keeps secrets, and returns the
+// credentials that they were asked to change.
+func (w *world) rotating(keeper func(access.Rotation) (time.Time, error)) (asked []string) {
+	w.t.Helper()
+	w.lane(access.LaneRotation, func(item store.Item) (access.Finish, error) {
+		var due []access.Rotation
+		var wait bool
+		w.view(func(r store.Reader) (err error) {
+			due, wait, err = access.Rotations(r, w.rules, item.ID)
+			return err
+		})
+		var done []access.RotationOutcome
+		for _, d := range due {
+			asked = append(asked, d.Connector+"/"+d.Credential+" "+d.Ref)
+			at, err := keeper(d)
+			done = append(done, access.RotationOutcome{Rotation: d, At: at, Err: err})
+		}
+		return func(tx store.Tx) (time.Time, error) {
+			return access.RotateDone(tx, w.rules.Book(), item.ID, done, wait)
+		}, nil
+	})
+	w.work()
+	return asked
+}
+
+func changes(access.Rotation) (time.Time, error) { return time.Now(), nil }
+
+const theKey = "wiki/key vault:billing"
+
+// R-NHI-3, R-NHI-8, NHI7:2025: a secret that is too old, or that an owner who left could
+// read, is changed by the connector that the register names, once, and then it is young.
+func TestSecretsAreRotated(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, lead, _ := withRegister(w)
+		w.pass(59 * 24 * time.Hour)
+		if got := w.rotating(changes); len(got) > 0 {
+			t.Errorf("asked to change %v before it is due", got)
+		}
+		w.pass(2 * 24 * time.Hour)
+		w.risky(machine, "NHI7")
+		if got := w.rotating(changes); !slices.Equal(got, []string{theKey}) {
+			t.Errorf("asked to change %v", got)
+		}
+		w.risky(machine)
+		w.admit(person{id: lead, name: "lead", inactive: true})
+		w.work()
+		if got := w.rotating(changes); !slices.Equal(got, []string{theKey}) {
+			t.Errorf("when the owner left, asked to change %v", got)
+		}
+		w.risky(machine, "NHI1")
+		w.pass(24 * time.Hour)
+		if got := w.rotating(changes); len(got) > 0 {
+			t.Errorf("asked once more to change %v", got)
+		}
+		w.view(func(r store.Reader) error {
+			n := 0
+			for e, err := range store.LogAbout(r, machine) {
+				if err != nil {
+					return err
+				}
+				if d := e.Decision; d.Verb == schema.Rotated && d.Actor == "connector/wiki" && d.Object == "credential/key" {
+					n++
+				}
+			}
+			if n != 2 {
+				t.Errorf("%d decisions say that it was changed, want 2", n)
+			}
+			u, err := store.Uses.Get(r, machine, "wiki", "")
+			if time.Since(u.Rotated) > 2*24*time.Hour {
+				t.Errorf("its account's secret was changed at %s", u.Rotated)
+			}
+			return err
+		})
+	})
+}
+
+// R-NHI-3: what cannot be changed is said, and asked for again; nothing is asked of a
+// connector that is halted or not enforced.
+func TestSecretsThatAreNotRotated(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, lead, _ := withRegister(w)
+		halting := access.Halting{Connector: "wiki", Known: []string{"wiki"}, By: "token/test", Reason: "a storm"}
+		w.update(func(tx store.Tx) error { _, err := access.Halt(tx, halting); return err })
+		w.admit(person{id: lead, name: "lead", inactive: true})
+		w.work()
+		if got := w.rotating(changes); len(got) > 0 {
+			t.Errorf("while it is halted, asked to change %v", got)
+		}
+		w.update(func(tx store.Tx) error { _, err := access.Resume(tx, halting); return err })
+		w.pass(2 * time.Hour)
+		refuses := func(access.Rotation) (time.Time, error) { return time.Time{}, errors.New("no such path") }
+		if got := w.rotating(refuses); !slices.Equal(got, []string{theKey}) {
+			t.Errorf("once it is resumed, asked to change %v", got)
+		}
+		if got := w.findings("rotation-failed"); !slices.Equal(got, []string{machine}) {
+			t.Errorf("findings about %v", got)
+		}
+		w.risky(machine, "NHI1", "NHI7")
+		w.pass(2 * time.Hour)
+		if got := w.rotating(changes); !slices.Equal(got, []string{theKey}) {
+			t.Errorf("an hour later, asked to change %v", got)
+		}
+		if got := w.findings("rotation-failed"); len(got) > 0 {
+			t.Errorf("once it was changed: findings about %v", got)
+		}
+		w.risky(machine, "NHI1")
+	})
+}
+
+// R-REV-4: the rotate action of a role's trigger asks the connector that the role gives
+// something at.
+func TestRotateTrigger(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, _, _ := withRegister(w)
+		const gone = "    - { name: gone, on: [event, sweep], when: 'workload.state == \"deleted\"', action: revoke }\n"
+		old := gone + "    - { name: old, on: [sweep], when: 'has(account.secretRotatedAt) && now - account.secretRotatedAt > duration(\"240h\")', action: rotate }\n"
+		w.publish(book(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", strings.Replace(machineRegister, gone, old, 1)))
+		w.work()
+		sig := about(schema.TopicUse)
+		sig.Use = &schema.Use{Connector: "wiki", Account: "r-" + machine, Rotated: time.Now()}
+		w.signal("ci", sig)
+		w.pass(9 * 24 * time.Hour)
+		if got := w.rotating(changes); len(got) > 0 {
+			t.Errorf("asked to change %v before it is old", got)
+		}
+		w.pass(2 * 24 * time.Hour)
+		if got := w.findings("owed"); !slices.Equal(got, []string{machine}) {
+			t.Errorf("it is owed of %v", got)
+		}
+		if got := w.rotating(changes); !slices.Equal(got, []string{theKey}) {
+			t.Errorf("asked to change %v", got)
+		}
+		if got := w.findings("owed"); len(got) > 0 {
+			t.Errorf("once it was changed it is owed of %v", got)
+		}
+	})
+}

@@ -1,0 +1,52 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/connectors"
+	"drawbridge/store"
+)
+
+// Rotate has secrets of machines changed that are too old, or that somebody who left
+// could read: by whoever keeps them, where a connector can ask for that. What people
+// have to do themselves is theirs.
+func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, store.Item) (access.Finish, error) {
+	return func(ctx context.Context, item store.Item) (access.Finish, error) {
+		var due []access.Rotation
+		var wait bool
+		err := s.View(ctx, func(r store.Reader) (err error) {
+			due, wait, err = access.Rotations(r, rules, item.ID)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		var done []access.RotationOutcome
+		again := false
+		for _, d := range due {
+			target, ok := targets[d.Connector].(connectors.Rotator)
+			if !ok || !target.Rotates() {
+				continue
+			}
+			at, err := target.Rotate(ctx, d.Rotation)
+			if err != nil && connectors.KindOf(err) == connectors.Transient {
+				if err = fmt.Errorf("connector %s: change %s of %s: %w", d.Connector, d.Credential, d.Machine, err); len(done) == 0 {
+					return nil, err
+				}
+				again = true // what was changed is noted first
+				break
+			}
+			done = append(done, access.RotationOutcome{Rotation: d, At: at, Err: err})
+		}
+		return func(tx store.Tx) (time.Time, error) {
+			next, err := access.RotateDone(tx, rules.Book(), item.ID, done, wait)
+			if again {
+				next = tx.Now()
+			}
+			return next, err
+		}, nil
+	}
+}
