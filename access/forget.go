@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -18,48 +19,55 @@ type Erasure struct {
 // Forget deletes what is kept beside the log's decisions about an identity: the
 // attribute values that rules read, and people's own words; what its sources called
 // it while groups waited for it; and the raw copy of what its source sent. People's
-// words go out of the records of its grants, requests, exceptions, bypasses and reviews, too. The
-// decisions stay, and so does every proof; from the salted hashes in them nothing
-// can be learned. The records stay too, and the identity's own as it is.
+// words go out of the records of its grants, requests, exceptions, bypasses, reviews and
+// findings, too; and its names and attributes out of its own, as far as they are not
+// needed any more. The decisions stay, and so does every proof; from the salted hashes
+// in them nothing can be learned.
 //
-// It returns how many decisions had details. Of an identity that a source has as active
-// it is ErrForbidden, because what somebody holds must stay explained in full.
-func Forget(tx store.Tx, e Erasure) (forgotten int, err error) {
+// It returns how many decisions had details, and what stays for now. Of an identity that
+// a source has as active it is ErrForbidden, because what somebody holds must stay
+// explained in full.
+func Forget(tx store.Tx, book *policy.Book, e Erasure) (done Erased, err error) {
 	if e.By == "" || e.Reason == "" {
-		return 0, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
+		return done, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
 	}
 	id, err := store.Identities.Get(tx, e.Identity)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
-	known, err := forgettable(tx, id)
+	known, records, err := forgettable(tx, id)
 	if err != nil {
-		return 0, err
+		return done, err
 	}
 	for _, decision := range known {
 		if err := store.Forget(tx, decision); err != nil {
-			return 0, err
+			return done, err
 		}
 	}
-	if err := forgetWords(tx, id.ID); err != nil {
-		return 0, err
+	if err := errors.Join(forgetWords(tx, id.ID), eraseFindings(tx, records), store.Baselines.Delete(tx, id.ID)); err != nil {
+		return done, err
 	}
-	if err := store.Baselines.Delete(tx, id.ID); err != nil {
-		return 0, err
+	done.Decisions = len(known)
+	if done.Kept, err = eraseRecords(tx, book, records); err != nil {
+		return done, err
 	}
+	return done, recordForgotten(tx, e, id.ID, len(known))
+}
+
+func recordForgotten(tx store.Tx, e Erasure, identity string, details int) error {
 	why, err := json.Marshal(map[string]string{"reason": e.Reason})
 	if err != nil {
-		return 0, err
+		return err
 	}
 	digest, err := published(tx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	_, err = tx.Record(schema.Decision{
-		Actor: e.By, Verb: schema.Forgotten, Subject: id.ID, Policy: digest, Detail: why,
-		Reason: fmt.Sprintf("the details of %d decisions, by a person", len(known)),
+		Actor: e.By, Verb: schema.Forgotten, Subject: identity, Policy: digest, Detail: why,
+		Reason: fmt.Sprintf("the details of %d decisions, by a person", details),
 	})
-	return len(known), err
+	return err
 }
 
 // detailed returns the decisions about an identity that have details.
@@ -82,33 +90,33 @@ func detailed(r store.Reader, identity string) (decisions []string, err error) {
 }
 
 // forgettable returns the decisions that have details about an identity, and about each
-// of its records, whose raw copies it deletes.
-func forgettable(tx store.Tx, id schema.Identity) (known []string, err error) {
-	records := []schema.Identity{id}
+// of its records, whose raw copies it deletes; and these.
+func forgettable(tx store.Tx, id schema.Identity) (known []string, records []schema.Identity, err error) {
+	records = []schema.Identity{id}
 	for rec, err := range store.Identities.By(tx, store.IdentityOf, id.ID) {
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		records = append(records, rec)
 	}
 	for _, rec := range records {
 		if rec.Active && !rec.Gone() {
-			return nil, fmt.Errorf("%s is active at source %s: what is forgotten could no longer explain what they hold: %w", rec.UserName, rec.Source, schema.ErrForbidden)
+			return nil, nil, fmt.Errorf("%s is active at source %s: what is forgotten could no longer explain what they hold: %w", rec.UserName, rec.Source, schema.ErrForbidden)
 		}
 		others, err := pseudonyms(tx, rec) // of when groups waited for them
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, who := range append(others, rec.ID) {
 			some, err := detailed(tx, who)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			known = append(known, some...)
 		}
 		if err := ForgetRaw(tx, rec.ID); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return schema.Sorted(known...), nil // one may be about two of them
+	return schema.Sorted(known...), records, nil // one may be about two of them
 }

@@ -39,7 +39,8 @@ func TestForget(t *testing.T) {
 		w.work()
 		forget := func(who, by, reason string) (n int, err error) {
 			err = w.try(func(tx store.Tx) (err error) {
-				n, err = access.Forget(tx, access.Erasure{Identity: who, By: by, Reason: reason})
+				done, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: who, By: by, Reason: reason})
+				n = done.Decisions
 				return err
 			})
 			return n, err
@@ -96,7 +97,7 @@ func TestForgetRawCopy(t *testing.T) {
 		}
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.view(func(r store.Reader) error {
@@ -141,7 +142,7 @@ func TestForgetWhoWasAwaited(t *testing.T) {
 		ada := w.admit(person{name: "ada"})
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.work()

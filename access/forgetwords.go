@@ -120,6 +120,7 @@ func forgetItems(tx store.Tx, identity string) error {
 			return err
 		}
 		unsay(&i.Reason)
+		i.Department = ""
 		if err := store.ReviewItems.Put(tx, i); err != nil {
 			return err
 		}

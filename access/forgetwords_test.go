@@ -46,7 +46,7 @@ func TestForgetWords(t *testing.T) {
 			t.Fatal("there is nothing to forget")
 		}
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.work()

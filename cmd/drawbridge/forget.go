@@ -34,8 +34,14 @@ func auditForgetCommand() *cobra.Command {
 				if dryRun {
 					did = "would be forgotten"
 				}
-				_, err := fmt.Fprintf(out, "the details of %s about %s %s\n", plural(v.Decisions, "decision"), args[0], did)
-				return err
+				fmt.Fprintf(out, "the details of %s about %s %s\n", plural(v.Decisions, "decision"), args[0], did)
+				for _, kept := range v.Kept {
+					fmt.Fprintf(out, "kept: %s\n", kept)
+				}
+				if len(v.Kept) > 0 {
+					fmt.Fprintf(out, "forget %s again then\n", v.Identity)
+				}
+				return nil
 			})
 		},
 	}

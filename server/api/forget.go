@@ -18,9 +18,10 @@ type forgetInput struct {
 
 // A Forgotten says what was forgotten about an identity.
 type Forgotten struct {
-	Identity  string `json:"identity"`
-	Decisions int    `json:"decisions" doc:"How many decisions had details. They themselves stay."`
-	DryRun    bool   `json:"dryRun,omitempty"`
+	Identity  string   `json:"identity"`
+	Decisions int      `json:"decisions" doc:"How many decisions had details. They themselves stay."`
+	Kept      []string `json:"kept,omitempty" doc:"What of who they are stays for now, and until when: forget again then."`
+	DryRun    bool     `json:"dryRun,omitempty"`
 }
 
 func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], error) {
@@ -41,6 +42,6 @@ func Forget(tx store.Tx, book *policy.Book, e access.Erasure) (Forgotten, error)
 		return Forgotten{}, err
 	}
 	e.Identity = id.ID
-	n, err := access.Forget(tx, e)
-	return Forgotten{Identity: id.ID, Decisions: n}, err
+	done, err := access.Forget(tx, book, e)
+	return Forgotten{Identity: id.ID, Decisions: done.Decisions, Kept: done.Kept}, err
 }

@@ -1,0 +1,214 @@
+package access
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// An Erased says what was forgotten about an identity.
+type Erased struct {
+	Decisions int      `json:"decisions"`
+	Kept      []string `json:"kept,omitempty"` // what stays for now, and until when
+}
+
+// eraseRecords takes out of what is known of somebody whatever says who that is: their
+// names, addresses and attributes at each source that deleted them, what their accounts
+// were told, and what people were told of them. Ids stay, by which the log names them.
+//
+// A record that a source still has is the source's to delete, and would be told again. Of
+// an account that is still at its target, the target's own id is kept: without it nobody
+// could say whose it is. As long as one is in use, or waits for something, the names stay
+// that protect it.
+func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity) (kept []string, err error) {
+	base := records[0].Base()
+	for _, rec := range records {
+		held, err := store.WithheldIdentities.Has(tx, rec.ID)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			return []string{"everything of who they are, until people let their end through, which is held"}, nil
+		}
+	}
+	kept, busy, err := eraseAccounts(tx, book, base)
+	if err != nil || busy {
+		return kept, err
+	}
+	var names []string
+	for _, rec := range records {
+		names = append(names, rec.UserName, rec.Email)
+		names = append(names, rec.OtherEmails...)
+		if !rec.Gone() {
+			kept = append(kept, "their record of source "+rec.Source+", until that deletes it")
+			continue
+		}
+		if err := eraseRecord(tx, rec); err != nil {
+			return nil, err
+		}
+	}
+	plans, err := erasePlans(tx, base)
+	if err != nil {
+		return nil, err
+	}
+	return append(kept, plans...), eraseNotices(tx, base, names)
+}
+
+// erasedName is what somebody is called who was forgotten: by nothing but their id.
+func erasedName(id string) string { return "forgotten/" + id }
+
+func eraseRecord(tx store.Tx, rec schema.Identity) error {
+	for c, err := range store.Correlations.By(tx, store.CorrelationRecord, rec.ID) {
+		if err != nil {
+			return err
+		}
+		if err := store.Correlations.Delete(tx, c.Attribute, c.Value, c.Source, c.Record); err != nil {
+			return err
+		}
+	}
+	rec.UserName, rec.ExternalID, rec.Email, rec.OtherEmails = erasedName(rec.ID), "", "", nil
+	rec.Resource = json.RawMessage(`{}`)
+	return store.Identities.Put(tx, rec)
+}
+
+// eraseAccounts takes out what accounts were told. Busy reports whether one is in use, or
+// somebody has something to do about one.
+func eraseAccounts(tx store.Tx, book *policy.Book, identity string) (kept []string, busy bool, err error) {
+	var idle []schema.Account
+	for _, c := range book.Connectors() {
+		name := c.Metadata.Name
+		if _, err := store.WorkItems.Get(tx, name, identity); err == nil {
+			return []string{"everything of who they are, until what people are asked to do at " + name + " is done"}, true, nil
+		} else if !notFound(err) {
+			return nil, false, err
+		}
+		a, err := store.Accounts.Get(tx, name, identity)
+		if notFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if a.Active || !a.Due.IsZero() {
+			return []string{"everything of who they are, until their account at " + name + " is disabled"}, true, nil
+		}
+		idle = append(idle, a)
+	}
+	for _, a := range idle {
+		a.Attributes, a.Problem = nil, ""
+		if a.Exists() {
+			kept = append(kept, "the id of their account at "+a.Connector+", until it is gone there")
+		}
+		if err := store.Accounts.Put(tx, a); err != nil {
+			return nil, false, err
+		}
+	}
+	return kept, false, nil
+}
+
+// eraseNotices takes away what somebody was to be told, and what others were told of them.
+func eraseNotices(tx store.Tx, identity string, names []string) error {
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	for n, err := range store.Notices.All(tx) {
+		if err != nil {
+			return err
+		}
+		address, isAddress := strings.CutPrefix(n.To, mailTo)
+		about := n.To == identity || isAddress && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, address) }) ||
+			slices.ContainsFunc(names, func(name string) bool { return strings.Contains(n.What, name) })
+		if !about {
+			continue
+		}
+		if err := store.Notices.Delete(tx, n.To, n.Kind, n.Subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseFindings takes out what people said when they decided about findings about somebody.
+func eraseFindings(tx store.Tx, records []schema.Identity) error {
+	for f, err := range store.Findings.All(tx) {
+		if err != nil {
+			return err
+		}
+		about := slices.ContainsFunc(records, func(rec schema.Identity) bool { return f.Subject == rec.ID })
+		if !about || f.Settled == nil {
+			continue
+		}
+		s := *f.Settled
+		if unsay(&s.Reason); len(s.Compensating) > 0 {
+			s.Compensating = []string{wordsForgotten}
+		}
+		f.Settled = &s
+		if err := store.Findings.Put(tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erasePlans takes somebody's names out of the plans of publications that are settled.
+func erasePlans(tx store.Tx, identity string) (kept []string, err error) {
+	for q, err := range store.Publications.All(tx) {
+		if err != nil {
+			return nil, err
+		}
+		plan, err := store.Plans.Get(tx, q.ID)
+		if notFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, named, err := erasedPlan(plan.Plan, identity)
+		switch {
+		case err != nil:
+			return nil, err
+		case named && !q.Final():
+			kept = append(kept, "their name in the plan of publication "+q.ID+", until that is settled")
+		case named:
+			if err := store.Plans.Put(tx, store.KeptPlan{Publication: q.ID, Plan: text}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return kept, nil
+}
+
+// erasedPlan takes somebody's names out of a plan, which names people by id, too.
+func erasedPlan(plan json.RawMessage, identity string) (json.RawMessage, bool, error) {
+	if !strings.Contains(string(plan), identity) {
+		return plan, false, nil
+	}
+	var tree any
+	if err := json.Unmarshal(plan, &tree); err != nil {
+		return nil, false, fmt.Errorf("a kept plan: %w", err)
+	}
+	changed := eraseIn(tree, identity)
+	text, err := json.Marshal(tree)
+	return text, changed, err
+}
+
+// eraseIn renames whoever goes by an id, in each object that has both.
+func eraseIn(tree any, identity string) (changed bool) {
+	switch t := tree.(type) {
+	case []any:
+		for _, child := range t {
+			changed = eraseIn(child, identity) || changed
+		}
+	case map[string]any:
+		if _, named := t["userName"]; named && t["identity"] == identity {
+			t["userName"], changed = erasedName(identity), true
+		}
+		for _, child := range t {
+			changed = eraseIn(child, identity) || changed
+		}
+	}
+	return changed
+}
