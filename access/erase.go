@@ -71,6 +71,16 @@ func eraseRecord(tx store.Tx, rec schema.Identity) error {
 			return err
 		}
 	}
+	for _, name := range append([]string{rec.UserName, rec.ExternalID, rec.Email}, rec.OtherEmails...) {
+		for p, err := range store.ParkedMembers.By(tx, store.ParkedMember, rec.Source, name) { // groups that wait for somebody of that name
+			if err != nil {
+				return err
+			}
+			if err := store.ParkedMembers.Delete(tx, p.Group, p.Member); err != nil {
+				return err
+			}
+		}
+	}
 	rec.UserName, rec.ExternalID, rec.Email, rec.OtherEmails = erasedName(rec.ID), "", "", nil
 	rec.Resource = json.RawMessage(`{}`)
 	return store.Identities.Put(tx, rec)

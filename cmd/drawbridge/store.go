@@ -18,8 +18,8 @@ import (
 var errDamaged = errors.New("the store is not as it should be")
 
 func storeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "store", Short: "Back up, restore and check what a bridge knows"}
-	cmd.AddCommand(storeBackupCommand(), storeRestoreCommand(), storeCheckCommand())
+	cmd := &cobra.Command{Use: "store", Short: "Back up, restore, check and compact what a bridge knows"}
+	cmd.AddCommand(storeBackupCommand(), storeRestoreCommand(), storeCheckCommand(), storeCompactCommand())
 	return cmd
 }
 
@@ -119,6 +119,46 @@ func checkFile(ctx context.Context, path string) (report store.CheckReport, err 
 	}
 	report, err = s.Check(ctx)
 	return report, errors.Join(err, s.Close())
+}
+
+func storeCompactCommand() *cobra.Command {
+	var a about
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "compact --config FILE [--dry-run]",
+		Short: "Write the store of a stopped bridge anew, without what was deleted from it",
+		Long: "What is deleted stays readable in the file until its place is used again. After an erasure, or after\n" +
+			"much was pruned, this leaves nothing of it there, and the file as small as it can be. Backups that were\n" +
+			"made before have it still.",
+		Args: exactly(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.configuration()
+			if err != nil {
+				return err
+			}
+			path := cfg.Store.Path
+			before, err := os.Stat(path)
+			if err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+			if dryRun {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes would be written anew\n", path, before.Size())
+				return err
+			}
+			if err := bolt.Compact(cmd.Context(), path); err != nil {
+				return err
+			}
+			after, err := os.Stat(path)
+			if err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d bytes, and were %d\n", path, after.Size(), before.Size())
+			return err
+		},
+	}
+	a.configFlag(cmd)
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say how much would be written, and do nothing")
+	return cmd
 }
 
 func storeCheckCommand() *cobra.Command {

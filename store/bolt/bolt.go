@@ -58,6 +58,9 @@ type engine struct {
 	written  atomic.Bool // since it was opened
 }
 
+// defaultTimeout is how long one waits for a file that somebody else has open.
+const defaultTimeout = 2 * time.Second
+
 // Open opens a file, or makes it, with its folder, for nobody else to read. A
 // file that another process has open is ErrConflict; one that is not bbolt's, or
 // was cut short, is ErrInvalid.
@@ -71,7 +74,7 @@ func Open(path string, o Options) (store.Engine, error) {
 		o.MmapSize = mmapSize()
 	}
 	if o.Timeout == 0 {
-		o.Timeout = 2 * time.Second
+		o.Timeout = defaultTimeout
 	}
 	if err := complete(path, o); err != nil {
 		return nil, err

@@ -1,0 +1,65 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+)
+
+// compactAtOnce is how many bytes one transaction of a compaction writes.
+const compactAtOnce = 16 << 20
+
+// Compact writes a file anew, without the pages that are free in it, in which what was
+// deleted can still be read. Nobody else has it open meanwhile. The old one stays until the
+// new one is whole.
+func Compact(ctx context.Context, path string) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	old, err := open(path, Options{Timeout: defaultTimeout})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, old.Close()) }()
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, filepath.Base(path)+".compacting-*")
+	if err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name()) // half a store is of no use
+		}
+	}()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	fresh, err := open(f.Name(), Options{NoSync: true})
+	if err != nil {
+		return err
+	}
+	err = bbolt.Compact(fresh, old, compactAtOnce)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err := errors.Join(err, (&engine{db: fresh, path: f.Name()}).closeWhole()); err != nil {
+		return fmt.Errorf("compact %s: %w", path, err)
+	}
+	if err := whole(ctx, f.Name()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return syncFolder(folder)
+}
+
+// closeWhole closes a file that was written in a hurry, and has it on disk.
+func (e *engine) closeWhole() error {
+	e.written.Store(true)
+	return errors.Join(e.keepFreeList(), e.db.Sync(), e.db.Close())
+}
