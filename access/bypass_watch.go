@@ -32,7 +32,11 @@ func Watch(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (Fi
 		}
 		was := y
 		w := watch{Tx: tx, book: rules.Book(), y: &y}
-		for _, look := range []func() error{w.end, w.confirm, w.evidence, w.review} {
+		looks := []func() error{w.end, w.confirm, w.evidence, w.review}
+		if w.book.Unreadable() != "" { // what it gave cannot be told
+			looks = []func() error{w.end, w.evidence, w.review}
+		}
+		for _, look := range looks {
 			if err := look(); err != nil {
 				return time.Time{}, err
 			}

@@ -134,7 +134,7 @@ func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now", false
 		}
-		if c.refused(role) && !c.book.Ended(c.facts, c.now) { // whose triggers are not asked
+		if c.refused(role) && !c.book.Ended(c.facts, c.now) && !c.over(line, role) { // whose triggers are not asked
 			return "role " + role + " is refused; what is held stays until it is mended or removed", false
 		}
 	}
@@ -150,8 +150,25 @@ func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
 	return "it would end, and its mode is propose: a person has to release it", true
 }
 
+// refused reports whether a role is not in force for what its document lacks. Of a policy
+// that cannot be read, none is.
 func (c *comparison) refused(role string) bool {
-	return slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
+	return c.book.Unreadable() != "" || slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
+}
+
+// over reports whether a role has ended for somebody whatever its document says: a person
+// took it away, or what they have it by are grants, and none of them goes on.
+func (c *comparison) over(line schema.Assignment, role string) bool {
+	if slices.ContainsFunc(c.facts.Tombstones, func(t schema.Tombstone) bool { return t.Role == role }) {
+		return true
+	}
+	granted, live := false, false
+	for _, g := range c.facts.Grants {
+		if g.Role == role && slices.Contains(line.Because, "grant/"+g.ID) {
+			granted, live = true, live || g.Live(c.now)
+		}
+	}
+	return granted && !live
 }
 
 // kept is why keep keeps a line.

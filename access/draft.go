@@ -80,13 +80,13 @@ func (d *Draft) meets(p policy.Publication) error {
 		return nil
 	}
 	results := policytest.Run(d.Book, d.Set)
-	failed := slices.DeleteFunc(slices.Clone(results), policytest.Result.OK)
+	failed := policytest.Failed(results)
 	switch {
 	case len(results) == 0:
 		return fmt.Errorf("the policy in force demands tests that pass, and there is none: %w", schema.ErrForbidden)
 	case len(failed) > 0:
 		return fmt.Errorf("the policy in force demands that tests pass, and of %d %d failed: %s: %s: %w",
-			len(results), len(failed), failed[0].Name, strings.Join(failed[0].Failures, "; "), schema.ErrForbidden)
+			len(results), len(failed), failed[0].Name, failed[0].Failures[0], schema.ErrForbidden)
 	}
 	return nil
 }

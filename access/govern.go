@@ -79,6 +79,9 @@ func wakeGovernance(tx store.Tx) error {
 // not held against a role here.
 func Govern(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	g := governance{book: rules.Book()}
+	if g.book.Unreadable() != "" {
+		return func(tx store.Tx) (time.Time, error) { return tx.Now().Add(untilReadable), nil }, nil
+	}
 	if err := enrol(ctx, s, g.book); err != nil {
 		return nil, err
 	}
@@ -180,7 +183,7 @@ func (g *governance) role(role *policy.Role) error {
 
 // nameOwner is how long a deputy answers for what an owner left, before it is in
 // quarantine.
-const nameOwner = 14 * 24 * time.Hour
+const nameOwner = policy.NameOwner
 
 // outOfTime reports whether nobody was named for too long, and has the role looked at
 // again when that will be so.

@@ -142,6 +142,9 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 		return time.Time{}, err
 	}
 	l.stays = d.braked(l.brake)
+	if l.book.Unreadable() != "" {
+		return l.salvage(tx, d)
+	}
 	if err := l.endGrants(tx); err != nil {
 		return time.Time{}, err
 	}

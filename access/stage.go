@@ -231,6 +231,9 @@ func Attend(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (F
 			_, err := lapse(tx, book, q)
 			return time.Time{}, err
 		}
+		if book.Unreadable() != "" { // what it demands cannot be told
+			return earlier(q.Due, tx.Now().Add(untilReadable)), nil
+		}
 		if q, err = attend(tx, book, q); err != nil || q.Final() {
 			return time.Time{}, err
 		}

@@ -129,6 +129,9 @@ func unfoundedEnd(g schema.Grant, why string) ending {
 // takeUnfounded ends in the facts of an identity the grants that rest on an exception
 // which is no more, so that nothing is earned by them, and returns them as they were.
 func takeUnfounded(r store.Reader, book *policy.Book, f *policy.Facts, now time.Time) (map[string]ending, error) {
+	if book.Unreadable() != "" { // which exceptions there are cannot be told
+		return nil, nil
+	}
 	var ends map[string]ending
 	for i, g := range f.Grants {
 		if !g.Ended.IsZero() || len(g.Excepted) == 0 {

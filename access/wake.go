@@ -82,7 +82,7 @@ func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 	for _, role := range rolesOf(line) {
 		v, ok := l.verdict(role)
 		if !ok {
-			reasons = append(reasons, "role "+role+" is no longer in the policy")
+			reasons = append(reasons, "role "+role+" "+l.gone())
 			continue
 		}
 		reasons = append(reasons, "role "+role+": "+l.reason(verb, line, v))
@@ -98,6 +98,14 @@ func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 		Actor: actor, Verb: verb, Subject: line.Identity, Object: line.Ref(), Because: schema.Sorted(because...),
 		Reason: strings.Join(reasons, "; "), Mode: line.Mode, Policy: l.book.Digest(),
 	}
+}
+
+// gone says why nothing is known of a role.
+func (l *look) gone() string {
+	if l.book.Unreadable() != "" {
+		return "is over, whatever the policy says, which cannot be read"
+	}
+	return "is no longer in the policy"
 }
 
 // from says where inputs are from.

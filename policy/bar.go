@@ -26,6 +26,10 @@ type Tenure struct {
 // Bar returns an access without the roles that an identity would newly hold by rule and
 // a constraint forbids; what an exception allows cites it.
 func (b *Book) Bar(f Facts, access Access, t Tenure, now time.Time) Access {
+	return b.bar(b.bearer(f), access, t, now)
+}
+
+func (b *Book) bar(who bearer, access Access, t Tenure, now time.Time) Access {
 	if !b.touches(access, t.Refs) {
 		return access
 	}
@@ -44,7 +48,7 @@ func (b *Book) Bar(f Facts, access Access, t Tenure, now time.Time) Access {
 	for _, v := range fresh {
 		role := b.byName[v.Role].Role
 		var forbidden []string
-		for _, breach := range b.Breaches(f, refs, role, now) {
+		for _, breach := range b.breaches(who, refs, role, now) {
 			exception, until, ok := t.Pass(breach)
 			if !ok {
 				forbidden = append(forbidden, fmt.Sprintf("constraint %s: %s", breach.Constraint, breach.Reason))
@@ -60,7 +64,7 @@ func (b *Book) Bar(f Facts, access Access, t Tenure, now time.Time) Access {
 		}
 		refs = append(refs, refsOf(role)...)
 	}
-	access.Breaks = b.broken(f, schema.Sorted(refs...), t, now)
+	access.Breaks = b.broken(who, schema.Sorted(refs...), t, now)
 	return access
 }
 
@@ -121,7 +125,7 @@ func (b *Book) modeOf(line schema.Assignment, because []string) schema.Mode {
 
 // broken returns the constraints that what is held breaks, those that only detect
 // included, but for what an exception allows.
-func (b *Book) broken(f Facts, refs []string, t Tenure, now time.Time) []Breach {
+func (b *Book) broken(who bearer, refs []string, t Tenure, now time.Time) []Breach {
 	var breaks []Breach
 	note := func(k *Constraint, reason string, met []string) {
 		breach := Breach{k.Metadata.Name, reason, met}
@@ -135,7 +139,7 @@ func (b *Book) broken(f Facts, refs []string, t Tenure, now time.Time) []Breach 
 	for _, k := range b.set.Registers.Constraints {
 		reason, met := b.together(k, refs)
 		note(k, reason, met)
-		reason, ref := b.demands(k, f, b.effective(refs...), now)
+		reason, ref := b.demands(k, who, b.effective(refs...), now)
 		note(k, reason, []string{ref})
 	}
 	return breaks

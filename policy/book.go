@@ -41,6 +41,8 @@ type Book struct {
 	machines     []*NHI              // those without an error, by name
 	unregistered map[string]Findings // names of the others, in lower case, and what is wrong
 
+	unreadable string // why it is salvaged; nothing if it was read
+
 	brakes  bool                  // a source's document limits what it may take at once
 	depends map[schema.Topic]bool // what a trigger in force depends on being told of
 	watched []string              // attributes that one looks at for changes, by name

@@ -22,7 +22,7 @@ func (c *compiler) catalogues() {
 		for i, e := range doc.Spec.Entitlements {
 			c.conferred(doc, i, e)
 		}
-		if one := c.book.connectors[doc.Metadata.Name]; !c.bad[doc.Ref()] {
+		if one := c.book.connectors[doc.Metadata.Name]; c.sound(doc.Ref()) {
 			one.mode = doc.Spec.Mode
 		}
 	}
@@ -46,6 +46,9 @@ func (c *compiler) entitlement(one *connector, i int, e Entitlement) {
 	if other, twice := one.byTarget[e.Target]; twice {
 		c.report(h, CodeDup, append(path, "target"), "target %q is also entitlement %q", e.Target, other.ID)
 		return
+	}
+	if e.Risk == "" {
+		c.report(h, CodeRisk, path, "nobody wrote how much entitlement %q puts at risk", e.ID).hint("write risk: low, moderate, high or critical")
 	}
 	owner := e.Owner
 	if owner == "" {

@@ -12,13 +12,18 @@ import (
 // for what is refused, both count. A role with an error is refused by itself:
 // the others are in force. So is a source. A connector or policy set with an
 // error observes, whatever mode it asks for.
-func Compile(set *Set) (*Book, Findings) {
-	c := &compiler{set: set, bad: map[string]bool{}, book: &Book{
+func Compile(set *Set) (*Book, Findings) { return newCompiler(set).compile() }
+
+func newCompiler(set *Set) *compiler {
+	return &compiler{set: set, bad: map[string]bool{}, book: &Book{
 		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
 		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
 		conditions: map[string]*rule{}, requirements: map[string]*rule{}, valid: map[string]*rule{}, admitting: map[string]*rule{},
 	}}
-	misread := map[string]bool{}
+}
+
+func (c *compiler) compile() (*Book, Findings) {
+	set, misread := c.set, map[string]bool{}
 	for _, f := range set.found {
 		misread[f.Object] = misread[f.Object] || f.Severity == Error
 	}
@@ -59,6 +64,7 @@ type compiler struct {
 	book     *Book
 	found    Findings
 	bad      map[string]bool // documents with an error, by Kind/NAME
+	salvages bool            // sources and targets are as they are written, and no role is in force
 	compiled []*compiledRole
 }
 
@@ -106,7 +112,7 @@ func (c *compiler) policySet() {
 	c.publication(p)
 	c.clocks(p)
 	c.retention(p)
-	if !c.bad[p.Ref()] {
+	if c.sound(p.Ref()) {
 		c.book.mode = p.Spec.Mode
 	}
 }
@@ -133,7 +139,12 @@ func (c *compiler) sources() {
 		if s.Metadata.Name == RegisterSource {
 			c.report(&s.Header, CodeDup, in("metadata", "name"), "source %q is the register of machine identities", RegisterSource).hint("give it another name")
 		}
-		if !c.bad[s.Ref()] {
+		if ref := s.Spec.Credential.Ref; ref != "" && !referenceForm.MatchString(ref) { // what stands there may be the secret itself
+			c.report(&s.Header, CodeSecret, in("spec", "credential", "ref"), "ref of the credential of source %q is no reference", s.Metadata.Name).
+				hint("write where the secret is kept, as in env:HR_TOKEN, and change the secret if this was it")
+		}
+		c.topics(s)
+		if c.sound(s.Ref()) {
 			b.sources[s.Metadata.Name] = s
 		}
 	}
@@ -151,6 +162,22 @@ func (c *compiler) sources() {
 				c.report(&c.set.Policy.Header, CodeSource, in("spec", "identity", attribute, "from", nth(i)), "attribute %s is from source %q, and there is none", attribute, from).
 					hint("write a Source document of that name")
 			}
+		}
+	}
+}
+
+// topics checks what a source of signals tells of.
+func (c *compiler) topics(s *Source) {
+	if s.Spec.Protocol != ProtocolSignals {
+		return
+	}
+	known := []string{"*", string(schema.TopicTicket), string(schema.TopicWorkload), string(schema.TopicRisk), string(schema.TopicUse)}
+	if len(s.Spec.AuthoritativeFor) == 0 {
+		c.report(&s.Header, CodeEmpty, in("spec"), "source %q tells of nothing", s.Metadata.Name).hint("write authoritativeFor: ticket, workload, risk or use")
+	}
+	for i, topic := range s.Spec.AuthoritativeFor {
+		if !slices.Contains(known, topic) {
+			c.report(&s.Header, CodeDecode, in("spec", "authoritativeFor", nth(i)), "no signal is about %q", topic).hint("ticket, workload, risk or use")
 		}
 	}
 }
@@ -183,6 +210,9 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 	sets := map[string][]*compiledTrigger{}
 	for _, set := range c.set.Triggers {
 		var triggers []*compiledTrigger
+		if set.Spec.Triggers != nil && len(set.Spec.Triggers) == 0 {
+			c.report(&set.Header, CodeEmpty, in("spec", "triggers"), "trigger set %q ends nothing", set.Metadata.Name).hint("write a trigger with when and action")
+		}
 		for i, t := range set.Spec.Triggers {
 			if t.When == "" {
 				c.bad[set.Ref()] = true // that it is missing was reported when it was read
@@ -212,7 +242,7 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 // admit puts the roles without an error into force, and lists the others.
 func (c *compiler) admit() {
 	for _, r := range c.compiled {
-		if !c.bad[r.Ref()] {
+		if !c.bad[r.Ref()] && !c.salvages {
 			c.book.roles = append(c.book.roles, r)
 			c.book.byName[r.Metadata.Name] = r
 			continue

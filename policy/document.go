@@ -26,6 +26,15 @@ func (h *Header) Position() (file string, line int) {
 	return h.at.file, line
 }
 
+// Line returns the line of the value under a path of keys and indices in the document, or
+// of the nearest above it that is there.
+func (h *Header) Line(path ...string) int {
+	if n := h.at.find(path...); n != nil {
+		return n.Line
+	}
+	return 0
+}
+
 func (h *Header) header() *Header { return h }
 
 // Metadata names a document and who answers for it.

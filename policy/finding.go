@@ -58,6 +58,8 @@ const (
 	CodeSOD         Code = "E-SOD"         // breaks a separation of duties by itself
 	CodeEvent       Code = "E-EVENT"       // reads an event when there is none
 	CodeOverlap     Code = "W-OVERLAP"     // the same access as another role
+	CodeRisk        Code = "W-RISK"        // nobody wrote how much is at risk
+	CodeTicket      Code = "W-TICKET"      // bound to a ticket, and to any
 
 	// The ten risks of machine identities, OWASP 2025; NHI9 has no E, for it may be right.
 	CodeOffboard      Code = "E-NHI1"     // it survives its workload or its owner

@@ -3,7 +3,6 @@ package policy
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -167,6 +166,8 @@ func (c *compiler) bypassed(r *Role) {
 	lacks(len(b.EvidenceBefore) == 0, "evidenceBefore")
 	lacks(len(b.EvidenceAfter) == 0 || b.EvidenceWithin == 0, "evidenceAfter with evidenceWithin")
 	lacks(b.Reviewers.Group == "" || b.Reviewers.Min < 1 || b.ReviewWithin == 0, "reviewers with reviewWithin")
+	lacks(len(b.Notify) == 0, "notify")
+	lacks(b.DrillEvery == 0, "drillEvery")
 	lacks(r.Spec.OnEnd == nil || !r.Spec.OnEnd.VerifyRemoved, "onEnd.verifyRemoved")
 	if b.When != "" {
 		if when := c.rule(&r.Header, in("spec", "bypass", "when"), b.When, "identity", "ticket", "now"); when != nil {
@@ -208,7 +209,11 @@ func (c *compiler) bounded(r *Role) {
 // returns the trigger that ends the grant when it is so no longer, if one does.
 func (c *compiler) ticketed(r *Role) *compiledTrigger {
 	t := r.Spec.Ticket
-	if t == nil || t.Valid == "" {
+	if t == nil {
+		return nil
+	}
+	if t.Valid == "" {
+		c.report(&r.Header, CodeTicket, in("spec", "ticket"), "role %q is given for a ticket, and any is good enough", r.Metadata.Name).hint("write spec.ticket.valid, a rule over the ticket")
 		return nil
 	}
 	valid := c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
@@ -219,21 +224,4 @@ func (c *compiler) ticketed(r *Role) *compiledTrigger {
 		return nil
 	}
 	return c.bond(t, valid)
-}
-
-// overlaps reports roles that confer the same.
-func (c *compiler) overlaps() {
-	first := map[string]string{}
-	for _, r := range c.compiled {
-		refs := slices.Sorted(maps.Keys(c.book.effectiveOf(r.Role)))
-		if len(refs) == 0 {
-			continue
-		}
-		key := strings.Join(refs, " ")
-		if other, ok := first[key]; ok {
-			c.report(&r.Header, CodeOverlap, in("spec", "grants"), "role %q confers what role %q does", r.Metadata.Name, other)
-			continue
-		}
-		first[key] = r.Metadata.Name
-	}
 }

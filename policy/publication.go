@@ -15,7 +15,12 @@ const (
 // Publication returns what it takes to put another policy in force while this one is:
 // never what the other says of itself.
 func (b *Book) Publication() Publication {
-	if b == nil || b.set.Policy == nil {
+	switch {
+	case b == nil:
+		return Publication{}
+	case b.set.Policy == nil && b.unreadable != "": // what it demands cannot be read: it is not nothing
+		return Publication{Approvers: Reviewers{Group: "whom the policy in force names", Min: 1}}
+	case b.set.Policy == nil:
 		return Publication{}
 	}
 	return b.set.Policy.Spec.Publication

@@ -3,6 +3,8 @@ package policy
 import (
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"cel.dev/cel-go/common/types"
 )
@@ -24,6 +26,45 @@ func (b *Book) said(identity *object, sources map[string]map[string]any) *object
 	}
 	t.settle(identity)
 	return identity
+}
+
+// silenced takes out of an identity what a source said that a test has been silent for
+// too long (heard: source/NAME): nothing is concluded from it. Where the test does not
+// say what each source says, an attribute is from the first that may say it.
+func (b *Book) silenced(identity *object, spec TestSpec) *object {
+	for name, heard := range spec.Heard {
+		source, ok := strings.CutPrefix(name, "source/")
+		s := b.sources[source]
+		if !ok || s == nil {
+			continue
+		}
+		held, age := s.holdsStale(), spec.Now.Sub(heard)
+		for slot, field := range identity.shape.fields {
+			counts := time.Duration(b.declared()[field.name].MaxAge)
+			if held > 0 && (counts == 0 || held < counts) {
+				counts = held
+			}
+			if _, declared := b.declared()[field.name]; declared && counts > 0 && age >= counts && b.saysFirst(source, field.name, spec.Sources) {
+				identity.slots[slot] = stale(&staleness{"identity." + field.name, source, age, counts, false})
+			}
+		}
+	}
+	return identity
+}
+
+// saysFirst reports whether an attribute is what a source says, among those that say it,
+// or could.
+func (b *Book) saysFirst(source, attribute string, said map[string]map[string]any) bool {
+	first, best := "", -1
+	for name := range b.sources {
+		if says, known := said[name]; len(said) > 0 && (!known || says[attribute] == nil) {
+			continue
+		}
+		if rank := b.rankOf(name, attribute); rank >= 0 && (best < 0 || rank < best) {
+			first, best = name, rank
+		}
+	}
+	return first == source
 }
 
 // A saying is what several sources of a Test say, being put together.

@@ -86,7 +86,7 @@ func TestSaidBySources(t *testing.T) {
 				}
 			}
 			for _, r := range policytest.Run(book, set) {
-				if !r.OK() {
+				if !r.OK {
 					t.Error(r.Failures)
 				}
 			}

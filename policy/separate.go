@@ -21,6 +21,21 @@ type Breach struct {
 // entitlements (connector/id) and is given a role, by name. It looks at what comes
 // with what is held and given, too. Constraints that only detect are not asked.
 func (b *Book) Breaches(f Facts, held []string, r *Role, now time.Time) []Breach {
+	return b.breaches(b.bearer(f), held, r, now)
+}
+
+// A bearer returns what rules read of whoever holds something. It is asked only where a
+// constraint demands something of them.
+type bearer func() inputs
+
+func (b *Book) bearer(f Facts) bearer {
+	return func() inputs {
+		a, _, _ := b.known(f)
+		return inputs{identity: a.identity, workload: a.workload}
+	}
+}
+
+func (b *Book) breaches(who bearer, held []string, r *Role, now time.Time) []Breach {
 	var breaches []Breach
 	gains := b.effectiveOf(r)
 	for _, k := range b.set.Registers.Constraints {
@@ -30,7 +45,7 @@ func (b *Book) Breaches(f Facts, held []string, r *Role, now time.Time) []Breach
 		if reason, refs := b.separates(k, held, r, gains); reason != "" {
 			breaches = append(breaches, Breach{k.Metadata.Name, reason, refs})
 		}
-		if reason, ref := b.demands(k, f, gains, now); reason != "" {
+		if reason, ref := b.demands(k, who, gains, now); reason != "" {
 			breaches = append(breaches, Breach{k.Metadata.Name, reason, []string{ref}})
 		}
 	}
@@ -72,7 +87,7 @@ func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string
 
 // demands says what a constraint demands of whoever holds what the role gives, if
 // somebody does not meet it, or it is not known whether they do.
-func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitlement, now time.Time) (reason, ref string) {
+func (b *Book) demands(k *Constraint, who bearer, gains map[string]schema.Entitlement, now time.Time) (reason, ref string) {
 	require, ok := b.requirements[k.Metadata.Name]
 	if !ok {
 		return "", ""
@@ -83,8 +98,7 @@ func (b *Book) demands(k *Constraint, f Facts, gains map[string]schema.Entitleme
 		if !reaches {
 			continue
 		}
-		a, _, _ := b.known(f)
-		in := inputs{identity: a.identity, workload: a.workload}
+		in := who()
 		in.at(now)
 		switch value, err := require.eval(&in); value {
 		case yes:

@@ -10,8 +10,9 @@ type Test struct {
 	Spec TestSpec `json:"spec"`
 }
 
-// TestSpec is the body of a Test. Identity, ticket, workload and account are
-// maps of the attributes that rules read; what is left out is absent.
+// TestSpec is the body of a Test: what is given, at what time (now), when somebody does
+// something, and then what is to come of it. Identity, ticket, workload, account and risk
+// are maps of the attributes that rules read; what is left out is absent.
 type TestSpec struct {
 	Now      time.Time                 `json:"now"`
 	Identity map[string]any            `json:"identity,omitempty"`
@@ -22,16 +23,35 @@ type TestSpec struct {
 	Account  map[string]any            `json:"account,omitempty"`
 	Risk     map[string]any            `json:"risk,omitempty"`
 
-	// Heard says when each feed was heard last: ticket, workload, risk, or
-	// use/CONNECTOR. One that is left out is silent since the grant began.
+	// Heard says when each feed was heard last: ticket, workload, risk, use/CONNECTOR, or
+	// source/NAME. One that is left out is silent since the grant began; a source is never
+	// silent that is left out.
 	Heard   map[string]time.Time `json:"heard,omitempty"`
 	Changed []string             `json:"changed,omitempty"` // attributes that changed just now
 	Firing  []TestFiring         `json:"firing,omitempty"`  // triggers that are known to hold
 	Buried  []string             `json:"buried,omitempty"`  // roles with a tombstone
 	NHI     *TestMachine         `json:"nhi,omitempty"`
-	Expect  Expectation          `json:"expect"`
 
-	Then []TestMoment `json:"then,omitempty"` // what is so later, one moment after the other
+	// People are the others, by email address, with what rules read of them. Whom a document
+	// names and nothing here does is there, and nothing more is known of them.
+	People  map[string]map[string]any `json:"people,omitempty"`
+	Holders map[string]int            `json:"holders,omitempty"` // by role: how many others hold it
+
+	When   *TestAct     `json:"when,omitempty"`
+	Expect Expectation  `json:"expect"`
+	Then   []TestMoment `json:"then,omitempty"` // what is so later, one moment after the other
+}
+
+// A TestAct is what somebody does at a moment of a Test. A reason for it is always given.
+type TestAct struct {
+	Who        string    `json:"who,omitempty"` // an email address; left out: the identity itself
+	Does       string    `json:"does" jsonschema:"enum=ask,enum=approve,enum=deny,enum=withdraw,enum=revoke,enum=take,enum=furnish,enum=review,enum=reject,enum=rotate"`
+	Role       string    `json:"role,omitempty"` // that the identity is to have or to lose
+	From       time.Time `json:"from,omitzero"`
+	For        Duration  `json:"for,omitempty"`
+	Ticket     string    `json:"ticket,omitempty"`
+	Evidence   []string  `json:"evidence,omitempty"`   // its kinds, beside a reason and the ticket
+	Credential string    `json:"credential,omitempty"` // that was rotated
 }
 
 // A TestMachine is what is known of a machine identity beside what rules read. The
@@ -58,7 +78,11 @@ type TestMoment struct {
 	Heard    map[string]time.Time `json:"heard,omitempty"`
 	Changed  []string             `json:"changed,omitempty"` // since the moment before
 	NHI      *TestMachine         `json:"nhi,omitempty"`     // the whole of it
-	Expect   Expectation          `json:"expect"`
+
+	People  map[string]map[string]any `json:"people,omitempty"` // attributes that are different now
+	Holders map[string]int            `json:"holders,omitempty"`
+	When    *TestAct                  `json:"when,omitempty"`
+	Expect  Expectation               `json:"expect"`
 }
 
 // A TestGrant is a grant that the tested identity has.
@@ -72,22 +96,36 @@ type TestGrant struct {
 	UsageObservable *bool     `json:"usageObservable,omitempty"`
 }
 
-// An Expectation is what must come of a test's facts. Assigned, Entitlements and Risks
-// are complete where they are given, also when empty; the others name some.
-// Eligible and NotEligible say whether the role could be asked for by somebody
-// who holds no grant.
+// An Expectation is what must come of a test's facts. A list is complete where its
+// comment says so, also when it is empty; the others name some. Eligible and NotEligible
+// say whether the role could be asked for by somebody who holds no grant.
 type Expectation struct {
-	Assigned      []string    `json:"assigned,omitempty"`
-	NotAssigned   []string    `json:"notAssigned,omitempty"`
-	Eligible      []string    `json:"eligible,omitempty"`
-	NotEligible   []string    `json:"notEligible,omitempty"`
-	Indeterminate []string    `json:"indeterminate,omitempty"`
-	Suspended     []string    `json:"suspended,omitempty"`
-	Held          []string    `json:"held,omitempty"`
-	Entitlements  []string    `json:"entitlements,omitempty"` // connector/id
-	Fired         []TestFired `json:"fired,omitempty"`
-	Pending       []TestFired `json:"pending,omitempty"` // hold, and take nothing away before their grace is over
-	Risks         []RiskID    `json:"risks,omitempty"`   // of a machine; complete where it is given
+	Assigned      []string             `json:"assigned,omitempty"` // complete
+	NotAssigned   []string             `json:"notAssigned,omitempty"`
+	Eligible      []string             `json:"eligible,omitempty"`
+	NotEligible   []string             `json:"notEligible,omitempty"`
+	Indeterminate []string             `json:"indeterminate,omitempty"`
+	Suspended     []string             `json:"suspended,omitempty"`
+	Held          []string             `json:"held,omitempty"`
+	Blocked       []string             `json:"blocked,omitempty"`      // that a constraint keeps from who qualifies
+	Quarantined   []string             `json:"quarantined,omitempty"`  // that nobody new gets
+	Entitlements  []string             `json:"entitlements,omitempty"` // connector/id; complete
+	Reaches       []string             `json:"reaches,omitempty"`      // those, and all that comes with them; complete
+	Modes         map[string]string    `json:"modes,omitempty"`        // of an entitlement (connector/id): observe, propose or enforce
+	Until         map[string]time.Time `json:"until,omitempty"`        // when the grant of a role ends
+	Fired         []TestFired          `json:"fired,omitempty"`
+	Pending       []TestFired          `json:"pending,omitempty"`  // hold, and take nothing away before their grace is over
+	Risks         []RiskID             `json:"risks,omitempty"`    // of a machine; complete
+	Breaks        []string             `json:"breaks,omitempty"`   // constraints that what is held breaks; complete
+	Excepted      []string             `json:"excepted,omitempty"` // exceptions that something is held by; complete
+
+	Refused   string   `json:"refused,omitempty"` // of why what is done at this moment is refused, a part
+	Request   string   `json:"request,omitempty" jsonschema:"enum=open,enum=approved,enum=fulfilled,enum=denied,enum=expired,enum=withdrawn"`
+	Stage     int      `json:"stage,omitempty"`     // that the request waits at, from 1
+	MayDecide []string `json:"mayDecide,omitempty"` // about the request, or the bypass, now; complete
+	Bypass    string   `json:"bypass,omitempty" jsonschema:"enum=open,enum=reviewed,enum=overdue,enum=rejected"`
+	Owed      []string `json:"owed,omitempty"`   // evidence of the bypass that is; complete
+	Rotate    []string `json:"rotate,omitempty"` // credentials that are to be, because of the bypass; complete
 }
 
 // A TestFiring is a trigger that has held for a time: for each grant of the role,

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +17,10 @@ import (
 // ask for.
 type Moment struct {
 	Now            time.Time
+	Path           []string // of the moment in the document: none of the first
 	Expect         Expectation
 	Access, Afresh Access
+	Standing
 }
 
 // Try evaluates what a Test describes, at each of its moments. Grants have the ids 1,
@@ -27,57 +28,24 @@ type Moment struct {
 //
 // Compile has reported what of a test's facts cannot be; here it is absent.
 func (b *Book) Try(t *Test) (moments []Moment) {
-	spec := t.Spec
-	blank := b.blank(t)
-	held := blank
-	for i, g := range spec.Grants {
-		held.Grants = append(held.Grants, schema.Grant{
-			ID: strconv.Itoa(i + 1), Identity: blank.Identity.ID, Role: g.Role, From: g.GrantedAt, Until: g.ExpiresAt,
-			LastUsed: g.LastUsed, Ticket: g.Ticket, Reviewed: g.ReviewedAt,
-		})
-	}
-	for _, role := range spec.Buried {
-		held.Tombstones = append(held.Tombstones, schema.Tombstone{Identity: blank.Identity.ID, Role: role})
-	}
-	for _, f := range spec.Firing {
-		held.Firings = append(held.Firings, firings(f, held.Grants)...)
-	}
-	moments = append(moments, b.try(spec, blank, &held))
-	for _, later := range spec.Then {
-		spec = spec.then(later)
-		b.feeds(&held, spec)
-		b.feeds(&blank, spec)
-		held.Changed, blank.Changed = later.Changed, later.Changed
-		moments = append(moments, b.try(spec, blank, &held))
+	r := b.rehearse(t)
+	moments = append(moments, r.moment())
+	for i, later := range t.Spec.Then {
+		r.spec = r.spec.then(later)
+		r.path = in("then", nth(i))
+		b.feeds(&r.held, r.spec)
+		b.feeds(&r.blank, r.spec)
+		r.held.Changed, r.blank.Changed = later.Changed, later.Changed
+		moments = append(moments, r.moment())
 	}
 	return moments
-}
-
-// try evaluates a test at one of its moments, and leaves in held what goes on from
-// there.
-func (b *Book) try(spec TestSpec, blank Facts, held *Facts) Moment {
-	in := b.stated(spec)
-	b.machined(spec, &in, held)
-	b.machined(spec, &in, &blank)
-	e := b.evaluation(in, *held, spec.Now)
-	e.stated, e.thorough, e.observable = true, true, map[string]bool{}
-	for i, g := range spec.Grants {
-		if g.UsageObservable != nil {
-			e.observable[strconv.Itoa(i+1)] = *g.UsageObservable
-		}
-	}
-	fresh := b.evaluation(in, blank, spec.Now)
-	fresh.stated, fresh.thorough = true, true
-	m := Moment{Now: spec.Now, Expect: spec.Expect, Access: e.run(), Afresh: fresh.run()}
-	held.goOn(m)
-	return m
 }
 
 // stated is what rules read of a test.
 func (b *Book) stated(spec TestSpec) inputs {
 	s := b.language.shapes
 	in := inputs{
-		identity: b.said(facts(s.identity, spec.Identity), spec.Sources), workload: facts(s.workload, spec.Workload),
+		identity: b.silenced(b.said(facts(s.identity, spec.Identity), spec.Sources), spec), workload: facts(s.workload, spec.Workload),
 		ticket: facts(s.ticket, spec.Ticket), account: facts(s.account, spec.Account),
 	}
 	in.risk = facts(s.risk, spec.Risk)
@@ -89,22 +57,15 @@ func (b *Book) stated(spec TestSpec) inputs {
 
 // then is a test at its next moment.
 func (s TestSpec) then(m TestMoment) TestSpec {
-	over := func(was, is map[string]any) map[string]any {
-		all := maps.Clone(was)
-		if all == nil {
-			all = map[string]any{}
-		}
-		maps.Copy(all, is)
-		return all
-	}
 	s.Now = s.Now.Add(time.Duration(m.After))
-	s.Identity, s.Ticket, s.Workload = over(s.Identity, m.Identity), over(s.Ticket, m.Ticket), over(s.Workload, m.Workload)
-	s.Account, s.Risk, s.Expect = over(s.Account, m.Account), over(s.Risk, m.Risk), m.Expect
-	s.Heard = maps.Clone(s.Heard)
-	if s.Heard == nil {
-		s.Heard = map[string]time.Time{}
+	s.Identity, s.Ticket, s.Workload = overlay(s.Identity, m.Identity), overlay(s.Ticket, m.Ticket), overlay(s.Workload, m.Workload)
+	s.Account, s.Risk, s.Heard, s.Holders = overlay(s.Account, m.Account), overlay(s.Risk, m.Risk), overlay(s.Heard, m.Heard), overlay(s.Holders, m.Holders)
+	s.When, s.Expect = m.When, m.Expect
+	people := overlay(s.People, nil)
+	for name, is := range m.People {
+		people[name] = overlay(people[name], is)
 	}
-	maps.Copy(s.Heard, m.Heard)
+	s.People = people
 	if m.NHI != nil {
 		name := ""
 		if s.NHI != nil {
@@ -115,6 +76,14 @@ func (s TestSpec) then(m TestMoment) TestSpec {
 		s.NHI = &is
 	}
 	return s
+}
+
+// overlay is what was, with what is different now.
+func overlay[V any](was, is map[string]V) map[string]V {
+	all := make(map[string]V, len(was)+len(is))
+	maps.Copy(all, was)
+	maps.Copy(all, is)
+	return all
 }
 
 // goOn makes of what was evaluated what is known at the next moment: the triggers that
@@ -137,8 +106,10 @@ func (f *Facts) goOn(m Moment) {
 	}
 }
 
-// machined adds what a test says of a machine identity, and what the register does.
-func (b *Book) machined(spec TestSpec, in *inputs, f *Facts) {
+// machined adds what a test says of a machine identity, and what the register does. Who
+// answers for it may be one of the people.
+func (r *rehearsal) machined(f *Facts) {
+	b, spec, in := r.book, r.spec, &r.in
 	f.Owner, f.Deputy, f.Shares = schema.Present, schema.Unheard, nil
 	if active, stated := spec.Workload["ownerActive"].(bool); stated && !active {
 		f.Owner = schema.Departed
@@ -164,6 +135,13 @@ func (b *Book) machined(spec TestSpec, in *inputs, f *Facts) {
 	n, _ := b.registered(*f)
 	if n == nil {
 		return
+	}
+	if _, known := r.cast[strings.ToLower(n.Metadata.Owner.User)]; known {
+		f.Owner = r.presence(n.Metadata.Owner.User)
+		in.workload.set("ownerActive", types.Bool(f.Owner == schema.Present))
+	}
+	if _, known := r.cast[strings.ToLower(n.Metadata.Owner.Deputy)]; known {
+		f.Deputy = r.presence(n.Metadata.Owner.Deputy)
 	}
 	if name := in.identity.shape.index["userName"]; in.identity.slots[name] == nil {
 		in.identity.slots[name] = types.String(n.Metadata.Name)
@@ -198,6 +176,9 @@ func (b *Book) feeds(f *Facts, spec TestSpec) {
 	f.Feeds = nil
 	for name, at := range spec.Heard {
 		topic, connector, _ := strings.Cut(name, "/")
+		if topic == "source" {
+			continue // of records, which a test writes out itself
+		}
 		for source := range b.sources {
 			f.Feeds = append(f.Feeds, schema.Feed{Source: source, Topic: schema.Topic(topic), Connector: connector, Heard: at})
 		}

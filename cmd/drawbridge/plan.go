@@ -21,13 +21,13 @@ import (
 func planCommand() *cobra.Command {
 	var a about
 	var f planFormat
-	var backup, out string
+	var backup, out, ref string
 	cmd := &cobra.Command{
-		Use:   "plan DIR [--out FILE] [--format text|json|markdown] (--config FILE | --backup FILE | --server URL)",
+		Use:   "plan DIR [--ref BRANCH] [--out FILE] [--format text|json|markdown] (--config FILE | --backup FILE | --server URL)",
 		Short: "Say what a policy would change, for whom; nothing is touched",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			saved, err := planFolder(cmd.Context(), a, backup, args[0])
+			saved, err := planFolder(cmd.Context(), a, backup, args[0], ref)
 			if err != nil {
 				return err
 			}
@@ -44,6 +44,7 @@ func planCommand() *cobra.Command {
 	}
 	a.flags(cmd)
 	cmd.Flags().StringVar(&backup, "backup", "", "file of a backup to plan against")
+	cmd.Flags().StringVar(&ref, "ref", "", "plan the folder as it is at a branch, tag or commit of git, which is not checked out")
 	cmd.Flags().StringVar(&out, "out", "", "file to keep the plan in, for policy propose and policy publish")
 	f.flag(cmd)
 	return cmd
@@ -68,20 +69,31 @@ func refusedNow(p access.Plan, dir string) error {
 }
 
 // planFolder plans the documents below a folder, and keeps them with the plan.
-func planFolder(ctx context.Context, a about, backup, dir string) (saved access.SavedPlan, err error) {
-	if err := isFolder(dir); err != nil {
-		return saved, err
-	}
-	to, err := bridge.ReadPolicy(os.DirFS(dir))
+func planFolder(ctx context.Context, a about, backup, dir, ref string) (saved access.SavedPlan, err error) {
+	to, commit, author, err := readAt(ctx, dir, ref)
 	if err != nil {
 		return saved, err
 	}
 	if saved, err = planPolicy(ctx, a, backup, to); err != nil {
 		return saved, err
 	}
-	saved.Files = to.Files
-	saved.Commit, saved.Author = committed(ctx, dir)
+	saved.Files, saved.Commit, saved.Author = to.Files, commit, author
 	return saved, nil
+}
+
+// readAt reads the documents below a folder: as they are, or at a commit.
+func readAt(ctx context.Context, dir, ref string) (to *bridge.Policy, commit, author string, err error) {
+	if ref != "" {
+		return gitFolder(ctx, dir, ref)
+	}
+	if err := isFolder(dir); err != nil {
+		return nil, "", "", err
+	}
+	if to, err = bridge.ReadPolicy(os.DirFS(dir)); err != nil {
+		return nil, "", "", err
+	}
+	commit, author = committed(ctx, dir)
+	return to, commit, author, nil
 }
 
 func planPolicy(ctx context.Context, a about, backup string, to *bridge.Policy) (saved access.SavedPlan, err error) {

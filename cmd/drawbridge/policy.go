@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/policy"
-	"drawbridge/policy/policytest"
 )
 
 // errWeak is the answer to a policy with mistakes in it, or failing tests.
@@ -96,61 +95,4 @@ func lintPolicy(out io.Writer, dir string, f format) error {
 		return errWeak
 	}
 	return err
-}
-
-// tested is the result of one test.
-type tested struct {
-	Name     string   `json:"name"`
-	OK       bool     `json:"ok"`
-	File     string   `json:"file"`
-	Line     int      `json:"line"`
-	Failures []string `json:"failures"`
-}
-
-func testPolicy(out io.Writer, dir string, f format) error {
-	set, book, findings, err := readPolicy(dir)
-	if err != nil {
-		return err
-	}
-	if book == nil {
-		return fmt.Errorf("%w:\n%v", errWeak, findings)
-	}
-	if len(set.Tests) == 0 {
-		return hint(fmt.Errorf("policy: there is no test below %s: nothing was tried", dir),
-			"a document of kind Test states facts about one identity, and what must come of them")
-	}
-	results, passed := []tested{}, 0
-	for _, r := range policytest.Run(book, set) {
-		t := tested{r.Name, r.OK(), filepath.Join(dir, r.File), r.Line, []string{}}
-		for _, failure := range r.Failures {
-			t.Failures = append(t.Failures, fmt.Sprint(failure))
-		}
-		if results = append(results, t); t.OK {
-			passed++
-		}
-	}
-	err = f.print(out, results, func(out io.Writer) error {
-		for _, t := range results {
-			word := "FAIL"
-			if t.OK {
-				word = "ok"
-			}
-			fmt.Fprintf(out, "%-4s %s\n", word, t.Name)
-			for _, failure := range t.Failures {
-				fmt.Fprintf(out, "     %s:%d: %s\n", t.File, t.Line, failure)
-			}
-		}
-		_, err := fmt.Fprintf(out, "%d/%d tests pass\n", passed, len(results))
-		return err
-	})
-	mistakes := slices.DeleteFunc(findings, func(f policy.Finding) bool { return f.Severity != policy.Error })
-	switch {
-	case err != nil:
-		return err
-	case len(mistakes) > 0: // what is refused is not in force, whatever its tests say
-		return fmt.Errorf("%w: %s that lint refuses: drawbridge policy lint %s", errWeak, plural(len(mistakes), "mistake"), dir)
-	case passed < len(results):
-		return errWeak
-	}
-	return nil
 }

@@ -44,7 +44,7 @@ func TestShippedPolicy(t *testing.T) {
 		t.Errorf("got %d roles, want 15", got)
 	}
 	for _, r := range policytest.Run(book, set) {
-		if !r.OK() {
+		if !r.OK {
 			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Name, r.Failures)
 		}
 	}
@@ -85,7 +85,7 @@ func TestShippedRefusal(t *testing.T) {
 		t.Errorf("got refused %v, want research for E-OWNER", got)
 	}
 	for _, r := range policytest.Run(book, set) {
-		if !r.OK() {
+		if !r.OK {
 			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Name, r.Failures)
 		}
 	}
@@ -105,7 +105,7 @@ func TestSpecified(t *testing.T) {
 	}
 	results := policytest.Run(book, set)
 	for _, r := range results {
-		if !r.OK() {
+		if !r.OK {
 			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Name, r.Failures)
 		}
 	}

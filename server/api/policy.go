@@ -97,11 +97,13 @@ type PolicyView struct {
 	Refused   int       `json:"refused"`
 	Published time.Time `json:"published,omitzero"`
 	By        string    `json:"by,omitempty"`
+
+	Unreadable string `json:"unreadable,omitempty" doc:"Why this version of the program cannot read it: then no role is in force, nobody gets anything new, and only what must end does."`
 }
 
 func (a *API) readPolicy(ctx context.Context, _ *struct{}) (*Reply[PolicyView], error) {
 	book := a.Rules.Book()
-	v := PolicyView{Digest: book.Digest(), Name: book.Name(), Roles: len(book.Roles()), Refused: len(book.Refused())}
+	v := PolicyView{Digest: book.Digest(), Name: book.Name(), Roles: len(book.Roles()), Refused: len(book.Refused()), Unreadable: book.Unreadable()}
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		published, err := store.Policies.Get(r, v.Digest)
 		if errors.Is(err, schema.ErrNotFound) {

@@ -47,12 +47,21 @@ func (b *Bridge) openKey(ctx context.Context) (err error) {
 }
 
 func (b *Bridge) openPolicy(ctx context.Context) error {
-	p, err := ReadPolicy(b.Policy)
-	if err != nil {
+	folder, err := ReadPolicy(b.Policy)
+	if err == nil {
+		b.rules = access.NewRules(folder.Book, b.cfg.Protected())
+		return b.takeUp(ctx, folder)
+	}
+	now, wrong := InForce(ctx, b.store)
+	if errors.Is(wrong, schema.ErrNotFound) { // nothing was ever in force, and nothing else is to be
 		return err
 	}
-	b.rules = access.NewRules(p.Book, b.cfg.Protected())
-	return b.takeUp(ctx, p)
+	if wrong != nil {
+		return wrong
+	}
+	b.Log.ErrorContext(ctx, "the policy folder cannot be read, and what is in force stays", "error", err)
+	b.rules = access.NewRules(now.Book, b.cfg.Protected())
+	return b.noteReadable(ctx)
 }
 
 func (b *Bridge) openMetrics(context.Context) error {
@@ -196,6 +205,9 @@ func (b *Bridge) sweepNames() []string {
 func (b *Bridge) ready(context.Context) error {
 	if !b.running.Load() {
 		return fmt.Errorf("the bridge is starting or stopping: %w", schema.ErrUnavailable)
+	}
+	if why := b.rules.Book().Unreadable(); why != "" {
+		return fmt.Errorf("this version of the program cannot read the policy in force: nobody gets anything new: %s: %w", why, schema.ErrUnavailable)
 	}
 	return nil
 }

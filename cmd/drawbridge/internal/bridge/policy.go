@@ -38,6 +38,9 @@ func (b *Bridge) takeUp(ctx context.Context, folder *Policy) error {
 	if t.Stays != "" {
 		b.Log.WarnContext(ctx, "the policy folder is not in force", "why", t.Stays, "folder", folder.Book.Digest(), "inForce", book.Digest())
 	}
+	if err := b.noteReadable(ctx); err != nil || book.Unreadable() != "" {
+		return err
+	}
 	for _, r := range book.Refused() {
 		b.Log.WarnContext(ctx, "role refused", "role", r.Role, "codes", strings.Join(r.Codes, ", "))
 	}
@@ -49,7 +52,7 @@ func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp,
 	t.Draft = folder
 	now, err := b.inForce(ctx, folder)
 	if err != nil {
-		return t, fmt.Errorf("the policy that the store was last run under cannot be read by this version of the program, and only it says who may publish another: %w", err)
+		return t, fmt.Errorf("read the policy in force: %w", err)
 	}
 	err = b.store.Update(ctx, func(tx store.Tx) error {
 		got, err := access.TakeUp(tx, now, folder, "bridge")
@@ -64,6 +67,17 @@ func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp,
 	return t, nil
 }
 
+// noteReadable says, in the store and to whoever runs the bridge, where the policy in force
+// is one that this version of the program cannot read, and when it can again.
+func (b *Bridge) noteReadable(ctx context.Context) error {
+	book := b.rules.Book()
+	if why := book.Unreadable(); why != "" {
+		b.Log.ErrorContext(ctx, "this version of the program cannot read the policy in force: nobody gets anything new, and only what must end does; "+
+			"mend it and publish it, or start the version before", "digest", book.Digest(), "error", why)
+	}
+	return b.store.Update(ctx, func(tx store.Tx) error { return access.NoteReadable(tx, book) })
+}
+
 // inForce returns the policy in force: the folder itself where it is that, and nil where
 // there is none, or one of which no text was kept.
 func (b *Bridge) inForce(ctx context.Context, folder *Policy) (now *Policy, err error) {
@@ -73,7 +87,7 @@ func (b *Bridge) inForce(ctx context.Context, folder *Policy) (now *Policy, err 
 			now = folder
 			return err
 		}
-		now, err = access.InForce(r)
+		now, err = access.InForceAnyhow(r)
 		if errors.Is(err, schema.ErrNotFound) {
 			now, err = nil, nil
 		}
