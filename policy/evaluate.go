@@ -214,8 +214,10 @@ func (e *evaluation) held(r *compiledRole, v *Verdict, value truth) (grant strin
 	}
 	e.in.grant = e.nothing
 	if !live && value != no {
+		ticket := e.in.ticket
+		e.in.ticket = e.book.language.shapes.ticket.new() // another role's is none of this one's
 		action, trigger := e.triggers(occasion{role: r, listed: r.Spec.ByRule()})
-		by[action] = trigger
+		by[action], e.in.ticket = trigger, ticket
 	}
 	if e.facts.Identity.Gone() || e.facts.Into != "" {
 		e.gone(r, v, by[actionRevoke], live || r.Spec.ByRule() && value != no)
