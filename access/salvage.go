@@ -86,8 +86,10 @@ func (l *look) salvage(tx store.Tx, d difference) (time.Time, error) {
 	if err := l.apply(tx, d); err != nil {
 		return time.Time{}, err
 	}
-	if err := l.record(tx); err != nil {
-		return time.Time{}, err
+	for _, r := range l.rulings { // no rule made them, so that none can make them again
+		if _, err := tx.Record(r.decision); err != nil {
+			return time.Time{}, err
+		}
 	}
 	return l.access.Next, l.wakeAccounts(tx)
 }

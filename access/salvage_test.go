@@ -33,7 +33,7 @@ func TestPolicyInForceCannotBeRead(t *testing.T) {
 			d, err = access.InForceAnyhow(r)
 			return err
 		})
-		if why := d.Book.Unreadable(); !strings.Contains(why, `policy.yaml:6:3: E-FIELD: unknown field "colour"`) {
+		if why := d.Book.Unreadable(); !strings.Contains(why, `policy.yaml:7:3: E-FIELD: unknown field "colour"`) {
 			t.Fatalf("it says of what cannot be read: %q", why)
 		}
 		if d.Book.Digest() != before.Digest() {
