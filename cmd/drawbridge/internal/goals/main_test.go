@@ -67,6 +67,7 @@ var goals = []goal{
 	{"target", oneTarget}, // and how much memory waits with it
 	{"G15", oneTargetHangs},
 	{"G16", manyEdits},
+	{"G17", publicationForMany},
 	{"G21", kills},
 	{"leaver", leaverInImport},
 }

@@ -1,0 +1,270 @@
+package goals
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/scheduler"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+)
+
+// costCentres is how many there are among users.
+const costCentres = 1000
+
+// rolesOf is a policy of a role for everybody and of one for each cost centre, so many in
+// all; what everybody gets is as it is told. Nothing is enforced: what targets do with it
+// is not what is measured.
+func rolesOf(n int, everybody string) string {
+	docs := []string{policyOf(connectorNames(1), false)}
+	docs[0] = strings.Replace(docs[0], "  mode: enforce\n  identity:", "  mode: observe\n  identity:", 1)
+	docs[0] = strings.Replace(docs[0], "grants: [{ connector: c00, entitlement: seat }]", "grants: ["+everybody+"]", 1)
+	for i := range n - 1 {
+		docs = append(docs, birthright(fmt.Sprintf("centre-%04d", i),
+			fmt.Sprintf(`identity.kind == "human" && identity.userType == "employee" && identity.costCenter == "CC-%03d"`, i%costCentres),
+			"{ connector: c00, entitlement: support }"))
+	}
+	return strings.Join(docs, "---\n")
+}
+
+// A republisher is a store of users, and the lanes that a publication keeps busy.
+type republisher struct {
+	*measure
+	store *store.Store
+	rules *access.Rules
+	ids   []string
+}
+
+// publicationForMany is G17: a role that everybody has is changed, and everybody is
+// evaluated against all roles anew, and written; people who leave meanwhile overtake them.
+func publicationForMany(m *measure) {
+	roles := max(20, m.edits/2)
+	const seat, extra = "{ connector: c00, entitlement: seat }", "{ connector: c00, entitlement: extra }"
+	before, after := compiled(m, rolesOf(roles, seat)), compiled(m, rolesOf(roles, seat+", "+extra))
+	r := &republisher{measure: m, rules: access.NewRules(before, nil), ids: make([]string, m.push)}
+	dir := onDisk(m)
+	r.open(filepath.Join(dir, "bridge.db"), true)
+	r.fill()
+	r.publish(before)
+	stop := r.work()
+	r.idle()
+	stop()
+	r.close()
+	r.open(filepath.Join(dir, "bridge.db"), false)
+	defer r.close()
+
+	bare, memory := r.limits(after)
+	r.publish(after)
+	began := time.Now()
+	defer r.work()()
+	until(m, time.Millisecond, "some have what is new", func() bool { return r.holds(r.ids[len(r.ids)/10]) > 2 })
+	late := r.leave()
+	r.idle()
+	took := time.Since(began)
+	for _, id := range r.ids[:m.leavers] {
+		if r.holds(id) == 0 {
+			m.Fatal("who should stay lost something")
+		}
+	}
+	n := float64(m.push)
+	m.atMost("G17", fmt.Sprintf("the %d rules alone, for 100k identities that are read already", roles), bare*1e5, 1, "s")
+	m.atMost("G17", "what everybody should hold, for 100k identities that are read already", memory*1e5, 8, "s")
+	m.atMost("G17", "a role that 100k hold is changed: all of them decided, durably", took.Seconds()/n*1e5, 60, "s")
+	m.atMost("G17", "that, to the rules alone", took.Seconds()/n/bare, 100, "x")
+	m.atMost("G17", "the slowest of those who leave meanwhile, to all of it", late.Seconds()/took.Seconds(), 0.1, "x")
+}
+
+func compiled(m *measure, text string) *policy.Book {
+	p, err := access.DraftOf(map[string]string{"policy.yaml": text})
+	if err != nil {
+		m.Fatal(err)
+	}
+	if refused := p.Book.Refused(); len(refused) > 0 {
+		m.Fatal(refused[0].Findings)
+	}
+	return p.Book
+}
+
+func (r *republisher) open(path string, noSync bool) {
+	engine, err := bolt.Open(path, bolt.Options{NoSync: noSync})
+	if err != nil {
+		r.Fatal(err)
+	}
+	if r.store, err = store.Open(engine); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *republisher) close() {
+	if err := r.store.Close(); err != nil {
+		r.Error(err)
+	}
+}
+
+func (r *republisher) update(fn func(store.Tx) error) {
+	r.Helper()
+	if err := r.store.Update(context.Background(), fn); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// fill writes the users as the bridge would have stored them.
+func (r *republisher) fill() {
+	for from := 0; from < len(r.ids); from += perCommit {
+		some, _ := people(r, from, min(perCommit, len(r.ids)-from))
+		r.update(func(tx store.Tx) error {
+			for i, id := range some {
+				id.ID, id.Created, id.Modified = tx.NewID(), tx.Now(), tx.Now()
+				r.ids[from+i] = id.ID
+				if err := store.Identities.Put(tx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func (r *republisher) publish(book *policy.Book) {
+	r.rules.Use(book)
+	r.update(func(tx store.Tx) error {
+		_, err := access.Publish(tx, book, "token/bench", nil)
+		return err
+	})
+}
+
+// work does what the lanes of a bridge do with a publication, until it is told to stop.
+func (r *republisher) work() (stop func()) {
+	const workers = 64
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for lane, handle := range map[store.Lane]scheduler.Handler{
+		access.LaneIdentity: func(ctx context.Context, item store.Item) (access.Finish, error) {
+			return access.Reconcile(ctx, r.store, r.rules, item)
+		},
+		access.LaneRollout: func(ctx context.Context, item store.Item) (access.Finish, error) {
+			return access.Rollout(ctx, r.store, r.rules, item)
+		},
+	} {
+		loop := &scheduler.Loop{
+			Store: r.store, Lane: lane, Handle: handle, Workers: workers, Calm: workers - workers/4, TTL: time.Hour,
+			Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute}, Log: slog.New(slog.DiscardHandler),
+		}
+		running.Go(func() {
+			if err := loop.Run(ctx); err != nil {
+				r.Error(err)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// idle waits until everybody was looked at.
+func (r *republisher) idle() {
+	until(r, 5*time.Millisecond, "nobody is left to be looked at", func() bool {
+		n := 0
+		err := r.store.View(context.Background(), func(tx store.Reader) error {
+			stats, err := store.LaneStats(tx)
+			n = stats[access.LaneIdentity].Items + stats[access.LaneRollout].Items
+			return err
+		})
+		if err != nil {
+			r.Fatal(err)
+		}
+		return n == 0
+	})
+}
+
+// holds is how many lines somebody holds.
+func (r *republisher) holds(id string) (n int) {
+	err := r.store.View(context.Background(), func(tx store.Reader) error {
+		n = 0
+		for _, err := range store.Assignments.All(tx, id) {
+			if err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	return n
+}
+
+// leave has people leave, the last of all, and returns how long the slowest of them held
+// anything after that.
+func (r *republisher) leave() (slowest time.Duration) {
+	gone := r.ids[len(r.ids)-r.leavers:]
+	for i, id := range gone {
+		u := len(r.ids) - r.leavers + i
+		some, _ := people(r, u, 1)
+		some[0].ID, some[0].Active = id, false
+		began := time.Now()
+		r.update(func(tx store.Tx) error {
+			_, err := access.Admit(tx, access.Provenance{Source: source, Received: tx.Now(), Book: r.rules.Book()}, some[0])
+			return err
+		})
+		until(r, time.Millisecond, "who left holds nothing", func() bool { return r.holds(id) == 0 })
+		slowest = max(slowest, time.Since(began))
+	}
+	return slowest
+}
+
+// limits are how long one identity takes of the rules alone, those two that could match,
+// and of all that is decided about it; read already, and on one processor.
+func (r *republisher) limits(book *policy.Book) (bare, memory float64) {
+	var all []policy.Facts
+	err := r.store.View(context.Background(), func(tx store.Reader) error {
+		all = nil
+		for _, id := range r.ids[:min(len(r.ids), 1000)] {
+			f, err := access.Gather(tx, book, id)
+			if err != nil {
+				return err
+			}
+			all = append(all, f)
+		}
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+	var rules []*policy.Condition
+	for _, name := range []string{"base", "centre-0001"} {
+		role, ok := book.Role(name)
+		if !ok {
+			r.Fatal(name)
+		}
+		rule, err := book.Condition(role.Spec.Assign)
+		if err != nil {
+			r.Fatal(err)
+		}
+		rules = append(rules, rule)
+	}
+	now := time.Now()
+	began := time.Now()
+	for _, f := range all {
+		for _, rule := range rules {
+			rule.Meets(f, now)
+		}
+	}
+	bare = time.Since(began).Seconds() / float64(len(all))
+	began = time.Now()
+	for _, f := range all {
+		if len(book.Evaluate(f, now).Assignments) == 0 {
+			r.Fatal("nobody holds anything")
+		}
+	}
+	return bare, time.Since(began).Seconds() / float64(len(all))
+}
