@@ -390,17 +390,75 @@ func TestPublishedPlanIsEmpty(t *testing.T) {
 	})
 }
 
-// anyDraft is any of very many policies, some of which refuse a role or separate duties.
+// everyKind are documents of the kinds that the test policy has none of: who may hold what
+// is high, who may break what for a while, a machine, what it holds, and a test.
+const everyKind = `
+---
+apiVersion: drawbridge/v1
+kind: Constraint
+metadata: { name: admins-are-people-of, owner: { user: boss@example.com, deputy: boss2@example.com } }
+spec: { type: invariant, risk: high, rationale: Whoever runs it works there., appliesTo: { entitlements: [wiki/admins] }, require: 'identity.department == "DEPARTMENT"', enforcement: ENFORCE }
+---
+apiVersion: drawbridge/v1
+kind: Exception
+metadata: { name: for-now, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  waives: { constraint: admins-are-people-of }
+  subjects: [p0@example.com, p1@example.com]
+  reason: Until the move is over.
+  compensating: [somebody looks]
+  approvedBy: [boss@example.com]
+  approvedAt: 1999-12-01T00:00:00Z
+  expires: EXPIRES
+---
+apiVersion: drawbridge/v1
+kind: NHI
+metadata: { name: robot, owner: { user: boss@example.com, deputy: iam2@example.com } }
+spec:
+  kind: workload
+  purpose: Writes what people do not.
+  environment: prod
+  workload: { issuer: "https://ci.example.com", audience: wiki, subject: robot }
+  credential: { type: federated }
+  usedBy: [robot]
+  offboard: { onWorkloadGone: revoke, onOwnerGone: reassign }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: robots, owner: { user: boss@example.com, deputy: iam2@example.com } }
+spec:
+  type: nhi
+  mode: MODE
+  intent: A robot writes.
+  assign: identity.kind == "workload" && identity.userName == "robot" && workload.subject == "SUBJECT"
+  grants: [{ connector: wiki, entitlement: writers }]
+  triggers: [leaver]
+  permanent: { because: It ends with the register. }
+  nhi: { interactiveLogin: deny, sharedUse: deny, environments: [prod] }
+`
+
+// anyDraft is any of very many policies, of all kinds of documents, some of which refuse a
+// role or separate duties.
 func anyDraft(r *rapid.T, t testing.TB) *access.Draft {
 	pick := func(from ...string) string { return rapid.SampledFrom(from).Draw(r, "word") }
+	kinds := pick("", strings.NewReplacer(
+		"DEPARTMENT", pick("Operations", "Sales"), "ENFORCE", pick("prevent", "detect"), "EXPIRES", pick("1999-12-31T00:00:00Z", "2000-11-01T00:00:00Z"),
+		"MODE", pick("observe", "propose", "enforce"), "SUBJECT", pick("robot", "robot", "another"),
+	).Replace(everyKind))
 	return draft(t,
 		`identity.department == "Engineering"`+"\n  grants", `identity.department == "`+pick("Engineering", "Sales", "Operations")+`"`+"\n  grants",
 		"grants: [{ connector: wiki, entitlement: readers }]", "grants: [{ connector: wiki, entitlement: "+pick("readers", "editors", "writers")+" }]",
 		"grants: [{ connector: wiki, entitlement: admins }]", pick("grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: readers }, { connector: crm, entitlement: sales }]"),
 		"intent: Operators look after the wiki.", pick("intent: Operators look after the wiki.", ""),
 		"  mode: observe\n", "  mode: "+pick("observe", "propose", "enforce")+"\n",
+		"{ id: admins, target: Admins, risk: high }", pick("{ id: admins, target: Admins, risk: high }", "{ id: admins, target: Admins, risk: high, confers: [wiki/writers] }"),
+		`spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"] }`, `spec: { protocol: scim, trust: authoritative, `+pick("", "scope: 'identity.kind == \"human\"', ")+`authoritativeFor: ["*"] }`,
+		"when: 'identity.active == false', action: suspend", "when: 'identity.active == false"+pick("", ` || identity.department == "Sales"`)+"', action: "+pick("suspend", "revoke"),
+		"min: 1, within: 4h", "min: "+pick("1", "2")+", within: 4h",
+		"duration: { default: 8h, max: 24h }", "duration: { default: "+pick("8h", "4h")+", max: 24h }",
 		"\n---\napiVersion: drawbridge/v1\nkind: Connector\nmetadata: { name: crm,",
-		pick("", strings.Replace(separation, "ENFORCE", "prevent", 1)+"---", strings.Replace(separation, "ENFORCE", "detect", 1)+"---")+"\n---\napiVersion: drawbridge/v1\nkind: Connector\nmetadata: { name: crm,",
+		strings.TrimSuffix(kinds, "\n")+pick("", "\n"+strings.Trim(strings.Replace(separation, "ENFORCE", "prevent", 1), "\n"), "\n"+strings.Trim(strings.Replace(separation, "ENFORCE", "detect", 1), "\n"))+
+			"\n---\napiVersion: drawbridge/v1\nkind: Connector\nmetadata: { name: crm,",
 	)
 }
 
@@ -408,13 +466,24 @@ func anyPublication(r *rapid.T, w *world) {
 	writers := w.writers()
 	c := &council{w, map[string]string{"ada": ""}}
 	c.force(anyDraft(r, w.t))
+	w.admit(person{name: "boss", department: "Operations"})
 	for i := range rapid.IntRange(0, 6).Draw(r, "people") {
 		id := w.admit(person{
 			name: fmt.Sprint("p", i), inactive: rapid.IntRange(0, 5).Draw(r, "inactive") == 0,
 			department: rapid.SampledFrom([]string{"Engineering", "Sales", "Operations", ""}).Draw(r, "department"),
 		})
 		writers(id, rapid.Bool().Draw(r, "writes"))
+		if rapid.IntRange(0, 2).Draw(r, "edits") == 0 {
+			err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
+				_, err := access.Grant(tx, w.rules.Book(), schema.Grant{Identity: id, Role: "editor", By: "token/test", Reason: "to write", Approvals: []schema.Approval{{By: "iam@example.com"}}})
+				return err
+			})
+			if err != nil && !errors.Is(err, schema.ErrForbidden) {
+				violated("granted: %v", err)
+			}
+		}
 	}
+	w.work()
 	for range rapid.IntRange(1, 3).Draw(r, "publications") {
 		next := anyDraft(r, w.t)
 		x := c.proposing(next)
