@@ -94,42 +94,6 @@ func grantable(book *policy.Book, g schema.Grant) (*policy.Role, error) {
 	return role, nil
 }
 
-// bound sets when a grant of the role ends: as asked, within what the role allows, or an
-// exception does, which the grant then rests on.
-func bound(role *policy.Role, g *schema.Grant, passes []policy.Pass, now time.Time) error {
-	d := role.Spec.Duration
-	if d == nil {
-		if !g.Until.IsZero() && !g.Until.After(g.From) {
-			return fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
-		}
-		return nil // permanence stated in the template; it would not be in the book otherwise
-	}
-	if g.Until.IsZero() {
-		g.Until = g.From.Add(time.Duration(d.Default))
-	}
-	lasts := g.Until.Sub(g.From)
-	switch {
-	case !g.Until.After(g.From) || !g.Until.After(now):
-		return fmt.Errorf("grant of role %s ends before it begins: %w", g.Role, schema.ErrInvalid)
-	case !tooLong(role, lasts):
-		return nil
-	}
-	for _, p := range passes {
-		if most, ok := p.Extends(g.Role); ok && p.Live(now) && lasts <= most {
-			rests(g, p)
-			g.Until = earlier(g.Until, p.Until)
-			return nil
-		}
-	}
-	return fmt.Errorf("role %s is held for %v at most: %w", g.Role, time.Duration(max(d.Default, d.Max)), schema.ErrForbidden)
-}
-
-// tooLong reports whether a role may not be held for so long without an exception.
-func tooLong(role *policy.Role, lasts time.Duration) bool {
-	d := role.Spec.Duration
-	return d != nil && lasts > time.Duration(max(d.Default, d.Max))
-}
-
 // eligible asks policy whether the identity may hold the role if it is granted, and
 // returns the exceptions without which it might not.
 func eligible(book *policy.Book, f policy.Facts, role string, now time.Time) (by []policy.Pass, err error) {

@@ -25,7 +25,7 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Gra
 	}
 	now := r.Now()
 	g.Excepted = nil
-	if err := bound(role, g, facts.Passes, now); err != nil {
+	if err := role.Bound(g, facts.Passes, now); err != nil {
 		return err
 	}
 	by, err := eligible(governed, facts, g.Role, now)
@@ -33,7 +33,7 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Gra
 		return err
 	}
 	for _, p := range by {
-		rests(g, p)
+		p.Bear(g)
 	}
 	if err := onTicket(r, governed, role, facts, *g); err != nil {
 		return err

@@ -83,21 +83,12 @@ func among(book *policy.Book, passes []policy.Pass, b policy.Breach, now time.Ti
 	return found, ok
 }
 
-// rests notes in a grant that it rests on an exception, and ends with it, unless that
-// says that what needs it no more stays.
-func rests(g *schema.Grant, p policy.Pass) {
-	g.Excepted = schema.Sorted(append(g.Excepted, p.Exception)...)
-	if !p.Falls {
-		g.Until = earlier(g.Until, p.Until)
-	}
-}
-
 // excepted takes out of what a grant would break what an exception allows, and cites
 // it in the grant.
 func excepted(book *policy.Book, f policy.Facts, breaches []policy.Breach, g *schema.Grant, now time.Time) (left []policy.Breach) {
 	for _, b := range breaches {
 		if p, ok := among(book, f.Passes, b, now); ok {
-			rests(g, p)
+			p.Bear(g)
 			continue
 		}
 		left = append(left, b)
@@ -209,7 +200,7 @@ func lapsed(r store.Reader, book *policy.Book, ref string) (why string, falls bo
 // allows.
 func stands(r store.Reader, book *policy.Book, f policy.Facts, g schema.Grant) (bool, error) {
 	role, ok := book.Role(g.Role)
-	if !ok || tooLong(role, g.Until.Sub(g.From)) {
+	if !ok || role.TooLong(g.Until.Sub(g.From)) {
 		return false, nil
 	}
 	own := func(o schema.Grant) bool { return o.ID == g.ID }

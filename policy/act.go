@@ -59,6 +59,7 @@ func (r *rehearsal) act(a TestAct) error {
 // ask opens a request, unless it could not come to a grant.
 func (r *rehearsal) ask(a TestAct) error {
 	role, ok := r.governed.Role(a.Role)
+	early, _ := r.book.Skew()
 	switch {
 	case !ok:
 		return fmt.Errorf("role %s is not in force", a.Role)
@@ -66,7 +67,7 @@ func (r *rehearsal) ask(a TestAct) error {
 		return fmt.Errorf("role %s is held by rule, and is not asked for", a.Role)
 	case role.Spec.Type == schema.BreakGlass:
 		return fmt.Errorf("role %s is for emergencies, and is taken without asking", a.Role)
-	case !a.From.IsZero() && a.From.Before(r.spec.Now.Add(-clocksDiffer)):
+	case !a.From.IsZero() && a.From.Before(r.spec.Now.Add(-early)):
 		return fmt.Errorf("request of role %s begins in the past", a.Role)
 	case r.request.pending() && r.request.role == role:
 		return fmt.Errorf("role %s is asked for already", a.Role)
@@ -95,9 +96,6 @@ func (r *rehearsal) ask(a TestAct) error {
 	return nil
 }
 
-// clocksDiffer is how far a beginning may lie back that was meant to be now.
-const clocksDiffer = 2 * time.Minute
-
 // grantOf is what is asked for, or taken, as a grant that begins now at the soonest.
 func (r *rehearsal) grantOf(a TestAct) schema.Grant {
 	g := schema.Grant{Identity: r.held.Identity.ID, Role: a.Role, From: later(r.spec.Now, a.From), Ticket: a.Ticket}
@@ -110,8 +108,9 @@ func (r *rehearsal) grantOf(a TestAct) schema.Grant {
 // may returns nil where the identity may hold a role for so long: it is eligible, on
 // that ticket, and no constraint stands against it, or an exception lets it. The grant
 // ends with that.
-func (r *rehearsal) may(role *Role, g *schema.Grant) (err error) {
-	if g.Until, err = role.End(g.From, g.Until, r.spec.Now); err != nil {
+func (r *rehearsal) may(role *Role, g *schema.Grant) error {
+	g.Excepted = nil
+	if err := role.Bound(g, r.held.Passes, r.spec.Now); err != nil {
 		return err
 	}
 	f := r.held
@@ -119,6 +118,11 @@ func (r *rehearsal) may(role *Role, g *schema.Grant) (err error) {
 	for _, v := range r.evaluate(f).Verdicts {
 		if v.Role == g.Role && v.Outcome != Eligible && v.Outcome != Assigned {
 			return fmt.Errorf("role %s: %s (%s)", g.Role, v.Outcome, v.Reason)
+		}
+		for _, p := range f.Passes {
+			if v.Role == g.Role && p.Admits(g.Role) && slices.Contains(v.Cites, p.Exception) {
+				p.Bear(g)
+			}
 		}
 	}
 	if role.Spec.Ticket != nil {
@@ -131,7 +135,13 @@ func (r *rehearsal) may(role *Role, g *schema.Grant) (err error) {
 			}
 		}
 	}
-	return r.breaks(role, g)
+	if err := r.breaks(role, g); err != nil {
+		return err
+	}
+	if _, longer := r.book.Skew(); !g.Until.IsZero() {
+		g.Until = g.Until.Add(longer)
+	}
+	return nil
 }
 
 // onTicket says why a rule over the ticket does not match; nothing if it does.
@@ -159,17 +169,12 @@ func (r *rehearsal) breaks(role *Role, g *schema.Grant) error {
 			refs = append(refs, refsOf(given)...)
 		}
 	}
-	g.Excepted = nil
 	for _, b := range r.governed.breaches(r.bearer, schema.Sorted(refs...), role, r.spec.Now) {
-		exception, until, ok := r.pass(b)
-		if !ok {
-			breaks = append(breaks, fmt.Sprintf("constraint %s: %s", b.Constraint, b.Reason))
+		if p, ok := r.waiver(b); ok {
+			p.Bear(g)
 			continue
 		}
-		g.Excepted = schema.Sorted(append(g.Excepted, exception)...)
-		if g.Until.IsZero() || until.Before(g.Until) {
-			g.Until = until
-		}
+		breaks = append(breaks, fmt.Sprintf("constraint %s: %s", b.Constraint, b.Reason))
 	}
 	if len(breaks) > 0 {
 		return fmt.Errorf("role %s: %s", g.Role, strings.Join(breaks, "; "))

@@ -76,6 +76,8 @@ func (r *rehearsal) moment() Moment {
 	alone := r.unanswered()
 	r.suspend(alone)
 	r.governed = r.book.With(alone)
+	r.held.Passes = r.passes(alone)
+	r.blank.Passes = r.held.Passes
 	r.attend()
 	refused := ""
 	if r.spec.When != nil {
@@ -116,23 +118,34 @@ func (r *rehearsal) access(f Facts) Access {
 
 func (r *rehearsal) bearer() inputs { return inputs{identity: r.in.identity, workload: r.in.workload} }
 
+// passes are what the exceptions of the policy allow the identity: of those that somebody
+// allowed who is there, and is neither it nor their author.
+func (r *rehearsal) passes(alone map[string]string) (all []Pass) {
+	for _, e := range r.book.Exceptions() {
+		allowed := slices.ContainsFunc(e.Spec.ApprovedBy, func(name string) bool {
+			return !r.means(name) && !strings.EqualFold(name, e.Metadata.Owner.User) && r.present(name) == nil
+		})
+		if _, orphaned := alone[e.Ref()]; allowed && !orphaned && e.Spec.Waives.Personal() && slices.ContainsFunc(e.Spec.Subjects, r.means) {
+			all = append(all, e.Pass())
+		}
+	}
+	return all
+}
+
 // pass finds the exception that lets the identity break a constraint now: of several the
 // one that lasts longest.
 func (r *rehearsal) pass(breach Breach) (exception string, until time.Time, ok bool) {
-	for _, e := range r.book.Exceptions() {
-		s := e.Spec
-		switch {
-		case s.Waives.Constraint != breach.Constraint || !r.book.Covers(s.Scope, breach.Entitlements):
-		case r.governed != nil && r.governed.Unanswered(e.Ref()) != "":
-		case r.spec.Now.Before(s.ApprovedAt) || !r.spec.Now.Before(s.Expires) || !slices.ContainsFunc(s.Subjects, r.means):
-		case !slices.ContainsFunc(s.ApprovedBy, func(name string) bool {
-			return !r.means(name) && !strings.EqualFold(name, e.Metadata.Owner.User) && r.present(name) == nil
-		}):
-		case !ok || s.Expires.After(until):
-			exception, until, ok = "exception/"+e.Metadata.Name, s.Expires, true
+	p, ok := r.waiver(breach)
+	return p.Exception, p.Until, ok
+}
+
+func (r *rehearsal) waiver(breach Breach) (found Pass, ok bool) {
+	for _, p := range r.held.Passes {
+		if p.Waives.Constraint == breach.Constraint && p.Live(r.spec.Now) && r.book.Covers(p.Scope, breach.Entitlements) && (!ok || p.Until.After(found.Until)) {
+			found, ok = p, true
 		}
 	}
-	return exception, until, ok
+	return found, ok
 }
 
 // standing gathers what a test may expect beside access.

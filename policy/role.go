@@ -1,11 +1,6 @@
 package policy
 
-import (
-	"fmt"
-	"time"
-
-	"drawbridge/schema"
-)
+import "drawbridge/schema"
 
 // Role is a role template: who qualifies, what they then hold, who answers for
 // it, who approves it and what ends it.
@@ -45,30 +40,6 @@ func (s RoleSpec) rule() (field, text string) {
 		return "assign", s.Assign
 	}
 	return "eligible", s.Eligible
-}
-
-// End returns when a grant of the role ends that begins at a time: as asked, within what
-// the role allows, or as it says where nobody asks for an end. It is zero only of a role
-// that states why it needs none.
-func (r *Role) End(from, until, now time.Time) (time.Time, error) {
-	name, d := r.Metadata.Name, r.Spec.Duration
-	if d == nil {
-		if !until.IsZero() && !until.After(from) {
-			return until, fmt.Errorf("grant of role %s ends before it begins: %w", name, schema.ErrInvalid)
-		}
-		return until, nil // it would not be in force without a reason for that
-	}
-	if until.IsZero() {
-		until = from.Add(time.Duration(d.Default))
-	}
-	most := max(d.Default, d.Max)
-	switch {
-	case !until.After(from) || !until.After(now):
-		return until, fmt.Errorf("grant of role %s ends before it begins: %w", name, schema.ErrInvalid)
-	case until.Sub(from) > time.Duration(most):
-		return until, fmt.Errorf("role %s is held for %s at most: %w", name, most, schema.ErrForbidden)
-	}
-	return until, nil
 }
 
 // A Holding is an entitlement that a role gives.
