@@ -109,15 +109,16 @@ type trials struct {
 }
 
 // add reports whether a test expects anything at all.
-func (s *trials) add(t *Test) (any bool) {
-	any = s.expects(t.Spec.Expect)
+func (s *trials) add(t *Test) (said bool) {
+	said = s.expects(t.Spec.Expect)
 	for _, m := range t.Spec.Then {
-		any = s.expects(m.Expect) || any
+		said = s.expects(m.Expect) || said
 	}
-	return any
+	return said
 }
 
-func (s *trials) expects(x Expectation) (any bool) {
+// expects reports whether anything is expected.
+func (s *trials) expects(x Expectation) bool {
 	s.got = append(s.got, slices.Concat(x.Assigned, x.Eligible)...)
 	s.lost = append(s.lost, slices.Concat(x.NotAssigned, x.NotEligible, x.Suspended, x.Blocked)...)
 	for _, f := range x.Fired {
