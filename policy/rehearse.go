@@ -96,8 +96,10 @@ func (r *rehearsal) moment() Moment {
 }
 
 // evaluate is what rules say of facts now.
-func (r *rehearsal) evaluate(f Facts) Access {
-	e := r.governed.evaluation(r.in, f, r.spec.Now)
+func (r *rehearsal) evaluate(f Facts) Access { return r.by(r.governed, f) }
+
+func (r *rehearsal) by(book *Book, f Facts) Access {
+	e := book.evaluation(r.in, f, r.spec.Now)
 	e.stated, e.thorough, e.observable = true, true, r.observable
 	return e.run()
 }

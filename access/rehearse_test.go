@@ -1,0 +1,171 @@
+package access_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"drawbridge/access"
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/enginetest"
+)
+
+// TestTestsSayWhatTheBridgeDoes makes up what people do about a role that somebody asks
+// for, does it at a bridge, and writes it down as a policy's own test would: both come to
+// the same. R-PUB-5.
+func TestTestsSayWhatTheBridgeDoes(t *testing.T) {
+	inBubbles(t, func(t *testing.T, r *rapid.T) {
+		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
+		defer w.store.Close()
+		play := &rehearsed{office: newOffice(w), r: r}
+		play.begin()
+		for range rapid.IntRange(1, 8).Draw(r, "steps") {
+			play.step()
+		}
+	})
+}
+
+// A rehearsed is what happens in an office, and the test that says the same.
+type rehearsed struct {
+	*office
+	r       *rapid.T
+	test    policy.Test
+	last    time.Time
+	request schema.Request
+}
+
+func address(name string) string { return name + "@example.com" }
+
+func (p *rehearsed) begin() {
+	people := map[string]map[string]any{}
+	for _, name := range []string{"boss", "owner", "deputy", "sec1", "sec2", "chief", "bob"} {
+		people[address(name)] = map[string]any{"department": "Office", "groups": []any{}}
+	}
+	for _, name := range []string{"sec1", "sec2"} {
+		people[address(name)]["groups"] = []any{"Security"}
+	}
+	p.last = time.Now()
+	p.test.Spec = policy.TestSpec{
+		Now: p.last, People: people,
+		Identity: map[string]any{
+			"id": p.ids["ada"], "userName": address("ada"), "active": true, "department": "Engineering", "manager": address("boss"), "groups": []any{},
+			"employment": map[string]any{"status": "active"},
+		},
+	}
+}
+
+// then writes down a moment.
+func (p *rehearsed) then(m policy.TestMoment) {
+	m.After = policy.Duration(time.Since(p.last))
+	p.last = time.Now()
+	p.test.Spec.Then = append(p.test.Spec.Then, m)
+}
+
+func (p *rehearsed) pick(what string, from ...string) string {
+	return rapid.SampledFrom(from).Draw(p.r, what)
+}
+
+// step is one thing that happens, and what comes of it here and there.
+func (p *rehearsed) step() {
+	switch p.pick("what", "ask", "decide", "decide", "decide", "decide", "revoke", "leave", "move", "pass") {
+	case "ask":
+		role := p.pick("role", "editor", "keeper", "payer", "clerk")
+		q, err := p.ask(p.asking(role, "ada"))
+		if err == nil {
+			p.request = q
+		}
+		p.acted(policy.TestAct{Does: "ask", Role: role, Ticket: "CHG-1"}, err)
+	case "decide":
+		who, does := p.pick("who", "boss", "owner", "deputy", "sec1", "sec2", "chief", "ada", "bob"), p.pick("does", "approve", "approve", "approve", "deny", "withdraw")
+		if p.request.ID == "" {
+			return
+		}
+		_, err := p.decide(map[string]deciding{"approve": access.Approve, "deny": access.Refuse, "withdraw": access.Withdraw}[does], p.request, who)
+		p.acted(policy.TestAct{Who: address(who), Does: does}, err)
+	case "revoke":
+		role := p.pick("role", "editor", "keeper")
+		p.update(func(tx store.Tx) error {
+			return access.Revoke(tx, p.rules.Book(), access.Revocation{Identity: p.ids["ada"], Role: role, By: "token/test", Reason: "why not"})
+		})
+		p.acted(policy.TestAct{Who: address("boss"), Does: "revoke", Role: role}, nil)
+	case "leave":
+		who, gone := p.pick("who", "boss", "owner", "deputy", "chief"), rapid.Bool().Draw(p.r, "gone")
+		p.tell(who, "Office", "", gone)
+		p.then(policy.TestMoment{People: map[string]map[string]any{address(who): {"active": !gone}}})
+	case "move":
+		department, gone := p.pick("department", "Engineering", "Sales"), p.pick("gone", "no", "no", "yes") == "yes"
+		p.tell("ada", department, "boss", gone)
+		p.then(policy.TestMoment{Identity: map[string]any{"department": department, "active": !gone}})
+	case "pass":
+		time.Sleep(rapid.SampledFrom([]time.Duration{time.Hour, 5 * time.Hour, 50 * time.Hour}).Draw(p.r, "for")) //nolint:forbidigo // of the bubble's own time
+	}
+	p.compare()
+}
+
+// acted compares whether both refuse it.
+func (p *rehearsed) acted(act policy.TestAct, err error) {
+	p.then(policy.TestMoment{When: &act})
+	moments := p.rules.Book().Try(&p.test)
+	if m := moments[len(moments)-1]; (err != nil) != (m.Refused != "") {
+		violated("%+v: the bridge says %v, and the test %q", act, err, m.Refused)
+	}
+}
+
+// compare lets all be done that follows, and compares what it comes to.
+func (p *rehearsed) compare() {
+	p.work()
+	time.Sleep(time.Minute) //nolint:forbidigo // of the bubble's own time: governance takes a little
+	p.work()
+	p.then(policy.TestMoment{})
+	moments := p.rules.Book().Try(&p.test)
+	m := moments[len(moments)-1]
+	var is schema.Request
+	held := []string{}
+	p.view(func(r store.Reader) error {
+		held = []string{}
+		for line, err := range store.Assignments.All(r, p.ids["ada"]) {
+			if err != nil {
+				return err
+			}
+			held = append(held, line.Ref())
+		}
+		if p.request.ID == "" {
+			return nil
+		}
+		var err error
+		is, err = store.Requests.Get(r, p.request.ID)
+		return err
+	})
+	said := []string{}
+	for _, line := range m.Access.Assignments {
+		said = append(said, line.Ref())
+	}
+	if len(m.Access.Keep) == 0 && !slices.Equal(held, said) {
+		violated("the bridge gives %v, and the test says %v", held, said)
+	}
+	if is.State != m.Request || is.State == schema.RequestOpen && is.Stage+1 != m.Stage {
+		violated("at the bridge it is %s at stage %d (%s), and in the test %s at %d (%s)", is.State, is.Stage+1, is.Outcome, m.Request, m.Stage, m.Because)
+	}
+	if is.State != schema.RequestOpen {
+		return
+	}
+	var may []string
+	for _, name := range []string{"ada", "bob", "boss", "chief", "deputy", "owner", "sec1", "sec2"} {
+		err := p.store.Try(p.t.Context(), func(tx store.Tx) error {
+			_, err := access.Refuse(tx, p.rules.Book(), access.Choice{Request: is.ID, By: p.as(name), Reason: "to see"})
+			return err
+		})
+		if err == nil {
+			may = append(may, address(name))
+		}
+	}
+	if got := strings.Join(may, " "); got != strings.Join(m.MayDecide, " ") {
+		violated("at the bridge may decide %s, and in the test %s", got, fmt.Sprint(m.MayDecide))
+	}
+}
