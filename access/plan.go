@@ -120,21 +120,22 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 	if err := s.View(ctx, p.govern); err != nil {
 		return p.plan, err
 	}
-	for after := ""; ; {
+	for after, more := "", true; more; {
 		page, err := p.page(ctx, s, after)
 		if err != nil {
 			return p.plan, err
 		}
-		p.add(page)
-		for _, line := range page.lines {
-			p.count(line)
-			if err := each(line); err != nil {
-				return p.plan, err
-			}
+		if err := p.take(page, each); err != nil {
+			return p.plan, err
 		}
-		if after = page.last; after == "" {
-			break
-		}
+		after, more = page.last, page.last != ""
+	}
+	page, err := p.newcomers(ctx, s)
+	if err == nil {
+		err = p.take(page, each)
+	}
+	if err != nil {
+		return p.plan, err
 	}
 	if p.covers {
 		if err := s.View(ctx, p.exceptions); err != nil {
@@ -146,6 +147,18 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 		return p.plan, s.View(ctx, p.live)
 	}
 	return p.plan, nil
+}
+
+// take adds what some identities add, and hands on their lines.
+func (p *planning) take(page planned, each func(PlanLine) error) error {
+	p.add(page)
+	for _, line := range page.lines {
+		p.count(line)
+		if err := each(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A planning is a plan under way.
@@ -230,6 +243,13 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		return err
 	}
 	c.formers = p.formers
+	seen := ""
+	if id.Source == policy.RegisterSource {
+		seen = saw(c) // and not when it is taken off, which is now
+		if err := p.reenrol(c); err != nil {
+			return err
+		}
+	}
 	page.held += len(c.held)
 	if !id.Gone() && !p.to.Ended(c.facts, c.now) {
 		page.active++
@@ -274,7 +294,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		page.affected++
 	}
 	if len(does) > 0 {
-		page.stakes = append(page.stakes, PlanStake{Identity: id.ID, UserName: id.UserName, Saw: saw(c), Does: sumOf(does)})
+		page.stakes = append(page.stakes, PlanStake{Identity: id.ID, UserName: id.UserName, Saw: cmp.Or(seen, saw(c)), Does: sumOf(does)})
 	}
 	page.lines = append(page.lines, lines...)
 	return nil

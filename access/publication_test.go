@@ -391,7 +391,7 @@ func TestPublishedPlanIsEmpty(t *testing.T) {
 }
 
 // moreKinds are documents of kinds that the test policy has none of: who may hold what is
-// high, and who may break that for a while.
+// high, and who may break that for a while, a machine and what it holds.
 const moreKinds = `
 ---
 apiVersion: drawbridge/v1
@@ -410,6 +410,31 @@ spec:
   approvedBy: [boss@example.com]
   approvedAt: 1999-12-01T00:00:00Z
   expires: EXPIRES
+---
+apiVersion: drawbridge/v1
+kind: NHI
+metadata: { name: robot, owner: { user: boss@example.com, deputy: iam2@example.com } }
+spec:
+  kind: workload
+  purpose: Writes what people do not.
+  environment: prod
+  workload: { issuer: "https://ci.example.com", audience: wiki, subject: robot }
+  credential: { type: federated }
+  usedBy: [robot]
+  offboard: { onWorkloadGone: revoke, onOwnerGone: reassign }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: robots, owner: { user: boss@example.com, deputy: iam2@example.com } }
+spec:
+  type: nhi
+  mode: MODE
+  intent: A robot writes.
+  assign: identity.kind == "workload" && identity.userName == "robot" && workload.subject == "SUBJECT"
+  grants: [{ connector: wiki, entitlement: writers }]
+  triggers: [leaver]
+  permanent: { because: It ends with the register. }
+  nhi: { interactiveLogin: deny, sharedUse: deny, environments: [prod] }
 `
 
 // anyDraft is any of very many policies, of all kinds of documents, some of which refuse a
@@ -418,6 +443,7 @@ func anyDraft(r *rapid.T, t testing.TB) *access.Draft {
 	pick := func(from ...string) string { return rapid.SampledFrom(from).Draw(r, "word") }
 	kinds := pick("", strings.NewReplacer(
 		"DEPARTMENT", pick("Operations", "Sales"), "ENFORCE", pick("prevent", "detect"), "EXPIRES", pick("1999-12-31T00:00:00Z", "2000-11-01T00:00:00Z"),
+		"MODE", pick("observe", "propose", "enforce"), "SUBJECT", pick("robot", "robot", "another"),
 	).Replace(moreKinds))
 	return draft(t,
 		`identity.department == "Engineering"`+"\n  grants", `identity.department == "`+pick("Engineering", "Sales", "Operations")+`"`+"\n  grants",

@@ -69,7 +69,7 @@ func (r *rehearsal) ask(a TestAct) error {
 		return fmt.Errorf("role %s is for emergencies, and is taken without asking", a.Role)
 	case !a.From.IsZero() && a.From.Before(r.spec.Now.Add(-early)):
 		return fmt.Errorf("request of role %s begins in the past", a.Role)
-	case r.request.pending() && r.request.role == role:
+	case slices.ContainsFunc(r.requests, func(q *rehearsedRequest) bool { return q.pending() && q.role == role }):
 		return fmt.Errorf("role %s is asked for already", a.Role)
 	}
 	q := &rehearsedRequest{role: role, asked: a.Who, grant: r.grantOf(a)}
@@ -92,7 +92,7 @@ func (r *rehearsal) ask(a TestAct) error {
 		}
 	}
 	q.open(r, 0)
-	r.request = q
+	r.request, r.requests = q, append(r.requests, q)
 	return nil
 }
 
@@ -242,9 +242,10 @@ func (r *rehearsal) give(role *Role, g schema.Grant) (schema.Grant, error) {
 // attend is what time does to what people did: nobody decides too late, who agreed and
 // left did not agree, and a place that is free is given to who waits for it.
 func (r *rehearsal) attend() {
-	q := r.request
-	if q.pending() {
-		q.attend(r)
+	for _, q := range r.requests {
+		if q.pending() {
+			q.attend(r)
+		}
 	}
 	if r.bypass != nil {
 		r.bypass.attend(r)

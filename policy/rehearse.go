@@ -42,7 +42,8 @@ type rehearsal struct {
 	cast       map[string]*object
 	since      map[string]time.Time // documents, by kind and name: since when their owner is gone
 	observable map[string]bool
-	request    *rehearsedRequest
+	requests   []*rehearsedRequest
+	request    *rehearsedRequest // the last, which is decided about
 	bypass     *rehearsedBypass
 }
 
