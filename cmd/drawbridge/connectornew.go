@@ -43,6 +43,10 @@ func (n *connectorNew) run(out io.Writer) error {
 	if n.Profile == "" && n.Kind == "" {
 		return hint(fmt.Errorf("%w: name a --profile or a --kind", errUsage), "drawbridge connector profiles lists them")
 	}
+	if n.Profile == "" && (n.Kind == "sql" || n.Kind == "rest") {
+		return hint(fmt.Errorf("%w: kind %s wants a --profile, which has what is to be said to such a target", errUsage, n.Kind),
+			"drawbridge connector profiles lists them; docs/connectors/%s.md says how to write one's own", n.Kind)
+	}
 	for _, name := range []string{n.Profile, n.Kind} {
 		if n.Name == "" {
 			n.Name = name

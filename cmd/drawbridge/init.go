@@ -64,6 +64,7 @@ func begin(out io.Writer, b configs.Beginning, dir string) error {
 	if err := columns(out, rows); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "next: drawbridge serve --config %s\n", filepath.Join(dir, "drawbridge.yaml"))
+	_, err = fmt.Fprintf(out, "next: drawbridge serve --config %s\nthen: export %s=http://%s %s=$(cat %s)\n",
+		filepath.Join(dir, "drawbridge.yaml"), serverVariable, b.Listen, tokenVariable, filepath.Join(dir, "secrets", "admin"))
 	return err
 }

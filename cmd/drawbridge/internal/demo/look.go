@@ -97,23 +97,23 @@ func (s *stage) invite() {
 }
 
 const invitation = `export DRAWBRIDGE_TOKEN=%[1]s SOURCE_TOKEN=%[2]s
-export BRIDGE=%[3]s
+export DRAWBRIDGE_SERVER=%[3]s
 
 # In a browser: %[3]s/console/, where that token logs you in.
 
 # What somebody should have, and why.
-go run ./cmd/drawbridge access list %[4]s --server $BRIDGE
-go run ./cmd/drawbridge access explain %[4]s wiki/runbooks --server $BRIDGE
+go run ./cmd/drawbridge access list %[4]s
+go run ./cmd/drawbridge access explain %[4]s wiki/runbooks
 
 # The identity provider lets them go: explain again.
-curl -s -X PATCH $BRIDGE/scim/v2/Users/%[5]s \
+curl -s -X PATCH $DRAWBRIDGE_SERVER/scim/v2/Users/%[5]s \
      -H "Authorization: Bearer $SOURCE_TOKEN" -H 'Content-Type: application/scim+json' \
      -d '{"Operations":[{"op":"replace","path":"active","value":false}]}'
 
 # What the sweeps found, what the door system was told, and the exposure windows so far.
-go run ./cmd/drawbridge sweep list --server $BRIDGE
+go run ./cmd/drawbridge sweep list
 tail -n 3 %[6]s
-curl -s $BRIDGE/metrics | grep drawbridge_exposure_seconds_sum
+curl -s $DRAWBRIDGE_SERVER/metrics | grep drawbridge_exposure_seconds_sum
 `
 
 // name is a userName without what all of them share.
