@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/policy"
@@ -56,7 +57,7 @@ func Inspections() map[string]Inspection {
 	for _, s := range []Inspection{
 		{Name: "unused", Kind: findingUnused, page: unusedPage, still: stillUnused},
 		{Name: "unmanaged", Kind: findingUnmanaged, page: unmanagedPage, still: stillUnmanaged},
-		{Name: "ownerless", Kind: findingOwnerless, page: ownerlessPage, still: inPage(ownerlessPage)},
+		{Name: "ownerless", Kind: findingOwnerless, page: ownerlessPage, still: stillOwnerless},
 		{Name: "exceptions", Kind: findingEnding, page: endingPage, still: stillEnding},
 		{Name: "evidence", Kind: findingOwing, page: owingPage, still: stillOwing},
 		{Name: "silence", Kind: findingSilent, page: silentPage, still: inPage(silentPage)},
@@ -266,18 +267,74 @@ func stillUnmanaged(q query, f schema.Finding) (bool, error) {
 	return err == nil && a.Ungoverned() && slices.ContainsFunc(unmanagedOf(a), func(o schema.Finding) bool { return o.Object == f.Object }), err
 }
 
-// ownerlessPage looks at who answers for the documents in force: there are as many as
-// the policy has.
-func ownerlessPage(q query, _ []string) (found []schema.Finding, next []string, err error) {
+// ownerlessPage looks at who answers for the documents in force, of which there are as
+// many as the policy has, and then for the machines, by their register.
+func ownerlessPage(q query, after []string) (found []schema.Finding, next []string, err error) {
+	if after == nil {
+		found, err = ownerlessDocuments(q)
+		return found, []string{""}, err
+	}
+	walk := store.Machines.From(q.r, after...)
+	if after[0] == "" {
+		walk = store.Machines.All(q.r)
+	}
+	n := 0
+	for m, err := range walk {
+		if err != nil {
+			return nil, nil, err
+		}
+		if n++; n > inspectPage {
+			return found, next, nil
+		}
+		next = []string{m.Identity}
+		why, err := ownerlessMachine(q, m.Identity)
+		if err != nil {
+			return nil, nil, err
+		}
+		if why != "" {
+			found = append(found, schema.Finding{Subject: m.Identity, Reason: why})
+		}
+	}
+	return found, nil, nil
+}
+
+// ownerlessMachine says why nobody answers for a machine; nothing where somebody does, or
+// it is gone.
+func ownerlessMachine(q query, id string) (string, error) {
+	f, _, err := gather(q.r, q.book, id)
+	if notFound(err) || err == nil && (f.Identity.Gone() || !f.Identity.Active || f.Into != "") {
+		return "", nil
+	}
+	owner, _ := q.book.Stewards(f)
+	switch {
+	case err != nil:
+		return "", err
+	case owner == "":
+		return "nobody owns it", nil
+	case f.Owner == schema.Departed && f.Deputy != schema.Present:
+		return "its owner left, and no deputy is there", nil
+	}
+	return "", nil
+}
+
+func stillOwnerless(q query, f schema.Finding) (bool, error) {
+	if strings.Contains(f.Subject, "/") {
+		return inPage(ownerlessPage)(q, f)
+	}
+	why, err := ownerlessMachine(q, f.Subject)
+	return why != "", err
+}
+
+func ownerlessDocuments(q query) (found []schema.Finding, err error) {
 	g := governance{book: q.book, reader: q.r, known: map[string]presence{}}
 	for _, d := range q.book.Owned() {
 		there, err := g.presence(d.User)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		deputy, err := g.presence(d.Deputy)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		switch {
 		case d.User == "":
@@ -286,5 +343,5 @@ func ownerlessPage(q query, _ []string) (found []schema.Finding, next []string, 
 			found = append(found, schema.Finding{Subject: d.Ref, Reason: "its owner left, and no deputy is there"})
 		}
 	}
-	return found, nil, nil
+	return found, nil
 }

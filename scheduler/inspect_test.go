@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -310,7 +311,8 @@ func (w *inspectWorld) decisions(actor string) (verbs []schema.Verb) {
 	return verbs
 }
 
-// TestOwnerless finds every document whose owner left with no deputy. R-OWN-2.
+// TestOwnerless finds every document whose owner left with no deputy, and every machine
+// for which nobody answers. R-OWN-2.
 func TestOwnerless(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
 		iam := w.admitNamed("iam", "", "Leads", true)
@@ -321,6 +323,78 @@ func TestOwnerless(t *testing.T) {
 		w.run(scheduler.Sweep{Name: "ownerless"})
 		if got := w.findings("ownerless"); !slices.Contains(got, "Role/engineer") && !slices.Contains(got, "role/engineer") {
 			t.Errorf("the owner left, and it found %v", got)
+		}
+		machine := func(n int) string { return fmt.Sprintf("01900000-0000-7000-8000-000000000%03d", n) }
+		w.update(func(tx store.Tx) error {
+			return each(300, func(i int) error {
+				id := schema.Identity{ID: machine(i), Source: "hr", Kind: schema.Workload, UserName: fmt.Sprint("robot", i), Active: i%100 == 0, Resource: json.RawMessage(`{}`), Version: 1}
+				if err := store.Identities.Put(tx, id); err != nil {
+					return err
+				}
+				return store.Machines.Put(tx, schema.Machine{Identity: id.ID})
+			})
+		})
+		w.run(scheduler.Sweep{Name: "ownerless"})
+		got := w.findings("ownerless")
+		for _, i := range []int{0, 100, 200} {
+			if !slices.Contains(got, machine(i)) {
+				t.Errorf("nobody answers for %s, and it found %v", machine(i), got)
+			}
+		}
+		w.update(func(tx store.Tx) error { return store.Machines.Delete(tx, machine(0)) })
+		w.update(func(tx store.Tx) error { return store.Identities.Delete(tx, machine(0)) })
+		w.run(scheduler.Sweep{Name: "ownerless"})
+		if got := w.findings("ownerless"); slices.Contains(got, machine(0)) || !slices.Contains(got, machine(200)) {
+			t.Errorf("one is gone, and it found %v", got)
+		}
+	})
+}
+
+// TestMissedRunIsCaughtUpOnce has the bridge be down over many times of a sweep: of two
+// processes that come up one runs it, once, and it is due by its schedule again. R-SWEEP-1.
+func TestMissedRunIsCaughtUpOnce(t *testing.T) {
+	inspecting(t, func(w *inspectWorld) {
+		schedule, err := scheduler.Timing{Schedule: "0 * * * *"}.Parse("unused")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran := 0
+		sweep := scheduler.Sweep{Name: "unused", Schedule: schedule, Run: func(context.Context, scheduler.Sweep, *schema.Run) error { ran++; return nil }}
+		both := [2]scheduler.Sweeper{}
+		for i := range both {
+			both[i] = scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{"unused": sweep}}
+			if err := both[i].Plan(w.t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		leased := func() (items []store.Item) {
+			w.update(func(tx store.Tx) (err error) {
+				items, err = tx.Lease(access.LaneSweep, 10, time.Minute)
+				return err
+			})
+			return items
+		}
+		settle(10*time.Hour + time.Minute)
+		if err := both[1].Plan(w.t.Context()); err != nil { // it came up
+			t.Fatal(err)
+		}
+		items := leased()
+		if len(items) != 1 || len(leased()) != 0 {
+			t.Fatalf("%d are due, and two processes have it", len(items))
+		}
+		finish, err := both[0].Handle(w.t.Context(), items[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.update(func(tx store.Tx) error {
+			next, err := finish(tx)
+			if err == nil && !next.Equal(schedule.Next(tx.Now())) {
+				t.Errorf("it is due next at %s", next)
+			}
+			return errors.Join(err, tx.Done(items[0], next))
+		})
+		if again := leased(); ran != 1 || len(again) != 0 {
+			t.Errorf("it ran %d times, and is due %d times more", ran, len(again))
 		}
 	})
 }

@@ -140,6 +140,7 @@ func (w *world) offered(tx store.Tx, now time.Time, ada, iam string) []error {
 	}
 	return []error{
 		except(1, schema.ExceptionOpen), except(2, schema.ExceptionApproved), publish(3, schema.PublicationProposed), publish(4, schema.PublicationApproved, schema.Approval{By: "identity/" + iam, At: now}),
+		store.Findings.Put(tx, schema.Finding{Kind: "unmanaged", Connector: "wiki", Subject: ada, Object: "Pins", Reason: "x", First: now, Last: now}),
 		store.Tombstones.Put(tx, schema.Tombstone{Identity: ada, Role: "editor", At: now, By: "token/x", Reason: "y"}),
 		store.Reviews.Put(tx, schema.Review{ID: id(5), Kind: schema.ReviewRole, Of: "engineer", By: "token/x", Opened: now, Due: now, State: schema.ReviewClosed, Items: 1}),
 		store.ReviewItems.Put(tx, schema.ReviewItem{Review: "01900000-0000-7000-8000-0000000000aa", Identity: ada, Holding: "role/editor", Grants: []string{"g"},
