@@ -153,17 +153,19 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 }
 
 func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
+	req, err := c.ready(ctx, r)
+	if err != nil {
+		return Answer{}, err
+	}
+	// Its turn comes last: what had to wait for a token as well would go out together
+	// with all that waited for it.
 	if err := c.o.Rate.Wait(ctx, r.Method); err != nil {
 		return Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req, err := c.request(ctx, r)
-	if err != nil {
-		return Answer{}, err
-	}
 	began := c.o.Now()
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
 		c.observe(r.Method, 0, began)
 		return Answer{}, c.unanswered(r, err)
@@ -181,6 +183,14 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 		return Answer{}, &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf("%s: the answer is longer than %d MB", r, maxAnswer>>20)}
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+}
+
+// ready returns the request as it is to be sent, with a token, which may have to be
+// fetched.
+func (c *Client) ready(ctx context.Context, r Request) (*http.Request, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	return c.request(ctx, r)
 }
 
 // String returns the name, or the method and the path; never a query: it may name
