@@ -23,7 +23,7 @@ import (
 // former holder may have reached it since it was found.
 func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) (over bool, err error) {
 	remote := o.Got.RemoteID
-	if remote == "" || remote == now.RemoteID {
+	if remote == "" || remote == now.RemoteID || connectors.IsUnnamed(remote) { // of one that may be there nobody knows which it is
 		return false, nil
 	}
 	for other, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, remote) {
@@ -60,9 +60,10 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) (
 }
 
 // MayTake says why an identity may not take over an account that was found at a
-// target, if it may not: another has it, who is there.
-func MayTake(r store.Reader, rules *Rules, connector, identity, remoteID string) error {
-	for other, err := range store.Accounts.By(r, store.AccountRemote, connector, remoteID) {
+// target, if it may not: another has it, who is there, or it was made for another, and
+// nobody has heard of that yet.
+func MayTake(r store.Reader, rules *Rules, connector, identity string, found schema.Account) error {
+	for other, err := range store.Accounts.By(r, store.AccountRemote, connector, found.RemoteID) {
 		if err != nil {
 			return err
 		}
@@ -75,7 +76,27 @@ func MayTake(r store.Reader, rules *Rules, connector, identity, remoteID string)
 			return theirs(other)
 		}
 	}
-	return nil
+	return madeFor(r, rules, connector, identity, found)
+}
+
+// madeFor says whom an account was made for that has another identity's id, which only
+// the bridge gives: as long as that one is there and is to be made an account, of which
+// nothing is known, it may be that.
+func madeFor(r store.Reader, rules *Rules, connector, identity string, found schema.Account) error {
+	id := found.Attributes["externalId"]
+	if id == "" || id == identity {
+		return nil
+	}
+	other, err := account(r, connector, id)
+	if err != nil || other.Due.IsZero() || other.Exists() && !connectors.IsUnnamed(other.RemoteID) {
+		return err
+	}
+	there, err := isThere(r, rules.Book(), other)
+	if err != nil || !there {
+		return err
+	}
+	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf(
+		"account %s has the id of identity %s, and may have been made for them: it is theirs until that is known", found.RemoteID, id)}
 }
 
 // theirs is the error of finding an account that is another identity's. As long as
@@ -120,7 +141,7 @@ func letAccountGo(tx store.Tx, digest string, a schema.Account, to string) error
 // another identity meanwhile: how it was left is how its new holder has it, who is
 // looked at again. It reports whether that was so.
 func lateFor(tx store.Tx, now schema.Account, o Outcome) (bool, error) {
-	if now.Exists() || !o.Work.Have.Exists() || len(o.Steps) == 0 {
+	if now.Exists() || !o.Work.Have.Exists() || connectors.IsUnnamed(o.Work.Have.RemoteID) || len(o.Steps) == 0 {
 		return false, nil
 	}
 	for a, err := range store.Accounts.By(tx, store.AccountRemote, now.Connector, o.Work.Have.RemoteID) {

@@ -115,7 +115,7 @@ func (g *target) Apply(ctx context.Context, have, want schema.Account) (schema.A
 	_, there := g.accounts["r-"+want.Attributes["userName"]]
 	g.mu.Unlock()
 	if there && g.adopts && have.RemoteID == "" {
-		if others, err := connectors.Claim(ctx, have, want, "r-"+want.Attributes["userName"]); others {
+		if others, err := connectors.Claim(ctx, have, want, schema.Account{RemoteID: "r-" + want.Attributes["userName"]}); others {
 			return have, err
 		}
 	}

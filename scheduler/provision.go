@@ -104,9 +104,9 @@ func (p *Provision) catchUp(ctx context.Context, doubt bool) error {
 // apply asks the connector for it, and reads back what was taken away.
 func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	o.Sent = time.Now()
-	ctx = connectors.WithOwners(ctx, func(ctx context.Context, remoteID string) error {
+	ctx = connectors.WithOwners(ctx, func(ctx context.Context, found schema.Account) error {
 		return p.Store.View(ctx, func(r store.Reader) error {
-			return access.MayTake(r, p.Rules, p.Name, o.Work.Have.Identity, remoteID)
+			return access.MayTake(r, p.Rules, p.Name, o.Work.Have.Identity, found)
 		})
 	})
 	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)

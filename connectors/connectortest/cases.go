@@ -211,9 +211,9 @@ func claims(s *suite) {
 	if err != nil {
 		s.Fatalf("put by hand: %v", err)
 	}
-	ctx := connectors.WithOwners(s.Context(), func(_ context.Context, id string) error {
-		if id != there.RemoteID {
-			s.Errorf("asked about account %q, want %q", id, there.RemoteID)
+	ctx := connectors.WithOwners(s.Context(), func(_ context.Context, found schema.Account) error {
+		if found.RemoteID != there.RemoteID {
+			s.Errorf("asked about account %q, want %q", found.RemoteID, there.RemoteID)
 		}
 		return theirs
 	})

@@ -160,7 +160,7 @@ func (c *Connector) begin(ctx context.Context, have, want schema.Account) (now, 
 	if err != nil {
 		return have, have, nil, err
 	}
-	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+	if others, err := connectors.Claim(ctx, have, want, now); others {
 		none := schema.Account{Connector: want.Connector, Identity: want.Identity}
 		return none, none, nil, err
 	}

@@ -127,7 +127,7 @@ func (t *Table) begin(ctx context.Context, have, want schema.Account) (now, got 
 	if there != nil {
 		now = copied(there.account)
 	}
-	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+	if others, err := connectors.Claim(ctx, have, want, now); others {
 		none := schema.Account{Connector: want.Connector, Identity: want.Identity}
 		return none, none, nil, err
 	}

@@ -76,7 +76,7 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (got s
 		if err != nil {
 			return err
 		}
-		if others, err := connectors.Claim(ctx, have, want, p.account.RemoteID); others {
+		if others, err := connectors.Claim(ctx, have, want, p.account); others {
 			got = schema.Account{Connector: want.Connector, Identity: want.Identity}
 			return err
 		}

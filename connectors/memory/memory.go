@@ -108,7 +108,7 @@ func (s *System) Apply(ctx context.Context, have, want schema.Account) (schema.A
 	if err := s.call(ctx, "find", name, func() error { now = s.find(have.RemoteID, name); return nil }); err != nil {
 		return have, err
 	}
-	if others, err := connectors.Claim(ctx, have, want, now.RemoteID); others {
+	if others, err := connectors.Claim(ctx, have, want, now); others {
 		return gone(have), err
 	}
 	adopted := now.Exists() && !have.Exists()

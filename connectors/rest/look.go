@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"drawbridge/connectors"
+	"drawbridge/schema"
 )
 
 // Look finds out what is there.
@@ -47,7 +48,7 @@ func (m *move) claim(ctx context.Context, found any) (others bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return connectors.Claim(ctx, m.Is, m.Want, id)
+	return connectors.Claim(ctx, m.Is, m.Want, schema.Account{RemoteID: id})
 }
 
 // Settle finds out what came of a step that failed, where that is not certain. One that

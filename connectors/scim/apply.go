@@ -172,7 +172,7 @@ func (m *move) adopt(ctx context.Context, found resource, err error) error {
 	if err != nil {
 		return err
 	}
-	if _, err := connectors.Claim(ctx, m.Is, m.Want, found.id()); err != nil {
+	if _, err := connectors.Claim(ctx, m.Is, m.Want, m.described(found, nil)); err != nil {
 		return err
 	}
 	if err := m.become(ctx, found); err != nil {
@@ -198,7 +198,7 @@ func (m *move) Look(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	if others, _ := connectors.Claim(ctx, m.Is, m.Want, found.id()); others {
+	if others, _ := connectors.Claim(ctx, m.Is, m.Want, m.described(found, nil)); others {
 		m.Gone() // ours was not made, or has another name by now
 		return nil
 	}

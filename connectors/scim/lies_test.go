@@ -152,7 +152,9 @@ func TestInDoubtAndRenamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := connectors.WithOwners(t.Context(), func(_ context.Context, id string) error { return errors.New(id + " is somebody else's") })
+	ctx := connectors.WithOwners(t.Context(), func(_ context.Context, found schema.Account) error {
+		return errors.New(found.RemoteID + " is somebody else's")
+	})
 	maybe := schema.Account{RemoteID: connectors.Unnamed("p0001@example.com"), Active: true, Attributes: connectortest.Person(1)}
 	got, err := c.Apply(ctx, maybe, schema.Account{Active: true, Attributes: connectortest.Person(2)})
 	if err != nil || !got.Exists() || got.RemoteID == theirs.RemoteID || len(target.Users()) != 2 {

@@ -54,7 +54,7 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 	if err != nil {
 		return m, err
 	}
-	if others, err := connectors.Claim(ctx, have, want, p.account.RemoteID); others {
+	if others, err := connectors.Claim(ctx, have, want, p.account); others {
 		m.account = schema.Account{}
 		return m, err
 	}
