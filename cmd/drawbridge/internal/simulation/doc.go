@@ -2,11 +2,14 @@
 //
 // From a seed it makes up a history of some hours: people are hired, moved, renamed,
 // suspended, deleted and told of again, join groups and leave them, are granted roles
-// and have them revoked, policies come into force, somebody halts everything, edits
-// accounts at a target by hand, and the bridge dies between any two commits and is
-// started again. Meanwhile its targets fail, each in its own way: calls time out
-// before they did anything and after, answers are cut off, throttled, refused or
-// garbage, pages repeat or end early, a batch is done by half, a clock is wrong.
+// and have them revoked, ask for one and are answered in time or too late, policies
+// come into force, somebody halts everything, edits accounts at a target by hand, and
+// the bridge dies between any two commits and is started again. Meanwhile its targets
+// fail, each in its own way: calls time out before they did anything and after, answers
+// are cut off, throttled, refused or garbage, tokens end, pages repeat, skip or end
+// early, searches are behind, a batch is done by half, every clock is another. Two
+// targets are of one vendor, and have one limit between them. What the bridge stands on
+// is a file or memory, has one writer or several, and may run transactions again.
 //
 // All of it happens in a bubble of testing/synctest, so that hours take
 // milliseconds. Whatever the bridge does at a target is judged when it does it:
@@ -15,7 +18,9 @@
 //     nothing is taken that nobody gave;
 //   - nothing is given that nobody decided, nor again after its removal was answered
 //     with success, unless it was decided anew;
-//   - an account is never taken from somebody who is there.
+//   - an account is never taken from somebody who is there;
+//   - nobody holds by request what they may not, or what was agreed to too late;
+//   - the targets that share a limit are not called more often than it says.
 //
 // In the end the faults cease, and after some sweeps each target must have what an
 // oracle says: a model of the policy that is a page long and has nothing in common

@@ -16,13 +16,13 @@ var departments = []string{"Engineering", "Sales", "Operations", "Legal"}
 
 // happen is one thing that happens.
 func (s *simulation) happen() {
-	pick := s.r.IntN(108)
+	pick := s.r.IntN(122)
 	for _, what := range []struct {
 		weight int
 		do     func()
 	}{
 		{8, s.hire}, {14, s.move}, {6, s.rename}, {8, s.suspend}, {6, s.leave}, {8, s.rehire}, {10, s.joinOrPart}, {3, s.dropGroup}, {5, s.again},
-		{10, s.grant}, {5, s.revoke}, {5, s.publish}, {3, s.halt}, {5, s.edit}, {6, s.weather}, {6, s.mortality},
+		{10, s.grant}, {5, s.revoke}, {8, s.ask}, {6, s.answer}, {5, s.publish}, {3, s.halt}, {5, s.edit}, {6, s.weather}, {6, s.mortality},
 	} {
 		if pick -= what.weight; pick < 0 {
 			what.do()
@@ -66,6 +66,15 @@ func (s *simulation) employ(name string) {
 	s.oracle.people = append(s.oracle.people, p)
 }
 
+// appoint tells of who owns the role that is asked for.
+func (s *simulation) appoint() {
+	id, ok := s.admit(person{name: approver, department: "Legal"})
+	if !ok {
+		s.t.Fatal("nobody owns the role")
+	}
+	s.owner = id
+}
+
 // rehire tells of somebody again who was deleted.
 func (s *simulation) rehire() {
 	for _, p := range s.oracle.people {
@@ -91,6 +100,7 @@ func (s *simulation) change(p *person, how func(*person)) {
 		s.oracle.follow(p, next.name)
 	}
 	p.name, p.department, p.inactive = next.name, next.department, next.inactive
+	p.asked.moved = p.asked.moved || !p.eligible()
 }
 
 func (s *simulation) move() {
@@ -196,7 +206,8 @@ func (s *simulation) grant() {
 		s.broke("%+v was granted editor: %v", *p, ok)
 	}
 	if ok {
-		p.until = time.Now().Add(2 * time.Hour)
+		p.until = time.Now().Add(editFor)
+		p.asked.moved = true
 		delete(p.revoked, "editor")
 	}
 }
@@ -211,7 +222,7 @@ func (s *simulation) revoke() {
 		return access.Revoke(tx, s.life.rules.Book(), access.Revocation{Identity: p.id, Role: role, By: "token/test", Reason: "why not"})
 	})
 	if ok {
-		p.revoked[role] = true
+		p.revoked[role], p.asked.moved = true, true
 		if role == "editor" {
 			p.until = time.Time{}
 		}
@@ -270,6 +281,9 @@ func (s *simulation) weather() {
 		s.told("%s is calm", t.name)
 		t.calm()
 		return
+	}
+	if t.vendor != nil {
+		t.vendor.recall()
 	}
 	t.mu.Lock()
 	t.rough, t.weird = []int{5, 20, 60, 100}[s.r.IntN(4)], !t.shared && s.r.IntN(3) == 0

@@ -100,13 +100,14 @@ type life struct {
 	*mortal
 	store  *store.Store
 	rules  *access.Rules
+	rates  connectors.Rates
 	cancel context.CancelFunc
 	loops  sync.WaitGroup
 }
 
 // begin starts a bridge on what the one before left.
 func begin(ctx context.Context, e store.Engine, ids *rand.ChaCha8, book *policy.Book, targets []*target, log *slog.Logger) (*life, error) {
-	l := &life{mortal: &mortal{Engine: e, died: make(chan struct{})}}
+	l := &life{mortal: &mortal{Engine: e, died: make(chan struct{})}, rates: connectors.Rates{}}
 	var err error
 	if l.store, err = store.Open(l.mortal, store.WithRand(ids)); err != nil {
 		return nil, err

@@ -53,6 +53,7 @@ type person struct {
 	gone                 time.Time
 	writer               bool            // in the group of writers
 	until                time.Time       // when the grant of editor ends
+	asked                asked           // to be an editor
 	revoked              map[string]bool // roles
 	formerly             []string        // names
 }

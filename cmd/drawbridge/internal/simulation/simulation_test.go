@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ import (
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
@@ -79,6 +81,7 @@ type simulation struct {
 	targets []*target
 	life    *life
 	group   string // id of the group of writers; empty: there is none
+	owner   string // id of who decides about requests
 	names   int    // how many were made up
 	halted  map[string]bool
 
@@ -96,25 +99,51 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 	}
 	s := &simulation{
 		t: t, seed: seed, r: rand.New(rand.NewPCG(seed, 1)), ids: rand.NewChaCha8(key), books: all,
-		engine: enginetest.Memory(1), oracle: newOracle(time.Now()), halted: map[string]bool{},
-	}
-	if s.r.IntN(3) == 0 {
-		s.engine = enginetest.Memory(4)
+		engine: engineFor(t, seed), oracle: newOracle(time.Now()), halted: map[string]bool{},
 	}
 	s.targets = newTargets(seed, s.r, s.oracle)
 	for _, target := range s.targets {
 		target.broke, target.told = s.broke, s.told
+		if target.vendor != nil {
+			target.vendor.broke = s.broke
+		}
 	}
 	s.start()
 	s.tell("publish", func(tx store.Tx) error {
 		_, err := access.Publish(tx, s.life.rules.Book(), "token/test", nil)
 		return err
 	})
+	s.appoint()
 	s.makeGroup()
 	for range 3 {
 		s.hire()
 	}
 	return s
+}
+
+// engineFor is what a seed's bridge stands on: one writer or several, in memory or in a
+// file, and also one that has every other transaction run again.
+func engineFor(t *testing.T, seed uint64) store.Engine {
+	switch seed % 6 {
+	case 1, 2:
+		return enginetest.Memory(4)
+	case 3:
+		return enginetest.Again(enginetest.Memory(1))
+	case 4:
+		return enginetest.Again(enginetest.Memory(4))
+	case 5:
+		e, err := bolt.Open(filepath.Join(t.TempDir(), "store.db"), bolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return e
+	}
+	return enginetest.Memory(1)
 }
 
 // broke notes what must not be.

@@ -49,6 +49,8 @@ type target struct {
 	profile  connectors.Profile
 	system   system
 	provider *fake.Provider // nil of the one in memory
+	vendor   *vendor        // it has other targets too; nil: of none
+	skew     time.Duration  // of its clock
 
 	seed   uint64
 	oracle *oracle
@@ -107,15 +109,23 @@ func newTargets(seed uint64, r *rand.Rand, o *oracle) []*target {
 	desk.profile.Rate = connectors.RateLimit{PerSecond: 2, Burst: 3, Shared: true}
 	desk.profile.Throttled = []string{throttleText}
 
+	// Those two are of one vendor, who has one limit for them, and one token.
+	one := &vendor{limit: desk.profile.Rate}
+	for _, t := range []*target{code, desk} {
+		t.vendor, t.profile.Rate = one, one.limit
+		t.profile.Auth = connectors.AuthScheme{Scheme: connectors.AuthClient, TokenURL: address + "/token"}
+	}
+
 	chat := newTarget("chat", seed, o)
 	chat.rights = []string{"Members", "Writers"}
 
 	all := []*target{wiki, crm, code, desk, chat}
 	for _, t := range all {
+		t.skew = time.Duration(r.IntN(600)-300) * time.Minute
 		if t == chat {
 			continue // it is in memory
 		}
-		p := fake.New(fake.Options{Profile: t.profile, Groups: append(slices.Clone(t.rights), extra), Deletes: true})
+		p := fake.New(fake.Options{Profile: t.inside(), Groups: append(slices.Clone(t.rights), extra), Deletes: true})
 		t.provider, t.system = p, p
 	}
 	chat.system = inside{memory.New(chat.hooks())}
@@ -123,6 +133,16 @@ func newTargets(seed uint64, r *rand.Rand, o *oracle) []*target {
 		t.people(r)
 	}
 	return all
+}
+
+// inside is the profile that the fake keeps to: at a vendor's, limits and tokens are
+// the vendor's.
+func (t *target) inside() connectors.Profile {
+	p := t.profile
+	if t.vendor != nil {
+		p.Rate, p.Auth = connectors.RateLimit{}, connectors.DefaultProfile().Auth
+	}
+	return p
 }
 
 // people are those who are there before the bridge is.
@@ -239,7 +259,7 @@ func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answ
 		t.mayGive(what, id, owner, name)
 	}
 	for _, name := range lost {
-		if name == extra || slices.Contains(t.kept[id], name) && !t.loose[id] && t.everWanted(owner, name).IsZero() {
+		if name == extra || slices.Contains(t.kept[id], name) && !t.loose[id] && t.everWanted(owner, name).IsZero() && !t.everWantedBy(was.Attributes["userName"], name) {
 			t.broke("%s: %s took %s from account %s, which nobody gave it", t.name, what, name, id)
 		}
 	}
@@ -266,6 +286,14 @@ func (t *target) owned(what, id string, is schema.Account) {
 
 func (t *target) everWanted(identity, name string) time.Time {
 	return t.oracle.lastWanted(identity, right{t.name, name}, time.Now())
+}
+
+// everWantedBy reports whether anybody who has the name, or had it, was ever to have it:
+// which of them is meant by an account that nobody wrote to yet nobody can tell.
+func (t *target) everWantedBy(userName, name string) bool {
+	return slices.ContainsFunc(t.oracle.people, func(p *person) bool {
+		return (strings.EqualFold(p.name, userName) || slices.Contains(p.formerly, userName)) && !t.everWanted(p.id, name).IsZero()
+	})
 }
 
 // mayGive judges whether somebody may be given something now; with no name, an

@@ -77,6 +77,10 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		_ = req.Body.Close()
 	}
 	call := req.Method + " " + strings.TrimPrefix(req.URL.RequestURI(), "/scim") + " " + string(body)
+	token := strings.HasSuffix(req.URL.Path, "/token")
+	if w.vendor != nil && !token {
+		w.vendor.count(w.life)
+	}
 	f, r := w.fate(call)
 	took := time.Duration(r.Int64N(int64(800 * time.Millisecond)))
 	if w.rough == 0 {
@@ -84,7 +88,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if !w.travel(req.Context(), took) {
 		if r.IntN(3) == 0 { // it was under way when the bridge died
-			w.do(req, body, false)
+			w.late(req, body, token)
 		}
 		return nil, errDown
 	}
@@ -94,12 +98,12 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch f {
 	case none, cut, outdated:
 	case lostAfter:
-		w.do(req, body, false)
+		w.late(req, body, token)
 		return nil, errDown
 	case hangs, hangsAfter:
 		<-w.given(req.Context())
 		if f == hangsAfter {
-			w.do(req, body, false)
+			w.late(req, body, token)
 		}
 		return nil, fmt.Errorf("no answer: %w", errDown)
 	default:
@@ -110,16 +114,26 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	old, known := w.stale[call]
 	w.mu.Unlock()
 	switch {
-	case out:
+	case out, w.vendor != nil && !token && !w.vendor.admits(req):
 		return answer(req, http.StatusUnauthorized, `{"detail":"the token has expired"}`), nil
+	case token:
+		return w.vendor.issue(req), nil
 	case f == outdated && known && w.weird && req.Method == http.MethodGet && req.URL.RawQuery == "":
 		return answer(req, http.StatusOK, string(old)), nil
 	}
 	resp := w.do(req, body, f != cut)
+	resp.Header.Set("Date", time.Now().Add(w.skew).UTC().Format(http.TimeFormat))
 	if f == cut {
 		resp.Body = io.NopCloser(io.MultiReader(io.LimitReader(resp.Body, 20), broken{}))
 	}
 	return resp, nil
+}
+
+// late has the target do what nobody hears the answer of, if it lets them in.
+func (w *wire) late(req *http.Request, body []byte, token bool) {
+	if !token && (w.vendor == nil || w.vendor.admits(req)) {
+		_ = w.do(req, body, false).Body.Close()
+	}
 }
 
 // given is closed when the caller gives up.
@@ -164,7 +178,7 @@ func (w *wire) refusal(req *http.Request, f fault, r *rand.Rand) (*http.Response
 		a.Header.Set("Retry-After", fmt.Sprint(int(wait.Seconds())))
 		return a, nil
 	case busyUntil:
-		theirs := time.Now().Add(time.Duration(r.IntN(600)-300) * time.Minute).UTC()
+		theirs := time.Now().Add(w.skew).UTC()
 		a := answer(req, http.StatusServiceUnavailable, "down for maintenance")
 		a.Header.Set("Date", theirs.Format(http.TimeFormat))
 		a.Header.Set("Retry-After", theirs.Add(wait).Format(http.TimeFormat))
@@ -227,21 +241,25 @@ func (t *target) connect(l *life) (connectors.Connector, error) {
 	if t.provider == nil {
 		return &listened{System: t.system.(inside).System, target: t}, nil
 	}
-	return scim.Open(connectors.Options{
-		Config: connectors.Config{
-			Name: t.name, Kind: "scim", BaseURL: "http://127.0.0.1:1/scim", Profile: t.profile,
-			Auth: connectors.Auth{Secret: "s3cret-" + connectors.Secret(t.name)}, Options: map[string]string{"timeout": "10s"},
-		},
-		Transport: &wire{target: t, life: l}, Rate: connectors.NewRate(t.profile.Rate),
-	})
+	config := connectors.Config{
+		Name: t.name, Kind: "scim", BaseURL: address + "/scim", Profile: t.profile,
+		Auth: connectors.Auth{Secret: "s3cret-" + connectors.Secret(t.name), User: "bridge"}, Options: map[string]string{"timeout": "10s"},
+	}
+	if t.vendor != nil {
+		config.Shares = "vendor"
+	}
+	return scim.Open(connectors.Options{Config: config, Transport: &wire{target: t, life: l}, Rate: l.rates.Of(config)})
 }
+
+// address is where nobody listens: wires carry what is sent there.
+const address = "http://127.0.0.1:1"
 
 // lie has the target lie from now on, in ways that its profile does not state.
 func (t *target) lie(r *rand.Rand) {
 	if t.provider == nil {
 		return
 	}
-	l := fake.Lies{Half: r.IntN(4)}
+	l := fake.Lies{Half: r.IntN(4), Blind: r.IntN(3)}
 	if r.IntN(2) == 0 {
 		n := r.IntN(3)
 		l.Pages = func(from, to, all int) (int, int) {
