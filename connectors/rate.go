@@ -100,14 +100,18 @@ func (r *Rate) Pause(d time.Duration) {
 func (r *Rate) reserve(method string, now time.Time) (time.Duration, func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delay, undo := r.all.reserve(now)
-	delay = max(delay, r.until.Sub(now))
+	from := now // turns begin where the quiet ends, or all that wait for that would go out at once
+	if r.until.After(now) {
+		from = r.until
+	}
+	delay, undo := r.all.reserve(from)
+	delay += from.Sub(now)
 	m, ok := r.method[method]
 	if !ok {
 		return delay, r.locked(undo)
 	}
-	d, undoMethod := m.reserve(now)
-	return max(delay, d), r.locked(func() { undo(); undoMethod() })
+	d, undoMethod := m.reserve(from)
+	return max(delay, d+from.Sub(now)), r.locked(func() { undo(); undoMethod() })
 }
 
 func (r *Rate) locked(f func()) func() {

@@ -175,3 +175,32 @@ func TestNoRate(t *testing.T) {
 		}
 	}
 }
+
+// Calls that wait for the end of a quiet that the target asked for go out one after the
+// other then, as at any time.
+func TestQuietEndsOrderly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := connectors.NewRate(connectors.RateLimit{PerSecond: 2, Burst: 2})
+		r.Pause(2 * time.Second)
+		var mu sync.Mutex
+		var went []time.Duration
+		var all sync.WaitGroup
+		began := time.Now()
+		for range 5 {
+			all.Go(func() {
+				if err := r.Wait(t.Context(), "GET"); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				went = append(went, time.Since(began))
+			})
+		}
+		all.Wait()
+		for i := range went {
+			if want := 2*time.Second + time.Duration(i)*500*time.Millisecond; went[i] < want {
+				t.Errorf("call %d goes after %v, want %v", i, went[i], want)
+			}
+		}
+	})
+}
