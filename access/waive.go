@@ -16,11 +16,15 @@ func exceptionRef(name string) string { return "exception/" + name }
 // passes returns what exceptions allow an identity now, or will: those of the policy that
 // name it, and those that were asked for and allowed.
 func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []policy.Pass, err error) {
+	who := someone{}
 	for _, e := range book.Exceptions() {
 		if !e.Spec.Waives.Personal() || !r.Now().Before(e.Spec.Expires) {
 			continue
 		}
-		allows, err := documentAllows(r, book, e, f)
+		if who.id == "" {
+			who = someoneOf(book, f)
+		}
+		allows, err := documentAllows(r, book, e, who)
 		if err != nil {
 			return nil, err
 		}
@@ -49,11 +53,10 @@ func waives(e schema.Exception) policy.Waiver {
 // documentAllows reports whether an exception of the policy is for somebody: it names
 // them, and somebody who is there, and is neither they nor its author, allowed it; where
 // it was renewed more often than once, whoever owns what it waives.
-func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, f policy.Facts) (bool, error) {
+func documentAllows(r store.Reader, book *policy.Book, e *policy.Exception, who someone) (bool, error) {
 	if book.Unanswered(e.Ref()) != "" {
 		return false, nil
 	}
-	who := someoneOf(book, f)
 	named := func(name string) bool { return name == who.id || slices.Contains(who.names, store.Fold(name)) }
 	if !slices.ContainsFunc(e.Spec.Subjects, named) {
 		return false, nil
