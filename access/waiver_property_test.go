@@ -50,7 +50,7 @@ func exceptionalDays(r *rapid.T, w *world) {
 	}}
 	w.publish(x.books[false])
 	w.work()
-	for range rapid.IntRange(1, 16).Draw(r, "steps") {
+	for range rapid.IntRange(4, 16).Draw(r, "steps") {
 		x.happen(r)
 		w.work()
 		x.judge()
@@ -61,7 +61,7 @@ func (x *exceptional) happen(r *rapid.T) {
 	switch rapid.IntRange(0, 7).Draw(r, "what") {
 	case 0, 1:
 		x.allow(r)
-	case 2:
+	case 2, 3:
 		if len(x.asked) == 0 {
 			return
 		}
@@ -71,14 +71,8 @@ func (x *exceptional) happen(r *rapid.T) {
 			return err
 		})
 		a.ended = a.ended || err == nil
-	case 3, 4:
-		q, err := x.ask(x.asking(rapid.SampledFrom([]string{"payer", "boards", "editor"}).Draw(r, "role"), "bob"))
-		if err != nil {
-			return
-		}
-		for _, who := range []string{"boss", "owner"} { // what stands against it by now denies it
-			_, _ = x.decide(access.Approve, q, who)
-		}
+	case 4:
+		x.request(rapid.SampledFrom([]string{"payer", "boards", "editor"}).Draw(r, "role"))
 	case 5:
 		if rapid.Bool().Draw(r, "at the desk") {
 			x.join("desk", "bob")
@@ -98,6 +92,17 @@ func (x *exceptional) happen(r *rapid.T) {
 		}
 		x.written = !x.written
 		x.publish(x.books[x.written])
+	}
+}
+
+// request has bob ask for a role, and others agree, where they may.
+func (x *exceptional) request(role string) {
+	q, err := x.ask(x.asking(role, "bob"))
+	if err != nil {
+		return
+	}
+	for _, who := range []string{"boss", "owner"} { // what stands against it by now denies it
+		_, _ = x.decide(access.Approve, q, who)
 	}
 }
 
@@ -121,6 +126,9 @@ func (x *exceptional) allow(r *rapid.T) {
 		violated("allowed an exception: %v", err)
 	}
 	x.asked = append(x.asked, &allowance{id: e.ID, rule: e.Rule(), until: e.Expires})
+	if rapid.Bool().Draw(r, "used") {
+		x.request(one.role)
+	}
 }
 
 // judge compares what bob has with what holds of his exceptions.
