@@ -43,11 +43,12 @@ type Again struct {
 	Why      string   `json:"why,omitempty"` // what differs, or why it was not made again
 }
 
-// A Remaker makes decisions again. It keeps the books of the policies that it needed; it
-// is for one goroutine.
+// A Remaker makes decisions again. It keeps the books of the policies that it needed last;
+// it is for one goroutine.
 type Remaker struct {
 	reader store.Reader
 	books  map[string]*policy.Book
+	loaded []string // digests of those that it read itself, the oldest first
 	last   struct { // what the look before was made from
 		first string
 		basis basis
@@ -71,8 +72,11 @@ func (m *Remaker) Again(r store.Reader, e store.Entry) (Again, error) {
 	m.reader = r
 	a := Again{Seq: e.Seq, ID: d.ID, Time: d.Time, Verb: d.Verb, Subject: d.Subject, Object: d.Object}
 	if d.Inputs == "" {
-		a.Sameness, a.Why = Unasked, unasked(d)
-		return a, nil
+		var err error
+		if a.Sameness, a.Why, err = m.recorded(d); err == nil && a.Sameness == "" {
+			a.Sameness, a.Why = Unasked, unasked(d)
+		}
+		return a, err
 	}
 	b, why, err := m.basis(e)
 	if err != nil {
@@ -84,7 +88,7 @@ func (m *Remaker) Again(r store.Reader, e store.Entry) (Again, error) {
 			return a, err
 		}
 		if book == nil {
-			why = "the policy of then, " + d.Policy + ", is not in the store with its documents, or this version reads something else in them"
+			why = noPolicy(d)
 		}
 	}
 	if why != "" {
@@ -195,11 +199,20 @@ func (m *Remaker) book(digest string) (*policy.Book, error) {
 		return book, nil
 	}
 	book, err := formerBook(m.reader, digest)
-	if err == nil {
-		m.books[digest] = book
+	if err != nil {
+		return nil, err
 	}
-	return book, err
+	m.books[digest], m.loaded = book, append(m.loaded, digest)
+	if len(m.loaded) > mostBooks {
+		delete(m.books, m.loaded[0])
+		m.loaded = slices.Delete(m.loaded, 0, 1)
+	}
+	return book, nil
 }
+
+// mostBooks is how many policies are kept at once: a log goes through them one after the
+// other.
+const mostBooks = 4
 
 // A Span is which decisions to make again: one, by its id or its number, or those from a
 // number or a time on.
@@ -232,19 +245,6 @@ func (s Span) Bounds(r store.Reader) (from, end int64, err error) {
 		from = max(from, at)
 	}
 	return from, end, nil
-}
-
-// unasked says why a decision is not one that rules made of facts.
-func unasked(d schema.Decision) string {
-	switch {
-	case d.Actor == "bridge", strings.HasPrefix(d.Actor, "trigger/"), strings.HasPrefix(d.Actor, "sweep/"):
-		return "it tells of what came of others, or of what was found"
-	case strings.HasPrefix(d.Actor, "source/"):
-		return "it tells of what a source said"
-	case strings.HasPrefix(d.Actor, "connector/"):
-		return "it tells of what a target did"
-	}
-	return "a person decided it"
 }
 
 // outcomes are the decisions that a look comes to, in no order.

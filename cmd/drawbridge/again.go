@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -159,6 +161,8 @@ type replaySummary struct {
 	Unasked int            `json:"unasked"`
 	Items   []access.Again `json:"items"`
 
+	Passed map[string]int `json:"passed,omitempty"` // of those that are not of rules, how many for which reason
+
 	newest access.Again
 }
 
@@ -170,6 +174,10 @@ func (s *replaySummary) add(a access.Again) error {
 		return nil
 	case access.Unasked:
 		s.Unasked++
+		if s.Passed == nil {
+			s.Passed = map[string]int{}
+		}
+		s.Passed[a.Why]++
 		return nil
 	case access.Differs:
 		s.Differs++
@@ -195,6 +203,9 @@ func (s *replaySummary) text(one bool) func(io.Writer) error {
 		}
 		_, err := fmt.Fprintf(out, "%s come to the same, %d differ, %d can not be made again; %d are not of rules\n",
 			plural(s.Same, "decision"), s.Differs, s.Unknown, s.Unasked)
+		for _, why := range slices.Sorted(maps.Keys(s.Passed)) {
+			fmt.Fprintf(out, "  %d: %s\n", s.Passed[why], why)
+		}
 		return err
 	}
 }
