@@ -19,7 +19,7 @@ func (m *Remaker) recorded(d schema.Decision) (Sameness, string, error) {
 		return "", "", nil
 	}
 	switch {
-	case d.Verb == schema.Expired:
+	case d.Verb == schema.Expired && refOf(d, "grant/") != "":
 		return m.reachedAgain(d)
 	case d.Verb == schema.Granted && d.Actor == "bridge" && refOf(d, "role-request/") != "":
 		return m.agreedAgain(d)

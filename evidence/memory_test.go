@@ -2,12 +2,14 @@ package evidence_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/metrics"
 	"testing"
 	"time"
 
+	"drawbridge/audit"
 	"drawbridge/evidence"
 	"drawbridge/evidence/pack"
 	"drawbridge/schema"
@@ -15,8 +17,8 @@ import (
 	"drawbridge/store/bolt"
 )
 
-// TestMemoryIsFlat makes packs of a small and of a large period: what lives meanwhile
-// does not grow with the number of rows.
+// TestMemoryIsFlat makes packs of a small and of a large period, and exports the log: what
+// lives meanwhile does not grow with the number of rows.
 func TestMemoryIsFlat(t *testing.T) {
 	const small, large = 10_000, 200_000
 	w := newWorld(t)
@@ -38,12 +40,16 @@ func TestMemoryIsFlat(t *testing.T) {
 		w.open(bolt.Options{NoSync: true}) // what the store does by itself after a write is over then
 	}
 	fill(0, small)
-	few := w.peak(small)
+	few, fewExported := w.peak(small), w.exported(small)
 	fill(small, large)
-	many := w.peak(large)
+	many, manyExported := w.peak(large), w.exported(large)
 	t.Logf("live heap: %d KiB with %d rows, %d KiB with %d", few>>10, small, many>>10, large)
 	if many > few+(4<<20) {
 		t.Errorf("with twenty times the rows %d KiB live at once, and before that %d KiB", many>>10, few>>10)
+	}
+	t.Logf("exporting: %d KiB and %d KiB", fewExported>>10, manyExported>>10)
+	if manyExported > fewExported+(4<<20) {
+		t.Errorf("exporting twenty times the entries, %d KiB live at once, and before that %d KiB", manyExported>>10, fewExported>>10)
 	}
 }
 
@@ -63,9 +69,43 @@ func (w *world) catchUp() {
 
 // peak makes a pack of so many joiners, verifies it, and returns how much lived
 // meanwhile at most.
-func (w *world) peak(rows int) (most uint64) {
+func (w *world) peak(rows int) uint64 {
 	w.t.Helper()
-	dir, done, seen := w.t.TempDir(), make(chan struct{}), make(chan uint64)
+	dir := w.t.TempDir()
+	return w.peakOf(func() {
+		request := evidence.Request{Framework: "soc2", From: w.begun.Add(-time.Hour), To: time.Now().Add(time.Hour)}
+		if err := w.makeIn(request, dir); err != nil {
+			w.t.Fatal(err)
+		}
+		report, err := pack.Verify(os.DirFS(dir), w.public)
+		if err != nil || report.Rows < rows {
+			w.t.Fatalf("%d rows: %v", report.Rows, err)
+		}
+	})
+}
+
+// exported exports the log, of so many entries at least, verifies it as it comes, and
+// returns how much lived meanwhile at most.
+func (w *world) exported(entries int64) uint64 {
+	w.t.Helper()
+	return w.peakOf(func() {
+		in, out := io.Pipe()
+		go func() {
+			out.CloseWithError(w.store.View(w.t.Context(), func(r store.Reader) error {
+				return audit.Export(out, store.Leaves(r), store.Checkpoints(r))
+			}))
+		}()
+		report, err := audit.VerifyExport(in, w.public)
+		if err != nil || report.Entries < entries {
+			w.t.Fatalf("%d entries: %v", report.Entries, err)
+		}
+	})
+}
+
+// peakOf returns how much lived at most while something was done.
+func (w *world) peakOf(do func()) (most uint64) {
+	w.t.Helper()
+	done, seen := make(chan struct{}), make(chan uint64)
 	before := live() // the engine keeps a little for each page of its file
 	go func() {
 		tick := time.NewTicker(20 * time.Millisecond)
@@ -81,17 +121,9 @@ func (w *world) peak(rows int) (most uint64) {
 			}
 		}
 	}()
-	request := evidence.Request{Framework: "soc2", From: w.begun.Add(-time.Hour), To: time.Now().Add(time.Hour)}
-	err := w.makeIn(request, dir)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	report, err := pack.Verify(os.DirFS(dir), w.public)
+	do()
 	close(done)
 	most = <-seen
-	if err != nil || report.Rows < rows {
-		w.t.Fatalf("%d rows: %v", report.Rows, err)
-	}
 	return most - min(most, before)
 }
 

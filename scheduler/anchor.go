@@ -110,8 +110,7 @@ func HookAnchor(hook string, client *http.Client) Anchor {
 		}
 		req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		res, err := own.Do(req)
-		var failed *url.Error
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err // without the URL
 		}
 		if err != nil {

@@ -21,7 +21,7 @@ import (
 )
 
 // TestModel makes random histories of a store and of a model that is plain maps,
-// crashes among them, and compares the two after every step. R-ENG-6.
+// crashes among them, and compares the two after every step. R-ENG-6, R-LOG-4.
 func TestModel(t *testing.T) {
 	for name, open := range map[string]func(t *rapid.T, dir string) *store.Store{
 		"bolt":                       func(t *rapid.T, dir string) *store.Store { return onBolt(t, dir, false) },

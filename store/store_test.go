@@ -52,7 +52,8 @@ func view(t testing.TB, s *store.Store, fn func(store.Reader) error) {
 }
 
 // TestSharedCommit has a hundred Updates at once, of which some fail and some
-// panic: each is told its own fate, and only the good ones leave a trace.
+// panic: each is told its own fate, and only the good ones leave a trace: their records,
+// their items and their decisions. R-LOG-4.
 func TestSharedCommit(t *testing.T) {
 	for _, engine := range []string{"one writer", "several writers"} {
 		t.Run(engine, func(t *testing.T) {
