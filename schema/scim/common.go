@@ -1,5 +1,7 @@
 package scim
 
+import "time"
+
 // What every resource has. Of resourceType, resources of one type have the same value.
 const (
 	commonID       = "id"
@@ -55,9 +57,9 @@ func (e *expr) matchCommon(c *Candidate) (ok bool, err error) {
 	case commonID:
 		return e.compareText(c.ID, true), nil
 	case commonCreated:
-		return e.compareTime(c.Created), nil
+		return e.compareTime(shown(c.Created)), nil
 	case commonModified:
-		return e.compareTime(c.Modified), nil
+		return e.compareTime(shown(c.Modified)), nil
 	case resourceType:
 		return e.compareText(e.of.Name, true), nil
 	case commonLocation:
@@ -74,3 +76,6 @@ func (e *expr) matchCommon(c *Candidate) (ok bool, err error) {
 		return true, nil
 	}
 }
+
+// shown is a time as meta shows it, so that who asks for what they were shown finds it.
+func shown(at time.Time) time.Time { return at.Truncate(time.Millisecond) }

@@ -16,9 +16,10 @@ const (
 	ByUserName   Key = "userName"
 	ByExternalID Key = "externalId"
 	ByEmail      Key = "emails.value"
-	ByName       Key = "displayName" // of a group
-	ByMember     Key = "members"     // groups that it is in
-	ByGroup      Key = "groups"      // identities that are in it
+	ByName       Key = "displayName"       // of a group
+	ByMember     Key = "members"           // groups that it is in
+	ByGroup      Key = "groups"            // identities that are in it
+	ByModified   Key = "meta.lastModified" // those that changed since a time, as RFC 3339 has it
 )
 
 // A Lookup is one question to an index.
@@ -104,8 +105,11 @@ func (e *expr) lookups() []Lookup {
 			all = append(all, l...)
 		}
 		return all
-	case opEq:
-		if key := e.key(); key != "" && e.lit.kind == litString {
+	case opEq, opGt, opGe:
+		if e.common == commonModified && e.lit.kind == litTime {
+			return []Lookup{{ByModified, e.lit.time.Format(time.RFC3339Nano)}}
+		}
+		if key := e.key(); key != "" && e.lit.kind == litString && e.op == opEq {
 			return []Lookup{{key, e.lit.text}}
 		}
 	case opHas:
@@ -180,7 +184,7 @@ func (e *expr) key() Key {
 
 // cost orders keys by how many resources they may find.
 func (k Key) cost() int {
-	return slices.Index([]Key{ByID, ByUserName, ByExternalID, ByEmail, ByName, ByMember, ByGroup}, k)
+	return slices.Index([]Key{ByID, ByUserName, ByExternalID, ByEmail, ByName, ByMember, ByGroup, ByModified}, k)
 }
 
 // match reports whether a resource is meant.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -110,7 +111,11 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 	if err != nil {
 		return found, err
 	}
-	if lookups := ask.filter.Lookups(); lookups != nil || ask.sorts(k.natural) {
+	lookups := ask.filter.Lookups()
+	if slices.ContainsFunc(lookups, func(l wire.Lookup) bool { return l.By == wire.ByModified }) {
+		lookups = nil // it may be any number of them, which a walk goes through
+	}
+	if lookups != nil || ask.sorts(k.natural) {
 		passed, _ := strconv.Atoi(string(place)) // a place among what was found
 		ask.page.StartIndex = passed + 1
 		if ask.sorts(k.natural) {

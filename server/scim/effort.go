@@ -109,6 +109,8 @@ func (q *request) fewOf(r store.Reader, l wire.Lookup) (n int, err error) {
 		return store.GroupName.Count(r, fewLooked+1, q.source, store.Fold(l.Value))
 	case wire.ByMember:
 		return store.MemberOf.Count(r, fewLooked+1, l.Value)
+	case wire.ByModified:
+		return fewLooked + 1, nil
 	default: // ByGroup
 	}
 	for _, err := range store.Edges(r, l.Value, "") {

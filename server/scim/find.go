@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
@@ -42,9 +43,21 @@ func findUsers(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Ident
 		return store.Identities.By(r, store.IdentityEmail, q.source, store.Fold(l.Value))
 	case wire.ByGroup:
 		return q.usersIn(r, l.Value)
+	case wire.ByModified:
+		return since(r, store.Identities, store.IdentityModified, q.source, l.Value)
 	default:
 		return only(schema.Identity{}, fmt.Errorf("users are not found by %s: %w", l.By, schema.ErrInvalid))
 	}
+}
+
+// since walks what changed since a time.
+func since[R any](r store.Reader, c *store.Collection[R], x *store.Index[R], source, from string) iter.Seq2[R, error] {
+	at, err := time.Parse(time.RFC3339Nano, from)
+	if err != nil {
+		var none R
+		return only(none, fmt.Errorf("%q is no time: %w", from, err))
+	}
+	return c.Since(r, x, source, at)
 }
 
 // usersIn walks the users in a group. What it comes by in vain is ErrNotFound, so
@@ -81,6 +94,8 @@ func findGroups(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Grou
 		return store.Groups.By(r, store.GroupName, q.source, store.Fold(l.Value))
 	case wire.ByMember:
 		return q.groupsWith(r, l.Value)
+	case wire.ByModified:
+		return since(r, store.Groups, store.GroupModified, q.source, l.Value)
 	default:
 		return only(schema.Group{}, fmt.Errorf("groups are not found by %s: %w", l.By, schema.ErrInvalid))
 	}
