@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/url"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -112,7 +111,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 		return found, err
 	}
 	lookups := ask.filter.Lookups()
-	if slices.ContainsFunc(lookups, func(l wire.Lookup) bool { return l.By == wire.ByModified }) {
+	if byTime(lookups) {
 		lookups = nil // it may be any number of them, which a walk goes through
 	}
 	if lookups != nil || ask.sorts(k.natural) {

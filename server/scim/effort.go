@@ -57,6 +57,8 @@ func (e *effort) tooMuch(t *wire.Type, natural string) error {
 	switch {
 	case e.looked < e.q.limits.Scan:
 		return wire.Invalid(wire.TooMany, "filter: its comparisons look through more bytes than one request may; make fewer, or page by cursor")
+	case byTime(e.ask.filter.Lookups()):
+		return wire.Invalid(wire.TooMany, "filter: more than %d resources changed since; ask for a later time, or page by cursor", e.q.limits.Scan)
 	case e.ask.filter.Lookups() != nil:
 		return wire.Invalid(wire.TooMany, "filter: more than %d resources are to be looked at for it; ask for less at once", e.q.limits.Scan)
 	}

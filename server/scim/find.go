@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"drawbridge/schema"
@@ -48,6 +49,12 @@ func findUsers(q *request, r store.Reader, l wire.Lookup) iter.Seq2[schema.Ident
 	default:
 		return only(schema.Identity{}, fmt.Errorf("users are not found by %s: %w", l.By, schema.ErrInvalid))
 	}
+}
+
+// byTime reports whether look-ups ask for what changed since a time, which may be
+// everything.
+func byTime(lookups []wire.Lookup) bool {
+	return slices.ContainsFunc(lookups, func(l wire.Lookup) bool { return l.By == wire.ByModified })
 }
 
 // since walks what changed since a time.
