@@ -21,7 +21,7 @@ func suspect(r store.Reader, book *policy.Book, have schema.Account, attributes 
 	if !ok {
 		return have, nil
 	}
-	var granted []string
+	var given, back []string // what may have been granted, and of that what was taken back
 	for _, e := range c.Spec.Entitlements {
 		latest, err := store.LogLatest(r, have.Identity, have.Connector+"/"+e.ID)
 		if notFound(err) {
@@ -30,13 +30,16 @@ func suspect(r store.Reader, book *policy.Book, have schema.Account, attributes 
 		if err != nil {
 			return have, err
 		}
-		if d := latest.Decision; d.Verb != schema.Assigned && d.Time.After(have.Observed) {
-			granted = append(granted, e.Target)
+		if d := latest.Decision; d.Time.After(have.Observed) {
+			given = append(given, e.Target)
+			if d.Verb != schema.Assigned {
+				back = append(back, e.Target)
+			}
 		}
 	}
 	have.Active = true
-	have.Entitlements = schema.Sorted(append(granted, have.Entitlements...)...)
-	have.Managed = schema.Sorted(append(granted, have.Managed...)...)
+	have.Entitlements = schema.Sorted(append(back, have.Entitlements...)...)
+	have.Managed = schema.Sorted(append(given, have.Managed...)...)
 	switch {
 	case !have.Exists():
 		if len(have.Attributes) > 0 {

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -67,5 +68,52 @@ func TestMaybeMadeAndRenamed(t *testing.T) {
 				return err
 			})
 		}
+	})
+}
+
+// TestDoubtedWhileHalted has an account in doubt whose connector is halted, so that it is
+// looked at only once what it was to have is taken back: that is taken away then, for it
+// may have been given. R-PROV-2.
+func TestDoubtedWhileHalted(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		decide := func() {
+			time.Sleep(2 * time.Second) //nolint:forbidigo // of the bubble's own time
+			w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+				return access.Reconcile(w.t.Context(), w.store, w.rules, item)
+			})
+			for n := 1; n > 0; {
+				var err error
+				if n, err = w.store.Sequence(w.t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		id := w.admit(person{name: "ada", department: "Engineering"})
+		decide() // she is made there, in her group, and the process dies before it knows
+		w.update(func(tx store.Tx) error {
+			_, err := access.Halt(tx, access.Halting{Connector: "wiki", Known: []string{"wiki"}, By: "token/ops", Reason: "why not"})
+			return err
+		})
+		w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
+			var o access.Outcome
+			w.view(func(r store.Reader) (err error) {
+				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, true)
+				return err
+			})
+			o.Got = o.Work.Have
+			return func(tx store.Tx) (time.Time, error) {
+				_, err := access.Observe(tx, w.rules, item, o)
+				return time.Time{}, err
+			}, nil
+		})
+		w.admit(person{id: id, name: "ada", department: "Sales"})
+		decide()
+		w.view(func(r store.Reader) error {
+			work, err := access.WorkFor(r, w.rules, "wiki", id, false)
+			if !work.Have.Exists() || !slices.Contains(work.Have.Managed, "Readers") {
+				t.Errorf("it is %+v, want that what it may have been given is taken away", work.Have)
+			}
+			return err
+		})
 	})
 }
