@@ -105,7 +105,16 @@ func (s *System) Apply(ctx context.Context, have, want schema.Account) (schema.A
 	}
 	defer leave()
 	var now schema.Account
-	if err := s.call(ctx, "find", name, func() error { now = s.find(have.RemoteID, name); return nil }); err != nil {
+	find := func() error {
+		if connectors.IsUnnamed(have.RemoteID) { // by what it may have been made as
+			now = s.find("", have.Attributes["userName"])
+		}
+		if !now.Exists() {
+			now = s.find(have.RemoteID, name)
+		}
+		return nil
+	}
+	if err := s.call(ctx, "find", name, find); err != nil {
 		return have, err
 	}
 	if others, err := connectors.Claim(ctx, have, want, now); others {

@@ -148,3 +148,15 @@ func TestMistakesInOptions(t *testing.T) {
 		t.Errorf("an option that is unknown: %v, want it refused", err)
 	}
 }
+
+// Somebody who may have been made, and is renamed, is found by the name they were made
+// with.
+func TestMaybeMadeAndRenamed(t *testing.T) {
+	s := memory.New(memory.Hooks{})
+	made := s.Put(schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}})
+	maybe := schema.Account{RemoteID: connectors.Unnamed("ada"), Active: true, Attributes: map[string]string{"userName": "ada"}}
+	got, err := s.Apply(t.Context(), maybe, schema.Account{Active: true, Attributes: map[string]string{"userName": "countess"}})
+	if err != nil || got.RemoteID != made.RemoteID || len(s.Accounts()) != 1 || s.Accounts()[0].Attributes["userName"] != "countess" {
+		t.Errorf("%+v, %v; want account %s renamed", got, err, made.RemoteID)
+	}
+}
