@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
@@ -328,7 +330,11 @@ func BenchmarkReview(b *testing.B) {
 	for _, many := range []int{10_000, 100_000} {
 		b.Run(fmt.Sprint(many), func(b *testing.B) {
 			for b.Loop() {
-				e := newHeavy()
+				file, err := bolt.Open(filepath.Join(b.TempDir(), "bench.db"), bolt.Options{NoSync: true})
+				if err != nil {
+					b.Fatal(err)
+				}
+				e := &heavy{Engine: file}
 				w := newWorld(b, e)
 				v := w.crowd(many)
 				e.commits.Store(0)
