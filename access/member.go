@@ -8,8 +8,9 @@ import (
 )
 
 // together is how many members one decision names at most, so that whoever reads
-// what is known of one of them need not read about very many others.
-const together = 100
+// what is known of one of them need not read about very many others; and so that it
+// fits into a page of the store.
+const together = 90
 
 // Join records that an identity, or a group, is in a group. It reports whether
 // that is news.
@@ -102,8 +103,11 @@ func recordMoved(tx store.Tx, p Provenance, verb schema.Verb, members []schema.M
 		Actor: p.actor(), Verb: verb, Subject: members[0].Member, Object: "group/" + members[0].Group,
 		Reason: reason, Because: because(p), Policy: p.Book.Digest(),
 	}
+	if len(members) > 1 {
+		d.Also, d.Reason = make([]string, 0, len(members)-1), plural
+	}
 	for _, m := range members[1:] {
-		d.Also, d.Reason = append(d.Also, m.Member), plural
+		d.Also = append(d.Also, m.Member)
 	}
 	_, err := tx.Record(d)
 	return err

@@ -143,37 +143,36 @@ func (t *transaction) tailAbout(subject string, indexed int64, end []byte) iter.
 }
 
 // aboutIndex is that index.
-var aboutIndex = logIndex{table: tableAbout, meta: metaIndexed, upTo: func(t *transaction) (int64, error) { return logSize(t.txn) },
-	keys: func(leaf []byte) ([][]byte, error) {
-		subjects, err := subjectsOf(leaf)
-		keys := make([][]byte, len(subjects))
-		for i, subject := range subjects {
-			keys[i] = makeKey(subject)
-		}
-		return keys, err
-	},
+var aboutIndex = logIndex{
+	table: tableAbout, meta: metaIndexed,
+	upTo: func(t *transaction) (int64, error) { return logSize(t.txn) },
+	keys: addSubjects,
 }
 
-// subjectsOf returns whom a leaf is about, and decodes nothing else of it.
-func subjectsOf(leaf []byte) ([]string, error) {
-	o := object{rest: leaf}
-	var subject string
-	var also []string
+// addSubjects adds a key for each whom a leaf is about, and decodes nothing else of it.
+func addSubjects(n *turn, leaf, number []byte) error {
+	o, before := object{rest: leaf}, len(n.keys)
 	for name := range o.members() {
 		switch string(name) {
 		case "subject":
-			subject = o.text()
+			n.add(number, o.between())
 		case "also":
-			also = o.texts()
+			for range o.elements() {
+				n.add(number, o.between())
+			}
 		default:
 			o.pass(0)
 		}
 	}
 	if o.whole() {
-		return append(also, subject), nil
+		return nil
 	}
+	n.keys = n.keys[:before]
 	d, err := audit.Decode(leaf)
-	return append(d.Also, d.Subject), err
+	for _, subject := range append(d.Also, d.Subject) {
+		n.add(number, []byte(subject))
+	}
+	return err
 }
 
 // indexLog has the log's tail indexed, now that it is long. Everyone else's Updates go

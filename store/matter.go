@@ -54,11 +54,39 @@ func Deciders(d schema.Decision) (who []string) {
 }
 
 // mattersIndex is that index, as far as the first has come.
-var mattersIndex = logIndex{table: tableMatters, meta: metaMattersSeen, upTo: (*transaction).indexed,
-	keys: func(leaf []byte) ([][]byte, error) {
-		d, err := audit.Decode(leaf)
-		return mattersOf(d), err
+var mattersIndex = logIndex{
+	table: tableMatters, meta: metaMattersSeen,
+	upTo: (*transaction).indexed,
+	keys: func(n *turn, leaf, number []byte) error {
+		d, err := readMatters(leaf)
+		for _, key := range mattersOf(d) {
+			n.keys = append(n.keys, append(key, number...))
+		}
+		return err
 	},
+}
+
+// readMatters decodes what mattersOf looks at.
+func readMatters(leaf []byte) (d schema.Decision, err error) {
+	o := object{rest: leaf}
+	for name := range o.members() {
+		switch string(name) {
+		case "actor":
+			d.Actor = o.text()
+		case "subject":
+			d.Subject = o.text()
+		case "object":
+			d.Object = o.text()
+		case "because":
+			d.Because = o.texts()
+		default:
+			o.pass(0)
+		}
+	}
+	if o.whole() {
+		return d, nil
+	}
+	return audit.Decode(leaf)
 }
 
 // unindexed walks the entries that the second index does not know, which mention a text.

@@ -44,7 +44,7 @@ func (a *awaited) patience() time.Duration {
 type logIndex struct {
 	table string
 	meta  string                                      // how many entries are in it
-	keys  func(leaf []byte) ([][]byte, error)         // what an entry is found by; its number comes behind
+	keys  func(n *turn, leaf, number []byte) error    // adds what an entry is found by
 	upTo  func(t *transaction) (end int64, err error) // how many of the log's entries may be in it
 }
 
@@ -53,6 +53,24 @@ type turn struct {
 	from, to int64 // numbers of the entries
 	end      int64 // of what was there to index
 	keys     [][]byte
+	room     slab // for them
+}
+
+// add adds a key of some parts, with the number of an entry behind them.
+func (n *turn) add(number []byte, parts ...[]byte) {
+	size := len(number)
+	for _, part := range parts {
+		size += len(part) + 2
+	}
+	key := n.room.take(size)
+	for _, part := range parts {
+		if bytes.IndexByte(part, escape) >= 0 {
+			key = appendPart(key, string(part))
+		} else {
+			key = append(append(key, part...), escape, terminator)
+		}
+	}
+	n.keys = append(n.keys, append(key, number...))
 }
 
 // plan works out the next turn, of about so many rows.
@@ -60,7 +78,7 @@ func (x *logIndex) plan(t *transaction, rows int) (n turn, err error) {
 	if n.from, err = metaNumber(t.txn, x.meta); err != nil {
 		return n, err
 	}
-	n.to = n.from
+	n.to, n.keys = n.from, make([][]byte, 0, rows)
 	if n.end, err = x.upTo(t); err != nil || n.from >= n.end {
 		return n, err
 	}
@@ -72,12 +90,8 @@ func (x *logIndex) plan(t *transaction, rows int) (n turn, err error) {
 		if !ok {
 			return n, broken(tableLog, row.Key)
 		}
-		keys, err := x.keys(row.Value)
-		if err != nil {
+		if err := x.keys(&n, row.Value, row.Key); err != nil {
 			return n, fmt.Errorf("log entry %d: %w", seq, err)
-		}
-		for _, key := range keys {
-			n.keys = append(n.keys, append(key, row.Key...))
 		}
 		if n.to = seq + 1; len(n.keys) >= rows {
 			break

@@ -15,15 +15,14 @@ import (
 // send at once, a thousand members at most, happens as a whole and in one commit.
 const (
 	maxFirst = 1000
-	maxEdits = 250
+	maxEdits = 270 // three decisions tell of so many
 	maxRead  = 10_000
 )
 
-// A move is one edge that is to come or to go.
-type move struct {
-	member string
-	joins  bool
-}
+// Moves are edges that are to come or to go.
+type moves struct{ leave, join []string }
+
+func (m moves) count() int { return len(m.leave) + len(m.join) }
 
 // edit changes a group and who is in it. The first transaction runs begin, which
 // returns the group, and the first moves; where there are many, others follow,
@@ -53,11 +52,11 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 	}
 	steps := newSteps(q.store, id, e)
 	for first := true; ; first = false {
-		moves, more, err := steps.next(ctx)
+		some, more, err := steps.next(ctx)
 		if err != nil {
 			return g, err
 		}
-		if !first && len(moves) == 0 && more {
+		if !first && some.count() == 0 && more {
 			continue
 		}
 		before, was := tally, g
@@ -71,7 +70,7 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			if err != nil {
 				return err
 			}
-			if err := q.move(tx, p, g.ID, moves, &tally); err != nil {
+			if err := q.move(tx, p, g.ID, some, &tally); err != nil {
 				return err
 			}
 			alone := first && !more // what is made at once is made at its first version
@@ -109,7 +108,6 @@ type steps struct {
 	group string
 	edits wire.Edits
 	after string // of a Replace: whoever sorts up to it is settled, in the group or not
-	taken int    // otherwise: moves that were brought
 	most  int    // moves that the next transaction takes
 }
 
@@ -119,57 +117,54 @@ func newSteps(s *store.Store, group string, e wire.Edits) *steps {
 
 // next returns some moves, and whether there are more. Those that end a
 // membership come first.
-func (s *steps) next(ctx context.Context) (moves []move, more bool, err error) {
+func (s *steps) next(ctx context.Context) (m moves, more bool, err error) {
 	defer func() { s.most = maxEdits }()
 	if s.edits.Replace {
 		return s.merge(ctx)
 	}
-	leave, join := s.edits.Leave, s.edits.Join
-	for ; s.taken < len(leave)+len(join) && len(moves) < s.most; s.taken++ {
-		if s.taken < len(leave) {
-			moves = append(moves, move{leave[s.taken], false})
-		} else {
-			moves = append(moves, move{join[s.taken-len(leave)], true})
-		}
-	}
-	return moves, s.taken < len(leave)+len(join), nil
+	e := &s.edits
+	n := min(s.most, len(e.Leave))
+	m.leave, e.Leave = e.Leave[:n], e.Leave[n:]
+	n = min(s.most-n, len(e.Join))
+	m.join, e.Join = e.Join[:n], e.Join[n:]
+	return m, len(e.Leave)+len(e.Join) > 0, nil
 }
 
 // merge walks who is in the group and who should be, both in order, and brings
 // the difference: neither is ever held as a whole.
-func (s *steps) merge(ctx context.Context) (moves []move, more bool, err error) {
+func (s *steps) merge(ctx context.Context) (m moves, more bool, err error) {
 	read := 0
 	err = s.store.View(ctx, func(r store.Reader) error {
-		for m, err := range store.Edges(r, s.group, s.after) {
+		for edge, err := range store.Edges(r, s.group, s.after) {
 			if err != nil {
 				return err
 			}
-			if read++; read > maxRead || !s.joinBefore(m.Member, &moves) {
+			if read++; read > maxRead || !s.joinBefore(edge.Member, &m) {
 				more = true
 				return nil
 			}
-			if len(s.edits.Join) > 0 && s.edits.Join[0] == m.Member {
+			if len(s.edits.Join) > 0 && s.edits.Join[0] == edge.Member {
 				s.edits.Join = s.edits.Join[1:]
 			} else {
-				moves = append(moves, move{m.Member, false})
+				m.leave = append(m.leave, edge.Member)
 			}
-			s.after = m.Member
+			s.after = edge.Member
 		}
-		more = !s.joinBefore("", &moves)
+		more = !s.joinBefore("", &m)
 		return nil
 	})
-	return moves, more, err
+	return m, more, err
 }
 
 // joinBefore brings those who should be in the group and sort before a member
 // that is, or all of them; it reports whether there was room.
-func (s *steps) joinBefore(member string, moves *[]move) bool {
+func (s *steps) joinBefore(member string, m *moves) bool {
 	for len(s.edits.Join) > 0 && (member == "" || s.edits.Join[0] < member) {
-		if len(*moves) >= s.most {
+		if m.count() >= s.most {
 			return false
 		}
 		s.after, s.edits.Join = s.edits.Join[0], s.edits.Join[1:]
-		*moves = append(*moves, move{s.after, true})
+		m.join = append(m.join, s.after)
 	}
-	return len(*moves) < s.most
+	return m.count() < s.most
 }

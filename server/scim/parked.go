@@ -44,19 +44,11 @@ func (q *request) missing(group string, t tally) {
 }
 
 // move makes edges come and go; those that go, first.
-func (q *request) move(tx store.Tx, p access.Provenance, group string, moves []move, t *tally) error {
-	var leave, join []string
-	for _, m := range moves {
-		if m.joins {
-			join = append(join, m.member)
-		} else {
-			leave = append(leave, m.member)
-		}
-	}
-	if err := q.leave(tx, p, group, leave, t); err != nil {
+func (q *request) move(tx store.Tx, p access.Provenance, group string, m moves, t *tally) error {
+	if err := q.leave(tx, p, group, m.leave, t); err != nil {
 		return err
 	}
-	return q.join(tx, p, group, join, t)
+	return q.join(tx, p, group, m.join, t)
 }
 
 // join makes members of those whom the source means, and parks the edges of the
