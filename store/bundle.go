@@ -21,8 +21,8 @@ import (
 const (
 	tableBundles = "bundles" // lane, class, when they are due, an id of its own: how many ids, and these
 
-	bundleSize = 100 // ids in one row, which fits a page then
-	fewest     = 16  // that are worth a row of their own
+	bundleSize = 48 // ids in one row, of which two fit a page then
+	fewest     = 16 // that are worth a row of their own
 )
 
 // A bundle is one row of them.

@@ -16,7 +16,7 @@ import (
 // waits for, and long, which makes less work in all, while nobody has.
 const (
 	shortTurn, longTurn  = 10 * time.Millisecond, 80 * time.Millisecond
-	fewestRows, mostRows = 128, 16384
+	fewestRows, mostRows = 128, 8192
 	firstRows            = 1024 // of the first turn
 	quietFor             = time.Second
 )

@@ -48,9 +48,9 @@ func (t watchedTxn) Commit() error {
 }
 
 // TestLargePatchTakesLittleMemory adds a hundred thousand members in one PATCH. What
-// the store makes of them is pages, five rows a member.
+// the store makes of them is pages, three rows a member.
 func TestLargePatchTakesLittleMemory(t *testing.T) { // beside no other test
-	const members, atMost, inAll = 100_000, 8, 85 // times the body; the race detector makes a seventh more
+	const members, atMost, inAll = 100_000, 8, 65 // times the body; the race detector makes a seventh more
 	e, err := bolt.Open(filepath.Join(t.TempDir(), "large.db"), bolt.Options{NoSync: true})
 	if err != nil {
 		t.Fatal(err)
