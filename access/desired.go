@@ -246,9 +246,11 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 	if w.Have, err = account(r, connector, identity); err != nil {
 		return w, err
 	}
-	attributes, err := Attributes(f.Identity)
-	if err != nil {
-		return w, err
+	attributes := map[string]string{"userName": f.Identity.UserName}
+	if doubt || !isLeaver(f) { // whoever has no account is told of nowhere
+		if attributes, err = Attributes(f.Identity); err != nil {
+			return w, err
+		}
 	}
 	w.Want = desired(rules, book, f, attributes, lines, w.Have)
 	// What failed was written down, with what the connector found. What owes nothing was

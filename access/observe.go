@@ -135,7 +135,9 @@ func succeed(tx store.Tx, now schema.Account, told schema.Change, o Outcome) err
 			return err
 		}
 	}
-	times, err := json.Marshal(map[string]any{"change": told})
+	times, err := json.Marshal(struct {
+		Change schema.Change `json:"change"`
+	}{told})
 	if err != nil {
 		return err
 	}

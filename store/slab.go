@@ -25,6 +25,14 @@ func (s *slab) take(n int) []byte {
 	return s.page[at : at : at+n]
 }
 
+// giveBack is for who took more than they needed, by as many bytes, before anybody else
+// takes any.
+func (s *slab) giveBack(n int) {
+	if s != nil && n > 0 {
+		s.page = s.page[:len(s.page)-n]
+	}
+}
+
 // clone returns a copy of some bytes: of nil, nil.
 func (s *slab) clone(b []byte) []byte {
 	if b == nil {

@@ -268,7 +268,7 @@ var (
 	AccountUnmanaged = &Index[schema.Account]{name: "unmanaged", of: one(func(a schema.Account) []string { return unless(!a.Ungoverned(), a.Connector) })}
 
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} },
-		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged).reading(readAccount)
+		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged).reading(readAccount).writing(writeAccount)
 )
 
 // Exposure windows that closed, by id; found by when they were opened, and by whose

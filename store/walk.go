@@ -95,30 +95,6 @@ func readMember(key, value []byte) (m schema.Member, ok bool) {
 	return schema.Member{Group: text[:len(group)], Member: text[len(group)+2 : len(group)+2+len(member)]}, true
 }
 
-// writeMember encodes an edge as json.Marshal does, unless it is to a group or there is
-// something in its ids that is written otherwise than it is.
-func writeMember(room *slab, m schema.Member) (value []byte, ok bool) {
-	const group, member, end = `{"group":"`, `","member":"`, `"}`
-	if m.Nested || !asItIs(m.Group) || !asItIs(m.Member) {
-		return nil, false
-	}
-	value = room.take(len(group) + len(m.Group) + len(member) + len(m.Member) + len(end))
-	value = append(append(value, group...), m.Group...)
-	value = append(append(value, member...), m.Member...)
-	return append(value, end...), true
-}
-
-// asItIs reports whether a text is written in JSON as it is.
-func asItIs(text string) bool {
-	for i := range len(text) {
-		switch c := text[i]; {
-		case c < ' ', c > '~', c == '"', c == '\\', c == '<', c == '>', c == '&':
-			return false
-		}
-	}
-	return true
-}
-
 // A Place is where a walk in the order of an index stands: after the record that
 // it came with. The empty one is before all.
 type Place string
