@@ -33,7 +33,8 @@ type Cutting struct {
 }
 
 // CutOff has tokens refused from the next request on. A token that does not say when it
-// was signed was signed before.
+// was signed was signed before. What is refused already stays so: ErrConflict answers an
+// instant before the one that stands, which LiftCutoff alone takes back.
 func CutOff(tx store.Tx, c Cutting) (schema.Cutoff, error) {
 	switch now := tx.Now(); {
 	case c.Before.IsZero():
@@ -45,6 +46,12 @@ func CutOff(tx store.Tx, c Cutting) (schema.Cutoff, error) {
 	c.Before, c.Since = c.Before.UTC(), tx.Now()
 	if err := c.check(); err != nil {
 		return c.Cutoff, fmt.Errorf("cut-off: %w: %w", err, schema.ErrInvalid)
+	}
+	switch was, err := store.Cutoffs.Get(tx, c.Issuer, c.Claim, c.Value); {
+	case err != nil && !notFound(err):
+		return c.Cutoff, err
+	case err == nil && was.Before.After(c.Before):
+		return c.Cutoff, fmt.Errorf("cut-off: what was signed before %s is refused already; lift that first: %w", was.Before.Format(time.RFC3339), schema.ErrConflict)
 	}
 	if err := store.Cutoffs.Put(tx, c.Cutoff); err != nil {
 		return c.Cutoff, err

@@ -51,6 +51,8 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 	switch {
 	case e.By == "" || strings.TrimSpace(e.Reason) == "" || len(e.Compensating) == 0:
 		return e, fmt.Errorf("exception to %s: say who asks, why, and what is done instead: %w", rule, schema.ErrInvalid)
+	case e.Constraint == "" && len(e.Entitlements) > 0:
+		return e, fmt.Errorf("exception to %s: only a constraint is waived of some entitlements alone: %w", rule, schema.ErrInvalid)
 	case !e.Expires.After(tx.Now()):
 		return e, fmt.Errorf("exception to %s: say when it ends: %w", rule, schema.ErrInvalid)
 	case e.Expires.Sub(tx.Now()) > mostException:
@@ -66,7 +68,8 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 		case other.Rule() != rule:
 		case other.State == schema.ExceptionOpen:
 			return e, fmt.Errorf("an exception to %s is asked for already, by %s: %w", rule, other.ID, schema.ErrConflict)
-		case other.State == schema.ExceptionApproved || other.State == schema.ExceptionExpired:
+		case other.State != schema.ExceptionDenied && !other.Approval.At.IsZero() && other.Renewal >= e.Renewal:
+			// Also one that was ended by whom it was for, who would be asking anew for ever.
 			e.Renews, e.Renewal = other.ID, other.Renewal+1
 		}
 	}

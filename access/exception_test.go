@@ -188,6 +188,44 @@ func TestExceptionsEndAndAreRenewed(t *testing.T) {
 	})
 }
 
+// R-EXC-4: who ends their exception shortly before its end, and asks anew, renews it.
+func TestExceptionEndedByWhomItIsForIsRenewed(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		g := newRegister(w)
+		for range 2 {
+			e := g.allow("bob", oneDay, "iam2")
+			err := g.store.Update(t.Context(), func(tx store.Tx) error {
+				_, err := access.EndException(tx, g.rules.Book(), access.Choice{Request: e.ID, By: g.as("bob"), Reason: "it is over"})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		third, err := g.except("bob", oneDay)
+		if err != nil || third.Renewal != 2 {
+			t.Fatalf("renewed twice: %+v, %v", third, err)
+		}
+		_, err = g.decideOn(third, "iam2")
+		g.refuses("the deputy, of what is renewed twice", err, schema.ErrForbidden)
+	})
+}
+
+// R-EXC-1: a role or a trigger is waived as a whole, and nobody agrees to less.
+func TestOnlyConstraintsAreWaivedInPart(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		g := newRegister(w)
+		err := g.store.Update(t.Context(), func(tx store.Tx) error {
+			_, err := access.Except(tx, g.rules.Book(), access.Excepting{
+				Role: "payer", Identity: g.ids["bob"], Entitlements: []string{"bank/pay"}, Reason: "a month's end",
+				Compensating: []string{"monthly review"}, Expires: time.Now().Add(oneDay), By: g.as("bob"),
+			})
+			return err
+		})
+		g.refuses("part of a role", err, schema.ErrInvalid)
+	})
+}
+
 // R-EXC-6: where exceptions dominate, the constraint is wrong, and that is said.
 func TestExceptionPressure(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

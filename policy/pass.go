@@ -132,6 +132,10 @@ func (c *compiler) waiver(e *Exception) {
 		wrong("", "exception %q waives several things at once", e.Metadata.Name).hint("write an Exception for each: constraint, role (with duration, or gate), trigger, lint and document, or nhi and risk")
 		return
 	}
+	if w.Constraint == "" && !e.Spec.Scope.everything() {
+		c.report(&e.Header, CodeException, in("spec", "scope"), "exception %q has a scope, and only a constraint is waived of some entitlements alone", e.Metadata.Name).
+			hint("leave scope out, or waive less: a role's duration, a trigger of one role")
+	}
 	switch {
 	case w.Constraint != "":
 		if !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == w.Constraint }) {

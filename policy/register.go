@@ -36,6 +36,9 @@ type Reach struct {
 	Entitlements []string `json:"entitlements,omitempty"`
 }
 
+// everything reports whether nothing is left out.
+func (r Reach) everything() bool { return !r.Privileged && len(r.Entitlements) == 0 }
+
 // Exception is a recorded, approved, expiring deviation from a rule.
 type Exception struct {
 	Header

@@ -37,6 +37,7 @@ func TestSignedTokensAreTakenBack(t *testing.T) {
 		{"another issuer", "/api/v1/cutoffs", `{"issuer":"other","reason":"y"}`, 200, map[string]bool{"one": true}},
 		{"tried only", "/api/v1/cutoffs?dryRun=true", `{"issuer":"idp","reason":"y"}`, 200, map[string]bool{"one": true}},
 		{"whom it is about", "/api/v1/cutoffs", `{"issuer":"idp","claim":"sub","value":"client-1","before":"` + before + `","reason":"y"}`, 200, map[string]bool{"one": true, "another": true, "undated": true}},
+		{"less of the same", "/api/v1/cutoffs", `{"issuer":"idp","claim":"sub","value":"client-1","before":"2020-01-01T00:00:00Z","reason":"y"}`, 409, map[string]bool{"one": true, "another": true, "undated": true}},
 		{"taken again", "/api/v1/cutoffs/lift", `{"issuer":"idp","claim":"sub","value":"client-1","reason":"y"}`, 200, map[string]bool{"one": true}},
 		{"taken again twice", "/api/v1/cutoffs/lift", `{"issuer":"idp","claim":"sub","value":"client-1","reason":"y"}`, 404, map[string]bool{"one": true}},
 		{"all", "/api/v1/cutoffs", `{"issuer":"idp","reason":"its key was copied"}`, 200, map[string]bool{"one": true, "another": true, "later": true, "undated": true}},
