@@ -48,10 +48,24 @@ type Course struct {
 	Is   schema.Account // what is there, as far as is known
 	Want schema.Account
 	Seen bool // the account was looked at in this course, or made
+
+	// It began with an account that may have been made, by a call that nobody heard
+	// the answer of.
+	unheard bool
 }
 
 // Run takes the steps between what is there and what is wanted.
 func (c *Course) Run(ctx context.Context, t Target) error {
+	have := c.Is
+	c.unheard = connectors.IsUnnamed(have.RemoteID)
+	err := c.run(ctx, t)
+	if err != nil && c.unheard && !c.Is.Exists() {
+		c.Is = have // what one search did not show may be there all the same
+	}
+	return err
+}
+
+func (c *Course) run(ctx context.Context, t Target) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -132,6 +146,16 @@ func (c *Course) Become(there schema.Account) {
 	c.Is.RemoteID, c.Is.Active = there.RemoteID, there.Active
 	c.Is.Attributes, c.Is.Entitlements = there.Attributes, there.Entitlements
 	c.Seen = true
+}
+
+// Unshown is what a target means that has an account already, and shows none: somebody
+// else has the name, unless what it has may be what was made before and not heard of.
+// That is to be looked for again, however long the target takes to show it.
+func (c *Course) Unshown(err error) error {
+	if !c.unheard {
+		return err
+	}
+	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("the account was made, it seems, and is not shown yet: %w", err)}
 }
 
 // Gone forgets an account that is not there.

@@ -24,9 +24,6 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	err := m.Run(ctx, m)
-	if err != nil && connectors.IsUnnamed(have.RemoteID) && !m.Is.Exists() {
-		m.Is = have // what one search did not show may be there all the same
-	}
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
 	return m.Is, err
 }
@@ -220,7 +217,7 @@ func (m *move) create(ctx context.Context) error {
 	if err != nil && connectors.KindOf(err) == connectors.Exists {
 		found, findErr := m.find(ctx, m.Want.Attributes)
 		if findErr == nil && found == nil {
-			return err
+			return m.Unshown(err)
 		}
 		return m.adopt(ctx, found, findErr)
 	}

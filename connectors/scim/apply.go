@@ -14,11 +14,8 @@ import (
 // Apply makes the account as wanted. See connectors.Connector.
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	want.Attributes = c.fit(want.Attributes)
-	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}, unheard: connectors.IsUnnamed(have.RemoteID)}
+	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
 	err := m.Run(ctx, m)
-	if err != nil && m.unheard && !m.Is.Exists() {
-		m.Is = have // what one search did not show may be there all the same
-	}
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
 	return m.Is, err
 }
@@ -27,10 +24,6 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 type move struct {
 	*Connector
 	course.Course
-
-	// It began with an account that may have been made, by a call that nobody heard
-	// the answer of.
-	unheard bool
 }
 
 // Step takes one step.
@@ -151,11 +144,8 @@ func (m *move) create(ctx context.Context) error {
 	id, err := m.post(ctx, m.Want.Attributes)
 	if err != nil && connectors.KindOf(err) == connectors.Exists {
 		found, findErr := m.find(ctx, m.Want.Attributes)
-		if findErr == nil && found == nil && m.unheard {
-			return transient("the account was made, it seems, and is not shown yet: %w", err)
-		}
 		if findErr == nil && found == nil {
-			return err
+			return m.Unshown(err)
 		}
 		return m.adopt(ctx, found, findErr)
 	}
