@@ -24,9 +24,13 @@ type Retention struct {
 	Time          time.Time // whatever is pruned was decided before
 }
 
-// RetentionOf returns what of the log is too old under a policy.
+// RetentionOf returns what of the log is too old under a policy; an error where that
+// cannot be read.
 func RetentionOf(r store.Reader, book *policy.Book) (rt Retention, err error) {
-	keep := book.Retention()
+	keep, err := book.Retention()
+	if err != nil {
+		return rt, err
+	}
 	rt.Time = r.Now().Add(-time.Duration(keep.Decisions))
 	if rt.Before, err = store.LogSince(r, rt.Time); err != nil {
 		return rt, err
@@ -45,11 +49,14 @@ func (rt Retention) Due(r store.Reader) (int64, error) {
 // It must be signed before any is: who verifies the log believes nobody else that an entry
 // may be missing.
 func DecidePruning(tx store.Tx, book *policy.Book, actor string, rt Retention) error {
+	keep, err := book.Retention()
+	if err != nil {
+		return err
+	}
 	h, err := store.LogHorizon(tx)
 	if err != nil {
 		return err
 	}
-	keep := book.Retention()
 	if rt.Before > h.Before {
 		err := decidePruning(tx, schema.Decision{
 			Actor: actor, Object: audit.PruningObject(rt.Before), Policy: book.Digest(),
@@ -81,8 +88,12 @@ func decidePruning(tx store.Tx, d schema.Decision) error {
 // mostPruned is how many entries one transaction looks at, so that nobody waits long.
 const mostPruned = 500
 
-// PruneLog takes one turn at pruning what is too old.
-func PruneLog(tx store.Tx, rt Retention) (store.Turn, error) {
+// PruneLog takes one turn at pruning what is too old. The policy is the one in force now:
+// where it cannot be read, what was decided by another waits.
+func PruneLog(tx store.Tx, book *policy.Book, rt Retention) (store.Turn, error) {
+	if _, err := book.Retention(); err != nil {
+		return store.Turn{}, err
+	}
 	turn, err := store.Prune(tx, store.Pruning{Before: rt.Before, Time: rt.Time, Most: mostPruned, InForce: lasting})
 	if err != nil || turn.More {
 		return turn, err

@@ -170,7 +170,7 @@ func (w *world) prune(at time.Time, signer note.Signer) {
 	}
 	for more := true; more; {
 		w.update(func(tx store.Tx) error {
-			turn, err := access.PruneLog(tx, old)
+			turn, err := access.PruneLog(tx, w.rules.Book(), old)
 			more = turn.More
 			return err
 		})

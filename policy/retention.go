@@ -1,6 +1,11 @@
 package policy
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"drawbridge/schema"
+)
 
 // The log is kept for seven years where nothing is said, and for one at least: that is what
 // the frameworks ask for that ask for the least. What stands beside its decisions may go
@@ -11,13 +16,17 @@ const (
 	leastEvidence     = Duration(30 * 24 * time.Hour)
 )
 
-// Retention returns for how long decisions are kept, and what stands beside them.
-func (b *Book) Retention() Retention {
+// Retention returns for how long decisions are kept, and what stands beside them. It is an
+// error of a salvaged book: it may be longer than can be told, and what is pruned is gone.
+func (b *Book) Retention() (Retention, error) {
 	var r Retention
+	if b != nil && b.unreadable != "" {
+		return r, fmt.Errorf("for how long the log is kept cannot be told, because the policy in force cannot be read (%s): %w", b.unreadable, schema.ErrUnavailable)
+	}
 	if b != nil && b.set.Policy != nil {
 		r = b.set.Policy.Spec.Retention
 	}
-	return r.standard()
+	return r.standard(), nil
 }
 
 // standard fills in what is left out. What stands beside a decision is kept no longer than

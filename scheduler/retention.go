@@ -10,6 +10,7 @@ import (
 
 // Retention prunes what of the log is older than the policy keeps it: first it is decided,
 // then that is signed, then it is done, a little at a time. Cut off, it goes on where it was.
+// As long as the policy cannot be read nothing is pruned, and the run says so.
 func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) error) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
 		book := rules.Book()
@@ -43,7 +44,7 @@ func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) e
 		for more := true; more; {
 			var turn store.Turn
 			err := s.Update(store.Background(ctx), func(tx store.Tx) (err error) {
-				turn, err = access.PruneLog(tx, old)
+				turn, err = access.PruneLog(tx, rules.Book(), old)
 				return err
 			})
 			if err != nil {

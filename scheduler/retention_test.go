@@ -2,12 +2,14 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/audit"
 	"drawbridge/policy"
 	"drawbridge/scheduler"
@@ -92,6 +94,51 @@ func TestRetentionUnsigned(t *testing.T) {
 			if n := w.entries("year 0"); n != 10 || run.Done != 0 {
 				t.Errorf("%s: %d entries are left, and the run is %+v", name, n, run)
 			}
+		}
+	})
+}
+
+// TestRetentionUnreadable prunes nothing as long as the policy in force cannot be read: it
+// may keep the log for longer than where nothing is said, and what is pruned is gone.
+// R-LOG-8, R-READY-2.
+func TestRetentionUnreadable(t *testing.T) {
+	_, signer, _ := signedLog(t)
+	inspecting(t, func(w *inspectWorld) {
+		w.decide(0, 10)
+		time.Sleep(8 * 365 * 24 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		w.decide(1, 10)
+		var old access.Retention
+		w.update(func(tx store.Tx) (err error) {
+			old, err = access.RetentionOf(tx, w.rules.Book())
+			return err
+		})
+		if old.Before < 10 {
+			t.Fatalf("by the policy that was, %d entries are too old, want 10 or more", old.Before)
+		}
+		text := strings.Replace(watched, "  mode: enforce\n", "  mode: enforce\n  retention: { decisions: 5479d, colour: red }\n", 1)
+		set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
+		if len(findings) == 0 {
+			t.Fatal("the policy can be read")
+		}
+		w.rules.Use(policy.Salvage(set, "5479", findings[0].String()))
+		sign := func(ctx context.Context) error { return scheduler.Checkpoint(ctx, w.store, signer, "test") }
+		run := w.run(scheduler.Sweep{Name: "retention", Run: scheduler.Retention(w.store, w.rules, sign)})
+		if n := w.entries("year 0"); n != 10 || run.Done != 0 || w.entries("are older than") != 0 {
+			t.Errorf("%d entries are left, and the run is %+v", n, run)
+		}
+		if !strings.Contains(run.Problem, "cannot be read") || !strings.Contains(run.Problem, "colour") {
+			t.Errorf("the run says %q, not why it did nothing", run.Problem)
+		}
+		err := w.store.Update(t.Context(), func(tx store.Tx) error {
+			decided := access.DecidePruning(tx, w.rules.Book(), "sweep/retention", old)
+			_, pruned := access.PruneLog(tx, w.rules.Book(), old)
+			if !errors.Is(decided, schema.ErrUnavailable) || !errors.Is(pruned, schema.ErrUnavailable) {
+				t.Errorf("what another policy had begun goes on: %v, %v", decided, pruned)
+			}
+			return nil
+		})
+		if n := w.entries("year 0"); n != 10 || err != nil {
+			t.Errorf("%d entries are left, %v", n, err)
 		}
 	})
 }
