@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ type migration func(*transaction) error
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
 func migrations() []migration {
-	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle}
+	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations}
 }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
@@ -61,6 +62,31 @@ func layDueIndexes(t *transaction) error {
 // mayBundle leads from layout 4, which had no bundles: what knows that one alone would
 // never look at who stands in them.
 func mayBundle(*transaction) error { return nil }
+
+// layDeviations leads from layout 5, in which exceptions were found by constraint, grants
+// that rest on them not at all, review items only as long as they waited, and reminders by
+// when they were due.
+func layDeviations(t *transaction) error {
+	return errors.Join(layIndex(t, Grants, GrantExcepted), layIndex(t, Exceptions, ExceptionRule), layIndex(t, ReviewItems, ItemIdentity),
+		clearTable(t, "exceptions/constraint"), clearTable(t, "reminders/due"))
+}
+
+// clearTable deletes what is left of an index that is no more.
+func clearTable(t *transaction, name string) error {
+	var keys [][]byte
+	for row, err := range t.rows(name, nil, nil) {
+		if err != nil {
+			return err
+		}
+		keys = append(keys, bytes.Clone(row.Key))
+	}
+	for _, key := range keys {
+		if err := t.delete(name, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // layIndex writes an index, which keeps no counts, of what is there already.
 func layIndex[R any](t *transaction, c *Collection[R], x *Index[R]) error {

@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"drawbridge/schema"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
+)
+
+// TestOpenBeforeDeviations opens a store of a layout in which exceptions were found by
+// constraint, and grants that rest on one not at all: whoever counts who is excepted from
+// a rule counts them as well, and nothing is left of the index that was. R-EXC-6.
+func TestOpenBeforeDeviations(t *testing.T) {
+	for _, layout := range []byte{4, 5} {
+		path := filepath.Join(t.TempDir(), "test.db")
+		s := openPath(t, path)
+		excepted(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		former := map[string][]byte{"exceptions/constraint": []byte("duties\x00\x01e1"), "reminders/due": []byte("2026\x00\x01m")}
+		e, err := bolt.Open(path, bolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		txn, err := e.Begin(t.Context(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"grants/excepted", "exceptions/rule", "reviewItems/identity"} {
+			keys := keysIn(t, txn, table)
+			if len(keys) == 0 {
+				t.Fatalf("there is nothing in %s to take away", table)
+			}
+			for _, key := range keys {
+				err = errors.Join(err, txn.Delete(table, key))
+			}
+		}
+		for table, key := range former {
+			err = errors.Join(err, txn.Put(table, key, nil))
+		}
+		err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, layout}), txn.Commit(), e.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = openPath(t, path)
+		checkStore(t, s)
+		view(t, s, func(r store.Reader) error {
+			if n := countBy(t, r, store.Exceptions, store.ExceptionRule, schema.Exception{Constraint: "duties"}.Rule()); n != 2 {
+				t.Errorf("layout %d: %d exceptions from the rule are found, want 2", layout, n)
+			}
+			if n := countBy(t, r, store.Grants, store.GrantExcepted, "editor"); n != 1 {
+				t.Errorf("layout %d: %d grants that rest on an exception are found, want 1", layout, n)
+			}
+			return nil
+		})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
+			t.Fatal(err)
+		}
+		if txn, err = e.Begin(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		for table := range former {
+			if keys := keysIn(t, txn, table); len(keys) > 0 {
+				t.Errorf("layout %d: %d rows of %s are left", layout, len(keys), table)
+			}
+		}
+		err = txn.Rollback()
+		if err := errors.Join(err, e.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// excepted writes exceptions, a grant that rests on one, and a review item that was decided.
+func excepted(t *testing.T, s *store.Store) {
+	t.Helper()
+	later := time.Now().Add(time.Hour)
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(
+			store.Exceptions.Put(tx, schema.Exception{ID: "e1", Identity: "ada", Constraint: "duties", State: schema.ExceptionApproved, Expires: later}),
+			store.Exceptions.Put(tx, schema.Exception{ID: "e2", Identity: "bob", Constraint: "duties", State: schema.ExceptionApproved, Expires: later}),
+			store.Grants.Put(tx, schema.Grant{ID: "g1", Identity: "ada", Role: "editor", Excepted: []string{"exception/e1"}}),
+			store.Grants.Put(tx, schema.Grant{ID: "g2", Identity: "bob", Role: "editor"}),
+			store.ReviewItems.Put(tx, schema.ReviewItem{Review: "r", Identity: "ada", Holding: "role/editor", State: schema.ItemKept}),
+		)
+	})
+}
+
+func countBy[R any](t *testing.T, r store.Reader, c *store.Collection[R], x *store.Index[R], value string) (n int) {
+	t.Helper()
+	for _, err := range c.By(r, x, value) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
