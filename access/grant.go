@@ -216,6 +216,7 @@ func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, erro
 // returns how many this call ended.
 func ExpireAll(tx store.Tx, actor, policyDigest string, grants []schema.Grant) (ended int, err error) {
 	var identities, roles []string
+	excepted := false
 	for _, g := range grants {
 		g, err := store.Grants.Get(tx, g.Identity, g.ID)
 		if err != nil {
@@ -232,6 +233,12 @@ func ExpireAll(tx store.Tx, actor, policyDigest string, grants []schema.Grant) (
 			return 0, err
 		}
 		identities, roles = append(identities, g.Identity), append(roles, g.Role)
+		excepted = excepted || len(g.Excepted) > 0
+	}
+	if excepted {
+		if err := wakeGovernance(tx); err != nil {
+			return 0, err
+		}
 	}
 	for _, role := range schema.Sorted(roles...) {
 		if err := wakeWaiting(tx, role); err != nil {
