@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,20 +33,26 @@ type Rotation struct {
 
 // rotations returns the secrets of a machine that are to be changed now and that a
 // connector may be able to: because they are too old, or somebody who left could read
-// them, or because a trigger of a role asks for it that gives something there.
-func rotations(book *policy.Book, f policy.Facts, fired []policy.Fired, now time.Time) (due []policy.Secret) {
-	var asked []string // connectors
-	for _, x := range fired {
+// them, or because a trigger of a role asks for it that gives something there, and they
+// were not changed since it began to.
+func rotations(book *policy.Book, f policy.Facts, now policy.Access, at time.Time) (due []policy.Secret) {
+	asked := map[string]time.Time{} // since when, by connector
+	for _, x := range now.Fired {
 		role, ok := book.Role(x.Role)
 		if !ok || x.Action != "rotate" || strings.HasPrefix(x.Trigger, "nhi/") {
 			continue
 		}
-		for _, h := range role.Spec.Grants {
-			asked = append(asked, h.Connector)
+		for _, known := range now.Firings {
+			if known.Role != x.Role || known.Trigger != x.Trigger || !known.Settled.IsZero() {
+				continue
+			}
+			for _, h := range role.Spec.Grants {
+				asked[h.Connector] = latest(asked[h.Connector], known.Since)
+			}
 		}
 	}
-	for _, s := range book.Secrets(f, now) {
-		if s.Connector != "" && s.Rotates() && (s.Why != "" || slices.Contains(asked, s.Connector)) {
+	for _, s := range book.Secrets(f, at) {
+		if s.Connector != "" && s.Rotates() && (s.Why != "" || s.Since.Before(asked[s.Connector])) {
 			due = append(due, s)
 		}
 	}
@@ -61,7 +66,7 @@ func (l *look) rotate(tx store.Tx) error {
 	}
 	f := l.facts
 	f.Firings = l.access.Firings // as they are from now on
-	if len(rotations(l.book, f, l.access.Fired, l.now)) == 0 {
+	if len(rotations(l.book, f, l.access, l.now)) == 0 {
 		return nil
 	}
 	return tx.Wake(LaneRotation, l.facts.Identity.ID, l.now)
@@ -84,7 +89,7 @@ func Rotations(r store.Reader, rules *Rules, machine string) (due []Rotation, wa
 	if f.Into != "" || f.Identity.Gone() {
 		return nil, false, nil
 	}
-	for _, s := range rotations(book, f, book.Evaluate(f, r.Now()).Fired, r.Now()) {
+	for _, s := range rotations(book, f, book.Evaluate(f, r.Now()), r.Now()) {
 		if book.Mode("", s.Connector) != schema.Enforce {
 			continue
 		}
@@ -156,14 +161,27 @@ func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome
 	case err != nil:
 		return err
 	}
-	f, err := Gather(tx, book, machine)
+	f, _, err := gather(tx, book, machine)
 	if err != nil {
 		return err
 	}
-	n, _ := book.Registered(f)
-	others := func(m policy.MachineCredential) bool { return m.Connector == o.Connector && m.Name != o.Credential }
-	if n == nil || slices.ContainsFunc(n.Spec.Inventory(), others) {
+	if at = allChanged(book.Secrets(f, tx.Now()), o.Connector); at.IsZero() {
 		return nil // whose secret it is at the target is not known
 	}
 	return use(tx, schema.Use{Identity: machine, Connector: o.Connector, Rotated: at})
+}
+
+// allChanged returns since when no secret of a machine at a connector is older, whichever
+// of them it is that the account there has; zero if that is not known.
+func allChanged(all []policy.Secret, connector string) (since time.Time) {
+	for _, s := range all {
+		switch {
+		case s.Connector != connector || !s.Rotates():
+		case !s.Known:
+			return time.Time{}
+		case since.IsZero() || s.Since.Before(since):
+			since = s.Since
+		}
+	}
+	return since
 }

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -148,4 +149,83 @@ func TestRotateTrigger(t *testing.T) {
 			t.Errorf("once it was changed it is owed of %v", got)
 		}
 	})
+}
+
+// R-REV-4: where a machine has two secrets at a connector, a trigger has each of them
+// changed once, whether it holds for long or fired on something that happened; what is
+// refused is asked for again alone. When it happens again, it asks again.
+func TestRotateTriggerAsksOnce(t *testing.T) {
+	const theSpare = "wiki/spare vault:billing"
+	for name, test := range map[string]struct {
+		trigger string
+		begin   func(w *world, machine string)
+	}{
+		"holds": {
+			"{ name: old, on: [sweep], when: 'has(account.secretRotatedAt) && now - account.secretRotatedAt > duration(\"240h\")', action: rotate }",
+			func(w *world, _ string) { w.pass(11 * 24 * time.Hour) },
+		},
+		"happened": {
+			"{ name: moved, on: [event], when: 'event.type == \"identity.changed\" && \"title\" in event.changed', action: rotate }",
+			func(w *world, machine string) {
+				w.pass(time.Hour)
+				w.update(func(tx store.Tx) error {
+					resource := fmt.Sprintf(`{"title":"since %s","urn:drawbridge:scim:schemas:extension:2.0:User":{"kind":"workload"}}`, tx.Now())
+					_, err := access.Admit(tx, w.hr(), schema.Identity{ID: machine, UserName: "svc-billing", Kind: schema.Workload, Active: true, Resource: []byte(resource)})
+					return err
+				})
+				w.work()
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				machine, _, _ := withRegister(w)
+				const gone = "    - { name: gone, on: [event, sweep], when: 'workload.state == \"deleted\"', action: revoke }\n"
+				const key = "    - { name: key, type: key-pair, ref: \"vault:billing\", connector: wiki, maxAge: 60d }\n"
+				both := strings.NewReplacer(gone, gone+"    - "+test.trigger+"\n", key, key+strings.ReplaceAll(key, "key,", "spare,"))
+				w.publish(book(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", both.Replace(machineRegister),
+					"department: { type: string, from: [hr] }", "department: { type: string, from: [hr] }\n    title: { type: string, from: [hr] }"))
+				w.work()
+				sig := about(schema.TopicUse)
+				sig.Use = &schema.Use{Connector: "wiki", Account: "r-" + machine, Rotated: time.Now()}
+				w.signal("ci", sig)
+				w.work()
+				calls := 0
+				refusing := func(credential string) func(access.Rotation) (time.Time, error) {
+					return func(r access.Rotation) (time.Time, error) {
+						if calls++; calls > 8 {
+							t.Fatal("asked again and again")
+						}
+						if r.Credential == credential {
+							return time.Time{}, errors.New("no such path")
+						}
+						return time.Now(), nil
+					}
+				}
+				for round := range 2 {
+					test.begin(w, machine)
+					if got := w.findings("owed"); !slices.Equal(got, []string{machine}) {
+						t.Errorf("round %d: it is owed of %v", round, got)
+					}
+					if got := w.rotating(refusing("spare")); !slices.Equal(got, []string{theKey, theSpare}) {
+						t.Errorf("round %d: asked to change %v", round, got)
+					}
+					w.pass(2 * time.Hour)
+					if got := w.findings("owed"); !slices.Equal(got, []string{machine}) {
+						t.Errorf("round %d: with one of two changed, it is owed of %v", round, got)
+					}
+					if got := w.rotating(refusing("")); !slices.Equal(got, []string{theSpare}) {
+						t.Errorf("round %d: asked then to change %v", round, got)
+					}
+					if got := w.findings("owed"); len(got) > 0 {
+						t.Errorf("round %d: once both were changed it is owed of %v", round, got)
+					}
+					w.pass(24 * time.Hour)
+					if got := w.rotating(refusing("")); len(got) > 0 {
+						t.Errorf("round %d: asked once more to change %v", round, got)
+					}
+				}
+			})
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"drawbridge/schema"
@@ -83,4 +84,19 @@ func (e *evaluation) rotation() {
 	if asked {
 		e.standings = append(e.standings, standing{trigger: triggerRotate, action: actionRotate})
 	}
+}
+
+// changedSince reports whether all secrets of the machine at the connectors where a role
+// gives something were changed since a trigger asked for it, and when the last of them was.
+func (e *evaluation) changedSince(o occasion, since time.Time) (last time.Time, all bool) {
+	for _, s := range e.secrets {
+		if !s.Rotates() || !slices.ContainsFunc(o.role.Spec.Grants, func(h Holding) bool { return h.Connector == s.Connector }) {
+			continue
+		}
+		if s.Since.Before(since) {
+			return last, false
+		}
+		last, all = later(last, s.Since), true
+	}
+	return last, all
 }

@@ -116,6 +116,9 @@ func strength(action string) int {
 // what is held: nothing, if it asks something of people, or its time is yet to come.
 func (e *evaluation) trigger(t *compiledTrigger, o occasion) (does string) {
 	known, remembered := e.firing(o, t.name)
+	if at, changed := e.changedSince(o, known.Since); remembered && t.passing && t.Action == actionRotate && known.Settled.IsZero() && changed {
+		known.Settled = at // by that
+	}
 	value := e.value(t, o, known, remembered)
 	switch {
 	case value == yes:
@@ -141,7 +144,8 @@ func (e *evaluation) firing(o occasion, trigger string) (schema.Firing, bool) {
 }
 
 // value returns whether the condition of a trigger holds. One on what happens
-// holds when it happens, and from then on until somebody answers.
+// holds when it happens, and from then on until somebody answers, or what it asked
+// for was done.
 func (e *evaluation) value(t *compiledTrigger, o occasion, known schema.Firing, remembered bool) truth {
 	if t.passing {
 		happened := no
