@@ -25,7 +25,7 @@ func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.C
 			return nil, err
 		}
 		var done []access.RotationOutcome
-		again := false
+		var failed error // for now: what was changed is noted first, and the rest tried again with patience
 		for _, d := range due {
 			target, ok := targets[d.Connector].(connectors.Rotator)
 			if !ok || !target.Rotates() {
@@ -33,20 +33,13 @@ func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.C
 			}
 			at, err := target.Rotate(ctx, d.Rotation)
 			if err != nil && connectors.KindOf(err) == connectors.Transient {
-				if err = fmt.Errorf("connector %s: change %s of %s: %w", d.Connector, d.Credential, d.Machine, err); len(done) == 0 {
-					return nil, err
-				}
-				again = true // what was changed is noted first
+				failed = fmt.Errorf("connector %s: change %s of %s: %w", d.Connector, d.Credential, d.Machine, err)
 				break
 			}
 			done = append(done, access.RotationOutcome{Rotation: d, At: at, Err: err})
 		}
 		return func(tx store.Tx) (time.Time, error) {
-			next, err := access.RotateDone(tx, rules.Book(), item.ID, done, wait)
-			if again {
-				next = tx.Now()
-			}
-			return next, err
-		}, nil
+			return access.RotateDone(tx, rules.Book(), item.ID, done, wait)
+		}, failed
 	}
 }
