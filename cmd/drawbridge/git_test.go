@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"drawbridge/schema"
+)
+
+// commitAll makes a repository of a folder with the policy of testdata/bridge and more
+// files, on its branch "proposed".
+func commitAll(t *testing.T, change func(policy string)) (dir string) {
+	t.Helper()
+	root := t.TempDir()
+	dir = filepath.Join(root, "policy")
+	if err := os.CopyFS(dir, os.DirFS("testdata/bridge/policy")); err != nil {
+		t.Fatal(err)
+	}
+	change(dir)
+	for _, args := range [][]string{
+		{"init", "-q", "-b", "proposed"}, {"add", "."},
+		{"-c", "user.name=Ann", "-c", "user.email=ann@corp.example", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "Propose"},
+	} {
+		if out, err := exec.Command("git", append([]string{"-C", root}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v: %s", args, err, out)
+		}
+	}
+	return dir
+}
+
+func put(t *testing.T, text string, path ...string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(path...), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A branch under review has no say in which of its files are looked at, nor in what is
+// read of them.
+func TestGitFolderReadsWhatIsCommitted(t *testing.T) {
+	dir := commitAll(t, func(policy string) {
+		put(t, "*.yaml export-ignore export-subst\n", policy, ".gitattributes")
+		put(t, "# $Format:%H$\n", policy, "subst.yaml")
+	})
+	d, commit, author, err := gitFolder(t.Context(), dir, "proposed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil || len(want) < 2 {
+		t.Fatalf("documents: %v, %v", want, err)
+	}
+	for _, path := range want {
+		text, err := os.ReadFile(path)
+		if got := d.Files[filepath.Base(path)]; err != nil || got != string(text) {
+			t.Errorf("%s is read as %q, want %q (%v; read: %v)", path, got, text, err, slices.Sorted(maps.Keys(d.Files)))
+		}
+	}
+	if len(commit) < 40 || author != "ann@corp.example" {
+		t.Errorf("commit %q of %q", commit, author)
+	}
+}
+
+func TestGitFolderRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(policy string)
+		ref    string
+		want   string
+	}{
+		"a link": {func(policy string) {
+			if err := os.Symlink("../elsewhere.yaml", filepath.Join(policy, "linked.yaml")); err != nil {
+				t.Fatal(err)
+			}
+		}, "proposed", "linked.yaml is a symbolic link"},
+		"a commit that is none": {func(string) {}, "nowhere", "nowhere"},
+		"a file for a commit":   {func(string) {}, "proposed:policy", "proposed:policy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, _, err := gitFolder(t.Context(), commitAll(t, c.change), c.ref)
+			if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// What is too large is given up while it is read.
+func TestGitDocumentsAreBounded(t *testing.T) {
+	dir := commitAll(t, func(policy string) { put(t, "#"+strings.Repeat("x", 1<<20)+"\n", policy, "large.yaml") })
+	if _, err := (repository{dir}).documents(t.Context(), "proposed:./", 1<<20); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "larger") {
+		t.Errorf("got %v", err)
+	}
+	if files, err := (repository{dir}).documents(t.Context(), "proposed:./", 2<<20); err != nil || len(files["large.yaml"]) != 1<<20+2 {
+		t.Errorf("%d bytes, %v", len(files["large.yaml"]), err)
+	}
+}
