@@ -29,7 +29,20 @@ const mostCutValue = 500
 // A Cutting is what a person decides about the tokens of an issuer.
 type Cutting struct {
 	schema.Cutoff
+	Known  []string // the issuers there are: what another one signed is taken nowhere
 	Reason string
+}
+
+// known says whether there is the issuer. One that was is still there to be lifted.
+func (c Cutting) known() error {
+	if slices.Contains(c.Known, c.Issuer) {
+		return nil
+	}
+	there := "there is none"
+	if len(c.Known) > 0 {
+		there = "there are " + strings.Join(schema.Sorted(c.Known...), ", ")
+	}
+	return fmt.Errorf("no issuer is named %q; %s: %w", c.Issuer, there, schema.ErrNotFound)
 }
 
 // CutOff has tokens refused from the next request on. A token that does not say when it
@@ -42,6 +55,9 @@ func CutOff(tx store.Tx, c Cutting) (schema.Cutoff, error) {
 	case c.Before.After(now):
 		return c.Cutoff, fmt.Errorf("cut-off: %s is yet to come; what will be signed is refused by taking the issuer's rule out: %w",
 			c.Before.UTC().Format(time.RFC3339), schema.ErrInvalid)
+	}
+	if err := c.known(); err != nil {
+		return c.Cutoff, err
 	}
 	c.Before, c.Since = c.Before.UTC(), tx.Now()
 	if err := c.check(); err != nil {

@@ -38,6 +38,15 @@ type Source struct {
 	From Reference `yaml:"-"` // where the token is
 }
 
+// IssuerNames returns the names of the issuers whose signed tokens are trusted.
+func (c *Config) IssuerNames() []string {
+	var names []string
+	for _, i := range c.Issuers {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
 // Lets returns the names of the sources that the configuration lets in, by
 // whatever means, sorted.
 func (c *Config) Lets() []string {

@@ -101,7 +101,7 @@ func New(o Options) (*Server, error) {
 	}
 	g.tells = provider.Tells
 	a := api.New(api.Options{
-		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Targets: o.Targets,
+		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Issuers: o.Issuers.Names(), Targets: o.Targets,
 		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
 		Sign: o.Sign, Signer: o.Signer, Preview: o.Preview, Trial: o.Trial, TokenKey: o.TokenKey, Standing: o.Standing,
 	})

@@ -113,6 +113,7 @@ func cutting(ctx context.Context, a about, what access.Cutting, c cut) (v api.Cu
 	}
 	v.DryRun = c.dryRun
 	err = a.change(func(s stopped) error {
+		what.Known = s.cfg.IssuerNames()
 		return s.try(ctx, c.dryRun, func(tx store.Tx) (err error) {
 			v.Cutoff, err = do(tx, what)
 			return err

@@ -37,7 +37,7 @@ func (w *who) with(ctx context.Context, do func(c *client) error) error {
 			return err
 		}
 		e := echo.New()
-		api.New(api.Options{Store: s.store, Rules: rules, Version: versionOf()}).Mount(e)
+		api.New(api.Options{Store: s.store, Rules: rules, Issuers: s.cfg.IssuerNames(), Version: versionOf()}).Mount(e)
 		caller := api.Caller{Name: local(), Role: schema.Admin, Person: w.as, Auth: api.AuthLocal}
 		return do(&client{http: &http.Client{Transport: api.InProcess(e, caller)}, url: "http://stopped"})
 	})

@@ -32,6 +32,7 @@ type Options struct {
 	Version    string
 	Sweeps     []string // names
 	Connectors []string // names
+	Issuers    []string // names
 	// Targets are the connectors that are open, by name.
 	Targets map[string]Target
 

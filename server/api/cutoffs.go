@@ -62,7 +62,7 @@ func (a *API) liftCutoff(ctx context.Context, in *cutoffInput) (*Reply[CutoffRep
 func (a *API) cutting(ctx context.Context, in *cutoffInput, do func(store.Tx, access.Cutting) (schema.Cutoff, error)) (*Reply[CutoffReply], error) {
 	out := CutoffReply{DryRun: in.Dry}
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		out.Cutoff, err = do(tx, access.Cutting{Reason: in.Body.Reason, Cutoff: schema.Cutoff{
+		out.Cutoff, err = do(tx, access.Cutting{Known: a.Issuers, Reason: in.Body.Reason, Cutoff: schema.Cutoff{
 			Issuer: in.Body.Issuer, Claim: in.Body.Claim, Value: in.Body.Value, Before: in.Body.Before, By: callerOf(ctx).Actor(),
 		}})
 		return err
