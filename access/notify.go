@@ -40,7 +40,7 @@ func Notify(tx store.Tx, n schema.Notice) error {
 	case err == nil && !old.Told.IsZero() && tx.Now().Sub(old.Told) < sameNotice:
 		return nil
 	case err == nil && old.Told.IsZero():
-		n.By = old.By
+		n.By, n.Left = old.By, old.Left
 	}
 	n.Raised, n.Told = tx.Now(), time.Time{}
 	if err := store.Notices.Put(tx, n); err != nil {
@@ -119,6 +119,31 @@ func AddresseeOf(r store.Reader, book *policy.Book, to string) (Addressee, error
 // Notified records that somebody was told some things by a channel; done, that there is no
 // other that they are yet to be told by.
 func Notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel string, done bool) error {
+	return notified(tx, book, told, channel, func(n *schema.Notice) {
+		if channel != "" {
+			n.By = schema.Sorted(append(n.By, channel)...)
+		}
+		if done {
+			n.Told, n.Left = tx.Now(), nil
+		}
+	})
+}
+
+// NotifiedSome records that a channel told some of those whom it is for, and which
+// addresses are left.
+func NotifiedSome(tx store.Tx, book *policy.Book, told []schema.Notice, channel string, left []string) error {
+	return notified(tx, book, told, channel, func(n *schema.Notice) {
+		all := map[string][]string{channel: left}
+		for other, addresses := range n.Left {
+			if other != channel {
+				all[other] = addresses
+			}
+		}
+		n.Left = all
+	})
+}
+
+func notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel string, change func(*schema.Notice)) error {
 	var subjects []string
 	for _, n := range told {
 		now, err := store.Notices.Get(tx, n.To, n.Kind, n.Subject)
@@ -128,12 +153,7 @@ func Notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel stri
 		if err != nil {
 			return err
 		}
-		if channel != "" {
-			now.By = schema.Sorted(append(now.By, channel)...)
-		}
-		if done {
-			now.Told = tx.Now()
-		}
+		change(&now)
 		if err := store.Notices.Put(tx, now); err != nil {
 			return err
 		}

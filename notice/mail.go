@@ -56,6 +56,12 @@ func (m *Mail) Send(ctx context.Context, msg Message) error {
 	if err != nil {
 		return err
 	}
+	if left := msg.To.Left; len(left) > 0 {
+		to = slices.DeleteFunc(to, func(one string) bool { return !slices.Contains(left, one) })
+	}
+	if len(to) == 0 {
+		return nil // whoever does not have it is no operator any longer
+	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.Address)
@@ -121,6 +127,7 @@ func (m *Mail) deliver(conn net.Conn, from string, to []string, text []byte) err
 // address in it, and only its code is told.
 func recipients(c *smtp.Client, to []string) (refused *Refusal, err error) {
 	var codes []int
+	var later []string
 	for _, one := range to {
 		err := c.Rcpt(one)
 		said, answered := errors.AsType[*textproto.Error](err)
@@ -128,6 +135,9 @@ func recipients(c *smtp.Client, to []string) (refused *Refusal, err error) {
 		case err == nil:
 		case answered:
 			codes = append(codes, said.Code)
+			if said.Code < 500 {
+				later = append(later, one)
+			}
 		default:
 			return nil, err
 		}
@@ -135,11 +145,14 @@ func recipients(c *smtp.Client, to []string) (refused *Refusal, err error) {
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	slices.Sort(codes)
-	return &Refusal{
-		Reason: fmt.Sprintf("the server did not take %d of %d addresses (it answered %d)", len(codes), len(to), codes[len(codes)-1]),
-		Some:   len(codes) < len(to), Again: codes[0] < 500,
-	}, nil
+	refused = &Refusal{
+		Reason: fmt.Sprintf("the server did not take %d of %d addresses (it answered %d)", len(codes), len(to), slices.Max(codes)),
+		Some:   len(codes) < len(to), Again: len(later) > 0,
+	}
+	if refused.Some {
+		refused.Left = later
+	}
+	return refused, nil
 }
 
 // secure begins TLS, which only a server on this machine may lack.

@@ -16,6 +16,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -310,6 +311,30 @@ func TestOneBadAddress(t *testing.T) {
 	one.To.Address = "night@example.com"
 	if refused, ok = errors.AsType[*notice.Refusal](p.mail(t, nil).Send(t.Context(), one)); !ok || refused.Some || refused.Again || len(p.mails) != 1 {
 		t.Errorf("to them alone it says %+v", refused)
+	}
+}
+
+// TestOneAddressLater has the server put one of two off: the other one has it, and is not
+// sent it again.
+func TestOneAddressLater(t *testing.T) {
+	p := newPostOffice(t, func(p *postOffice) { p.refuses, p.whom = "451 4.7.1 come back later", "night@" })
+	m, ops := p.mail(t, nil), two
+	ops.To = notice.To{Operators: true}
+	refused, ok := errors.AsType[*notice.Refusal](m.Send(t.Context(), ops))
+	if !ok || !refused.Some || !refused.Again || !slices.Equal(refused.Left, []string{"night@example.com"}) {
+		t.Fatalf("it says %+v", refused)
+	}
+	ops.To.Left = refused.Left
+	if refused, ok = errors.AsType[*notice.Refusal](m.Send(t.Context(), ops)); !ok || refused.Some || !refused.Again {
+		t.Errorf("put off again, it says %+v", refused)
+	}
+	p.refuses = ""
+	if err := m.Send(t.Context(), ops); err != nil || len(p.mails) != 2 || !slices.Equal(p.mails[1].to, []string{"RCPT TO:<night@example.com>"}) {
+		t.Errorf("it was sent as %+v, %v", p.mails, err)
+	}
+	m.Operators = m.Operators[:1]
+	if err := m.Send(t.Context(), ops); err != nil || len(p.mails) != 2 {
+		t.Errorf("who is no operator any longer is sent %+v, %v", p.mails, err)
 	}
 }
 

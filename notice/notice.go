@@ -23,8 +23,9 @@ import (
 type To struct {
 	ID        string // as notices have it
 	Name      string
-	Address   string // of mail; empty where none is known
-	Operators bool   // it is for whoever operates the bridge
+	Address   string   // of mail; empty where none is known
+	Operators bool     // it is for whoever operates the bridge
+	Left      []string // of the operators' addresses those that do not have it yet; all of them, where it is empty
 }
 
 // An Item is one thing that somebody is told.
@@ -68,9 +69,10 @@ type Channel interface {
 // A Refusal is of a message that a way does not take for whom it is for: there is no such
 // address. It says nothing of what is for others.
 type Refusal struct { //nolint:errname // it is an answer
-	Reason string // without an address: it is kept where nothing is forgotten
-	Some   bool   // others whom it was for have it
-	Again  bool   // it may be taken later
+	Reason string   // without an address: it is kept where nothing is forgotten
+	Some   bool     // others whom it was for have it
+	Again  bool     // it may be taken later
+	Left   []string // by whom, where others have it: nobody is to get it twice
 }
 
 // Error returns the reason.

@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/notice"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -85,7 +86,7 @@ func (n *Notify) next(tx store.Tx, p access.Pile, err error) (time.Time, error) 
 	return now.Forget, err
 }
 
-// An outcome is what came of one channel.
+// An outcome is what came of one message by one channel.
 type outcome struct {
 	channel string
 	told    []schema.Notice
@@ -102,26 +103,40 @@ func (o outcome) refused() *notice.Refusal {
 // again reports whether it is to be tried again.
 func (o outcome) again() bool {
 	r := o.refused()
-	return o.err != nil && (r == nil || r.Again && !r.Some)
+	return o.err != nil && (r == nil || r.Again)
 }
 
 // tell sends each channel what it has not taken yet.
 func (n *Notify) tell(ctx context.Context, who access.Addressee, due []schema.Notice) (outcomes []outcome) {
 	to := notice.To{ID: who.To, Name: who.Name, Address: who.Address, Operators: who.To == access.Operators}
 	for _, c := range n.Channels {
-		o := outcome{channel: c.Name()}
-		for _, d := range due {
-			if !slices.Contains(d.By, o.channel) {
-				o.told = append(o.told, d)
-			}
-		}
-		if len(o.told) == 0 || !c.Reaches(to) {
+		if !c.Reaches(to) {
 			continue
 		}
-		o.err = c.Send(ctx, notice.Of(messageID(o), to, o.told, n.URL, time.Now()))
-		outcomes = append(outcomes, o)
+		for _, told := range messages(due, c.Name()) {
+			o := outcome{channel: c.Name(), told: told}
+			to.Left = told[0].Left[o.channel]
+			o.err = c.Send(ctx, notice.Of(messageID(o), to, told, n.URL, time.Now()))
+			outcomes = append(outcomes, o)
+		}
 	}
 	return outcomes
+}
+
+// messages are of what a channel has not taken yet: one is for all, and what some have is
+// in others, for those who are left.
+func messages(due []schema.Notice, channel string) (all [][]schema.Notice) {
+	for _, d := range due {
+		if slices.Contains(d.By, channel) {
+			continue
+		}
+		i := slices.IndexFunc(all, func(m []schema.Notice) bool { return slices.Equal(m[0].Left[channel], d.Left[channel]) })
+		if i < 0 {
+			i, all = len(all), append(all, nil)
+		}
+		all[i] = append(all[i], d)
+	}
+	return all
 }
 
 // Try sends somebody a trial by every channel, and says what each made of it.
@@ -150,15 +165,25 @@ func messageID(o outcome) string {
 	return "msg_" + hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
+// record records who was told.
+func (o outcome) record(tx store.Tx, book *policy.Book) error {
+	refused := o.refused()
+	switch {
+	case o.err == nil, refused != nil && refused.Some && !refused.Again:
+		return access.Notified(tx, book, o.told, o.channel, false)
+	case refused != nil && refused.Some:
+		return access.NotifiedSome(tx, book, o.told, o.channel, refused.Left)
+	}
+	return nil
+}
+
 // write records what was told. Somebody whom no channel reaches is done with, too.
 func (n *Notify) write(tx store.Tx, to string, due []schema.Notice, outcomes []outcome, done bool) error {
 	book := n.Rules.Book()
 	for _, o := range outcomes {
 		refused := o.refused()
-		if o.err == nil || refused != nil && refused.Some {
-			if err := access.Notified(tx, book, o.told, o.channel, false); err != nil {
-				return err
-			}
+		if err := o.record(tx, book); err != nil {
+			return err
 		}
 		channel, person := "", ""
 		switch {

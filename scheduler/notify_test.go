@@ -27,12 +27,13 @@ type noticeRoom struct {
 	sent [][]string // what of each message
 	more int        // that the last one did not say
 	ids  []string
+	left [][]string // whom alone each one was for
 }
 
 func (c *noticeRoom) Name() string           { return c.name }
 func (c *noticeRoom) Reaches(notice.To) bool { return true }
 func (c *noticeRoom) Send(_ context.Context, m notice.Message) error {
-	c.ids = append(c.ids, m.ID)
+	c.ids, c.left = append(c.ids, m.ID), append(c.left, m.To.Left)
 	if c.err != nil {
 		return c.err
 	}
@@ -187,6 +188,38 @@ func TestOneWhoCannotBeTold(t *testing.T) {
 			t.Errorf("findings %v", got)
 		}
 	}, mail)
+}
+
+// TestSomeLater has a mail server put off one of the operators: the message is tried
+// again for them alone, beside what else there is for all by then.
+func TestSomeLater(t *testing.T) {
+	mail, hook := &noticeRoom{name: "mail"}, &noticeRoom{name: "hook"}
+	atDesk(t, func(d *desk) {
+		night := []string{"night@example.com"}
+		mail.err = &notice.Refusal{Reason: "1 of 2", Some: true, Again: true, Left: night}
+		d.raise(access.Operators, "a", true)
+		if _, err := d.tell(access.Operators); err == nil {
+			t.Error("who was put off is not told later")
+		}
+		if got := d.findings(); !slices.Equal(got, []string{"channel/mail operators"}) {
+			t.Errorf("findings %v", got)
+		}
+		mail.err = &notice.Refusal{Reason: "1 of 1", Again: true}
+		if _, err := d.tell(access.Operators); err == nil {
+			t.Error("who was put off twice is not told later")
+		}
+		mail.err = nil
+		d.raise(access.Operators, "b", true)
+		if _, err := d.tell(access.Operators); err != nil || d.findings() != nil {
+			t.Errorf("they were told, and there is %v, %v", d.findings(), err)
+		}
+		if want := [][]string{nil, night, night, nil}; !slices.EqualFunc(mail.left, want, slices.Equal) || len(mail.sent) != 2 || len(hook.sent) != 2 {
+			t.Errorf("mail was for %q, want %q; sent %v, and by the hook %v", mail.left, want, mail.sent, hook.sent)
+		}
+		if _, err := d.tell(access.Operators); err != nil || len(mail.left) != 4 {
+			t.Errorf("told again: %v, %v", mail.left, err)
+		}
+	}, mail, hook)
 }
 
 // TestManyAtOnce tells somebody a great deal in one message that one can read.

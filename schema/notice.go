@@ -15,4 +15,8 @@ type Notice struct {
 	Urgent  bool      `json:"urgent,omitempty"` // it waits for nothing else to be told with
 	Told    time.Time `json:"told,omitzero"`    // when it was sent last by every channel; zero as long as it is to be
 	By      []string  `json:"by,omitempty"`     // the channels it was sent by since it was raised last
+
+	// By channel, the addresses that it has not reached yet while it has others. They alone
+	// are tried again.
+	Left map[string][]string `json:"left,omitempty"`
 }
