@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"net/url"
 	"strconv"
 	"sync"
@@ -165,15 +166,21 @@ func (l *listing[R]) walkOn(ctx context.Context, k kind[R], e *effort, place *st
 				return nil
 			}
 			n++
-			*place = p.Place
 			c := k.candidate(r, p.Record)
 			if err := e.one(ctx, &c); err != nil {
 				return err
 			}
 			ok, err := ask.filter.Match(&c)
-			if err != nil {
+			switch {
+			case errors.Is(err, errOverspent) && e.looked > 1:
+				more = true // the next page begins with it
+				return nil
+			case errors.Is(err, errOverspent):
+				return errTooLarge
+			case err != nil:
 				return err
 			}
+			*place = p.Place
 			if ok {
 				l.add(ask.page, p.Record, len(c.Resource))
 			}

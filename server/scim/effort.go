@@ -20,7 +20,7 @@ type effort struct {
 }
 
 // maxChunkWork is how much work one transaction does, but for one resource that is
-// more.
+// more, which may be all that the request may do.
 const maxChunkWork = 32 << 20
 
 // leastWork is what a resource counts at least, however small it is.
@@ -33,12 +33,23 @@ func (q *request) effort(ask query) *effort {
 // begin begins a transaction's part.
 func (e *effort) begin() { e.chunk = 0 }
 
-// one counts a resource.
+// What is said where a filter looks through more than one request may, and where one
+// resource does by itself, which no cursor gets past.
+var (
+	errOverspent = wire.Invalid(wire.TooMany, "filter: its comparisons look through more bytes than one request may; make fewer, or page by cursor")
+	errTooLarge  = wire.Invalid(wire.TooMany, "filter: one resource alone has more to look through for it than one request may; make fewer comparisons, "+
+		"or ask for members or groups by value")
+)
+
+// one counts a resource. What it has beside, such as the members of a group, ends where
+// the request has done as much as it may: one group may have a million.
 func (e *effort) one(ctx context.Context, c *wire.Candidate) error {
 	e.looked++
 	e.add(e.comparisons * max(int64(len(c.Resource)), leastWork))
 	c.Spend = func(bytes int) error {
-		e.add(e.comparisons * int64(bytes))
+		if e.add(e.comparisons * int64(bytes)); e.work > e.q.limits.Work {
+			return errOverspent
+		}
 		return ctx.Err()
 	}
 	return ctx.Err()
@@ -56,7 +67,7 @@ func (e *effort) spent() bool { return e.looked >= e.q.limits.Scan || e.work > e
 func (e *effort) tooMuch(t *wire.Type, natural string) error {
 	switch {
 	case e.looked < e.q.limits.Scan:
-		return wire.Invalid(wire.TooMany, "filter: its comparisons look through more bytes than one request may; make fewer, or page by cursor")
+		return errOverspent
 	case byTime(e.ask.filter.Lookups()):
 		return wire.Invalid(wire.TooMany, "filter: more than %d resources changed since; ask for a later time, or page by cursor", e.q.limits.Scan)
 	case e.ask.filter.Lookups() != nil:

@@ -50,6 +50,34 @@ func TestFiltersAreBounded(t *testing.T) {
 	}
 }
 
+// TestOneLargeGroupIsBounded has one group alone be more to look through than a request
+// may: it stops within the group, and a walk by cursor stops before it.
+func TestOneLargeGroupIsBounded(t *testing.T) {
+	w := newWorld(t, scim.Options{Limits: scim.Limits{Work: 1 << 20}}) // 256 members by display
+	var few, many []string
+	for i := range 400 {
+		if many = append(many, w.user(fmt.Sprint(i))); i < 150 {
+			few = many
+		}
+	}
+	a := w.group("a", few...)
+	find := func(filter, more string) reply { return w.send("GET", "/Groups?filter="+escape(filter)+more, "") }
+	const none = `members[display co "zz"]`
+	find(none, "").is(200).has(0.0, "totalResults")
+	find(none, "&cursor=").is(200).has(nil, "nextCursor")
+	w.group("b", few...)
+	find(none, "").refuses(400, "tooMany", "cursor")
+	next := find(none, "&cursor=").is(200).text("nextCursor")
+	find(none, "&cursor="+next).is(200).has(nil, "nextCursor")
+	big := w.group("c", many...)
+	find(none+` and id eq "`+big+`"`, "").refuses(400, "tooMany", "bytes")
+	next = find(none, "&cursor=").is(200).text("nextCursor")
+	next = find(none, "&cursor="+next).is(200).text("nextCursor")
+	find(none, "&cursor="+next).refuses(400, "tooMany", "one resource alone")
+	find(`members.value eq "`+many[399]+`"`, "").is(200).has(1.0, "totalResults").has(big, "Resources", 0, "id")
+	find(none+` and id eq "`+a+`"`, "").is(200).has(0.0, "totalResults")
+}
+
 // TestNamesakes creates a group that may be another one sent again, beside very
 // many of its name.
 func TestNamesakes(t *testing.T) {
