@@ -153,7 +153,8 @@ func (c *Console) leave(w http.ResponseWriter, r *http.Request) {
 		c.fail(w, r, nil, errNoPage)
 		return
 	}
-	if _, in := c.sessions.of(c.shown(r, sessionCookie), false); !in { // who is in does not wait for strangers at the same address
+	_, in := c.sessions.of(c.shown(r, sessionCookie), false)
+	if !in { // who is in does not wait for strangers at the same address
 		if wait, ok := c.Door.Knock(r); !ok {
 			c.fail(w, r, nil, tooMany(w, wait))
 			return
@@ -163,7 +164,14 @@ func (c *Console) leave(w http.ResponseWriter, r *http.Request) {
 	if len(to) > longestWay {
 		to = "" // strangers may ask for this: it is kept for each
 	}
-	id, trip := c.trips.begin(to)
+	id := c.shown(r, tripCookie)
+	trip, under := underWay{}, false
+	if in { // their pages go together: none makes another's way void
+		trip, under = c.trips.join(id, to)
+	}
+	if !under {
+		id, trip = c.trips.begin(to)
+	}
 	at, err := c.Provider.Start(r.Context(), trip.state, trip.nonce, trip.verifier)
 	if err != nil {
 		c.turnAway(w, r, err)
@@ -183,11 +191,11 @@ func (c *Console) comeBack(w http.ResponseWriter, r *http.Request) {
 	trip, ok := c.trips.end(c.shown(r, tripCookie))
 	c.give(w, tripCookie, "")
 	answer := r.URL.Query()
-	if s, in := c.sessions.of(c.shown(r, sessionCookie), false); !ok && in && !c.stale(s) {
-		http.Redirect(w, r, c.base+Root, http.StatusSeeOther) // another of their pages was faster
-		return
-	}
 	if !ok || !same(answer.Get("state"), trip.state) {
+		if _, in := c.sessions.of(c.shown(r, sessionCookie), false); in {
+			http.Redirect(w, r, c.base+Root, http.StatusSeeOther) // another of their pages was faster; what is to be asked again is, from there
+			return
+		}
 		c.askLogin(w, r, http.StatusBadRequest, "This login was not begun in this browser, or too long ago. Begin again.")
 		return
 	}

@@ -277,6 +277,17 @@ func TestOIDCRightsAreLookedAtAgain(t *testing.T) {
 	if res = follow(away); res.Header.Get("Location") != "/console/held" {
 		t.Fatalf("it leads back to %d %s", res.StatusCode, res.Header.Get("Location"))
 	}
+	one, _ := b.do(b.request(http.MethodGet, "/console/login/oidc?to=/console/roles", nil))
+	two, _ := b.do(b.request(http.MethodGet, "/console/login/oidc?to=/console/held", nil))
+	if res = follow(one); res.StatusCode != http.StatusSeeOther {
+		t.Errorf("of two pages at once, the first one back is answered %d", res.StatusCode)
+	}
+	if res = follow(two); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/console/" {
+		t.Errorf("the other one is answered %d, to %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	if status, _ := b.get("/console/login/callback?state=x"); status != http.StatusSeeOther {
+		t.Errorf("who is in, and comes back from nowhere, is answered %d", status)
+	}
 	part := b.request(http.MethodGet, "/console/now", nil)
 	part.Header.Set("HX-Request", "true")
 	part.Header.Set("HX-Current-URL", w.url+"/console/?x=1")

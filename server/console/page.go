@@ -261,16 +261,20 @@ type file struct {
 // patience is how long a browser may take for some of a file.
 const patience = time.Minute
 
-// write hands a file on as it is made. Where it is not made whole the connection is cut:
+// write hands a file on as it is made, for as long as that takes: only a browser is timed.
+// Where it is not made whole the connection is cut:
 // half of one is not to be taken for it.
 func (f file) write(w http.ResponseWriter) {
 	defer func() { _ = f.text.Close() }() // whoever makes it stops
 	w.Header().Set("Content-Type", f.kind)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+f.name+`"`)
 	out := http.NewResponseController(w)
+	_ = out.SetWriteDeadline(time.Now().Add(patience)) // a server without deadlines has none to move
+	_ = out.Flush()
 	for some := make([]byte, 64<<10); ; {
+		_ = out.SetWriteDeadline(time.Time{}) // over HTTP/2 the stream is reset when it passes, written to or not
 		n, err := f.text.Read(some)
-		_ = out.SetWriteDeadline(time.Now().Add(patience)) // a server without deadlines has none to move
+		_ = out.SetWriteDeadline(time.Now().Add(patience))
 		if _, failed := w.Write(some[:n]); failed != nil {
 			return // a browser that left misses nothing
 		}

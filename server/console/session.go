@@ -222,6 +222,19 @@ func (t *trips) begin(to string) (id string, trip underWay) {
 	return id, trip
 }
 
+// join returns the trip of an id, if it is under way, and where it leads to from now on.
+func (t *trips) join(id, to string) (underWay, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one, ok := t.all[hashOf(id)]
+	if !ok || t.now().Sub(one.began) >= tripLasts {
+		return underWay{}, false
+	}
+	one.to = to
+	t.all[hashOf(id)] = one
+	return one, true
+}
+
 func (t *trips) room(now time.Time) {
 	var oldest hash
 	var began time.Time
