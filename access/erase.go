@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -90,8 +92,14 @@ func eraseRecord(tx store.Tx, rec schema.Identity) error {
 // somebody has something to do about one.
 func eraseAccounts(tx store.Tx, book *policy.Book, identity string) (kept []string, busy bool, err error) {
 	var idle []schema.Account
+	targets, err := withAccounts(tx)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, c := range book.Connectors() {
-		name := c.Metadata.Name
+		targets = append(targets, c.Metadata.Name)
+	}
+	for _, name := range schema.Sorted(targets...) {
 		if _, err := store.WorkItems.Get(tx, name, identity); err == nil {
 			return []string{"everything of who they are, until what people are asked to do at " + name + " is done"}, true, nil
 		} else if !notFound(err) {
@@ -104,7 +112,8 @@ func eraseAccounts(tx store.Tx, book *policy.Book, identity string) (kept []stri
 		if err != nil {
 			return nil, false, err
 		}
-		if a.Active || !a.Due.IsZero() {
+		_, tended := book.Connector(name) // elsewhere nothing will be disabled
+		if tended && (a.Active || !a.Due.IsZero()) {
 			return []string{"everything of who they are, until their account at " + name + " is disabled"}, true, nil
 		}
 		idle = append(idle, a)
@@ -121,7 +130,27 @@ func eraseAccounts(tx store.Tx, book *policy.Book, identity string) (kept []stri
 	return kept, false, nil
 }
 
-// eraseNotices takes away what somebody was to be told, and what others were told of them.
+// withAccounts returns where there are accounts, also at what the policy has no more.
+func withAccounts(r store.Reader) (connectors []string, err error) {
+	for more := true; more; {
+		var after []string
+		if n := len(connectors); n > 0 {
+			after = []string{connectors[n-1], string(utf8.MaxRune)} // past all of its accounts
+		}
+		more = false
+		for a, err := range store.Accounts.From(r, after...) {
+			if err != nil {
+				return nil, err
+			}
+			connectors, more = append(connectors, a.Connector), true
+			break
+		}
+	}
+	return connectors, nil
+}
+
+// eraseNotices takes away what somebody was to be told, and their names out of what others
+// are told: that is theirs, and may be yet to be told.
 func eraseNotices(tx store.Tx, identity string, names []string) error {
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
 	for n, err := range store.Notices.All(tx) {
@@ -129,16 +158,61 @@ func eraseNotices(tx store.Tx, identity string, names []string) error {
 			return err
 		}
 		address, isAddress := strings.CutPrefix(n.To, mailTo)
-		about := n.To == identity || isAddress && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, address) }) ||
-			slices.ContainsFunc(names, func(name string) bool { return strings.Contains(n.What, name) })
-		if !about {
+		if n.To == identity || isAddress && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, address) }) {
+			if err := store.Notices.Delete(tx, n.To, n.Kind, n.Subject); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := store.Notices.Delete(tx, n.To, n.Kind, n.Subject); err != nil {
+		was := n.What
+		for _, name := range names {
+			n.What = replaceName(n.What, name, erasedName(identity))
+		}
+		if n.What == was {
+			continue
+		}
+		if err := store.Notices.Put(tx, n); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replaceName puts something else for a name wherever that stands by itself: bob is
+// neither in bobby nor in bob.smith or bob@example.com.
+func replaceName(text, name, with string) string {
+	var b strings.Builder
+	for rest := text; ; {
+		i := strings.Index(rest, name)
+		if i < 0 {
+			b.WriteString(rest)
+			return b.String()
+		}
+		done := len(text) - len(rest)
+		end := done + i + len(name)
+		b.WriteString(rest[:i])
+		if joinsBefore(text[:done+i]) || joinsAfter(text[end:]) {
+			b.WriteString(name)
+		} else {
+			b.WriteString(with)
+		}
+		rest = text[end:]
+	}
+}
+
+// joiners are what names have between their words.
+const joiners = ".-_+@/\\"
+
+func joinsBefore(text string) bool {
+	trimmed := strings.TrimRight(text, joiners)
+	r, _ := utf8.DecodeLastRuneInString(trimmed)
+	return trimmed != "" && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.HasSuffix(text, "_")
+}
+
+func joinsAfter(text string) bool {
+	trimmed := strings.TrimLeft(text, joiners)
+	r, _ := utf8.DecodeRuneInString(trimmed)
+	return trimmed != "" && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.HasPrefix(text, "_")
 }
 
 // eraseFindings takes out what people said when they decided about findings about somebody.

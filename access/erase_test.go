@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -200,5 +201,51 @@ func TestEraseWhatIsNeeded(t *testing.T) {
 		w.work()
 		forget(ada, "their record of source hr")
 		w.work()
+	})
+}
+
+// TestEraseLeavesWhatIsOfOthers forgets somebody whose name is in others' names, and who
+// has an account at a target that the policy has no more. R-LOG-6.
+func TestEraseLeavesWhatIsOfOthers(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(w.rules.Book())
+		bob := w.admit(person{name: "bob", department: "Engineering"})
+		w.work()
+		w.update(func(tx store.Tx) error {
+			return errors.Join(access.Remove(tx, w.hr(), bob),
+				store.Accounts.Put(tx, schema.Account{Connector: "former", Identity: bob, RemoteID: "r1", Active: true, Attributes: map[string]string{"userName": "bob"}}),
+				access.Notify(tx, schema.Notice{To: "bea", Kind: "work", Subject: "a", What: "at wiki, for bobby: something"}),
+				access.Notify(tx, schema.Notice{To: "bea", Kind: "work", Subject: "b", What: "at wiki, for bob.smith, jim-bob and bob@example.net: something"}),
+				access.Notify(tx, schema.Notice{To: "bea", Kind: "work", Subject: "c", What: "at wiki, for bob: something"}),
+				access.Notify(tx, schema.Notice{To: bob, Kind: "work", Subject: "d", What: "something"}))
+		})
+		w.work()
+		var done access.Erased
+		w.update(func(tx store.Tx) (err error) {
+			done, err = access.Forget(tx, w.rules.Book(), access.Erasure{Identity: bob, By: "token/dpo", Reason: "asked for"})
+			return err
+		})
+		if !strings.Contains(strings.Join(done.Kept, "; "), "the id of their account at former") {
+			t.Errorf("kept %q, and nothing is said of the account at former", done.Kept)
+		}
+		w.view(func(r store.Reader) error {
+			for subject, want := range map[string]string{
+				"a": "at wiki, for bobby: something",
+				"b": "at wiki, for bob.smith, jim-bob and bob@example.net: something",
+				"c": "at wiki, for forgotten/" + bob + ": something",
+			} {
+				if n, err := store.Notices.Get(r, "bea", "work", subject); err != nil || n.What != want {
+					t.Errorf("somebody else is to be told %q, %v, want %q", n.What, err, want)
+				}
+			}
+			if had, err := store.Notices.Has(r, bob, "work", "d"); had || err != nil {
+				t.Errorf("what they were to be told is there: %v, %v", had, err)
+			}
+			a, err := store.Accounts.Get(r, "former", bob)
+			if err == nil && a.Attributes != nil {
+				t.Errorf("what their account at former was told is there: %v", a.Attributes)
+			}
+			return err
+		})
 	})
 }
