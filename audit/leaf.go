@@ -35,8 +35,11 @@ func prunes(d schema.Decision) (before int64, ok bool) {
 	return before, err == nil
 }
 
-// A pruning is what a log lacks, and what its own decisions say that it may lack: so a
-// body that somebody else took out shows, although its hash is there.
+// A pruning is what a log lacks, and what its own decisions say that it may lack: so a body
+// shows that is missing although none of them reaches it. Below the newest that one names
+// it does not: some bodies stay there, by what was in force, and that one of these was
+// taken out later cannot be told from its having been pruned. What nobody can do is put
+// another in its place.
 type pruning struct {
 	bodies, last int64 // how many are missing, and the number of the last of those
 	before       int64 // by the decisions
