@@ -87,7 +87,42 @@ func Open(path string, o Options) (store.Engine, error) {
 }
 
 func open(path string, o Options) (*bbolt.DB, error) {
+	db, _, err := openFile(path, o)
+	return db, err
+}
+
+// openFile also returns which file it is: the one that is there once nobody else has it
+// open. While one waits for that, another may be put in its place, as by Compact.
+func openFile(path string, o Options) (*bbolt.DB, os.FileInfo, error) {
+	const attempts = 10
+	for range attempts {
+		db, file, err := openOnce(path, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		if now, err := os.Stat(path); err == nil && os.SameFile(file, now) {
+			return db, file, nil
+		}
+		if err := db.Close(); err != nil {
+			return nil, nil, fmt.Errorf("store %s: %w", path, err)
+		}
+	}
+	return nil, nil, replaced(path)
+}
+
+func replaced(path string) error {
+	return fmt.Errorf("store %s: somebody put another file in its place meanwhile; try again: %w", path, schema.ErrConflict)
+}
+
+func openOnce(path string, o Options) (_ *bbolt.DB, file os.FileInfo, _ error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			f, err := os.OpenFile(name, flag, mode) //nolint:gosec // the store's own path
+			if err == nil && file == nil {          // the first is the one that is used
+				file, err = f.Stat()
+			}
+			return f, err
+		},
 		Timeout:         o.Timeout,
 		NoSync:          o.NoSync,
 		ReadOnly:        o.ReadOnly,
@@ -97,13 +132,13 @@ func open(path string, o Options) (*bbolt.DB, error) {
 	})
 	switch {
 	case errors.Is(err, bbolterrors.ErrTimeout):
-		return nil, fmt.Errorf("store %s: another process has it open; stop that one, or ask it with --server: %w", path, schema.ErrConflict)
+		return nil, nil, fmt.Errorf("store %s: another process has it open; stop that one, or ask it with --server: %w", path, schema.ErrConflict)
 	case errors.Is(err, bbolterrors.ErrInvalid), errors.Is(err, bbolterrors.ErrChecksum), errors.Is(err, bbolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("store %s: it is not a store, or it is damaged; restore a backup: %w: %w", path, schema.ErrInvalid, err)
+		return nil, nil, fmt.Errorf("store %s: it is not a store, or it is damaged; restore a backup: %w: %w", path, schema.ErrInvalid, err)
 	case err != nil:
-		return nil, fmt.Errorf("store %s: %w", path, err)
+		return nil, nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	return db, nil
+	return db, file, nil
 }
 
 // complete refuses a file that was cut short, as a copy may be: whoever reads

@@ -20,7 +20,7 @@ func Compact(ctx context.Context, path string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	old, err := open(path, Options{Timeout: defaultTimeout})
+	old, was, err := openFile(path, Options{Timeout: defaultTimeout})
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,25 @@ func Compact(ctx context.Context, path string) (err error) {
 	if err := whole(ctx, f.Name()); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("store: %w", err)
+	if err := replace(path, was, f.Name()); err != nil {
+		return err
 	}
 	return syncFolder(folder)
+}
+
+// replace puts a file in the place of another, if that is there still, for the same people
+// to read and write.
+func replace(path string, was os.FileInfo, fresh string) error {
+	if err := errors.Join(os.Chmod(fresh, was.Mode().Perm()), giveTo(was, fresh)); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if now, err := os.Stat(path); err != nil || !os.SameFile(was, now) {
+		return replaced(path)
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 // closeWhole closes a file that was written in a hurry, and has it on disk.
