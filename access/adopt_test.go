@@ -282,7 +282,7 @@ func (w *world) firstPlan(before map[string]schema.Account) {
 	})
 	for id := range before {
 		w.view(func(reader store.Reader) error {
-			work, err := access.WorkFor(reader, w.rules, "wiki", id, false)
+			work, err := access.WorkFor(reader, w.rules, "wiki", id, 1)
 			for _, step := range connectors.Plan(work.Have, work.Want) {
 				if step.Ends() {
 					violated("%s: the first plan would %s %v", id, step.Verb, step.Entitlements)

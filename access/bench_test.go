@@ -198,7 +198,7 @@ func (w *world) settleAs() func(store.Item) (access.Finish, error) {
 	return func(item store.Item) (access.Finish, error) {
 		var o access.Outcome
 		err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
-			o.Work, err = access.WorkFor(r, w.rules, "wiki", item.ID, false)
+			o.Work, err = access.WorkFor(r, w.rules, "wiki", item.ID, 1)
 			return err
 		})
 		o.Steps = connectors.Plan(o.Work.Have, o.Work.Want)

@@ -226,11 +226,11 @@ type Work struct {
 	Halted     string // why more waits than this; nothing if this is all
 }
 
-// WorkFor looks at one account as things are now. With doubt it is for somebody
-// to find out what is there: an earlier call to the target may have had an effect
-// that was never written down.
-func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt bool) (Work, error) {
-	book := rules.Book()
+// WorkFor looks at one account as things are now, for the attempt of that number, from 1.
+// At a later one somebody has to find out what is there: an earlier call to the target may
+// have had an effect that was never written down.
+func WorkFor(r store.Reader, rules *Rules, connector, identity string, attempt int) (Work, error) {
+	book, doubt := rules.Book(), attempt > 1
 	w := Work{Policy: book.Digest()}
 	f, err := whole(r, book, identity, false)
 	if err != nil {
@@ -253,9 +253,11 @@ func WorkFor(r store.Reader, rules *Rules, connector, identity string, doubt boo
 		}
 	}
 	w.Want = desired(rules, book, f, attributes, lines, w.Have)
-	// What failed was written down, with what the connector found. What owes nothing was
-	// told of nothing; it may have gone over to another identity meanwhile.
-	if doubt && !w.Have.Due.IsZero() && w.Have.State != schema.Retrying && ours(rules, book, connector, attributes["userName"]) {
+	// Of an attempt that failed it was written down what the connector found, unless it was
+	// the one before that. What owes nothing was told of nothing; it may have gone over to
+	// another identity meanwhile.
+	heard := w.Have.Attempt > 0 && w.Have.Attempt == attempt-1
+	if doubt && !w.Have.Due.IsZero() && !heard && ours(rules, book, connector, attributes["userName"]) {
 		w.Have, err = suspect(r, book, w.Have, attributes)
 		w.Want.RemoteID = w.Have.RemoteID
 	}

@@ -27,7 +27,7 @@ func TestLateForAFormerHolder(t *testing.T) {
 		})
 		var found access.Outcome // as it was before it was disabled
 		w.view(func(r store.Reader) (err error) {
-			found.Work, err = access.WorkFor(r, w.rules, "wiki", id, false)
+			found.Work, err = access.WorkFor(r, w.rules, "wiki", id, 1)
 			return err
 		})
 		found.Steps = connectors.Plan(found.Work.Have, found.Work.Want)
@@ -45,7 +45,7 @@ func TestLateForAFormerHolder(t *testing.T) {
 			}, nil
 		})
 		w.view(func(r store.Reader) error {
-			work, err := access.WorkFor(r, w.rules, "wiki", id, false)
+			work, err := access.WorkFor(r, w.rules, "wiki", id, 1)
 			if err != nil || !work.Have.Exists() || len(work.Have.Attributes) > 0 || len(connectors.Plan(work.Have, work.Want)) == 0 {
 				t.Errorf("it went over as %+v, %v; want that it is looked at once more", work.Have, err)
 			}
@@ -93,7 +93,7 @@ func TestTwoWhoMayHaveBeenMade(t *testing.T) {
 		w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
 			o := access.Outcome{Err: errors.New("the line broke"), Got: maybe(id)}
 			w.view(func(r store.Reader) (err error) {
-				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, false)
+				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, 1)
 				return err
 			})
 			o.Steps = connectors.Plan(schema.Account{}, schema.Account{Active: true})

@@ -125,7 +125,7 @@ func TestWokenWhileProvisioning(t *testing.T) {
 			item := w.leaseOne(access.LaneAccount("wiki"))
 			o := access.Outcome{}
 			w.view(func(r store.Reader) (err error) {
-				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, false)
+				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, 1)
 				return err
 			})
 			o.Got, o.Steps = o.Work.Have, connectors.Plan(o.Work.Have, o.Work.Want)

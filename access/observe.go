@@ -46,7 +46,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 		now.Attributes = nil // to be looked at once more
 	}
 	if o.Err != nil {
-		return schema.Change{}, errors.Join(fail(tx, now, was, o), faltered(tx, rules.Book(), item, o))
+		return schema.Change{}, errors.Join(fail(tx, now, was, item.Attempt, o), faltered(tx, rules.Book(), item, o))
 	}
 	if err := recovered(tx, connector, identity); err != nil {
 		return schema.Change{}, err
@@ -55,7 +55,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
-	now.State, now.Problem = schema.Settled, ""
+	now.State, now.Problem, now.Attempt = schema.Settled, "", 0
 	if len(o.Steps) > 0 {
 		now.Verified = !o.Verified.IsZero()
 		now.Due.Sent, now.Due.Acknowledged, now.Due.Verified = o.Sent, o.Acked, o.Verified
@@ -95,7 +95,10 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 // manages is what it managed before or was decided, as far as it is there.
 func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schema.Account {
 	strays := strays(book, now, o)
-	now.RemoteID, now.Active, now.Attributes = o.Got.RemoteID, o.Got.Active, o.Got.Attributes
+	if o.Got.Exists() || now.Exists() || o.Err == nil && o.Work.Halted == "" {
+		now.Attributes = o.Got.Attributes
+	} // else they are what it is to be made as, and is yet (see toBeMade)
+	now.RemoteID, now.Active = o.Got.RemoteID, o.Got.Active
 	now.Entitlements = slices.DeleteFunc(schema.Sorted(o.Got.Entitlements...), func(e string) bool { return slices.Contains(strays, e) })
 	now.Adopted = now.Adopted || o.Got.Adopted
 	decided := slices.DeleteFunc(governed(book, now.Connector, o.Work.Want.Entitlements), func(target string) bool {
@@ -156,10 +159,10 @@ func done(o Outcome) string {
 	return summary(o.Steps)
 }
 
-func fail(tx store.Tx, now schema.Account, was schema.State, o Outcome) error {
-	now.State, now.Problem = schema.Retrying, o.Err.Error()
+func fail(tx store.Tx, now schema.Account, was schema.State, attempt int, o Outcome) error {
+	now.State, now.Problem, now.Attempt = schema.Retrying, o.Err.Error(), attempt
 	if o.Park {
-		now.State = schema.Parked
+		now.State, now.Attempt = schema.Parked, 0
 	}
 	if err := store.Accounts.Put(tx, now); err != nil {
 		return err

@@ -24,7 +24,7 @@ func TestDoubtedTwice(t *testing.T) {
 		})
 		w.admit(person{id: id, name: "ada", inactive: true})
 		w.view(func(r store.Reader) error {
-			work, err := access.WorkFor(r, w.rules, "wiki", id, true)
+			work, err := access.WorkFor(r, w.rules, "wiki", id, 2)
 			if work.Have.Attributes["userName"] != "ada" || len(connectors.Plan(work.Have, work.Want)) == 0 {
 				t.Errorf("it is looked for as %+v, want by its name, to be disabled", work.Have)
 			}
@@ -54,11 +54,11 @@ func TestMaybeMadeAndRenamed(t *testing.T) {
 			w.admit(later)
 			decide()
 			w.view(func(r store.Reader) error {
-				sure, err := access.WorkFor(r, w.rules, "wiki", id, false)
+				sure, err := access.WorkFor(r, w.rules, "wiki", id, 1)
 				if err != nil || sure.Have.Exists() || len(sure.Have.Attributes) > 0 {
 					t.Errorf("%s, without doubt: %+v, %v; want no account", later.name, sure.Have, err)
 				}
-				work, err := access.WorkFor(r, w.rules, "wiki", id, true)
+				work, err := access.WorkFor(r, w.rules, "wiki", id, 2)
 				if work.Have.RemoteID != connectors.Unnamed("ada") || work.Have.Attributes["userName"] != "ada" || work.Have.Attributes["externalId"] != id {
 					t.Errorf("%s is looked for as %+v, want as ada", later.name, work.Have)
 				}
@@ -97,7 +97,7 @@ func TestDoubtedWhileHalted(t *testing.T) {
 		w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
 			var o access.Outcome
 			w.view(func(r store.Reader) (err error) {
-				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, true)
+				o.Work, err = access.WorkFor(r, w.rules, "wiki", id, 2)
 				return err
 			})
 			o.Got = o.Work.Have
@@ -109,11 +109,64 @@ func TestDoubtedWhileHalted(t *testing.T) {
 		w.admit(person{id: id, name: "ada", department: "Sales"})
 		decide()
 		w.view(func(r store.Reader) error {
-			work, err := access.WorkFor(r, w.rules, "wiki", id, false)
+			work, err := access.WorkFor(r, w.rules, "wiki", id, 1)
 			if !work.Have.Exists() || !slices.Contains(work.Have.Managed, "Readers") {
 				t.Errorf("it is %+v, want that what it may have been given is taken away", work.Have)
 			}
 			return err
 		})
 	})
+}
+
+// TestMaybeMadeAfterAll has an attempt come to nothing, for it failed or was halted, and the
+// one after it be one of which nobody wrote down what came of it, while somebody is renamed:
+// what they were to be made as is remembered all along. R-PROV-2.
+func TestMaybeMadeAfterAll(t *testing.T) {
+	for name, first := range map[string]func(*access.Outcome){
+		"failed": func(o *access.Outcome) { o.Err = schema.ErrUnavailable },
+		"halted": func(o *access.Outcome) { o.Work.Halted = "a halt" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				id := w.admit(person{name: "ada", department: "Engineering"})
+				decide := func() {
+					time.Sleep(2 * time.Second) //nolint:forbidigo // of the bubble's own time
+					w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+						return access.Reconcile(w.t.Context(), w.store, w.rules, item)
+					})
+				}
+				decide()
+				tried := 0
+				w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
+					tried = item.Attempt
+					var o access.Outcome
+					w.view(func(r store.Reader) (err error) {
+						o.Work, err = access.WorkFor(r, w.rules, "wiki", id, item.Attempt)
+						return err
+					})
+					first(&o)
+					return func(tx store.Tx) (time.Time, error) {
+						_, err := access.Observe(tx, w.rules, item, o)
+						return time.Time{}, err
+					}, nil
+				})
+				w.admit(person{id: id, name: "countess", department: "Engineering"})
+				decide()
+				w.view(func(r store.Reader) error {
+					work, err := access.WorkFor(r, w.rules, "wiki", id, tried+2)
+					if work.Have.RemoteID != connectors.Unnamed("ada") {
+						t.Errorf("after an attempt that nobody heard of it is %+v, want looked for as ada", work.Have)
+					}
+					if err != nil || name != "failed" {
+						return err
+					}
+					work, err = access.WorkFor(r, w.rules, "wiki", id, tried+1)
+					if work.Have.Exists() {
+						t.Errorf("after the attempt that failed, and was written down, it is %+v, want none", work.Have)
+					}
+					return err
+				})
+			})
+		})
+	}
 }

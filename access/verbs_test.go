@@ -331,7 +331,7 @@ func TestUnpark(t *testing.T) {
 		})
 		w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
 			return func(tx store.Tx) (time.Time, error) {
-				work, err := access.WorkFor(tx, w.rules, "wiki", item.ID, false)
+				work, err := access.WorkFor(tx, w.rules, "wiki", item.ID, 1)
 				if err != nil {
 					return time.Time{}, err
 				}

@@ -366,7 +366,7 @@ func (w *world) provision(connector string) func(store.Item) (access.Finish, err
 	return func(item store.Item) (access.Finish, error) {
 		var o access.Outcome
 		w.view(func(r store.Reader) (err error) {
-			o.Work, err = access.WorkFor(r, w.rules, connector, item.ID, false)
+			o.Work, err = access.WorkFor(r, w.rules, connector, item.ID, 1)
 			return err
 		})
 		o.Got, o.Steps = o.Work.Have, connectors.Plan(o.Work.Have, o.Work.Want)

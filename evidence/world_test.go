@@ -207,7 +207,7 @@ func (w *world) work(readsBack bool) {
 func (w *world) provision(item store.Item, readsBack bool) (access.Finish, error) {
 	var o access.Outcome
 	err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
-		o.Work, err = access.WorkFor(r, w.rules, "wiki", item.ID, false)
+		o.Work, err = access.WorkFor(r, w.rules, "wiki", item.ID, 1)
 		return err
 	})
 	if err != nil {

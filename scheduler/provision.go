@@ -48,13 +48,16 @@ type Provision struct {
 // the target, they are asked.
 func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	asker, asks := p.Connector.(connectors.Asker)
-	doubt := item.Attempt > 1 && !asks
-	if err := p.catchUp(ctx, doubt); err != nil {
+	attempt := item.Attempt
+	if asks {
+		attempt = 1 // people are asked, and nothing is called
+	}
+	if err := p.catchUp(ctx, attempt > 1); err != nil {
 		return nil, err
 	}
 	var work access.Work
 	err := p.Store.View(ctx, func(r store.Reader) (err error) {
-		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, doubt)
+		work, err = access.WorkFor(r, p.Rules, p.Name, item.ID, attempt)
 		return err
 	})
 	if errors.Is(err, schema.ErrNotFound) {

@@ -235,6 +235,8 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			a.State = schema.State(o.text())
 		case "problem":
 			a.Problem = o.text()
+		case "attempt":
+			a.Attempt = int(o.number())
 		case "observed":
 			a.Observed = o.time()
 		case "verified":

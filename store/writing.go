@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -62,6 +63,13 @@ func (d *draft) truth(name string, is bool) {
 	if is {
 		d.name(name)
 		d.b = append(d.b, "true"...)
+	}
+}
+
+func (d *draft) count(name string, n int) {
+	if n != 0 {
+		d.name(name)
+		d.b = strconv.AppendInt(d.b, int64(n), 10)
 	}
 }
 
@@ -136,6 +144,7 @@ func writeAccount(room *slab, a schema.Account) (value []byte, ok bool) {
 	d.texts("managed", a.Managed)
 	d.given("state", string(a.State))
 	d.given("problem", a.Problem)
+	d.count("attempt", a.Attempt)
 	d.time("observed", a.Observed)
 	d.truth("verified", a.Verified)
 	d.change("due", a.Due)
