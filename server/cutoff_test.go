@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +67,9 @@ func TestSignedTokensAreTakenBack(t *testing.T) {
 	if res, body := w.do(t, "GET", "/scim/v2/Nothing", sign(map[string]any{"iat": at.Add(30 * time.Second).Unix()}), ""); res.StatusCode != http.StatusNotFound {
 		t.Errorf("a token that was signed afterwards: %d: %s", res.StatusCode, body)
 	}
-	if res, body := w.do(t, "GET", "/api/v1/cutoffs", adminSecret, ""); res.StatusCode != http.StatusOK {
-		t.Errorf("%d: %s", res.StatusCode, body)
+	for secret, whose := range map[string]bool{adminSecret: true, viewerSecret: false} { // as in the log
+		if res, body := w.do(t, "GET", "/api/v1/cutoffs", secret, ""); res.StatusCode != http.StatusOK || strings.Contains(body, `"t1"`) != whose || !strings.Contains(body, `"jti"`) {
+			t.Errorf("%d: whose tokens are cut off is told: want %v: %s", res.StatusCode, whose, body)
+		}
 	}
 }

@@ -101,7 +101,7 @@ func (a *API) listFindings(ctx context.Context, in *findingsInput) (*Reply[List[
 func (a *API) maskedFinding(ctx context.Context, v FindingView) FindingView {
 	if c := callerOf(ctx); v.Settled != nil && !c.Role.AtLeast(seesDetail) && v.Settled.By != c.Actor() {
 		settled := *v.Settled
-		settled.Reason = ""
+		settled.Reason, settled.Compensating = "", nil
 		v.Settled = &settled
 	}
 	return v
