@@ -77,6 +77,16 @@ func NoteReadable(tx store.Tx, book *policy.Book) error {
 	return wakeEveryone(tx)
 }
 
+// Unreadable reports whether the policy in force is one that this version of the program
+// cannot read.
+func Unreadable(r store.Reader) (bool, error) {
+	_, err := store.Settings.Get(r, settingUnreadable)
+	if notFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // salvage writes of a look what is decided while the policy cannot be read: what ends.
 func (l *look) salvage(tx store.Tx, d difference) (time.Time, error) {
 	if err := l.endGrants(tx); err != nil {

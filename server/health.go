@@ -7,12 +7,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"drawbridge/access"
 	"drawbridge/store"
 )
 
 type health struct {
-	Status string `json:"status"`
-	Halted bool   `json:"halted,omitempty"` // somebody stopped what is written to targets, or to one
+	Status     string `json:"status"`
+	Halted     bool   `json:"halted,omitempty"`     // somebody stopped what is written to targets, or to one
+	Unreadable bool   `json:"unreadable,omitempty"` // this version of the program cannot read the policy in force
 }
 
 // alive says that the process lives. It looks at nothing, so that a store in
@@ -21,15 +23,19 @@ func alive(c echo.Context) error { return c.JSON(http.StatusOK, health{Status: "
 
 // ready says whether the bridge can be given traffic: its store can be read and
 // what runs it agrees. Why not is in the log: anyone may ask. A bridge that is halted
-// takes in what it is told, and is ready.
+// takes in what it is told, and is ready; so is one that cannot read its policy: out of
+// its load balancer, it would not hear of leavers, whom it ends all the same.
 func ready(o Options) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
 		defer cancel()
-		halted := int64(0)
+		halted, unreadable := int64(0), false
 		err := o.Store.View(ctx, func(r store.Reader) (err error) {
 			if _, err = store.LogSize(r); err == nil {
 				halted, err = store.Halts.Count(r)
+			}
+			if err == nil {
+				unreadable, err = access.Unreadable(r)
 			}
 			return err
 		})
@@ -40,6 +46,6 @@ func ready(o Options) echo.HandlerFunc {
 			o.Log.WarnContext(ctx, "not ready", "error", err)
 			return c.JSON(http.StatusServiceUnavailable, health{Status: "not ready"})
 		}
-		return c.JSON(http.StatusOK, health{"ready", halted > 0})
+		return c.JSON(http.StatusOK, health{"ready", halted > 0, unreadable})
 	}
 }

@@ -25,6 +25,7 @@ var (
 	parkedNow     = desc("parked_accounts", "Accounts that failed for good, until something changes; at most 10,000 are counted.", "connector")
 	breakerNow    = desc("breaker_open", "Whether a target does not answer and is left alone.", "connector")
 	haltedNow     = desc("halted", "Whether somebody stopped what is written to a target.", "connector")
+	unreadableNow = desc("policy_unreadable", "Whether this version of the program cannot read the policy in force: nobody gets anything new.")
 	proposedNow   = desc("proposals", "Lines that wait for a person to release or dismiss them, by change; leaver is the end of what people have who left.", "change")
 	proposedAge   = desc("proposals_oldest_seconds", "Age of the oldest cause of which lines are proposed; 0 if there is none.", "change")
 	requestsOpen  = desc("requests_open", "Requests that somebody has yet to decide about; at most 10,000 are counted.")
@@ -115,6 +116,11 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 			return found, err
 		}
 	}
+	unreadable, err := access.Unreadable(r)
+	if err != nil {
+		return found, err
+	}
+	level(unreadableNow, truth(unreadable))
 	size, err := store.LogSize(r)
 	if err != nil {
 		return found, err

@@ -206,9 +206,6 @@ func (b *Bridge) ready(context.Context) error {
 	if !b.running.Load() {
 		return fmt.Errorf("the bridge is starting or stopping: %w", schema.ErrUnavailable)
 	}
-	if why := b.rules.Book().Unreadable(); why != "" {
-		return fmt.Errorf("this version of the program cannot read the policy in force: nobody gets anything new: %s: %w", why, schema.ErrUnavailable)
-	}
 	return nil
 }
 

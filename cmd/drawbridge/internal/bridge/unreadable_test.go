@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -13,8 +15,8 @@ import (
 )
 
 // TestStartsWithAPolicyThatCannotBeRead starts a bridge whose policy in force, and whose
-// folder, this version of the program refuses: it starts, says where that is, and is not
-// ready; with a folder that is mended it is as it was. R-READY-1.
+// folder, this version of the program refuses: it starts, says where that is, and hears of
+// leavers: it is ready, and says that it cannot read its policy; with a folder that is mended it is as it was. R-READY-1.
 func TestStartsWithAPolicyThatCannotBeRead(t *testing.T) {
 	cfg, sound := config(t), os.DirFS("testdata/policy")
 	o := Options{Kinds: newTarget().kinds(), NoSync: true}
@@ -62,8 +64,20 @@ func TestStartsWithAPolicyThatCannotBeRead(t *testing.T) {
 	if why := b.Rules().Book().Unreadable(); !strings.Contains(why, `E-FIELD: unknown field "colour"`) || !strings.Contains(said, "colour") {
 		t.Errorf("it says of what it cannot read %q, and logs:\n%s", why, said)
 	}
-	if err := b.ready(t.Context()); err == nil || !strings.Contains(err.Error(), "colour") {
-		t.Errorf("it is ready: %v", err)
+	ask := func(b *Bridge, path string) string {
+		t.Helper()
+		res := httptest.NewRecorder()
+		b.handler.ServeHTTP(res, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if res.Code != http.StatusOK {
+			t.Errorf("%s: %d %s", path, res.Code, res.Body)
+		}
+		return res.Body.String()
+	}
+	if got := ask(b, "/readyz"); !strings.Contains(got, `"unreadable":true`) {
+		t.Errorf("of what it cannot read, it says %s", got)
+	}
+	if got := ask(b, "/metrics"); !strings.Contains(got, "drawbridge_policy_unreadable 1\n") {
+		t.Error("no metric says that it cannot read its policy")
 	}
 	if got := b.Rules().Book().Digest(); got != book.Digest() {
 		t.Errorf("in force is %s, want %s", got, book.Digest())
@@ -73,8 +87,11 @@ func TestStartsWithAPolicyThatCannotBeRead(t *testing.T) {
 	}
 
 	b, _ = open(sound)
-	if err := b.ready(t.Context()); err != nil {
-		t.Errorf("mended, it is not ready: %v", err)
+	if got := ask(b, "/readyz"); strings.Contains(got, "unreadable") {
+		t.Errorf("mended, it says %s", got)
+	}
+	if got := ask(b, "/metrics"); !strings.Contains(got, "drawbridge_policy_unreadable 0\n") {
+		t.Error("mended, no metric says so")
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
