@@ -33,8 +33,8 @@ func TestExceptions(t *testing.T) {
 	if text := w.want(403, "ada", "POST", "/api/v1/requests", ask, nil); !strings.Contains(text, "readers-do-not-edit") {
 		t.Errorf("refused, but not for the constraint: %s", text)
 	}
-	body := `{"constraint":"readers-do-not-edit","reason":"nobody else is here","compensating":["review"],"expires":"` + time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339) + `"}`
-	w.want(422, "ada", "POST", "/api/v1/exceptions", strings.Replace(body, `["review"]`, `[]`, 1), nil)
+	body := `{"constraint":"readers-do-not-edit","reason":"nobody else is here","compensating":["Bob looks on"],"expires":"` + time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339) + `"}`
+	w.want(422, "ada", "POST", "/api/v1/exceptions", strings.Replace(body, `["Bob looks on"]`, `[]`, 1), nil)
 	var e api.ExceptionView
 	w.want(201, "ada", "POST", "/api/v1/exceptions", body, &e)
 	path := "/api/v1/exceptions/" + e.ID
@@ -54,7 +54,7 @@ func TestExceptions(t *testing.T) {
 	for as, sees := range map[string]bool{"viewer": false, "auditor": true} {
 		for _, list := range []string{"/api/v1/exceptions", "/api/v1/exceptions?identity=ada@example.com&state=approved&constraint=readers-do-not-edit"} {
 			text := w.want(200, as, "GET", list, "", nil)
-			if !strings.Contains(text, e.ID) || strings.Contains(text, "nobody else is here") != sees {
+			if !strings.Contains(text, e.ID) || strings.Contains(text, "nobody else is here") != sees || strings.Contains(text, "Bob looks on") != sees {
 				t.Errorf("%s as %s: people's own words are there: %v, want %v", list, as, !sees, sees)
 			}
 		}
