@@ -1,10 +1,14 @@
 package store
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"drawbridge/schema"
@@ -19,7 +23,8 @@ import (
 // not wait forever. Where several processes write there are none: an item that one of
 // them leases while another bundles it would not be known to be out of date.
 const (
-	tableBundles = "bundles" // lane, class, when they are due, an id of its own: how many ids, and these
+	tableBundles = "bundles" // lane, class, when they are due, name: how many ids, and these
+	classPlace   = "place"   // in the same table, lane, this, class, name: the key of that row
 
 	bundleSize = 48 // ids in one row, of which two fit a page then
 	fewest     = 16 // that are worth a row of their own
@@ -44,42 +49,83 @@ func (t *transaction) WakeAllUrgent(lane Lane, ids []string) error {
 }
 
 // wakeAll bundles those that are not in the lane. Those that are, are woken in their
-// place: a worker who has one finds out that its work is out of date.
+// place: a worker who has one finds out that its work is out of date. The same many that
+// are woken again have the same bundles as before, which are filled anew.
 func (t *transaction) wakeAll(lane Lane, ids []string, at time.Time, urgent bool) error {
-	alone := len(ids) < fewest || t.store.engine.Writers() > 1
-	rest := make([]string, 0, len(ids))
-	for _, id := range ids {
-		there := alone
-		if !alone {
+	alone := t.store.engine.Writers() > 1
+	for some := range slices.Chunk(ids, bundleSize) {
+		if alone || len(some) < fewest {
+			for _, id := range some {
+				if err := t.wake(lane, id, at, urgent); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		var rest []string
+		for _, id := range some {
 			value, err := t.get(tableLanes, t.lookup(string(lane), id))
+			if err == nil && value != nil {
+				err = t.wake(lane, id, at, urgent)
+			} else {
+				rest = append(rest, id)
+			}
 			if err != nil {
 				return err
 			}
-			there = value != nil
 		}
-		if !there {
-			rest = append(rest, id)
-		} else if err := t.wake(lane, id, at, urgent); err != nil {
-			return err
-		}
-	}
-	for some := range slices.Chunk(rest, bundleSize) {
-		if err := t.bundle(lane, some, at, urgent); err != nil {
+		if err := t.bundle(lane, bundleName(some), rest, at, urgent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *transaction) bundle(lane Lane, ids []string, at time.Time, urgent bool) error {
+// bundleName is the same of the same ids, whichever of them are in the lane already. It
+// orders bundles that are due at once.
+func bundleName(ids []string) string {
+	sum := sha256.Sum256(makeKey(ids...))
+	return ids[0] + " " + hex.EncodeToString(sum[:12])
+}
+
+// bundle has ids wait in the bundle of a name, in place of those that still do. It stays
+// due when it was, if that is sooner.
+func (t *transaction) bundle(lane Lane, name string, ids []string, at time.Time, urgent bool) error {
 	class := classDue
 	if urgent {
 		class = classUrgent
 	}
-	key := t.slab.key(string(lane), class, timePart(at), t.NewID())
+	place := makeKey(string(lane), classPlace, class, name)
+	key := makeKey(string(lane), class, timePart(at), name)
+	old, err := t.get(tableBundles, place)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		value, err := t.get(tableBundles, old)
+		if err != nil {
+			return err
+		}
+		b, err := readBundle(Row{old, value})
+		if err != nil {
+			return err
+		}
+		if err := t.shrink(lane, b, len(b.ids)); err != nil {
+			return err
+		}
+		if bytes.Compare(b.key, key) < 0 { // by when they are due
+			key = b.key
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
 	t.addCount(countItems, string(lane), key, int64(len(ids)))
 	t.hint(lane)
-	return t.replace(tableBundles, key, nil, t.slab.bundle(ids))
+	if err := t.put(tableBundles, place, key); err != nil {
+		return err
+	}
+	return t.put(tableBundles, key, t.slab.bundle(ids))
 }
 
 // bundle is the value of a bundle's row.
@@ -114,10 +160,14 @@ func readBundle(row Row) (b bundle, err error) {
 
 // fill leases items of one urgency beside those that are leased already, up to n in all:
 // some that were woken one by one, which are given in their order, and of those in
-// bundles as many as there is room for beside them, and a quarter at least.
+// bundles as many as there is room for beside them, and a quarter at least, in the long run.
 func (t *transaction) fill(lane Lane, items []Item, n int, ttl time.Duration, single []candidate, class string) ([]Item, error) {
 	room := n - len(items)
-	many, err := t.unbundle(lane, class, max(room-len(single), room/4), ttl)
+	share := room / 4
+	if share == 0 && len(single) >= room {
+		share = t.store.turnOfBundles(lane, class, room)
+	}
+	many, err := t.unbundle(lane, class, max(room-len(single), share), ttl)
 	items = append(items, many...)
 	if err != nil {
 		return nil, err
@@ -136,6 +186,18 @@ func (t *transaction) fill(lane Lane, items []Item, n int, ttl time.Duration, si
 		items = append(items, item)
 	}
 	return items, nil
+}
+
+// turnOfBundles returns 1 where so few are leased at once that a quarter of them is none,
+// and three were leased, of this lane and urgency, since it was the bundles' turn.
+func (s *Store) turnOfBundles(lane Lane, class string, room int) int {
+	counter, _ := s.turns.LoadOrStore(string(lane)+"/"+class, new(atomic.Int64))
+	leased, ok := counter.(*atomic.Int64)
+	if !ok {
+		return 0
+	}
+	n := leased.Add(int64(room))
+	return int(n/4 - (n-int64(room))/4)
 }
 
 // unbundle leases up to n of those in bundles that are due.
@@ -192,6 +254,13 @@ func (t *transaction) shrink(lane Lane, b bundle, n int) error {
 	if rest := b.ids[n:]; len(rest) > 0 {
 		return t.replace(tableBundles, b.key, b.value, t.slab.bundle(rest))
 	}
+	parts, ok := splitKey(b.key)
+	if !ok || len(parts) != 4 {
+		return broken(tableBundles, b.key)
+	}
+	if err := t.delete(tableBundles, makeKey(string(lane), classPlace, parts[1], parts[3])); err != nil {
+		return err
+	}
 	return t.remove(tableBundles, b.key, b.value)
 }
 
@@ -231,6 +300,9 @@ func (c *checking) bundles(items map[string]int64) error {
 			return err
 		}
 		parts, ok := splitKey(row.Key)
+		if ok && len(parts) == 4 && parts[1] == classPlace {
+			continue
+		}
 		b, err := readBundle(row)
 		if err != nil || !ok {
 			c.fault(tableBundles, row.Key, "is not a bundle of items: who stands in it is never looked at")

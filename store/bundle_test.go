@@ -350,3 +350,67 @@ func (c *crowded) left(id string, n int) {
 		c.Fatal(err)
 	}
 }
+
+// TestBundlesTakeTurns leases few at once while others are woken one by one all the time:
+// those in bundles have a quarter of the leases. R-SLO-2.
+func TestBundlesTakeTurns(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		s := open(t)
+		update(t, s, func(tx store.Tx) error { return tx.WakeAll("lane", numbered("a", 120), tx.Now()) })
+		bundled, all := 0, 0
+		for i := range 24 {
+			update(t, s, func(tx store.Tx) error {
+				for _, id := range numbered(fmt.Sprint("z", i, "-"), n) {
+					if err := tx.Wake("lane", id, tx.Now()); err != nil {
+						return err
+					}
+				}
+				items, err := tx.Lease("lane", n, time.Hour)
+				for _, item := range items {
+					all++
+					if item.ID[0] == 'a' {
+						bundled++
+					}
+				}
+				return err
+			})
+		}
+		if all != 24*n || bundled < 6*n-1 || bundled > 6*n+1 {
+			t.Errorf("%d at once: of %d, %d were from bundles, want a quarter", n, all, bundled)
+		}
+	}
+}
+
+// TestBundledAgain wakes the same many again and again, while workers take some: each is
+// in the lane once.
+func TestBundledAgain(t *testing.T) {
+	for _, urgent := range []bool{false, true} {
+		s := open(t)
+		ids := numbered("a", 250)
+		for round := range 5 {
+			update(t, s, func(tx store.Tx) error {
+				if urgent {
+					return tx.WakeAllUrgent("lane", ids)
+				}
+				return tx.WakeAll("lane", ids, tx.Now())
+			})
+			view(t, s, func(r store.Reader) error {
+				stats, err := store.LaneStats(r)
+				if got := stats["lane"].Items; err != nil || got != len(ids) {
+					t.Errorf("round %d: %d items, %v; want %d", round, got, err, len(ids))
+				}
+				return err
+			})
+			update(t, s, func(tx store.Tx) error {
+				items, err := tx.Lease("lane", 130, time.Hour)
+				for _, item := range items[:len(items)/2] {
+					err = errors.Join(err, tx.Done(item, time.Time{}))
+				}
+				return err
+			})
+		}
+		if report, err := s.Check(t.Context()); err != nil || !report.OK() {
+			t.Errorf("%+v, %v", report, err)
+		}
+	}
+}

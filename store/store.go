@@ -23,6 +23,7 @@ import (
 
 // A Store keeps what the bridge knows. It is safe for concurrent use.
 type Store struct {
+	turns  sync.Map // of bundles, by lane and urgency: how many were leased few at a time
 	engine Engine
 	rand   io.Reader
 	log    *slog.Logger
