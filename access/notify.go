@@ -62,7 +62,7 @@ type Pile struct {
 	More   bool            // there is more than was looked at
 }
 
-// NoticesOf returns what somebody is to be told, the oldest first, and what of what they
+// NoticesOf returns what somebody is to be told, the urgent and the oldest first, and what of what they
 // were told is to be forgotten, and when.
 func NoticesOf(r store.Reader, to string) (p Pile, err error) {
 	p.To = to
@@ -86,6 +86,9 @@ func NoticesOf(r store.Reader, to string) (p Pile, err error) {
 		p.Last = latest(p.Last, n.Told)
 	}
 	slices.SortFunc(p.Due, func(a, b schema.Notice) int {
+		if a.Urgent != b.Urgent {
+			return map[bool]int{true: -1, false: 1}[a.Urgent]
+		}
 		return cmp.Or(a.Raised.Compare(b.Raised), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
 	})
 	return p, nil

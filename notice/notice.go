@@ -47,11 +47,11 @@ type Message struct {
 	At    time.Time
 }
 
-// Of makes a message: of more than fits, it says how much more there is.
+// Of makes a message: of more than fits, it says the first, and how much more there is.
 func Of(id string, to To, notices []schema.Notice, url string, at time.Time) Message {
 	m := Message{ID: id, To: to, Items: ItemsOf(notices, url), Link: url + "/console/", At: at}
-	if len(m.Items) > mostItems {
-		m.More, m.Items = len(m.Items)-mostItems, m.Items[:mostItems]
+	if len(m.Items) > MostItems {
+		m.More, m.Items = len(m.Items)-MostItems, m.Items[:MostItems]
 	}
 	return m
 }
@@ -85,8 +85,8 @@ type Trial struct {
 	Problem string `json:"problem,omitempty" doc:"Why it did not take it."`
 }
 
-// mostItems is how many things one message says in words.
-const mostItems = 50
+// MostItems is how many things one message says in words.
+const MostItems = 50
 
 // ItemsOf makes items of notices, with links below a URL.
 func ItemsOf(notices []schema.Notice, url string) (items []Item) {

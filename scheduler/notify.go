@@ -18,7 +18,7 @@ import (
 )
 
 // A Notify tells people what they are to be told: all that is due of one person at once,
-// by every channel that reaches them. An item of its lane says whom to look at.
+// as far as one message goes, by every channel that reaches them. An item of its lane says whom to look at.
 type Notify struct {
 	Store    *store.Store
 	Rules    *access.Rules
@@ -58,7 +58,7 @@ func (n *Notify) Handle(ctx context.Context, item store.Item) (access.Finish, er
 		}
 	}
 	finish := func(tx store.Tx) (time.Time, error) {
-		err := errors.Join(access.ForgetNotices(tx, pile.Old), n.write(tx, item.ID, pile.Due, outcomes, len(failed) == 0))
+		err := errors.Join(access.ForgetNotices(tx, pile.Old), n.write(tx, item.ID, said(pile.Due, outcomes), outcomes, len(failed) == 0))
 		return n.next(tx, pile, err)
 	}
 	return finish, errors.Join(failed...)
@@ -83,13 +83,20 @@ func (n *Notify) next(tx store.Tx, p access.Pile, err error) (time.Time, error) 
 		return tx.Now().Add(n.Every), nil
 	}
 	now, err := access.NoticesOf(tx, p.To)
-	return now.Forget, err
+	switch {
+	case err != nil || len(now.Due) == 0:
+		return now.Forget, err
+	case now.Due[0].Urgent: // the urgent are first
+		return tx.Now(), nil
+	}
+	return tx.Now().Add(n.Every), nil
 }
 
 // An outcome is what came of one message by one channel.
 type outcome struct {
 	channel string
 	told    []schema.Notice
+	left    []schema.Notice // the message had no room for them
 	err     error
 }
 
@@ -114,13 +121,23 @@ func (n *Notify) tell(ctx context.Context, who access.Addressee, due []schema.No
 			continue
 		}
 		for _, told := range messages(due, c.Name()) {
-			o := outcome{channel: c.Name(), told: told}
+			fit := min(len(told), notice.MostItems)
+			o := outcome{channel: c.Name(), told: told[:fit], left: told[fit:]}
 			to.Left = told[0].Left[o.channel]
 			o.err = c.Send(ctx, notice.Of(messageID(o), to, told, n.URL, time.Now()))
 			outcomes = append(outcomes, o)
 		}
 	}
 	return outcomes
+}
+
+// said returns what no channel has yet to find room for.
+func said(due []schema.Notice, outcomes []outcome) []schema.Notice {
+	return slices.DeleteFunc(slices.Clone(due), func(d schema.Notice) bool {
+		return slices.ContainsFunc(outcomes, func(o outcome) bool {
+			return slices.ContainsFunc(o.left, func(l schema.Notice) bool { return l.Kind == d.Kind && l.Subject == d.Subject })
+		})
+	})
 }
 
 // messages are of what a channel has not taken yet: one is for all, and what some have is
@@ -178,7 +195,7 @@ func (o outcome) record(tx store.Tx, book *policy.Book) error {
 }
 
 // write records what was told. Somebody whom no channel reaches is done with, too.
-func (n *Notify) write(tx store.Tx, to string, due []schema.Notice, outcomes []outcome, done bool) error {
+func (n *Notify) write(tx store.Tx, to string, said []schema.Notice, outcomes []outcome, done bool) error {
 	book := n.Rules.Book()
 	for _, o := range outcomes {
 		refused := o.refused()
@@ -204,5 +221,5 @@ func (n *Notify) write(tx store.Tx, to string, due []schema.Notice, outcomes []o
 	if !done {
 		return nil
 	}
-	return access.Notified(tx, book, due, "", true)
+	return access.Notified(tx, book, said, "", true)
 }

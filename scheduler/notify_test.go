@@ -222,23 +222,42 @@ func TestSomeLater(t *testing.T) {
 	}, mail, hook)
 }
 
-// TestManyAtOnce tells somebody a great deal in one message that one can read.
+// TestManyAtOnce tells somebody a great deal in messages that one can read, one after the
+// other, until all was said: what is urgent is in the first.
 func TestManyAtOnce(t *testing.T) {
 	mail := &noticeRoom{name: "mail"}
 	atDesk(t, func(d *desk) {
 		const to = "mailto:ann@example.com"
 		for i := range 120 {
 			d.raise(to, fmt.Sprint(i), false)
+			time.Sleep(time.Second) //nolint:forbidigo // of the bubble's own time
 		}
+		d.raise(to, "urgent", true)
 		next, err := d.tell(to)
-		if err != nil || len(mail.sent) != 1 || len(mail.sent[0]) != 50 || mail.more != 70 {
-			t.Errorf("%d messages, %d more: %v", len(mail.sent), mail.more, err)
+		if err != nil || len(mail.sent) != 1 || len(mail.sent[0]) != 50 || mail.more != 71 || mail.sent[0][0] != "urgent https://b/x" {
+			t.Fatalf("%d messages, %d more: %v", len(mail.sent), mail.more, err)
 		}
-		if want := time.Now().Add(90 * 24 * time.Hour); !next.Equal(want) {
+		for n, more := range []int{21, 0} {
+			if want := time.Now().Add(d.Every); next.Sub(want).Abs() > time.Second {
+				t.Errorf("what was not said comes at %s, want %s", next, want)
+			}
+			if early, err := d.tell(to); err != nil || !early.Equal(next) || len(mail.sent) != n+1 {
+				t.Errorf("told again at once: %d messages, next %s, %v", len(mail.sent), early, err)
+			}
+			time.Sleep(d.Every + time.Second) //nolint:forbidigo // likewise
+			if next, err = d.tell(to); err != nil || len(mail.sent) != n+2 || mail.more != more {
+				t.Fatalf("%d messages, %d more: %v", len(mail.sent), mail.more, err)
+			}
+		}
+		said := slices.Concat(mail.sent...)
+		if slices.Sort(said); len(said) != 121 || len(slices.Compact(said)) != 121 || mail.ids[0] == mail.ids[1] {
+			t.Errorf("%d things were said in messages %v", len(said), mail.ids)
+		}
+		if want := time.Now().Add(90*24*time.Hour - 2*d.Every); next.Sub(want).Abs() > 5*time.Second {
 			t.Errorf("it comes again at %s, want when it is forgotten, %s", next, want)
 		}
 		time.Sleep(90*24*time.Hour + time.Second) //nolint:forbidigo // of the bubble's own time
-		if next, err := d.tell(to); err != nil || !next.IsZero() || len(mail.sent) != 1 {
+		if next, err := d.tell(to); err != nil || !next.IsZero() || len(mail.sent) != 3 {
 			t.Errorf("then %s, %v", next, err)
 		}
 		err = d.store.View(d.t.Context(), func(r store.Reader) error {
