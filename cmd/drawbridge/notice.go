@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,8 +58,18 @@ func noticeListCommand() *cobra.Command {
 	return cmd
 }
 
-// errUntold is of a trial that some way did not take.
-var errUntold = errors.New("not every way took the trial")
+// errUntold is of a trial that some way did not take, or that none takes to whom it is for.
+var errUntold = errors.New("the trial did not come by every way, or by any")
+
+// untold returns errUntold where a way that reaches whom a trial is for did not take it, or
+// where there is none, so that whoever watches over notices learns it from the exit code.
+func untold(tried []notice.Trial) error {
+	failed := slices.ContainsFunc(tried, func(t notice.Trial) bool { return t.Problem != "" })
+	if failed || !slices.ContainsFunc(tried, func(t notice.Trial) bool { return t.Reaches }) {
+		return errUntold
+	}
+	return nil
+}
 
 func noticeTestCommand() *cobra.Command {
 	var w who
@@ -75,12 +86,7 @@ func noticeTestCommand() *cobra.Command {
 					return err
 				}
 				err := f.print(cmd.OutOrStdout(), tried.Items, func(out io.Writer) error { return trialText(out, tried.Items) })
-				for _, t := range tried.Items {
-					if err == nil && t.Problem != "" {
-						err = errUntold
-					}
-				}
-				return err
+				return errors.Join(err, untold(tried.Items))
 			})
 		},
 	}

@@ -65,8 +65,8 @@ func (e *expr) settled() (truth, known bool) {
 		switch e.common {
 		case resourceType:
 			return e.compareText(e.of.Name, true), true
-		case commonMeta: // only whether there is one can be asked
-			return true, true
+		case commonMeta: // only whether there is one can be asked, and there always is
+			return e.op != opEq, true
 		}
 		return false, false
 	}

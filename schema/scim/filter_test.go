@@ -80,7 +80,7 @@ func TestFilterGrammar(t *testing.T) {
 		{`groups[display sw "z" and value eq "g1"]`, false}, {`groups[display sw "o" and value eq "g1"]`, true}, {`groups.$ref ew "/g1"`, true}, {`groups[type eq "indirect"]`, false},
 		// What every resource has.
 		{`schemas eq "` + EnterpriseURN + `"`, true}, {`schemas eq "urn:example:3.0:User"`, false}, {`schemas eq "URN:example:2.0:user"`, true}, {`schemas pr`, true}, {`schemas co "enterprise"`, true},
-		{`meta pr`, true}, {`not (meta pr)`, false}, {`meta.location eq "https://x/Users/id-1"`, true}, {`meta.version eq "W/\"3\""`, true}, {`meta.version pr`, true},
+		{`meta pr`, true}, {`not (meta pr)`, false}, {`meta eq null`, false}, {`meta ne null`, true}, {`meta.location eq "https://x/Users/id-1"`, true}, {`meta.version eq "W/\"3\""`, true}, {`meta.version pr`, true},
 		{`urn:ietf:params:scim:schemas:core:2.0:User:id eq "id-1"`, true}, {`urn:ietf:params:scim:schemas:core:2.0:User:meta.created pr`, true},
 		{`meta.resourceType eq "User"`, true}, {`meta.resourceType ne "User" or userName eq "ada@x"`, true}, {`meta.resourceType eq "Group" and userName pr`, false},
 	} {
