@@ -38,6 +38,9 @@ func (b Beginning) Write() (files []BegunFile, err error) {
 	if _, _, err := net.SplitHostPort(b.Listen); err != nil || strings.ContainsAny(b.Listen, " #\"\n") {
 		return nil, fmt.Errorf("listen %q: write HOST:PORT, as in 127.0.0.1:8080: %w", b.Listen, schema.ErrInvalid)
 	}
+	if host, _, _ := net.SplitHostPort(b.Listen); host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return nil, fmt.Errorf("listen %q: begin where this machine alone reaches it, as at 127.0.0.1:8080; for others drawbridge.yaml wants tls: %w", b.Listen, schema.ErrInvalid)
+	}
 	if b.Owner == b.Deputy {
 		return nil, fmt.Errorf("%s cannot be their own deputy: name two people: %w", b.Owner, schema.ErrInvalid)
 	}
