@@ -54,7 +54,7 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		{Lane: access.LaneSource, Handle: b.freshen, Workers: 1, TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneRelease, Handle: b.carryOut, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
 		{Lane: access.LaneReview, Handle: (&access.Reviews{Store: b.store, Rules: b.rules}).Attend, Workers: 1, TTL: longLease, Renews: true, Backoff: slow},
-		{Lane: access.LaneRotation, Handle: scheduler.Rotate(b.store, b.rules, b.targets), Workers: 1, TTL: 10 * time.Minute, Backoff: slow},
+		{Lane: access.LaneRotation, Handle: scheduler.Rotate(b.store, b.rules, b.targets), Workers: 1, TTL: longLease, Renews: true, Backoff: slow},
 		{Lane: access.LaneResume, Handle: b.catchUp, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
 		{Lane: access.LaneRollout, Handle: b.rollout, Workers: 1, TTL: longLease, Renews: true, Backoff: slow},
 		{Lane: access.LaneRamp, Handle: b.climb, Workers: 2, TTL: longLease, Renews: true, Backoff: slow},
