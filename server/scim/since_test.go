@@ -25,12 +25,15 @@ func TestWhatChangedSince(t *testing.T) {
 	find("/Users", `meta.lastModified gt "2011-05-13T04:42:34Z"`).refuses(400, "tooMany", "cursor")
 	find("/Users", `meta.lastModified lt "2999-01-01T00:00:00Z"`).refuses(400, "tooMany", "cursor")
 
-	w.send("PATCH", "/Users/"+last, patch(`{"op":"add","path":"title","value":"x"}`)).is(200)
-	at = modified("/Users/" + last)
+	title := ""
+	for made := at; at == made; at = modified("/Users/" + last) { // times are shown by the millisecond, in which others were made
+		title += "x"
+		w.send("PATCH", "/Users/"+last, patch(`{"op":"replace","path":"title","value":"`+title+`"}`)).is(200)
+	}
 	find("/Users", `meta.lastModified ge "`+at+`"`).is(200).has(1.0, "totalResults").has(last, "Resources", 0, "id")
 	find("/Users", `meta.lastModified eq "`+at+`"`).is(200).has(1.0, "totalResults")
 	find("/Users", `meta.lastModified gt "`+at+`"`).is(200).has(0.0, "totalResults")
-	find("/Users", `title eq "x" and meta.lastModified ge "`+at+`" and active eq true`).is(200).has(1.0, "totalResults")
+	find("/Users", `title eq "`+title+`" and meta.lastModified ge "`+at+`" and active eq true`).is(200).has(1.0, "totalResults")
 	w.send("other:GET", "/Users?filter="+escape(`meta.lastModified ge "`+at+`"`), "").is(200).has(0.0, "totalResults")
 
 	seen, cursor := 0, ""
