@@ -14,40 +14,33 @@ const (
 	resourceType   = "meta.resourceType"
 )
 
+// commons are all of these, and what each is.
+var commons = []struct {
+	name string
+	kind Kind
+}{
+	{commonID, String},
+	{commonSchemas, Reference},
+	{commonMeta, Complex},
+	{commonCreated, DateTime},
+	{commonModified, DateTime},
+	{commonLocation, Reference},
+	{commonVersion, String},
+	{resourceType, String},
+}
+
 // resolveCommon finds what every resource has (RFC 7643, section 3.1), the schema's URN
 // before it or not.
 func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
 	if urn, rest, found := p.typ.urnOf(path); found && urn == p.typ.Schemas[0].ID {
 		path = rest
 	}
-	e.of = p.typ
-	switch fold(path) {
-	case "id":
-		e.common = commonID
-		return true, e.fit(e.common, String)
-	case "schemas":
-		e.common = commonSchemas
-		return true, e.fit(e.common, Reference)
-	case "meta":
-		e.common = commonMeta
-		return true, e.fit(e.common, Complex)
-	case "meta.created":
-		e.common = commonCreated
-		return true, e.fit(e.common, DateTime)
-	case "meta.lastmodified":
-		e.common = commonModified
-		return true, e.fit(e.common, DateTime)
-	case "meta.resourcetype":
-		e.common = resourceType
-		return true, e.fit(e.common, String)
-	case "meta.location":
-		e.common = commonLocation
-		return true, e.fit(e.common, Reference)
-	case "meta.version":
-		e.common = commonVersion
-		return true, e.fit(e.common, String)
+	for _, c := range commons {
+		if fold(path) == fold(c.name) {
+			e.of, e.common = p.typ, c.name
+			return true, e.fit(c.name, c.kind)
+		}
 	}
-	e.of = nil
 	return false, nil
 }
 
