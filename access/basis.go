@@ -11,7 +11,7 @@ import (
 	"drawbridge/store"
 )
 
-// What a look at an identity decided can be decided again (again.go), from the policy in
+// What a look at an identity decided can be decided again (remake.go), from the policy in
 // force then, which the store has, and from what is kept here: the facts that the rules
 // of the roles concerned read, and how things stood beside them. All decisions of one
 // look have the same basis. It is kept once, as a detail of the first, so that it can be

@@ -17,7 +17,7 @@ import (
 // What the bridge would do and does not, in one list. A policy, a source or a
 // sweep that takes away too much is held as a whole, under a plan: a hash that
 // names exactly the things it would do, so that what people agree to is what is
-// done (release.go). A role in quarantine and a last administrator are held too;
+// done (brake_release.go). A role in quarantine and a last administrator are held too;
 // they go on when what they lack is there, and nobody can release them.
 
 // firstDeeds is how much of a plan is told in its own words.

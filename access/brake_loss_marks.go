@@ -9,7 +9,7 @@ import (
 )
 
 // What a source does leaves a mark on whom it concerns, which is there until they are
-// looked at (lose.go).
+// looked at (brake_mass_loss.go).
 
 // affects marks an identity, or a record of one, as one that may lose something by
 // what a source just did.

@@ -16,7 +16,7 @@ import (
 // changed, a file came short. Its document says how many ends are believed in an
 // hour and in a day (massChange); those beyond are withheld. What the source said
 // is stored and answered as ever, but policy goes by the identity as it was, until
-// two people let it through (release.go) or the source takes it back. The single
+// two people let it through (brake_release.go) or the source takes it back. The single
 // leaver, well within the limits, is not kept waiting.
 
 const findingMassChange = "mass-change" // about source/NAME

@@ -23,7 +23,7 @@ import (
 //   - an exception ends;
 //   - a constraint stands, and with nobody to ask, nobody is excepted from it.
 //
-// Roles (govern.go) and machines (nhi.go) have their own.
+// Roles (governance.go) and machines (machine.go) have their own.
 
 // isRef reports whether a name in quarantine is a document's that is no role.
 func isRef(name string) bool { return strings.Contains(name, "/") }

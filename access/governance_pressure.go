@@ -12,7 +12,7 @@ import (
 )
 
 // Exceptions are counted. A rule from which so many deviate is wrong, and a role that
-// exceptions dominate is not enforced anew (raise.go). One that is renewed again and again
+// exceptions dominate is not enforced anew (mode_gate.go). One that is renewed again and again
 // is a rule that nobody wrote: from the second time on it takes whoever owns what it
 // waives.
 

@@ -12,7 +12,7 @@ import (
 // is named left, or nobody could approve it for somebody who may ask, it is withheld as a
 // role with a mistake is refused: what people hold by it stays, nobody new gets it, and
 // the rest of the policy works. What came into force in order and is so no more has a
-// clock (govern.go) instead.
+// clock (governance.go) instead.
 
 // ownersOf is who answers for a role, as it is compared.
 func ownersOf(role *policy.Role) string {

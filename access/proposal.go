@@ -14,7 +14,7 @@ import (
 )
 
 // Where the mode is propose, each line that would begin or end is proposed, and nothing
-// of it reaches a target before a person released it (choose.go). Reconcile keeps
+// of it reaches a target before a person released it (proposal_choose.go). Reconcile keeps
 // the proposals: it opens one for each line that is called for, leaves alone what was
 // dismissed while it is decided from the same things, closes what nothing calls for any
 // more, and carries out what was released. What was released once stays, as if it

@@ -33,7 +33,7 @@ func reads[R any](t *testing.T, c *Collection[R]) {
 		t.Fatal(err)
 	}
 	if got, ok := c.read(nil, value); !ok || !cmp.Equal(got, full) {
-		t.Errorf("%s: it was not read (%v); is there a field that reading.go does not know? %s", value, ok, cmp.Diff(full, got))
+		t.Errorf("%s: it was not read (%v); is there a field that decode.go does not know? %s", value, ok, cmp.Diff(full, got))
 	}
 	for n := range value {
 		if got, ok := c.read(nil, value[:n]); ok {
