@@ -1,5 +1,7 @@
 package server_test
 
+import "strings"
+
 // changeMusts are of making, replacing and deleting: RFC 7644, sections 3.3,
 // 3.5.1 and 3.6.
 func changeMusts() []must {
@@ -181,6 +183,51 @@ func patchMusts() []must {
 				c.patch(u.path(), `{"op":"replace","path":"emails[`+where+`].value","value":"n@x.example"}`).refuses(400, "noTarget")
 				c.patch(u.path(), `{"op":"replace","path":"emails[`+where+`]","value":{"value":"n@x.example"}}`).refuses(400, "noTarget")
 			}
+		}},
+		{"7644 3.5.2.2", "a filter of any length removes the members that it chooses, and no others", func(c *client) {
+			var ids, terms []string
+			for range 40 {
+				ids = append(ids, c.user("").id())
+			}
+			for _, id := range ids[:33] {
+				terms = append(terms, `value eq \"`+id+`\"`)
+			}
+			g := c.group(ids...)
+			c.patch(g.path(), `{"op":"remove","path":"members[`+strings.Join(terms, " or ")+`]"}`).is(204)
+			c.get(g.path()).count(7, "members")
+			c.patch(g.path(), `{"op":"remove","path":"members[value eq \"`+ids[38]+`\" and value eq \"`+ids[39]+`\"]"}`).is(204) // no member is two
+			c.get(g.path()).count(7, "members")
+			c.patch(g.path(), `{"op":"remove","path":"members[(value eq \"`+ids[38]+`\" or value eq \"`+ids[39]+`\") and value eq \"`+ids[39]+`\"]"}`).is(204)
+			c.get(g.path()).count(6, "members")
+		}},
+		{"7644 3.5.2.2", "members are chosen by whatever is shown of them", func(c *client) {
+			ada, bob := c.user(`,"displayName":"Ada"`), c.user("")
+			inner := c.group()
+			g := c.group(ada.id(), bob.id(), inner.id())
+			for _, step := range []struct {
+				where string
+				left  int
+			}{
+				{`value eq \"` + inner.id() + `\" and type eq \"User\"`, 3}, {`value eq \"` + bob.id() + `\" and type eq \"User\"`, 2},
+				{`display eq \"nobody\"`, 2}, {`display eq \"ada\"`, 1}, {`type eq \"User\"`, 1}, {`not (type eq \"User\")`, 0},
+			} {
+				c.patch(g.path(), `{"op":"remove","path":"members[`+step.where+`]"}`).is(204)
+				c.get(g.path()).count(step.left, "members")
+			}
+			c.patch(g.path(), `{"op":"add","path":"members","value":[{"value":"`+ada.id()+`"},{"value":"`+inner.id()+`"}]},{"op":"remove","path":"members[type eq \"User\"]"}`).is(204)
+			c.get(g.path()).count(1, "members").has(inner.id(), "members", 0, "value")
+		}},
+		{"7644 3.5.2.2", "what a member is made of can not be removed, and the member stays", func(c *client) {
+			u := c.user("")
+			g := c.group(u.id())
+			for _, path := range []string{"members.value", "members.display", "members.type"} {
+				c.patch(g.path(), `{"op":"remove","path":"`+path+`"}`).refuses(400, "mutability")
+			}
+			for _, sub := range []string{"value", "display", "type", "$ref"} {
+				c.patch(g.path(), `{"op":"remove","path":"members[value eq \"`+u.id()+`\"].`+sub+`"}`).refuses(400, "mutability")
+			}
+			c.patch(g.path(), `{"op":"replace","path":"members.value","value":"`+u.id()+`"}`).refuses(400, "mutability")
+			c.get(g.path()).count(1, "members")
 		}},
 		{"7644 3.5.2", "a path that is none is invalidPath, and a filter in it that is none invalidFilter", func(c *client) {
 			u := c.user("")

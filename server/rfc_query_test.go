@@ -77,6 +77,19 @@ func queryMusts() []must {
 				c.check(got == want, "%s finds %q, want %q", filter, got, want)
 			}
 		}},
+		{"7644 3.4.2.2", "a filter in brackets is of one and the same member", func(c *client) {
+			a, b := c.user("").id(), c.user("").id()
+			g := c.group(a, b)
+			own := `id eq "` + g.id() + `" and `
+			for filter, want := range map[string]float64{
+				`members[value eq "` + a + `" and value eq "` + b + `"]`: 0, `members.value eq "` + a + `" and members.value eq "` + b + `"`: 1,
+				`members[value eq "` + a + `" and type eq "User"]`: 1, `members[value eq "` + a + `" and type eq "Group"]`: 0,
+				`members[(value eq "` + a + `" or value eq "` + b + `") and value eq "` + b + `"]`: 1,
+			} {
+				c.get("/Groups?filter="+url.QueryEscape(own+filter)).is(200).has(want, "totalResults")
+			}
+			c.check(c.find(`groups[value eq "`+g.id()+`" and value eq "x"]`) == "", "somebody is in one group that is two")
+		}},
 		{"7644 3.4.2.2", "what is no filter is invalidFilter", func(c *client) {
 			for _, filter := range []string{"x", "(((", `userName regex "x"`, `userName eq`, `userName eq x`, `eq "x"`, `active gt true`, `active le false`, `x509Certificates.value gt "x"`,
 				`userName eq "x" and`, `userName eq "x")`, `emails[type eq "work"`, `not userName pr`, `userName pr "x"`, `userName eq "x" userName eq "y"`, " "} {

@@ -26,7 +26,7 @@ import (
 // shows it.
 func TestRFC(t *testing.T) {
 	c := newClient(t)
-	for _, rows := range [][]must{schemaMusts(), resourceMusts(), queryMusts(), changeMusts(), patchMusts(), bulkMusts(), protocolMusts(), cursorMusts()} {
+	for _, rows := range [][]must{schemaMusts(), toldMusts(), resourceMusts(), queryMusts(), changeMusts(), patchMusts(), bulkMusts(), protocolMusts(), cursorMusts()} {
 		for _, m := range rows {
 			t.Run(m.section+" "+m.says, func(t *testing.T) {
 				here := *c

@@ -16,7 +16,7 @@ import (
 // What the bridge would not do, such as keeping values unique, is refused too.
 func ParseSchema(text []byte) (library.Schema, error) {
 	var s library.Schema
-	if err := check(text, 32); err != nil {
+	if err := valid(text, 32); err != nil { // what is there twice is told with where it is
 		return s, err
 	}
 	text = trim(text)

@@ -268,19 +268,15 @@ func (a *Attribute) in(resource []byte) []byte {
 	return member(resource, a.Name)
 }
 
-// related is match for a filter on the edges of the resource.
+// related is match for a filter on nothing but who is at the other end of an edge.
 func (e *expr) related(c *Candidate) (bool, error) {
-	switch e.op {
-	case opAnd, opOr:
-		for _, k := range e.kids {
-			if ok, err := k.related(c); err != nil || ok == (e.op == opOr) {
-				return ok, err
-			}
+	ids, _ := e.only()
+	for _, id := range ids {
+		if ok, err := c.Related(id); ok || err != nil {
+			return ok, err
 		}
-		return e.op == opAnd, nil
-	default: // a comparison with eq: nothing else is about edges
-		return c.Related(e.lit.text)
 	}
+	return false, nil
 }
 
 // matchElement is match for one element of a list.

@@ -197,24 +197,6 @@ func (p *parser) valuePath(path string) (*expr, error) {
 // has is a filter on the elements of a list.
 func has(a *Attribute, inner *expr) *expr { return &expr{op: opHas, attr: a, kids: []*expr{inner}} }
 
-// aboutValue reports whether a filter on edges is of nothing but who is at their other
-// end, which is looked up and not searched for.
-func (e *expr) aboutValue() bool {
-	switch e.op {
-	case opAnd, opOr:
-		for _, k := range e.kids {
-			if !k.aboutValue() {
-				return false
-			}
-		}
-		return true
-	case opEq:
-		return e.attr != nil && e.attr.Name == "value" && e.lit.kind == litString
-	default:
-		return false
-	}
-}
-
 // resolve finds the attribute that a comparison is about.
 func (p *parser) resolve(e *expr, path string) error {
 	if p.of == nowhere {

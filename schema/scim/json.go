@@ -12,8 +12,19 @@ import (
 // are copied, not decoded.
 
 // check returns an error unless the body is one JSON value in UTF-8, nested no
-// deeper than depth.
+// deeper than depth, that says nothing twice.
 func check(body []byte, depth int) error {
+	if err := valid(body, depth); err != nil {
+		return err
+	}
+	if key, ok := repeated(body); ok {
+		return Invalid(InvalidSyntax, "the body has %q twice in one object, so that it says two things: say it once", key)
+	}
+	return nil
+}
+
+// valid is check of a body that may say things twice.
+func valid(body []byte, depth int) error {
 	switch {
 	case len(bytes.TrimSpace(body)) == 0:
 		return Invalid(InvalidSyntax, "the body is empty; it must be a JSON object")

@@ -21,10 +21,10 @@ const (
 type Operation struct {
 	Op Op
 	Path
-	Value []byte // canonical; of a Remove, the elements that are meant
-	IDs   []string
-	// all says that a Remove, or Replace, is of every member.
-	all bool
+	Value   []byte // canonical; of a Remove, the elements that are meant
+	IDs     []string
+	all     bool // a Remove, or Replace, is of every member
+	chooses bool // Where says which members are meant, and IDs are yet to be found by it
 }
 
 // A Patch is what a sender wants modified.
@@ -279,17 +279,17 @@ func (in *patchIntake) valueOf(a *Attribute, raw []byte) ([]byte, error) {
 func (in *patchIntake) members(o Op, p Path, value []byte, loose bool) error {
 	one := Operation{Op: o, Path: p}
 	switch {
-	case p.Where != nil:
-		if o != Remove {
-			return Invalid(Mutability, "members: what they are is immutable; a member is added or removed as a whole")
+	case p.Sub != nil && (o != Add || p.Sub.Name != "value" || p.Where != nil), p.Where != nil && o != Remove:
+		if loose {
+			return nil // display, type and $ref follow from who it is
 		}
-		for _, l := range valuesOf(p.Where, ByMember) {
-			one.IDs = append(one.IDs, l.Value)
+		return Invalid(Mutability, "members: what they are is immutable; a member is added or removed as a whole")
+	case p.Where != nil:
+		if one.chooses = !p.Where.aboutValue(); !one.chooses {
+			one.IDs, _ = p.Where.only()
 		}
 		in.operations = append(in.operations, one)
 		return nil
-	case p.Sub != nil && p.Sub.Name != "value":
-		return nil // display, type and $ref follow from who it is
 	case value == nil && o == Remove:
 		one.all = true
 	case value == nil || value[0] == 'n':

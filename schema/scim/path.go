@@ -116,11 +116,7 @@ func (t *Type) parseWhere(a *Attribute, filter string) (*expr, error) {
 		return nil, err
 	}
 	p.of = a
-	e, err := p.all()
-	if err == nil && a.edges && !e.aboutValue() {
-		err = Invalid(InvalidFilter, "path: of %s only the value can be compared, with eq", a.Name)
-	}
-	return e, err
+	return p.all()
 }
 
 // template returns the sub-attributes that an element must have for the filter

@@ -30,7 +30,39 @@ func Users(extensions ...library.Schema) (*Type, error) {
 // Groups is the resource type of groups, with the extensions that an operator
 // registered. Their members are edges, and are never part of a Record.
 func Groups(extensions ...library.Schema) (*Type, error) {
-	return newType("Group", "/Groups", "A group of identities, and of groups.", library.CoreGroupSchema(), extensions)
+	core := library.CoreGroupSchema()
+	for i, a := range core.Attributes {
+		if a.Name() == "members" {
+			core.Attributes[i] = memberEdges()
+		}
+	}
+	return newType("Group", "/Groups", "A group of identities, and of groups.", core, extensions)
+}
+
+// memberEdges are a group's members as they are here: how one is called is its own to
+// say, and looked up for whoever asks.
+func memberEdges() library.CoreAttribute {
+	fixed := library.AttributeMutabilityImmutable()
+	return library.ComplexCoreAttribute(library.ComplexParams{
+		Name: "members", MultiValued: true, Description: optional.NewString("A list of members of the Group."),
+		SubAttributes: []library.SimpleParams{
+			library.SimpleStringParams(library.StringParams{
+				Name: "value", Mutability: fixed, Description: optional.NewString("Identifier of the member of this Group."),
+			}),
+			library.SimpleReferenceParams(library.ReferenceParams{
+				Name: "$ref", Mutability: fixed, ReferenceTypes: []library.AttributeReferenceType{"User", "Group"},
+				Description: optional.NewString("The URI of the resource that is a member of this Group."),
+			}),
+			library.SimpleStringParams(library.StringParams{
+				Name: "type", Mutability: fixed, CanonicalValues: []string{"User", "Group"},
+				Description: optional.NewString("The type of that resource, 'User' or 'Group'."),
+			}),
+			library.SimpleStringParams(library.StringParams{
+				Name: "display", Mutability: library.AttributeMutabilityReadOnly(), Returned: library.AttributeReturnedRequest(),
+				Description: optional.NewString("What the member is called, for display."),
+			}),
+		},
+	})
 }
 
 // drawbridgeUser is our own extension: what sources say of employment and of

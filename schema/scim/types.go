@@ -141,7 +141,7 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 		a.passes = urn == DrawbridgeURN && a.Name == occurredName
 		a.closed = urn == DrawbridgeURN && len(a.Words) > 0
 		t.attributes = append(t.attributes, a)
-		t.shy = t.shy || a.shy() && !a.passes
+		t.shy = t.shy || a.shy() && !a.passes && !a.edges
 		if a.Immutable {
 			t.immutable = append(t.immutable, a)
 		}
@@ -220,6 +220,9 @@ func (t *Type) bare(name string) (*Attribute, bool) {
 // the longest where one begins with another, and what follows behind a colon.
 func (t *Type) urnOf(path string) (urn, rest string, ok bool) {
 	rest = path
+	if n := len(t.Alias); n > 0 && len(path) > n && path[n] == ':' && strings.EqualFold(path[:n], t.Alias) {
+		return t.Schemas[0].ID, path[n+1:], true
+	}
 	for _, s := range t.Schemas {
 		n := len(s.ID)
 		if n <= len(urn) || len(path) < n || !strings.EqualFold(path[:n], s.ID) {

@@ -170,10 +170,13 @@ func (h *Handler) meta(kind, path string) object {
 
 func (h *Handler) resourceTypes() []object {
 	var all []object
-	add := func(t *wire.Type, name, schema string) {
+	add := func(t *wire.Type, name, schema, also string) {
 		extensions := []object{}
 		for _, s := range t.Schemas[1:] {
 			extensions = append(extensions, object{"schema": s.ID, "required": false})
+		}
+		if also != "" { // resources are of both
+			extensions = append(extensions, object{"schema": also, "required": false})
 		}
 		all = append(all, object{
 			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
@@ -183,8 +186,8 @@ func (h *Handler) resourceTypes() []object {
 		})
 	}
 	for _, t := range h.types() {
-		if add(t, t.Name, t.Schemas[0].ID); t.Alias != "" {
-			add(t, "Okta"+t.Name, t.Alias)
+		if add(t, t.Name, t.Schemas[0].ID, t.Alias); t.Alias != "" {
+			add(t, "Okta"+t.Name, t.Alias, t.Schemas[0].ID)
 		}
 	}
 	return all

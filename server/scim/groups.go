@@ -141,6 +141,9 @@ func patchGroup(q *request) error {
 		return err
 	}
 	q.report(q.groups, q.param())
+	if err := q.choose(&p); err != nil {
+		return err
+	}
 	g, err := q.changeGroup(p.Edits(), func(old schema.Group) (schema.Group, access.Provenance, error) {
 		from := q.provenance(p.Occurred, p.Modified, old.Modified)
 		record, err := q.groups.Decode(old.Resource)

@@ -62,7 +62,7 @@ func TestRawCopyIsTheNewest(t *testing.T) {
 
 func TestRawCopyIsBounded(t *testing.T) {
 	w := newWorld(t, scim.Options{})
-	id := w.send("POST", "/Users", `{"userName":"a",`+strings.TrimSuffix(strings.Repeat(`"x":"`+strings.Repeat("y", 1000)+`",`, 500), ",")+`}`).is(201).text("id")
+	id := w.send("POST", "/Users", `{"userName":"a",`+numbered(500, `"x%d":"`+strings.Repeat("y", 1000)+`"`)+`}`).is(201).text("id")
 	if c, _ := w.raw(id); len(c.Body) > 20_000 || !c.Cut {
 		t.Errorf("of half a megabyte there are %d bytes, cut %v", len(c.Body), c.Cut)
 	}

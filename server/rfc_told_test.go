@@ -1,0 +1,158 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// toldMusts hold resources to what /Schemas and /ResourceTypes tell of them.
+func toldMusts() []must {
+	return []must{
+		{"7643 7", "every attribute is returned as its schema says", func(c *client) {
+			urns := []string{userURN, staffURN, rfcURN, "urn:drawbridge:scim:schemas:extension:2.0:User"}
+			body := map[string]any{}
+			for _, urn := range urns {
+				maps.Copy(body, keyed(urn, sampleOf(c, urn)))
+			}
+			body["userName"] = c.name()
+			text, _ := json.Marshal(body)
+			u := c.send("POST", "/Users", string(text)).is(201)
+			c.send("POST", "/Groups", `{"displayName":"`+c.name()+`","members":[{"value":"`+u.id()+`"}]}`).is(201)
+			for _, urn := range urns {
+				returnedAsSaid(c, u.path(), urn)
+			}
+			g := c.send("POST", "/Groups", `{"displayName":"`+c.name()+`","externalId":"x-`+c.name()+`","members":[{"value":"`+u.id()+`"}]}`).is(201)
+			returnedAsSaid(c, g.path(), groupURN)
+		}},
+		{"7643 3.1", "schemas are those of the resource's type, and of its extensions", func(c *client) {
+			c.group(c.user(`,"` + staffURN + `":{"department":"d"},"` + rfcURN + `":{"loud":"!"}`).id())
+			types := map[string][]any{}
+			for _, one := range list(c.get("/ResourceTypes").at("Resources")) {
+				t := one.(map[string]any)
+				known := []any{t["schema"]}
+				for _, x := range list(t["schemaExtensions"]) {
+					known = append(known, x.(map[string]any)["schema"])
+				}
+				types[fmt.Sprint(t["name"])] = known
+			}
+			for _, path := range []string{"/Users", "/Groups", "/Roles", "/Entitlements"} {
+				all := list(c.get(path).is(200).at("Resources"))
+				c.check(len(all) > 0, "%s is empty", path)
+				for _, one := range all {
+					r := got{c: c, body: one.(map[string]any)}
+					for _, urn := range list(r.body["schemas"]) {
+						known := types[fmt.Sprint(r.at("meta", "resourceType"))]
+						c.check(slices.Contains(known, urn), "%s: %v is of %v, and its type of %v", path, r.id(), urn, known)
+					}
+				}
+			}
+			role := fmt.Sprint(c.get("/Roles").at("Resources", 0, "display"))
+			c.get("/Roles?filter=urn:okta:scim:schemas:core:1.0:Role:display+eq+%22"+role+"%22").is(200).has(1.0, "totalResults")
+		}},
+		{"8259 4", "a body that says a thing twice is refused, for nobody knows which counts", func(c *client) {
+			u, n := c.user(""), c.name()
+			for _, body := range []string{
+				`{"userName":"` + n + `","userName":"` + n + `2"}`, `{"userName":"` + n + `","USERNAME":"` + n + `2"}`, `{"userName":"` + n + `","user\u004eame":"` + n + `2"}`,
+				`{"userName":"` + n + `","name":{"givenName":"a","givenName":"b"}}`, `{"userName":"` + n + `","emails":[{"value":"a@x.example","value":"b@x.example"}]}`,
+			} {
+				c.send("POST", "/Users", body).refuses(400, "invalidSyntax")
+			}
+			c.check(c.find(`userName sw "`+n+`"`) == "", "somebody was made")
+			for _, op := range []string{
+				`{"op":"add","op":"remove","path":"title","value":"x"}`, `{"op":"add","path":"title","path":"nickName","value":"x"}`, `{"op":"add","path":"title","value":"x","value":"y"}`,
+			} {
+				c.patch(u.path(), op).refuses(400, "invalidSyntax")
+			}
+			c.send("POST", "/Users/.search", `{"filter":"userName pr","filter":"title pr"}`).refuses(400, "invalidSyntax")
+			c.send("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":"/Users/x","path":"`+"/Users/"+u.id()+`"}]}`).refuses(400, "invalidSyntax")
+			c.get(u.path()).is(200).has(nil, "title")
+		}},
+	}
+}
+
+// keyed puts an extension's attributes below its URN.
+func keyed(urn string, attributes map[string]any) map[string]any {
+	if urn == userURN {
+		return attributes
+	}
+	return map[string]any{urn: attributes}
+}
+
+// attributesOf are those of a schema, as it is told of.
+func attributesOf(c *client, urn string) []any {
+	return list(c.get("/Schemas/" + urn).is(200).at("attributes"))
+}
+
+// sampleOf makes a value for each attribute of a schema that can be sent.
+func sampleOf(c *client, urn string) map[string]any { return sample(attributesOf(c, urn)) }
+
+func sample(attributes []any) map[string]any {
+	all := map[string]any{}
+	for _, one := range attributes {
+		a := one.(map[string]any)
+		var v any
+		switch a["type"] {
+		case "boolean":
+			v = true
+		case "integer", "decimal":
+			v = 7
+		case "dateTime":
+			v = "2026-01-01T00:00:00Z"
+		case "binary":
+			v = "QUJD"
+		case "reference":
+			v = "https://x.example/a"
+		case "complex":
+			v = sample(list(a["subAttributes"]))
+		default:
+			v = "x"
+			if words := list(a["canonicalValues"]); len(words) > 0 {
+				v = words[0]
+			}
+		}
+		if a["multiValued"] == true {
+			v = []any{v}
+		}
+		if a["mutability"] != "readOnly" {
+			all[fmt.Sprint(a["name"])] = v
+		}
+	}
+	return all
+}
+
+// returnedAsSaid reads a resource, and each part of it by name, and holds what comes to
+// what its schema says.
+func returnedAsSaid(c *client, path, urn string) {
+	below, prefix := []any{}, ""
+	if urn != userURN && urn != groupURN {
+		below, prefix = []any{urn}, urn+":"
+	}
+	whole := c.get(path).is(200)
+	var look func(attributes []any, at []any, named string)
+	look = func(attributes []any, at []any, named string) {
+		for _, one := range attributes {
+			a := one.(map[string]any)
+			name := fmt.Sprint(a["name"])
+			here := append(slices.Clone(at), name)
+			full := named + name
+			if full == staffURN+":manager.displayName" {
+				continue // it is another resource's to say, and optional: nobody has one
+			}
+			said := a["returned"]
+			there := whole.at(here...) != nil
+			asked := c.get(path+"?attributes="+full).is(200).at(here...) != nil
+			c.check(there == (said == "default" || said == "always"), "%s is returned %v, and there unasked: %v", full, said, there)
+			c.check(asked == (said != "never"), "%s is returned %v, and there where it is asked for: %v", full, said, asked)
+			if said == "always" {
+				c.check(c.get(path+"?excludedAttributes="+full).at(here...) != nil, "%s is excluded", full)
+			}
+			if a["multiValued"] == true {
+				here = append(here, 0)
+			}
+			look(list(a["subAttributes"]), here, full+".")
+		}
+	}
+	look(attributesOf(c, urn), below, prefix)
+}
