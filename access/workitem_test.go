@@ -88,7 +88,7 @@ func TestPeopleAreAsked(t *testing.T) {
 		w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
 		w.work()
 		item, _ = w.asked(ada)
-		if item.What != "revoke Readers; disable" || !item.Ends || item.Due.Sub(item.Opened) != 24*time.Hour {
+		if item.What != "disable; revoke Readers" || !item.Ends || item.Due.Sub(item.Opened) != 24*time.Hour {
 			t.Errorf("asked %+v", item)
 		}
 		good.Plan = item.Plan

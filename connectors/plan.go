@@ -11,10 +11,11 @@ import (
 type Verb int
 
 // The steps, in the order in which they are taken: access ends before anything
-// else happens, and begins only when the account is ready for it.
+// else happens, at one stroke where nobody wants the account active, and begins
+// only when the account is ready for it.
 const (
-	Revoke Verb = iota
-	Disable
+	Disable Verb = iota
+	Revoke
 	Create
 	Update
 	Enable
@@ -23,7 +24,7 @@ const (
 
 // String returns the verb in lower case.
 func (v Verb) String() string {
-	return [...]string{"revoke", "disable", "create", "update", "enable", "grant"}[v]
+	return [...]string{"disable", "revoke", "create", "update", "enable", "grant"}[v]
 }
 
 // A Step is one thing to do to one account.
@@ -43,13 +44,13 @@ func (s Step) Ends() bool { return s.Verb == Revoke || s.Verb == Disable }
 // of it is what it may be.
 func Plan(have, want schema.Account) []Step {
 	var steps []Step
+	if !want.Active && have.Exists() && have.Active {
+		steps = append(steps, Step{Verb: Disable})
+	}
 	if gone := minus(intersect(have.Entitlements, have.Managed), want.Entitlements); len(gone) > 0 {
 		steps = append(steps, Step{Verb: Revoke, Entitlements: gone})
 	}
 	if !want.Active {
-		if have.Exists() && have.Active {
-			steps = append(steps, Step{Verb: Disable})
-		}
 		return steps
 	}
 	unnamed := IsUnnamed(have.RemoteID)
@@ -70,6 +71,22 @@ func Plan(have, want schema.Account) []Step {
 		steps = append(steps, Step{Verb: Grant, Entitlements: missing})
 	}
 	return steps
+}
+
+// DisableLast returns the steps with what is revoked before the account is disabled:
+// for a target at which nothing can be taken from an account after that.
+func DisableLast(steps []Step) []Step {
+	last := slices.Clone(steps)
+	slices.SortStableFunc(last, func(a, b Step) int {
+		switch {
+		case a.Verb == Disable && b.Verb == Revoke:
+			return 1
+		case a.Verb == Revoke && b.Verb == Disable:
+			return -1
+		}
+		return 0
+	})
+	return last
 }
 
 // changes returns what of want differs from have. Attributes that want does not

@@ -3,6 +3,7 @@ package connectors_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -127,11 +128,41 @@ func copied(a schema.Account) schema.Account {
 
 func TestVerbsHaveNames(t *testing.T) {
 	var names []string
-	for v := connectors.Revoke; v <= connectors.Grant; v++ {
+	for v := connectors.Disable; v <= connectors.Grant; v++ {
 		names = append(names, v.String())
 	}
-	if diff := cmp.Diff([]string{"revoke", "disable", "create", "update", "enable", "grant"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"disable", "revoke", "create", "update", "enable", "grant"}, names); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestALeaverIsDisabledFirst proves R-REV-9 of the steps: nothing comes before disabling,
+// and who stays loses what they lose before they get anything.
+func TestALeaverIsDisabledFirst(t *testing.T) {
+	have := schema.Account{RemoteID: "7", Active: true, Entitlements: []string{"a", "b"}, Managed: []string{"a", "b"}}
+	for name, c := range map[string]struct {
+		want schema.Account
+		last bool
+		as   string
+	}{
+		"who leaves":                          {want: schema.Account{}, as: "disable; revoke a b"},
+		"who leaves what cannot be told then": {want: schema.Account{}, last: true, as: "revoke a b; disable"},
+		"who stays":                           {want: schema.Account{Active: true, Entitlements: []string{"b", "c"}}, as: "revoke a; grant c"},
+		"who stays there":                     {want: schema.Account{Active: true, Entitlements: []string{"b", "c"}}, last: true, as: "revoke a; grant c"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps := connectors.Plan(have, c.want)
+			if c.last {
+				steps = connectors.DisableLast(steps)
+			}
+			var said []string
+			for _, s := range steps {
+				said = append(said, strings.Join(append([]string{s.Verb.String()}, s.Entitlements...), " "))
+			}
+			if got := strings.Join(said, "; "); got != c.as {
+				t.Errorf("the steps are %q, want %q", got, c.as)
+			}
+		})
 	}
 }
 

@@ -100,13 +100,15 @@ type target struct {
 	mu       sync.Mutex
 	accounts map[string]schema.Account
 	calls    int
-	fail     func(call int) error      // what the nth call answers, after it did half
-	lists    func(schema.Account) bool // whether its listing has an account; nil: all
-	broken   bool                      // its listing ends with an error
-	dead     bool                      // it does not answer
-	adopts   bool                      // it knows people by their userName, as most do
-	answer   func(schema.Account)      // is called before it answers; nil: it is not
-	blind    func() error              // what reading an account answers; nil: the account
+	fail     func(call int) error        // what the nth call answers, after it did half
+	refuse   func(connectors.Step) error // what a step is answered with, that is not taken then
+	steps    []string                    // that were taken, or refused
+	lists    func(schema.Account) bool   // whether its listing has an account; nil: all
+	broken   bool                        // its listing ends with an error
+	dead     bool                        // it does not answer
+	adopts   bool                        // it knows people by their userName, as most do
+	answer   func(schema.Account)        // is called before it answers; nil: it is not
+	blind    func() error                // what reading an account answers; nil: the account
 	log      []call
 }
 
@@ -143,6 +145,12 @@ func (g *target) apply(have, want schema.Account) (schema.Account, error) {
 	now := g.accounts[id]
 	now.Managed, now.Adopted = have.Managed, now.Exists() && !have.Exists()
 	for _, step := range connectors.Plan(now, want) {
+		g.steps = append(g.steps, step.Verb.String())
+		if g.refuse != nil {
+			if err := g.refuse(step); err != nil {
+				return now, err
+			}
+		}
 		switch step.Verb {
 		case connectors.Revoke:
 			now.Entitlements = slices.DeleteFunc(slices.Clone(now.Entitlements), func(e string) bool { return slices.Contains(step.Entitlements, e) })
@@ -351,7 +359,7 @@ func settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// TestJoinerMoverLeaver proves R-REV-1, R-REV-9, R-SLO-1.
+// TestJoinerMoverLeaver proves R-REV-1, R-SLO-1.
 func TestJoinerMoverLeaver(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)

@@ -25,7 +25,7 @@ type WorkItem struct {
 
 // A WorkStep is one thing to do to one account.
 type WorkStep struct {
-	Verb         string            `json:"verb"`                   // revoke, disable, create, update, enable, grant
+	Verb         string            `json:"verb"`                   // disable, revoke, create, update, enable, grant
 	Entitlements []string          `json:"entitlements,omitempty"` // the target's names
 	Attributes   map[string]string `json:"attributes,omitempty"`   // an empty value clears
 }

@@ -49,6 +49,9 @@ type Course struct {
 	Want schema.Account
 	Seen bool // the account was looked at in this course, or made
 
+	// What it holds is taken before it is disabled: see connectors.DisableLast.
+	DisableLast bool
+
 	// It began with an account that may have been made, by a call that nobody heard
 	// the answer of.
 	unheard bool
@@ -92,7 +95,13 @@ func (c *Course) run(ctx context.Context, t Target) error {
 }
 
 // Plan returns the steps that are left.
-func (c *Course) Plan() []connectors.Step { return connectors.Plan(c.Is, c.Want) }
+func (c *Course) Plan() []connectors.Step {
+	steps := connectors.Plan(c.Is, c.Want)
+	if c.DisableLast {
+		return connectors.DisableLast(steps)
+	}
+	return steps
+}
 
 // take takes the steps. What ends access is tried whole, whatever of it fails;
 // nothing else is done unless all of it succeeded.

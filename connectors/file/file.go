@@ -206,9 +206,19 @@ func (c *Connector) free(want schema.Account, id string) error {
 	return nil
 }
 
+// plan returns the steps from now to want. What an account holds is taken before it is
+// deleted.
+func (c *Connector) plan(now, want schema.Account) []connectors.Step {
+	steps := connectors.Plan(now, want)
+	if c.Profile.Deactivate == connectors.DeactivateDelete {
+		return connectors.DisableLast(steps)
+	}
+	return steps
+}
+
 // lines returns the steps from now to want, as they are written.
 func (c *Connector) lines(now, want schema.Account) []line {
-	steps := connectors.Plan(now, clean(want))
+	steps := c.plan(now, clean(want))
 	id, userName := now.RemoteID, now.Attributes["userName"]
 	if id == "" {
 		id, userName = c.journal.nextID(), want.Attributes["userName"]

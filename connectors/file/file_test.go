@@ -283,14 +283,14 @@ func TestBroken(t *testing.T) {
 	lines := strings.SplitAfter(string(text), "\n")
 	for name, c := range map[string]struct{ text, want string }{
 		"a letter":          {strings.Replace(string(text), "Roof", "Loft", 1), "line 2 is not as it was written"},
-		"the last line":     {strings.Replace(string(text), `"disable"`, `"enable"`, 1), "line 6 is not as it was written"},
+		"the last line":     {strings.Replace(string(text), `"revoke"`, `"enable"`, 1), "line 6 is not as it was written"},
 		"a line less":       {strings.Join(append(lines[:1:1], lines[2:]...), ""), "line 2 is not as it was written"},
 		"a line twice":      {lines[0] + lines[0], "line 2 is not as it was written"},
 		"a line of its own": {lines[0] + "{\"seq\":2}\n", "line 2 has no hash"},
 		"an empty line":     {lines[0] + "\n" + lines[1], "line 2 has no hash"},
 		"other text":        {"Dear front desk,\n", "line 1 has no hash"},
 		"no line at all":    {strings.Repeat("x", longest+1), "line 1 is longer"},
-		"no last line feed": {strings.TrimSuffix(strings.Replace(string(text), `"disable"`, `"enable"`, 1), "\n"), "line 6 is not as it was written"},
+		"no last line feed": {strings.TrimSuffix(strings.Replace(string(text), `"revoke"`, `"enable"`, 1), "\n"), "line 6 is not as it was written"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "badges.jsonl")

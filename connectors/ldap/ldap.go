@@ -99,7 +99,7 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 	now := p.account
 	now.Managed = have.Managed
 	want.Attributes = s.carried(want.Attributes)
-	steps := connectors.Plan(now, want)
+	steps := s.plan(now, want)
 	if err := s.allowed(p, have, steps); err != nil {
 		return err
 	}
@@ -118,6 +118,18 @@ func (s *session) apply(p *person, have, want schema.Account) error {
 		return s.stand(p, want.Active)
 	}
 	return connectors.Worst(failed)
+}
+
+// plan returns the steps from what is there. An entry that is deleted takes its groups
+// along, and is gone for what would be taken from it then; one that is moved joins each
+// of its groups under its new name first, so that it had better be in few.
+func (s *session) plan(now, want schema.Account) []connectors.Step {
+	steps := connectors.Plan(now, want)
+	moves := s.disable == byMove && !s.memberFollow && s.memberValue == byName
+	if moves || s.disable == byDelete {
+		return connectors.DisableLast(steps)
+	}
+	return steps
 }
 
 // allowed refuses to write to an entry that is protected, and to take over one

@@ -21,7 +21,7 @@ const notYet = 5 * time.Minute
 // Apply makes the account as wanted. See connectors.Connector.
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	want.Attributes = c.fit(want.Attributes)
-	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
+	m := &move{Connector: c, Course: course.Course{Is: have, Want: want, DisableLast: c.disablesLast()}}
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	err := m.Run(ctx, m)
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
@@ -41,14 +41,22 @@ type move struct {
 // sessions, goes on: all of them are made again until they were all answered.
 func (m *move) severally() bool { return len(m.d.Accounts.Disable) > 1 }
 
+// disablesLast reports whether what an account holds is taken before it is disabled:
+// where others disable it, and the last is to see that it holds nothing of ours; and
+// where it is deleted, for whoever gets its name next would hold what is left.
+func (c *Connector) disablesLast() bool {
+	p := c.o.Profile
+	return p.Irreversible || p.Deactivate == connectors.DeactivateDelete || c.d.Accounts.Elsewhere
+}
+
 // Plan returns the steps. The attributes of an account that others make are
 // theirs: they are what it is found by, and no more.
 func (m *move) Plan() []connectors.Step {
-	want := m.Want
-	if m.d.Accounts.Elsewhere && m.Is.Exists() {
-		want.Attributes = nil
+	c := m.Course
+	if m.d.Accounts.Elsewhere && c.Is.Exists() {
+		c.Want.Attributes = nil
 	}
-	steps := connectors.Plan(m.Is, want)
+	steps := c.Plan()
 	disables := func(s connectors.Step) bool { return s.Verb == connectors.Disable }
 	if m.ends && m.Is.Exists() && !slices.ContainsFunc(steps, disables) {
 		steps = append(steps, connectors.Step{Verb: connectors.Disable})

@@ -86,7 +86,8 @@ func (m *move) disable(ctx context.Context) error {
 	case err != nil:
 		return err
 	case deletes || m.profile.Irreversible:
-		m.Gone()
+		m.Gone() // and what it held with it
+		return course.ErrAgain
 	}
 	m.Is.Active = false
 	m.Is.Entitlements = m.withAccount(m.Is.Entitlements, false)

@@ -61,7 +61,7 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 	m.before, m.found, m.account = *p, p.account.Exists(), p.account
 	now := p.account
 	now.Managed = have.Managed
-	m.steps = pick(connectors.Plan(now, s.carried(p, want)))
+	m.steps = pick(s.steps(now, s.carried(p, want)))
 	if p.protected && (len(m.steps) > 0 || !have.Exists()) {
 		m.steps = nil // nor anything of it by itself
 		if !have.Exists() {
@@ -84,6 +84,16 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 		m.account = doubtful(m.before.account, want)
 	}
 	return m, err
+}
+
+// steps returns those from what is there. What an account holds goes before a row
+// that it refers to.
+func (s *session) steps(now, want schema.Account) []connectors.Step {
+	steps := connectors.Plan(now, want)
+	if s.disables() == optDelete {
+		return connectors.DisableLast(steps)
+	}
+	return steps
 }
 
 // doubtful returns what an account may be after a call that nobody heard of again.
