@@ -65,15 +65,16 @@ type taking struct {
 }
 
 func breakGlassCommand() *cobra.Command {
-	var w who
+	w := who{proven: true}
 	var f format
 	var b taking
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use:   "break-glass ROLE --reason WHY [--ticket INCIDENT] [--evidence KIND=TEXT]... [--lasts 1h] [--drill] [--unverified WHY] [--dry-run] (--config FILE --as USER | --server URL)",
+		Use:   "break-glass ROLE --reason WHY [--ticket INCIDENT] [--evidence KIND=TEXT]... [--lasts 1h] [--drill] [--unverified WHY] [--dry-run] (--config FILE --key FILE | --server URL)",
 		Short: "Take a break-glass role at once; what is owed for it comes after",
 		Long: "Takes a break-glass role for yourself, before anybody agrees. With --config it works on the store of a bridge that is\n" +
-			"stopped, when the identity provider, the ticket system or the console is not there; the access follows once it runs.\n" +
+			"stopped, when the identity provider, the ticket system or the console is not there, and --key says who you are: a file\n" +
+			"with the token you were issued before. The access follows once it runs.\n" +
 			"--unverified says why the role's condition cannot be verified now: it is in the log, and for the reviewers to judge.",
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -114,11 +115,11 @@ func breakGlassCommand() *cobra.Command {
 }
 
 func evidenceCommand() *cobra.Command {
-	var w who
+	w := who{proven: true}
 	var f format
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use:   "evidence BYPASS KIND TEXT [--dry-run] (--config FILE --as USER | --server URL)",
+		Use:   "evidence BYPASS KIND TEXT [--dry-run] (--config FILE --key FILE | --server URL)",
 		Short: "Give evidence about a bypass: what is owed, that a credential was rotated, or a removal seen",
 		Args:  exactly(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -140,12 +141,12 @@ func evidenceCommand() *cobra.Command {
 }
 
 func reviewCommand() *cobra.Command {
-	var w who
+	w := who{proven: true}
 	var f format
 	var reason string
 	var reject, dryRun bool
 	cmd := &cobra.Command{
-		Use:   "review BYPASS --reason WHY [--reject] [--dry-run] (--config FILE --as USER | --server URL)",
+		Use:   "review BYPASS --reason WHY [--reject] [--dry-run] (--config FILE --key FILE | --server URL)",
 		Short: "Agree to a bypass afterwards, or with --reject do not",
 		Args:  exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

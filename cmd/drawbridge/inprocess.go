@@ -11,6 +11,7 @@ import (
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/schema"
 	"drawbridge/server/api"
+	"drawbridge/store"
 	"drawbridge/store/bolt"
 )
 
@@ -39,6 +40,15 @@ func (w *who) with(ctx context.Context, do func(c *client) error) error {
 		e := echo.New()
 		api.New(api.Options{Store: s.store, Rules: rules, Issuers: s.cfg.IssuerNames(), Version: versionOf()}).Mount(e)
 		caller := api.Caller{Name: local(), Role: schema.Admin, Person: w.as, Auth: api.AuthLocal}
+		if w.key != "" {
+			if err := s.store.View(ctx, func(r store.Reader) error {
+				by, err := w.keyed(s, r, rules.Book())
+				caller.Person, caller.Auth = by.Identity, by.Auth
+				return err
+			}); err != nil {
+				return err
+			}
+		}
 		return do(&client{http: &http.Client{Transport: api.InProcess(e, caller)}, url: "http://stopped"})
 	})
 }

@@ -30,30 +30,39 @@ func requestCommands() []*cobra.Command {
 }
 
 // who says as whom somebody works on the store of a stopped bridge, where no
-// credential says it.
+// credential says it, unless they show a key.
 type who struct {
 	about
-	as string
+	as     string
+	key    string // file of the token they were issued
+	proven bool   // it takes a key
 }
 
 func (w *who) flags(cmd *cobra.Command) {
 	w.about.flags(cmd)
 	cmd.Flags().StringVar(&w.as, "as", "", "who you are, with --config: an id, a userName or an email address")
+	cmd.Flags().StringVar(&w.key, "key", "", "a file with the token that you were issued, with --config: it says and proves who you are")
 }
 
 // client is the client of a running bridge, whose credential says who it is.
 func (w *who) client() (*client, error) {
 	c, err := w.about.client()
-	if err == nil && c != nil && w.as != "" {
-		return nil, fmt.Errorf("%w: --as goes with --config; a running bridge knows you by your token", errUsage)
+	if err == nil && c != nil && (w.as != "" || w.key != "") {
+		return nil, fmt.Errorf("%w: --as and --key go with --config; a running bridge knows you by your token", errUsage)
 	}
 	return c, err
 }
 
 // decider is whoever works on the store of a stopped bridge, who may be a person
 // that a source knows.
-func (w *who) decider(r store.Reader, book *policy.Book) (access.Decider, error) {
-	by := access.Decider{Actor: local(), Auth: "local"}
+func (w *who) decider(s stopped, r store.Reader, book *policy.Book) (access.Decider, error) {
+	switch {
+	case w.key != "":
+		return w.keyed(s, r, book)
+	case w.proven:
+		return access.Decider{}, wantsKey()
+	}
+	by := access.Decider{Actor: local(), Auth: api.AuthLocal}
 	if w.as == "" {
 		return by, nil
 	}
@@ -70,7 +79,7 @@ func (w *who) on(ctx context.Context, dryRun bool, fn func(tx store.Tx, book *po
 			return err
 		}
 		return s.try(ctx, dryRun, func(tx store.Tx) error {
-			by, err := w.decider(tx, rules.Book())
+			by, err := w.decider(s, tx, rules.Book())
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ type Caller struct {
 
 // Actor is how decisions name the caller.
 func (c Caller) Actor() string {
-	if c.Auth == AuthLocal {
+	if strings.HasPrefix(c.Auth, AuthLocal) {
 		return c.Name
 	}
 	if c.ID != "" {
