@@ -330,7 +330,7 @@ func TestRevocationThatFailsDoesNotKeepTheAccountEnabled(t *testing.T) {
 	s := &script{answers: map[string]http.HandlerFunc{
 		"GET /Groups":      says(200, `{"totalResults":1,"Resources":[{"id":"g1","displayName":"readers"}]}`),
 		"PATCH /Groups/g1": says(403, `{"detail":"not this group"}`),
-		"GET /Users/7":     says(200, `{"id":"7","userName":"p0001@example.com","active":true,"groups":[{"value":"g1","display":"readers"}]}`),
+		"GET /Users/7":     says(200, `{"id":"7","userName":"p0001@example.com","active":false,"groups":[{"value":"g1","display":"readers"}]}`), // it is disabled by then
 		"PATCH /Users/7":   says(204, ""),
 	}}
 	got, err := s.connector(t, connectors.DefaultProfile()).Apply(t.Context(), there(), schema.Account{})

@@ -228,7 +228,7 @@ func TestADeadlock(t *testing.T) {
 				script = append(script, "INSERT INTO tokens (user_id) VALUES (0)")
 			}
 		}
-		for _, text := range append(script, "UPDATE users SET title = 'held' WHERE login = 'ada'") {
+		for _, text := range append(script, "DELETE FROM user_groups") {
 			if _, err := tx.ExecContext(t.Context(), text); err != nil {
 				t.Fatal(err)
 			}
@@ -241,7 +241,7 @@ func TestADeadlock(t *testing.T) {
 			ended <- err
 		}()
 		x.wait(t, ended)
-		if _, err := tx.ExecContext(t.Context(), "DELETE FROM user_groups"); err != nil {
+		if _, err := tx.ExecContext(t.Context(), "UPDATE users SET title = 'held' WHERE login = 'ada'"); err != nil {
 			t.Fatalf("the wrong one was the victim: %v", err)
 		}
 		if err := tx.Rollback(); err != nil {
