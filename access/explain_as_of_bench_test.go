@@ -16,7 +16,7 @@ import (
 var logEntries = flag.Int("logentries", 100_000, "how long the log of BenchmarkAsOf is")
 
 // BenchmarkAsOf asks a long log how things were: what one of many had, who had an
-// entitlement that some of them had, and why one had it. Run it with -logentries of
+// entitlement that some of them had, and why one had it, and has it now or not. Run it with -logentries of
 // different sizes: what it takes is not to grow with the log.
 func BenchmarkAsOf(b *testing.B) {
 	e, err := bolt.Open(filepath.Join(b.TempDir(), "bench.db"), bolt.Options{NoSync: true})
@@ -57,6 +57,18 @@ func BenchmarkAsOf(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			w.view(func(r store.Reader) error {
 				_, err := access.ExplainAt(r, w.rules.Book(), person(i), "wiki/e7", middle)
+				return err
+			})
+		}
+	})
+	b.Run("explain, now", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			w.view(func(r store.Reader) error {
+				who := (i * 7919) % people
+				e, err := access.Explain(r, w.rules, fmt.Sprintf("p%08d", who), fmt.Sprintf("wiki/e%d", who%max(1, people/100)))
+				if err == nil && len(e.Decisions) == 0 {
+					b.Fatal("no decisions")
+				}
 				return err
 			})
 		}

@@ -22,8 +22,16 @@ const (
 	findingMissed  = "missed-objective"
 )
 
-// keepWindows is how long a window that closed is kept: as long as decisions are.
-const keepWindows = 7 * 366 * 24 * time.Hour
+// leastKept is how long a window that closed is kept at least: seven years. Where
+// decisions are kept for longer, windows are for as long as these.
+const leastKept = 7 * 366 * 24 * time.Hour
+
+// keepWindows is how long a window that closed is kept; an error where the policy cannot
+// say how long decisions are.
+func keepWindows(book *policy.Book) (time.Duration, error) {
+	keep, err := book.Retention()
+	return max(leastKept, time.Duration(keep.Decisions)), err
+}
 
 // An urge is what demands that access ends in time: the triggers that fired, and the
 // shortest time that one of them gives.
@@ -127,7 +135,7 @@ func closeWindow(tx store.Tx, book *policy.Book, now schema.Account, change sche
 			return err
 		}
 	}
-	return tx.Wake(LaneExposure, schema.Everywhere, change.Received.Add(keepWindows))
+	return tx.Wake(LaneExposure, schema.Everywhere, change.Received.Add(leastKept))
 }
 
 // late is how long after its objective a window closed; not positive where it did
@@ -162,7 +170,7 @@ const mostAlarms = 100
 // objective. The item that names none drops the windows that are old.
 func Alarm(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	if item.ID == schema.Everywhere {
-		return dropWindows, nil
+		return func(tx store.Tx) (time.Time, error) { return dropWindows(tx, rules.Book()) }, nil
 	}
 	return func(tx store.Tx) (next time.Time, err error) {
 		var overdue []schema.Account
@@ -195,10 +203,15 @@ func overrun(tx store.Tx, book *policy.Book, a schema.Account) error {
 	return Report(tx, book, "bridge", schema.Finding{Kind: findingOverrun, Connector: a.Connector, Subject: a.Identity, Reason: reason})
 }
 
-// dropWindows deletes windows that were kept long enough, some at a time.
-func dropWindows(tx store.Tx) (next time.Time, err error) {
+// dropWindows deletes windows that were kept long enough, some at a time. None is while
+// the policy cannot be read.
+func dropWindows(tx store.Tx, book *policy.Book) (next time.Time, err error) {
+	keep, err := keepWindows(book)
+	if err != nil {
+		return tx.Now().Add(24 * time.Hour), nil //nolint:nilerr // that it cannot be read is told where it is read
+	}
 	var old []string
-	for w, err := range store.Windows.Until(tx, store.WindowReceived, tx.Now().Add(-keepWindows)) {
+	for w, err := range store.Windows.Until(tx, store.WindowReceived, tx.Now().Add(-keep)) {
 		if err != nil {
 			return next, err
 		}
@@ -212,7 +225,7 @@ func dropWindows(tx store.Tx) (next time.Time, err error) {
 		}
 	}
 	for w, err := range store.Windows.Until(tx, store.WindowReceived, tx.Now()) {
-		return w.Change.Received.Add(keepWindows), err
+		return w.Change.Received.Add(keep), err
 	}
 	return next, nil
 }

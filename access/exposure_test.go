@@ -188,6 +188,29 @@ func TestOldWindows(t *testing.T) {
 	})
 }
 
+// TestWindowsOfLongRetention proves that windows are kept for as long as decisions are,
+// where that is longer than they would be: a report is of the whole of it.
+func TestWindowsOfLongRetention(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, "spec:\n  mode: enforce\n", "spec:\n  mode: enforce\n  retention: { decisions: 3650d }\n"))
+		p := person{name: "ada", department: "Engineering"}
+		p.id = w.admit(p)
+		w.work()
+		w.leaves(p, time.Time{})
+		w.work()
+		w.wait(9 * 365 * 24 * time.Hour)
+		w.alarms()
+		if got := len(w.windows()); got != 1 {
+			t.Fatalf("%d windows after nine years, of ten that decisions are kept: want 1", got)
+		}
+		w.wait(2 * 365 * 24 * time.Hour)
+		w.alarms()
+		if got := len(w.windows()); got != 0 {
+			t.Errorf("%d windows after eleven years, want none", got)
+		}
+	})
+}
+
 // TestExposureReport counts what is known apart from what is not. R-LOG-7, R-SLO-3.
 func TestExposureReport(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

@@ -63,6 +63,31 @@ func TestSearch(t *testing.T) {
 	})
 }
 
+// TestSearchByRequest looks for what belongs to one request, of two for the same role.
+// R-LOG-5.
+func TestSearchByRequest(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		o := newOffice(w)
+		of, other := o.mustAsk("editor", "ada"), o.mustAsk("editor", "bob")
+		o.approve(of, "boss", schema.RequestOpen, 1)
+		o.approve(other, "boss", schema.RequestOpen, 1)
+		o.approve(of, "owner", schema.RequestFulfilled, 1)
+		w.work()
+		want := w.those(func(d schema.Decision) bool { return slices.Contains(d.Because, "role-request/"+of.ID) })
+		if len(want) < 4 { // requested, approved twice, granted
+			t.Fatalf("of the request: %v", want)
+		}
+		for _, q := range []access.Search{{Request: of.ID}, {Request: of.ID, Subject: o.ids["ada"]}} {
+			if got := w.search(q, 2); !slices.Equal(got, want) {
+				t.Errorf("%+v: got %v, want %v", q, got, want)
+			}
+		}
+		if got := w.search(access.Search{Request: of.ID, Subject: o.ids["bob"]}, 10); len(got) > 0 {
+			t.Errorf("ada's request, about bob: %v", got)
+		}
+	})
+}
+
 func (w *world) search(q access.Search, n int) (found []string) {
 	w.t.Helper()
 	for before := int64(-1); ; {
