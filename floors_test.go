@@ -46,6 +46,7 @@ var floors = []floor{
 // only says which packages may import one that is not for everybody above it.
 var only = map[string][]string{
 	"store/bolt":         {"cmd/drawbridge", "cmd/*"},
+	"store/keyfile":      {"cmd/*"},
 	"store/postgres":     {"cmd/drawbridge", "cmd/*"},
 	"connectors/builtin": {"cmd/drawbridge", "cmd/*"},
 }

@@ -208,7 +208,7 @@ func overrun(tx store.Tx, book *policy.Book, a schema.Account) error {
 func dropWindows(tx store.Tx, book *policy.Book) (next time.Time, err error) {
 	keep, err := keepWindows(book)
 	if err != nil {
-		return tx.Now().Add(24 * time.Hour), nil //nolint:nilerr // that it cannot be read is told where it is read
+		return tx.Now().Add(24 * time.Hour), nil // that it cannot be read is told where it is read
 	}
 	var old []string
 	for w, err := range store.Windows.Until(tx, store.WindowReceived, tx.Now().Add(-keep)) {

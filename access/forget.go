@@ -16,9 +16,10 @@ type Erasure struct {
 	By, Reason string
 }
 
-// Forget deletes what is kept beside the log's decisions about an identity: the
-// attribute values that rules read, and people's own words; what its sources called
-// it while groups waited for it; and the raw copy of what its source sent. People's
+// Forget deletes what is kept beside the log's decisions about an identity, and destroys
+// the key that it is sealed with: the attribute values that rules read, and people's own
+// words; what its sources called it while groups waited for it; and the raw copy of what
+// its source sent. People's
 // words go out of the records of its grants, requests, exceptions, bypasses, reviews and
 // findings, too; and its names and attributes out of its own, as far as they are not
 // needed any more. The decisions stay, and so does every proof; from the salted hashes
@@ -52,6 +53,30 @@ func Forget(tx store.Tx, book *policy.Book, e Erasure) (done Erased, err error) 
 		return done, err
 	}
 	return done, recordForgotten(tx, e, id.ID, len(known))
+}
+
+// DisownKeys begins anew with other keys of people, where a store's own are lost: what was
+// sealed for them can not be read any more. It returns for how many.
+func DisownKeys(tx store.Tx, by, reason string) (people int, err error) {
+	if by == "" || reason == "" {
+		return 0, fmt.Errorf("people's keys: say who decided and why: %w", schema.ErrInvalid)
+	}
+	if people, err = store.DisownKeys(tx); err != nil {
+		return 0, err
+	}
+	why, err := json.Marshal(map[string]string{"reason": reason})
+	if err != nil {
+		return 0, err
+	}
+	digest, err := published(tx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = tx.Record(schema.Decision{
+		Actor: by, Verb: schema.Forgotten, Subject: "log/details", Policy: digest, Detail: why,
+		Reason: fmt.Sprintf("the keys of %d people were lost, and with them the details of decisions about them", people),
+	})
+	return people, err
 }
 
 func recordForgotten(tx store.Tx, e Erasure, identity string, details int) error {
@@ -113,6 +138,9 @@ func forgettable(tx store.Tx, id schema.Identity) (known []string, records []sch
 				return nil, nil, err
 			}
 			known = append(known, some...)
+			if err := store.ForgetKey(tx, who); err != nil {
+				return nil, nil, err
+			}
 		}
 		if err := ForgetRaw(tx, rec.ID); err != nil {
 			return nil, nil, err

@@ -60,6 +60,15 @@ type Config struct {
 type Store struct {
 	Driver string `yaml:"driver"` // bolt
 	Path   string `yaml:"path"`
+	Keys   string `yaml:"keys"` // file of people's keys, made at the first start; PATH.keys where nothing is said
+}
+
+// KeysFile returns the file of people's keys.
+func (s Store) KeysFile() string {
+	if s.Keys == "" {
+		return s.Path + ".keys"
+	}
+	return s.Keys
 }
 
 // A Folder is a folder by path.

@@ -142,7 +142,7 @@ func child(node *yaml.Node, part string) (*yaml.Node, int) {
 // locate makes paths relative to the file into paths that can be opened.
 func (r *reader) locate(f *file) {
 	for _, p := range []*string{
-		&f.TLS.Cert, &f.TLS.Key, &f.TLS.ClientCAs, &f.Store.Path, &f.Policy.Path, &f.Profiles.Path, &f.Audit.Key, &f.Audit.AnchorFile,
+		&f.TLS.Cert, &f.TLS.Key, &f.TLS.ClientCAs, &f.Store.Path, &f.Store.Keys, &f.Policy.Path, &f.Profiles.Path, &f.Audit.Key, &f.Audit.AnchorFile,
 	} {
 		*p = r.path(*p)
 	}

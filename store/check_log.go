@@ -151,7 +151,14 @@ func (c *checking) detail(id, hash string) (details int64, err error) {
 	if err != nil || kept == nil {
 		return 0, err
 	}
-	if len(kept) < saltSize || audit.HashDetail(kept[:saltSize], kept[saltSize:]) != hash {
+	salt, body, err := c.transaction.detail(id)
+	switch {
+	case errors.Is(err, errSealed): // nobody can tell without the keys
+	case errors.Is(err, audit.ErrTampered):
+		c.fault(tableDetails, []byte(id), "is not what was sealed")
+	case err != nil:
+		return 0, err
+	case salt == nil && !sealed(kept), salt != nil && audit.HashDetail(salt, body) != hash:
 		c.fault(tableDetails, []byte(id), "is not what the decision hashed")
 	}
 	return 1, nil

@@ -103,30 +103,30 @@ func (t *transaction) entry(number []byte) (Entry, error) {
 // Detail returns what else is known of a decision, or ErrNotFound if there is
 // nothing, or nothing any more.
 func Detail(r Reader, decisionID string) (json.RawMessage, error) {
-	kept, err := r.transaction().get(tableDetails, []byte(decisionID))
+	salt, body, err := r.transaction().detail(decisionID)
 	if err != nil {
 		return nil, err
 	}
-	if len(kept) < saltSize {
+	if salt == nil {
 		return nil, fmt.Errorf("detail of decision %s: %w", decisionID, schema.ErrNotFound)
 	}
-	return append(json.RawMessage(nil), kept[saltSize:]...), nil
+	return append(json.RawMessage(nil), body...), nil
 }
 
 // HashedDetail is Detail, where it is what the decision's hash says; of anything else
 // audit.ErrTampered.
 func HashedDetail(r Reader, d schema.Decision) (json.RawMessage, error) {
-	kept, err := r.transaction().get(tableDetails, []byte(d.ID))
+	salt, body, err := r.transaction().detail(d.ID)
 	if err != nil {
 		return nil, err
 	}
-	if len(kept) < saltSize {
+	if salt == nil {
 		return nil, fmt.Errorf("detail of decision %s: %w", d.ID, schema.ErrNotFound)
 	}
-	if audit.HashDetail(kept[:saltSize], kept[saltSize:]) != d.DetailHash {
+	if audit.HashDetail(salt, body) != d.DetailHash {
 		return nil, fmt.Errorf("detail of decision %s: %w", d.ID, audit.ErrTampered)
 	}
-	return append(json.RawMessage(nil), kept[saltSize:]...), nil
+	return append(json.RawMessage(nil), body...), nil
 }
 
 // Forget deletes a decision's detail with its salt. The log stays verifiable,

@@ -23,7 +23,7 @@ const (
 	tableHashes      = "log/hashes"      // tlog.StoredHashIndex: hash
 	tableLatest      = "log/latest"      // subject, object: sequence number of the newest, but for memberships
 	tableOutbox      = "log/outbox"      // decision's id: leaf, where it waits
-	tableDetails     = "log/details"     // decision's id: salt and detail, which may be forgotten
+	tableDetails     = "log/details"     // decision's id: salt and detail, which may be forgotten, and may be sealed (seal.go)
 	tableCheckpoints = "log/checkpoints" // size: signed note
 
 	metaLogSize = "log.size"
@@ -54,7 +54,7 @@ func (t *transaction) Record(d schema.Decision) (schema.Decision, error) {
 	}
 	d.DetailHash = ""
 	if len(d.Detail) > 0 {
-		hash, err := t.keepDetail(d.ID, d.Detail)
+		hash, err := t.keepDetail(d)
 		if err != nil {
 			return d, err
 		}
@@ -69,8 +69,9 @@ func (t *transaction) Record(d schema.Decision) (schema.Decision, error) {
 }
 
 // keepDetail stores a detail beside the log, byte for byte as it is hashed with
-// a salt of its own, and returns the hash.
-func (t *transaction) keepDetail(id string, body json.RawMessage) (hash string, err error) {
+// a salt of its own, and returns the hash. Of a person it is sealed.
+func (t *transaction) keepDetail(d schema.Decision) (hash string, err error) {
+	id, body := d.ID, d.Detail
 	if !json.Valid(body) {
 		return "", fmt.Errorf("decision %s: its detail is not JSON: %w", id, schema.ErrInvalid)
 	}
@@ -79,7 +80,13 @@ func (t *transaction) keepDetail(id string, body json.RawMessage) (hash string, 
 		return "", fmt.Errorf("decision %s: salt: %w", id, err)
 	}
 	kept = append(kept, body...)
-	return audit.HashDetail(kept[:saltSize], body), t.put(tableDetails, []byte(id), kept)
+	hash = audit.HashDetail(kept[:saltSize], body)
+	if t.store.keys != nil && sealedFor(d.Subject) {
+		if kept, err = t.seal(d.Subject, id, kept); err != nil {
+			return "", err
+		}
+	}
+	return hash, t.put(tableDetails, []byte(id), kept)
 }
 
 // appendOutbox leaves the decisions of one transaction for the sequencer.

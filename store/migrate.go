@@ -22,7 +22,7 @@ type migration func(*transaction) error
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
 func migrations() []migration {
-	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations}
+	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal}
 }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
@@ -70,6 +70,10 @@ func layDeviations(t *transaction) error {
 	return errors.Join(layIndex(t, Grants, GrantExcepted), layIndex(t, Exceptions, ExceptionRule), layIndex(t, ReviewItems, ItemIdentity),
 		clearTable(t, "exceptions/constraint"), clearTable(t, "reminders/due"))
 }
+
+// maySeal leads from layout 6, in which details were not sealed: what knows that one alone
+// would take what is sealed for what was said.
+func maySeal(*transaction) error { return nil }
 
 // clearTable deletes what is left of an index that is no more.
 func clearTable(t *transaction, name string) error {

@@ -26,6 +26,7 @@ type Store struct {
 	turns  sync.Map // of bundles, by lane and urgency: how many were leased few at a time
 	engine Engine
 	rand   io.Reader
+	keys   *keyring // of people; may be nil
 	log    *slog.Logger
 	stats  stats
 	writer interface { // how Updates come to their commits
@@ -89,6 +90,9 @@ func Open(e Engine, opts ...Option) (*Store, error) {
 	if err := s.prepare(context.Background(), migrations()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	}
+	if err := s.openKeys(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
+	}
 	if behind, err := s.mattersBehind(s.life); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), s.Close())
 	} else if behind && e.Writers() > 0 {
@@ -123,7 +127,18 @@ func (s *Store) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.writer.update(ctx, fn)
+	destroys := false
+	err := s.writer.update(ctx, func(tx Tx) error {
+		err := fn(tx)
+		destroys = tx.transaction().destroys
+		return err
+	})
+	if err == nil && destroys {
+		if err := s.destroyKeys(); err != nil { // what was decided stays decided
+			s.log.ErrorContext(ctx, "the keys of people who were forgotten are still there; it is tried again when the next is forgotten, or the bridge starts", "error", err)
+		}
+	}
+	return err
 }
 
 // errTried ends a transaction that was only to be tried.
@@ -148,7 +163,11 @@ func (s *Store) Close() error {
 	s.end()
 	s.writer.close()
 	s.chores.Wait()
-	return s.engine.Close()
+	err := s.engine.Close()
+	if s.keys != nil {
+		err = errors.Join(err, s.keys.Close())
+	}
+	return err
 }
 
 // Backup writes a consistent snapshot while the store is used. An engine that

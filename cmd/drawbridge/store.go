@@ -19,7 +19,7 @@ var errDamaged = errors.New("the store is not as it should be")
 
 func storeCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "store", Short: "Back up, restore, check and compact what a bridge knows"}
-	cmd.AddCommand(storeBackupCommand(), storeRestoreCommand(), storeCheckCommand(), storeCompactCommand())
+	cmd.AddCommand(storeBackupCommand(), storeRestoreCommand(), storeCheckCommand(), storeCompactCommand(), storeDisownCommand())
 	return cmd
 }
 

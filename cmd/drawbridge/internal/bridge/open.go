@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"drawbridge/server/scim"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
+	"drawbridge/store/keyfile"
 )
 
 func (b *Bridge) openStore(context.Context) (err error) {
@@ -29,11 +31,19 @@ func (b *Bridge) openStore(context.Context) (err error) {
 	return err
 }
 
-// OpenStore opens the store of a bridge that is stopped.
+// OpenStore opens the store of a bridge that is stopped, with people's keys. Who may only
+// read it may do so before there are any.
 func OpenStore(cfg *configs.Config, o bolt.Options, opts ...store.Option) (*store.Store, error) {
 	engine, err := bolt.Open(cfg.Store.Path, o)
 	if err != nil {
 		return nil, err
+	}
+	keys, err := keyfile.Open(cfg.Store.KeysFile(), o.ReadOnly)
+	switch {
+	case err == nil:
+		opts = append(opts, store.WithKeys(keys))
+	case !o.ReadOnly || !errors.Is(err, os.ErrNotExist):
+		return nil, errors.Join(err, engine.Close())
 	}
 	return store.Open(engine, opts...)
 }
@@ -212,8 +222,10 @@ func (b *Bridge) ready(context.Context) error {
 // announce says what is worth knowing before anything runs.
 func (b *Bridge) announce(ctx context.Context) {
 	warnings := slices.Concat(b.cfg.Warnings(), Joins(b.cfg, b.rules.Book()))
-	if exposed(b.cfg.Audit.Key) {
-		warnings = append(warnings, "audit.key: "+b.cfg.Audit.Key+" can be read by others than its owner: chmod 600")
+	for key, file := range map[string]string{"audit.key": b.cfg.Audit.Key, "store.keys": b.cfg.Store.KeysFile()} {
+		if exposed(file) {
+			warnings = append(warnings, key+": "+file+" can be read by others than its owner: chmod 600")
+		}
 	}
 	for _, warning := range warnings {
 		b.Log.WarnContext(ctx, "configuration", "warning", warning)
