@@ -7,14 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/policy"
 	wire "drawbridge/schema/scim"
-	"drawbridge/store"
 )
 
 // A Catalogue is a resource type that is read here, and changed elsewhere: what its
@@ -173,8 +171,7 @@ func (q *request) listCatalogue(t *wire.Type, v url.Values) error {
 }
 
 // findCatalogued returns a page of what is meant. A catalogue is in memory already,
-// so that any filter and any order is served; its cursors are of a place among what
-// is meant.
+// so that any filter and any order is served.
 func (q *request) findCatalogued(t *wire.Type, ask query) (found listing[catalogued], err error) {
 	var key []byte
 	if ask.byCursor {
@@ -185,31 +182,34 @@ func (q *request) findCatalogued(t *wire.Type, ask query) (found listing[catalog
 		if err != nil {
 			return found, err
 		}
-		passed, _ := strconv.Atoi(string(place))
-		ask.page.StartIndex = passed + 1
+		if ask.after, err = rankAt(place); err != nil {
+			return found, err
+		}
 	}
-	meant, err := q.meant(t, ask)
+	lines, order, err := q.meant(t, ask)
 	if err != nil {
 		return found, err
 	}
-	found.total = len(meant)
-	first := min(ask.page.StartIndex-1, len(meant))
-	found.page = meant[first:min(first+ask.page.Count, len(meant))]
-	if last := first + len(found.page); ask.byCursor && last < len(meant) && ask.page.Count > 0 {
-		found.next = q.cursor(key, t, ask, store.Place(strconv.Itoa(last)))
+	found.total = len(order)
+	order = order.behind(ask.after, ask.sort.Descending)
+	order = order[min(ask.page.StartIndex-1, len(order)):]
+	page := order[:min(ask.page.Count, len(order))]
+	for _, one := range page {
+		found.page = append(found.page, lines[one.at])
+	}
+	if ask.byCursor && len(page) < len(order) && len(page) > 0 {
+		found.next = q.cursor(key, t, ask, page[len(page)-1].place())
 	}
 	return found, nil
 }
 
-// meant returns the lines that a filter means, in the order that is asked for.
-func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
-	lines, err := q.lines(t)
-	if err != nil {
-		return nil, err
+// meant returns a catalogue's lines, and which of them a filter means, in the order
+// that is asked for: without one, in that of their ids.
+func (q *request) meant(t *wire.Type, ask query) (lines []catalogued, order ranks, err error) {
+	if lines, err = q.lines(t); err != nil {
+		return nil, nil, err
 	}
-	var meant []catalogued
-	var order ranks
-	for _, l := range lines {
+	for i, l := range lines {
 		c := wire.Candidate{
 			ID: l.id, Resource: l.resource,
 			Location: func() string { return q.base + t.Endpoint + "/" + l.id },
@@ -217,26 +217,20 @@ func (q *request) meant(t *wire.Type, ask query) ([]catalogued, error) {
 		}
 		ok, err := ask.filter.Match(&c)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !ok {
 			continue
 		}
+		one := rank{id: l.id, at: i}
 		if !ask.sort.None() {
 			key, ok := ask.sort.Key(&c)
-			order = append(order, rank{key: key, none: !ok, id: l.id, at: len(meant)})
+			one.key, one.none = key, !ok
 		}
-		meant = append(meant, l)
-	}
-	if ask.sort.None() {
-		return meant, nil
+		order = append(order, one)
 	}
 	order.sort(ask.sort.Descending)
-	inOrder := make([]catalogued, len(meant))
-	for i, r := range order {
-		inOrder[i] = meant[r.at]
-	}
-	return inOrder, nil
+	return lines, order, nil
 }
 
 func (l catalogued) etag() string {

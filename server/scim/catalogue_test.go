@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -58,6 +59,8 @@ func TestCatalogues(t *testing.T) {
 	w := newWorld(t, scim.Options{})
 	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(whatThereIs)}})
 	full, _ := policy.Compile(set)
+	set, _ = policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(strings.Replace(whatThereIs, "    - { id: all editors, target: Editors, risk: moderate }\n", "", 1))}})
+	withoutFirst, _ := policy.Compile(set)
 	rules := access.NewRules(book(t), nil)
 	h, err := scim.New(scim.Options{Store: w.store, Rules: rules, BaseURL: baseURL, Source: func(echo.Context) string { return "hr" }})
 	if err != nil {
@@ -88,6 +91,9 @@ func TestCatalogues(t *testing.T) {
 	next := w.send("GET", "/Entitlements?count=1&cursor=", "").is(200).has("wiki/all editors", "Resources", 0, "value").text("nextCursor")
 	w.send("GET", "/Entitlements?count=1&cursor="+next, "").is(200).has("wiki/readers", "Resources", 0, "value").has(nil, "nextCursor")
 	w.send("GET", "/Roles?count=1&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
+	rules.Use(withoutFirst) // what the cursor stands on is gone, and what is behind it is not passed by
+	w.send("GET", "/Entitlements?count=1&cursor="+next, "").is(200).has(1.0, "totalResults").has("wiki/readers", "Resources", 0, "value")
+	rules.Use(full)
 
 	for _, verb := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 		path := "/Roles/engineer"

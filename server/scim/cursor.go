@@ -116,15 +116,16 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 		lookups = nil // it may be any number of them, which a walk goes through
 	}
 	if lookups != nil || ask.sorts(k.natural) {
-		passed, _ := strconv.Atoi(string(place)) // a place among what was found
-		ask.page.StartIndex = passed + 1
-		if ask.sorts(k.natural) {
-			found, err = sorted(ctx, q, k, ask)
-		} else {
-			found, err = lookUp(ctx, q, k, ask, lookups)
+		if ask.after, err = rankAt(place); err != nil {
+			return found, err
 		}
-		if passed += len(found.page); passed < found.total && ask.page.Count > 0 {
-			found.next = q.cursor(key, k.typ, ask, store.Place(strconv.Itoa(passed)))
+		if ask.sort.None() {
+			if ask.sort, err = k.typ.ParseSort(url.Values{"sortBy": {k.natural}}); err != nil {
+				return found, err
+			}
+		}
+		if found, err = sorted(ctx, q, k, ask); found.more && ask.page.Count > 0 {
+			found.next = q.cursor(key, k.typ, ask, found.last.place())
 		}
 		return found, err
 	}

@@ -73,6 +73,46 @@ func TestCursors(t *testing.T) {
 	w.send("POST", "/Users/.search", `{"count":7,"cursor":""}`).is(200).has("u00", "Resources", 0, "userName")
 }
 
+// TestCursorsGoOnBehindWhoIsGone deletes who was on a page before the next one is asked
+// for: that passes nobody by, in whatever order, and shows nobody twice.
+func TestCursorsGoOnBehindWhoIsGone(t *testing.T) {
+	for _, row := range []struct{ name, query, want string }{
+		{"by an index", "filter=" + escape(`emails.value eq "all@x.example"`), "u0 u1 u2 u3 u4 u5"},
+		{"sorted", "sortBy=title", "u5 u4 u3 u2 u1 u0"},
+		{"sorted, backwards", "sortBy=title&sortOrder=descending", "u0 u1 u2 u3 u4 u5"},
+		{"where none has a value", "sortBy=nickName&filter=" + escape(`userName sw "u"`), "u0 u1 u2 u3 u4 u5"},
+		{"by an index, sorted", "sortBy=title&filter=" + escape(`emails.value eq "all@x.example"`), "u5 u4 u3 u2 u1 u0"},
+		{"all of them, backwards", "sortBy=userName&sortOrder=descending", "u5 u4 u3 u2 u1 u0"},
+		{"all of them", "", "u0 u1 u2 u3 u4 u5"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, scim.Options{})
+			ids := map[string]string{}
+			for i := range 6 {
+				name := fmt.Sprintf("u%d", i)
+				ids[name] = w.send("POST", "/Users", fmt.Sprintf(`{"userName":%q,"title":"t%d","emails":[{"value":"all@x.example"}]}`, name, 6-i)).is(201).text("id")
+			}
+			var got []string
+			for cursor := ""; ; {
+				r := w.send("GET", "/Users?count=2&"+row.query+"&cursor="+cursor, "").is(200)
+				page, _ := r.at("Resources").([]any)
+				for i := range page {
+					got = append(got, r.text("Resources", i, "userName"))
+				}
+				if cursor = r.text("nextCursor"); cursor == "" {
+					break
+				}
+				for _, name := range got {
+					w.send("DELETE", "/Users/"+ids[name], "")
+				}
+			}
+			if strings.Join(got, " ") != row.want {
+				t.Errorf("%v, want %s", got, row.want)
+			}
+		})
+	}
+}
+
 func TestACursorGrowsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, scim.Options{})

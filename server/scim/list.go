@@ -21,6 +21,7 @@ type query struct {
 
 	byCursor bool // instead of by startIndex
 	cursor   string
+	after    *rank  // where the last page ended, of what is ranked
 	said     string // what must be the same on every page
 }
 
@@ -51,6 +52,9 @@ type listing[R any] struct {
 	page  []R
 	size  int
 	next  string // the cursor of the next page, where there is one
+
+	last rank // of what is ranked, the last on the page
+	more bool // others are behind it
 }
 
 // unknown is a total that nobody counted.

@@ -21,14 +21,17 @@ type kind[R any] struct {
 	in        *store.Collection[R]
 	find      func(q *request, r store.Reader, l wire.Lookup) iter.Seq2[R, error]
 	candidate func(r store.Reader, rec R) wire.Candidate
+	named     func(rec R) string // what the order is of
 }
 
 func (h *Handler) userKind() kind[schema.Identity] {
-	return kind[schema.Identity]{h.users, store.IdentityUserName, "userName", store.Identities, findUsers, h.userCandidate}
+	return kind[schema.Identity]{h.users, store.IdentityUserName, "userName", store.Identities, findUsers, h.userCandidate,
+		func(id schema.Identity) string { return store.Fold(id.UserName) }}
 }
 
 func (h *Handler) groupKind() kind[schema.Group] {
-	return kind[schema.Group]{h.groups, store.GroupName, "displayName", store.Groups, findGroups, h.groupCandidate}
+	return kind[schema.Group]{h.groups, store.GroupName, "displayName", store.Groups, findGroups, h.groupCandidate,
+		func(g schema.Group) string { return store.Fold(g.DisplayName) }}
 }
 
 // findUsers asks an index for users of the source.

@@ -127,7 +127,7 @@ func (q *request) findAll(sections []section, asks []query) (found listing[entry
 	byCursor, most := asks[0].byCursor, asks[0].page.Count
 	for i := first; i < len(sections); i++ {
 		ask := asks[i]
-		if ask.cursor, cursor = cursor, ""; byCursor && most > 0 && len(found.page) >= most {
+		if ask.cursor, cursor = cursor, ""; byCursor && most > 0 && (len(found.page) >= most || found.size >= maxPage) {
 			if some, err := sections[i].any(q, ask); err != nil || !some {
 				if err != nil {
 					return found, err

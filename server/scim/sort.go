@@ -3,8 +3,10 @@ package scim
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"slices"
+	"sort"
 
 	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
@@ -24,8 +26,8 @@ func (ask query) sorts(natural string) bool {
 
 // sorted answers a query in the order that it asks for.
 func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listing[R], error) {
-	if ask.sort.By(k.natural) && ask.filter.All() {
-		return backwards(ctx, q, k, ask.page)
+	if ask.sort.By(k.natural) && ask.sort.Descending && ask.filter.All() {
+		return backwards(ctx, q, k, ask)
 	}
 	var all ranks
 	add := func(_ R, c *wire.Candidate) {
@@ -43,10 +45,15 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 		return found, err
 	}
 	all.sort(ask.sort.Descending)
+	all = all.behind(ask.after, ask.sort.Descending)
 	all = all[min(ask.page.StartIndex-1, len(all)):]
-	all = all[:min(ask.page.Count, len(all))]
 	err = q.store.View(ctx, func(r store.Reader) error {
-		for _, one := range all {
+		for i, one := range all {
+			if found.full(ask.page) {
+				found.more = true
+				return nil
+			}
+			found.last = all[i]
 			rec, err := k.in.Get(r, one.id)
 			if errors.Is(err, schema.ErrNotFound) {
 				continue // it went meanwhile
@@ -56,9 +63,6 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 			}
 			c := k.candidate(r, rec)
 			found.page, found.size = append(found.page, rec), found.size+len(c.Resource)
-			if found.full(ask.page) {
-				break
-			}
 		}
 		return nil
 	})
@@ -92,16 +96,66 @@ func (a rank) compare(b rank) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id))
 }
 
+// behind returns those that come after one that was shown, be it there or not.
+func (all ranks) behind(shown *rank, descending bool) ranks {
+	if shown == nil {
+		return all
+	}
+	at, there := slices.BinarySearchFunc(all, *shown, func(a, b rank) int {
+		if descending {
+			return b.compare(a)
+		}
+		return a.compare(b)
+	})
+	if there {
+		at++
+	}
+	return all[at:]
+}
+
+// place is a rank as a cursor has it.
+func (a rank) place() store.Place {
+	has := byte('v')
+	if a.none {
+		has = '-'
+	}
+	text := binary.AppendUvarint([]byte{has}, uint64(len(a.key)))
+	return store.Place(append(append(text, a.key...), a.id...))
+}
+
+// rankAt reads what place wrote; nil is of the beginning.
+func rankAt(p store.Place) (*rank, error) {
+	if p == "" {
+		return nil, nil
+	}
+	n, size := binary.Uvarint([]byte(p[1:]))
+	if size <= 0 || n > uint64(len(p)-1-size) {
+		return nil, wire.Invalid(wire.InvalidCursor, "cursor: it is of another version; begin with an empty one")
+	}
+	rest := string(p[1+size:])
+	return &rank{none: p[0] == '-', key: rest[:n], id: rest[n:]}, nil
+}
+
 // backwards is everything from the end.
-func backwards[R any](ctx context.Context, q *request, k kind[R], p wire.Page) (found listing[R], err error) {
+func backwards[R any](ctx context.Context, q *request, k kind[R], ask query) (found listing[R], err error) {
+	p := ask.page
 	err = q.store.View(ctx, func(r store.Reader) error {
 		total, err := k.order.Kept(r, q.source)
-		found.total = int(total)
-		end := found.total - (p.StartIndex - 1) // the page's resources are before it
-		if err != nil || p.Count == 0 || end <= 0 {
+		if err != nil {
 			return err
 		}
+		found.total = int(total)
+		end := found.total - (p.StartIndex - 1) // the page's resources are before it
+		if ask.after != nil {
+			if end, err = before(q, r, k, found.total, *ask.after); err != nil {
+				return err
+			}
+		}
+		if p.Count == 0 || end <= 0 {
+			return nil
+		}
 		start := max(0, end-p.Count)
+		found.more = start > 0
 		for rec, err := range k.in.Skip(r, k.order, start, q.source) {
 			if err != nil {
 				return err
@@ -114,12 +168,28 @@ func backwards[R any](ctx context.Context, q *request, k kind[R], p wire.Page) (
 		slices.Reverse(found.page)
 		for i, rec := range found.page {
 			c := k.candidate(r, rec)
-			if found.size += len(c.Resource); found.size >= maxPage {
-				found.page = found.page[:i+1]
+			found.last = rank{key: k.named(rec), id: c.ID}
+			if found.size += len(c.Resource); found.size >= maxPage && i+1 < len(found.page) {
+				found.page, found.more = found.page[:i+1], true
 				break
 			}
 		}
 		return nil
 	})
 	return found, err
+}
+
+// before returns how many are before one in the natural order, be it there or not: it
+// halves the list until they are known, so that one that went meanwhile moves nobody.
+func before[R any](q *request, r store.Reader, k kind[R], total int, one rank) (n int, err error) {
+	n = sort.Search(total, func(i int) bool {
+		for rec, e := range k.in.Skip(r, k.order, i, q.source) {
+			if err = cmp.Or(err, e); e != nil {
+				break
+			}
+			return rank{key: k.named(rec), id: k.candidate(r, rec).ID}.compare(one) >= 0
+		}
+		return true
+	})
+	return n, err
 }
