@@ -83,7 +83,7 @@ func eraseRecord(tx store.Tx, rec schema.Identity) error {
 			}
 		}
 	}
-	rec.UserName, rec.ExternalID, rec.Email, rec.OtherEmails = erasedName(rec.ID), "", "", nil
+	rec.UserName, rec.ExternalID, rec.Email, rec.OtherEmails, rec.Unique = erasedName(rec.ID), "", "", nil, nil
 	rec.Resource = json.RawMessage(`{}`)
 	return store.Identities.Put(tx, rec)
 }

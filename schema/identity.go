@@ -46,6 +46,7 @@ type Identity struct {
 	Occurred   time.Time       `json:"occurred,omitzero"` // t0 of the newest change: the source's own time; zero is unknown
 
 	OtherEmails []string `json:"otherEmails,omitempty"` // all but the primary one, sorted; it is found by them too
+	Unique      []string `json:"unique,omitempty"`      // what no other record of its source may have, by the schemas of extensions: attribute=value, sorted
 
 	Of     string `json:"of,omitempty"`     // id of the identity that this is one more record of; empty where it goes by its own
 	Place  Place  `json:"place,omitempty"`  // why it counts for nothing now; empty where it counts
@@ -88,6 +89,7 @@ type Group struct {
 	Version     int64           `json:"version"`
 	Created     time.Time       `json:"created"`
 	Modified    time.Time       `json:"modified"`
+	Unique      []string        `json:"unique,omitempty"` // as that of an Identity
 }
 
 // A Member is one edge of the membership graph: an identity, or a group, is in a

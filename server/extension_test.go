@@ -52,7 +52,7 @@ func TestGroupExtension(t *testing.T) {
 	c := extended(t)
 	c.get("/ResourceTypes/Group").is(200).has(teamURN, "schemaExtensions", 0, "schema").has(false, "schemaExtensions", 0, "required")
 	c.get("/Schemas/"+teamURN).is(200).has("Team", "name").count(9, "attributes")
-	c.get("/ResourceTypes/User").is(200).count(3, "schemaExtensions")
+	c.get("/ResourceTypes/User").is(200).count(4, "schemaExtensions")
 
 	ada := c.user("").id()
 	a := c.team("a", `"costCentre":"CC-1","budget":"40","tags":"x","code":"k","pin":"1234","note":"n","unheard":1,"lead":"`+ada+`"`)

@@ -62,10 +62,19 @@ func newClient(t *testing.T, change ...func(*server.Options)) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, err = os.ReadFile("testdata/strict.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict, err := wire.ParseSchema(text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	here := httptest.NewUnstartedServer(nil)
 	base := "http://" + here.Listener.Addr().String()
 	w := newWorld(t, func(o *server.Options) {
-		o.PublicURL, o.Extensions = base, []library.Schema{extension}
+		o.PublicURL, o.Extensions = base, []library.Schema{extension, strict}
+		o.GroupExtensions = []library.Schema{strict}
 		set, _ := policy.Load(os.DirFS("../configs/policy"))
 		book, _ := policy.Compile(set)
 		o.Rules = access.NewRules(book, nil)
@@ -152,6 +161,7 @@ const (
 	groupURN  = "urn:ietf:params:scim:schemas:core:2.0:Group"
 	staffURN  = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 	rfcURN    = "urn:example:scim:schemas:extension:rfc:2.0:User"
+	strictURN = "urn:example:scim:schemas:extension:strict:2.0:Any"
 	listURN   = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	searchURN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // toldMusts hold resources to what /Schemas and /ResourceTypes tell of them.
@@ -50,6 +51,33 @@ func toldMusts() []must {
 			}
 			role := fmt.Sprint(c.get("/Roles").at("Resources", 0, "display"))
 			c.get("/Roles?filter=urn:okta:scim:schemas:core:1.0:Role:display+eq+%22"+role+"%22").is(200).has(1.0, "totalResults")
+		}},
+		{"7643 2.2", "an extension's required, unique and read-only attributes are that", func(c *client) {
+			n := c.name()
+			for _, kind := range []struct{ path, own string }{{"/Users", "userName"}, {"/Groups", "displayName"}} {
+				body := func(strict string) string {
+					return `{"` + kind.own + `":"` + c.name() + `","` + strictURN + `":` + strict + `}`
+				}
+				one := c.send("POST", kind.path, body(`{"number":"`+n+`","desk":"4","keys":[{"value":7}]}`)).is(201).has(n, strictURN, "number").has(nil, strictURN, "desk")
+				for _, taken := range []string{`{"number":"` + n + `"}`, `{"number":"` + strings.ToUpper(n) + `"}`, `{"number":"other","keys":[{"value":1},{"value":"7"}]}`} {
+					g := c.send("POST", kind.path, body(taken)).refuses(409, "uniqueness")
+					c.check(strings.Contains(g.text, strictURN) && strings.Contains(g.text, one.id()), "it is not said what is taken, and by whom: %s", g.text)
+				}
+				two := c.send("POST", kind.path, body(`{"number":"`+n+`2"}`)).is(201)
+				c.patch(two.path(), `{"op":"replace","path":"`+strictURN+`:number","value":"`+n+`"}`).refuses(409, "uniqueness")
+				c.send("PUT", two.path(), body(`{"number":"`+n+`"}`)).refuses(409, "uniqueness")
+				c.get(two.path()).has(n+"2", strictURN, "number")
+				for _, lacking := range []string{`{"keys":[{"value":8}]}`, `{"number":"","keys":[{"value":8}]}`, `{"number":"` + n + `3","keys":[{"door":"x"}]}`} {
+					c.send("POST", kind.path, body(lacking)).refuses(400, "invalidValue")
+				}
+				c.patch(two.path(), `{"op":"add","path":"`+strictURN+`:keys","value":[{"value":9,"door":"x"}]}`)
+				c.patch(two.path(), `{"op":"remove","path":"`+strictURN+`:number"}`).refuses(400, "mutability")
+				c.patch(two.path(), `{"op":"add","path":"`+strictURN+`:desk","value":"5"}`).refuses(400, "mutability")
+				c.send("PUT", two.path(), `{"`+kind.own+`":"`+c.name()+`"}`).is(200) // of nobody who is not of it is anything required
+				c.patch(two.path(), `{"op":"add","path":"`+strictURN+`:keys","value":[{"value":9}]}`).refuses(400, "invalidValue")
+				c.send("DELETE", one.path(), "").is(204)
+				c.send("POST", kind.path, body(`{"number":"`+n+`","keys":[{"value":7}]}`)).is(201)
+			}
 		}},
 		{"8259 4", "a body that says a thing twice is refused, for nobody knows which counts", func(c *client) {
 			u, n := c.user(""), c.name()

@@ -40,6 +40,8 @@ func readIdentity(_, value []byte) (i schema.Identity, ok bool) {
 			i.Occurred = o.time()
 		case "otherEmails":
 			i.OtherEmails = o.texts()
+		case "unique":
+			i.Unique = o.texts()
 		case "of":
 			i.Of = o.text()
 		case "place":
@@ -105,6 +107,8 @@ func readGroup(_, value []byte) (g schema.Group, ok bool) {
 			g.Created = o.time()
 		case "modified":
 			g.Modified = o.time()
+		case "unique":
+			g.Unique = o.texts()
 		default:
 			o.lost = true
 		}

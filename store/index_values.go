@@ -56,6 +56,24 @@ func emails(i schema.Identity) [][]string {
 	return all
 }
 
+// uniques are the values of an identity that no other of its source may have, as long as
+// that knows it.
+func uniques(i schema.Identity) [][]string {
+	if i.Gone() {
+		return nil
+	}
+	return each(i.Source, i.Unique)
+}
+
+// each is a value of an index for each of some, behind the source.
+func each(source string, values []string) [][]string {
+	var all [][]string
+	for _, v := range values {
+		all = append(all, []string{source, v})
+	}
+	return all
+}
+
 func unless(left bool, value ...string) []string {
 	if left {
 		return nil

@@ -22,7 +22,7 @@ type migration func(*transaction) error
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
 func migrations() []migration {
-	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal}
+	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal, mayBeUnique}
 }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
@@ -74,6 +74,10 @@ func layDeviations(t *transaction) error {
 // maySeal leads from layout 6, in which details were not sealed: what knows that one alone
 // would take what is sealed for what was said.
 func maySeal(*transaction) error { return nil }
+
+// mayBeUnique leads from layout 7, in which nothing of an extension was unique: what knows
+// only that one would leave values in the index that nobody has.
+func mayBeUnique(*transaction) error { return nil }
 
 // clearTable deletes what is left of an index that is no more.
 func clearTable(t *transaction, name string) error {

@@ -13,6 +13,7 @@ var (
 	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, kept: true, marked: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
 	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
 	IdentityEmail      = &Index[schema.Identity]{name: "email", of: emails}
+	IdentityUnique     = &Index[schema.Identity]{name: "unique", unique: true, of: uniques}
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
 
 	IdentityFormer           = &Index[schema.Identity]{name: "former", of: former}
@@ -26,7 +27,7 @@ var (
 	IdentityPlace = &Index[schema.Identity]{name: "place", of: living(func(i schema.Identity) []string { return unless(i.Place == "", i.Source, string(i.Place)) })}
 
 	Identities = define("identities", func(i schema.Identity) []string { return []string{i.ID} },
-		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityModified, IdentityFormer, IdentityFormerExternalID, IdentityOf, IdentityPlace).reading(readIdentity)
+		IdentityUserName, IdentityExternalID, IdentityEmail, IdentityUnique, IdentityModified, IdentityFormer, IdentityFormerExternalID, IdentityOf, IdentityPlace).reading(readIdentity)
 )
 
 // Correlations are the values by which records of several sources may be of one
@@ -95,9 +96,10 @@ var Machines = define("machines", func(m schema.Machine) []string { return []str
 var (
 	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, marked: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
 	GroupExternalID = &Index[schema.Group]{name: "externalId", unique: true, of: one(func(g schema.Group) []string { return unless(g.ExternalID == "", g.Source, g.ExternalID) })}
+	GroupUnique     = &Index[schema.Group]{name: "unique", unique: true, of: func(g schema.Group) [][]string { return each(g.Source, g.Unique) }}
 	GroupModified   = &Index[schema.Group]{name: "modified", of: one(func(g schema.Group) []string { return []string{g.Source, timePart(g.Modified)} })}
 
-	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupModified).reading(readGroup)
+	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupUnique, GroupModified).reading(readGroup)
 
 	MemberOf = &Index[schema.Member]{name: "member", of: one(func(m schema.Member) []string { return []string{m.Member} })}
 

@@ -27,7 +27,7 @@ func (p Patch) Apply(r Record) (Record, error) {
 	if err := r.keeps(was); err != nil {
 		return r, err
 	}
-	if a := r.missing(); a != nil {
+	if a := r.missing(); a != nil && was.of(a) != nil {
 		return r, Invalid(Mutability, "%s: it is required, and can not be unset", a.Path())
 	}
 	return r, r.complete()

@@ -13,7 +13,6 @@ import (
 
 // ParseSchema reads the schema of an extension, as RFC 7643, section 7, writes one. It is strict, for what is misspelt in it would be dropped from
 // every record without a word: each mistake is told, with the attribute it is in.
-// What the bridge would not do, such as keeping values unique, is refused too.
 func ParseSchema(text []byte) (library.Schema, error) {
 	var s library.Schema
 	if err := valid(text, 32); err != nil { // what is there twice is told with where it is
@@ -122,25 +121,23 @@ func (in *schemaIntake) attribute(where string, raw []byte, sub bool) string {
 		in.wrong(where, "type: a sub-attribute can not be complex (RFC 7643, section 2.3.8)")
 	case whole && in.attributes(name, known["subAttributes"]) == 0:
 		in.wrong(where, "subAttributes: a complex attribute needs some")
+	case (whole || kind == string(Boolean)) && known["uniqueness"] != nil && in.text(where, known, "uniqueness") != "none":
+		in.wrong(where, "uniqueness: write none; it is of values that can be told apart, and of a complex attribute's parts")
 	case !whole && known["subAttributes"] != nil:
 		in.wrong(where, "subAttributes: only a complex attribute has some")
 	}
 	return name
 }
 
-// promises refuses what a schema would promise to senders and the bridge would
-// not keep for an extension.
+// promises reads what a schema promises to senders.
 func (in *schemaIntake) promises(where string, known map[string][]byte) {
-	if string(known["required"]) == "true" {
-		in.wrong(where, "required: write false; a source that leaves it out is not refused, and a rule that needs it is undecided")
-	}
 	for _, promise := range []struct {
 		key  string
 		kept []string
 	}{
-		{"mutability", []string{"readWrite", "immutable", "writeOnly"}}, // nobody could set what is readOnly
+		{"mutability", []string{"readWrite", "immutable", "writeOnly", "readOnly"}}, // what is readOnly is dropped: nobody sets it
 		{"returned", []string{"default", "always", "request", "never"}},
-		{"uniqueness", []string{"none"}},
+		{"uniqueness", []string{"none", "server", "global"}},
 	} {
 		if v := in.text(where, known, promise.key); known[promise.key] != nil {
 			in.oneOf(where, promise.key, v, promise.kept...)

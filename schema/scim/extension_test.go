@@ -96,9 +96,9 @@ func TestParseSchemaRefuses(t *testing.T) {
 		{"complex without parts", schema(`{"name":"a","type":"complex"}`), "attribute a: subAttributes: a complex attribute needs some"},
 		{"parts of a text", schema(`{"name":"a","type":"string","subAttributes":[{"name":"b","type":"string"}]}`), "attribute a: subAttributes: only a complex"},
 		{"complex in complex", schema(`{"name":"a","type":"complex","subAttributes":[{"name":"b","type":"complex","subAttributes":[{"name":"c","type":"string"}]}]}`), "attribute a.b: type: a sub-attribute can not be complex"},
-		{"required", schema(`{"name":"a","type":"string","required":true}`), "attribute a: required: write false"},
-		{"unique", schema(`{"name":"a","type":"string","uniqueness":"server"}`), `attribute a: uniqueness: "server" is none of none`},
-		{"read-only", schema(`{"name":"a","type":"string","mutability":"readOnly"}`), `attribute a: mutability: "readOnly" is none of readWrite,`},
+		{"unique somewhere", schema(`{"name":"a","type":"string","uniqueness":"local"}`), `attribute a: uniqueness: "local" is none of none, server, global`},
+		{"a unique truth", schema(`{"name":"a","type":"boolean","uniqueness":"server"}`), "attribute a: uniqueness: write none"},
+		{"read now and then", schema(`{"name":"a","type":"string","mutability":"readSometimes"}`), `attribute a: mutability: "readSometimes" is none of readWrite,`},
 		{"returned sometimes", schema(`{"name":"a","type":"string","returned":"sometimes"}`), `attribute a: returned: "sometimes" is none of default,`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestParseSchemaRefuses(t *testing.T) {
 			}
 		})
 	}
-	_, err := scim.ParseSchema([]byte(`{"id":"hr","attributes":[{"name":"a","type":"text"},{"name":"b","type":"string","required":true}]}`))
+	_, err := scim.ParseSchema([]byte(`{"id":"hr","attributes":[{"name":"a","type":"text"},{"name":"b","type":"string","required":"yes"}]}`))
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("three mistakes make the error %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -223,20 +224,104 @@ func (r Record) complete() error {
 			return Invalid(InvalidValue, "emails.value: it is longer than %d bytes", maxIndexed)
 		}
 	}
+	for _, v := range r.uniques() {
+		if len(v) > 2*maxIndexed {
+			attribute, _, _ := strings.Cut(v, "=")
+			return Invalid(InvalidValue, "%s: it is longer than %d bytes", attribute, maxIndexed)
+		}
+	}
 	if a := r.missing(); a != nil {
 		return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
 	}
 	return nil
 }
 
-// missing returns a required attribute that is unset, nil if there is none.
+// missing returns a required attribute that is unset, nil if there is none. Those of an
+// extension are required of who is of it at all.
 func (r Record) missing() *Attribute {
 	for i, a := range r.typ.attributes {
-		if a.Required && a.URN == "" && !a.edges && strings.TrimSpace(text(r.values[i])) == "" {
+		switch v := r.values[i]; {
+		case a.edges || a.ReadOnly || a.URN != "" && !r.isOf(a.URN):
+		case a.Required && (v == nil || v[0] == '"' && strings.TrimSpace(text(v)) == ""):
 			return a
+		case a.URN != "" && v != nil:
+			if s := a.incomplete(v); s != nil {
+				return s
+			}
 		}
 	}
 	return nil
+}
+
+// isOf reports whether the record has something of an extension.
+func (r Record) isOf(urn string) bool {
+	for i, a := range r.typ.attributes {
+		if a.URN == urn && r.values[i] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// incomplete returns a required part that a complex value lacks.
+func (a *Attribute) incomplete(value []byte) *Attribute {
+	for _, s := range a.Subs {
+		if !s.Required || s.ReadOnly {
+			continue
+		}
+		for object := range a.each(value) {
+			if member(object, s.Name) == nil {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
+// each walks the values of an attribute: the elements of a list, or the one there is.
+func (a *Attribute) each(value []byte) iter.Seq[[]byte] {
+	if a.Multi {
+		return elements(value)
+	}
+	return func(yield func([]byte) bool) {
+		if value != nil {
+			yield(value)
+		}
+	}
+}
+
+// uniques returns what no other record of the source may have, by the schemas of
+// extensions: attribute=value, sorted.
+func (r Record) uniques() []string {
+	var all []string
+	add := func(a *Attribute, raw []byte) {
+		v := string(raw)
+		if len(v) > 0 && v[0] == '"' {
+			if v = text(raw); !a.CaseExact {
+				v = fold(v)
+			}
+		}
+		if v != "" {
+			all = append(all, a.Path()+"="+v)
+		}
+	}
+	for _, a := range r.typ.unique {
+		if a.parent == nil {
+			for v := range a.each(r.values[a.slot]) {
+				add(a, v)
+			}
+			continue
+		}
+		for object := range a.parent.each(r.values[a.parent.slot]) {
+			for v := range a.each(member(object, a.Name)) {
+				add(a, v)
+			}
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return schema.Sorted(all...)
 }
 
 // Identity returns the identity as the record describes it. What the record does
@@ -255,7 +340,7 @@ func (r Record) Identity(id schema.Identity) schema.Identity {
 	}
 	id.UserName, id.ExternalID = text(r.get("", "userName")), text(r.get("", "externalId"))
 	id.Email, id.OtherEmails = addresses(r.get("", "emails"))
-	id.Resource = r.Encode()
+	id.Resource, id.Unique = r.Encode(), r.uniques()
 	return id
 }
 
@@ -289,7 +374,7 @@ func addresses(emails []byte) (first string, others []string) {
 // Group returns the group as the record describes it.
 func (r Record) Group(g schema.Group) schema.Group {
 	g.DisplayName, g.ExternalID = text(r.get("", "displayName")), text(r.get("", "externalId"))
-	g.Resource = r.Encode()
+	g.Resource, g.Unique = r.Encode(), r.uniques()
 	return g
 }
 

@@ -37,6 +37,7 @@ type Attribute struct {
 	Required  bool
 	ReadOnly  bool
 	Immutable bool         // once it is set, it stays
+	Unique    bool         // of an extension: no two resources have one value
 	Returned  string       // always, never, default or request
 	Words     []string     // canonical values
 	Subs      []*Attribute // of a complex one, in the schema's order
@@ -97,6 +98,7 @@ type Type struct {
 	shy       bool         // some attributes are not shown to whoever does not ask
 	immutable []*Attribute // and parts of attributes
 	fixed     []*Attribute // lists with something immutable in their elements
+	unique    []*Attribute // and parts of attributes
 
 	attributes []*Attribute // by slot: those of the core schema, then of each extension
 	core       map[string]*Attribute
@@ -118,11 +120,6 @@ func newType(name, endpoint, description string, core library.Schema, extensions
 	for _, s := range extensions {
 		if s.ID == "" || slices.ContainsFunc(t.Schemas[:1+len(t.extensions)], func(o library.Schema) bool { return strings.EqualFold(o.ID, s.ID) }) {
 			return nil, fmt.Errorf("resource type %s: extension %q has no id of its own", name, s.ID)
-		}
-		for _, a := range s.Attributes {
-			if a.Uniqueness() != "none" {
-				return nil, fmt.Errorf("extension %s: attribute %s is to be unique, which is kept for userName and externalId only: say none", s.ID, a.Name())
-			}
 		}
 		key := append(appendText(nil, s.ID), ':')
 		t.extensions = append(t.extensions, &extension{
@@ -157,6 +154,11 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 		if len(a.fixed) > 0 {
 			t.fixed = append(t.fixed, a)
 		}
+		for _, one := range append([]*Attribute{a}, a.Subs...) {
+			if one.Unique = one.Unique && urn != ""; one.Unique { // userName has an index of its own
+				t.unique = append(t.unique, one)
+			}
+		}
 		names[a.Name], names[fold(a.Name)] = a, a
 	}
 	return names
@@ -166,7 +168,7 @@ func newAttribute(urn string, from *library.CoreAttribute) *Attribute {
 	a := &Attribute{
 		Name: from.Name(), URN: urn, Kind: Kind(from.AttributeType()), Multi: from.MultiValued(),
 		CaseExact: from.CaseExact(), Required: from.Required(), ReadOnly: from.Mutability() == "readOnly",
-		Immutable: from.Mutability() == "immutable", Returned: from.Returned(),
+		Immutable: from.Mutability() == "immutable", Returned: from.Returned(), Unique: from.Uniqueness() != "none" && from.Uniqueness() != "",
 		Words: from.CanonicalValues(), key: append(appendText(nil, from.Name()), ':'),
 	}
 	if from.Mutability() == "writeOnly" {

@@ -36,7 +36,7 @@ func createGroup(q *request) error {
 	})
 	q.report(q.groups, g.ID)
 	if err != nil {
-		return groupTaken(err)
+		return q.groupTaken(err, said)
 	}
 	return q.group(http.StatusCreated, g, q.projection(q.groups))
 }
@@ -77,12 +77,20 @@ func (q *request) retried(r store.Reader, said schema.Group) error {
 	return nil
 }
 
-func groupTaken(err error) error {
+func (q *request) groupTaken(err error, said schema.Group) error {
 	var told *wire.Error
 	if !errors.Is(err, schema.ErrConflict) || errors.As(err, &told) {
 		return err
 	}
-	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: "externalId: it is taken by another group"}
+	detail := "externalId: it is taken by another group"
+	_ = q.store.View(q.c.Request().Context(), func(r store.Reader) error {
+		detail = takenBy(detail, said.Unique, func(value string) (string, error) {
+			g, err := store.Groups.One(r, store.GroupUnique, q.source, value)
+			return g.ID, err
+		}, said.ID)
+		return nil
+	})
+	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: detail}
 }
 
 // ownGroup returns a group of the source. Others are none of its business.
@@ -169,6 +177,7 @@ func patchGroup(q *request) error {
 func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Group, access.Provenance, error)) (schema.Group, error) {
 	id := q.param()
 	p := q.provenance(time.Time{}, time.Time{}, time.Time{})
+	var meant schema.Group
 	g, err := q.edit(p, id, e, func(tx store.Tx) (schema.Group, error) {
 		old, err := q.ownGroup(tx, id)
 		if err != nil {
@@ -181,9 +190,10 @@ func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Gr
 		if err != nil {
 			return old, err
 		}
+		meant = said
 		return q.admitGroup(tx, from, said)
 	})
-	return g, groupTaken(err)
+	return g, q.groupTaken(err, meant)
 }
 
 func deleteGroup(q *request) error {

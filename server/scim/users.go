@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -50,10 +51,26 @@ func (q *request) taken(err error, said schema.Identity) error {
 			detail = fmt.Sprintf("userName: %q is taken by user %s", said.UserName, id.ID)
 		} else if id, err := store.Identities.One(r, store.IdentityExternalID, q.source, said.ExternalID); err == nil && id.ID != said.ID {
 			detail = fmt.Sprintf("externalId: %q is taken by user %s", said.ExternalID, id.ID)
+		} else {
+			detail = takenBy(detail, said.Unique, func(value string) (string, error) {
+				id, err := store.Identities.One(r, store.IdentityUnique, q.source, value)
+				return id.ID, err
+			}, said.ID)
 		}
 		return nil
 	})
 	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: detail}
+}
+
+// takenBy says which of the values that are to be unique another resource has.
+func takenBy(otherwise string, values []string, holder func(value string) (id string, err error), own string) string {
+	for _, v := range values {
+		if id, err := holder(v); err == nil && id != own {
+			attribute, value, _ := strings.Cut(v, "=")
+			return fmt.Sprintf("%s: %q is taken by %s", attribute, value, id)
+		}
+	}
+	return otherwise
 }
 
 // ownUser returns a user of the source. Others are none of its business.
