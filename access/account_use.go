@@ -39,7 +39,7 @@ func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
 
 func use(tx store.Tx, u schema.Use) error {
 	old, err := store.Uses.Get(tx, u.Identity, u.Connector, u.Entitlement)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	told := u.Rotated.After(old.Rotated) || u.Interactive.After(old.Interactive)
@@ -52,13 +52,6 @@ func use(tx store.Tx, u schema.Use) error {
 		return err
 	}
 	return tx.Wake(LaneIdentity, u.Identity, tx.Now())
-}
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // accountHolders returns whose account a signal is about: by its id at the target,

@@ -140,7 +140,7 @@ func AdoptAll(ctx context.Context, s *store.Store, rules *Rules, by string, all 
 // on, what its roles gave would be nobody's. It reports whether there was one.
 func Disown(tx store.Tx, rules *Rules, by, connector, identity string) (bool, error) {
 	acc, err := store.Accounts.Get(tx, connector, identity)
-	if notFound(err) || err == nil && !acc.Exists() {
+	if schema.IsNotFound(err) || err == nil && !acc.Exists() {
 		return false, nil
 	}
 	if err != nil {

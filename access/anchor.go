@@ -32,7 +32,7 @@ func AnchorReported(r store.Reader, anchor string) (bool, error) {
 // if it took none.
 func AnchoredHead(r store.Reader, anchor string) ([]byte, error) {
 	kept, err := store.Settings.Get(r, anchorSetting(anchor))
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, nil
 	}
 	return []byte(kept.Value), err

@@ -38,7 +38,7 @@ func followsFlow(r store.Reader, book *policy.Book, role *policy.Role, g schema.
 				continue
 			}
 			id, err := store.Identities.Get(r, identityOf(a.By))
-			if notFound(err) {
+			if schema.IsNotFound(err) {
 				return fmt.Errorf("role %s: only people agree to it, and %s is none: %w", g.Role, a.By, schema.ErrForbidden)
 			}
 			if err != nil {

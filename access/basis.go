@@ -159,7 +159,7 @@ func (l *look) concerned() (roles []string, held []schema.Assignment) {
 		for _, v := range l.access.Verdicts {
 			roles = append(roles, v.Role)
 		}
-		return schema.Sorted(append(roles, rolesHeld(l.held)...)...), l.held
+		return schema.Sorted(append(roles, schema.RolesHeld(l.held)...)...), l.held
 	}
 	var refs []string
 	for _, r := range l.rulings {
@@ -167,7 +167,7 @@ func (l *look) concerned() (roles []string, held []schema.Assignment) {
 	}
 	for _, line := range l.held {
 		if slices.Contains(refs, line.Ref()) {
-			roles, held = append(roles, rolesOf(line)...), append(held, line)
+			roles, held = append(roles, line.Roles()...), append(held, line)
 		}
 	}
 	return schema.Sorted(roles...), held

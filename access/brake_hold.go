@@ -20,9 +20,6 @@ import (
 // done (brake_release.go). A role in quarantine and a last administrator are held too;
 // they go on when what they lack is there, and nobody can release them.
 
-// firstDeeds is how much of a plan is told in its own words.
-const firstDeeds = 5
-
 // mostStanding bounds the holds of one kind that nobody can release.
 const mostStanding = 500
 
@@ -105,7 +102,7 @@ func ListHolds(r store.Reader) ([]schema.Hold, error) {
 		for j := range holds[i].First {
 			d := &holds[i].First[j]
 			id, err := store.Identities.Get(r, d.Identity)
-			if err != nil && !notFound(err) {
+			if err != nil && !schema.IsNotFound(err) {
 				return nil, err
 			}
 			d.UserName = id.UserName
@@ -173,7 +170,7 @@ func sourceOf(h schema.Hold) string { return strings.TrimPrefix(h.Subject, "sour
 func keepHold(tx store.Tx, book *policy.Book, h schema.Hold) error {
 	old, err := store.Holds.Get(tx, h.ID)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		h.Since = tx.Now()
 	case err != nil:
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"drawbridge/policy"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -32,7 +33,7 @@ func afterTheHour(r store.Reader, source string) (at time.Time, err error) {
 }
 
 func afterTheHourOf(r store.Reader, source, hold string, what braking) (at time.Time, err error) {
-	if _, err := store.Holds.Get(r, hold); notFound(err) {
+	if _, err := store.Holds.Get(r, hold); schema.IsNotFound(err) {
 		return at, nil
 	} else if err != nil {
 		return at, err

@@ -28,7 +28,7 @@ func mark(tx store.Tx, book *policy.Book, a store.Affected) error {
 	if !book.Braked(a.Source) {
 		return nil
 	}
-	if was, err := store.AffectedRecords.Get(tx, a.ID, a.Source); err == nil && (was.Parted || !a.Parted) || err != nil && !notFound(err) {
+	if was, err := store.AffectedRecords.Get(tx, a.ID, a.Source); err == nil && (was.Parted || !a.Parted) || err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	return store.AffectedRecords.Put(tx, a)
@@ -61,7 +61,7 @@ func affectedOneByOne(tx store.Tx, group string) error {
 func affectsAll(tx store.Tx, book *policy.Book, records []string) error {
 	for _, id := range records {
 		rec, err := store.Identities.Get(tx, id)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

@@ -17,7 +17,7 @@ import (
 // not acted on, if that is beyond its limit.
 func distrusts(tx store.Tx, p Provenance, k schema.Risk) (why string, err error) {
 	loss, err := store.WithheldLosses.Get(tx, k.Identity, k.Source)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return "", err
 	}
 	known := err == nil && !loss.Released
@@ -40,7 +40,7 @@ func distrusts(tx store.Tx, p Provenance, k schema.Risk) (why string, err error)
 // trusts lets go of a risk that was not acted on and is over.
 func trusts(tx store.Tx, k schema.Risk) error {
 	loss, err := store.WithheldLosses.Get(tx, k.Identity, k.Source)
-	if notFound(err) || err == nil && !slices.Contains(loss.Risks, k.Kind) {
+	if schema.IsNotFound(err) || err == nil && !slices.Contains(loss.Risks, k.Kind) {
 		return nil
 	}
 	if err != nil {

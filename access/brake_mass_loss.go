@@ -81,7 +81,7 @@ func (c *comparison) by(source string, parted bool, line schema.Assignment) bool
 		return false
 	}
 	if byPolicy(c.facts, c.access, line, c.now) {
-		return slices.ContainsFunc(rolesOf(line), func(role string) bool {
+		return slices.ContainsFunc(line.Roles(), func(role string) bool {
 			_, stands := c.book.Role(role)
 			return c.book.Concerns(source, role) || parted && stands
 		})
@@ -90,13 +90,13 @@ func (c *comparison) by(source string, parted bool, line schema.Assignment) bool
 		return false
 	}
 	for _, v := range c.access.Verdicts { // the source knows it no more, and another one does
-		if v.Trigger == policy.SourceDeleted && slices.Contains(rolesOf(line), v.Role) && c.book.Concerns(source, v.Role) {
+		if v.Trigger == policy.SourceDeleted && slices.Contains(line.Roles(), v.Role) && c.book.Concerns(source, v.Role) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(c.access.Fired, func(f policy.Fired) bool {
 		takes := f.Action == "revoke" || f.Action == "suspend"
-		return takes && !f.Due.After(c.now) && !f.Silent && slices.Contains(rolesOf(line), f.Role) && c.book.EndsBy(source, f.Role, f.Trigger)
+		return takes && !f.Due.After(c.now) && !f.Silent && slices.Contains(line.Roles(), f.Role) && c.book.EndsBy(source, f.Role, f.Trigger)
 	})
 }
 
@@ -191,7 +191,7 @@ func lossHold(source string) string { return HoldID(string(schema.LossHold) + "/
 // plan is another with each. It returns the round that the loss belongs to.
 func holdLoss(tx store.Tx, loss store.Loss, news bool) (round int, err error) {
 	h, err := store.Holds.Get(tx, lossHold(loss.Source))
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return 0, err
 	}
 	if h.Count == 0 {
@@ -211,7 +211,7 @@ func holdLoss(tx store.Tx, loss store.Loss, news bool) (round int, err error) {
 // passed reports whether people let a loss through.
 func passed(r store.Reader, loss store.Loss) (bool, error) {
 	h, err := store.Holds.Get(r, lossHold(loss.Source))
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return true, nil
 	}
 	return err == nil && loss.Round < h.Round, err
@@ -223,7 +223,7 @@ func freeLoss(tx store.Tx, loss store.Loss, reason string) error {
 		return err
 	}
 	h, err := store.Holds.Get(tx, lossHold(loss.Source))
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	if err == nil && loss.Round == h.Round {

@@ -65,7 +65,7 @@ func withhold(tx store.Tx, p Provenance, old, id schema.Identity, ends bool) (bo
 func holdEnd(tx store.Tx, source, identity, why string) (round int, err error) {
 	subject := "source/" + source
 	h, err := store.Holds.Get(tx, HoldID(subject))
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return 0, err
 	}
 	if h.Count == 0 { // nothing was held, or all that was is released
@@ -80,7 +80,7 @@ func holdEnd(tx store.Tx, source, identity, why string) (round int, err error) {
 // freeEnd takes one from it.
 func freeEnd(tx store.Tx, held store.Withheld) error {
 	h, err := store.Holds.Get(tx, HoldID("source/"+held.Identity.Source))
-	if notFound(err) || err == nil && held.Round < h.Round {
+	if schema.IsNotFound(err) || err == nil && held.Round < h.Round {
 		return nil // it was released, with all those of its round
 	}
 	if err != nil {
@@ -106,7 +106,7 @@ func takeBack(tx store.Tx, p Provenance, id schema.Identity) error {
 		return err
 	}
 	held, err := store.WithheldIdentities.Get(tx, id.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
@@ -199,7 +199,7 @@ func brake(tx store.Tx, book *policy.Book, source string, what braking) (why str
 
 func readTally(r store.Reader, source string, what braking) (t tally, err error) {
 	row, err := store.Settings.Get(r, what.setting+source)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return t, nil
 	}
 	if err != nil {
@@ -258,7 +258,7 @@ func makeWay(tx store.Tx, p Provenance, userName string) error {
 		if err == nil {
 			err = letGo(tx, p.Book, p.actor(), held, "its source has a new identity of that name")
 		}
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func (l *library) formers(r store.Reader, digests []string) ([]*policy.Book, err
 // without its documents or means something else by now.
 func formerBook(r store.Reader, digest string) (*policy.Book, error) {
 	version, err := store.Policies.Get(r, digest)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *comparison) alone(line schema.Assignment) bool {
 	formerly := c.before()
 	return len(formerly) == 0 || slices.ContainsFunc(formerly, func(a policy.Access) bool {
 		return index(a.Assignments, line) >= 0 ||
-			slices.ContainsFunc(rolesOf(line), func(role string) bool { return slices.Contains(a.Keep, role) })
+			slices.ContainsFunc(line.Roles(), func(role string) bool { return slices.Contains(a.Keep, role) })
 	})
 }
 

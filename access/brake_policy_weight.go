@@ -38,7 +38,7 @@ type weight struct {
 
 func readWeight(r store.Reader) (w weight, err error) {
 	row, err := store.Settings.Get(r, settingWeighing)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return w, nil
 	}
 	if err != nil {
@@ -209,7 +209,7 @@ func holdPolicy(tx store.Tx, book *policy.Book, former []string, h schema.Hold) 
 		return err
 	}
 	published, err := store.Policies.Get(tx, book.Digest())
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	h.By = published.By
@@ -253,7 +253,7 @@ func byPolicy(facts policy.Facts, access policy.Access, line schema.Assignment, 
 	if line.Mode != schema.Enforce || !facts.Identity.Active || facts.Identity.Gone() {
 		return false
 	}
-	for _, role := range rolesOf(line) {
+	for _, role := range line.Roles() {
 		i := slices.IndexFunc(access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
 		if i < 0 {
 			continue // the policy has it no more

@@ -90,7 +90,7 @@ func Awaits(h schema.Hold) int {
 // releasable returns a hold that people can release.
 func releasable(r store.Reader, id string) (schema.Hold, error) {
 	h, err := store.Holds.Get(r, id)
-	if !notFound(err) {
+	if !schema.IsNotFound(err) {
 		return h, err
 	}
 	standing, err := standing(r)
@@ -137,7 +137,7 @@ func CarryOut(ctx context.Context, s *store.Store, rules *Rules, item store.Item
 		return err
 	})
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return nil, nil // it is held no more
 	case err != nil:
 		return nil, err
@@ -200,7 +200,7 @@ func carryOutEnds(ctx context.Context, s *store.Store, book *policy.Book, h sche
 // for people in its turn.
 func reopen(tx store.Tx, done schema.Hold) error {
 	h, err := store.Holds.Get(tx, done.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil || h.Round != done.Round {
@@ -229,7 +229,7 @@ func carryOutPolicy(ctx context.Context, s *store.Store, rules *Rules, h schema.
 	return func(tx store.Tx) (time.Time, error) {
 		is, err := store.Holds.Get(tx, h.ID)
 		switch {
-		case notFound(err):
+		case schema.IsNotFound(err):
 			return time.Time{}, nil // another policy is in force
 		case err != nil:
 			return time.Time{}, err

@@ -152,7 +152,7 @@ func MayReview(r store.Reader, book *policy.Book, y schema.Bypass, person string
 	who := someoneOf(book, f)
 	for i, id := range append([]string{y.Identity}, approvers(y.Reviews)...) {
 		other, err := whole(r, book, id, false)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

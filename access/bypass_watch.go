@@ -25,7 +25,7 @@ func Watch(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (Fi
 	return func(tx store.Tx) (time.Time, error) {
 		y, err := store.Bypasses.Get(tx, item.ID)
 		if err != nil || y.Settled() {
-			if notFound(err) {
+			if schema.IsNotFound(err) {
 				err = nil
 			}
 			return time.Time{}, err
@@ -169,12 +169,12 @@ func (w watch) left() (left []string, err error) {
 			continue
 		case err == nil:
 			continue
-		case !notFound(err):
+		case !schema.IsNotFound(err):
 			return nil, err
 		}
 		acc, err := store.Accounts.Get(w.Tx, connector, w.y.Identity)
 		switch {
-		case notFound(err):
+		case schema.IsNotFound(err):
 		case err != nil:
 			return nil, err
 		case acc.Holds(e.Target):

@@ -183,7 +183,7 @@ func (c *correlation) lives(rec schema.Identity) (bool, error) {
 		return true, nil
 	}
 	_, err := store.WithheldIdentities.Get(c.tx, rec.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err
@@ -317,7 +317,7 @@ func (c *correlation) bound(rec schema.Identity) (with []mate, err error) {
 // settle brings everybody together who goes with a record.
 func (c *correlation) settle(id string) error {
 	rec, err := store.Identities.Get(c.tx, id)
-	if notFound(err) || c.settled[id] {
+	if schema.IsNotFound(err) || c.settled[id] {
 		return nil
 	}
 	if err != nil {

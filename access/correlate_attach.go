@@ -176,7 +176,7 @@ func (c *correlation) carryGrants(was string, rec schema.Identity) error {
 // WhyAmbiguous says what speaks against joining a record to an identity by itself.
 func WhyAmbiguous(r store.Reader, rec schema.Identity) (string, error) {
 	f, err := store.Findings.Get(r, findingAmbiguous, "", rec.ID, "source/"+rec.Source)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return "", nil
 	}
 	return f.Reason, err

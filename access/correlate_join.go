@@ -253,7 +253,7 @@ func (c *correlation) carryTombstones(from, to, because string) error {
 		}
 		if _, err := store.Tombstones.Get(c.tx, to, stone.Role); err == nil {
 			continue
-		} else if !notFound(err) {
+		} else if !schema.IsNotFound(err) {
 			return err
 		}
 		stone.Identity = to
@@ -283,7 +283,7 @@ func (c *correlation) carryRisks(from, to string) error {
 		}
 		risk.Identity = to
 		is, err := store.Risks.Get(c.tx, to, risk.Source, risk.Kind)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		if err == nil && !is.Occurred.Before(risk.Occurred) {
@@ -305,7 +305,7 @@ func (c *correlation) carryAccounts(rec schema.Identity, from, because string) e
 	for _, connector := range c.book.Connectors() {
 		name := connector.Metadata.Name
 		a, err := store.Accounts.Get(c.tx, name, from)
-		if notFound(err) || err == nil && (a.RemoteID == "" || from != rec.ID && a.From != rec.ID) {
+		if schema.IsNotFound(err) || err == nil && (a.RemoteID == "" || from != rec.ID && a.From != rec.ID) {
 			continue
 		}
 		if err != nil {
@@ -356,7 +356,7 @@ const settingCorrelation = "correlation"
 // than it did, or a source is believed otherwise. It is part of a rollout.
 func correlateAll(tx store.Tx, book *policy.Book, rows []schema.Identity) error {
 	was, err := store.Settings.Get(tx, settingCorrelation)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	if was.Value == book.CorrelationDigest() {
@@ -383,7 +383,7 @@ func correlated(tx store.Tx, book *policy.Book, rolledOut string) error {
 	}
 	digest := book.CorrelationDigest()
 	was, err := store.Settings.Get(tx, settingCorrelation)
-	if err != nil && !notFound(err) || was.Value == digest {
+	if err != nil && !schema.IsNotFound(err) || was.Value == digest {
 		return err
 	}
 	return store.Settings.Put(tx, store.Setting{Name: settingCorrelation, Value: digest})

@@ -80,7 +80,7 @@ func Rotations(r store.Reader, rules *Rules, machine string) (due []Rotation, wa
 		return nil, false, err
 	}
 	f, _, err := gather(r, book, machine)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -156,7 +156,7 @@ func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome
 	c := MachineChange{Identity: machine, By: Decider{Actor: "connector/" + o.Connector}, Reason: "whoever keeps it was asked to change it"}
 	_, err := Rotated(tx, book, c, o.Credential, at)
 	switch {
-	case errors.Is(err, schema.ErrConflict) || notFound(err):
+	case errors.Is(err, schema.ErrConflict) || schema.IsNotFound(err):
 		return nil
 	case err != nil:
 		return err

@@ -86,7 +86,7 @@ func keepUse(tx store.Tx, c schema.CredentialUse) error {
 		return nil
 	case err == nil:
 		c.Print, c.Since = was.Print, was.Since
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return err
 	}
 	return store.CredentialUses.Put(tx, c)
@@ -121,7 +121,7 @@ func NoteConfigured(ctx context.Context, s *store.Store, key TokenKey, all []Con
 			delete(gone, id)
 			mark := key.mac("configured", id, c.Secret)[:8]
 			was, err := store.CredentialUses.Get(r, id)
-			if err != nil && !notFound(err) {
+			if err != nil && !schema.IsNotFound(err) {
 				return err
 			}
 			if err == nil && string(was.Print) == string(mark) {

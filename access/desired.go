@@ -137,7 +137,7 @@ func reaches(book *policy.Book, line schema.Assignment) bool {
 // as its connector is.
 func modeOf(book *policy.Book, line schema.Assignment) schema.Mode {
 	most := schema.Observe
-	for _, role := range rolesOf(line) {
+	for _, role := range line.Roles() {
 		if _, known := book.Role(role); !known {
 			role = ""
 		}
@@ -212,7 +212,7 @@ func Attributes(id schema.Identity) (map[string]string, error) {
 // known; one that was never heard of is empty.
 func account(r store.Reader, connector, identity string) (schema.Account, error) {
 	a, err := store.Accounts.Get(r, connector, identity)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return schema.Account{Connector: connector, Identity: identity}, nil
 	}
 	return a, err

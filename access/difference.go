@@ -31,12 +31,12 @@ type keptLine struct {
 
 // keptOf is the notice of a line that stays although nothing earns it.
 func keptOf(k keptLine) notice {
-	return notice{noticeKept, schema.Kept, k.line.Ref(), k.why, rolesOf(k.line)}
+	return notice{noticeKept, schema.Kept, k.line.Ref(), k.why, k.line.Roles()}
 }
 
 // backOf is the notice of a line that a brake keeps back.
 func backOf(line schema.Assignment, why string) notice {
-	return notice{noticeKept, schema.Held, line.Ref(), why, rolesOf(line)}
+	return notice{noticeKept, schema.Held, line.Ref(), why, line.Roles()}
 }
 
 // braked returns the lines that a brake keeps, or keeps back, by connector/entitlement,
@@ -130,7 +130,7 @@ func index(lines []schema.Assignment, line schema.Assignment) int {
 // keep says why a line stays although nothing earns it, or nothing if it ends; and
 // whether its end is proposed to people.
 func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
-	for _, role := range rolesOf(line) {
+	for _, role := range line.Roles() {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now", false
 		}

@@ -102,11 +102,11 @@ func eraseAccounts(tx store.Tx, book *policy.Book, identity string) (kept []stri
 	for _, name := range schema.Sorted(targets...) {
 		if _, err := store.WorkItems.Get(tx, name, identity); err == nil {
 			return []string{"everything of who they are, until what people are asked to do at " + name + " is done"}, true, nil
-		} else if !notFound(err) {
+		} else if !schema.IsNotFound(err) {
 			return nil, false, err
 		}
 		a, err := store.Accounts.Get(tx, name, identity)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
@@ -244,7 +244,7 @@ func erasePlans(tx store.Tx, identity string) (kept []string, err error) {
 			return nil, err
 		}
 		plan, err := store.Plans.Get(tx, q.ID)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

@@ -153,7 +153,7 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 			continue
 		}
 		other, err := whole(r, book, id, false)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		if err == nil && who.is(someoneOf(book, other)) {
@@ -219,7 +219,7 @@ func endException(tx store.Tx, book *policy.Book, e schema.Exception, verb schem
 func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time, err error) {
 	e, err := store.Exceptions.Get(tx, id)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, err
@@ -256,5 +256,5 @@ func recordException(tx store.Tx, book *policy.Book, e schema.Exception, verb sc
 // refusable reports whether an error says that somebody is not to do something, or is
 // nobody.
 func refusable(err error) bool {
-	return notFound(err) || errors.Is(err, schema.ErrForbidden) || errors.Is(err, schema.ErrConflict)
+	return schema.IsNotFound(err) || errors.Is(err, schema.ErrForbidden) || errors.Is(err, schema.ErrConflict)
 }

@@ -191,7 +191,7 @@ func lapsed(r store.Reader, book *policy.Book, ref string) (why string, falls bo
 	}
 	e, err := store.Exceptions.Get(r, name)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return fmt.Sprintf("%s, on which it rests, is in the policy no more", ref), false, nil
 	case err != nil:
 		return "", false, err

@@ -145,7 +145,7 @@ func (e *Explanation) name(r store.Reader) error {
 			continue
 		}
 		known, err := store.Identities.Get(r, id)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		if known.UserName != "" {
@@ -183,7 +183,7 @@ func (e *Explanation) line(r store.Reader, book *policy.Book) error {
 // account finds what was observed, where there is or was an account.
 func (e *Explanation) account(r store.Reader, connector string) error {
 	a, err := store.Accounts.Get(r, connector, e.Identity)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {

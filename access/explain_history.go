@@ -101,7 +101,7 @@ func (d *Reason) detail(r store.Reader) error {
 		return nil
 	}
 	raw, err := store.Detail(r, d.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
@@ -158,9 +158,6 @@ func (e *Explanation) asFarBack() string {
 	return " since " + day(e.Since) + ", before which the log was pruned"
 }
 
-// day writes a time as people read it.
-func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
 func (e *Explanation) through() string {
 	if e.Through == "" {
 		return ""
@@ -181,7 +178,7 @@ func (e *Explanation) state() string {
 // earned says what a line rests on.
 func (e *Explanation) earned() string {
 	var words []string
-	for _, name := range rolesOf(*e.Line) {
+	for _, name := range (*e.Line).Roles() {
 		i := slices.IndexFunc(e.Roles, func(s RoleStanding) bool { return s.Role == name })
 		if i < 0 {
 			words = append(words, "role "+name+", which the policy no longer has")

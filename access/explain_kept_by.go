@@ -35,7 +35,7 @@ func (e *Explanation) keptBy(r store.Reader, book *policy.Book) error {
 		return nil
 	}
 	f, err := store.Findings.Get(r, noticeKept, "", e.Identity, e.Line.Ref())
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
@@ -74,7 +74,7 @@ func endHeld(r store.Reader, identity string) (held store.Withheld, ok bool, err
 	}
 	for _, id := range records {
 		held, err = store.WithheldIdentities.Get(r, id)
-		if !notFound(err) {
+		if !schema.IsNotFound(err) {
 			return held, err == nil, err
 		}
 	}

@@ -109,7 +109,7 @@ func ViewOpen(r store.Reader, a schema.Account) (ExposureWindow, error) {
 
 func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
 	id, err := store.Identities.Get(r, v.Identity)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return v, nil
 	}
 	v.UserName = id.UserName

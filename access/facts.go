@@ -82,7 +82,7 @@ func record(r store.Reader, row schema.Identity, grouped bool) (rec policy.Recor
 		was := held.Identity
 		was.Of, was.Place, was.Bound, was.Apart = row.Of, row.Place, row.Bound, row.Apart
 		return policy.Record{Identity: was, Groups: held.Groups}, nil
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return rec, err
 	}
 	rec.Identity = row

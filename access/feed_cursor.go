@@ -15,7 +15,7 @@ const LaneFeed store.Lane = "feed"
 // of one that never told of any.
 func FeedCursor(r store.Reader, feed string) (next int64, known bool, err error) {
 	kept, err := store.Settings.Get(r, feedSetting(feed))
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return 0, false, nil
 	}
 	if err != nil {

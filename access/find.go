@@ -26,7 +26,7 @@ func FindIdentity(r store.Reader, name string) (schema.Identity, error) {
 // it only at such a source is named by their id, and the error says so.
 func FindCalled(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
 	id, err := findAmong(r, name, answering(book))
-	if !notFound(err) {
+	if !schema.IsNotFound(err) {
 		return id, err
 	}
 	if who, other := FindIdentity(r, name); other == nil {
@@ -56,7 +56,7 @@ func IsCalled(r store.Reader, book *policy.Book, identity, name string) (bool, e
 		return false, nil
 	}
 	_, err = findAmong(r, name, answering(book))
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return true, nil
 	}
 	if errors.Is(err, schema.ErrConflict) {
@@ -115,7 +115,7 @@ func identities(records []schema.Identity) (found []schema.Identity) {
 
 func byID(r store.Reader, folded string) ([]schema.Identity, error) {
 	id, err := store.Identities.Get(r, folded)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, nil
 	}
 	return []schema.Identity{id}, err

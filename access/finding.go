@@ -22,7 +22,7 @@ func Report(tx store.Tx, book *policy.Book, actor string, f schema.Finding) erro
 	case err == nil:
 		f.First, f.Settled = old.First, old.Settled
 		return store.Findings.Put(tx, f)
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return err
 	}
 	if err := store.Findings.Put(tx, f); err != nil {

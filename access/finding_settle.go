@@ -38,7 +38,7 @@ func FindFinding(r store.Reader, id string) (schema.Finding, error) {
 // settling returns the finding that a decision is about.
 func settling(r store.Reader, s Settling) (schema.Finding, error) {
 	f, err := FindFinding(r, s.Finding)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return f, fmt.Errorf("no finding is open that has the id %q: %w", s.Finding, schema.ErrNotFound)
 	}
 	if err == nil && (s.By.Actor == "" || strings.TrimSpace(s.Reason) == "") {
@@ -135,7 +135,7 @@ func revokeUnused(tx store.Tx, book *policy.Book, f schema.Finding, s Settling) 
 			return err
 		}
 		if f.Object == "" || f.Object == a.Entitlement {
-			roles = append(roles, rolesOf(a)...)
+			roles = append(roles, a.Roles()...)
 		}
 	}
 	if len(roles) == 0 {
@@ -256,7 +256,7 @@ func isAbout(r store.Reader, book *policy.Book, f schema.Finding, person string)
 		return false, nil
 	}
 	about, err := whole(r, book, f.Subject, false)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil {

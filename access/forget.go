@@ -84,7 +84,7 @@ func recordForgotten(tx store.Tx, e Erasure, identity string, details int) error
 	if err != nil {
 		return err
 	}
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return err
 	}

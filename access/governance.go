@@ -44,7 +44,7 @@ func rolesAmong(all map[string]string) map[string]string {
 // as KIND/NAME, each with the reason.
 func unanswered(r store.Reader) (map[string]string, error) {
 	row, err := store.Settings.Get(r, settingQuarantine)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {

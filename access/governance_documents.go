@@ -117,7 +117,7 @@ func keepOwners(tx store.Tx, book *policy.Book, q schema.Publication, by Decider
 
 func readOwners(r store.Reader) (owners map[string]policy.Owner, err error) {
 	row, err := store.Settings.Get(r, settingOwners)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -140,7 +140,7 @@ type renewed struct {
 
 func readRenewed(r store.Reader, name string) (is renewed, err error) {
 	row, err := store.Settings.Get(r, settingRenewed+name)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return is, nil
 	}
 	if err != nil {

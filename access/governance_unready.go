@@ -47,7 +47,7 @@ func (g *governance) unready(role *policy.Role) (string, error) {
 func (g *governance) withheld(role *policy.Role) error {
 	name := role.Metadata.Name
 	was, err := store.Observations.Get(g.reader, name)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	switch {
@@ -87,7 +87,7 @@ func keepBack(tx store.Tx, book *policy.Book) (map[string]string, error) {
 	unready := map[string]string{}
 	for _, role := range book.Roles() {
 		was, err := store.Observations.Get(tx, role.Metadata.Name)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return nil, err
 		}
 		if !isNews(was, book, role) {

@@ -184,7 +184,7 @@ func Losing(r store.Reader, book *policy.Book, identity, role string) ([]string,
 		if err != nil {
 			return nil, err
 		}
-		if roles := rolesOf(line); len(roles) == 1 && roles[0] == role {
+		if roles := line.Roles(); len(roles) == 1 && roles[0] == role {
 			refs = append(refs, line.Ref())
 		}
 	}

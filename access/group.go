@@ -12,10 +12,6 @@ import (
 	"drawbridge/store"
 )
 
-// chunk is how many edges or identities one background transaction touches, so
-// that no single one keeps the others waiting.
-const chunk = 250
-
 // AdmitGroup stores what a source says of a group: a new one where ID is empty,
 // its record otherwise. Members are edges (Join, Leave). A new name concerns
 // every member, who are looked at again.
@@ -120,7 +116,7 @@ func partAll(tx store.Tx, p Provenance, member string) error {
 		if err := store.Members.Delete(tx, m.Group, m.Member); err != nil {
 			return err
 		}
-		if _, err := Stamp(tx, p, m.Group); err != nil && !notFound(err) {
+		if _, err := Stamp(tx, p, m.Group); err != nil && !schema.IsNotFound(err) {
 			return err // without a group, the edge is one that is yet to be cleared
 		}
 	}
@@ -171,7 +167,7 @@ func Regroup(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 				return err
 			}
 			_, err := store.Groups.Get(tx, item.ID)
-			if notFound(err) { // what it gave ends
+			if schema.IsNotFound(err) { // what it gave ends
 				return tx.WakeAllUrgent(LaneIdentity, some)
 			}
 			if err != nil {

@@ -54,7 +54,7 @@ func Halt(tx store.Tx, h Halting) (schema.Halt, error) {
 	switch is, err := store.Halts.Get(tx, h.Connector); {
 	case err == nil:
 		return is, nil
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return is, err
 	}
 	halt := schema.Halt{Connector: h.Connector, By: h.By, Reason: h.Reason, At: tx.Now()}
@@ -71,7 +71,7 @@ func Resume(tx store.Tx, h Halting) (schema.Halt, error) {
 		return schema.Halt{}, err
 	}
 	halt, err := store.Halts.Get(tx, h.Connector)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return halt, notHalted(tx, h.Connector)
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func HaltOf(r store.Reader, connector string) (h schema.Halt, halted bool, err e
 		if err == nil {
 			return h, true, nil
 		}
-		if !notFound(err) {
+		if !schema.IsNotFound(err) {
 			return h, false, err
 		}
 	}
@@ -152,7 +152,7 @@ func HaltOf(r store.Reader, connector string) (h schema.Halt, halted bool, err e
 }
 
 func recordHalt(tx store.Tx, verb schema.Verb, h Halting, reason string) error {
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return err
 	}

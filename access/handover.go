@@ -45,7 +45,7 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) (
 		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
 		if rec, err := store.Identities.Get(tx, other.Identity); err == nil && rec.Base() == now.Identity {
 			now.From = cmp.Or(other.From, other.Identity)
-		} else if err != nil && !notFound(err) {
+		} else if err != nil && !schema.IsNotFound(err) {
 			return over, err
 		}
 		if err := letAccountGo(tx, o.Work.Policy, other, now.Identity); err != nil {
@@ -115,7 +115,7 @@ func theirs(other schema.Account) error {
 // name meanwhile is not to get the account of somebody who is away.
 func isThere(r store.Reader, book *policy.Book, a schema.Account) (bool, error) {
 	f, err := whole(r, book, a.Identity, false)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	gone := f.Identity.Gone() || f.Into != ""

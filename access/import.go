@@ -273,7 +273,7 @@ func whose(r store.Reader, book *policy.Book, account schema.Account) (found sch
 		}
 		id, err := FindCalled(r, book, name)
 		switch {
-		case notFound(err):
+		case schema.IsNotFound(err):
 			continue
 		case errors.Is(err, schema.ErrConflict):
 			return found, "", path + ": " + schema.Told(err), nil

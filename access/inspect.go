@@ -221,7 +221,7 @@ func unusedFinding(q query, u schema.Use) (f schema.Finding, so bool, err error)
 
 func stillUnused(q query, f schema.Finding) (bool, error) {
 	u, err := store.Uses.Get(q.r, f.Subject, f.Connector, f.Object)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -302,7 +302,7 @@ func ownerlessPage(q query, after []string) (found []schema.Finding, next []stri
 // it is gone.
 func ownerlessMachine(q query, id string) (string, error) {
 	f, _, err := gather(q.r, q.book, id)
-	if notFound(err) || err == nil && (f.Identity.Gone() || !f.Identity.Active || f.Into != "") {
+	if schema.IsNotFound(err) || err == nil && (f.Identity.Gone() || !f.Identity.Active || f.Into != "") {
 		return "", nil
 	}
 	owner, _ := q.book.Stewards(f)

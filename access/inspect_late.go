@@ -62,7 +62,7 @@ func stillEnding(q query, f schema.Finding) (bool, error) {
 	}
 	_, id := cutRef(f.Object)
 	e, err := store.Exceptions.Get(q.r, id)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil && e.State == schema.ExceptionApproved && e.Expires.Before(soon), err
@@ -99,7 +99,7 @@ func owing(q query, y schema.Bypass) bool {
 func stillOwing(q query, f schema.Finding) (bool, error) {
 	_, id := cutRef(f.Object)
 	y, err := store.Bypasses.Get(q.r, id)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil && owing(q, y) && !y.Settled(), err

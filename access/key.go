@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -27,7 +28,7 @@ func Key(tx store.Tx, name string) ([]byte, error) {
 		}
 		return key, nil
 	}
-	if !notFound(err) {
+	if !schema.IsNotFound(err) {
 		return nil, err
 	}
 	key := make([]byte, keySize)

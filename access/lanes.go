@@ -68,3 +68,7 @@ func LaneAccount(connector string) store.Lane { return store.Lane(accountPrefix 
 func ConnectorOf(lane store.Lane) (connector string, ok bool) {
 	return strings.CutPrefix(string(lane), accountPrefix)
 }
+
+// chunk is how many edges or identities one background transaction touches, so
+// that no single one keeps the others waiting.
+const chunk = 250

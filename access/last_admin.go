@@ -47,7 +47,7 @@ func (l *look) last(tx store.Tx, line schema.Assignment) (bool, error) {
 
 // lastOf is the notice of a line that stays because nobody else holds it.
 func lastOf(line schema.Assignment) notice {
-	return notice{noticeLast, schema.Held, line.Ref(), "nobody else is active who holds it", rolesOf(line)}
+	return notice{noticeLast, schema.Held, line.Ref(), "nobody else is active who holds it", line.Roles()}
 }
 
 // anotherHolder reports whether somebody else is active at the target and holds

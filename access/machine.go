@@ -16,7 +16,7 @@ import (
 // returns when somebody's last day is over, where that is known.
 func answered(r store.Reader, book *policy.Book, f *policy.Facts) (until time.Time, err error) {
 	id := f.Identity.ID
-	if f.Machine, err = store.Machines.Get(r, id); err != nil && !notFound(err) {
+	if f.Machine, err = store.Machines.Get(r, id); err != nil && !schema.IsNotFound(err) {
 		return until, err
 	}
 	for line, err := range store.Assignments.All(r, id) {
@@ -63,7 +63,7 @@ func shares(r store.Reader, book *policy.Book, f policy.Facts) (all []string, er
 	}
 	for _, line := range f.Held {
 		a, err := store.Accounts.Get(r, line.Connector, id)
-		if notFound(err) || err == nil && a.RemoteID == "" {
+		if schema.IsNotFound(err) || err == nil && a.RemoteID == "" {
 			continue
 		}
 		if err != nil {
@@ -98,7 +98,7 @@ func (l *look) answer(tx store.Tx) error {
 	}
 	if l.facts.Machine.Kind != id.Kind && l.facts.Into == "" {
 		m, err := store.Machines.Get(tx, id.ID) // people may have decided meanwhile
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		m.Identity, m.Kind = id.ID, id.Kind

@@ -43,7 +43,7 @@ func enrol(ctx context.Context, s *store.Store, book *policy.Book) error {
 		if row.ID == "" { // it may be told of by now
 			if known, err := store.Identities.One(tx, store.IdentityUserName, p.Source, store.Fold(row.UserName)); err == nil {
 				row.ID = known.ID
-			} else if !notFound(err) {
+			} else if !schema.IsNotFound(err) {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func enrol(ctx context.Context, s *store.Store, book *policy.Book) error {
 		return err
 	}
 	return tell(remove, func(tx store.Tx, p Provenance, row schema.Identity) error {
-		if err := Remove(tx, p, row.ID); !notFound(err) {
+		if err := Remove(tx, p, row.ID); !schema.IsNotFound(err) {
 			return err
 		}
 		return nil
@@ -63,7 +63,7 @@ func enrol(ctx context.Context, s *store.Store, book *policy.Book) error {
 
 // unenrolled compares the records of the register with what the policy says.
 func unenrolled(r store.Reader, book *policy.Book) (admit, remove []schema.Identity, err error) {
-	if digest, err := published(r); err != nil || digest != "" && digest != book.Digest() {
+	if digest, err := store.PolicyInForce(r); err != nil || digest != "" && digest != book.Digest() {
 		return nil, nil, err
 	}
 	known := map[string]schema.Identity{}

@@ -83,7 +83,7 @@ func (m *MachineReport) add(r store.Reader, v MachineView) error {
 			at = true
 			line := RiskLine{Identity: v.Identity, UserName: v.UserName, What: risk.Object, Reason: risk.Reason}
 			f, err := store.Findings.Get(r, string(risk.Risk), "", v.Identity, risk.Object)
-			if err != nil && !notFound(err) {
+			if err != nil && !schema.IsNotFound(err) {
 				return err
 			}
 			line.Since = f.First

@@ -71,7 +71,7 @@ func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineV
 	if err != nil {
 		return v, err
 	}
-	f.About = rolesHeld(f.Held)
+	f.About = schema.RolesHeld(f.Held)
 	a := book.Evaluate(f, r.Now())
 	v = MachineView{
 		Identity: f.Identity.ID, UserName: f.Identity.UserName, Kind: f.Identity.Kind, Stopped: f.Machine.Stopped,

@@ -119,7 +119,7 @@ func approverMoved(tx store.Tx, p Provenance, group string) error {
 		return nil
 	}
 	g, err := store.Groups.Get(tx, group)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	if !p.Book.Approving(g.DisplayName) {

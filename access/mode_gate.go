@@ -47,7 +47,7 @@ type gate struct {
 
 func readGate(r store.Reader) (g gate, err error) {
 	row, err := store.Settings.Get(r, settingGate)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return g, nil
 	}
 	if err != nil {
@@ -85,7 +85,7 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 	for _, role := range to.Roles() {
 		name := role.Metadata.Name
 		was, err := store.Observations.Get(r, name)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return nil, err
 		}
 		reach := to.Reach(name)
@@ -152,7 +152,7 @@ func reviewedBy(r store.Reader, book *policy.Book, role *policy.Role, by Reviewe
 	owner := role.Metadata.Owner
 	for _, a := range by.By {
 		f, err := whole(r, book, strings.TrimPrefix(a.By, identityActor("")), false)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
@@ -196,7 +196,7 @@ const mostLacking = 10
 // mayRaise refuses a policy that raises a mode which may not be, and returns the
 // exceptions that let others pass.
 func mayRaise(r store.Reader, to *policy.Book, by Reviewed) (excepted []string, err error) {
-	if before, err := published(r); err != nil || before == "" {
+	if before, err := store.PolicyInForce(r); err != nil || before == "" {
 		return nil, err
 	}
 	raises, err := Raises(r, to, by)
@@ -277,7 +277,7 @@ func keepModes(tx store.Tx, book *policy.Book) error {
 		name := role.Metadata.Name
 		now := schema.Observation{Role: name, Substance: book.Substance(name), Since: tx.Now(), Modes: book.Reach(name), Owner: ownersOf(role)}
 		was, err := store.Observations.Get(tx, name)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		if was.Substance == now.Substance {

@@ -148,7 +148,7 @@ func (l *look) forewarn(tx store.Tx, next time.Time) (time.Time, error) {
 			next = earlier(next, at)
 			continue
 		}
-		if _, err := store.Notices.Get(tx, l.facts.Identity.ID, "ending", "grant/"+g.ID); !notFound(err) {
+		if _, err := store.Notices.Get(tx, l.facts.Identity.ID, "ending", "grant/"+g.ID); !schema.IsNotFound(err) {
 			if err != nil {
 				return next, err
 			}
@@ -187,7 +187,7 @@ func notifyExcepted(tx store.Tx, book *policy.Book, e schema.Exception, n schema
 		if err != nil {
 			return err
 		}
-	} else if !notFound(err) {
+	} else if !schema.IsNotFound(err) {
 		return err
 	}
 	if e.Requester != "" && e.Requester != e.Identity {

@@ -35,7 +35,7 @@ const (
 func Notify(tx store.Tx, n schema.Notice) error {
 	old, err := store.Notices.Get(tx, n.To, n.Kind, n.Subject)
 	switch {
-	case err != nil && !notFound(err):
+	case err != nil && !schema.IsNotFound(err):
 		return err
 	case err == nil && !old.Told.IsZero() && tx.Now().Sub(old.Told) < sameNotice:
 		return nil
@@ -150,7 +150,7 @@ func notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel stri
 	var subjects []string
 	for _, n := range told {
 		now, err := store.Notices.Get(tx, n.To, n.Kind, n.Subject)
-		if notFound(err) || err == nil && !now.Raised.Equal(n.Raised) {
+		if schema.IsNotFound(err) || err == nil && !now.Raised.Equal(n.Raised) {
 			continue // it was raised anew
 		}
 		if err != nil {
@@ -211,7 +211,7 @@ func called(r store.Reader, book *policy.Book, name string) (string, error) {
 	switch {
 	case err == nil:
 		return id.Base(), nil
-	case !notFound(err) && !errors.Is(err, schema.ErrConflict):
+	case !schema.IsNotFound(err) && !errors.Is(err, schema.ErrConflict):
 		return "", err
 	case strings.Contains(name, "@"):
 		return mailTo + store.Fold(name), nil

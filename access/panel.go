@@ -15,14 +15,6 @@ import (
 // made: a manager changes, a member joins the group, an approver leaves. A request
 // only keeps by which names it can be found by those whom it waits for (awaits).
 
-// A Decider is whoever decides: the actor as the log has it, the identity behind
-// that actor where it is a person's, and how they were known.
-type Decider struct {
-	Actor    string
-	Identity string
-	Auth     string
-}
-
 // PersonOf returns the person whom a name means who may decide something: one for
 // whom an authoritative source vouches, who is there, and no machine.
 func PersonOf(r store.Reader, book *policy.Book, name string) (schema.Identity, error) {
@@ -47,10 +39,6 @@ func present(r store.Reader, book *policy.Book, id string) (policy.Facts, error)
 		return f, fmt.Errorf("who is not there decides nothing: %w", schema.ErrForbidden)
 	}
 	return f, nil
-}
-
-func isPerson(id schema.Identity) bool {
-	return id.Kind == "" || id.Kind == schema.Human || id.Kind == schema.Guest
 }
 
 // A someone is an identity with the names by which those sources know it that may
@@ -128,7 +116,7 @@ func (p *panel) note(some []someone, id string) ([]someone, error) {
 		return some, nil
 	}
 	f, err := whole(p.reader, p.book, id, false)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return some, nil
 	}
 	return append(some, someoneOf(p.book, f)), err
@@ -258,7 +246,7 @@ func (p *panel) managers() ([]schema.Identity, error) {
 		id, err := store.Identities.One(p.reader, store.IdentityExternalID, source, name)
 		if err == nil {
 			found = append(found, id)
-		} else if !notFound(err) {
+		} else if !schema.IsNotFound(err) {
 			return nil, err
 		}
 	}
@@ -340,7 +328,7 @@ func (p *panel) members(name string) iter.Seq2[schema.Identity, error] {
 					return
 				}
 				id, err := p.memberBy(m.Member, name)
-				if notFound(err) {
+				if schema.IsNotFound(err) {
 					continue
 				}
 				if !yield(id, err) || err != nil {

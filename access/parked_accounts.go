@@ -14,7 +14,7 @@ func Unpark(tx store.Tx, by, connector, identity string) error {
 	if err != nil || a.State != schema.Parked {
 		return err
 	}
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func Unpark(tx store.Tx, by, connector, identity string) error {
 // news. It reports whether it was parked.
 func Retry(tx store.Tx, connector, identity string) (bool, error) {
 	a, err := store.Accounts.Get(tx, connector, identity)
-	if notFound(err) || err == nil && a.State != schema.Parked {
+	if schema.IsNotFound(err) || err == nil && a.State != schema.Parked {
 		return false, nil
 	}
 	if err != nil {

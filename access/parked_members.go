@@ -40,14 +40,14 @@ func Resolve(r store.Reader, source, member string) (schema.Member, error) {
 	if err == nil && g.Source == source {
 		return schema.Member{Member: g.ID, Nested: true}, nil
 	}
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return schema.Member{}, err
 	}
 	id, err := store.Identities.One(r, store.IdentityExternalID, source, member)
 	if err == nil {
 		return schema.Member{Member: id.ID}, nil
 	}
-	if !notFound(err) {
+	if !schema.IsNotFound(err) {
 		return schema.Member{}, err
 	}
 	g, err = store.Groups.One(r, store.GroupExternalID, source, member)
@@ -90,7 +90,7 @@ func Park(tx store.Tx, p Provenance, group, member string) (room bool, err error
 		return false, err
 	}
 	_, err = store.ParkedMembers.Get(tx, group, member)
-	if err == nil || !notFound(err) {
+	if err == nil || !schema.IsNotFound(err) {
 		return err == nil, err
 	}
 	ofGroup, err := store.ParkedGroup.Kept(tx, group)
@@ -116,7 +116,7 @@ func Park(tx store.Tx, p Provenance, group, member string) (room bool, err error
 // reports whether there was one.
 func UnparkMember(tx store.Tx, p Provenance, group, member string) (bool, error) {
 	edge, err := store.ParkedMembers.Get(tx, group, member)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -181,7 +181,7 @@ func arrived(tx store.Tx, p Provenance, is schema.Member, names ...string) error
 
 // joinArrived is Join, unless the group is gone meanwhile or is the member.
 func joinArrived(tx store.Tx, p Provenance, m schema.Member) error {
-	if _, err := ownGroup(tx, p, m.Group); notFound(err) || m.Group == m.Member {
+	if _, err := ownGroup(tx, p, m.Group); schema.IsNotFound(err) || m.Group == m.Member {
 		return nil
 	} else if err != nil {
 		return err
@@ -200,7 +200,7 @@ func clearParked(ctx context.Context, s *store.Store, group string) error {
 	for more := true; more; {
 		err := s.Update(ctx, func(tx store.Tx) error {
 			more = false
-			if _, err := store.Groups.Get(tx, group); !notFound(err) {
+			if _, err := store.Groups.Get(tx, group); !schema.IsNotFound(err) {
 				return err // it lives, or the store failed
 			}
 			n := 0

@@ -317,7 +317,7 @@ func compare(r store.Reader, book *policy.Book, identity string) (*comparison, e
 		}
 		c.held = append(c.held, a)
 	}
-	facts.About = rolesHeld(c.held)
+	facts.About = schema.RolesHeld(c.held)
 	c.facts = facts
 	c.losses, err = lossesOf(r, book, identity)
 	return c, err
@@ -363,7 +363,7 @@ func (c *comparison) planned() ([]PlanLine, difference) {
 // planLine is one line of a plan, with the reasons of its roles where none is given.
 func planLine(change PlanChange, on schema.Assignment, access policy.Access, why string) PlanLine {
 	l := PlanLine{
-		Identity: on.Identity, Change: change, Roles: rolesOf(on), Connector: on.Connector, Entitlement: on.Entitlement, Mode: on.Mode, Reason: why,
+		Identity: on.Identity, Change: change, Roles: on.Roles(), Connector: on.Connector, Entitlement: on.Entitlement, Mode: on.Mode, Reason: why,
 	}
 	if why != "" {
 		return l

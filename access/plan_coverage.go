@@ -129,7 +129,7 @@ func (c *Coverage) observe(of *comparison, d difference, connector, target strin
 // excepts reports whether a line rests on grants that an exception allows, and on
 // nothing else.
 func excepts(f policy.Facts, line schema.Assignment) bool {
-	some, other := false, len(rolesOf(line))
+	some, other := false, len(line.Roles())
 	if slices.ContainsFunc(line.Because, func(ref string) bool { return strings.HasPrefix(ref, "exception/") }) {
 		return true
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"drawbridge/policy"
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -36,7 +37,7 @@ func (p *planning) exceptions(r store.Reader) error {
 		why := p.nothing(waives(e), policy.Reach{Entitlements: e.Entitlements})
 		id, err := store.Identities.Get(r, e.Identity)
 		switch {
-		case err != nil && !notFound(err):
+		case err != nil && !schema.IsNotFound(err):
 			return err
 		case why == "" && (err != nil || id.Gone()):
 			why = "whom it is for is gone"

@@ -32,7 +32,7 @@ type TakenUp struct {
 func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 	digest := folder.Book.Digest()
 	last, err := store.Settings.Get(tx, settingFolder)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return t, err
 	}
 	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
@@ -45,7 +45,7 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 		t.Draft = now
 	}
 	was := "" // why it is published under another digest than it was
-	if inForce, err := published(tx); err != nil {
+	if inForce, err := store.PolicyInForce(tx); err != nil {
 		return t, err
 	} else if inForce != "" && inForce != t.Draft.Book.Digest() && (now == nil || now.Book.Digest() == t.Draft.Book.Digest()) {
 		was = fmt.Sprintf("policy %s as this version of the program reads it", brief(inForce))

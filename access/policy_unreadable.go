@@ -31,7 +31,7 @@ func InForceAnyhow(r store.Reader) (*Draft, error) {
 	if d == nil || !errors.Is(err, schema.ErrInvalid) {
 		return d, err
 	}
-	digest, wrong := published(r)
+	digest, wrong := store.PolicyInForce(r)
 	if wrong != nil {
 		return nil, wrong
 	}
@@ -47,7 +47,7 @@ func InForceAnyhow(r store.Reader) (*Draft, error) {
 // be read everybody is looked at again, of whom too little was decided meanwhile.
 func NoteReadable(tx store.Tx, book *policy.Book) error {
 	was, err := store.Settings.Get(tx, settingUnreadable)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	why := book.Unreadable()
@@ -81,7 +81,7 @@ func NoteReadable(tx store.Tx, book *policy.Book) error {
 // cannot read.
 func Unreadable(r store.Reader) (bool, error) {
 	_, err := store.Settings.Get(r, settingUnreadable)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -94,7 +94,7 @@ func (g *governance) group(name string) (presence, error) {
 		return left, nil
 	}
 	_, err := store.FormerGroupNames.Get(g.reader, store.Fold(name))
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return unheard, nil
 	}
 	return left, err
@@ -106,7 +106,7 @@ func (g *governance) somebodyIn(group string) (bool, error) {
 			return m.Nested, err
 		}
 		id, err := store.Identities.Get(g.reader, m.Member)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

@@ -83,7 +83,7 @@ func (c *comparison) inputs(line schema.Assignment, change schema.ProposalChange
 		Left    bool
 		Roles   []one
 	}{Change: change, Because: line.Because, Left: c.book.Ended(c.facts, c.now)}
-	for _, role := range rolesOf(line) {
+	for _, role := range line.Roles() {
 		i := slices.IndexFunc(c.access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
 		if i < 0 {
 			from.Roles = append(from.Roles, one{Role: role})
@@ -174,7 +174,7 @@ func (l *look) releasedBy(line schema.Assignment) string {
 
 // proposal is what is proposed about a line.
 func (l *look) proposal(c *comparison, line schema.Assignment, change schema.ProposalChange) schema.Proposal {
-	roles := rolesOf(line)
+	roles := line.Roles()
 	p := schema.Proposal{
 		Identity: line.Identity, Connector: line.Connector, Entitlement: line.Entitlement, Change: change, Roles: roles,
 		Urgent: change == schema.ProposeRevoke && l.book.Ended(l.facts, l.now), Inputs: c.inputs(line, change),
@@ -231,10 +231,10 @@ func roleRefs(roles []string) []string {
 // anew with each, so that what people agree to is what they looked at.
 func join(tx store.Tx, p schema.Proposal) error {
 	g, err := store.ProposalGroups.Get(tx, p.Group)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		g = schema.ProposalGroup{ID: p.Group, Change: p.Change, Roles: p.Roles, Urgent: p.Urgent, Reason: p.Reason, Since: p.Opened}
 	}
 	lines := maps.Clone(g.Lines)

@@ -47,7 +47,7 @@ func ProposalGroups(r store.Reader) ([]schema.ProposalGroup, error) {
 				return nil, err
 			}
 			id, err := store.Identities.Get(r, p.Identity)
-			if err != nil && !notFound(err) {
+			if err != nil && !schema.IsNotFound(err) {
 				return nil, err
 			}
 			g.First = append(g.First, schema.Deed{Identity: p.Identity, UserName: id.UserName, What: string(p.Change) + " " + p.Ref()})
@@ -119,7 +119,7 @@ func (c Choosing) begin(tx store.Tx, book *policy.Book, release, first bool) (ou
 		return out, true, nil
 	}
 	g, err := store.ProposalGroups.Get(tx, c.Of)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return out, false, nil // one proposal, or nothing
 	}
 	if err != nil {
@@ -176,7 +176,7 @@ func (c Choosing) some(tx store.Tx, book *policy.Book, release bool, asOf time.T
 		open = append(open, one)
 	case err == nil:
 		return out, nil, false, fmt.Errorf("%s is %s already, by %s: %w", c.Of, one.State, one.By, schema.ErrConflict)
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return out, nil, false, err
 	default:
 		for p, err := range store.Proposals.ByFrom(tx, store.ProposalsOpen, []string{c.Of}, after...) {
@@ -260,7 +260,7 @@ func (c Choosing) Would(r store.Reader) (Chosen, error) {
 	case err == nil:
 		out.Count = g.Count
 		return out, nil
-	case !notFound(err):
+	case !schema.IsNotFound(err):
 		return out, err
 	}
 	p, err := store.Proposals.One(r, store.ProposalID, c.Of)
@@ -268,7 +268,7 @@ func (c Choosing) Would(r store.Reader) (Chosen, error) {
 		out.Count = 1
 		return out, nil
 	}
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return out, err
 	}
 	return out, fmt.Errorf("nothing is proposed as %s: %w", c.Of, schema.ErrNotFound)

@@ -86,7 +86,7 @@ func proposal(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, 
 	if q.By == "" || strings.TrimSpace(q.Reason) == "" {
 		return q, fmt.Errorf("policy %s: say who proposes it and why: %w", brief(q.Digest), schema.ErrInvalid)
 	}
-	now, err := published(tx)
+	now, err := store.PolicyInForce(tx)
 	switch {
 	case err != nil:
 		return q, err
@@ -234,7 +234,7 @@ func decidingOn(tx store.Tx, book *policy.Book, c Choice) (q schema.Publication,
 
 // outdated says why a plan is too old to agree to, or to publish; nothing if it is not.
 func outdated(r store.Reader, book *policy.Book, q schema.Publication) (string, error) {
-	now, err := published(r)
+	now, err := store.PolicyInForce(r)
 	switch most := book.Publication().PlanAge(); {
 	case err != nil:
 		return "", err
@@ -256,7 +256,7 @@ func endPublication(tx store.Tx, q schema.Publication, verb schema.Verb, by Deci
 		if err := keepPlan(tx, q, nil, plan); err != nil {
 			return q, err
 		}
-	} else if !notFound(err) {
+	} else if !schema.IsNotFound(err) {
 		return q, err
 	}
 	return q, store.Publications.Put(tx, q)

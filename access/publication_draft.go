@@ -107,7 +107,7 @@ func (d *Draft) owners() []string {
 // kept of it. Its digest is another than the one it was published under where the
 // program reads the same documents otherwise by now.
 func InForce(r store.Reader) (*Draft, error) {
-	digest, err := published(r)
+	digest, err := store.PolicyInForce(r)
 	if err == nil && digest == "" {
 		err = fmt.Errorf("no policy was ever in force in this store: %w", schema.ErrNotFound)
 	}
@@ -118,7 +118,7 @@ func InForce(r store.Reader) (*Draft, error) {
 }
 
 // InForceDigest returns the digest of the policy in force; nothing before the first.
-func InForceDigest(r store.Reader) (string, error) { return published(r) }
+func InForceDigest(r store.Reader) (string, error) { return store.PolicyInForce(r) }
 
 // Version returns a policy that was in force once, by its digest.
 func Version(r store.Reader, digest string) (*Draft, error) {

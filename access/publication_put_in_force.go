@@ -123,13 +123,13 @@ const findingAlone = "unapproved-policy"
 // and has everyone looked at again.
 func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schema.Publication, by Decider) (schema.Publication, bool, error) {
 	q.Digest = book.Digest()
-	before, err := published(tx)
+	before, err := store.PolicyInForce(tx)
 	if err != nil || before == q.Digest {
 		return q, false, err
 	}
 	q = begun(tx, q, before, by)
 	for _, put := range []func() error{
-		func() error { return store.Settings.Put(tx, store.Setting{Name: settingPolicy, Value: q.Digest}) },
+		func() error { return store.Settings.Put(tx, store.Setting{Name: store.SettingPolicy, Value: q.Digest}) },
 		func() error {
 			return store.Policies.Put(tx, store.PolicyVersion{Digest: q.Digest, Published: tx.Now(), By: by.Actor, Files: files})
 		},
@@ -172,7 +172,7 @@ func begun(tx store.Tx, q schema.Publication, before string, by Decider) schema.
 // forgetDocuments drops the documents that were kept with a plan: the version has them.
 func forgetDocuments(tx store.Tx, q schema.Publication) error {
 	plan, err := PlanOf(tx, q.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
@@ -285,7 +285,7 @@ func ReviewedPlan(r store.Reader, book *policy.Book, role string, age time.Durat
 
 // answersFor reports whether an identity is the owner, or the deputy, and is there.
 func answersFor(r store.Reader, book *policy.Book, owner policy.Owner, identity string) (bool, error) {
-	if _, err := present(r, book, identity); errors.Is(err, schema.ErrForbidden) || notFound(err) {
+	if _, err := present(r, book, identity); errors.Is(err, schema.ErrForbidden) || schema.IsNotFound(err) {
 		return false, nil
 	} else if err != nil {
 		return false, err

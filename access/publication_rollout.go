@@ -9,12 +9,8 @@ import (
 	"drawbridge/store"
 )
 
-// settingPolicy names the digest of the policy in force; settingCursor, before
-// a digest, how far that policy's rollout has come.
-const (
-	settingPolicy = "policy"
-	settingCursor = "rollout/"
-)
+// settingCursor names, before the digest of a policy, how far its rollout has come.
+const settingCursor = "rollout/"
 
 // Publish records that a policy came into force, which roles it refuses to
 // automate, and has everyone looked at again. The policy that is in force
@@ -24,19 +20,9 @@ func Publish(tx store.Tx, book *policy.Book, by string, files map[string]string)
 	return changed, err
 }
 
-// published returns the digest of the policy in force, for those who decide without
-// it; nothing before the first.
-func published(r store.Reader) (digest string, err error) {
-	current, err := store.Settings.Get(r, settingPolicy)
-	if notFound(err) {
-		return "", nil
-	}
-	return current.Value, err
-}
-
 // wakeEveryone has every identity looked at again under the policy in force.
 func wakeEveryone(tx store.Tx) error {
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil || digest == "" { // none was published: nothing is held by one
 		return err
 	}
@@ -87,7 +73,7 @@ func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 }
 
 func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error) {
-	current, err := store.Settings.Get(tx, settingPolicy)
+	current, err := store.Settings.Get(tx, store.SettingPolicy)
 	if err != nil {
 		return false, err
 	}
@@ -95,7 +81,7 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 		return false, nil
 	}
 	cursor, err := store.Settings.Get(tx, settingCursor+digest)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return false, err
 	}
 	var batch []string

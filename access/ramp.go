@@ -44,7 +44,7 @@ func letsWrite(r schema.Ramp, identity string) bool {
 func ramped(r store.Reader, have, want schema.Account) (schema.Account, error) {
 	ramp, err := store.Ramps.Get(r, have.Connector)
 	switch {
-	case notFound(err), err == nil && letsWrite(ramp, have.Identity):
+	case schema.IsNotFound(err), err == nil && letsWrite(ramp, have.Identity):
 		return want, nil
 	case err != nil:
 		return want, err
@@ -60,7 +60,7 @@ func ramped(r store.Reader, have, want schema.Account) (schema.Account, error) {
 // who may be written to may be from then on.
 func SetRamp(tx store.Tx, book *policy.Book, by, connector string, goal schema.RampStage, pause time.Duration) (schema.Ramp, error) {
 	ramp, err := store.Ramps.Get(tx, connector)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return ramp, err
 	}
 	switch {
@@ -129,7 +129,7 @@ func faltered(tx store.Tx, book *policy.Book, item store.Item, o Outcome) error 
 	connector, identity := o.Work.Have.Connector, o.Work.Have.Identity
 	ramp, err := store.Ramps.Get(tx, connector)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return nil
 	case err != nil:
 		return err
@@ -152,7 +152,7 @@ func faltered(tx store.Tx, book *policy.Book, item store.Item, o Outcome) error 
 // recovered takes an account out of those of which it failed.
 func recovered(tx store.Tx, connector, identity string) error {
 	ramp, err := store.Ramps.Get(tx, connector)
-	if notFound(err) || err == nil && !slices.Contains(ramp.Failed, identity) {
+	if schema.IsNotFound(err) || err == nil && !slices.Contains(ramp.Failed, identity) {
 		return nil
 	}
 	if err != nil {
@@ -185,7 +185,7 @@ func Climb(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (
 			return nil
 		})
 		switch {
-		case notFound(err), err == nil && (ramp.Stopped != "" || ramp.Done()):
+		case schema.IsNotFound(err), err == nil && (ramp.Stopped != "" || ramp.Done()):
 			return nil, nil
 		case err != nil:
 			return nil, err

@@ -193,7 +193,7 @@ func (a *assessment) role(one *Readied, role *policy.Role) error {
 	drill, err := store.Findings.Get(a.people.reader, findingDrill, "", "role/"+name, "")
 	if err == nil {
 		one.lacks(weighsMuch, owner.User, "it is not ready: %s", drill.Reason)
-	} else if !notFound(err) {
+	} else if !schema.IsNotFound(err) {
 		return err
 	}
 	for i, stage := range a.book.Stages(role) {

@@ -2,7 +2,6 @@ package access
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Ite
 		l, err = lookAt(r, rules, item)
 		return err
 	})
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
 	}
 	if err != nil {
@@ -107,7 +106,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 		}
 		l.held = append(l.held, a)
 	}
-	l.facts.About = rolesHeld(l.held)
+	l.facts.About = schema.RolesHeld(l.held)
 	if l.open, err = proposalsOf(r, item.ID); err != nil {
 		return nil, err
 	}
@@ -315,5 +314,3 @@ func (l *look) connectors() []string {
 	}
 	return schema.Sorted(names...)
 }
-
-func notFound(err error) bool { return errors.Is(err, schema.ErrNotFound) }

@@ -149,9 +149,9 @@ func (m *Remaker) readBasis(e store.Entry) (b basis, why string, err error) {
 	}
 	raw, err := store.HashedDetail(m.reader, first)
 	switch {
-	case notFound(err) && e.Seq < h.Plain:
+	case schema.IsNotFound(err) && e.Seq < h.Plain:
 		return b, "what it was made from was pruned, or forgotten", nil
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return b, "what it was made from was forgotten", nil
 	case errors.Is(err, audit.ErrTampered):
 		return b, "what it was made from is not what was hashed: it was changed since", nil

@@ -31,7 +31,7 @@ func (m *Remaker) recorded(d schema.Decision) (Sameness, string, error) {
 func (m *Remaker) reachedAgain(d schema.Decision) (Sameness, string, error) {
 	g, err := store.Grants.Get(m.reader, d.Subject, refOf(d, "grant/"))
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return Unknown, "its grant is not there any more", nil
 	case err != nil:
 		return "", "", err
@@ -47,7 +47,7 @@ func (m *Remaker) reachedAgain(d schema.Decision) (Sameness, string, error) {
 func (m *Remaker) agreedAgain(d schema.Decision) (Sameness, string, error) {
 	raw, err := store.HashedDetail(m.reader, d)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return Unknown, "who agreed was forgotten, or pruned", nil
 	case errors.Is(err, audit.ErrTampered):
 		return Unknown, "who agreed is not what was hashed: it was changed since", nil

@@ -21,7 +21,7 @@ func Replay(tx store.Tx, book *policy.Book, by, connector, identity string) (boo
 		return false, fmt.Errorf("connector %s is not told anything: its mode is %s: %w", connector, book.Mode("", connector), schema.ErrHeld)
 	}
 	a, err := store.Accounts.Get(tx, connector, identity)
-	if notFound(err) || err == nil && !a.Exists() {
+	if schema.IsNotFound(err) || err == nil && !a.Exists() {
 		return false, nil
 	}
 	if err != nil {

@@ -146,13 +146,6 @@ func grantOf(r store.Reader, q schema.Request) schema.Grant {
 	return g
 }
 
-// A Choice is what somebody decides about a request: who, and why.
-type Choice struct {
-	Request string
-	By      Decider
-	Reason  string
-}
-
 // Approve takes one person's yes. The last one that is needed opens the next stage,
 // or makes the request a grant; if a rule stands against that by now, the request
 // is denied by it, and that is no error.
@@ -262,16 +255,3 @@ func recordAbout(tx store.Tx, book *policy.Book, identity, role string, d record
 
 // requestRef is how decisions cite a request for a role.
 func requestRef(id string) string { return "role-request/" + id }
-
-const identityPrefix = "identity/"
-
-func identityActor(id string) string { return identityPrefix + id }
-
-// identityOf returns the id of who is named identity/ID, nothing of others.
-func identityOf(actor string) string {
-	id, ok := strings.CutPrefix(actor, identityPrefix)
-	if !ok {
-		return ""
-	}
-	return id
-}

@@ -108,7 +108,7 @@ func advance(tx store.Tx, book *policy.Book, q schema.Request) (schema.Request, 
 // stands reports whether who gave an approval is still there.
 func (p *panel) stands(a schema.Approval) (bool, error) {
 	_, err := present(p.reader, p.book, identityOf(a.By))
-	if notFound(err) || errors.Is(err, schema.ErrForbidden) {
+	if schema.IsNotFound(err) || errors.Is(err, schema.ErrForbidden) {
 		return false, nil
 	}
 	return err == nil, err
@@ -180,7 +180,7 @@ func await(tx store.Tx, book *policy.Book, q schema.Request, full *fullError) (s
 // denyByRule ends a request that a rule stands against by now. Anything else that
 // went wrong is an error.
 func denyByRule(tx store.Tx, book *policy.Book, q schema.Request, why error) (schema.Request, error) {
-	if !errors.Is(why, schema.ErrForbidden) && !errors.Is(why, schema.ErrInvalid) && !notFound(why) {
+	if !errors.Is(why, schema.ErrForbidden) && !errors.Is(why, schema.ErrInvalid) && !schema.IsNotFound(why) {
 		return q, why
 	}
 	return closeRequest(tx, book, q, closing{
@@ -221,7 +221,7 @@ func Attend(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (F
 	return func(tx store.Tx) (time.Time, error) {
 		q, err := store.Requests.Get(tx, item.ID)
 		switch {
-		case notFound(err):
+		case schema.IsNotFound(err):
 			return attendException(tx, rules.Book(), item.ID)
 		case err != nil || q.Final():
 			return time.Time{}, err
@@ -271,7 +271,7 @@ func attend(tx store.Tx, book *policy.Book, q schema.Request) (schema.Request, e
 // they left, or are not eligible. What is undecided meanwhile waits.
 func outOfReach(tx store.Tx, book *policy.Book, q schema.Request) (why, err error) {
 	facts, _, err := gather(tx, book, q.Identity)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return err, nil
 	}
 	if err != nil {
@@ -337,13 +337,6 @@ func wakePending(tx store.Tx, kind, name string) error {
 		}
 	}
 	return nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // agreedAt counts the approvals of a stage that count.

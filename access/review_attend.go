@@ -111,7 +111,7 @@ func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, escalate bool) error {
 		return nil
 	}
 	f, err := whole(tx, b.book, i.Identity, false)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return store.ReviewItems.Delete(tx, i.Review, i.Identity, i.Holding)
 	}
 	if err != nil {
@@ -224,7 +224,7 @@ func nextReminder(v schema.Review, now time.Time) time.Time {
 func remindOne(tx store.Tx, book *policy.Book, v schema.Review, to, kind string, items int) error {
 	m := schema.Reminder{To: to, About: v.Ref(), Kind: kind, Items: items, Until: v.Due, Due: tx.Now()}
 	old, err := store.Reminders.Get(tx, m.To, m.About)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	m.Times = old.Times + 1
@@ -240,7 +240,7 @@ func (w *Reviews) advance(id string) Finish {
 	return func(tx store.Tx) (time.Time, error) {
 		v, err := store.Reviews.Get(tx, id)
 		if err != nil || v.State != schema.ReviewOpen {
-			if notFound(err) {
+			if schema.IsNotFound(err) {
 				err = nil
 			}
 			return time.Time{}, err

@@ -292,4 +292,6 @@ func recordReview(tx store.Tx, book *policy.Book, v schema.Review, verb schema.V
 
 // nothingToReview reports whether an error says that a review did not begin because
 // there is nothing for it to be about, or because it runs already.
-func nothingToReview(err error) bool { return notFound(err) || errors.Is(err, schema.ErrConflict) }
+func nothingToReview(err error) bool {
+	return schema.IsNotFound(err) || errors.Is(err, schema.ErrConflict)
+}

@@ -99,7 +99,7 @@ func (c *census) one(r store.Reader, book *policy.Book, id schema.Identity) erro
 		if err != nil {
 			return fmt.Errorf("identity %s: %w", id.ID, err)
 		}
-		for _, role := range rolesOf(a) {
+		for _, role := range a.Roles() {
 			held[role] = true
 		}
 	}
@@ -127,7 +127,7 @@ func (c *census) unexplained(r store.Reader, book *policy.Book, at store.Place, 
 			return "", err
 		}
 		id, err := store.Identities.Get(r, p.Record.Identity)
-		if err != nil && !notFound(err) {
+		if err != nil && !schema.IsNotFound(err) {
 			return "", err
 		}
 		if err == nil && counts(id) {

@@ -52,7 +52,7 @@ func (o *lookOver) roles(r store.Reader, f policy.Facts, wanted func(role string
 		if err != nil {
 			return nil, err
 		}
-		for _, role := range rolesOf(a) {
+		for _, role := range a.Roles() {
 			lines[role] = append(lines[role], a)
 		}
 	}

@@ -121,7 +121,7 @@ func orConflict(err error, why string) error {
 // unbury takes away what a review put against a role; what anybody else put there stays.
 func unbury(tx store.Tx, v schema.Review, identity, role string) (bool, error) {
 	stone, err := store.Tombstones.Get(tx, identity, role)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	if err != nil || stone.By != v.Ref() {

@@ -183,7 +183,7 @@ func (l *look) reviewMoved(tx store.Tx) error {
 	if len(l.facts.Changed) == 0 || l.facts.Into != "" || isLeaver(l.facts) {
 		return nil
 	}
-	held := rolesHeld(l.held)
+	held := schema.RolesHeld(l.held)
 	for _, g := range l.facts.Grants {
 		if g.Live(l.now) {
 			held = append(held, g.Role)
@@ -222,7 +222,7 @@ func ReviewDue(r store.Reader, book *policy.Book, role string) (o Opening, due b
 		return o, false, nil
 	}
 	clock, err := store.ReviewClocks.Get(r, role)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return o, false, nil // it is met for the first time
 	}
 	if err != nil || r.Now().Before(clock.Since.Add(terms.Every)) {
@@ -258,7 +258,7 @@ func OpenDue(tx store.Tx, rules *Rules, actor, role string) error {
 	}
 	o.By = Decider{Actor: actor}
 	_, err = OpenReview(tx, rules, o)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return store.ReviewClocks.Put(tx, schema.ReviewClock{Role: role, Since: tx.Now()})
 	}
 	if err != nil && nothingToReview(err) {

@@ -35,7 +35,7 @@ type Reviews struct {
 // by itself, closes it.
 func (w *Reviews) Attend(ctx context.Context, item store.Item) (Finish, error) {
 	v, err := w.read(ctx, item.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
 	}
 	if err != nil {
@@ -171,7 +171,7 @@ func chunkOf(r store.Reader, book *policy.Book, v schema.Review, c *census) (ite
 func (o *lookOver) of(r store.Reader, id string) ([]schema.ReviewItem, error) {
 	v := o.bench.review
 	f, err := whole(r, o.book, id, false)
-	if notFound(err) || err == nil && f.Into != "" {
+	if schema.IsNotFound(err) || err == nil && f.Into != "" {
 		return nil, nil
 	}
 	if err != nil {

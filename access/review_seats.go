@@ -139,7 +139,7 @@ func (b *bench) person(id string) (who someone, ok bool, err error) {
 		return known[0], b.there[id], nil
 	}
 	f, err := present(b.reader, b.book, id)
-	if err != nil && !errors.Is(err, schema.ErrForbidden) && !notFound(err) {
+	if err != nil && !errors.Is(err, schema.ErrForbidden) && !schema.IsNotFound(err) {
 		return who, false, err
 	}
 	ok = err == nil

@@ -3,6 +3,7 @@ package access
 import (
 	"strings"
 
+	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -17,7 +18,7 @@ func (q Search) Named(r store.Reader) (Search, error) {
 			continue // as the log has it
 		}
 		id, err := FindIdentity(r, *of.name)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

@@ -40,10 +40,10 @@ func barred(book *policy.Book, f policy.Facts, access policy.Access, held []sche
 	var excepted []string
 	for _, line := range held {
 		if slices.ContainsFunc(line.Because, func(ref string) bool { return mayConstrain(f, ref) }) {
-			excepted = append(excepted, rolesOf(line)...)
+			excepted = append(excepted, line.Roles()...)
 		}
 	}
-	t.Roles = slices.DeleteFunc(rolesHeld(held), func(role string) bool { return slices.Contains(excepted, role) })
+	t.Roles = slices.DeleteFunc(schema.RolesHeld(held), func(role string) bool { return slices.Contains(excepted, role) })
 	return book.Bar(f, access, t, now)
 }
 

@@ -91,7 +91,7 @@ func receive(tx store.Tx, p Provenance, sig schema.Signal) (bool, error) {
 	if err == nil {
 		return false, nil
 	}
-	if !notFound(err) {
+	if !schema.IsNotFound(err) {
 		return false, err
 	}
 	var old []schema.SignalReceipt
@@ -122,7 +122,7 @@ func receive(tx store.Tx, p Provenance, sig schema.Signal) (bool, error) {
 // for so long that nothing could be concluded, everyone is looked at again.
 func heard(tx store.Tx, book *policy.Book, f schema.Feed) error {
 	known, err := store.Feeds.Get(tx, f.Source, string(f.Topic), f.Connector)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	if err == nil && tx.Now().Sub(known.Heard) < feedTime {
@@ -181,7 +181,7 @@ func tellTicket(tx store.Tx, p Provenance, sig schema.Signal) error {
 	t := *sig.Ticket
 	t.System, t.Occurred, t.Received = p.Source, sig.Occurred, tx.Now()
 	old, err := store.Tickets.Get(tx, store.Fold(t.ID), t.System)
-	if err != nil && !notFound(err) || t.Occurred.Before(old.Occurred) {
+	if err != nil && !schema.IsNotFound(err) || t.Occurred.Before(old.Occurred) {
 		return err
 	}
 	if err := store.Tickets.Put(tx, t); err != nil {
@@ -197,7 +197,7 @@ func tellTicket(tx store.Tx, p Provenance, sig schema.Signal) error {
 		return wakeFor(tx, identity, changed)
 	}
 	if changed {
-		if err := p.signalled(tx, "ticket/"+t.System+"/"+t.ID, "", "state "+words(t.State)+", was "+words(old.State)); err != nil {
+		if err := p.signalled(tx, "ticket/"+t.System+"/"+t.ID, "", "state "+orUnknown(t.State)+", was "+orUnknown(old.State)); err != nil {
 			return err
 		}
 	}
@@ -227,14 +227,6 @@ func sameTicket(a, b schema.Ticket) bool {
 	return same && a.Kind == b.Kind && a.State == b.State && a.Assignee == b.Assignee
 }
 
-// words is a state in a reason.
-func words(state string) string {
-	if state == "" {
-		return "unknown"
-	}
-	return state
-}
-
 // wakeFor has an identity looked at, before the others where something changed.
 func wakeFor(tx store.Tx, identity string, urgent bool) error {
 	if urgent {
@@ -253,7 +245,7 @@ func tellWorkload(tx store.Tx, p Provenance, sig schema.Signal) error {
 		w.LastSeen = sig.Occurred
 	}
 	old, err := store.Workloads.Get(tx, w.Name, w.Source)
-	if err != nil && !notFound(err) || w.Occurred.Before(old.Occurred) {
+	if err != nil && !schema.IsNotFound(err) || w.Occurred.Before(old.Occurred) {
 		return err
 	}
 	if err := store.Workloads.Put(tx, w); err != nil {
@@ -261,7 +253,7 @@ func tellWorkload(tx store.Tx, p Provenance, sig schema.Signal) error {
 	}
 	changed := old.State != w.State
 	if changed {
-		if err := p.signalled(tx, "workload/"+w.Name, "", "state "+words(w.State)+", was "+words(old.State)); err != nil {
+		if err := p.signalled(tx, "workload/"+w.Name, "", "state "+orUnknown(w.State)+", was "+orUnknown(old.State)); err != nil {
 			return err
 		}
 	}
@@ -302,7 +294,7 @@ func risk(tx store.Tx, p Provenance, sig schema.Signal, identity string) error {
 	k := *sig.Risk
 	k.Identity, k.Source, k.Occurred, k.Received, k.Since, k.Closed = identity, p.Source, sig.Occurred, tx.Now(), sig.Occurred, ""
 	old, err := store.Risks.Get(tx, identity, k.Source, k.Kind)
-	if err != nil && !notFound(err) || k.Occurred.Before(old.Occurred) {
+	if err != nil && !schema.IsNotFound(err) || k.Occurred.Before(old.Occurred) {
 		return err
 	}
 	if k.Open && old.Open {

@@ -140,7 +140,7 @@ func changed(r store.Reader, book *policy.Book, f *policy.Facts) error {
 		return nil
 	}
 	base, err := store.Baselines.Get(r, f.Identity.ID)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
@@ -188,7 +188,7 @@ func (l *look) watch(tx store.Tx) error {
 	}
 	var names []string
 	for _, line := range l.lines {
-		for _, role := range rolesOf(line) {
+		for _, role := range line.Roles() {
 			names = append(names, l.book.WatchedBy(role)...)
 		}
 	}
@@ -200,7 +200,7 @@ func (l *look) watch(tx store.Tx) error {
 	id := l.facts.Identity.ID
 	base, err := store.Baselines.Get(tx, id)
 	switch {
-	case err != nil && !notFound(err):
+	case err != nil && !schema.IsNotFound(err):
 		return err
 	case len(names) == 0 && err == nil:
 		return store.Baselines.Delete(tx, id)
@@ -226,7 +226,7 @@ func watchFrom(tx store.Tx, book *policy.Book, identity, role string) error {
 		return err
 	}
 	base, err := store.Baselines.Get(tx, identity)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	values, err := fingerprints(book, f, names)

@@ -105,7 +105,7 @@ func noteHeard(tx store.Tx, source string, at time.Time) error {
 // heardOf returns what is known of when a source was heard.
 func heardOf(r store.Reader, source string) (schema.Feed, error) {
 	feed, err := store.Feeds.Get(r, source, string(schema.TopicRecords), "")
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return schema.Feed{Source: source, Topic: schema.TopicRecords}, nil
 	}
 	return feed, err
@@ -205,7 +205,7 @@ func HeardOf(r store.Reader, book *policy.Book, source string) (heard time.Time,
 // heard of it since.
 func KnownStale(r store.Reader, source string) (bool, error) {
 	_, err := store.Findings.Get(r, findingStale, "", "source/"+source, "")
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -20,7 +20,7 @@ func RecordRun(tx store.Tx, book *policy.Book, run schema.Run) error {
 		return store.Runs.Put(tx, run)
 	}
 	switch last, err := LastRun(tx, run.Sweep, func(schema.Run) bool { return true }); {
-	case err != nil && !notFound(err):
+	case err != nil && !schema.IsNotFound(err):
 		return err
 	case err == nil && nothingNew(last, run):
 		if run.Since = last.Since; run.Since.IsZero() {

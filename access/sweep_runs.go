@@ -36,7 +36,7 @@ func LastRun(r store.Reader, sweep string, asked func(schema.Run) bool) (schema.
 	var last schema.Run
 	if run, err := QuietRun(r, sweep); err == nil && asked(run) {
 		last = run
-	} else if err != nil && !notFound(err) {
+	} else if err != nil && !schema.IsNotFound(err) {
 		return last, err
 	}
 	runs, err := runsBefore(r, sweep, "", 1, asked)
@@ -151,12 +151,12 @@ func WatchSweep(tx store.Tx, book *policy.Book, sweep string, due func(time.Time
 // ranSince is when a sweep last ran to its end, or was first looked for.
 func ranSince(tx store.Tx, sweep string) (time.Time, error) {
 	last, err := LastRun(tx, sweep, func(run schema.Run) bool { return run.Problem == "" })
-	if err == nil || !notFound(err) {
+	if err == nil || !schema.IsNotFound(err) {
 		return last.Ended, err
 	}
 	name := "sweep.awaited." + sweep
 	row, err := store.Settings.Get(tx, name)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		now := tx.Now()
 		return now, store.Settings.Put(tx, store.Setting{Name: name, Value: now.Format(time.RFC3339)})
 	}

@@ -166,7 +166,7 @@ func tokened(tx store.Tx, by string, t schema.Token, reason string) error {
 	if t.Source == "" {
 		object, reason = "token/"+t.Name, reason+"; role "+string(t.Role)
 	}
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return err
 	}

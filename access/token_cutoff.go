@@ -64,7 +64,7 @@ func CutOff(tx store.Tx, c Cutting) (schema.Cutoff, error) {
 		return c.Cutoff, fmt.Errorf("cut-off: %w: %w", err, schema.ErrInvalid)
 	}
 	switch was, err := store.Cutoffs.Get(tx, c.Issuer, c.Claim, c.Value); {
-	case err != nil && !notFound(err):
+	case err != nil && !schema.IsNotFound(err):
 		return c.Cutoff, err
 	case err == nil && was.Before.After(c.Before):
 		return c.Cutoff, fmt.Errorf("cut-off: what was signed before %s is refused already; lift that first: %w", was.Before.Format(time.RFC3339), schema.ErrConflict)
@@ -109,7 +109,7 @@ func (c Cutting) check() error {
 // cut records what was decided about an issuer's tokens. Why, and whose they are, is
 // detail.
 func cut(tx store.Tx, c Cutting, what string) error {
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func IsCutOff(r store.Reader, issuer string, signed time.Time, claims map[string
 	}
 	before := func(claim, value string) (bool, error) {
 		c, err := store.Cutoffs.Get(r, issuer, claim, value)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			return false, nil
 		}
 		return err == nil && signed.Before(c.Before), err

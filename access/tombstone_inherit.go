@@ -31,7 +31,7 @@ func inheritTombstones(tx store.Tx, p Provenance, id schema.Identity) error {
 			if err == nil {
 				continue
 			}
-			if !notFound(err) {
+			if !schema.IsNotFound(err) {
 				return err
 			}
 			stone.Identity = id.Base()

@@ -24,7 +24,7 @@ func Lift(tx store.Tx, book *policy.Book, l Lifting) error {
 		return fmt.Errorf("lifting of role %s: say who decided and why: %w", l.Role, schema.ErrInvalid)
 	}
 	stone, err := store.Tombstones.Get(tx, l.Identity, l.Role)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return fmt.Errorf("nothing stands against role %s of identity %s: %w", l.Role, l.Identity, schema.ErrNotFound)
 	}
 	if err != nil {

@@ -24,7 +24,7 @@ func suspect(r store.Reader, book *policy.Book, have schema.Account, attributes 
 	var given, back []string // what may have been granted, and of that what was taken back
 	for _, e := range c.Spec.Entitlements {
 		latest, err := store.LogLatest(r, have.Identity, have.Connector+"/"+e.ID)
-		if notFound(err) {
+		if schema.IsNotFound(err) {
 			continue
 		}
 		if err != nil {

@@ -104,14 +104,14 @@ func (u *Unmapped) Keep(ctx context.Context, s *store.Store) error {
 
 func keep(tx store.Tx, seen schema.Unmapped) error {
 	was, err := store.UnmappedAttributes.Get(tx, seen.Source, seen.Attribute)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		var n int64
 		if n, err = store.UnmappedSource.Kept(tx, seen.Source); err == nil && n >= maxUnmapped {
 			seen.Attribute = OtherAttributes
 			was, err = store.UnmappedAttributes.Get(tx, seen.Source, seen.Attribute)
 		}
 	}
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
 	return store.UnmappedAttributes.Put(tx, both(was, seen))
@@ -151,7 +151,7 @@ func KeepRaw(tx store.Tx, p Provenance, c schema.RawCopy) error {
 	switch {
 	case err == nil && was.Method == c.Method && bytes.Equal(was.Body, c.Body):
 		return nil
-	case err != nil && !notFound(err):
+	case err != nil && !schema.IsNotFound(err):
 		return err
 	}
 	c.Source, c.Received, c.Request = p.Source, p.Received, p.Request

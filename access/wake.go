@@ -1,7 +1,6 @@
 package access
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 		why, ramp := "the account is to follow its identity: ", []string(nil)
 		if r, err := store.Ramps.Get(tx, acc.Connector); err == nil && !acc.Exists() {
 			why, ramp = "the ramp has come to the account: ", []string{r.Decision}
-		} else if err != nil && !notFound(err) {
+		} else if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
 		d, err := tx.Record(schema.Decision{
@@ -64,9 +63,9 @@ func (l *look) wakeAccount(tx store.Tx, acc, want schema.Account) error {
 
 // decide decides about one line, which begins or ends.
 func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) {
-	id := l.rule(tx, ruling{l.line(verb, line), rolesOf(line), []string{line.Ref()}})
+	id := l.rule(tx, ruling{l.line(verb, line), line.Roles(), []string{line.Ref()}})
 	if line.Reaches() {
-		for _, role := range rolesOf(line) {
+		for _, role := range line.Roles() {
 			if v, ok := l.verdict(role); ok && verb == schema.Unassigned {
 				l.urge(line.Connector, v)
 			}
@@ -79,7 +78,7 @@ func (l *look) decide(tx store.Tx, verb schema.Verb, line schema.Assignment) {
 func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 	actor, reasons := "bridge", []string(nil)
 	because := slices.Clone(line.Because)
-	for _, role := range rolesOf(line) {
+	for _, role := range line.Roles() {
 		v, ok := l.verdict(role)
 		if !ok {
 			reasons = append(reasons, "role "+role+" "+l.gone())
@@ -234,46 +233,4 @@ func (l *look) forgetNotices(tx store.Tx) error {
 		}
 	}
 	return nil
-}
-
-// rolesOf returns the names of the roles a line rests on.
-func rolesOf(line schema.Assignment) []string {
-	var roles []string
-	for _, b := range line.Because {
-		if role, ok := strings.CutPrefix(b, "role/"); ok {
-			roles = append(roles, role)
-		}
-	}
-	return roles
-}
-
-// rolesHeld returns the names of the roles that any of the lines rests on.
-func rolesHeld(lines []schema.Assignment) []string {
-	var roles []string
-	for _, line := range lines {
-		roles = append(roles, rolesOf(line)...)
-	}
-	return schema.Sorted(roles...)
-}
-
-// summary says in a few words what the steps do.
-func summary(steps []connectors.Step) string {
-	var words []string
-	for _, s := range steps {
-		word := s.Verb.String()
-		if len(s.Entitlements) > 0 {
-			word += " " + strings.Join(s.Entitlements, ", ")
-		}
-		words = append(words, word)
-	}
-	return strings.Join(words, "; ")
-}
-
-// joinLimited joins the first n of the words, and says how many more there are.
-func joinLimited(words []string, n int) string {
-	text := strings.Join(words[:min(n, len(words))], "; ")
-	if more := len(words) - n; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
-	}
-	return text
 }

@@ -29,7 +29,7 @@ const findingOverdue = "overdue-work"
 func Ask(tx store.Tx, rules *Rules, item store.Item, o Outcome, terms connectors.Terms) (time.Time, error) {
 	connector, identity := o.Work.Have.Connector, o.Work.Have.Identity
 	open, err := store.WorkItems.Get(tx, connector, identity)
-	if err != nil && !notFound(err) {
+	if err != nil && !schema.IsNotFound(err) {
 		return time.Time{}, err
 	}
 	asked := err == nil
@@ -150,8 +150,6 @@ func remind(tx store.Tx, rules *Rules, w schema.WorkItem, terms connectors.Terms
 	})
 }
 
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 // closeItem ends a work item that nobody has to do any more.
 func closeItem(tx store.Tx, w schema.WorkItem, digest, reason string) error {
 	if err := dropItem(tx, w); err != nil {
@@ -246,7 +244,7 @@ func Decline(tx store.Tx, rules *Rules, c Confirmation) (schema.WorkItem, error)
 func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
 	w, err := store.WorkItems.Get(r, c.Connector, c.Identity)
 	switch {
-	case notFound(err):
+	case schema.IsNotFound(err):
 		return w, fmt.Errorf("nobody is asked to do anything for %s at %s: %w", c.Identity, c.Connector, schema.ErrNotFound)
 	case err != nil:
 		return w, err

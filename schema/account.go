@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,6 +27,26 @@ func (a Assignment) Reaches() bool { return a.Mode == Enforce || a.Released != "
 
 // Ref returns the entitlement's name across connectors: connector/id.
 func (a Assignment) Ref() string { return a.Connector + "/" + a.Entitlement }
+
+// Roles returns the names of the roles that the line rests on.
+func (a Assignment) Roles() []string {
+	var roles []string
+	for _, b := range a.Because {
+		if role, ok := strings.CutPrefix(b, "role/"); ok {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// RolesHeld returns the names of the roles that any of the lines rests on.
+func RolesHeld(lines []Assignment) []string {
+	var roles []string
+	for _, line := range lines {
+		roles = append(roles, line.Roles()...)
+	}
+	return Sorted(roles...)
+}
 
 // A State says how an account's last provisioning ended.
 type State string

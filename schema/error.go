@@ -21,6 +21,9 @@ var (
 // ErrPruned is the ErrNotFound of what was there, and is kept no longer.
 var ErrPruned = fmt.Errorf("it was pruned: %w", ErrNotFound)
 
+// IsNotFound reports whether an error says that something is not there, or no longer.
+func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
 // Told returns what an error says to whoever reads it: without the kind of error at
 // the end of it, where what is before says as much. A kind is for programs; after
 // "credential hr: its secret is empty" it tells people nothing.

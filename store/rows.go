@@ -87,3 +87,15 @@ type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
+
+// SettingPolicy names the digest of the policy in force.
+const SettingPolicy = "policy"
+
+// PolicyInForce returns the digest of the policy in force; empty before the first.
+func PolicyInForce(r Reader) (digest string, err error) {
+	current, err := Settings.Get(r, SettingPolicy)
+	if schema.IsNotFound(err) {
+		return "", nil
+	}
+	return current.Value, err
+}
