@@ -68,7 +68,7 @@ func DisownKeys(tx store.Tx, by, reason string) (people int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	digest, err := published(tx)
+	digest, err := store.PolicyInForce(tx)
 	if err != nil {
 		return 0, err
 	}
