@@ -87,6 +87,11 @@ type Options struct {
 	Now       func() time.Time  // nil: time.Now
 	Rate      *Rate             // the target's rate limit, set by Kinds.Open; nil: none
 
+	// Catalogue returns the entitlements that somebody may be given there, by the
+	// target's names, as they are now; nil: nobody knows. A connector needs it where
+	// the target says of an account only whether it holds what it is asked about.
+	Catalogue func() []string
+
 	// Observe, where it is not nil, is told of every request and the status it
 	// was answered with, 0 for no answer. It must not block.
 	Observe func(method string, status int, took time.Duration)

@@ -126,7 +126,11 @@ func (p Profile) mistakes() []mistake {
 	if !slices.Contains(p.Filter.Operators, "eq") {
 		wrong("filter.operators", "lacks eq, without which no account can be found")
 	}
+	if p.Groups.Of == GroupsOfPair && !slices.Contains(p.Filter.Operators, "and") {
+		wrong("filter.operators", "lacks and, without which no pair of a group and a user can be asked for (groups.of)")
+	}
 	p.numbers(wrong)
+	p.rates(wrong)
 	return all
 }
 
@@ -139,6 +143,7 @@ func (p Profile) numbers(wrong func(key, format string, args ...any)) {
 		{"concurrency", float64(p.Concurrency)},
 		{"groups.maxMembers", float64(p.Groups.MaxMembers)},
 		{"groups.maxBytes", float64(p.Groups.MaxBytes)},
+		{"groups.perHour", float64(p.Groups.PerHour)},
 		{"rate.perSecond", p.Rate.PerSecond},
 		{"rate.perHour", float64(p.Rate.PerHour)},
 		{"rate.burst", float64(p.Rate.Burst)},
@@ -156,13 +161,38 @@ func (p Profile) numbers(wrong func(key, format string, args ...any)) {
 			wrong("attributes.maxLength."+name, "is %d, want at least 1", p.Attributes.MaxLength[name])
 		}
 	}
+}
+
+// methods are the calls that a protocol has, as limits of rate name them.
+var methods = map[string][]string{
+	"ldap": {"search", "add", "modify", "rename", "delete"},
+	"sql":  {"probe", "list", "find", "read", "apply", "sessions"},
+}
+
+// rates finds limits of calls that are none of the kind's, or cannot be kept.
+func (p Profile) rates(wrong func(key, format string, args ...any)) {
+	known, ok := methods[p.Kind]
+	if !ok {
+		known = []string{"GET", "POST", "PUT", "PATCH", "DELETE"}
+	}
 	for _, method := range slices.Sorted(maps.Keys(p.Rate.Methods)) {
 		m := p.Rate.Methods[method]
-		if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}, method) {
-			wrong("rate.methods."+method, "is no HTTP method: write GET, POST, PUT, PATCH or DELETE")
+		if !slices.Contains(known, method) {
+			wrong("rate.methods."+method, "is no method: write %s", strings.Join(known, ", "))
 		}
 		if min(m.PerSecond, float64(m.Burst), float64(m.PerHour)) < 0 {
 			wrong("rate.methods."+method, "is negative; 0 means no limit")
+		}
+	}
+	for _, c := range p.Rate.Calls {
+		if c.Method != "" && !slices.Contains(known, c.Method) {
+			wrong("rate.calls", "have %s, which is no method: write %s", c.Method, strings.Join(known, ", "))
+		}
+		if min(c.PerSecond, float64(c.Burst), float64(c.PerHour), float64(c.Over)) < 0 {
+			wrong("rate.calls", "have a negative number; 0 means no limit")
+		}
+		if c.Path != "" && (ok || !strings.HasPrefix(c.Path, "/")) {
+			wrong("rate.calls", "have path %q: write how the path of an address begins, as in /Groups", c.Path)
 		}
 	}
 }

@@ -39,6 +39,10 @@ func TestProfileMistakes(t *testing.T) {
 		{"paging", "paging:\n  style: index\n  size: 0\n", []string{"x.yaml:3: paging.size"}},
 		{"paging style", "paging: { style: sideways }\n", []string{"x.yaml:1: paging.style"}},
 		{"filter", "filter:\n  operators: [co]\n", []string{"x.yaml:2: filter.operators", "eq"}},
+		{"pairs", "groups: { of: pair }\nfilter:\n  operators: [eq]\n", []string{"x.yaml:3: filter.operators", "and"}},
+		{"methods of a kind", "kind: ldap\nrate:\n  methods:\n    PATCH: { burst: 1 }\n", []string{"x.yaml:4: rate.methods.PATCH", "search, add, modify"}},
+		{"sorts of calls", "rate:\n  calls: [{ method: LIST }, { path: Users }, { perSecond: -1 }]\n", []string{"x.yaml:2: rate.calls", "LIST", `path "Users"`, "negative"}},
+		{"joining", "groups:\n  perHour: -1\n", []string{"x.yaml:2: groups.perHour"}},
 		{"match", "match: []\n", []string{"x.yaml:1: match"}},
 		{"find", "find: on-conflict\nmatch: [externalId]\n", []string{"x.yaml:1: find", "[userName]"}},
 		{"find word", "find: never\n", []string{"x.yaml:1: find"}},
@@ -60,6 +64,16 @@ func TestProfileMistakes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A profile names the calls of its own protocol.
+func TestRatesOfAKind(t *testing.T) {
+	for kind, method := range map[string]string{"ldap": "search", "sql": "apply", "scim": "PATCH", "rest": "GET"} {
+		p, err := connectors.ParseProfile("x.yaml", []byte("title: X\nkind: "+kind+"\nrate: { methods: { "+method+": { perSecond: 2, burst: 1 } } }\n"))
+		if err != nil || p.Rate.Methods[method].PerSecond != 2 {
+			t.Errorf("%s of %s: %v, %+v", method, kind, err, p.Rate)
+		}
 	}
 }
 

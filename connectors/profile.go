@@ -1,7 +1,9 @@
 package connectors
 
 import (
+	"cmp"
 	"reflect"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -15,6 +17,9 @@ type Profile struct {
 	Kind string `yaml:"kind"`
 	// Unknown names what nobody has found out about the target yet, for people.
 	Unknown []string `yaml:"unknown"`
+	// Restrictions say, a sentence each, what the target demands or leaves out that no
+	// client can do anything about, for people: they are told when it is connected.
+	Restrictions []string `yaml:"restrictions"`
 
 	// Match lists the attributes by which an account that is there already is
 	// found, in order; the first that finds exactly one wins.
@@ -29,6 +34,10 @@ type Profile struct {
 	Deactivate Deactivate `yaml:"deactivate"`
 	// Irreversible says that a disabled account cannot be had back.
 	Irreversible bool `yaml:"irreversible"`
+
+	// Hidden says that accounts which the bridge did not make are not shown to it: a
+	// name that is taken is then nobody's who could be adopted.
+	Hidden bool `yaml:"hidden"`
 
 	// Account names the entitlement that an account holds by being active: a seat,
 	// a membership. It is granted by enabling and ends by disabling. Empty: none.
@@ -116,6 +125,8 @@ type Attributes struct {
 	Uncleared    []string          `yaml:"uncleared"`    // cannot be cleared once they are set
 	Forbidden    map[string]string `yaml:"forbidden"`    // to the characters it refuses
 	MaxLength    map[string]int    `yaml:"maxLength"`    // in characters
+	Fixed        []string          `yaml:"fixed"`        // written with a new account and never after; "*": all
+	CaseKept     []string          `yaml:"caseKept"`     // a change of nothing but the case of letters is refused
 }
 
 // Groups says how a target's groups are read and changed.
@@ -128,7 +139,15 @@ type Groups struct {
 	MaxBytes     int          `yaml:"maxBytes"`   // of one request's body; 0: no cap
 	// Of says where the groups of an account are read.
 	Of GroupsOf `yaml:"of"`
+	// PerHour is how many may join one group in any hour; 0: no limit. Who leaves it
+	// is not counted.
+	PerHour int `yaml:"perHour"`
+	// Called is what they are there, where that is no group: role, team, workspace.
+	Called string `yaml:"called"`
 }
+
+// Noun is what one of them is called.
+func (g Groups) Noun() string { return cmp.Or(g.Called, "group") }
 
 // MemberRemove is the form of a PATCH that removes a member.
 type MemberRemove string
@@ -169,7 +188,7 @@ const (
 
 // Filter is the part of the filter language that the target understands.
 type Filter struct {
-	Operators  []string `yaml:"operators"`  // eq, and, or, co, ...
+	Operators  []string `yaml:"operators"`  // eq, and, or, co, ...: the bridge needs eq, and "and" where it asks for pairs
 	Attributes []string `yaml:"attributes"` // that may be filtered by; empty: all
 }
 
@@ -179,7 +198,8 @@ type RateLimit struct {
 	Burst     int                   `yaml:"burst"`     // at once; at least 1 where PerSecond is set
 	PerHour   int                   `yaml:"perHour"`   // in any hour; 0: no limit
 	Shared    bool                  `yaml:"shared"`    // others use up the same limit: 429 is to be expected
-	Methods   map[string]MethodRate `yaml:"methods"`   // by HTTP method, within the above
+	Methods   map[string]MethodRate `yaml:"methods"`   // by method of the protocol, within the above
+	Calls     []CallRate            `yaml:"calls"`     // of some calls, within the above
 }
 
 // MethodRate is how fast one method may be called.
@@ -187,6 +207,30 @@ type MethodRate struct {
 	PerSecond float64 `yaml:"perSecond"`
 	Burst     int     `yaml:"burst"`
 	PerHour   int     `yaml:"perHour"`
+}
+
+// CallRate is how fast calls of one sort may be made. What it leaves out, any call
+// has.
+type CallRate struct {
+	Method string `yaml:"method"`
+	Path   string `yaml:"path"` // what it begins with, as /Groups
+	Over   int    `yaml:"over"` // bytes of its body
+
+	PerSecond float64 `yaml:"perSecond"`
+	Burst     int     `yaml:"burst"`
+	PerHour   int     `yaml:"perHour"`
+}
+
+// A Call is what a rate limit sees of one.
+type Call struct {
+	Method string
+	Path   string // below the target's address; empty where the protocol has none
+	Bytes  int    // of its body
+}
+
+// Of reports whether the call is of the sort.
+func (r CallRate) Of(c Call) bool {
+	return (r.Method == "" || r.Method == c.Method) && strings.HasPrefix(c.Path, r.Path) && (r.Over == 0 || c.Bytes > r.Over)
 }
 
 // AuthScheme says how the credential is sent.
@@ -197,6 +241,7 @@ type AuthScheme struct {
 
 	TokenURL string   `yaml:"tokenURL"` // where a token is fetched
 	Scopes   []string `yaml:"scopes"`   // that it is fetched for
+	Grant    string   `yaml:"grant"`    // the grant_type of client credentials, where it is another
 }
 
 // AuthKind is a scheme of authentication.
@@ -220,7 +265,7 @@ const (
 // Token is what is known of the credential's life.
 type Token struct {
 	Life  time.Duration `yaml:"life"`  // 0: unknown
-	Owner string        `yaml:"owner"` // whose leaving ends it
+	Owner string        `yaml:"owner"` // whose leaving ends it, in words: auth.owner names the person
 }
 
 // DefaultProfile returns the profile of a target that keeps to RFC 7644, with

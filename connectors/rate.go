@@ -23,6 +23,7 @@ var errPaced = errors.New("the target's rate limit is used up")
 type Rate struct {
 	all    pace
 	method map[string]*pace
+	calls  []callPace
 
 	mu    sync.Mutex
 	until time.Time // the target asked for quiet until then
@@ -37,7 +38,16 @@ func NewRate(l RateLimit) *Rate {
 		p := newPace(m.PerSecond, m.Burst, m.PerHour)
 		r.method[name] = &p
 	}
+	for _, c := range l.Calls {
+		r.calls = append(r.calls, callPace{c, newPace(c.PerSecond, c.Burst, c.PerHour)})
+	}
 	return r
+}
+
+// A callPace is the limit of one sort of calls.
+type callPace struct {
+	of CallRate
+	pace
 }
 
 // Rates are the rate limits that several connectors use up together, by name.
@@ -58,13 +68,18 @@ func (r Rates) Of(c Config) *Rate {
 	return shared
 }
 
-// Wait returns when a call of the method may be made, or with an error that is
-// Transient, and says After when, if that is too far off to wait for.
+// Wait returns when a call of the method may be made, as WaitFor does.
 func (r *Rate) Wait(ctx context.Context, method string) error {
+	return r.WaitFor(ctx, Call{Method: method})
+}
+
+// WaitFor returns when the call may be made, or with an error that is Transient, and
+// says After when, if that is too far off to wait for.
+func (r *Rate) WaitFor(ctx context.Context, c Call) error {
 	if r == nil {
 		return ctx.Err()
 	}
-	delay, undo := r.reserve(method, time.Now())
+	delay, undo := r.reserve(c, time.Now())
 	if delay > longestWait {
 		undo()
 		return &Error{Kind: Transient, After: delay, Err: errPaced}
@@ -95,9 +110,9 @@ func (r *Rate) Pause(d time.Duration) {
 	}
 }
 
-// reserve takes a place in every limit that counts for the method, and returns
-// how long the slowest wants it to wait.
-func (r *Rate) reserve(method string, now time.Time) (time.Duration, func()) {
+// reserve takes a place in every limit that counts for the call, and returns how
+// long the slowest wants it to wait.
+func (r *Rate) reserve(c Call, now time.Time) (time.Duration, func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	from := now // turns begin where the quiet ends, or all that wait for that would go out at once
@@ -105,13 +120,20 @@ func (r *Rate) reserve(method string, now time.Time) (time.Duration, func()) {
 		from = r.until
 	}
 	delay, undo := r.all.reserve(from)
-	delay += from.Sub(now)
-	m, ok := r.method[method]
-	if !ok {
-		return delay, r.locked(undo)
+	also := func(p *pace) {
+		d, back := p.reserve(from)
+		before := undo
+		delay, undo = max(delay, d), func() { before(); back() }
 	}
-	d, undoMethod := m.reserve(from)
-	return max(delay, d+from.Sub(now)), r.locked(func() { undo(); undoMethod() })
+	if m, ok := r.method[c.Method]; ok {
+		also(m)
+	}
+	for i := range r.calls {
+		if r.calls[i].of.Of(c) {
+			also(&r.calls[i].pace)
+		}
+	}
+	return delay + from.Sub(now), r.locked(undo)
 }
 
 func (r *Rate) locked(f func()) func() {

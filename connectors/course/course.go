@@ -57,6 +57,10 @@ type Course struct {
 	unheard bool
 }
 
+// Unheard reports whether it began with an account that may have been made, by a call
+// that nobody heard the answer of.
+func (c *Course) Unheard() bool { return c.unheard }
+
 // Run takes the steps between what is there and what is wanted.
 func (c *Course) Run(ctx context.Context, t Target) error {
 	have := c.Is

@@ -3,8 +3,10 @@ package scim
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/course"
@@ -24,6 +26,25 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 type move struct {
 	*Connector
 	course.Course
+}
+
+// Plan returns the steps that are left, without what the target has no way to take.
+func (m *move) Plan() []connectors.Step {
+	steps := m.Course.Plan()
+	return slices.DeleteFunc(steps, func(s connectors.Step) bool {
+		if s.Verb != connectors.Update {
+			return false
+		}
+		maps.DeleteFunc(s.Attributes, func(name, value string) bool { return m.stays(name, m.Is.Attributes[name], value) })
+		return len(s.Attributes) == 0
+	})
+}
+
+// stays reports whether the target keeps an attribute as it is, whatever is asked of it.
+func (c *Connector) stays(name, is, wanted string) bool {
+	wishes := c.profile.Attributes
+	return slices.Contains(wishes.Fixed, name) || slices.Contains(wishes.Fixed, "*") ||
+		slices.Contains(wishes.CaseKept, name) && strings.EqualFold(is, wanted)
 }
 
 // Step takes one step.
@@ -145,6 +166,9 @@ func (m *move) create(ctx context.Context) error {
 	id, err := m.post(ctx, m.Want.Attributes)
 	if err != nil && connectors.KindOf(err) == connectors.Exists {
 		found, findErr := m.find(ctx, m.Want.Attributes)
+		if findErr == nil && found == nil && m.profile.Hidden && !m.Unheard() {
+			return &connectors.Error{Kind: connectors.Exists, Err: fmt.Errorf("%w: the target has such an account and shows none, as it does with those from before: it is adopted there, by hand, or stays as it is", err)}
+		}
 		if findErr == nil && found == nil {
 			return m.Unshown(err)
 		}
@@ -166,7 +190,7 @@ func (m *move) adopt(ctx context.Context, found resource, err error) error {
 	if _, err := connectors.Claim(ctx, m.Is, m.Want, m.described(found, nil)); err != nil {
 		return err
 	}
-	if err := m.become(ctx, found); err != nil {
+	if err := m.become(ctx, found, m.groups.asksAbout()...); err != nil {
 		return err
 	}
 	m.Is.Adopted = true
@@ -196,8 +220,9 @@ func (m *move) Look(ctx context.Context) error {
 	return m.become(ctx, found)
 }
 
-func (m *move) become(ctx context.Context, found resource) error {
-	account, err := m.account(ctx, found, slices.Concat(m.Is.Entitlements, m.Is.Managed, m.Want.Entitlements))
+// become takes over what is there, with those of the groups also that are named.
+func (m *move) become(ctx context.Context, found resource, also ...string) error {
+	account, err := m.account(ctx, found, slices.Concat(m.Is.Entitlements, m.Is.Managed, m.Want.Entitlements, also))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"drawbridge/connectors"
 )
@@ -56,9 +57,13 @@ func (g *groups) withdraw(w *writer, ch *change) {
 // write writes until nothing waits any longer.
 func (g *groups) write(id string, w *writer) {
 	for {
-		batch := g.next(id, w)
+		batch, wait := g.next(id, w)
 		if len(batch) == 0 {
 			return
+		}
+		if wait > 0 {
+			batch.end(&connectors.Error{Kind: connectors.Transient, After: wait, Err: errFull})
+			continue
 		}
 		err := g.send(id, batch)
 		if err == nil || len(batch) == 1 || !divisible(err) {
@@ -78,13 +83,14 @@ func divisible(err error) bool {
 }
 
 // next takes what goes into one request: removals first, as much as the target's
-// caps allow. It retires the writer if nothing waits.
-func (g *groups) next(id string, w *writer) changes {
+// caps allow; or all that waits, and how long it has to, where no more may join in
+// this hour. It retires the writer if nothing waits.
+func (g *groups) next(id string, w *writer) (changes, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(w.waiting) == 0 {
 		delete(g.writers, id)
-		return nil
+		return nil, 0
 	}
 	slices.SortStableFunc(w.waiting, func(a, b *change) int {
 		switch {
@@ -95,10 +101,13 @@ func (g *groups) next(id string, w *writer) changes {
 		}
 		return 1
 	})
-	n := g.fits(w.waiting)
+	n, wait := g.allowed(id, w.waiting[:g.fits(w.waiting)])
+	if wait > 0 {
+		n = len(w.waiting)
+	}
 	batch := changes(slices.Clone(w.waiting[:n]))
 	w.waiting = slices.Delete(w.waiting, 0, n)
-	return batch
+	return batch, wait
 }
 
 // The bytes that a request takes, at most: by itself, and for each change.

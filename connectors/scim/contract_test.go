@@ -38,11 +38,13 @@ func dialects() map[string]connectors.Profile {
 		"cursors": change(func(p *connectors.Profile) {
 			p.Paging = connectors.Paging{Style: connectors.PagingCursor, Size: 3}
 		}),
-		"small pages":  change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
-		"no pages":     change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
-		"group filter": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
-		"group list":   change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList }),
-		"pairs":        change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
+		"small pages":       change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
+		"no pages":          change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
+		"group filter":      change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
+		"group list":        change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList }),
+		"pairs":             change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
+		"keeps what it has": change(func(p *connectors.Profile) { p.Attributes.Fixed = []string{"*"} }),
+		"no case":           change(func(p *connectors.Profile) { p.Attributes.CaseKept = []string{"name.givenName"} }),
 		"words": change(func(p *connectors.Profile) {
 			p.BooleanText, p.Groups.MemberRemove = true, connectors.RemoveByValue
 			p.Auth = connectors.AuthScheme{Scheme: connectors.AuthHeader, Header: "X-Api-Key", Prefix: "key "}
@@ -71,7 +73,7 @@ func open(t *testing.T, p connectors.Profile, change ...func(*connectors.Options
 	o := connectors.Options{Config: connectors.Config{
 		Name: "wiki", Kind: "scim", BaseURL: server.URL + "/scim/v2", Profile: p,
 		Auth: connectors.Auth{Secret: token, User: "bridge"}, AllowIrreversible: true,
-	}}
+	}, Catalogue: catalogue}
 	for _, c := range change {
 		c(&o)
 	}
@@ -100,25 +102,33 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return rec.Result(), nil
 }
 
+// catalogue is what people may be given there.
+func catalogue() []string { return entitlements }
+
 // exceptions are what a target with the profile makes impossible.
 func exceptions(p connectors.Profile) map[string]string {
-	if p.Groups.Of != connectors.GroupsOfPair {
+	if !p.Hidden {
 		return nil
 	}
-	const blind = "the target does not say what else an account holds"
+	const hidden = "the target does not show accounts that the bridge did not make"
 	return map[string]string{
-		connectortest.Adopts: blind, connectortest.Unmanaged: blind, connectortest.Lists: "the target cannot be listed",
+		connectortest.Adopts: hidden, connectortest.Claims: hidden, connectortest.Unmanaged: hidden, connectortest.Lists: hidden,
 	}
 }
 
 func TestContract(t *testing.T) {
-	for name, profile := range dialects() {
+	all := dialects()
+	own := connectors.DefaultProfile()
+	own.Hidden = true
+	all["shows only its own"] = own // of which no hand can put anybody there
+	for name, profile := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			connectortest.Run(t, connectortest.Harness{
 				Entitlements: entitlements,
 				Deletes:      profile.Irreversible,
 				Exceptions:   exceptions(profile),
+				Values:       values(profile),
 				Open: func(t *testing.T) connectortest.Target {
 					c, target := open(t, profile)
 					return connectortest.Target{Connector: c, Hand: target, Faults: target}

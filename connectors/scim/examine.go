@@ -21,7 +21,7 @@ func (c *Connector) Find(ctx context.Context, attributes map[string]string) (sch
 	if err != nil || found == nil {
 		return schema.Account{}, err
 	}
-	return c.account(ctx, found, c.groups.heard())
+	return c.account(ctx, found, c.groups.asksAbout())
 }
 
 // Delete removes the user.

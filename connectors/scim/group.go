@@ -19,8 +19,16 @@ import (
 // out at once; one that was renamed, only then.
 const remembered = 5 * time.Minute
 
-// errNoGroup says that the target has no group of the name.
-var errNoGroup = errors.New("the target has no such group")
+// A noGroupError says that the target has no group of the name, in the word that it
+// has for one.
+type noGroupError string
+
+func (e noGroupError) Error() string { return "the target has no such " + string(e) }
+
+func lacks(err error) bool {
+	_, is := errors.AsType[noGroupError](err)
+	return is
+}
 
 // groups are the target's groups. An entitlement is the name of one: its
 // displayName.
@@ -32,6 +40,7 @@ type groups struct {
 	names   map[string]string  // by id
 	looks   map[string]*lookup // under way, by name
 	writers map[string]*writer // of those groups that changes wait for, by id
+	joined  map[string][]joins // in the last hour, by id, where that is limited
 }
 
 type groupID struct {
@@ -40,7 +49,7 @@ type groupID struct {
 }
 
 func newGroups(c *Connector) *groups {
-	return &groups{c: c, ids: map[string]groupID{}, names: map[string]string{}, looks: map[string]*lookup{}, writers: map[string]*writer{}}
+	return &groups{c: c, ids: map[string]groupID{}, names: map[string]string{}, looks: map[string]*lookup{}, writers: map[string]*writer{}, joined: map[string][]joins{}}
 }
 
 // member makes the user a member of the group, or makes it none.
@@ -53,7 +62,7 @@ func (g *groups) member(ctx context.Context, name, user string, in bool) error {
 	}
 	for again := false; ; again = true {
 		id, err := g.id(ctx, name)
-		if errors.Is(err, errNoGroup) && !in {
+		if lacks(err) && !in {
 			return nil
 		}
 		if err != nil {
@@ -124,12 +133,12 @@ func (g *groups) find(ctx context.Context, name string) (string, error) {
 	switch len(found) {
 	case 0:
 		g.forget(name)
-		return "", &connectors.Error{Kind: connectors.Permanent, Err: errNoGroup}
+		return "", &connectors.Error{Kind: connectors.Permanent, Err: noGroupError(g.c.profile.Groups.Noun())}
 	case 1:
 		return found[0], nil
 	}
 	g.forget(name)
-	return "", permanent("the target has %d groups of this name", len(found))
+	return "", permanent("the target has %d %ss of this name", len(found), g.c.profile.Groups.Noun())
 }
 
 // named returns the ids of the groups with the name: of those that the target
@@ -150,11 +159,20 @@ func (g *groups) named(ctx context.Context, name string, filtered bool) (ids []s
 	return ids, nil
 }
 
-// heard returns the names of all groups that the bridge had to do with.
-func (g *groups) heard() []string {
+// asksAbout returns the names of the groups that a target is asked about which says
+// no more than whether one user is in one: those that the bridge had to do with, and
+// those that it may give to somebody. What else somebody is in, nobody can find out.
+func (g *groups) asksAbout() []string {
+	if g.c.profile.Groups.Of != connectors.GroupsOfPair {
+		return nil
+	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Collect(maps.Keys(g.ids))
+	names := slices.Collect(maps.Keys(g.ids))
+	g.mu.Unlock()
+	if g.c.o.Catalogue != nil {
+		names = append(names, g.c.o.Catalogue()...)
+	}
+	return schema.Sorted(names...)
 }
 
 // learn remembers the group and returns its name.
@@ -228,25 +246,45 @@ func (g *groups) said(ctx context.Context, user resource) (held []string, err er
 	return held, nil
 }
 
+// atOnce is how many groups a user is asked about at once.
+const atOnce = 4
+
 // asked returns those of the groups that the user is in, asking for one by one.
-func (g *groups) asked(ctx context.Context, user string, names []string) (held []string, err error) {
-	for _, name := range names {
-		id, err := g.id(ctx, name)
-		if errors.Is(err, errNoGroup) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		l, err := g.c.page(ctx, "/Groups", "filter="+url.QueryEscape(equals("id", id)+" and "+equals("members", user)))
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(l.Resources, func(r resource) bool { return r.id() == id }) {
+func (g *groups) asked(ctx context.Context, user string, names []string) ([]string, error) {
+	in, errs := make([]bool, len(names)), make([]error, len(names))
+	var wg sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i, name := range names {
+		places <- struct{}{}
+		wg.Go(func() {
+			in[i], errs[i] = g.has(ctx, name, user)
+			<-places
+		})
+	}
+	wg.Wait()
+	var held []string
+	for i, name := range names {
+		if in[i] {
 			held = append(held, name)
 		}
 	}
-	return held, nil
+	return held, connectors.Worst(slices.DeleteFunc(errs, func(err error) bool { return err == nil }))
+}
+
+// has asks whether the user is in the group with the name.
+func (g *groups) has(ctx context.Context, name, user string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	id, err := g.id(ctx, name)
+	if lacks(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	l, err := g.c.page(ctx, "/Groups", "filter="+url.QueryEscape(equals("id", id)+" and "+equals("members", user)))
+	return err == nil && slices.ContainsFunc(l.Resources, func(r resource) bool { return r.id() == id }), err
 }
 
 // name returns the name of the group with the id.

@@ -71,7 +71,7 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 			case held != nil:
 				account = c.described(r, held[r.id()])
 			default:
-				account, err = c.account(ctx, r, nil)
+				account, err = c.account(ctx, r, c.groups.asksAbout())
 			}
 			if !yield(account, err) || err != nil {
 				return
@@ -86,10 +86,10 @@ func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {
 	switch g.c.profile.Groups.Of {
 	case connectors.GroupsOfFilter, connectors.GroupsOfList:
 	case connectors.GroupsOfPair:
-		if err := ctx.Err(); err != nil {
+		if err := ctx.Err(); err != nil || g.c.o.Catalogue != nil {
 			return nil, err
 		}
-		return nil, permanent("the target does not say who is in a group, only whether one user is: it cannot be listed")
+		return nil, permanent("the target does not say who is in a group, only whether one user is, and nobody says which groups matter: it cannot be listed")
 	default:
 		return nil, nil
 	}

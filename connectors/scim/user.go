@@ -19,7 +19,7 @@ func (c *Connector) Read(ctx context.Context, remoteID string) (schema.Account, 
 	if err != nil {
 		return schema.Account{}, err
 	}
-	return c.account(ctx, r, c.groups.heard())
+	return c.account(ctx, r, c.groups.asksAbout())
 }
 
 // account returns the user as an account, with the groups it is in: of those

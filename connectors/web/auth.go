@@ -97,6 +97,9 @@ func newFetched(o connectors.Options, client *http.Client) (*fetched, error) {
 		config := &clientcredentials.Config{
 			ClientID: o.Auth.User, ClientSecret: o.Auth.Secret.Reveal(), TokenURL: address, Scopes: scheme.Scopes,
 		}
+		if scheme.Grant != "" {
+			config.EndpointParams = url.Values{"grant_type": {scheme.Grant}}
+		}
 		f.source = config.TokenSource
 	} else {
 		config, err := serviceAccount(o.Auth, scheme)

@@ -159,7 +159,7 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	}
 	// Its turn comes last: what had to wait for a token as well would go out together
 	// with all that waited for it.
-	if err := c.o.Rate.Wait(ctx, r.Method); err != nil {
+	if err := c.o.Rate.WaitFor(ctx, connectors.Call{Method: r.Method, Path: r.Path, Bytes: len(r.Body)}); err != nil {
 		return Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

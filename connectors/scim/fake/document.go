@@ -2,6 +2,7 @@ package fake
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -226,6 +227,32 @@ func (p *Provider) judge(is *entry, doc map[string]any) error {
 	for name, limit := range wishes.MaxLength {
 		if n := utf8.RuneCountInString(placeOf(name).value(doc)); n > limit {
 			return invalid("%s has %d characters, and %d are supported", name, n, limit)
+		}
+	}
+	return nil
+}
+
+// keeps refuses a change of what the target keeps as it is.
+func (p *Provider) keeps(was, is map[string]any) error {
+	wishes := p.profile.Attributes
+	fixed := func(name string) error {
+		return refuse(http.StatusBadRequest, "mutability", "%s cannot be changed", name)
+	}
+	for _, name := range wishes.Fixed {
+		if name != "*" && placeOf(name).value(was) != placeOf(name).value(is) {
+			return fixed(name)
+		}
+	}
+	if slices.Contains(wishes.Fixed, "*") {
+		for _, name := range slices.Concat(sortedKeys(was), sortedKeys(is)) {
+			if name != "active" && !reflect.DeepEqual(was[name], is[name]) {
+				return fixed(name)
+			}
+		}
+	}
+	for _, name := range wishes.CaseKept {
+		if now, then := placeOf(name).value(is), placeOf(name).value(was); now != then && strings.EqualFold(now, then) {
+			return invalid("%s is the same but for the case of its letters", name)
 		}
 	}
 	return nil

@@ -66,6 +66,8 @@ type entry struct {
 	version int
 	doc     map[string]any
 	links   map[string]struct{} // of a user the groups, of a group the members; ids
+	hidden  bool                // of a user: from before, and so never shown
+	joined  []time.Time         // of a group, in the last hour, where that is limited
 }
 
 // New returns a service provider with the groups, and nobody in them.

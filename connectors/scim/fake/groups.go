@@ -2,6 +2,7 @@ package fake
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 
@@ -85,6 +86,9 @@ func (p *Provider) replaceGroup(r *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if err := p.joins(g, users); err != nil {
+		return reply{}, err
+	}
 	for _, id := range sortedKeys(g.links) {
 		if u := p.users.rows[id]; !slices.Contains(users, u) {
 			p.link(g, u, false)
@@ -125,7 +129,7 @@ func (p *Provider) patchGroup(r *http.Request) (reply, error) {
 		}
 		moves = append(moves, some...)
 	}
-	if err := p.fits(len(moves), size); err != nil {
+	if err := errors.Join(p.fits(len(moves), size), p.joins(g, joining(moves))); err != nil {
 		return reply{}, err
 	}
 	n, broken := p.liar.half(len(moves))
@@ -156,6 +160,16 @@ type movement struct {
 	in   bool
 }
 
+// joining are those who come in.
+func joining(moves []movement) (users []*entry) {
+	for _, m := range moves {
+		if m.in {
+			users = append(users, m.user)
+		}
+	}
+	return users
+}
+
 // movements returns what the operation does to a group's members.
 func (p *Provider) movements(o operation) ([]movement, error) {
 	byValue := p.profile.Groups.MemberRemove == connectors.RemoveByValue
@@ -168,7 +182,7 @@ func (p *Provider) movements(o operation) ([]movement, error) {
 			return nil, refuse(http.StatusBadRequest, "invalidPath", "members are removed by value here")
 		}
 		u, there := p.users.rows[id]
-		if !there {
+		if !there || u.hidden {
 			return nil, refuse(http.StatusBadRequest, "noTarget", "%s is no member", id)
 		}
 		return []movement{{u, false}}, nil
@@ -198,7 +212,7 @@ func (p *Provider) members(named []member) ([]*entry, error) {
 	for _, m := range named {
 		u, ok := p.users.rows[m.Value]
 		switch {
-		case ok:
+		case ok && !u.hidden:
 			users = append(users, u)
 		case p.profile.Order == connectors.UsersFirst:
 			return nil, invalid("there is no user %s", m.Value)

@@ -114,6 +114,7 @@ func (p *Provider) Put(_ context.Context, account schema.Account) (schema.Accoun
 	switch {
 	case account.RemoteID == "":
 		u = p.users.add(p.next("u"), doc)
+		u.hidden = p.profile.Hidden
 	case !ok:
 		return schema.Account{}, fmt.Errorf("user %s: %w", account.RemoteID, schema.ErrNotFound)
 	default:

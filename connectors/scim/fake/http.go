@@ -114,7 +114,7 @@ func (p *Provider) answer(r *http.Request, handle func(*http.Request) (reply, er
 	if err := p.admit(r); err != nil {
 		return reply{}, err
 	}
-	if wait := p.brakes.brake(r.Method, p.o.Now()); wait > 0 {
+	if wait := p.brakes.brake(connectors.Call{Method: r.Method, Path: r.URL.Path, Bytes: int(max(0, r.ContentLength))}, p.o.Now()); wait > 0 {
 		if text := p.liar.now().Throttle; text != "" {
 			return reply{}, refuse(http.StatusInternalServerError, "", "%s", text)
 		}

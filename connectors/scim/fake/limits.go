@@ -1,6 +1,8 @@
 package fake
 
 import (
+	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -13,6 +15,13 @@ import (
 type brakes struct {
 	all    brake
 	method map[string]*brake
+	calls  []callBrake
+}
+
+// A callBrake is the limit of one sort of calls.
+type callBrake struct {
+	of connectors.CallRate
+	*brake
 }
 
 type brake struct {
@@ -30,6 +39,11 @@ func newBrakes(l connectors.RateLimit) *brakes {
 		b.method[name] = &brake{}
 		b.method[name].set(m.PerSecond, m.Burst, m.PerHour)
 	}
+	for _, c := range l.Calls {
+		one := callBrake{c, &brake{}}
+		one.set(c.PerSecond, c.Burst, c.PerHour)
+		b.calls = append(b.calls, one)
+	}
 	return b
 }
 
@@ -41,10 +55,15 @@ func (b *brake) set(perSecond float64, burst, perHour int) {
 }
 
 // brake returns how long to stay away, or zero to let the call through.
-func (b *brakes) brake(method string, now time.Time) time.Duration {
+func (b *brakes) brake(c connectors.Call, now time.Time) time.Duration {
 	wait := b.all.take(now)
-	if m, ok := b.method[method]; ok && wait == 0 {
+	if m, ok := b.method[c.Method]; ok && wait == 0 {
 		wait = m.take(now)
+	}
+	for _, one := range b.calls {
+		if wait == 0 && one.of.Of(c) {
+			wait = one.take(now)
+		}
 	}
 	return wait
 }
@@ -67,6 +86,35 @@ func (b *brake) take(now time.Time) time.Duration {
 		b.hour = append(b.hour, now)
 	}
 	return 0
+}
+
+// joins refuses those who are one too many for the group in this hour, and counts
+// those it lets in.
+func (p *Provider) joins(g *entry, users []*entry) error {
+	most := p.profile.Groups.PerHour
+	if most <= 0 {
+		return nil
+	}
+	now, news := p.o.Now(), 0
+	for _, u := range users {
+		if _, is := g.links[u.id]; !is {
+			news++
+		}
+	}
+	for len(g.joined) > 0 && now.Sub(g.joined[0]) >= time.Hour {
+		g.joined = g.joined[1:]
+	}
+	if len(g.joined)+news > most {
+		wait := time.Hour
+		if len(g.joined) > 0 {
+			wait -= now.Sub(g.joined[0])
+		}
+		return &problem{status: http.StatusTooManyRequests, detail: fmt.Sprintf("at most %d may join a group in an hour", most), after: wait}
+	}
+	for range news {
+		g.joined = append(g.joined, now)
+	}
+	return nil
 }
 
 // A fault strikes one request.

@@ -100,7 +100,7 @@ type term struct{ attribute, value string }
 // in order.
 func (p *Provider) matching(filter string, t *table) ([]string, error) {
 	if filter == "" {
-		return t.order, nil
+		return t.shown(t.order), nil
 	}
 	terms, err := p.terms(filter)
 	if err != nil {
@@ -124,12 +124,20 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 		candidates = sortedKeys(u.links)
 	}
 	var matching []string
-	for _, id := range candidates {
+	for _, id := range t.shown(candidates) {
 		if !slices.ContainsFunc(terms, func(term term) bool { return !term.holds(t.rows[id]) }) {
 			matching = append(matching, id)
 		}
 	}
 	return matching, nil
+}
+
+// shown are those of the ids that are shown to anybody who asks by the protocol.
+func (t *table) shown(ids []string) []string {
+	if !slices.ContainsFunc(ids, func(id string) bool { return t.rows[id].hidden }) {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return t.rows[id].hidden })
 }
 
 // paired reports whether a filter that asks for members asks for one group's.

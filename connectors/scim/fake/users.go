@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -100,7 +101,7 @@ func (p *Provider) patchUser(r *http.Request) (reply, error) {
 
 // store makes the document the user's, if the target would.
 func (p *Provider) store(u *entry, doc map[string]any) (reply, error) {
-	if err := p.judge(u, doc); err != nil {
+	if err := errors.Join(p.judge(u, doc), p.keeps(u.doc, doc)); err != nil {
 		return reply{}, err
 	}
 	if was, is := u.doc["active"] != false, doc["active"] != false; was != is {
@@ -135,7 +136,7 @@ func (p *Provider) deleteUser(r *http.Request) (reply, error) {
 
 func find(t *table, r *http.Request) (*entry, error) {
 	e, ok := t.rows[r.PathValue("id")]
-	if !ok {
+	if !ok || e.hidden {
 		return nil, refuse(http.StatusNotFound, "", "there is no %s", r.PathValue("id"))
 	}
 	return e, nil

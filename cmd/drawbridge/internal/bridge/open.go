@@ -14,6 +14,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/configs"
 	"drawbridge/connectors"
+	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/server"
@@ -97,7 +98,8 @@ func (b *Bridge) openConnectors(context.Context) error {
 	for _, c := range b.cfg.Connectors {
 		target, err := b.Kinds.Open(connectors.Options{
 			Config: c, Rate: rates.Of(c), Log: b.Log.With("connector", c.Name), Transport: b.Transport,
-			Observe: func(method string, status int, took time.Duration) { b.metrics.Request(c.Name, method, status, took) },
+			Catalogue: func() []string { return catalogue(b.rules.Book(), c.Name) },
+			Observe:   func(method string, status int, took time.Duration) { b.metrics.Request(c.Name, method, status, took) },
 		})
 		if err != nil {
 			problems = append(problems, err)
@@ -106,6 +108,19 @@ func (b *Bridge) openConnectors(context.Context) error {
 		b.targets[c.Name], b.breakers[c.Name] = target, scheduler.NewBreaker(failuresInARow, quick)
 	}
 	return errors.Join(problems...)
+}
+
+// catalogue are the entitlements that a connector's document names, by the target's
+// names.
+func catalogue(book *policy.Book, connector string) (targets []string) {
+	document, ok := book.Connector(connector)
+	if !ok {
+		return nil
+	}
+	for _, e := range document.Spec.Entitlements {
+		targets = append(targets, e.Target)
+	}
+	return targets
 }
 
 // open returns the connectors that are open, with their profiles.
