@@ -22,11 +22,13 @@ type Credential struct {
 	Expires time.Time      `json:"expires,omitzero"`
 	Used    time.Time      `json:"used,omitzero"` // to the hour; zero: never, as far as is known
 	Revoked time.Time      `json:"revoked,omitzero"`
-	Problem string         `json:"problem,omitempty"` // expiring, expired, old
+	Problem string         `json:"problem,omitempty"` // expiring, expired, old, ownerless
 	Reason  string         `json:"reason,omitempty"`  // of the problem, and what to do
 
 	// Life is how long one of its kind lives, where nothing says when it ends; 0: unknown.
 	Life time.Duration `json:"-"`
+	// Tied says in words whose leaving ends it; empty: nobody's. Its Owner is that person.
+	Tied string `json:"-"`
 }
 
 // A CredentialKind says by what somebody is known, or the bridge is.
@@ -81,8 +83,12 @@ func Credentials(r store.Reader, book *policy.Book, warnBefore time.Duration, fu
 		}
 		all = append(all, Credential{ID: id, Kind: CredentialKind(kind), Holder: u.Holder, Since: u.Since, Expires: u.Expires, Used: u.Used})
 	}
+	people := governance{book: book, reader: r, known: map[string]presence{}}
 	for i := range all {
 		all[i].judge(all, r.Now(), warnBefore, rotateEvery(book, all[i]))
+		if err := all[i].deserted(&people); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortFunc(all, func(a, b Credential) int {
 		if c := strings.Compare(a.Holder, b.Holder); c != 0 {
@@ -177,6 +183,19 @@ func (c *Credential) forewarn(left time.Duration) {
 	if c.Owner != "" {
 		c.Reason += "; " + c.Owner + " answers for it"
 	}
+}
+
+// deserted says that the person left with whom a credential ends that the bridge shows.
+func (c *Credential) deserted(people *governance) error {
+	if people.book == nil || c.Tied == "" || c.Problem == "expired" {
+		return nil
+	}
+	there, err := people.presence(c.Owner)
+	if err == nil && there == left {
+		c.Problem = "ownerless"
+		c.Reason = fmt.Sprintf("it ends with the account of %s (%s), who left: have somebody who is there make another one, and configure that, before nothing can be taken away at its target", c.Tied, c.Owner)
+	}
+	return err
 }
 
 // notice is how long before its end somebody is to know: of what lives shortly, the

@@ -70,6 +70,10 @@ type Import struct {
 	Counts       map[MatchKind]int     `json:"counts"`
 	Entitlements []ImportedEntitlement `json:"entitlements"`
 	Missing      []string              `json:"missing,omitempty"` // of the catalogue, what no account holds
+	Absent       []connectors.Absence  `json:"absent,omitempty"`  // of those, what there is not to hold
+
+	// Restrictions are what the target demands that no client can do anything about.
+	Restrictions []string `json:"restrictions,omitempty"`
 
 	matches *spool[spooled]
 	several *connectors.Seen // identities that several of them match

@@ -70,7 +70,9 @@ type starting struct {
 	Title        string
 	Notes        []string // what the profile's file begins with
 	Unknown      []string // one sentence's worth, or nothing
+	Restrictions []string
 	Irreversible bool
+	TokenOwner   string // whose leaving ends the credential
 
 	Address, AddressHint string // of a target; with neither there is none
 	Auth, AuthHint       string
@@ -102,6 +104,7 @@ func (v *starting) profiled(profiles fs.FS) error {
 	}
 	v.Kind = cmp.Or(v.Kind, v.profile.Kind, "scim")
 	v.Title, v.Irreversible = v.profile.Title, v.profile.Irreversible
+	v.Restrictions, v.TokenOwner = v.profile.Restrictions, v.profile.Token.Owner
 	if v.Profile == "generic" {
 		v.Title = v.Name
 	}
@@ -153,7 +156,7 @@ func (v *starting) noted() {
 
 // kind says what each kind of connector wants to know.
 func (v *starting) kind() error {
-	v.Target, v.Example = "a group's name", "Wiki Readers"
+	v.Target, v.Example = "a "+v.profile.Groups.Noun()+"'s name", "Wiki Readers"
 	switch v.Kind {
 	case "scim":
 		v.AddressHint = "what /Users follows, as in https://wiki.example.com/scim/v2"
@@ -218,6 +221,9 @@ func (v *starting) credential() {
 		v.AuthHint = "the text of its key file, or file:PATH of that; subject is the administrator whom it stands for"
 	default:
 		v.Auth = "bearer: " + variable("TOKEN")
+	}
+	if v.Auth != "" && v.TokenOwner != "" {
+		v.Auth += `, owner: ""`
 	}
 }
 

@@ -65,6 +65,13 @@ type Reader interface {
 	Read(ctx context.Context, remoteID string) (schema.Account, error)
 }
 
+// An EntitlementLister can say what there is to hold at its system, by the system's
+// names, in any order. A sequence that ends without an error was complete. The error
+// is errors.ErrUnsupported where the configuration does not say how to find out.
+type EntitlementLister interface {
+	Entitlements(ctx context.Context) iter.Seq2[string, error]
+}
+
 // A Prober can say whether its system is there and lets us in.
 type Prober interface {
 	Probe(ctx context.Context) error

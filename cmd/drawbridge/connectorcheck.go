@@ -77,7 +77,11 @@ type checked struct {
 	Facts     []checkedFact      `json:"facts"`
 	Calls     int                `json:"calls,omitempty"`
 	Unknown   []string           `json:"unknown"` // what the profile does not know
-	Draft     string             `json:"draft,omitempty"`
+
+	// Restrictions are what the target demands that no client can do anything about.
+	Restrictions []string `json:"restrictions,omitempty"`
+
+	Draft string `json:"draft,omitempty"`
 }
 
 type checkedFact struct {
@@ -105,6 +109,7 @@ func (c *connectorCheck) run(ctx context.Context) (*checked, error) {
 		defer func() { _ = closer.Close() }()
 	}
 	r := &checked{Connector: c.name, Profile: cfg.Profile.Title, Unknown: append([]string{}, cfg.Profile.Unknown...), Facts: []checkedFact{}}
+	r.Restrictions = cfg.Profile.Restrictions
 	looking := &looking{connectorCheck: c, cfg: cfg, target: target, wire: wire, report: r}
 	err = looking.look(ctx)
 	r.Calls, r.OK = wire.Made(), err == nil
@@ -176,7 +181,7 @@ func (l *looking) look(ctx context.Context) error {
 		}
 	}
 	l.rates()
-	return nil
+	return l.compare(ctx)
 }
 
 // leftover looks for the canary of an earlier check, and removes it if it is told
@@ -238,7 +243,7 @@ func (l *looking) walk(ctx context.Context, canary map[string]string) error {
 	if slices.ContainsFunc(l.report.Facts, func(f checkedFact) bool { return f.Verdict == connectors.Differs && f.Target == "fails" }) {
 		err = errChecked
 	}
-	return errors.Join(l.write(), err)
+	return errors.Join(l.write(), err, l.compare(ctx))
 }
 
 // rates tells what answers said of rates.
@@ -301,6 +306,9 @@ func (r *checked) text(out io.Writer) error {
 	}
 	if r.Canary != "" {
 		fmt.Fprintln(out, "canary:", r.Canary)
+	}
+	for _, text := range r.Restrictions {
+		fmt.Fprintln(out, "note:", text)
 	}
 	if len(r.Unknown) > 0 {
 		fmt.Fprintln(out, "the profile does not know:", strings.Join(r.Unknown, ", "))

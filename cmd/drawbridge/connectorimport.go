@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
+	"drawbridge/connectors"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 )
@@ -148,8 +149,19 @@ func (r imported) text(out io.Writer) error {
 			fmt.Fprintf(out, "%q is held by %s, and the catalogue does not name it\n", e.Target, plural(e.Accounts, "account"))
 		}
 	}
+	absent := map[string]connectors.Absence{}
+	for _, a := range r.Absent {
+		absent[a.Target] = a
+	}
 	for _, target := range r.Missing {
+		if a, is := absent[target]; is {
+			fmt.Fprintf(out, "%q of the catalogue cannot be given: %s\n", target, a)
+			continue
+		}
 		fmt.Fprintf(out, "%q of the catalogue is held by nobody\n", target)
+	}
+	for _, text := range r.Restrictions {
+		fmt.Fprintln(out, "note:", text)
 	}
 	return nil
 }

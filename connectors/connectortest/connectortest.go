@@ -96,6 +96,7 @@ const (
 	Ordered    = "ordered"    // access ends before other access begins
 	Fails      = "fails"      // every call may fail, with its effect or without
 	Lists      = "lists"      // all accounts, or an error
+	Offers     = "offers"     // all that there is to hold, or an error
 	Reads      = "reads"      // one account, or Gone
 	Examines   = "examines"   // looked at closer, and deleted for good
 	Cancels    = "cancels"    // a cancelled context ends the call
@@ -122,6 +123,7 @@ func Run(t *testing.T, h Harness) {
 		{Ordered, ordered},
 		{Fails, fails},
 		{Lists, lists},
+		{Offers, offers},
 		{Reads, reads},
 		{Examines, examines},
 		{Cancels, cancels},

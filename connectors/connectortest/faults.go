@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -142,6 +143,33 @@ func lists(s *suite) {
 		if err == nil {
 			s.Errorf("List passed over a failure of its call %d in silence", nth)
 		}
+	}
+}
+
+// offers asks what there is to hold, and lets that fail at each call.
+func offers(s *suite) {
+	lister, ok := s.Connector.(connectors.EntitlementLister)
+	if !ok {
+		s.Skip("the connector is no EntitlementLister")
+	}
+	absent, err := connectors.Absent(s.Context(), lister, append(slices.Clone(s.Entitlements), "nothing of this name"))
+	if errors.Is(err, errors.ErrUnsupported) {
+		s.Skipf("nothing says what there is: %v", err)
+	}
+	if err != nil || len(absent) != 1 || absent[0].Target != "nothing of this name" {
+		s.Fatalf("absent: %v, %v, want what there is not, and nothing else", absent, err)
+	}
+	next, stop := iter.Pull2(lister.Entitlements(s.Context()))
+	if _, err, _ := next(); err != nil {
+		s.Error(err)
+	}
+	stop() // whoever has enough may stop
+	if s.Faults == nil {
+		return
+	}
+	s.Faults.Fail(1, true)
+	if _, err := connectors.Absent(s.Context(), lister, s.Entitlements); s.Faults.Spent() && err == nil {
+		s.Error("a failure was passed over in silence")
 	}
 }
 

@@ -37,6 +37,8 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+
+	_ connectors.EntitlementLister = (*Connector)(nil)
 )
 
 // Open returns a connector to the directory at BaseURL. It connects when it is
@@ -182,6 +184,28 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 		}
 		if err != nil && !errors.Is(err, errEnough) {
 			yield(schema.Account{}, fmt.Errorf("list: %w", err))
+		}
+	}
+}
+
+// Entitlements returns the names of the groups below the base for groups.
+func (c *Connector) Entitlements(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		err := ctx.Err()
+		if err == nil && c.groupBase != "" {
+			err = c.with(ctx, func(s *session) error {
+				return s.search(s.groupBase, s.groupFilter, []string{s.groupName}, func(page []*ldap.Entry) error {
+					for _, e := range page {
+						if !yield(s.entitlement(e, nil), nil) {
+							return errEnough
+						}
+					}
+					return nil
+				})
+			})
+		}
+		if err != nil && !errors.Is(err, errEnough) {
+			yield("", fmt.Errorf("list groups: %w", err))
 		}
 	}
 }

@@ -45,6 +45,8 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+
+	_ connectors.EntitlementLister = (*Connector)(nil)
 )
 
 // Open returns a connector to the target that the profile's section rest tells

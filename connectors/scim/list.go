@@ -80,6 +80,25 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 	}
 }
 
+// Entitlements returns the names of the groups, and what an account holds by being
+// active.
+func (c *Connector) Entitlements(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if name := c.profile.Account; name != "" && !yield(name, nil) || c.profile.Groups.Of == connectors.GroupsOfNone {
+			return
+		}
+		for r, err := range c.all(ctx, "/Groups", "excludedAttributes=members") {
+			name := ""
+			if err == nil {
+				name = c.groups.learn(r)
+			}
+			if !yield(name, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // everybody returns the names of the groups that each user is in, by the user's
 // id, and nil where the users say so themselves.
 func (g *groups) everybody(ctx context.Context) (map[string][]string, error) {

@@ -35,6 +35,8 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+
+	_ connectors.EntitlementLister = (*Connector)(nil)
 )
 
 // Open returns a connector to the service provider at o.BaseURL. It calls

@@ -183,13 +183,22 @@ func (s *session) holds(id string) ([]string, error) {
 
 // membership reads one row of memberships.
 func (s *settings) membership(rows *db.Rows) (account, entitlement string, err error) {
-	cells := make([]db.NullString, len(s.memberships.columns))
+	cells, err := s.memberships.texts(rows)
+	if err != nil {
+		return "", "", err
+	}
+	return cells[s.memberships.at(colAccount)].String, cells[s.memberships.at(colEntitlement)].String, nil
+}
+
+// texts reads one row of the query, each column as text.
+func (q *query) texts(rows *db.Rows) ([]db.NullString, error) {
+	cells := make([]db.NullString, len(q.columns))
 	into := make([]any, len(cells))
 	for i := range cells {
 		into[i] = &cells[i]
 	}
 	if err := rows.Scan(into...); err != nil {
-		return "", "", fmt.Errorf("option %s: %w", optMemberships, err)
+		return nil, fmt.Errorf("option %s: %w", q.option, err)
 	}
-	return cells[s.memberships.at(colAccount)].String, cells[s.memberships.at(colEntitlement)].String, nil
+	return cells, nil
 }

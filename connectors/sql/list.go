@@ -44,6 +44,32 @@ func (c *Connector) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 	}
 }
 
+// Entitlements returns what the query of that name shows.
+func (c *Connector) Entitlements(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if c.entitlements == nil {
+			yield("", fmt.Errorf("option %s is not set, which would say which there are: %w", optEntitlements, errors.ErrUnsupported))
+			return
+		}
+		enough := false
+		err := c.with(ctx, "list", func(s *session) error {
+			return s.query(optEntitlements, s.entitlements.around(""), nil, func(rows *db.Rows) error {
+				cells, err := s.entitlements.texts(rows)
+				if err != nil {
+					return err
+				}
+				if enough = !yield(cells[s.entitlements.at(colEntitlement)].String, nil); enough {
+					return errEnough
+				}
+				return nil
+			})
+		})
+		if err != nil && !enough {
+			yield("", fmt.Errorf("list entitlements: %w", err))
+		}
+	}
+}
+
 // page returns the accounts whose ids follow the last one, with what they hold.
 func (s *session) page(last string) ([]*person, error) {
 	text, args := s.accounts.around(s.accounts.by(colID, s.pageSize)), []any(nil)

@@ -37,6 +37,8 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+
+	_ connectors.EntitlementLister = (*Connector)(nil)
 )
 
 // Open returns a connector to the database at BaseURL. It connects when it is

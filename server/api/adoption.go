@@ -101,6 +101,9 @@ func (a *API) importAccounts(ctx context.Context, in *importInput) (*huma.Stream
 		if err != nil {
 			return nil, err
 		}
+		if err := a.compare(ctx, found); err != nil {
+			return nil, errors.Join(err, found.Close())
+		}
 		for m, err := range found.Matches() {
 			if err != nil {
 				return nil, errors.Join(err, found.Close())
@@ -109,6 +112,24 @@ func (a *API) importAccounts(ctx context.Context, in *importInput) (*huma.Stream
 		}
 		return found, found.Close()
 	}), nil
+}
+
+// compare adds to an import what its profile says of the target, and which of what
+// nobody holds there is not even there to hold.
+func (a *API) compare(ctx context.Context, found *access.Import) error {
+	t, err := a.target(found.Connector)
+	if err != nil {
+		return err
+	}
+	found.Restrictions = t.Profile.Restrictions
+	lister, ok := t.Connector.(connectors.EntitlementLister)
+	if !ok || len(found.Missing) == 0 {
+		return nil
+	}
+	if found.Absent, err = connectors.Absent(ctx, lister, found.Missing); errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
 
 func (a *API) lister(name string) (connectors.Lister, error) {

@@ -112,7 +112,7 @@ func Shown(cfg *configs.Config, book *policy.Book) (all []access.Credential) {
 		holder := "connector/" + c.Name
 		shown := access.Credential{
 			ID: access.ConfiguredID(holder), Kind: access.ShownCredential, Holder: holder,
-			Owner: c.Auth.Owner, Expires: c.Auth.End(), Life: c.Profile.Token.Life,
+			Owner: c.Auth.Owner, Expires: c.Auth.End(), Life: c.Profile.Token.Life, Tied: c.Profile.Token.Owner,
 		}
 		if document, ok := book.Connector(c.Name); ok && shown.Owner == "" {
 			shown.Owner = document.Metadata.Owner.User
