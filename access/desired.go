@@ -1,7 +1,6 @@
 package access
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -154,33 +153,14 @@ func ours(rules *Rules, book *policy.Book, connector, userName string) bool {
 	return book.Mode("", connector) != schema.Observe && !rules.Protected(connector, userName)
 }
 
-// resource is what targets are told of an identity.
-type resource struct {
-	UserName    string `json:"userName"`
-	DisplayName string `json:"displayName"`
-	Title       string `json:"title"`
-	UserType    string `json:"userType"`
-	Name        struct {
-		GivenName  string `json:"givenName"`
-		FamilyName string `json:"familyName"`
-	} `json:"name"`
-	Emails []struct {
-		Value   string `json:"value"`
-		Primary bool   `json:"primary"`
-	} `json:"emails"`
-	Enterprise struct {
-		EmployeeNumber string `json:"employeeNumber"`
-		Department     string `json:"department"`
-	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
-}
-
 // Attributes returns what targets are told of an identity, by SCIM path. Every
 // path is there; an empty value says that the source has none, so that a target
 // clears it.
 func Attributes(id schema.Identity) (map[string]string, error) {
 	var r resource
 	if len(id.Resource) > 0 {
-		if err := json.Unmarshal(id.Resource, &r); err != nil {
+		var err error
+		if r, err = parseResource(id.Resource); err != nil {
 			return nil, fmt.Errorf("identity %s: stored record: %w", id.ID, err)
 		}
 	}

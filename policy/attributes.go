@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 
 	"drawbridge/schema"
+	"drawbridge/schema/jsonscan"
 )
 
 // The SCIM extensions in which attributes are looked for.
@@ -237,8 +239,8 @@ func employmentStatus(id schema.Identity, v view, said ref.Val) ref.Val {
 // A record is a source's own record of an identity, read only as far as asked.
 type record struct {
 	raw        json.RawMessage
-	core       map[string]json.RawMessage
-	extensions map[string]map[string]json.RawMessage
+	core       members
+	extensions map[string]members
 }
 
 func (r *record) fill(o *object, finders []finder) {
@@ -263,38 +265,71 @@ func (r *record) find(f finder) json.RawMessage {
 	if raw := dig(r.core, f.key); raw != nil || !f.anywhere {
 		return raw
 	}
-	return r.extension(enterpriseUser)[f.key]
+	return r.extension(enterpriseUser).get(f.key)
 }
 
-func (r *record) extension(urn string) map[string]json.RawMessage {
+func (r *record) extension(urn string) members {
 	if inner, ok := r.extensions[urn]; ok {
 		return inner
 	}
 	if r.extensions == nil {
-		r.extensions = map[string]map[string]json.RawMessage{}
+		r.extensions = map[string]members{}
 	}
-	inner := fields(r.core[urn])
+	inner := fields(r.core.get(urn))
 	r.extensions[urn] = inner
 	return inner
 }
 
-// fields returns the members of a JSON object; none of anything else.
-func fields(raw json.RawMessage) map[string]json.RawMessage {
+// A member is one of a JSON object's.
+type member struct {
+	name  []byte
+	value json.RawMessage
+}
+
+// members are those of an object in their order; a name that is there twice counts where
+// it is last.
+type members []member
+
+// fields returns the members of a JSON object; none of anything else. They are good for
+// as long as what they are of.
+func fields(raw json.RawMessage) members {
+	all := make(members, 0, 16)
+	o := jsonscan.Of(raw)
+	for name := range o.Members() {
+		all = append(all, member{name, o.Value()})
+	}
+	if o.Whole() {
+		return all
+	}
 	m := map[string]json.RawMessage{}
 	if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
-		return map[string]json.RawMessage{}
+		return nil
 	}
-	return m
+	all = all[:0]
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		all = append(all, member{[]byte(name), m[name]})
+	}
+	return all
+}
+
+// get returns the value of a member, nil where there is none.
+func (all members) get(name string) json.RawMessage {
+	for i := len(all) - 1; i >= 0; i-- {
+		if string(all[i].name) == name {
+			return all[i].value
+		}
+	}
+	return nil
 }
 
 // dig follows a dotted path of sub-attributes.
-func dig(m map[string]json.RawMessage, key string) json.RawMessage {
+func dig(m members, key string) json.RawMessage {
 	for {
 		first, rest, more := strings.Cut(key, ".")
 		if !more {
-			return m[first]
+			return m.get(first)
 		}
-		m, key = fields(m[first]), rest
+		m, key = fields(m.get(first)), rest
 	}
 }
 
@@ -302,7 +337,7 @@ func dig(m map[string]json.RawMessage, key string) json.RawMessage {
 // complex value stands for its "value", as SCIM has it.
 func (f finder) value(raw json.RawMessage) ref.Val {
 	if raw[0] == '{' && f.typ != "list" {
-		if raw = fields(raw)["value"]; len(raw) == 0 {
+		if raw = fields(raw).get("value"); len(raw) == 0 {
 			return nil
 		}
 	}
@@ -347,7 +382,7 @@ func (f finder) list(raw json.RawMessage) ref.Val {
 	list := make([]string, 0, len(items))
 	for _, item := range items {
 		if item[0] == '{' {
-			item = fields(item)["value"]
+			item = fields(item).get("value")
 		}
 		if s, ok := text(item); ok {
 			list = append(list, f.word(s))

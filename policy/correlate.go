@@ -189,7 +189,7 @@ func words(raw json.RawMessage) []string {
 		s, _ := text(raw)
 		return []string{s}
 	case '{':
-		return words(fields(raw)["value"])
+		return words(fields(raw).get("value"))
 	case '[':
 		var items []json.RawMessage
 		var all []string

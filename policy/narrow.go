@@ -174,7 +174,7 @@ func (x extract) take(f finder, raw json.RawMessage) {
 func bare(raw json.RawMessage) json.RawMessage {
 	switch raw[0] {
 	case '{':
-		if value, ok := fields(raw)["value"]; ok {
+		if value := fields(raw).get("value"); value != nil {
 			return value
 		}
 		return json.RawMessage("{}")

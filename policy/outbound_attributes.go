@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 
 	"drawbridge/schema"
 )
@@ -73,14 +74,15 @@ func (c composition) offer(resource json.RawMessage, rank func(string) int, all 
 			all[urn][name] = value
 		}
 	}
-	for name, value := range r.core {
-		if len(name) > 4 && name[:4] == "urn:" {
-			for inner, value := range r.extension(name) {
-				take(name, inner, value)
+	for _, m := range r.core {
+		if name := string(m.name); strings.HasPrefix(name, "urn:") {
+			extension := r.extension(name)
+			for _, m := range extension {
+				take(name, string(m.name), extension.get(string(m.name)))
 			}
-			continue
+		} else {
+			take("", name, r.core.get(name))
 		}
-		take("", name, value)
 	}
 }
 

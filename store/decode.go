@@ -1,6 +1,9 @@
 package store
 
-import "drawbridge/schema"
+import (
+	"drawbridge/schema"
+	"drawbridge/schema/jsonscan"
+)
 
 // Records are kept as JSON, and those that are read with every request and every
 // step of provisioning are decoded here: several times as fast as encoding/json
@@ -9,54 +12,54 @@ import "drawbridge/schema"
 // an escape in it, it gives up, and encoding/json reads the record (decode).
 
 func readIdentity(_, value []byte) (i schema.Identity, ok bool) {
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "id":
-			i.ID = o.text()
+			i.ID = o.Text()
 		case "source":
-			i.Source = o.text()
+			i.Source = o.Text()
 		case "kind":
-			i.Kind = schema.Kind(o.text())
+			i.Kind = schema.Kind(o.Text())
 		case "userName":
-			i.UserName = o.text()
+			i.UserName = o.Text()
 		case "externalId":
-			i.ExternalID = o.text()
+			i.ExternalID = o.Text()
 		case "email":
-			i.Email = o.text()
+			i.Email = o.Text()
 		case "active":
-			i.Active = o.truth()
+			i.Active = o.Truth()
 		case "resource":
-			i.Resource = o.raw()
+			i.Resource = o.Raw()
 		case "version":
-			i.Version = o.number()
+			i.Version = o.Number()
 		case "created":
-			i.Created = o.time()
+			i.Created = o.Time()
 		case "modified":
-			i.Modified = o.time()
+			i.Modified = o.Time()
 		case "deleted":
-			i.Deleted = o.time()
+			i.Deleted = o.Time()
 		case "occurred":
-			i.Occurred = o.time()
+			i.Occurred = o.Time()
 		case "otherEmails":
-			i.OtherEmails = o.texts()
+			i.OtherEmails = o.Texts()
 		case "unique":
-			i.Unique = o.texts()
+			i.Unique = o.Texts()
 		case "of":
-			i.Of = o.text()
+			i.Of = o.Text()
 		case "place":
-			i.Place = schema.Place(o.text())
+			i.Place = schema.Place(o.Text())
 		case "bound":
-			i.Bound = o.truth()
+			i.Bound = o.Truth()
 		case "apart":
-			i.Apart = o.truth()
+			i.Apart = o.Truth()
 		case "lapsed":
-			i.Lapsed = o.truth()
+			i.Lapsed = o.Truth()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
-	return i, o.whole()
+	return i, o.Whole()
 }
 
 // Told reports whether a source told of an identity with an id, and whether it said
@@ -69,18 +72,18 @@ func Told(r Reader, source, id string) (told, gone bool, err error) {
 	if err != nil || value == nil {
 		return false, false, err
 	}
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "source":
-			told = string(o.between()) == source
+			told = string(o.Bytes()) == source
 		case "deleted":
-			gone = !o.time().IsZero()
+			gone = !o.Time().IsZero()
 		default:
-			o.pass(0)
+			o.Skip()
 		}
 	}
-	if o.whole() {
+	if o.Whole() {
 		return told, gone, nil
 	}
 	i, err := Identities.decode(key, value)
@@ -88,205 +91,205 @@ func Told(r Reader, source, id string) (told, gone bool, err error) {
 }
 
 func readGroup(_, value []byte) (g schema.Group, ok bool) {
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "id":
-			g.ID = o.text()
+			g.ID = o.Text()
 		case "source":
-			g.Source = o.text()
+			g.Source = o.Text()
 		case "displayName":
-			g.DisplayName = o.text()
+			g.DisplayName = o.Text()
 		case "externalId":
-			g.ExternalID = o.text()
+			g.ExternalID = o.Text()
 		case "resource":
-			g.Resource = o.raw()
+			g.Resource = o.Raw()
 		case "version":
-			g.Version = o.number()
+			g.Version = o.Number()
 		case "created":
-			g.Created = o.time()
+			g.Created = o.Time()
 		case "modified":
-			g.Modified = o.time()
+			g.Modified = o.Time()
 		case "unique":
-			g.Unique = o.texts()
+			g.Unique = o.Texts()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
-	return g, o.whole()
+	return g, o.Whole()
 }
 
 func readGrant(_, value []byte) (g schema.Grant, ok bool) {
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "id":
-			g.ID = o.text()
+			g.ID = o.Text()
 		case "identity":
-			g.Identity = o.text()
+			g.Identity = o.Text()
 		case "role":
-			g.Role = o.text()
+			g.Role = o.Text()
 		case "from":
-			g.From = o.time()
+			g.From = o.Time()
 		case "until":
-			g.Until = o.time()
+			g.Until = o.Time()
 		case "by":
-			g.By = o.text()
+			g.By = o.Text()
 		case "reason":
-			g.Reason = o.text()
+			g.Reason = o.Text()
 		case "ticket":
-			g.Ticket = o.text()
+			g.Ticket = o.Text()
 		case "request":
-			g.Request = o.text()
+			g.Request = o.Text()
 		case "excepted":
-			g.Excepted = o.texts()
+			g.Excepted = o.Texts()
 		case "approvals":
-			o.lost = o.lost || g.Approvals != nil // twice: encoding/json knows what that means
-			for range o.elements() {
-				g.Approvals = append(g.Approvals, o.approval())
+			o.LoseIf(g.Approvals != nil) // twice: encoding/json knows what that means
+			for range o.Elements() {
+				g.Approvals = append(g.Approvals, readApproval(&o))
 			}
 		case "lastUsed":
-			g.LastUsed = o.time()
+			g.LastUsed = o.Time()
 		case "reviewed":
-			g.Reviewed = o.time()
+			g.Reviewed = o.Time()
 		case "ended":
-			g.Ended = o.time()
+			g.Ended = o.Time()
 		case "endedBy":
-			g.EndedBy = o.text()
+			g.EndedBy = o.Text()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
-	return g, o.whole()
+	return g, o.Whole()
 }
 
-func (o *object) approval() (a schema.Approval) {
-	for name := range o.members() {
+func readApproval(o *jsonscan.Scanner) (a schema.Approval) {
+	for name := range o.Members() {
 		switch string(name) {
 		case "by":
-			a.By = o.text()
+			a.By = o.Text()
 		case "at":
-			a.At = o.time()
+			a.At = o.Time()
 		case "stage":
-			a.Stage = int(o.number())
+			a.Stage = int(o.Number())
 		case "reason":
-			a.Reason = o.text()
+			a.Reason = o.Text()
 		case "auth":
-			a.Auth = o.text()
+			a.Auth = o.Text()
 		case "void":
-			a.Void = o.text()
+			a.Void = o.Text()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
 	return a
 }
 
 func readAssignment(_, value []byte) (a schema.Assignment, ok bool) {
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "identity":
-			a.Identity = o.text()
+			a.Identity = o.Text()
 		case "connector":
-			a.Connector = o.text()
+			a.Connector = o.Text()
 		case "entitlement":
-			a.Entitlement = o.text()
+			a.Entitlement = o.Text()
 		case "because":
-			a.Because = o.texts()
+			a.Because = o.Texts()
 		case "mode":
-			a.Mode = schema.Mode(o.text())
+			a.Mode = schema.Mode(o.Text())
 		case "since":
-			a.Since = o.time()
+			a.Since = o.Time()
 		case "released":
-			a.Released = o.text()
+			a.Released = o.Text()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
-	return a, o.whole()
+	return a, o.Whole()
 }
 
 func readAccount(_, value []byte) (a schema.Account, ok bool) {
-	o := object{rest: value}
-	for name := range o.members() {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
 		switch string(name) {
 		case "connector":
-			a.Connector = o.text()
+			a.Connector = o.Text()
 		case "identity":
-			a.Identity = o.text()
+			a.Identity = o.Text()
 		case "remoteId":
-			a.RemoteID = o.text()
+			a.RemoteID = o.Text()
 		case "from":
-			a.From = o.text()
+			a.From = o.Text()
 		case "active":
-			a.Active = o.truth()
+			a.Active = o.Truth()
 		case "attributes":
-			o.lost = o.lost || a.Attributes != nil
+			o.LoseIf(a.Attributes != nil)
 			a.Attributes = map[string]string{}
-			for name := range o.members() {
-				a.Attributes[string(name)] = o.text()
+			for name := range o.Members() {
+				a.Attributes[string(name)] = o.Text()
 			}
 		case "entitlements":
-			a.Entitlements = o.texts()
+			a.Entitlements = o.Texts()
 		case "adopted":
-			a.Adopted = o.truth()
+			a.Adopted = o.Truth()
 		case "unearned":
-			a.Unearned = o.truth()
+			a.Unearned = o.Truth()
 		case "managed":
-			a.Managed = o.texts()
+			a.Managed = o.Texts()
 		case "state":
-			a.State = schema.State(o.text())
+			a.State = schema.State(o.Text())
 		case "problem":
-			a.Problem = o.text()
+			a.Problem = o.Text()
 		case "attempt":
-			a.Attempt = int(o.number())
+			a.Attempt = int(o.Number())
 		case "observed":
-			a.Observed = o.time()
+			a.Observed = o.Time()
 		case "verified":
-			a.Verified = o.truth()
+			a.Verified = o.Truth()
 		case "due":
-			a.Due = o.change()
+			a.Due = readChange(&o)
 		case "last":
-			a.Last = o.change()
+			a.Last = readChange(&o)
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
-	return a, o.whole()
+	return a, o.Whole()
 }
 
-func (o *object) change() (c schema.Change) {
-	for name := range o.members() {
+func readChange(o *jsonscan.Scanner) (c schema.Change) {
+	for name := range o.Members() {
 		switch string(name) {
 		case "occurred":
-			c.Occurred = o.time()
+			c.Occurred = o.Time()
 		case "received":
-			c.Received = o.time()
+			c.Received = o.Time()
 		case "decided":
-			c.Decided = o.time()
+			c.Decided = o.Time()
 		case "sent":
-			c.Sent = o.time()
+			c.Sent = o.Time()
 		case "acknowledged":
-			c.Acknowledged = o.time()
+			c.Acknowledged = o.Time()
 		case "verified":
-			c.Verified = o.time()
+			c.Verified = o.Time()
 		case "ends":
-			c.Ends = o.truth()
+			c.Ends = o.Truth()
 		case "because":
-			c.Because = o.texts()
+			c.Because = o.Texts()
 		case "loses":
-			c.Loses = o.texts()
+			c.Loses = o.Texts()
 		case "triggers":
-			c.Triggers = o.texts()
+			c.Triggers = o.Texts()
 		case "objective":
-			c.Objective = o.time()
+			c.Objective = o.Time()
 		case "missed":
-			c.Missed = o.truth()
+			c.Missed = o.Truth()
 		case "left":
-			c.Left = o.truth()
+			c.Left = o.Truth()
 		default:
-			o.lost = true
+			o.Lose()
 		}
 	}
 	return c

@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/audit"
 	"drawbridge/schema"
+	"drawbridge/schema/jsonscan"
 )
 
 // A second index of the log answers what is asked of it beside whom entries are about:
@@ -68,22 +69,22 @@ var mattersIndex = logIndex{
 
 // readMatters decodes what mattersOf looks at.
 func readMatters(leaf []byte) (d schema.Decision, err error) {
-	o := object{rest: leaf}
-	for name := range o.members() {
+	o := jsonscan.Of(leaf)
+	for name := range o.Members() {
 		switch string(name) {
 		case "actor":
-			d.Actor = o.text()
+			d.Actor = o.Text()
 		case "subject":
-			d.Subject = o.text()
+			d.Subject = o.Text()
 		case "object":
-			d.Object = o.text()
+			d.Object = o.Text()
 		case "because":
-			d.Because = o.texts()
+			d.Because = o.Texts()
 		default:
-			o.pass(0)
+			o.Skip()
 		}
 	}
-	if o.whole() {
+	if o.Whole() {
 		return d, nil
 	}
 	return audit.Decode(leaf)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"drawbridge/audit"
+	"drawbridge/schema/jsonscan"
 )
 
 // An index knows whom each entry of the log is about. It is written some time after
@@ -151,20 +152,20 @@ var aboutIndex = logIndex{
 
 // addSubjects adds a key for each whom a leaf is about, and decodes nothing else of it.
 func addSubjects(n *turn, leaf, number []byte) error {
-	o, before := object{rest: leaf}, len(n.keys)
-	for name := range o.members() {
+	o, before := jsonscan.Of(leaf), len(n.keys)
+	for name := range o.Members() {
 		switch string(name) {
 		case "subject":
-			n.add(number, o.between())
+			n.add(number, o.Bytes())
 		case "also":
-			for range o.elements() {
-				n.add(number, o.between())
+			for range o.Elements() {
+				n.add(number, o.Bytes())
 			}
 		default:
-			o.pass(0)
+			o.Skip()
 		}
 	}
-	if o.whole() {
+	if o.Whole() {
 		return nil
 	}
 	n.keys = n.keys[:before]

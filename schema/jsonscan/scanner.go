@@ -1,4 +1,7 @@
-package store
+// Package jsonscan reads JSON that encoding/json wrote, and that is as its reader
+// expects, in a fraction of the time and without memory of its own. Of anything else
+// it says that it is lost, and encoding/json is to be asked instead: it never guesses.
+package jsonscan
 
 import (
 	"bytes"
@@ -11,23 +14,33 @@ import (
 	"unicode/utf8"
 )
 
-// An object is what is left to read of a JSON object that json.Marshal wrote. Once
-// something in it is not as expected, it is lost, and what it returned means
-// nothing.
-type object struct {
+// A Scanner is what is left to read of a JSON value without space between its parts.
+// Once something in it is not as expected the scanner is lost, and what it returned
+// means nothing: whoever is done asks Whole. It is not for several goroutines at once.
+type Scanner struct {
 	rest []byte
 	lost bool
 }
 
-// whole reports whether everything was read.
-func (o *object) whole() bool { return !o.lost && len(o.rest) == 0 }
+// Of returns a scanner of a value, which must not change meanwhile.
+func Of(value []byte) Scanner { return Scanner{rest: value} }
 
-// members walks an object, however deep it is. Whoever walks reads each value.
-func (o *object) members() iter.Seq[[]byte] {
+// Whole reports whether everything was read, and was as expected.
+func (o *Scanner) Whole() bool { return !o.lost && len(o.rest) == 0 }
+
+// Lose says that what was read is not what was expected.
+func (o *Scanner) Lose() { o.lost = true }
+
+// LoseIf is Lose where it is.
+func (o *Scanner) LoseIf(is bool) { o.lost = o.lost || is }
+
+// Members walks the names in an object. Whoever walks reads each value. A name is good
+// for as long as the value that is scanned.
+func (o *Scanner) Members() iter.Seq[[]byte] {
 	return func(yield func(name []byte) bool) {
 		o.expect('{')
 		for more := !o.skip('}'); more && !o.lost; more = o.more('}') {
-			name := o.between()
+			name := o.Bytes()
 			if o.expect(':'); o.lost || !yield(name) {
 				return
 			}
@@ -35,8 +48,8 @@ func (o *object) members() iter.Seq[[]byte] {
 	}
 }
 
-// elements walks a list in the same way.
-func (o *object) elements() func(yield func() bool) {
+// Elements walks a list in the same way.
+func (o *Scanner) Elements() func(yield func() bool) {
 	return func(yield func() bool) {
 		o.expect('[')
 		for more := !o.skip(']'); more && !o.lost; more = o.more(']') {
@@ -48,7 +61,7 @@ func (o *object) elements() func(yield func() bool) {
 }
 
 // more reads what stands between two members or behind the last.
-func (o *object) more(end byte) bool {
+func (o *Scanner) more(end byte) bool {
 	if o.skip(',') {
 		return true
 	}
@@ -56,9 +69,9 @@ func (o *object) more(end byte) bool {
 	return false
 }
 
-func (o *object) expect(c byte) { o.lost = !o.skip(c) || o.lost }
+func (o *Scanner) expect(c byte) { o.lost = !o.skip(c) || o.lost }
 
-func (o *object) skip(c byte) bool {
+func (o *Scanner) skip(c byte) bool {
 	if len(o.rest) == 0 || o.rest[0] != c {
 		return false
 	}
@@ -66,7 +79,7 @@ func (o *object) skip(c byte) bool {
 	return true
 }
 
-func (o *object) word(w string) bool {
+func (o *Scanner) word(w string) bool {
 	if len(o.rest) < len(w) || string(o.rest[:len(w)]) != w {
 		return false
 	}
@@ -74,9 +87,10 @@ func (o *object) word(w string) bool {
 	return true
 }
 
-// between returns what stands between quotation marks, as it is: an escape, or what
-// encoding/json would replace or refuse, is left to it.
-func (o *object) between() []byte {
+// Bytes reads a text, and returns what stands between its quotation marks, which is not
+// copied. With an escape in it, or what encoding/json would replace or refuse, the
+// scanner is lost.
+func (o *Scanner) Bytes() []byte {
 	o.expect('"')
 	n := bytes.IndexByte(o.rest, '"')
 	if n < 0 || !plain(o.rest[:n]) {
@@ -110,20 +124,23 @@ func plain(text []byte) bool {
 	return odd&high == 0 && (ascii&high == 0 || utf8.Valid(text))
 }
 
-func (o *object) text() string { return string(o.between()) }
+// Text is Bytes as a text of its own.
+func (o *Scanner) Text() string { return string(o.Bytes()) }
 
-func (o *object) texts() []string {
+// Texts reads a list of texts; nil is null.
+func (o *Scanner) Texts() []string {
 	if o.word("null") {
 		return nil
 	}
 	texts := []string{}
-	for range o.elements() {
-		texts = append(texts, o.text())
+	for range o.Elements() {
+		texts = append(texts, o.Text())
 	}
 	return texts
 }
 
-func (o *object) truth() bool {
+// Truth reads true or false.
+func (o *Scanner) Truth() bool {
 	if o.word("true") {
 		return true
 	}
@@ -131,7 +148,8 @@ func (o *object) truth() bool {
 	return false
 }
 
-func (o *object) number() int64 {
+// Number reads a whole number.
+func (o *Scanner) Number() int64 {
 	begin := o.rest
 	o.passNumber()
 	number, err := strconv.ParseInt(string(begin[:len(begin)-len(o.rest)]), 10, 64)
@@ -139,43 +157,50 @@ func (o *object) number() int64 {
 	return number
 }
 
-func (o *object) time() (t time.Time) {
-	o.lost = t.UnmarshalText(o.between()) != nil || o.lost
+// Time reads a time as RFC 3339 has it.
+func (o *Scanner) Time() (t time.Time) {
+	o.lost = t.UnmarshalText(o.Bytes()) != nil || o.lost
 	return t
 }
 
-// raw returns a copy of a value, whatever it is.
-func (o *object) raw() json.RawMessage {
+// Raw reads a value, whatever it is, and returns a copy.
+func (o *Scanner) Raw() json.RawMessage { return bytes.Clone(o.Value()) }
+
+// Value is Raw without the copy.
+func (o *Scanner) Value() json.RawMessage {
 	begin := o.rest
 	o.pass(0)
 	if o.lost {
 		return nil
 	}
-	return bytes.Clone(begin[:len(begin)-len(o.rest)])
+	return begin[:len(begin)-len(o.rest)]
 }
+
+// Skip reads a value and keeps nothing of it.
+func (o *Scanner) Skip() { o.pass(0) }
 
 // deepest is how deep a value may be that is read here.
 const deepest = 100
 
 // pass reads a value and keeps nothing of it.
-func (o *object) pass(depth int) {
+func (o *Scanner) pass(depth int) {
 	var c byte
 	if len(o.rest) > 0 && depth < deepest && !o.lost {
 		c = o.rest[0]
 	}
 	switch c {
 	case '{':
-		for range o.members() {
+		for range o.Members() {
 			o.pass(depth + 1)
 		}
 	case '[':
-		for range o.elements() {
+		for range o.Elements() {
 			o.pass(depth + 1)
 		}
 	case '"':
 		o.passText()
 	case 't', 'f':
-		o.truth()
+		o.Truth()
 	case 'n':
 		o.lost = !o.word("null") || o.lost
 	default:
@@ -184,7 +209,7 @@ func (o *object) pass(depth int) {
 }
 
 // passText reads a text with whatever escapes are in it.
-func (o *object) passText() {
+func (o *Scanner) passText() {
 	if n := bytes.IndexByte(o.rest[1:], '"') + 1; n > 0 && plain(o.rest[1:n]) {
 		o.rest = o.rest[n+1:]
 		return
@@ -216,7 +241,7 @@ func escaped(text []byte) bool {
 	return len(text) > 0 && bytes.IndexByte([]byte(`"\/bfnrt`), text[0]) >= 0
 }
 
-func (o *object) passNumber() {
+func (o *Scanner) passNumber() {
 	o.skip('-')
 	if !o.skip('0') {
 		o.digits()
@@ -231,7 +256,7 @@ func (o *object) passNumber() {
 }
 
 // digits reads one or more.
-func (o *object) digits() {
+func (o *Scanner) digits() {
 	n := 0
 	for n < len(o.rest) && '0' <= o.rest[n] && o.rest[n] <= '9' {
 		n++
