@@ -24,7 +24,7 @@ type connector struct {
 	Options           map[string]string `yaml:"options"` // of the kind
 	Shares            string            `yaml:"shares"`  // a rate limit, with the others that name it
 	AllowIrreversible bool              `yaml:"allowIrreversible"`
-	Concurrency       int               `yaml:"concurrency"` // accounts at once; the profile's if it is 0
+	Concurrency       int               `yaml:"concurrency"` // calls at once; the profile's if it is 0
 	Timeout           time.Duration     `yaml:"timeout"`
 	Verify            string            `yaml:"verify"`
 	Protected         []string          `yaml:"protected"`

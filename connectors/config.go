@@ -101,8 +101,9 @@ type Options struct {
 // explicitly (see connectors/builtin): nothing registers itself.
 type Kinds map[string]func(Options) (Connector, error)
 
-// Open opens the connector with the rate limit of its profile. How many calls
-// may be under way at once is for its lane to keep: it has as many workers.
+// Open opens the connector with the rate limit of its profile. How many calls may be
+// under way at once its lane keeps, which has as many workers; a Gatherer, of which
+// more are told to at once, keeps it itself.
 func (k Kinds) Open(o Options) (Connector, error) {
 	open, ok := k[o.Kind]
 	if !ok {

@@ -22,7 +22,8 @@ type Breaker struct {
 	changed chan struct{} // a hint: there may be more to do, or nothing any more
 
 	mu       sync.Mutex
-	failures int // in a row
+	failures int               // in a row
+	last     *connectors.Error // of these, which accounts that shared the call all tell of
 	problem  string
 	opened   time.Time // zero while it is closed
 	next     time.Time // of an open one: when the next call is let through
@@ -65,9 +66,14 @@ func (b *Breaker) Record(err error) {
 	defer b.mu.Unlock()
 	defer b.hint()
 	if err == nil || connectors.KindOf(err) != connectors.Transient {
-		b.failures, b.tried, b.problem = 0, 0, ""
+		b.failures, b.last, b.tried, b.problem = 0, nil, 0, ""
 		b.opened, b.next = time.Time{}, time.Time{}
 		return
+	}
+	if e, ok := errors.AsType[*connectors.Error](err); ok && e == b.last {
+		return
+	} else if ok {
+		b.last = e
 	}
 	now, patience := time.Now(), connectors.RetryAfter(err)
 	b.failures++

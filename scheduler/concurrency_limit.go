@@ -6,20 +6,24 @@ import (
 	"drawbridge/store"
 )
 
-// A room bounds how many items are at work that are not urgent, and how many of
-// those that were are yet to be written down: an import must not fill the lanes, nor
-// the way to the commits, before somebody who leaves.
+// A room bounds how many items are at work that are not urgent, how many stand aside,
+// and how many of those that were at work are yet to be written down: an import must
+// not fill the lanes, nor the way to the commits, before somebody who leaves.
 type room struct {
-	most    int
+	most    int           // that are not urgent
+	gather  int           // that stand aside, of which a quarter is for what is urgent
 	changed chan struct{} // a hint: there is room again
 	writing chan struct{} // as many as may be written down at once
 
-	mu sync.Mutex
-	at int // work
+	mu    sync.Mutex
+	at    int // work
+	aside int
+	calm  int     // of those aside
+	keen  []*turn // would stand aside, if there were room
 }
 
-func newRoom(most int) *room {
-	return &room{most: most, changed: make(chan struct{}, 1), writing: make(chan struct{}, 2*most)}
+func newRoom(most, gather int) *room {
+	return &room{most: most, gather: gather, changed: make(chan struct{}, 1), writing: make(chan struct{}, 2*most+gather/2)}
 }
 
 // left returns how many more there is room for: none until a quarter of it is free,
@@ -47,13 +51,11 @@ func (r *room) enter(items []store.Item) {
 	}
 }
 
-// leave makes room once an item was worked on and may be written down. It returns
-// what is to be called when it was.
-func (r *room) leave(item store.Item) (written func()) {
+// leave makes room for another.
+func (r *room) leave(item store.Item) {
 	if item.Urgent {
-		return func() {}
+		return
 	}
-	r.writing <- struct{}{}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.at--; r.free() > 0 {
@@ -62,5 +64,43 @@ func (r *room) leave(item store.Item) (written func()) {
 		default:
 		}
 	}
+}
+
+// write waits until what was worked on may be written down. It returns what is to be
+// called when it was.
+func (r *room) write(item store.Item) (written func()) {
+	if item.Urgent {
+		return func() {}
+	}
+	r.writing <- struct{}{}
 	return func() { <-r.writing }
+}
+
+// stand reports whether there is room for one more aside. If there is none, the turn is
+// among those that gone returns.
+func (r *room) stand(t *turn) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.aside >= r.gather || !t.item.Urgent && r.calm >= r.gather-r.gather/4 {
+		r.keen = append(r.keen, t)
+		return false
+	}
+	r.aside++
+	if !t.item.Urgent {
+		r.calm++
+	}
+	return true
+}
+
+// gone says that one that stood aside is done with. It returns who would like to stand
+// there: no more than there are workers.
+func (r *room) gone(item store.Item) (keen []*turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aside--
+	if !item.Urgent {
+		r.calm--
+	}
+	keen, r.keen = r.keen, nil
+	return keen
 }

@@ -28,6 +28,7 @@ type Loop struct {
 	Handle  Handler
 	Workers int           // how many items are handled at once; at least 1
 	Calm    int           // of these, how many at most are not urgent, so that the urgent need not wait; zero is all
+	Gather  int           // how many items beside these may stand aside, for a call that they share: see turn
 	TTL     time.Duration // how long a lease lasts: longer than any item takes, unless it is renewed
 	Renews  bool          // items may take longer than their lease, which is renewed meanwhile
 	Grace   time.Duration // how long work under way may go on once the loop is told to stop
@@ -45,11 +46,11 @@ func (l *Loop) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	free := make(chan struct{}, l.Workers)
+	free := make(chan struct{}, l.Workers) // never more: who stands aside has given its place away
 	for range l.Workers {
 		free <- struct{}{}
 	}
-	calm := newRoom(cmp.Or(l.Calm, l.Workers))
+	calm := newRoom(cmp.Or(l.Calm, l.Workers), l.Gather)
 	for {
 		idle, ok := take(ctx, free)
 		if !ok {
@@ -64,20 +65,8 @@ func (l *Loop) Run(ctx context.Context) error {
 			free <- struct{}{}
 		}
 		for _, item := range items {
-			wg.Go(func() {
-				_, busy := l.busy.LoadOrStore(item.ID, true)
-				var finish access.Finish
-				err := errBusy
-				if !busy {
-					finish, err = l.hold(working, item)
-					l.busy.Delete(item.ID) // before it is written down, after which it may be leased again at once
-				}
-				l.Breaker.end()
-				written := calm.leave(item)
-				free <- struct{}{} // the next is begun while this one is written down
-				l.conclude(ctx, working, item, finish, err)
-				written()
-			})
+			t := &turn{item: item, room: calm, free: free}
+			wg.Go(func() { l.work(ctx, working, t) })
 		}
 		if err != nil && ctx.Err() == nil {
 			l.Log.ErrorContext(ctx, "lease", "lane", l.Lane, "error", err)
@@ -92,6 +81,23 @@ func (l *Loop) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// work handles one item and settles it.
+func (l *Loop) work(ctx, working context.Context, t *turn) {
+	_, busy := l.busy.LoadOrStore(t.item.ID, true)
+	var finish access.Finish
+	err := errBusy
+	if !busy {
+		finish, err = l.hold(t.with(working), t.item)
+		l.busy.Delete(t.item.ID) // before it is written down, after which it may be leased again at once
+	}
+	l.Breaker.end()
+	written := t.room.write(t.item)
+	t.worked() // the next is begun while this one is written down
+	l.conclude(ctx, working, t.item, finish, err)
+	written()
+	t.written()
 }
 
 // errBusy is why an item waits that this process still works on, under a lease
@@ -231,6 +237,9 @@ func (l *Loop) handle(ctx context.Context, item store.Item) (finish access.Finis
 			finish, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if item.Urgent {
+		ctx = connectors.Urgent(ctx)
+	}
 	return l.Handle(ctx, item)
 }
 

@@ -38,6 +38,7 @@ func (k *kind) enqueue(ctx context.Context, id, name, account string, in bool) e
 	if !writing {
 		go k.drain(id, q)
 	}
+	connectors.Aside(ctx)
 	select {
 	case err := <-ch.done:
 		return err

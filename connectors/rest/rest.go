@@ -45,6 +45,7 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+	_ connectors.Gatherer  = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -112,6 +113,18 @@ func (c *Connector) reachable(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// Gathers returns how many accounts are worth waiting for the requests that name
+// several.
+func (c *Connector) Gathers() int {
+	most := 0
+	for _, k := range c.kinds {
+		if k.Batch > 1 {
+			most = max(most, connectors.Gathering(k.Batch))
+		}
+	}
+	return most
 }
 
 // Close lets go of idle connections.

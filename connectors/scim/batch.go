@@ -15,7 +15,13 @@ import (
 // cost two calls, or as many as the target's caps ask for.
 type writer struct {
 	waiting []*change
+	more    chan struct{} // a hint: something came to wait
 }
+
+// Joiners come to wait one by one, and where a hundred fit into one request, the next
+// waits for them as long as they keep coming: as long as the last request took without
+// another, and this long in all. Who leaves waits for nobody.
+const longestLinger = time.Second
 
 // A change makes one user a member, or makes it none.
 type change struct {
@@ -31,14 +37,19 @@ func (g *groups) change(ctx context.Context, id, user string, in bool) error {
 	g.mu.Lock()
 	w, writing := g.writers[id]
 	if !writing {
-		w = &writer{}
+		w = &writer{more: make(chan struct{}, 1)}
 		g.writers[id] = w
 	}
 	w.waiting = append(w.waiting, ch)
 	g.mu.Unlock()
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
 	if !writing {
 		go g.write(id, w)
 	}
+	connectors.Aside(ctx)
 	select {
 	case err := <-ch.done:
 		return err
@@ -65,16 +76,47 @@ func (g *groups) write(id string, w *writer) {
 			batch.end(&connectors.Error{Kind: connectors.Transient, After: wait, Err: errFull})
 			continue
 		}
+		began := time.Now()
 		err := g.send(id, batch)
+		took := time.Since(began)
 		if err == nil || len(batch) == 1 || !divisible(err) {
 			batch.end(err)
-			continue
+		} else { // One of them is refused: find out which, so that the others pass.
+			for _, ch := range batch {
+				ch.done <- g.send(id, changes{ch})
+			}
 		}
-		// One of them is refused: find out which, so that the others pass.
-		for _, ch := range batch {
-			ch.done <- g.send(id, changes{ch})
+		g.linger(w, took)
+	}
+}
+
+// linger waits for more to join what waits already.
+func (g *groups) linger(w *writer, quiet time.Duration) {
+	end := time.NewTimer(longestLinger)
+	defer end.Stop()
+	for g.joinable(w) {
+		timer := time.NewTimer(quiet)
+		select {
+		case <-w.more:
+			timer.Stop()
+		case <-timer.C:
+			return
+		case <-end.C:
+			timer.Stop()
+			return
 		}
 	}
+}
+
+// joinable reports whether the next request is worth waiting with.
+func (g *groups) joinable(w *writer) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n, most := len(w.waiting), g.c.profile.Groups.MaxMembers
+	if n == 0 || slices.ContainsFunc(w.waiting, func(ch *change) bool { return !ch.in }) {
+		return false
+	}
+	return (most == 0 || n < most) && g.fits(w.waiting) == n
 }
 
 // divisible reports whether some of a batch may pass where all of it did not.

@@ -35,6 +35,7 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+	_ connectors.Gatherer  = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -67,6 +68,18 @@ func (c *Connector) Probe(ctx context.Context) error {
 	}
 	_, err = decode(a.body)
 	return err
+}
+
+// Gathers returns how many accounts are worth waiting for the writes of groups.
+func (c *Connector) Gathers() int {
+	groups := c.profile.Groups
+	switch {
+	case groups.Of == connectors.GroupsOfNone:
+		return 0
+	case groups.Update == connectors.UpdatePut:
+		return connectors.Gathering(0)
+	}
+	return connectors.Gathering(groups.MaxMembers)
 }
 
 // Close lets go of idle connections.

@@ -1,6 +1,7 @@
 // Package web is the HTTP client of connectors that speak JSON to a target.
 //
-// It is paced by the target's rate limit, shows the target's credential and
+// It is paced by the target's rate limit, has no more calls under way at once than the
+// target takes, shows the target's credential and
 // nobody else's, follows no redirect to another host, reads no more of an answer
 // than it can hold, and lets no secret into an error. What an answer means is for
 // its caller to say.
@@ -39,13 +40,14 @@ type Client struct {
 	timeout time.Duration
 	http    *http.Client
 	auth    authoriser
+	calls   *connectors.Calls
 	idle    func() // closes connections of our own that nobody uses
 }
 
 // New returns a client for the target at o.BaseURL. It calls nothing. Option
 // timeout of the config is how long a request may take.
 func New(o connectors.Options) (*Client, error) {
-	c := &Client{o: o, timeout: DefaultTimeout, idle: func() {}}
+	c := &Client{o: o, timeout: DefaultTimeout, calls: connectors.NewCalls(o.Profile.Concurrency), idle: func() {}}
 	transport := o.Transport
 	if transport == nil {
 		own := pooled(o.Profile.Concurrency)
@@ -153,6 +155,11 @@ func (c *Client) Do(ctx context.Context, r Request) (Answer, error) {
 }
 
 func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
+	leave, err := c.calls.Enter(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer leave()
 	req, err := c.ready(ctx, r)
 	if err != nil {
 		return Answer{}, err

@@ -45,6 +45,7 @@ type Provider struct {
 
 	counting sync.Mutex
 	counts   map[string]int // requests received, by method
+	at       int            // of these, how many are not answered yet
 
 	mu     sync.RWMutex // of all that follows
 	last   int          // the number of the newest resource

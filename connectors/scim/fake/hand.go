@@ -200,10 +200,19 @@ func (p *Provider) Spent() bool {
 	return p.fault.spent
 }
 
-func (p *Provider) count(method string) {
+// arrive counts a request, and returns how many are not answered yet.
+func (p *Provider) arrive(method string) int {
 	p.counting.Lock()
 	defer p.counting.Unlock()
 	p.counts[method]++
+	p.at++
+	return p.at
+}
+
+func (p *Provider) leave() {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.at--
 }
 
 // Requests returns how many requests of the method were received.

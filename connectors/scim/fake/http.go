@@ -81,12 +81,18 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve wraps a handler with what happens to every request.
 func (p *Provider) serve(handle func(*http.Request) (reply, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		p.count(r.Method)
-		if !p.delay(r) {
+		at := p.arrive(r.Method)
+		there := p.delay(r)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		var answer reply
+		var err error = &problem{status: http.StatusTooManyRequests, detail: "too many requests at once", after: time.Second}
+		if most := p.profile.Concurrency; there && (most == 0 || at <= most) {
+			answer, err = p.answer(r, handle)
+		}
+		p.leave() // before the answer is read, after which the next may arrive
+		if !there {
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		answer, err := p.answer(r, handle)
 		if err != nil {
 			p.refuse(w, err)
 			return

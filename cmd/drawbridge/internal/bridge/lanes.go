@@ -8,6 +8,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/configs"
+	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
@@ -69,7 +70,8 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 		}
 		breaker := b.breakers[c.Name]
 		loops = append(loops, &scheduler.Loop{
-			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Calm: calm(workers), Breaker: breaker,
+			Lane: access.LaneAccount(c.Name), Handle: b.provision(c.Name, care, breaker), Workers: workers, Calm: calm(workers), Gather: gathers(b.targets[c.Name]),
+			Breaker: breaker,
 			// A lease that ended while its work went on would give the account to two
 			// workers at once.
 			TTL: care.Timeout + b.cfg.Shutdown.Grace + time.Minute, Backoff: quick,
@@ -84,6 +86,14 @@ func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 // calm is how many of a lane's workers, at most, are at what ends no access: an
 // import is to leave room, and processor's time, for who leaves.
 func calm(workers int) int { return workers - workers/4 }
+
+// gathers is how many accounts of a target may wait for calls that they share.
+func gathers(target connectors.Connector) int {
+	if g, ok := target.(connectors.Gatherer); ok {
+		return g.Gathers()
+	}
+	return 0
+}
 
 func (b *Bridge) reconcile(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.Reconcile(ctx, b.store, b.rules, item)
