@@ -106,8 +106,8 @@ func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each f
 func newPlanning(from, to *policy.Book) *planning {
 	p := &planning{
 		from: from, to: to, sound: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
-		blocked: map[string]string{},
-		sum:     NewIntent("plan"),
+		blocked: map[string]string{}, observed: map[string]*observed{},
+		sum: NewIntent("plan"),
 	}
 	p.plan.To = to.Digest()
 	if from != nil {
@@ -174,6 +174,7 @@ type planning struct {
 	blocked    map[string]string        // role to why a constraint keeps it from somebody
 	stakes     []PlanStake              // the first
 	sum        *Intent                  // over all stakes
+	observed   map[string]*observed     // by connector/entitlement
 	covers     bool                     // what is observed is looked at, and the exceptions
 	named      []string                 // connectors of both policies, by name, once they are asked for
 }

@@ -75,7 +75,10 @@ func (p *planning) cover(r store.Reader, c *comparison, d difference, sum *Cover
 		}
 		one := Coverage{}
 		for _, target := range acc.Entitlements {
-			one.observe(c, d, connector, target)
+			var single Coverage
+			single.observe(c, d, connector, target)
+			p.had(c, d, connector, target, single)
+			one.add(single)
 		}
 		sum.at(connector, one)
 	}

@@ -33,6 +33,8 @@ type Readied struct {
 	Mode  schema.Mode `json:"mode"`
 	Score int         `json:"score"` // 100 is that nothing is to be decided; of what is refused it is 0
 	Gaps  []Gap       `json:"gaps,omitempty"`
+
+	Coverage *RoleCoverage `json:"coverage,omitempty"` // of a role in force
 }
 
 // A Gap is one thing that somebody is to decide.
@@ -74,7 +76,7 @@ func Ready(ctx context.Context, s *store.Store, rules *Rules) (Readiness, error)
 	if err != nil {
 		return Readiness{}, err
 	}
-	a := assessment{book: book, plan: plan, reach: map[string]PlanRole{}, set: book.Owner()}
+	a := assessment{book: book, plan: plan, covers: p.coverage, reach: map[string]PlanRole{}, set: book.Owner()}
 	for name, role := range p.roles {
 		a.reach[name] = *role
 	}
@@ -90,6 +92,7 @@ type assessment struct {
 	book   *policy.Book
 	plan   Plan
 	reach  map[string]PlanRole
+	covers func(role string) *RoleCoverage
 	set    policy.Owner    // who answers where nobody else does
 	lint   policy.Findings // of the documents in force
 	people governance      // who is there
@@ -124,7 +127,7 @@ func (a *assessment) assess(r store.Reader) error {
 	a.people = governance{book: a.book, reader: r, known: map[string]presence{}}
 	a.result = Readiness{Policy: a.book.Digest(), At: r.Now(), Coverage: a.plan.Coverage, Roles: []Readied{}, Connectors: []Readied{}}
 	for _, role := range a.book.Roles() {
-		one := Readied{Name: role.Metadata.Name, Mode: a.book.Mode(role.Metadata.Name, "")}
+		one := Readied{Name: role.Metadata.Name, Mode: a.book.Mode(role.Metadata.Name, ""), Coverage: a.covers(role.Metadata.Name)}
 		if err := a.role(&one, role); err != nil {
 			return err
 		}

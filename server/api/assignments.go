@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ type assignmentsInput struct {
 	Paging
 	Identity    string    `query:"identity" doc:"An id, a userName or an email address."`
 	Entitlement string    `query:"entitlement" doc:"connector/id"`
+	Role        string    `query:"role" doc:"Those that somebody has by this role."`
 	At          time.Time `query:"at" doc:"As of this time, from the log: also of who is gone since. An identity or an entitlement is to be named. Without it, as things are."`
 }
 
@@ -67,7 +69,11 @@ func (a *API) assignmentsAt(ctx context.Context, in *assignmentsInput) (*Reply[L
 		if err == nil && next != "" {
 			list.Next = cursor([]string{next})
 		}
-		list.Items = append(list.Items, lines...)
+		for _, l := range lines {
+			if in.byRole(l.Assignment) {
+				list.Items = append(list.Items, l)
+			}
+		}
 		return err
 	})
 	return reply(list), err
@@ -112,9 +118,17 @@ func LinesAt(r store.Reader, identity, entitlement string, at time.Time, n int, 
 	return views, "", nil
 }
 
+// byRole reports whether a line is one by the role that is asked for.
+func (in *assignmentsInput) byRole(l schema.Assignment) bool {
+	return in.Role == "" || slices.Contains(l.Because, "role/"+in.Role)
+}
+
 // from takes the page from the store, by the index that answers.
 func (in *assignmentsInput) from(r store.Reader, after []string) (list List[schema.Assignment], err error) {
-	wanted := pick[schema.Assignment]{key: func(l schema.Assignment) []string { return []string{l.Identity, l.Connector, l.Entitlement} }}
+	wanted := pick[schema.Assignment]{
+		key:  func(l schema.Assignment) []string { return []string{l.Identity, l.Connector, l.Entitlement} },
+		keep: in.byRole,
+	}
 	switch {
 	case in.Identity != "":
 		id, err := access.FindIdentity(r, in.Identity)
@@ -125,7 +139,9 @@ func (in *assignmentsInput) from(r store.Reader, after []string) (list List[sche
 			after = []string{id.ID}
 		}
 		wanted.within = func(l schema.Assignment) bool { return l.Identity == id.ID }
-		wanted.keep = func(l schema.Assignment) bool { return in.Entitlement == "" || l.Ref() == in.Entitlement }
+		wanted.keep = func(l schema.Assignment) bool {
+			return (in.Entitlement == "" || l.Ref() == in.Entitlement) && in.byRole(l)
+		}
 		return page(in.Paging, store.Assignments.From(r, after...), wanted)
 	case in.Entitlement != "":
 		connector, entitlement, err := splitRef(in.Entitlement)

@@ -156,8 +156,11 @@ func TestPagesShow(t *testing.T) {
 	b.shows("/console/policy", "test", "What people are yet to decide")
 	b.shows("/console/log?subject=ada@example.com", "assigned", "its rule matches")
 	b.shows("/console/log/0", "Decision 0", "admitted")
-	for _, list := range []string{"people", "requests", "exceptions", "findings", "work", "machines", "policy", "log", "sweeps/drift", "connectors/wiki", "roles/engineer", "held/grant:engineer"} {
-		if status, text := b.get("/console/" + list + "?cursor=%00nonsense%22"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "none of this list") {
+	for _, list := range []string{"people", "requests", "exceptions", "findings", "work", "machines", "policy", "log", "sweeps/drift", "connectors/wiki", "roles/engineer?grants=", "roles/engineer?holders=", "roles/engineer?history=", "held/grant:engineer"} {
+		if !strings.Contains(list, "?") {
+			list += "?cursor="
+		}
+		if status, text := b.get("/console/" + list + "%00nonsense%22"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "none of this list") {
 			t.Errorf("%s with a cursor of nobody's: %d", list, status)
 		}
 	}

@@ -91,12 +91,24 @@ func (v *visit) q(name string) string { return strings.TrimSpace(v.r.URL.Query()
 func (v *visit) cursor() string { return v.r.URL.Query().Get("cursor") }
 
 // more is the address of the next page of the list that this page shows, if there is one.
-func (v *visit) more(next string) string {
+func (v *visit) more(next string) string { return v.moreOf("cursor", next) }
+
+// moreOf is more, of one of several lists, each of which has a parameter of its own.
+func (v *visit) moreOf(list, next string) string {
 	if next == "" {
 		return ""
 	}
+	return v.with(list, next)
+}
+
+// with is the address of this page with a parameter, and without those that are named
+// after it.
+func (v *visit) with(name, value string, without ...string) string {
 	q := v.r.URL.Query()
-	q.Set("cursor", next)
+	q.Set(name, value)
+	for _, other := range without {
+		q.Del(other)
+	}
 	return v.base + v.r.URL.Path + "?" + q.Encode()
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -107,11 +108,24 @@ type rolePage struct {
 	Counted bool // how ready it is, is known
 	Score   int
 	Gaps    []access.Gap
-	Grants  []schema.Grant
-	Holders []holder
-	Of      string // the entitlement by which holders are found
-	More    string
-	History []entryView
+	Covers  *access.RoleCoverage // nothing until it was counted
+
+	Grants     []schema.Grant
+	MoreGrants string
+
+	Gives       []given // each of what it gives
+	Of          string  // of which of them the holders are shown
+	Holders     []holder
+	MoreHolders string
+
+	History     []entryView
+	MoreHistory string
+}
+
+// A given is one entitlement of a role, and where those are shown who have it by that.
+type given struct {
+	access.EntitlementCoverage
+	Link string
 }
 
 // PageTitle is what the role is called.
@@ -146,41 +160,53 @@ func showRole(v *visit) (any, error) {
 	if ready, p.Counted = v.readiness(); p.Counted {
 		p.Score = 100
 		if i := slices.IndexFunc(ready.Roles, func(r access.Readied) bool { return r.Name == name }); i >= 0 {
-			p.Score, p.Gaps = ready.Roles[i].Score, ready.Roles[i].Gaps
+			p.Score, p.Gaps, p.Covers = ready.Roles[i].Score, ready.Roles[i].Gaps, ready.Roles[i].Coverage
 		}
 	}
-	err := v.holders(&p)
+	err := errors.Join(v.granted(&p), v.holders(&p), v.befell(&p))
 	if err == nil && p.Gone && len(p.Grants)+len(p.History) == 0 {
 		err = &problem{Status: http.StatusNotFound, Detail: "No role of the policy in force is named " + name + ", and nothing is known of one that was."}
 	}
 	return p, err
 }
 
-// holders finds who has a role: those with a grant of it, and those who hold the
-// first of what it gives because of it.
-func (v *visit) holders(p *rolePage) error {
+// granted finds who has a grant of a role.
+func (v *visit) granted(p *rolePage) error {
 	var grants list[schema.Grant]
-	var log list[entryView]
-	if err := v.get(v.ctx, "/grants", &grants, "role", p.Name, "limit", "50"); err != nil {
-		return err
-	}
-	if err := v.get(v.ctx, "/decisions", &log, "subject", "role/"+p.Name, "limit", "50"); err != nil {
-		return err
-	}
-	p.Grants, p.History = grants.Items, log.Items
+	err := v.get(v.ctx, "/grants", &grants, "role", p.Name, "limit", "50", "cursor", v.q("grants"))
+	p.Grants, p.MoreGrants = grants.Items, v.moreOf("grants", grants.Next)
+	return err
+}
+
+// holders finds who holds one of what a role gives because of it: what was asked for, or
+// the first.
+func (v *visit) holders(p *rolePage) error {
 	if len(p.Entitlements) == 0 {
 		return nil
 	}
 	p.Of = p.Entitlements[0]
-	var lines list[holder]
-	if err := v.get(v.ctx, "/assignments", &lines, "entitlement", p.Of, "limit", "200", "cursor", v.cursor()); err != nil {
-		return err
-	}
-	for _, l := range lines.Items {
-		if slices.Contains(l.Because, "role/"+p.Name) {
-			p.Holders = append(p.Holders, l)
+	for _, ref := range p.Entitlements {
+		one := given{access.EntitlementCoverage{Entitlement: ref}, v.with("of", ref, "holders")}
+		if p.Covers != nil {
+			i := slices.IndexFunc(p.Covers.Entitlements, func(e access.EntitlementCoverage) bool { return e.Entitlement == ref })
+			if i >= 0 {
+				one.EntitlementCoverage = p.Covers.Entitlements[i]
+			}
+		}
+		if p.Gives = append(p.Gives, one); ref == v.q("of") {
+			p.Of = ref
 		}
 	}
-	p.More = v.more(lines.Next)
-	return nil
+	var lines list[holder]
+	err := v.get(v.ctx, "/assignments", &lines, "entitlement", p.Of, "role", p.Name, "limit", "50", "cursor", v.q("holders"))
+	p.Holders, p.MoreHolders = lines.Items, v.moreOf("holders", lines.Next)
+	return err
+}
+
+// befell finds what was decided about a role itself.
+func (v *visit) befell(p *rolePage) error {
+	var log list[entryView]
+	err := v.get(v.ctx, "/decisions", &log, "subject", "role/"+p.Name, "limit", "50", "cursor", v.q("history"))
+	p.History, p.MoreHistory = log.Items, v.moreOf("history", log.Next)
+	return err
 }

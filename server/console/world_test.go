@@ -95,6 +95,19 @@ spec:
 ---
 apiVersion: drawbridge/v1
 kind: Role
+metadata: { name: author, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  type: requestable
+  mode: enforce
+  intent: Write the wiki for a while, and read it.
+  eligible: identity.kind == "human" && identity.department == "Authors"
+  approval: owner
+  grants: [{ connector: wiki, entitlement: editors }, { connector: wiki, entitlement: readers }]
+  duration: { default: 8h, max: 24h }
+  triggers: [leaver]
+---
+apiVersion: drawbridge/v1
+kind: Role
 metadata: { name: unowned }
 spec:
   type: birthright
