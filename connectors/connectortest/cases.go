@@ -215,6 +215,9 @@ func claims(s *suite) {
 		if found.RemoteID != there.RemoteID {
 			s.Errorf("asked about account %q, want %q", found.RemoteID, there.RemoteID)
 		}
+		if name := person["userName"]; found.Attributes != nil && found.Attributes["userName"] != name {
+			s.Errorf("asked about the account of %q, want of %q", found.Attributes["userName"], name)
+		}
 		return theirs
 	})
 	maybe := schema.Account{RemoteID: connectors.Unnamed(person["userName"]), Active: true, Attributes: person}

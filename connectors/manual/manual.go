@@ -1,6 +1,11 @@
 // Package manual is the connector of systems that people tend: disconnected ones,
 // without an interface. Nothing is called. What has to be done there becomes a work
 // item for a person, who confirms it with evidence.
+//
+// It is an Asker, and so it is not held to the contract of connectors that act
+// (connectortest): its Apply does nothing, and what it would have to promise is the
+// promise of the work items, in package access, which are held to it there
+// (TestWhatPeopleDoComesToWhatIsWanted).
 package manual
 
 import (

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"drawbridge/connectors"
-	"drawbridge/schema"
 )
 
 // Look finds out what is there.
@@ -44,11 +43,11 @@ func (m *move) become(ctx context.Context, found any, names []string) error {
 
 // claim finds out whether the account that was found is another identity's.
 func (m *move) claim(ctx context.Context, found any) (others bool, err error) {
-	id, err := m.idOf(found)
+	account, err := m.person(found)
 	if err != nil {
 		return false, err
 	}
-	return connectors.Claim(ctx, m.Is, m.Want, schema.Account{RemoteID: id})
+	return connectors.Claim(ctx, m.Is, m.Want, account)
 }
 
 // Settle finds out what came of a step that failed, where that is not certain. One that

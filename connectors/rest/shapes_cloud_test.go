@@ -246,6 +246,26 @@ func TestGoogleWorkspaceInItsShapes(t *testing.T) {
 	}
 }
 
+// usergroup is one in the shape in which Slack's answers to its Java SDK were recorded:
+// what has nobody in it names nobody.
+func (d *directory) usergroup(g *group, members bool) map[string]any {
+	item := map[string]any{
+		"id": g.id, "team_id": "T00000001", "is_usergroup": true, "is_subteam": true, "handle": g.name, "name": strings.ToUpper(g.name),
+		"date_create": 1764000000, "date_delete": map[bool]int{true: 1764100000}[g.disabled], "auto_provision": false,
+		"prefs": map[string]any{"channels": []string{}, "groups": []string{}}, "is_idp_group": false, "is_membership_locked": false,
+	}
+	var users []string
+	for _, h := range d.everybody() {
+		if g.members[h.id] {
+			users = append(users, h.id)
+		}
+	}
+	if members && len(users) > 0 {
+		item["users"], item["user_count"] = users, len(users)
+	}
+	return item
+}
+
 // slack has the shapes of the Web API.
 func slack(d *directory) http.Handler {
 	mux := http.NewServeMux()
@@ -295,17 +315,7 @@ func slack(d *directory) http.Handler {
 			if g.disabled && q.Get("include_disabled") != "true" {
 				continue
 			}
-			item := map[string]any{"id": g.id, "handle": g.name, "name": strings.ToUpper(g.name), "date_delete": map[bool]int{true: 1764100000}[g.disabled]}
-			if q.Get("include_users") == "true" {
-				users := []string{}
-				for _, h := range d.everybody() {
-					if g.members[h.id] {
-						users = append(users, h.id)
-					}
-				}
-				item["users"] = users
-			}
-			all = append(all, item)
+			all = append(all, d.usergroup(g, q.Get("include_users") == "true"))
 		}
 		said(w, "usergroups", all)
 	})
@@ -324,9 +334,12 @@ func slack(d *directory) http.Handler {
 	}
 	mux.HandleFunc("POST /usergroups.enable", write(func(w http.ResponseWriter, _ map[string]any, g *group) {
 		g.disabled = false
-		said(w, "usergroup", g.id)
+		said(w, "usergroup", d.usergroup(g, true))
 	}))
-	mux.HandleFunc("POST /usergroups.disable", write(func(w http.ResponseWriter, _ map[string]any, g *group) { g.disabled = true; said(w, "usergroup", g.id) }))
+	mux.HandleFunc("POST /usergroups.disable", write(func(w http.ResponseWriter, _ map[string]any, g *group) {
+		g.disabled = true
+		said(w, "usergroup", d.usergroup(g, true))
+	}))
 	mux.HandleFunc("POST /usergroups.users.update", write(func(w http.ResponseWriter, sent map[string]any, g *group) {
 		users := strings.Split(word(sent["users"]), ",")
 		switch {
@@ -339,7 +352,7 @@ func slack(d *directory) http.Handler {
 			for _, id := range users {
 				g.members[id] = true
 			}
-			said(w, "usergroup", g.id)
+			said(w, "usergroup", d.usergroup(g, true))
 		}
 	}))
 	return mux

@@ -142,7 +142,7 @@ func (k *killable) configure(token string) {
 			fmt.Fprintf(&text, "  - { name: %s, kind: file, options: { path: %s } }\n", c.Name, c.Options["path"])
 			continue
 		}
-		profile := map[string]string{wiki: "generic", crm: "put-only"}[c.Name]
+		profile := map[string]string{wiki: "github-emu", crm: "put-only"}[c.Name]
 		fmt.Fprintf(&text, "  - { name: %s, kind: scim, profile: %s, baseURL: %s, auth: { bearer: env:TARGET } }\n", c.Name, profile, c.BaseURL)
 	}
 	k.config, k.url = filepath.Join(k.dir, "drawbridge.yaml"), "http://"+address

@@ -30,15 +30,16 @@ type targets struct {
 	journal   string
 }
 
-// startTargets starts the targets. The wiki takes PATCH and deactivates; the
-// customer records take PUT only.
+// startTargets starts the targets. The wiki is as strict as GitHub is with managed users: a
+// hundred members in one request, a thousand who join a group and as many who are made in
+// an hour, and it says who is in a group only to a filter. The customer records take PUT only.
 func startTargets(ctx context.Context, dir, token string) (*targets, error) {
 	t := &targets{providers: map[string]*fake.Provider{}, journal: filepath.Join(dir, "badges.jsonl")}
 	for _, p := range []struct {
 		name, profile string
 		groups        []string
 	}{
-		{wiki, "generic", []string{"readers", "runbooks", "people", "contractors"}},
+		{wiki, "github-emu", []string{"readers", "runbooks", "people", "contractors"}},
 		{crm, "put-only", []string{"accounts", "invoices", "exports", "sync-client"}},
 	} {
 		if err := t.serve(ctx, p.name, p.profile, token, p.groups); err != nil {
