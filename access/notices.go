@@ -246,13 +246,25 @@ func notifyHeld(tx store.Tx, book *policy.Book, h schema.Hold) error {
 	if err := Notify(tx, n); err != nil {
 		return err
 	}
-	about := h.Subject
-	if name, ok := strings.CutPrefix(about, "sweep/"); ok { // sweep/NAME/CONNECTOR
-		_, connector, _ := strings.Cut(name, "/")
-		about = "connector/" + connector
+	about, err := heldAbout(tx, h.Subject)
+	if err != nil {
+		return err
 	}
 	owner := ownerOf(book, about)
 	return notifyEach(tx, book, n, owner.User, owner.Deputy)
+}
+
+// heldAbout returns what a sweep is held about: sweep/NAME/CONNECTOR, and sweep/reviews/ID.
+func heldAbout(r store.Reader, subject string) (string, error) {
+	name, about, _ := strings.Cut(strings.TrimPrefix(subject, "sweep/"), "/")
+	if name != "reviews" {
+		return "connector/" + about, nil
+	}
+	v, err := store.Reviews.Get(r, about)
+	if notFound(err) {
+		return "", nil
+	}
+	return v.About(), err
 }
 
 // notifyTriggered has whoever holds a role told that a trigger asks about it, and those

@@ -25,28 +25,35 @@ const (
 	mailTo = "mailto:"
 
 	settled    = time.Minute         // how long a notice waits for others for the same person
-	sameNotice = 20 * time.Hour      // nobody is told the same thing twice within it: less than a day, for what is said daily waits a little each time
+	sameNotice = 24 * time.Hour      // nobody is told the same thing twice within it
+	nearlyTold = 20 * time.Hour      // of what is said again after that the rest of the day is waited for, for what is said daily comes a little early
 	keptNotice = 90 * 24 * time.Hour // how long it is known that somebody was told
 	mostDue    = 500                 // how much is looked at of one person's at once
 )
 
 // Notify has somebody told something, unless they were told so within a day. What was
-// not told yet is told as it is now.
+// not told yet is told as it is now, and what is said again when a day is nearly over is
+// told when it is.
 func Notify(tx store.Tx, n schema.Notice) error {
 	old, err := store.Notices.Get(tx, n.To, n.Kind, n.Subject)
 	switch {
 	case err != nil && !schema.IsNotFound(err):
 		return err
-	case err == nil && !old.Told.IsZero() && tx.Now().Sub(old.Told) < sameNotice:
-		return nil
 	case err == nil && old.Told.IsZero():
-		n.By, n.Left = old.By, old.Left
+		n.By, n.Left, n.Rests = old.By, old.Left, old.Rests
+	case err == nil && tx.Now().Sub(old.Told) < nearlyTold:
+		return nil
+	case err == nil:
+		n.Rests = old.Told.Add(sameNotice)
 	}
 	n.Raised, n.Told = tx.Now(), time.Time{}
 	if err := store.Notices.Put(tx, n); err != nil {
 		return err
 	}
-	if n.Urgent {
+	switch {
+	case tx.Now().Before(n.Rests):
+		return tx.Wake(LaneNotice, n.To, n.Rests)
+	case n.Urgent:
 		return tx.WakeUrgent(LaneNotice, n.To)
 	}
 	return tx.Wake(LaneNotice, n.To, tx.Now().Add(settled))
@@ -54,12 +61,12 @@ func Notify(tx store.Tx, n schema.Notice) error {
 
 // A Pile is what there is of one person's notices.
 type Pile struct {
-	To     string
-	Due    []schema.Notice // they are to be told; no more than are told at once
-	Old    []schema.Notice // told, and known for long enough
-	Last   time.Time       // when they were told something last
-	Forget time.Time       // when the next of what they were told is known for long enough
-	More   bool            // there is more than was looked at
+	To   string
+	Due  []schema.Notice // they are to be told; no more than are told at once
+	Old  []schema.Notice // told, and known for long enough
+	Last time.Time       // when they were told something last
+	Next time.Time       // when the next of what rests may be told, or of what they were told is known for long enough
+	More bool            // there is more than was looked at
 }
 
 // NoticesOf returns what somebody is to be told, the urgent and the oldest first, and what of what they
@@ -72,6 +79,9 @@ func NoticesOf(r store.Reader, to string) (p Pile, err error) {
 		}
 		forget := n.Told.Add(keptNotice)
 		switch {
+		case n.Told.IsZero() && r.Now().Before(n.Rests):
+			p.Next = earlier(p.Next, n.Rests)
+			continue
 		case n.Told.IsZero() && len(p.Due) == mostDue, forget.Before(r.Now()) && len(p.Old) == mostDue:
 			p.More = true
 			continue
@@ -81,7 +91,7 @@ func NoticesOf(r store.Reader, to string) (p Pile, err error) {
 		case forget.Before(r.Now()):
 			p.Old = append(p.Old, n)
 		default:
-			p.Forget = earlier(p.Forget, forget)
+			p.Next = earlier(p.Next, forget)
 		}
 		p.Last = latest(p.Last, n.Told)
 	}

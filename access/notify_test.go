@@ -100,14 +100,24 @@ func TestTheSameIsToldOnceADay(t *testing.T) {
 				t.Fatalf("day %d: %v", day, got)
 			}
 			w.tellThem(who)
-			for range 3 {
-				time.Sleep(6 * time.Hour) //nolint:forbidigo // of the bubble's own time
+			for _, hours := range []time.Duration{6, 6, 6, 3, 2} { // the last two are told when the day is over
+				time.Sleep(hours * time.Hour) //nolint:forbidigo // of the bubble's own time
 				raise()
 				if got := w.dueFor(who); got != nil {
 					t.Errorf("told twice in a day: %v", got)
 				}
 			}
-			time.Sleep(6 * time.Hour) //nolint:forbidigo // of the bubble's own time
+			w.view(func(r store.Reader) error {
+				p, err := access.NoticesOf(r, who)
+				if left := p.Next.Sub(time.Now()); left.Round(time.Second) != time.Hour {
+					t.Errorf("what was said again 21 hours later is told in %s", left)
+				}
+				return err
+			})
+			time.Sleep(time.Hour) //nolint:forbidigo // of the bubble's own time
+			if got := w.dueFor(who); len(got) != 1 {
+				t.Errorf("a day later %v is told", got)
+			}
 		}
 	})
 }
@@ -248,6 +258,34 @@ func TestHeldSweepsAreTold(t *testing.T) {
 	})
 }
 
+// TestHeldReviewsAreTold has whoever answers for a role told that what its review would do is
+// held: the hold has the review's id, and nobody's name.
+func TestHeldReviewsAreTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		lead := w.admit(person{name: "lead"})
+		w.update(func(tx store.Tx) error {
+			if err := store.Reviews.Put(tx, schema.Review{ID: "r1", Kind: schema.ReviewRole, Of: "engineer", State: schema.ReviewOpen}); err != nil {
+				return err
+			}
+			var holds []schema.Hold
+			for _, id := range []string{"r1", "gone"} {
+				would := access.NewIntent("sweep/reviews/" + id)
+				would.Add("p1", "revoke role engineer")
+				holds = append(holds, would.Hold(schema.SweepHold, "sweep/reviews/"+id, "1 is more than 0"))
+			}
+			return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "reviews"}, holds, true)
+		})
+		if got := w.dueFor(access.Operators); !slices.Equal(got, []string{"held", "held"}) {
+			t.Errorf("the operators are to be told %v", got)
+		}
+		for _, to := range []string{lead, "mailto:second@example.com"} {
+			if got := w.dueFor(to); !slices.Equal(got, []string{"held"}) {
+				t.Errorf("%s is to be told %v", to, got)
+			}
+		}
+	})
+}
+
 // TestToldIsForgotten lets go of what somebody was told when nobody needs to know that
 // any more, and of no more at once than one transaction holds.
 func TestToldIsForgotten(t *testing.T) {
@@ -272,8 +310,8 @@ func TestToldIsForgotten(t *testing.T) {
 			t.Fatalf("%d at once, more: %v", len(p.Due), p.More)
 		}
 		w.tellThem(who)
-		if p := pile(); len(p.Due) != 200 || p.More || !p.Forget.Equal(time.Now().Add(90*oneDay)) {
-			t.Errorf("then %d, and what was told is forgotten at %s", len(p.Due), p.Forget)
+		if p := pile(); len(p.Due) != 200 || p.More || !p.Next.Equal(time.Now().Add(90*oneDay)) {
+			t.Errorf("then %d, and what was told is forgotten at %s", len(p.Due), p.Next)
 		}
 		w.tellThem(who)
 		time.Sleep(91 * oneDay) //nolint:forbidigo // of the bubble's own time

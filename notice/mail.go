@@ -50,7 +50,7 @@ func (m *Mail) Reaches(to To) bool {
 func (m *Mail) Send(ctx context.Context, msg Message) error {
 	to := []string{msg.To.Address}
 	if msg.To.Operators {
-		to = m.Operators
+		to = slices.Clone(m.Operators)
 	}
 	text, from, to, err := m.compose(msg, to)
 	if err != nil {
@@ -59,8 +59,9 @@ func (m *Mail) Send(ctx context.Context, msg Message) error {
 	if left := msg.To.Left; len(left) > 0 {
 		to = slices.DeleteFunc(to, func(one string) bool { return !slices.Contains(left, one) })
 	}
+	to = slices.DeleteFunc(to, func(one string) bool { return slices.Contains(msg.To.But, one) })
 	if len(to) == 0 {
-		return nil // whoever does not have it is no operator any longer
+		return nil // whoever does not have it is no operator any longer, or told by themselves
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()

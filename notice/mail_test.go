@@ -338,6 +338,20 @@ func TestOneAddressLater(t *testing.T) {
 	}
 }
 
+// TestNotForOne is for the operators, but for one of them who is told by themselves.
+func TestNotForOne(t *testing.T) {
+	p := newPostOffice(t)
+	m, ops := p.mail(t, nil), two
+	ops.To = notice.To{Operators: true, But: []string{"night@example.com"}}
+	if err := m.Send(t.Context(), ops); err != nil || len(p.mails) != 1 || !slices.Equal(p.mails[0].to, []string{"RCPT TO:<ops@example.com>"}) {
+		t.Errorf("it was sent as %+v, %v", p.mails, err)
+	}
+	ops.To.But = append(ops.To.But, "ops@example.com")
+	if err := m.Send(t.Context(), ops); err != nil || len(p.mails) != 1 {
+		t.Errorf("all are told by themselves, and it was sent as %+v, %v", p.mails, err)
+	}
+}
+
 // TestMore says how much more there is than a message says.
 func TestMore(t *testing.T) {
 	p := newPostOffice(t)

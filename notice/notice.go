@@ -26,6 +26,7 @@ type To struct {
 	Address   string   // of mail; empty where none is known
 	Operators bool     // it is for whoever operates the bridge
 	Left      []string // of the operators' addresses those that do not have it yet; all of them, where it is empty
+	But       []string // those whom it is not for: they are told of it by themselves
 }
 
 // An Item is one thing that somebody is told.

@@ -20,11 +20,12 @@ import (
 // A Notify tells people what they are to be told: all that is due of one person at once,
 // as far as one message goes, by every channel that reaches them. An item of its lane says whom to look at.
 type Notify struct {
-	Store    *store.Store
-	Rules    *access.Rules
-	Channels []notice.Channel
-	URL      string        // what links are below
-	Every    time.Duration // how long after somebody was told they are told again, unless it is urgent
+	Store     *store.Store
+	Rules     *access.Rules
+	Channels  []notice.Channel
+	Operators []string      // addresses of whoever operates the bridge
+	URL       string        // what links are below
+	Every     time.Duration // how long after somebody was told they are told again, unless it is urgent
 }
 
 // Handle tells one person. What a channel did not take is tried again, by that channel
@@ -33,8 +34,12 @@ type Notify struct {
 func (n *Notify) Handle(ctx context.Context, item store.Item) (access.Finish, error) {
 	var pile access.Pile
 	var who access.Addressee
+	var due []said
 	err := n.Store.View(ctx, func(r store.Reader) (err error) {
 		if pile, err = access.NoticesOf(r, item.ID); err != nil {
+			return err
+		}
+		if due, err = n.personally(r, pile); err != nil {
 			return err
 		}
 		who, err = access.AddresseeOf(r, n.Rules.Book(), item.ID)
@@ -50,7 +55,7 @@ func (n *Notify) Handle(ctx context.Context, item store.Item) (access.Finish, er
 	if again := pile.Last.Add(n.Every); len(pile.Due) > 0 && !urgent && !pile.Last.IsZero() && again.After(time.Now()) {
 		return func(store.Tx) (time.Time, error) { return again, nil }, nil
 	}
-	outcomes := n.tell(ctx, who, pile.Due)
+	outcomes := n.tell(ctx, who, due)
 	var failed []error
 	for _, o := range outcomes {
 		if o.again() {
@@ -58,10 +63,30 @@ func (n *Notify) Handle(ctx context.Context, item store.Item) (access.Finish, er
 		}
 	}
 	finish := func(tx store.Tx) (time.Time, error) {
-		err := errors.Join(access.ForgetNotices(tx, pile.Old), n.write(tx, item.ID, said(pile.Due, outcomes), outcomes, len(failed) == 0))
+		err := errors.Join(access.ForgetNotices(tx, pile.Old), n.write(tx, item.ID, complete(pile.Due, outcomes), outcomes, len(failed) == 0))
 		return n.next(tx, pile, err)
 	}
 	return finish, errors.Join(failed...)
+}
+
+// A said is a notice, with who among those whom it is for is told it by themselves.
+type said struct {
+	schema.Notice
+	but []string
+}
+
+// personally finds out who of the operators is told by themselves what they are told.
+func (n *Notify) personally(r store.Reader, p access.Pile) (all []said, err error) {
+	for _, d := range p.Due {
+		s := said{Notice: d}
+		if p.To == access.Operators {
+			if s.but, err = access.Personally(r, n.Rules.Book(), d, n.Operators); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // forget lets go of what there is for somebody who left.
@@ -85,7 +110,7 @@ func (n *Notify) next(tx store.Tx, p access.Pile, err error) (time.Time, error) 
 	now, err := access.NoticesOf(tx, p.To)
 	switch {
 	case err != nil || len(now.Due) == 0:
-		return now.Forget, err
+		return now.Next, err
 	case now.Due[0].Urgent: // the urgent are first
 		return tx.Now(), nil
 	}
@@ -114,25 +139,25 @@ func (o outcome) again() bool {
 }
 
 // tell sends each channel what it has not taken yet.
-func (n *Notify) tell(ctx context.Context, who access.Addressee, due []schema.Notice) (outcomes []outcome) {
+func (n *Notify) tell(ctx context.Context, who access.Addressee, due []said) (outcomes []outcome) {
 	to := notice.To{ID: who.To, Name: who.Name, Address: who.Address, Operators: who.To == access.Operators}
 	for _, c := range n.Channels {
 		if !c.Reaches(to) {
 			continue
 		}
-		for _, told := range messages(due, c.Name()) {
-			fit := min(len(told), notice.MostItems)
-			o := outcome{channel: c.Name(), told: told[:fit], left: told[fit:]}
-			to.Left = told[0].Left[o.channel]
-			o.err = c.Send(ctx, notice.Of(messageID(o), to, told, n.URL, time.Now()))
+		for _, m := range messages(due, c.Name()) {
+			fit := min(len(m.told), notice.MostItems)
+			o := outcome{channel: c.Name(), told: m.told[:fit], left: m.told[fit:]}
+			to.Left, to.But = m.left, m.but
+			o.err = c.Send(ctx, notice.Of(messageID(o), to, m.told, n.URL, time.Now()))
 			outcomes = append(outcomes, o)
 		}
 	}
 	return outcomes
 }
 
-// said returns what no channel has yet to find room for.
-func said(due []schema.Notice, outcomes []outcome) []schema.Notice {
+// complete returns what no channel has yet to find room for.
+func complete(due []schema.Notice, outcomes []outcome) []schema.Notice {
 	return slices.DeleteFunc(slices.Clone(due), func(d schema.Notice) bool {
 		return slices.ContainsFunc(outcomes, func(o outcome) bool {
 			return slices.ContainsFunc(o.left, func(l schema.Notice) bool { return l.Kind == d.Kind && l.Subject == d.Subject })
@@ -140,18 +165,24 @@ func said(due []schema.Notice, outcomes []outcome) []schema.Notice {
 	})
 }
 
+// A message is for some of those whom its notices are for.
+type message struct {
+	told      []schema.Notice
+	left, but []string
+}
+
 // messages are of what a channel has not taken yet: one is for all, and what some have is
 // in others, for those who are left.
-func messages(due []schema.Notice, channel string) (all [][]schema.Notice) {
+func messages(due []said, channel string) (all []message) {
 	for _, d := range due {
 		if slices.Contains(d.By, channel) {
 			continue
 		}
-		i := slices.IndexFunc(all, func(m []schema.Notice) bool { return slices.Equal(m[0].Left[channel], d.Left[channel]) })
+		i := slices.IndexFunc(all, func(m message) bool { return slices.Equal(m.left, d.Left[channel]) && slices.Equal(m.but, d.but) })
 		if i < 0 {
-			i, all = len(all), append(all, nil)
+			i, all = len(all), append(all, message{left: d.Left[channel], but: d.but})
 		}
-		all[i] = append(all[i], d)
+		all[i].told = append(all[i].told, d.Notice)
 	}
 	return all
 }

@@ -28,12 +28,13 @@ type noticeRoom struct {
 	more int        // that the last one did not say
 	ids  []string
 	left [][]string // whom alone each one was for
+	but  [][]string // whom each one was not for
 }
 
 func (c *noticeRoom) Name() string           { return c.name }
 func (c *noticeRoom) Reaches(notice.To) bool { return true }
 func (c *noticeRoom) Send(_ context.Context, m notice.Message) error {
-	c.ids, c.left = append(c.ids, m.ID), append(c.left, m.To.Left)
+	c.ids, c.left, c.but = append(c.ids, m.ID), append(c.left, m.To.Left), append(c.but, m.To.But)
 	if c.err != nil {
 		return c.err
 	}
@@ -220,6 +221,63 @@ func TestSomeLater(t *testing.T) {
 			t.Errorf("told again: %v, %v", mail.left, err)
 		}
 	}, mail, hook)
+}
+
+// TestAnOwnerAmongTheOperators has somebody answer for what the operators are told of, who
+// is one of them, by their address and as somebody who is known: what they are told by
+// themselves they are not told as one of many, and what they are not, they are.
+func TestAnOwnerAmongTheOperators(t *testing.T) {
+	mail := &noticeRoom{name: "mail"}
+	atDesk(t, func(d *desk) {
+		d.Operators = []string{"Ann@example.com", "bob@example.com", "night@example.com"}
+		bob := schema.Identity{ID: "b0b", Kind: schema.Human, UserName: "bob", Email: "bob@example.com", Active: true, Resource: []byte(`{}`), Version: 1}
+		err := d.store.Update(d.t.Context(), func(tx store.Tx) error { return store.Identities.Put(tx, bob) })
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, to := range []string{access.Operators, "mailto:ann@example.com", bob.ID} {
+			d.raise(to, "a", true)
+		}
+		d.raise(access.Operators, "b", true)
+		for _, to := range []string{bob.ID, access.Operators, "mailto:ann@example.com"} {
+			if _, err := d.tell(to); err != nil {
+				t.Error(err)
+			}
+		}
+		want := [][]string{nil, {"Ann@example.com", "bob@example.com"}, nil, nil}
+		if !slices.EqualFunc(mail.but, want, slices.Equal) || len(mail.sent) != 4 || mail.sent[1][0] != "a https://b/x" || mail.sent[2][0] != "b https://b/x" {
+			t.Errorf("sent %q, but to %q", mail.sent, mail.but)
+		}
+		time.Sleep(25 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		d.raise(access.Operators, "a", true)
+		if _, err := d.tell(access.Operators); err != nil || len(mail.but) != 5 || mail.but[4] != nil {
+			t.Errorf("what they are told by themselves no more went to all but %q, %v", mail.but, err)
+		}
+	}, mail)
+}
+
+// TestTheRestOfADay has something said again when the day is nearly over: it is told when
+// it is, by itself.
+func TestTheRestOfADay(t *testing.T) {
+	mail := &noticeRoom{name: "mail"}
+	atDesk(t, func(d *desk) {
+		const to = "mailto:ann@example.com"
+		d.raise(to, "a", true)
+		if _, err := d.tell(to); err != nil || len(mail.sent) != 1 {
+			t.Fatalf("sent %v, %v", mail.sent, err)
+		}
+		told := time.Now()
+		time.Sleep(21 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		d.raise(to, "a", true)
+		next, err := d.tell(to)
+		if err != nil || len(mail.sent) != 1 || !next.Equal(told.Add(24*time.Hour)) {
+			t.Fatalf("after 21 hours: sent %v, next %s, %v", mail.sent, next, err)
+		}
+		time.Sleep(time.Until(next)) //nolint:forbidigo // of the bubble's own time
+		if _, err := d.tell(to); err != nil || len(mail.sent) != 2 {
+			t.Errorf("after a day: sent %v, %v", mail.sent, err)
+		}
+	}, mail)
 }
 
 // TestManyAtOnce tells somebody a great deal in messages that one can read, one after the

@@ -14,6 +14,7 @@ type Notice struct {
 	Due     time.Time `json:"due,omitzero"`     // until when something is expected of them
 	Urgent  bool      `json:"urgent,omitempty"` // it waits for nothing else to be told with
 	Told    time.Time `json:"told,omitzero"`    // when it was sent last by every channel; zero as long as it is to be
+	Rests   time.Time `json:"rests,omitzero"`   // they are not told before: they were told the same less than a day ago
 	By      []string  `json:"by,omitempty"`     // the channels it was sent by since it was raised last
 
 	// By channel, the addresses that it has not reached yet while it has others. They alone

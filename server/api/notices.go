@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -97,7 +98,13 @@ func (a *API) tryNotices(ctx context.Context, in *tryNoticesInput) (*Reply[List[
 	}
 	var who access.Addressee
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		who, err = a.addressee(ctx, r, in.Body.To)
+		if who, err = a.addressee(ctx, r, in.Body.To); err != nil || !strings.HasPrefix(who.To, "mailto:") {
+			return err
+		}
+		tells, err := access.Tells(r, a.Rules.Book(), who.To)
+		if err == nil && !tells {
+			err = fmt.Errorf("%s: nobody is known by that address, and no policy names it: %w", in.Body.To, schema.ErrNotFound)
+		}
 		return err
 	})
 	if err != nil {

@@ -58,7 +58,9 @@ func TestNotices(t *testing.T) {
 	w.want(200, "operator", "POST", "/api/v1/notices/test", `{}`, &tried)
 	w.want(200, "operator", "POST", "/api/v1/notices/test", `{"to":"ada@example.com"}`, nil)
 	w.want(404, "operator", "POST", "/api/v1/notices/test", `{"to":"nobody@example.com"}`, nil)
-	if want := []string{"operators ", ada.ID + " ada@example.com"}; !slices.Equal(w.tried, want) || len(tried.Items) != 1 || tried.Items[0].Channel != "mail" {
+	w.want(404, "operator", "POST", "/api/v1/notices/test", `{"to":"mailto:anybody@example.org"}`, nil)
+	w.want(200, "operator", "POST", "/api/v1/notices/test", `{"to":"mailto:duty@example.com"}`, nil)
+	if want := []string{"operators ", ada.ID + " ada@example.com", "mailto:duty@example.com duty@example.com"}; !slices.Equal(w.tried, want) || len(tried.Items) != 1 || tried.Items[0].Channel != "mail" {
 		t.Errorf("it was sent to %v, want %v, and came to %+v", w.tried, want, tried)
 	}
 }

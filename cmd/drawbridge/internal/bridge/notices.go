@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"io/fs"
+	"net/mail"
 	"os"
 
 	"drawbridge/access"
@@ -14,7 +15,7 @@ import (
 // openNotices makes the ways by which people are told things.
 func (b *Bridge) openNotices() (*scheduler.Notify, error) {
 	c := b.cfg.Notices
-	n := &scheduler.Notify{Store: b.store, Rules: b.rules, URL: b.url, Every: c.Every}
+	n := &scheduler.Notify{Store: b.store, Rules: b.rules, Operators: bare(c.Operators), URL: b.url, Every: c.Every}
 	var folder fs.FS
 	if c.Templates != "" {
 		folder = os.DirFS(c.Templates)
@@ -39,6 +40,16 @@ func (b *Bridge) openNotices() (*scheduler.Notify, error) {
 		n.Channels = append(n.Channels, &notice.Slack{Title: "slack", URL: c.Slack, Templates: templates, Client: notice.Client()})
 	}
 	return n, nil
+}
+
+// bare returns addresses without what people are called beside them.
+func bare(addresses []string) (all []string) {
+	for _, one := range addresses {
+		if a, err := mail.ParseAddress(one); err == nil { // as the configuration has it
+			all = append(all, a.Address)
+		}
+	}
+	return all
 }
 
 // noticeLoop is the loop that tells people. What fails is tried again, ever less often.
