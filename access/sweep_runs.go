@@ -131,17 +131,33 @@ func madeAt(id string) (t time.Time, ok bool) {
 // findingSweep is about sweep/NAME that did not run, or did not come to an end.
 const findingSweep = "sweep-missed"
 
+// SweepLateness is how much later than its schedule a sweep may end.
+const SweepLateness = time.Hour
+
+// SweepLate reports whether a sweep is late: it waits since long after it was due by its
+// item, has none, or was found not to have run to its end.
+func SweepLate(r store.Reader, sweep string, due time.Time) (bool, error) {
+	if due.IsZero() || r.Now().After(due.Add(SweepLateness)) {
+		return true, nil
+	}
+	_, err := store.Findings.Get(r, findingSweep, "", "sweep/"+sweep, "")
+	if notFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // WatchSweep reports a sweep that did not run to its end when it was due after its last
 // run, or after it was first looked for, and some time more. It reports whether that is
 // so. Due is the schedule's.
-func WatchSweep(tx store.Tx, book *policy.Book, sweep string, due func(time.Time) time.Time, late time.Duration) (bool, error) {
+func WatchSweep(tx store.Tx, book *policy.Book, sweep string, due func(time.Time) time.Time) (bool, error) {
 	f := schema.Finding{Kind: findingSweep, Subject: "sweep/" + sweep}
 	since, err := ranSince(tx, sweep)
 	if err != nil {
 		return false, err
 	}
 	at := due(since)
-	if at.IsZero() || !tx.Now().After(at.Add(late)) {
+	if at.IsZero() || !tx.Now().After(at.Add(SweepLateness)) {
 		return false, mended(tx, book, "sweep/watch", f)
 	}
 	f.Reason = "it has not run to its end since " + minute(since) + ", and was due at " + minute(at)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -183,8 +184,9 @@ func TestWarnings(t *testing.T) {
 	c := Default()
 	c.Listen = "0.0.0.0:8080"
 	c.Connectors = []connectors.Config{{Name: "wiki", Kind: "scim"}}
+	c.Sweeps = slices.DeleteFunc(c.Sweeps, func(s Sweep) bool { return s.Name == "drift" || s.Name == "watch" })
 	all := strings.Join(c.Warnings(), "\n")
-	for _, want := range []string{"without TLS", "nobody may use the API", "wiki shows no credential"} {
+	for _, want := range []string{"which are left out: drift, watch", "without TLS", "nobody may use the API", "wiki shows no credential"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("nothing warns of: %s\n%s", want, all)
 		}

@@ -186,6 +186,9 @@ func (c *Config) Warnings() []string {
 	if len(c.Admin.Tokens)+len(c.Admin.Certificates) == 0 && !slices.ContainsFunc(c.Issuers, func(i Issuer) bool { return len(i.Roles) > 0 }) {
 		all = append(all, "admin.tokens: nobody may use the API")
 	}
+	if out := c.leftOut(); len(out) > 0 {
+		all = append(all, fmt.Sprintf("sweeps: nobody looks for what these would find, which are left out: %s", strings.Join(out, ", ")))
+	}
 	all = append(all, c.TLS.expiring(time.Now(), c.Credentials.WarnBefore)...)
 	for _, t := range c.Connectors {
 		if t.Auth.Secret == "" && (t.Kind == "scim" || t.Kind == "ldap" || t.Kind == "rest" || t.Kind == "webhook") {
@@ -193,6 +196,13 @@ func (c *Config) Warnings() []string {
 		}
 	}
 	return all
+}
+
+// leftOut names the sweeps that there are and that the configuration does not run.
+func (c *Config) leftOut() []string {
+	return slices.DeleteFunc(slices.Clone(sweeps), func(name string) bool {
+		return slices.ContainsFunc(c.Sweeps, func(s Sweep) bool { return s.Name == name })
+	})
 }
 
 // unique reports names that are missing or there twice.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -526,6 +527,45 @@ func TestMissedSweep(t *testing.T) {
 		settle(time.Hour)
 		w.run(scheduler.Sweep{Name: "unused", Run: func(context.Context, scheduler.Sweep, *schema.Run) error { return errors.New("broken") }})
 		want("it fails", 1)
+	})
+}
+
+// TestNoSweepRuns has nobody take anything from the lane of sweeps: that is found all the
+// same, the one that watches among them, and let go of when they run; as long as nothing is new
+// nothing is written.
+func TestNoSweepRuns(t *testing.T) {
+	inspecting(t, func(w *inspectWorld) {
+		ran := func(context.Context, scheduler.Sweep, *schema.Run) error { return nil }
+		hourly := cron.ConstantDelaySchedule{Delay: time.Hour}
+		s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{
+			"unused": {Name: "unused", Schedule: hourly, Run: ran}, "watch": {Name: "watch", Schedule: hourly, Run: ran},
+		}}
+		if err := s.Plan(w.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(w.t.Context())
+		defer stop()
+		go func() { _ = s.KeepWatch(ctx, slog.New(slog.DiscardHandler)) }()
+		settle(time.Hour)
+		if got := w.findings("sweep-missed"); len(got) != 0 {
+			t.Errorf("before any is due, it found %v", got)
+		}
+		commits := w.store.Stats().Commits
+		settle(time.Hour)
+		if more := w.store.Stats().Commits - commits; more != 0 {
+			t.Errorf("nothing was new, and it was written %d times", more)
+		}
+		settle(time.Hour)
+		if got := w.findings("sweep-missed"); !slices.Equal(got, []string{"sweep/unused", "sweep/watch"}) {
+			t.Errorf("none ran, and it found %v", got)
+		}
+		for _, sweep := range s.Sweeps {
+			w.run(sweep)
+		}
+		settle(11 * time.Minute)
+		if got := w.findings("sweep-missed"); len(got) != 0 {
+			t.Errorf("they ran, and it found %v", got)
+		}
 	})
 }
 

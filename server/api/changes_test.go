@@ -174,7 +174,7 @@ func TestSweeps(t *testing.T) {
 		return l
 	}
 	sweeps := list().Items
-	if len(sweeps) != 2 || sweeps[0].Name != "drift" || sweeps[0].Last == nil || sweeps[0].Last.ID != "quiet/drift" || sweeps[1].Last.Found != 1 {
+	if len(sweeps) != 2 || sweeps[0].Name != "drift" || sweeps[0].Last == nil || sweeps[0].Last.ID != "quiet/drift" || sweeps[1].Last.Found != 1 || sweeps[0].Late || !sweeps[1].Late {
 		t.Errorf("sweeps: %+v", sweeps)
 	}
 	w.want(200, "operator", "POST", "/api/v1/sweeps/drift/run?dryRun=true", "", nil)

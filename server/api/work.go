@@ -45,6 +45,7 @@ type SweepView struct {
 	Name    string      `json:"name"`
 	Next    time.Time   `json:"next,omitzero" doc:"When it is due."`
 	Running bool        `json:"running"`
+	Late    bool        `json:"late" doc:"It did not run to its end within an hour of when it was due."`
 	Last    *schema.Run `json:"last,omitempty" doc:"Its last run."`
 }
 
@@ -60,6 +61,10 @@ func SweepsOf(r store.Reader, names []string) ([]SweepView, error) {
 	views := []SweepView{}
 	for _, name := range schema.Sorted(names...) {
 		v := SweepView{Name: name, Next: items[name].Due, Running: !items[name].Leased.IsZero()}
+		var err error
+		if v.Late, err = access.SweepLate(r, name, v.Next); err != nil {
+			return nil, err
+		}
 		run, err := access.LastRun(r, name, func(schema.Run) bool { return true })
 		switch {
 		case err == nil:

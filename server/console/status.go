@@ -20,7 +20,7 @@ type nowPage struct {
 	Findings  []kindOf
 	More      bool // there are more findings than were looked at
 	Sweeps    []sweepView
-	Late      int // sweeps that failed or never ran
+	Late      int // sweeps that failed or did not run
 	Recent    []entryView
 	Exposure  exposure
 	Coverage  *access.Coverage
@@ -49,6 +49,7 @@ type sweepView struct {
 	Name    string      `json:"name"`
 	Next    time.Time   `json:"next"`
 	Running bool        `json:"running"`
+	Late    bool        `json:"late"`
 	Last    *schema.Run `json:"last"`
 }
 
@@ -57,6 +58,8 @@ func (s sweepView) Stands() string {
 	switch {
 	case s.Running:
 		return "running"
+	case s.Late && (s.Last == nil || s.Last.Problem == ""):
+		return "late"
 	case s.Last == nil:
 		return "never ran"
 	case s.Last.Problem != "":
@@ -112,7 +115,7 @@ func showNow(v *visit) (any, error) {
 		p.Waiting += l.Items
 	}
 	for _, s := range p.Sweeps {
-		if s.Last != nil && s.Last.Problem != "" || s.Last == nil && s.Next.Before(v.now) {
+		if s.Late || s.Last != nil && s.Last.Problem != "" || s.Last == nil && s.Next.Before(v.now) {
 			p.Late++
 		}
 	}

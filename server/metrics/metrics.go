@@ -43,6 +43,7 @@ type Metrics struct {
 
 	mu        sync.Mutex
 	tail      tail
+	named     []string             // the sweeps there are
 	unread    []string             // sweeps of which it is not known yet when they last ran
 	succeeded map[string]time.Time // sweep to the end of its last good run
 }

@@ -217,11 +217,14 @@ func TestWhatStands(t *testing.T) {
 		if err := store.Halts.Put(tx, schema.Halt{Connector: "crm"}); err != nil {
 			return err
 		}
+		if err := tx.Wake(access.LaneSweep, "drift", long.Add(-10*time.Minute)); err != nil {
+			return err
+		}
 		return tx.Wake(access.LaneSweep, "expiry", time.Now().Add(time.Hour))
 	})
 	m := metrics.New(s, []string{"wiki", "crm"})
 	m.Breakers(func(connector string) bool { return connector == "crm" })
-	m.Sweeps([]string{"drift", "never"})
+	m.Sweeps([]string{"drift", "never", "expiry"})
 	scrape(t, m)
 	m.Sweeps([]string{"drift"}) // named once more: it is as it was
 	got := scrape(t, m)
@@ -230,8 +233,13 @@ func TestWhatStands(t *testing.T) {
 		`drawbridge_exposure_open_seconds{connector="crm"}`:              0,
 		`drawbridge_lane_items{lane="account/wiki"}`:                     4,
 		`drawbridge_lane_oldest_seconds{lane="account/wiki"}`:            3600,
-		`drawbridge_lane_items{lane="sweep"}`:                            1,
-		`drawbridge_lane_oldest_seconds{lane="sweep"}`:                   0,
+		`drawbridge_lane_items{lane="sweep"}`:                            2,
+		`drawbridge_lane_oldest_seconds{lane="sweep"}`:                   4200,
+		`drawbridge_sweep_due_timestamp_seconds{sweep="drift"}`:          float64(long.Add(-10*time.Minute).UnixMilli()) / 1e3,
+		`drawbridge_sweep_due_timestamp_seconds{sweep="never"}`:          0,
+		`drawbridge_sweep_late{sweep="drift"}`:                           1,
+		`drawbridge_sweep_late{sweep="never"}`:                           1,
+		`drawbridge_sweep_late{sweep="expiry"}`:                          0,
 		`drawbridge_ungoverned_accounts{connector="wiki"}`:               1,
 		`drawbridge_ungoverned_accounts{connector="crm"}`:                0,
 		`drawbridge_records{collection="accounts"}`:                      5,

@@ -15,6 +15,8 @@ import (
 // What stands in the store.
 var (
 	overdueNow    = desc("exposure_overdue", "Revocations that are open past the time by which their trigger wants them done.", "connector")
+	sweepDue      = desc("sweep_due_timestamp_seconds", "When a sweep is due next, or was while it runs or waits to; 0 is never.", "sweep")
+	sweepLate     = desc("sweep_late", "Whether a sweep did not run to its end within an hour of when it was due.", "sweep")
 	openSeconds   = desc("exposure_open_seconds", "Age of the oldest revocation that its target has yet to agree to; 0 if there is none.", "connector")
 	laneItems     = desc("lane_items", "Items in a lane, due or not.", "lane")
 	laneLeased    = desc("lane_leased", "Items of a lane that a worker has.", "lane")
@@ -95,6 +97,9 @@ func (s snapshot) read(r store.Reader) (found []prometheus.Metric, err error) {
 		level(laneItems, float64(stat.Items), string(lane))
 		level(laneLeased, float64(stat.Leased), string(lane))
 		level(laneOldest, age(r, stat.Oldest), string(lane))
+	}
+	if err := s.readSchedule(r, level); err != nil {
+		return found, err
 	}
 	if err := s.readConnectors(r, level); err != nil {
 		return found, err
@@ -328,7 +333,7 @@ func (m *Metrics) begin() {
 func (m *Metrics) Sweeps(names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.unread = append(m.unread, names...)
+	m.unread, m.named = append(m.unread, names...), schema.Sorted(append(m.named, names...)...)
 	for _, name := range names {
 		m.lastSweep.WithLabelValues(name).Add(0)
 		for _, outcome := range []string{"done", "held", "failed"} {
@@ -354,6 +359,33 @@ func (m *Metrics) readSweeps(r store.Reader) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.unread = slices.DeleteFunc(m.unread, func(name string) bool { return slices.Contains(names, name) })
+	return nil
+}
+
+// readSchedule reads which sweeps are due when, and which are late.
+func (m *Metrics) readSchedule(r store.Reader, level func(*prometheus.Desc, float64, ...string)) error {
+	due := map[string]time.Time{}
+	for item, err := range store.Items(r, access.LaneSweep) {
+		if err != nil {
+			return err
+		}
+		due[item.ID] = item.Due
+	}
+	m.mu.Lock()
+	names := slices.Clone(m.named)
+	m.mu.Unlock()
+	for _, name := range names {
+		late, err := access.SweepLate(r, name, due[name])
+		if err != nil {
+			return err
+		}
+		at := 0.0
+		if !due[name].IsZero() {
+			at = float64(due[name].UnixMilli()) / 1e3
+		}
+		level(sweepDue, at, name)
+		level(sweepLate, truth(late), name)
+	}
 	return nil
 }
 

@@ -37,7 +37,8 @@ func (b *Bridge) Run(ctx context.Context) error {
 	anchoring := start(ctx, fail, b.anchor)
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
-	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.watchCredentials)...)
+	watchSweeps := func(ctx context.Context) error { return sweeper.KeepWatch(ctx, b.Log) }
+	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.watchCredentials, watchSweeps)...)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
