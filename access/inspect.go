@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -19,15 +20,25 @@ import (
 type Inspection struct {
 	Kind  string // of the findings
 	Name  string // of the sweep
-	page  func(q query, after []string) (found []schema.Finding, next []string, err error)
+	page  func(q query, after []string) (Leaf, error)
 	still func(q query, f schema.Finding) (bool, error)
+	roles func(q query, f schema.Finding) ([]string, error) // that a finding is about; nil where it is about none
 }
 
 // A Bound is what an inspection is about: how old is too old, and where.
 type Bound struct {
 	Age  time.Duration
 	At   func(connector string) bool
+	Of   func(role string) bool  // which roles are within the scope; nil is any, and none
 	Meet func(policy.Facts) bool // who is within the scope; nil is everybody
+}
+
+// A Leaf is what a page of an inspection came to: what it found, among how much, and where
+// it goes on; no place where it came to the end.
+type Leaf struct {
+	Found  []schema.Finding
+	Looked int
+	Next   []string
 }
 
 // A query is one read of an inspection.
@@ -55,11 +66,11 @@ const (
 func Inspections() map[string]Inspection {
 	all := map[string]Inspection{}
 	for _, s := range []Inspection{
-		{Name: "unused", Kind: findingUnused, page: unusedPage, still: stillUnused},
+		{Name: "unused", Kind: findingUnused, page: unusedPage, still: stillUnused, roles: unusedRoles},
 		{Name: "unmanaged", Kind: findingUnmanaged, page: unmanagedPage, still: stillUnmanaged},
-		{Name: "ownerless", Kind: findingOwnerless, page: ownerlessPage, still: stillOwnerless},
-		{Name: "exceptions", Kind: findingEnding, page: endingPage, still: stillEnding},
-		{Name: "evidence", Kind: findingOwing, page: owingPage, still: stillOwing},
+		{Name: "ownerless", Kind: findingOwnerless, page: ownerlessPage, still: stillOwnerless, roles: ownerlessRoles},
+		{Name: "exceptions", Kind: findingEnding, page: endingPage, still: stillEnding, roles: endingRoles},
+		{Name: "evidence", Kind: findingOwing, page: owingPage, still: stillOwing, roles: owingRoles},
 		{Name: "silence", Kind: findingSilent, page: silentPage, still: inPage(silentPage)},
 		{Name: "unconfirmed", Kind: findingRemoval, page: unconfirmedPage, still: stillUnconfirmed},
 	} {
@@ -68,19 +79,25 @@ func Inspections() map[string]Inspection {
 	return all
 }
 
-// Page returns what it finds behind a place, and where it goes on; no place where
-// it came to the end.
-func (s Inspection) Page(r store.Reader, book *policy.Book, b Bound, after []string) (found []schema.Finding, next []string, err error) {
+// Page returns what it finds behind a place.
+func (s Inspection) Page(r store.Reader, book *policy.Book, b Bound, after []string) (l Leaf, err error) {
 	q := query{r, book, b}
-	found, next, err = s.page(q, after)
-	if err != nil {
-		return nil, nil, fmt.Errorf("sweep %s: %w", s.Name, err)
+	if l, err = s.page(q, after); err != nil {
+		return Leaf{}, fmt.Errorf("sweep %s: %w", s.Name, err)
 	}
-	found = slices.DeleteFunc(found, func(f schema.Finding) bool { return !q.within(f) })
-	for i := range found {
-		found[i].Kind = s.Kind
+	all := l.Found
+	l.Found = nil
+	for _, f := range all {
+		f.Kind = s.Kind
+		within, err := s.within(q, f)
+		if err != nil {
+			return Leaf{}, fmt.Errorf("sweep %s: %w", s.Name, err)
+		}
+		if within {
+			l.Found = append(l.Found, f)
+		}
 	}
-	return found, next, nil
+	return l, nil
 }
 
 // Keep reports what an inspection found, in one transaction.
@@ -133,7 +150,11 @@ func (s Inspection) gone(q query, after []string) (gone []schema.Finding, next [
 			return gone, next, nil
 		}
 		next = []string{f.Kind, f.Connector, f.Subject, f.Object}
-		if !q.within(f) {
+		within, err := s.within(q, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !within {
 			continue
 		}
 		still, err := s.still(q, f)
@@ -147,201 +168,78 @@ func (s Inspection) gone(q query, after []string) (gone []schema.Finding, next [
 	return gone, nil, nil
 }
 
-// within reports whether a finding is within the scope.
-func (q query) within(f schema.Finding) bool {
-	if f.Connector != "" && q.bound.At != nil && !q.bound.At(f.Connector) {
-		return false
+// within reports whether a finding is within the scope. Where that is bound to roles or to
+// people, what is about none is not.
+func (s Inspection) within(q query, f schema.Finding) (bool, error) {
+	if connector := q.place(f); connector != "" && q.bound.At != nil && !q.bound.At(connector) {
+		return false, nil
+	}
+	if q.bound.Of != nil {
+		if s.roles == nil {
+			return false, nil
+		}
+		roles, err := s.roles(q, f)
+		if err != nil || !slices.ContainsFunc(roles, q.bound.Of) {
+			return false, err
+		}
 	}
 	if q.bound.Meet == nil {
-		return true
+		return true, nil
 	}
 	facts, err := Gather(q.r, q.book, f.Subject)
-	return err == nil && q.bound.Meet(facts)
+	if schema.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil && q.bound.Meet(facts), err
+}
+
+// place returns the connector that a finding is about, if it is about one.
+func (q query) place(f schema.Finding) string {
+	if f.Connector != "" {
+		return f.Connector
+	}
+	kind, name := cutRef(f.Subject)
+	if !strings.EqualFold(kind, "connector") {
+		return ""
+	}
+	return name
 }
 
 func (q query) cutoff() time.Time { return q.r.Now().Add(-q.bound.Age) }
 
 // inPage is still for what is so little that all of it is looked at at once.
-func inPage(page func(query, []string) ([]schema.Finding, []string, error)) func(query, schema.Finding) (bool, error) {
+func inPage(page func(query, []string) (Leaf, error)) func(query, schema.Finding) (bool, error) {
 	return func(q query, f schema.Finding) (bool, error) {
-		found, _, err := page(q, nil)
-		return slices.ContainsFunc(found, func(o schema.Finding) bool {
+		l, err := page(q, nil)
+		return slices.ContainsFunc(l.Found, func(o schema.Finding) bool {
 			return o.Subject == f.Subject && o.Object == f.Object && o.Connector == f.Connector
 		}), err
 	}
 }
 
-// unusedPage walks what was not used for the longest.
-func unusedPage(q query, after []string) (found []schema.Finding, next []string, err error) {
-	place, err := base64.RawStdEncoding.DecodeString(append(after, "")[0])
+// walked makes a page of a walk along an index, behind a place in it: of each record what
+// there is to find, until there is no more to see.
+func walked[R any](after string, walk func(store.Place) iter.Seq2[store.Placed[R], error], see func(R) (found []schema.Finding, more bool, err error)) (l Leaf, err error) {
+	place, err := base64.RawStdEncoding.DecodeString(after)
 	if err != nil {
-		return nil, nil, err
+		return l, err
 	}
-	n := 0
-	for p, err := range store.Uses.Walk(q.r, store.UseLast, store.Place(place)) {
+	for p, err := range walk(store.Place(place)) {
 		if err != nil {
-			return nil, nil, err
+			return l, err
 		}
-		if p.Record.LastUsed.After(q.cutoff()) {
-			return found, nil, nil
+		found, more, err := see(p.Record)
+		if err != nil || !more {
+			return l, err
 		}
-		if f, so, err := unusedFinding(q, p.Record); err != nil {
-			return nil, nil, err
-		} else if so {
-			found = append(found, f)
-		}
-		if n++; n == inspectPage {
-			return found, []string{base64.RawStdEncoding.EncodeToString([]byte(p.Place))}, nil
+		l.Found = append(l.Found, found...)
+		if l.Looked++; l.Looked == inspectPage {
+			l.Next = []string{base64.RawStdEncoding.EncodeToString([]byte(p.Place))}
+			return l, nil
 		}
 	}
-	return found, nil, nil
+	return l, nil
 }
 
-// unusedFinding says of what was not used for long whether it is still held, and
-// whether use of it would have been seen.
-func unusedFinding(q query, u schema.Use) (f schema.Finding, so bool, err error) {
-	f = schema.Finding{Connector: u.Connector, Subject: u.Identity, Object: u.Entitlement}
-	if u.LastUsed.After(q.cutoff()) {
-		return f, false, nil
-	}
-	a, err := account(q.r, u.Connector, u.Identity)
-	if err != nil || !a.Exists() || !a.Active {
-		return f, false, err
-	}
-	if e, ok := q.book.Entitlement(u.Connector, u.Entitlement); ok && !a.Holds(e.Target) {
-		return f, false, nil
-	}
-	feeds, err := useFeeds(q.r, q.book)
-	if err != nil || !q.book.Sees(u.Connector, feeds, q.r.Now()) {
-		return f, false, err // that it was not used means nothing: it is reviewed twice as often
-	}
-	f.Reason = "it was used last at " + day(u.LastUsed)
-	return f, true, nil
-}
-
-func stillUnused(q query, f schema.Finding) (bool, error) {
-	u, err := store.Uses.Get(q.r, f.Subject, f.Connector, f.Object)
-	if schema.IsNotFound(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	_, so, err := unusedFinding(q, u)
-	return so, err
-}
-
-// unmanagedPage walks the accounts that hold what nobody decided.
-func unmanagedPage(q query, after []string) (found []schema.Finding, next []string, err error) {
-	place, err := base64.RawStdEncoding.DecodeString(append(after, "")[0])
-	if err != nil {
-		return nil, nil, err
-	}
-	n := 0
-	for p, err := range store.Accounts.Walk(q.r, store.AccountUnmanaged, store.Place(place)) {
-		if err != nil {
-			return nil, nil, err
-		}
-		found = append(found, unmanagedOf(p.Record)...)
-		if n++; n == inspectPage {
-			return found, []string{base64.RawStdEncoding.EncodeToString([]byte(p.Place))}, nil
-		}
-	}
-	return found, nil, nil
-}
-
-func unmanagedOf(a schema.Account) (found []schema.Finding) {
-	for _, target := range a.Entitlements {
-		if !slices.Contains(a.Managed, target) {
-			found = append(found, schema.Finding{Connector: a.Connector, Subject: a.Identity, Object: target, Reason: "its account has it, and no role gives it"})
-		}
-	}
-	if len(found) == 0 && a.Unearned {
-		found = append(found, schema.Finding{Connector: a.Connector, Subject: a.Identity, Reason: "its account was adopted, and no role gives anything there"})
-	}
-	return found
-}
-
-func stillUnmanaged(q query, f schema.Finding) (bool, error) {
-	a, err := account(q.r, f.Connector, f.Subject)
-	return err == nil && a.Ungoverned() && slices.ContainsFunc(unmanagedOf(a), func(o schema.Finding) bool { return o.Object == f.Object }), err
-}
-
-// ownerlessPage looks at who answers for the documents in force, of which there are as
-// many as the policy has, and then for the machines, by their register.
-func ownerlessPage(q query, after []string) (found []schema.Finding, next []string, err error) {
-	if after == nil {
-		found, err = ownerlessDocuments(q)
-		return found, []string{""}, err
-	}
-	walk := store.Machines.From(q.r, after...)
-	if after[0] == "" {
-		walk = store.Machines.All(q.r)
-	}
-	n := 0
-	for m, err := range walk {
-		if err != nil {
-			return nil, nil, err
-		}
-		if n++; n > inspectPage {
-			return found, next, nil
-		}
-		next = []string{m.Identity}
-		why, err := ownerlessMachine(q, m.Identity)
-		if err != nil {
-			return nil, nil, err
-		}
-		if why != "" {
-			found = append(found, schema.Finding{Subject: m.Identity, Reason: why})
-		}
-	}
-	return found, nil, nil
-}
-
-// ownerlessMachine says why nobody answers for a machine; nothing where somebody does, or
-// it is gone.
-func ownerlessMachine(q query, id string) (string, error) {
-	f, _, err := gather(q.r, q.book, id)
-	if schema.IsNotFound(err) || err == nil && (f.Identity.Gone() || !f.Identity.Active || f.Into != "") {
-		return "", nil
-	}
-	owner, _ := q.book.Stewards(f)
-	switch {
-	case err != nil:
-		return "", err
-	case owner == "":
-		return "nobody owns it", nil
-	case f.Owner == schema.Departed && f.Deputy != schema.Present:
-		return "its owner left, and no deputy is there", nil
-	}
-	return "", nil
-}
-
-func stillOwnerless(q query, f schema.Finding) (bool, error) {
-	if strings.Contains(f.Subject, "/") {
-		return inPage(ownerlessPage)(q, f)
-	}
-	why, err := ownerlessMachine(q, f.Subject)
-	return why != "", err
-}
-
-func ownerlessDocuments(q query) (found []schema.Finding, err error) {
-	g := governance{book: q.book, reader: q.r, known: map[string]presence{}}
-	for _, d := range q.book.Owned() {
-		there, err := g.presence(d.User)
-		if err != nil {
-			return nil, err
-		}
-		deputy, err := g.presence(d.Deputy)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case d.User == "":
-			found = append(found, schema.Finding{Subject: d.Ref, Reason: "nobody owns it"})
-		case there == left && deputy != here:
-			found = append(found, schema.Finding{Subject: d.Ref, Reason: "its owner left, and no deputy is there"})
-		}
-	}
-	return found, nil
-}
+// first is the first of where a page begins.
+func first(after []string) string { return append(after, "")[0] }

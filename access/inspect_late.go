@@ -1,9 +1,8 @@
 package access
 
 import (
-	"encoding/base64"
+	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	"drawbridge/policy"
@@ -15,35 +14,46 @@ import (
 // are silent, removals that no target confirmed.
 
 // endingPage walks the exceptions that end soon, those that are documents first.
-func endingPage(q query, after []string) (found []schema.Finding, next []string, err error) {
+func endingPage(q query, after []string) (l Leaf, err error) {
 	soon := q.r.Now().Add(q.bound.Age)
 	if after == nil {
 		for _, e := range q.book.Exceptions() {
+			l.Looked++
 			if e.Spec.Expires.Before(soon) {
 				f := endsSoon(e.Spec.Expires, q.r.Now())
 				f.Subject = "exception/" + e.Metadata.Name
-				found = append(found, f)
+				l.Found = append(l.Found, f)
 			}
 		}
-		return found, []string{"", "register"}, nil
+		l.Next = []string{""}
+		return l, nil
 	}
-	place, err := base64.RawStdEncoding.DecodeString(after[0])
-	if err != nil {
-		return nil, nil, err
+	walk := func(at store.Place) iter.Seq2[store.Placed[schema.Exception], error] {
+		return store.Exceptions.Walk(q.r, store.ExceptionEnds, at)
 	}
-	n := 0
-	for p, err := range store.Exceptions.Walk(q.r, store.ExceptionEnds, store.Place(place)) {
-		if err != nil || p.Record.Expires.After(soon) {
-			return found, nil, err
+	return walked(first(after), walk, func(e schema.Exception) ([]schema.Finding, bool, error) {
+		if e.Expires.After(soon) {
+			return nil, false, nil
 		}
-		f := endsSoon(p.Record.Expires, q.r.Now())
-		f.Subject, f.Object = p.Record.Identity, exceptionRef(p.Record.ID)
-		found = append(found, f)
-		if n++; n == inspectPage {
-			return found, []string{base64.RawStdEncoding.EncodeToString([]byte(p.Place)), "register"}, nil
+		f := endsSoon(e.Expires, q.r.Now())
+		f.Subject, f.Object = e.Identity, exceptionRef(e.ID)
+		return []schema.Finding{f}, true, nil
+	})
+}
+
+// endingRoles returns the role that an exception is about, where it is about one.
+func endingRoles(q query, f schema.Finding) ([]string, error) {
+	for _, e := range q.book.Exceptions() {
+		if f.Subject == "exception/"+e.Metadata.Name {
+			return []string{e.Spec.Waives.Role}, nil
 		}
 	}
-	return found, nil, nil
+	_, id := cutRef(f.Object)
+	e, err := store.Exceptions.Get(q.r, id)
+	if schema.IsNotFound(err) {
+		return nil, nil
+	}
+	return []string{e.Role}, err
 }
 
 func endsSoon(at, now time.Time) schema.Finding {
@@ -69,27 +79,29 @@ func stillEnding(q query, f schema.Finding) (bool, error) {
 }
 
 // owingPage walks the bypasses that nobody reviewed, of which something is owed.
-func owingPage(q query, after []string) (found []schema.Finding, next []string, err error) {
-	skip, _ := strconv.Atoi(append(after, "0")[0])
-	n := 0
-	for y, err := range store.Bypasses.By(q.r, store.BypassAwaits) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if n++; n <= skip {
-			continue
-		}
-		if owing(q, y) {
-			found = append(found, schema.Finding{
-				Subject: y.Identity, Object: bypassRef(y.ID),
-				Reason: "evidence was owed by " + day(y.OwedBy) + ": " + joinLimited(y.Owed, firstDeeds),
-			})
-		}
-		if n == skip+inspectPage {
-			return found, []string{strconv.Itoa(n)}, nil
-		}
+func owingPage(q query, after []string) (Leaf, error) {
+	walk := func(at store.Place) iter.Seq2[store.Placed[schema.Bypass], error] {
+		return store.Bypasses.Walk(q.r, store.BypassAwaits, at)
 	}
-	return found, nil, nil
+	return walked(first(after), walk, func(y schema.Bypass) ([]schema.Finding, bool, error) {
+		if !owing(q, y) {
+			return nil, true, nil
+		}
+		return []schema.Finding{{
+			Subject: y.Identity, Object: bypassRef(y.ID),
+			Reason: "evidence was owed by " + day(y.OwedBy) + ": " + joinLimited(y.Owed, firstDeeds),
+		}}, true, nil
+	})
+}
+
+// owingRoles returns the role that was taken.
+func owingRoles(q query, f schema.Finding) ([]string, error) {
+	_, id := cutRef(f.Object)
+	y, err := store.Bypasses.Get(q.r, id)
+	if schema.IsNotFound(err) {
+		return nil, nil
+	}
+	return []string{y.Role}, err
 }
 
 func owing(q query, y schema.Bypass) bool {
@@ -106,61 +118,55 @@ func stillOwing(q query, f schema.Finding) (bool, error) {
 }
 
 // silentPage looks at the feeds of signals: there are a few for each source.
-func silentPage(q query, _ []string) (found []schema.Finding, next []string, err error) {
+func silentPage(q query, _ []string) (l Leaf, err error) {
 	for f, err := range store.Feeds.All(q.r) {
 		if err != nil {
-			return nil, nil, err
+			return l, err
 		}
 		if _, approved := q.book.Source(f.Source); !approved {
 			continue
 		}
+		l.Looked++
 		since := latest(f.Heard, f.Since)
 		if since.IsZero() || q.r.Now().Sub(since) < q.book.StaleAfter(f.Source) {
 			continue
 		}
-		found = append(found, schema.Finding{
+		l.Found = append(l.Found, schema.Finding{
 			Connector: f.Connector, Subject: "source/" + f.Source, Object: string(f.Topic),
 			Reason: "nothing was heard of it for " + policy.Duration(q.book.StaleAfter(f.Source)).String() + ", last at " + day(since),
 		})
 	}
-	return found, nil, nil
+	return l, nil
 }
 
 // unconfirmedPage walks, connector by connector, the removals that wait the longest for
 // their target to agree.
-func unconfirmedPage(q query, after []string) (found []schema.Finding, next []string, err error) {
-	at, place := append(after, "", "")[0], []byte(nil)
-	if len(after) > 1 {
-		if place, err = base64.RawStdEncoding.DecodeString(after[1]); err != nil {
-			return nil, nil, err
-		}
-	}
-	connectors := q.book.Connectors()
-	names := make([]string, len(connectors))
-	for i, c := range connectors {
-		names[i] = c.Metadata.Name
+func unconfirmedPage(q query, after []string) (Leaf, error) {
+	var names []string
+	for _, c := range q.book.Connectors() {
+		names = append(names, c.Metadata.Name)
 	}
 	names = schema.Sorted(names...)
-	if at == "" && len(names) > 0 {
-		at = names[0]
+	at := append(slices.Clone(after), "", "")
+	if at[0] == "" && len(names) > 0 {
+		at[0] = names[0]
 	}
-	n := 0
-	for p, err := range store.Accounts.Walk(q.r, store.AccountOpen, store.Place(place), at) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if p.Record.Due.Received.After(q.cutoff()) {
-			break
-		}
-		found = append(found, unconfirmed(p.Record))
-		if n++; n == inspectPage {
-			return found, []string{at, base64.RawStdEncoding.EncodeToString([]byte(p.Place))}, nil
-		}
+	walk := func(place store.Place) iter.Seq2[store.Placed[schema.Account], error] {
+		return store.Accounts.Walk(q.r, store.AccountOpen, place, at[0])
 	}
-	if i := slices.Index(names, at); i >= 0 && i+1 < len(names) {
-		return found, []string{names[i+1]}, nil
+	l, err := walked(at[1], walk, func(a schema.Account) ([]schema.Finding, bool, error) {
+		if a.Due.Received.After(q.cutoff()) {
+			return nil, false, nil
+		}
+		return []schema.Finding{unconfirmed(a)}, true, nil
+	})
+	switch i := slices.Index(names, at[0]); {
+	case l.Next != nil:
+		l.Next = []string{at[0], l.Next[0]}
+	case i >= 0 && i+1 < len(names):
+		l.Next = []string{names[i+1]}
 	}
-	return found, nil, nil
+	return l, err
 }
 
 func unconfirmed(a schema.Account) schema.Finding {

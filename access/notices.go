@@ -261,7 +261,7 @@ func heldAbout(r store.Reader, subject string) (string, error) {
 		return "connector/" + about, nil
 	}
 	v, err := store.Reviews.Get(r, about)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return "", nil
 	}
 	return v.About(), err

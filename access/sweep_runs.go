@@ -141,7 +141,7 @@ func SweepLate(r store.Reader, sweep string, due time.Time) (bool, error) {
 		return true, nil
 	}
 	_, err := store.Findings.Get(r, findingSweep, "", "sweep/"+sweep, "")
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err

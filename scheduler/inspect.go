@@ -20,16 +20,16 @@ func Inspect(s *store.Store, rules *access.Rules, what access.Inspection) func(c
 			return err
 		}
 		for at := sweep.after; ; {
-			var found []schema.Finding
-			var next []string
+			var page access.Leaf
 			err := s.View(ctx, func(r store.Reader) (err error) {
-				found, next, err = what.Page(r, book, bound(r), at)
+				page, err = what.Page(r, book, bound(r), at)
 				return err
 			})
 			if err != nil {
 				return err
 			}
-			run.Looked += len(found)
+			found := page.Found
+			run.Looked += page.Looked
 			run.Found += len(found)
 			for _, f := range found {
 				run.First = some(run.First, []schema.Deed{{Identity: f.Subject, What: f.Reason}})
@@ -40,7 +40,7 @@ func Inspect(s *store.Store, rules *access.Rules, what access.Inspection) func(c
 				}
 				run.Reported += len(found)
 			}
-			if at = next; at == nil {
+			if at = page.Next; at == nil {
 				break
 			}
 			if err := sweep.came(ctx, run, at...); err != nil {
@@ -65,6 +65,9 @@ func (s Sweep) bound(book *policy.Book) (func(store.Reader) access.Bound, error)
 	}
 	return func(r store.Reader) access.Bound {
 		b := access.Bound{Age: s.Age, At: s.Scope.at}
+		if len(s.Scope.Roles) > 0 {
+			b.Of = s.Scope.of
+		}
 		if meets != nil {
 			now := r.Now()
 			b.Meet = func(f policy.Facts) bool { return meets.Meets(f, now) }

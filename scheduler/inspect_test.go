@@ -262,6 +262,9 @@ func TestInspections(t *testing.T) {
 				if read := w.rows.Load() - before; read > 500 {
 					t.Errorf("it read %d rows to find one thing among %d", read, many)
 				}
+				if run.Looked < 1 || run.Looked > 250 {
+					t.Errorf("its record says that it looked at %d", run.Looked)
+				}
 				if got := w.findings(test.kind); run.Reported != 1 || !slices.Equal(got, []string{test.want}) || len(run.First) != 1 {
 					t.Fatalf("it came to %+v, and found %v; want %s", run, got, test.want)
 				}
@@ -276,6 +279,69 @@ func TestInspections(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNeverUsed finds access that nobody used since it was given long ago, of which there is
+// no use to look up, where use would have been seen and nowhere else.
+func TestNeverUsed(t *testing.T) {
+	const many, age = 600, 90 * 24 * time.Hour
+	inspecting(t, func(w *inspectWorld) {
+		who := func(i int) string { return fmt.Sprintf("p%04d", i) }
+		sweep := func() schema.Run { w.t.Helper(); return w.run(scheduler.Sweep{Name: "unused", Age: age}) }
+		w.update(func(tx store.Tx) error {
+			old := tx.Now().Add(-age - time.Hour)
+			return each(many, func(i int) error {
+				a := schema.Account{Connector: "wiki", Identity: who(i), RemoteID: "r" + who(i), Active: true, Entitlements: []string{"Readers"}, Managed: []string{"Readers"}}
+				line := schema.Assignment{Identity: who(i), Connector: "wiki", Entitlement: "readers", Because: []string{"role/engineer"}, Mode: schema.Enforce, Since: old}
+				use := schema.Use{Identity: who(i), Connector: "wiki", Entitlement: "readers", LastUsed: tx.Now()}
+				switch i {
+				case 3, 555: // never used
+					return errors.Join(store.Accounts.Put(tx, a), store.Assignments.Put(tx, line))
+				case 4: // given lately
+					line.Since = tx.Now().Add(-time.Hour)
+					return errors.Join(store.Accounts.Put(tx, a), store.Assignments.Put(tx, line))
+				case 5: // not there yet
+					a.Entitlements = nil
+					return errors.Join(store.Accounts.Put(tx, a), store.Assignments.Put(tx, line))
+				case 6: // its account is told of as a whole
+					use.Entitlement = ""
+				case 7: // told of, but not when it was used
+					return errors.Join(store.Accounts.Put(tx, a), store.Assignments.Put(tx, line), store.Uses.Put(tx, schema.Use{Identity: who(i), Connector: "wiki", Rotated: old}))
+				}
+				return errors.Join(store.Accounts.Put(tx, a), store.Assignments.Put(tx, line), store.Uses.Put(tx, use))
+			})
+		})
+		if run := sweep(); run.Found != 0 || run.Problem != "" {
+			t.Fatalf("nobody tells of use at the wiki, and it came to %+v", run)
+		}
+		w.update(func(tx store.Tx) error {
+			return store.Feeds.Put(tx, schema.Feed{Source: "siem", Topic: schema.TopicUse, Connector: "wiki", Heard: tx.Now()})
+		})
+		want := []string{"wiki p0003 readers", "wiki p0007 readers", "wiki p0555 readers"}
+		if run := sweep(); run.Looked < many || run.Found != 3 || !slices.Equal(w.findings("unused"), want) {
+			t.Fatalf("it came to %+v, and found %v; want %v", run, w.findings("unused"), want)
+		}
+		sweep()
+		if got := w.findings("unused"); !slices.Equal(got, want) {
+			t.Errorf("a run later it found %v", got)
+		}
+		if run := w.run(scheduler.Sweep{Name: "unused", Age: age, Scope: scheduler.Scope{Roles: []string{"writer"}}}); run.Found != 0 || len(w.findings("unused")) != 3 {
+			t.Errorf("of another role it came to %+v, %v", run, w.findings("unused"))
+		}
+		if run := w.run(scheduler.Sweep{Name: "unused", Age: age, Scope: scheduler.Scope{Roles: []string{"engineer"}}}); run.Found != 3 {
+			t.Errorf("of the role that gives it: %+v", run)
+		}
+		w.update(func(tx store.Tx) error {
+			return errors.Join(
+				store.Uses.Put(tx, schema.Use{Identity: who(3), Connector: "wiki", Entitlement: "readers", LastUsed: tx.Now()}),
+				store.Assignments.Delete(tx, who(7), "wiki", "readers"),
+			)
+		})
+		sweep()
+		if got := w.findings("unused"); !slices.Equal(got, want[2:]) {
+			t.Errorf("one was used, one ended, and it found %v", got)
+		}
+	})
 }
 
 func each(n int, do func(i int) error) error {
@@ -335,7 +401,9 @@ func TestOwnerless(t *testing.T) {
 				return store.Machines.Put(tx, schema.Machine{Identity: id.ID})
 			})
 		})
-		w.run(scheduler.Sweep{Name: "ownerless"})
+		if run := w.run(scheduler.Sweep{Name: "ownerless"}); run.Looked < 300 {
+			t.Errorf("it looked at %d machines and more: its record says %d", 300, run.Looked)
+		}
 		got := w.findings("ownerless")
 		for _, i := range []int{0, 100, 200} {
 			if !slices.Contains(got, machine(i)) {

@@ -34,14 +34,14 @@ func Personally(r store.Reader, book *policy.Book, n schema.Notice, addresses []
 // toldByName reports whether the identity that an address is of is told it.
 func toldByName(r store.Reader, book *policy.Book, n schema.Notice, address string) (bool, error) {
 	id, err := FindCalled(r, book, address)
-	if notFound(err) || errors.Is(err, schema.ErrConflict) {
+	if schema.IsNotFound(err) || errors.Is(err, schema.ErrConflict) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	who, err := AddresseeOf(r, book, id.Base())
-	if notFound(err) || err == nil && store.Fold(who.Address) != store.Fold(address) {
+	if schema.IsNotFound(err) || err == nil && store.Fold(who.Address) != store.Fold(address) {
 		return false, nil
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func toldByName(r store.Reader, book *policy.Book, n schema.Notice, address stri
 // toldOf reports whether somebody is to be told what a notice says, or was within a day.
 func toldOf(r store.Reader, n schema.Notice, to string) (bool, error) {
 	own, err := store.Notices.Get(r, to, n.Kind, n.Subject)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil && (own.Told.IsZero() || r.Now().Sub(own.Told) < sameNotice), err
