@@ -127,7 +127,7 @@ const settingHolders = "holders/"
 // once than may, at any moment of its time. Of two that would take the last place one
 // is run again: both write the role's row.
 func takePlace(tx store.Tx, role *policy.Role, g schema.Grant) error {
-	if role.Spec.Concurrent == nil || role.Spec.Concurrent.Max <= 0 {
+	if role.Spec.Concurrent == nil {
 		return nil
 	}
 	full := &fullError{role: g.Role, most: role.Spec.Concurrent.Max}

@@ -29,6 +29,22 @@ func (s Stage) Time() time.Duration {
 // Needs returns how many people must agree at a stage: one at least.
 func (s Stage) Needs() int { return max(1, s.Min) }
 
+// most returns how many a stage names at most; open is true where that is for a group to
+// say. Of a role there may be an owner and a deputy.
+func (s Stage) most() (n int, open bool) {
+	for _, a := range s.Approvers {
+		switch {
+		case a.Group != "":
+			return 0, true
+		case a.RoleOwner:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n, false
+}
+
 // Flow returns who must agree before a role is granted; ok is false of one that is
 // held by rule, or that is taken before anyone agrees.
 func (b *Book) Flow(r *Role) (flow *ApprovalFlow, ok bool) {

@@ -191,6 +191,9 @@ func (c *compiler) flows() {
 		for i, stage := range f.Spec.Stages {
 			if len(stage.Approvers) == 0 || slices.Contains(stage.Approvers, Approver{}) {
 				c.report(&f.Header, CodeApprover, in("spec", "stages", nth(i)), "stage %d has nobody who approves", i+1)
+			} else if most, open := stage.most(); !open && stage.Needs() > most {
+				c.report(&f.Header, CodeApprover, in("spec", "stages", nth(i), "min"), "stage %d needs %d to agree, and names %d at most", i+1, stage.Needs(), most).
+					hint("name more, or a group")
 			}
 		}
 		if f.Spec.Rules.SelfApproval {

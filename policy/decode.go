@@ -2,10 +2,13 @@ package policy
 
 import (
 	"encoding"
+	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -13,7 +16,8 @@ import (
 
 // A decoder fills one document from its YAML nodes, by the json tags of the
 // struct's fields: a field without omitempty or omitzero must be there, and the
-// enum values of a jsonschema tag are all there are. It goes on after a mistake,
+// enum values of a jsonschema tag are all there are, as are the numbers between its
+// minimum and maximum. It goes on after a mistake,
 // so that all of them are found at once.
 type decoder struct {
 	place
@@ -34,7 +38,7 @@ func (r *reported) hint(format string, args ...any) { *r = reported(Finding(*r).
 
 func (d *decoder) decode(n *yaml.Node, doc document) {
 	d.refuseAliases(n)
-	d.value(n, reflect.ValueOf(doc).Elem(), nil)
+	d.value(n, reflect.ValueOf(doc).Elem(), bounds{})
 }
 
 // refuseAliases reports whatever makes a file say something in a place where it
@@ -55,8 +59,8 @@ func (d *decoder) refuseAliases(n *yaml.Node) {
 	}
 }
 
-// value decodes a node into v; allowed are the values of an enum.
-func (d *decoder) value(n *yaml.Node, v reflect.Value, allowed []string) {
+// value decodes a node into v, within the bounds of its field.
+func (d *decoder) value(n *yaml.Node, v reflect.Value, within bounds) {
 	if n.Kind == yaml.AliasNode {
 		return
 	}
@@ -65,25 +69,25 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, allowed []string) {
 		return
 	}
 	if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
-		d.text(n, v, text)
+		d.text(n, v, text, within)
 		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		d.value(n, v.Elem(), allowed)
+		d.value(n, v.Elem(), within)
 	case reflect.Struct:
 		d.structure(n, v)
 	case reflect.Map:
 		d.mapping(n, v)
 	case reflect.Slice:
-		d.sequence(n, v, allowed)
+		d.sequence(n, v, within)
 	case reflect.Interface:
 		if free := d.free(n); free != nil {
 			v.Set(reflect.ValueOf(free))
 		}
 	default:
-		d.scalar(n, v, allowed)
+		d.scalar(n, v, within)
 	}
 }
 
@@ -120,13 +124,17 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-func (d *decoder) text(n *yaml.Node, v reflect.Value, into encoding.TextUnmarshaler) {
+func (d *decoder) text(n *yaml.Node, v reflect.Value, into encoding.TextUnmarshaler, within bounds) {
 	if n.Kind != yaml.ScalarNode {
 		d.report(CodeDecode, n, "%s is wanted", wanted(v.Type()))
 		return
 	}
 	if err := into.UnmarshalText([]byte(n.Value)); err != nil {
 		d.report(CodeDecode, n, "%q is not %s", n.Value, wanted(v.Type()))
+		return
+	}
+	if within.some && v.IsZero() {
+		d.report(CodeDecode, n, "%q is no time at all", n.Value).hint("write how long, or leave the field out")
 	}
 }
 
@@ -150,7 +158,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 			}
 			continue
 		}
-		d.value(val, v.FieldByIndex(fields[i].index), fields[i].allowed)
+		d.value(val, v.FieldByIndex(fields[i].index), fields[i].bounds)
 	}
 	for _, f := range fields {
 		val := child(n, f.name)
@@ -214,21 +222,21 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	v.Set(reflect.MakeMap(v.Type()))
 	for key, val := range d.pairs(n) {
 		entry := reflect.New(v.Type().Elem()).Elem()
-		d.value(val, entry, nil)
+		d.value(val, entry, bounds{})
 		v.SetMapIndex(reflect.ValueOf(key.Value), entry)
 	}
 }
 
 // sequence decodes a list; an empty one is not nil, so that it can be told from
 // none.
-func (d *decoder) sequence(n *yaml.Node, v reflect.Value, allowed []string) {
+func (d *decoder) sequence(n *yaml.Node, v reflect.Value, within bounds) {
 	if n.Kind != yaml.SequenceNode {
 		d.report(CodeDecode, n, "a list is wanted").hint("put it in brackets")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
 	for i, c := range n.Content {
-		d.value(c, v.Index(i), allowed)
+		d.value(c, v.Index(i), within)
 	}
 }
 
@@ -242,7 +250,7 @@ func (d *decoder) free(n *yaml.Node) any {
 		return m
 	case yaml.SequenceNode:
 		s := []any{}
-		d.sequence(n, reflect.ValueOf(&s).Elem(), nil)
+		d.sequence(n, reflect.ValueOf(&s).Elem(), bounds{})
 		return s
 	case yaml.ScalarNode:
 		switch n.ShortTag() {
@@ -258,14 +266,14 @@ func (d *decoder) free(n *yaml.Node) any {
 			}
 		}
 		var s string
-		d.scalar(n, reflect.ValueOf(&s).Elem(), nil)
+		d.scalar(n, reflect.ValueOf(&s).Elem(), bounds{})
 		return s
 	case yaml.DocumentNode, yaml.AliasNode, yaml.StreamNode:
 	}
 	return nil
 }
 
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, allowed []string) {
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, within bounds) {
 	if n.Kind != yaml.ScalarNode {
 		d.report(CodeDecode, n, "%s is wanted", wanted(v.Type()))
 		return
@@ -273,7 +281,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, allowed []string) {
 	ok := false
 	switch v.Kind() { //nolint:exhaustive // no document has fields of the other kinds
 	case reflect.String:
-		d.string(n, v, allowed)
+		d.string(n, v, within.allowed)
 		return
 	case reflect.Bool:
 		if ok = n.ShortTag() == "!!bool" && (n.Value == "true" || n.Value == "false"); ok {
@@ -283,15 +291,28 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, allowed []string) {
 		i, err := strconv.Atoi(n.Value)
 		if ok = err == nil && n.ShortTag() == "!!int" && plainInt(n.Value); ok {
 			v.SetInt(int64(i))
+			d.number(n, float64(i), within)
 		}
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(n.Value, 64)
 		if ok = err == nil && (n.ShortTag() == "!!int" && plainInt(n.Value) || n.ShortTag() == "!!float"); ok {
 			v.SetFloat(f)
+			d.number(n, f, within)
 		}
 	}
 	if !ok {
 		d.report(CodeDecode, n, "%q is not %s", n.Value, wanted(v.Type()))
+	}
+}
+
+// number reports a number that is out of its field's bounds. None is written for what is
+// not limited: a limit of nothing would read as one, and hold nobody.
+func (d *decoder) number(n *yaml.Node, f float64, within bounds) {
+	switch low, high := within.least, within.most; {
+	case low != nil && (f < *low || within.above && f <= *low) || math.IsNaN(f):
+		d.report(CodeDecode, n, "%s is too little: %s", n.Value, within).hint("leave the field out where there is no limit")
+	case high != nil && f > *high:
+		d.report(CodeDecode, n, "%s is too much: %s", n.Value, within)
 	}
 }
 
@@ -333,23 +354,73 @@ type field struct {
 	name     string
 	index    []int
 	required bool
-	allowed  []string
+	bounds
 }
 
+// bounds are what a field may be: the values of an enum, numbers from and to; of a
+// duration, whether it must be some.
+type bounds struct {
+	allowed     []string
+	least, most *float64
+	above       bool // more than the least
+	some        bool
+}
+
+// String says in words between which numbers.
+func (b bounds) String() string {
+	from := "at least"
+	if b.above {
+		from = "more than"
+	}
+	switch {
+	case b.most == nil && b.least != nil:
+		return fmt.Sprintf("it is %s %g", from, *b.least)
+	case b.least != nil:
+		return fmt.Sprintf("it is %s %g, and at most %g", from, *b.least, *b.most)
+	}
+	return "it is a number"
+}
+
+// boundsOf reads a field's tags: jsonschema, and some:"" of a duration that is some.
+func boundsOf(tag reflect.StructTag) (b bounds) {
+	_, b.some = tag.Lookup("some")
+	for part := range strings.SplitSeq(tag.Get("jsonschema"), ",") {
+		key, value, _ := strings.Cut(part, "=")
+		number, err := strconv.ParseFloat(value, 64)
+		switch key {
+		case "enum":
+			b.allowed = append(b.allowed, value)
+		case "minimum", "exclusiveMinimum":
+			b.least, b.above = &number, key == "exclusiveMinimum"
+		case "maximum":
+			b.most = &number
+		default:
+			continue
+		}
+		if err != nil && key != "enum" {
+			b.least, b.most = nil, nil
+		}
+	}
+	return b
+}
+
+// known are the fields of the types that were read before.
+var known sync.Map
+
 func fieldsOf(t reflect.Type) []field {
+	if all, ok := known.Load(t); ok {
+		if fields, ok := all.([]field); ok {
+			return fields
+		}
+	}
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "" {
 			continue
 		}
-		entry := field{name: name, index: f.Index, required: options == ""}
-		for part := range strings.SplitSeq(f.Tag.Get("jsonschema"), ",") {
-			if value, ok := strings.CutPrefix(part, "enum="); ok {
-				entry.allowed = append(entry.allowed, value)
-			}
-		}
-		fields = append(fields, entry)
+		fields = append(fields, field{name: name, index: f.Index, required: options == "", bounds: boundsOf(f.Tag)})
 	}
+	known.Store(t, fields)
 	return fields
 }

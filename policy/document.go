@@ -86,17 +86,17 @@ type PolicySetSpec struct { //nolint:revive // it is the name of the document's 
 // An Attribute declares one attribute of an identity that rules may read.
 type Attribute struct {
 	Type   string            `json:"type" jsonschema:"enum=string,enum=bool,enum=int,enum=timestamp,enum=list"`
-	From   []string          `json:"from,omitempty"`   // the sources that may say it; none named: any with authority
-	MaxAge Duration          `json:"maxAge,omitempty"` // older counts as absent
-	Path   string            `json:"path,omitempty"`   // where it is in the source's record; empty means under its own name
-	Map    map[string]string `json:"map,omitempty"`    // the source's word to ours
+	From   []string          `json:"from,omitempty"`           // the sources that may say it; none named: any with authority
+	MaxAge Duration          `json:"maxAge,omitempty" some:""` // older counts as absent
+	Path   string            `json:"path,omitempty"`           // where it is in the source's record; empty means under its own name
+	Map    map[string]string `json:"map,omitempty"`            // the source's word to ours
 }
 
 // Publication says what it takes to put another policy in force.
 type Publication struct {
 	Approvers     Reviewers `json:"approvers,omitzero"`
 	Require       []string  `json:"require,omitempty"`
-	PlanMaxAge    Duration  `json:"planMaxAge,omitempty"`
+	PlanMaxAge    Duration  `json:"planMaxAge,omitempty" some:""`
 	ObserveFor    *Duration `json:"observeFor,omitempty"` // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
 }
@@ -105,7 +105,7 @@ type Publication struct {
 type Limits struct {
 	RevokesPerRun    Brake  `json:"revokesPerRun,omitzero"`
 	GrantsPerRun     Brake  `json:"grantsPerRun,omitzero"`
-	RoleMatchPercent int    `json:"roleMatchPercent,omitempty"`
+	RoleMatchPercent int    `json:"roleMatchPercent,omitempty" jsonschema:"minimum=1,maximum=100"`
 	OnExceeded       string `json:"onExceeded,omitempty" jsonschema:"enum=hold"`
 }
 
@@ -115,17 +115,17 @@ type ClockSkew struct {
 	Expiry    Duration  `json:"expiry,omitempty"`    // how much longer a grant lasts than was asked; left out: not at all
 }
 
-// A Brake stops a run at a count or at a percentage, whichever comes first; zero
-// sets none.
+// A Brake stops a run at a count or at a percentage, whichever comes first; what is left
+// out stops nothing, and is therefore never written as zero.
 type Brake struct {
-	Count   int     `json:"count,omitempty"`
-	Percent float64 `json:"percent,omitempty"`
+	Count   int     `json:"count,omitempty" jsonschema:"minimum=1"`
+	Percent float64 `json:"percent,omitempty" jsonschema:"exclusiveMinimum=0,maximum=100"`
 }
 
 // Retention says for how long the log is kept; left out: seven years.
 type Retention struct {
-	Decisions Duration `json:"decisions,omitempty"` // its entries; their hashes stay
-	Evidence  Duration `json:"evidence,omitempty"`  // what stands beside them: what they were made from, people's words
+	Decisions Duration `json:"decisions,omitempty" some:""` // its entries; their hashes stay
+	Evidence  Duration `json:"evidence,omitempty" some:""`  // what stands beside them: what they were made from, people's words
 }
 
 // A Trust says how far a source is believed.
@@ -163,22 +163,22 @@ type SourceSpec struct {
 
 // Freshness says how often a source is heard from, and what its silence means.
 type Freshness struct {
-	ExpectEvery Duration `json:"expectEvery,omitempty"`
-	StaleAfter  Duration `json:"staleAfter,omitempty"`
+	ExpectEvery Duration `json:"expectEvery,omitempty" some:""`
+	StaleAfter  Duration `json:"staleAfter,omitempty" some:""`
 	OnStale     string   `json:"onStale,omitempty" jsonschema:"enum=hold"`
 }
 
 // MassChange is the brake on one source.
 type MassChange struct {
-	DeactivationsPerHour int     `json:"deactivationsPerHour,omitempty"`
-	PercentPerDay        float64 `json:"percentPerDay,omitempty"`
+	DeactivationsPerHour int     `json:"deactivationsPerHour,omitempty" jsonschema:"minimum=1"`
+	PercentPerDay        float64 `json:"percentPerDay,omitempty" jsonschema:"exclusiveMinimum=0,maximum=100"`
 	OnExceeded           string  `json:"onExceeded,omitempty" jsonschema:"enum=hold"`
 }
 
 // A Credential refers to a secret; it never holds one.
 type Credential struct {
 	Ref         string   `json:"ref,omitempty"`
-	RotateEvery Duration `json:"rotateEvery,omitempty"`
+	RotateEvery Duration `json:"rotateEvery,omitempty" some:""`
 }
 
 // An Authority says whether a connector's target is ours alone.

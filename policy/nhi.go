@@ -66,9 +66,9 @@ type Vendor struct {
 // gone.
 type Offboarding struct {
 	OnWorkloadGone  string   `json:"onWorkloadGone,omitempty" jsonschema:"enum=revoke,enum=suspend"`
-	UnseenFor       Duration `json:"unseenFor,omitempty"` // not seen for so long it is gone; none: silence says nothing
+	UnseenFor       Duration `json:"unseenFor,omitempty" some:""` // not seen for so long it is gone; none: silence says nothing
 	OnOwnerGone     string   `json:"onOwnerGone,omitempty" jsonschema:"enum=reassign,enum=revoke"`
-	GraceToReassign Duration `json:"graceToReassign,omitempty"`
+	GraceToReassign Duration `json:"graceToReassign,omitempty" some:""`
 }
 
 // graceToReassign is how long a machine has to find an owner, where nobody says.

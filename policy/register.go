@@ -66,7 +66,7 @@ type ExceptionSpec struct {
 type Waiver struct {
 	Constraint string   `json:"constraint,omitempty"`
 	Role       string   `json:"role,omitempty"`                         // alone: whoever it is for qualifies
-	Duration   Duration `json:"duration,omitempty"`                     // for which the role may be held
+	Duration   Duration `json:"duration,omitempty" some:""`             // for which the role may be held
 	Gate       string   `json:"gate,omitempty" jsonschema:"enum=modes"` // that the role's mode may be raised all the same
 	Trigger    string   `json:"trigger,omitempty"`                      // SET/NAME, which ends nothing; of the role alone, if one is named
 	Lint       Code     `json:"lint,omitempty"`                         // the warning

@@ -27,7 +27,7 @@ type RoleSpec struct {
 	Triggers        []string        `json:"triggers,omitempty"`
 	Concurrent      *Concurrency    `json:"concurrent,omitempty"`
 	NHI             *MachineRules   `json:"nhi,omitempty"`
-	MatchPercentMax int             `json:"matchPercentMax,omitempty"`
+	MatchPercentMax int             `json:"matchPercentMax,omitempty" jsonschema:"minimum=1,maximum=100"`
 	Review          *Review         `json:"review,omitempty"`
 }
 
@@ -51,7 +51,7 @@ type Holding struct {
 // A Span says for how long a grant of a role is given.
 type Span struct {
 	Default   Duration `json:"default,omitempty"`
-	Max       Duration `json:"max,omitempty"`
+	Max       Duration `json:"max,omitempty" some:""`
 	Renewable bool     `json:"renewable,omitempty"`
 }
 
@@ -63,11 +63,11 @@ type Permanence struct {
 // A Review says how often people look again at who holds a role, who they are, and what
 // becomes of what they do not decide.
 type Review struct {
-	Every Duration `json:"every"`
+	Every Duration `json:"every" some:""`
 	By    string   `json:"by,omitempty" jsonschema:"enum=owner,enum=manager,enum=entitlementOwner"`
 	Grace Duration `json:"grace,omitempty"` // how long a review may be overdue before the grant ends; none: it is only owed
 
-	Within   Duration `json:"within,omitempty"` // how long reviewers have
+	Within   Duration `json:"within,omitempty" some:""` // how long reviewers have
 	Overdue  string   `json:"overdue,omitempty" jsonschema:"enum=escalate,enum=suspend,enum=revoke"`
 	OnChange []string `json:"onChange,omitempty"` // attributes of the holder: who moves is reviewed at once
 }
@@ -100,7 +100,7 @@ type Bypass struct {
 // Reviewers are the people who must agree: how many of which group.
 type Reviewers struct {
 	Group          string `json:"group,omitempty"`
-	Min            int    `json:"min,omitempty"`
+	Min            int    `json:"min,omitempty" jsonschema:"minimum=1"`
 	ExcludeAuthor  bool   `json:"excludeAuthor,omitempty"`
 	ExcludeSubject bool   `json:"excludeSubject,omitempty"`
 }
@@ -109,12 +109,12 @@ type Reviewers struct {
 type OnEnd struct {
 	VerifyRemoved bool     `json:"verifyRemoved,omitempty"`
 	Rotate        []string `json:"rotate,omitempty"`
-	Within        Duration `json:"within,omitempty"`
+	Within        Duration `json:"within,omitempty" some:""`
 }
 
 // Concurrency caps how many may hold a role at once.
 type Concurrency struct {
-	Max int `json:"max"`
+	Max int `json:"max" jsonschema:"minimum=1"`
 }
 
 // MachineRules say how a machine identity may use a role.
@@ -122,7 +122,7 @@ type MachineRules struct {
 	InteractiveLogin string   `json:"interactiveLogin,omitempty" jsonschema:"enum=deny,enum=allow"`
 	SharedUse        string   `json:"sharedUse,omitempty" jsonschema:"enum=deny,enum=allow"`
 	Credential       string   `json:"credential,omitempty"`
-	SecretMaxAge     Duration `json:"secretMaxAge,omitempty"`
+	SecretMaxAge     Duration `json:"secretMaxAge,omitempty" some:""`
 	Environments     []string `json:"environments,omitempty"`
 }
 
@@ -146,7 +146,7 @@ type Trigger struct {
 	On         []string `json:"on" jsonschema:"enum=event,enum=sweep"`
 	When       string   `json:"when"` // CEL
 	Action     string   `json:"action" jsonschema:"enum=revoke,enum=suspend,enum=reapprove,enum=reassign,enum=rotate,enum=hold"`
-	Within     Duration `json:"within,omitempty"` // how long it may take, from when the bridge was told
+	Within     Duration `json:"within,omitempty" some:""` // how long it may take, from when the bridge was told
 	Grace      Duration `json:"grace,omitempty"`
 	FailClosed bool     `json:"failClosed,omitempty"`
 	Silence    *Silence `json:"silence,omitempty"`
@@ -185,8 +185,8 @@ type ApprovalFlowSpec struct {
 // A Stage is one step of a flow; all stages must agree.
 type Stage struct {
 	Approvers []Approver `json:"approvers"`
-	Min       int        `json:"min,omitempty"`
-	Within    Duration   `json:"within,omitempty"`
+	Min       int        `json:"min,omitempty" jsonschema:"minimum=1"`
+	Within    Duration   `json:"within,omitempty" some:""`
 }
 
 // An Approver names who may agree, by relation, by group or by person. One of

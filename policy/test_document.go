@@ -121,8 +121,8 @@ type Expectation struct {
 
 	Refused   string   `json:"refused,omitempty"` // of why what is done at this moment is refused, a part
 	Request   string   `json:"request,omitempty" jsonschema:"enum=open,enum=approved,enum=fulfilled,enum=denied,enum=expired,enum=withdrawn"`
-	Stage     int      `json:"stage,omitempty"`     // that the request waits at, from 1
-	MayDecide []string `json:"mayDecide,omitempty"` // about the request, or the bypass, now; complete
+	Stage     int      `json:"stage,omitempty" jsonschema:"minimum=1"` // that the request waits at, from 1
+	MayDecide []string `json:"mayDecide,omitempty"`                    // about the request, or the bypass, now; complete
 	Bypass    string   `json:"bypass,omitempty" jsonschema:"enum=open,enum=reviewed,enum=overdue,enum=rejected"`
 	Owed      []string `json:"owed,omitempty"`   // evidence of the bypass that is; complete
 	Rotate    []string `json:"rotate,omitempty"` // credentials that are to be, because of the bypass; complete

@@ -261,8 +261,12 @@ func (c *compiler) testFeeds(t *Test, path []string, heard map[string]time.Time,
 
 // testActs checks what somebody does in a test.
 func (c *compiler) testActs(t *Test, path []string, a *TestAct, holders map[string]int) {
-	for role := range holders {
-		c.testRole(t, append(slices.Clone(path), "holders", role), role)
+	for role, n := range holders {
+		at := append(slices.Clone(path), "holders", role)
+		c.testRole(t, at, role)
+		if n < 0 {
+			c.report(&t.Header, CodeDecode, at, "%d can not hold a role", n)
+		}
 	}
 	if a == nil {
 		return

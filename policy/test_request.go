@@ -230,7 +230,7 @@ func (r *rehearsal) end(which func(schema.Grant) bool) {
 
 // give makes a grant, if the role has a place left among those who may hold it at once.
 func (r *rehearsal) give(role *Role, g schema.Grant) (schema.Grant, error) {
-	if c := role.Spec.Concurrent; c != nil && c.Max > 0 && r.spec.Holders[g.Role] >= c.Max {
+	if c := role.Spec.Concurrent; c != nil && r.spec.Holders[g.Role] >= c.Max {
 		return g, fmt.Errorf("role %s: %d hold it, which is as many as may at once", g.Role, c.Max)
 	}
 	g.ID = strconv.Itoa(len(r.held.Grants) + 1)
