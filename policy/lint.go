@@ -21,7 +21,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	}
 	compiled.holdings = c.holdings(r)
 	compiled.rule = c.roleRule(r)
-	compiled.triggers = c.roleTriggers(r, sets)
+	compiled.triggers = c.roleTriggers(r, compiled.rule, sets)
 	c.approved(r)
 	c.bounded(r)
 	c.reviewed(r)
@@ -98,9 +98,9 @@ func (c *compiler) roleRule(r *Role) *rule {
 }
 
 // roleTriggers resolves what ends the role.
-func (c *compiler) roleTriggers(r *Role, sets map[string][]*compiledTrigger) []*compiledTrigger {
+func (c *compiler) roleTriggers(r *Role, qualifies *rule, sets map[string][]*compiledTrigger) []*compiledTrigger {
 	var triggers []*compiledTrigger
-	ends, leaver, unusable := false, false, false
+	ends, unusable := false, false
 	for i, name := range r.Spec.Triggers {
 		set, ok := sets[name]
 		if len(set) == 0 {
@@ -113,7 +113,6 @@ func (c *compiler) roleTriggers(r *Role, sets map[string][]*compiledTrigger) []*
 		}
 		for _, t := range set {
 			ends = ends || t.Action == actionRevoke
-			leaver = leaver || t.Action == actionRevoke && t.rule.readsAny("identity.employment.", "identity.active")
 		}
 		triggers = append(triggers, set...)
 	}
@@ -121,8 +120,8 @@ func (c *compiler) roleTriggers(r *Role, sets map[string][]*compiledTrigger) []*
 	case unusable:
 	case !ends:
 		c.report(&r.Header, CodeTrigger, in("spec", "triggers"), "nothing ends role %q", r.Metadata.Name).hint("name a trigger set with a trigger that revokes")
-	case r.Spec.Type != schema.NHI && !leaver:
-		c.report(&r.Header, CodeLeaver, in("spec", "triggers"), "role %q survives the end of employment", r.Metadata.Name).hint("add the trigger set for leavers")
+	case r.Spec.Type != schema.NHI:
+		c.leaves(r, qualifies, triggers)
 	}
 	return triggers
 }
