@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"drawbridge/schema"
 )
@@ -15,7 +16,7 @@ import (
 func Compile(set *Set) (*Book, Findings) { return newCompiler(set).compile() }
 
 func newCompiler(set *Set) *compiler {
-	return &compiler{set: set, bad: map[string]bool{}, book: &Book{
+	return &compiler{set: set, bad: map[string]bool{}, read: map[string]reading{}, book: &Book{
 		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
 		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
 		conditions: map[string]*rule{}, requirements: map[string]*rule{}, valid: map[string]*rule{}, admitting: map[string]*rule{},
@@ -66,6 +67,7 @@ type compiler struct {
 	bad      map[string]bool // documents with an error, by Kind/NAME
 	salvages bool            // sources and targets are as they are written, and no role is in force
 	compiled []*compiledRole
+	read     map[string]reading // the rules, by what they may read and their text
 }
 
 // report adds a finding about a document, at a path in it.
@@ -82,7 +84,7 @@ func nth(i int) string { return strconv.Itoa(i) }
 
 // rule compiles the rule at a path of a document, and reports what is wrong.
 func (c *compiler) rule(h *Header, path []string, text string, variables ...string) *rule {
-	r, faults := c.book.language.compile(text, variables...)
+	r, faults := c.once(text, variables)
 	for _, f := range faults {
 		message := path[len(path)-1] + ": " + f.message
 		finding := h.at.inside(finding(f.code, h.Ref(), "%s", message), h.at.find(path...), f.line, f.col)
@@ -93,10 +95,29 @@ func (c *compiler) rule(h *Header, path []string, text string, variables ...stri
 	return r
 }
 
+// A reading is what came of compiling a rule.
+type reading struct {
+	rule   *rule
+	faults []fault
+}
+
+// once compiles a rule that several documents may say.
+func (c *compiler) once(text string, variables []string) (*rule, []fault) {
+	key := strings.Join(variables, " ") + "\n" + text
+	read, known := c.read[key]
+	if !known {
+		read.rule, read.faults = c.book.language.compile(text, variables...)
+		c.read[key] = read
+	}
+	return read.rule, read.faults
+}
+
 // policySet reads the ceiling over everything. Without one there is nothing that
 // rules may read but the fixed attributes, and nothing more than observe.
 func (c *compiler) policySet() {
-	c.book.language = newLanguage(c.book.declared())
+	if c.book.language == nil {
+		c.book.language = newLanguage(c.book.declared())
+	}
 	p := c.set.Policy
 	if p == nil {
 		f := finding(CodeKind, "PolicySet/", "there is no PolicySet").hint("one document of the folder is to say what rules may read")
@@ -133,6 +154,7 @@ func (c *compiler) sources() {
 	for _, s := range c.set.Sources {
 		if s.Spec.Scope != "" {
 			if scope := c.rule(&s.Header, in("spec", "scope"), s.Spec.Scope, "identity", "workload"); scope != nil {
+				c.constant(&s.Header, in("spec", "scope"), scope, "", CodeNobody)
 				b.scopes[s.Metadata.Name] = scope
 			}
 		}
@@ -201,6 +223,7 @@ func (c *compiler) flows() {
 		}
 		if text := f.Spec.Rules.ApproverMustBe; text != "" {
 			if condition := c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now"); condition != nil {
+				c.constant(&f.Header, in("spec", "rules", "approverMustBe"), condition, CodeEveryone, CodeNobody)
 				c.book.conditions[f.Metadata.Name] = condition
 			}
 		}
@@ -226,6 +249,7 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 			if r == nil {
 				continue
 			}
+			c.constant(&set.Header, path, r, CodeEveryone, CodeNobody)
 			if t.On != nil && len(t.On) == 0 {
 				c.report(&set.Header, CodeDecode, in("spec", "triggers", nth(i), "on"), "trigger %q is asked at no time", t.Name).hint("write on: [event, sweep]")
 			}

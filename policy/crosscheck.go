@@ -18,6 +18,7 @@ func (c *compiler) registers() {
 		c.known(&k.Header, in("spec", "appliesTo", "entitlements"), k.Spec.AppliesTo.Entitlements)
 		if k.Spec.Require != "" {
 			if require := c.rule(&k.Header, in("spec", "require"), k.Spec.Require, "identity", "workload", "now"); require != nil {
+				c.constant(&k.Header, in("spec", "require"), require, CodeEveryone, CodeNobody)
 				c.book.requirements[k.Metadata.Name] = require
 			}
 		}
@@ -83,6 +84,8 @@ func (c *compiler) exception(e *Exception) {
 	switch {
 	case s.Expires.IsZero():
 		c.report(&e.Header, CodeExpiry, in("spec"), "exception %q never expires", e.Metadata.Name)
+	case !s.Expires.After(s.ApprovedAt):
+		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q is over before it is approved", e.Metadata.Name)
 	case s.Expires.Sub(s.ApprovedAt) > maxException:
 		c.report(&e.Header, CodeExpiry, in("spec", "expires"), "exception %q lasts longer than %s", e.Metadata.Name, Duration(maxException))
 	}
@@ -96,6 +99,7 @@ func (c *compiler) exception(e *Exception) {
 				hint("name somebody else who allowed it")
 		}
 	}
+	c.reviewed(&e.Header, s.Review)
 	c.waiver(e)
 }
 

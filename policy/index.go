@@ -16,6 +16,19 @@ import (
 type demand struct {
 	read   read
 	values []string
+	list   bool // the attribute is a list, and is to have the value
+}
+
+// contradictory reports whether the rule demands of one attribute to be two things.
+func (r *rule) contradictory() bool {
+	for i, one := range r.demands {
+		for _, other := range r.demands[:i] {
+			if one.read.name == other.read.name && !one.list && !other.list && !slices.ContainsFunc(one.values, func(v string) bool { return slices.Contains(other.values, v) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // demands returns what every match of an expression must meet: of the conditions
@@ -32,19 +45,19 @@ func (a *analysis) demands(e ast.Expr) []demand {
 		for i, side := range args {
 			value, ok := literalText(args[1-i])
 			if r, is := a.attribute(side); ok && is && !r.guarded {
-				return []demand{{r, []string{value}}}
+				return []demand{{r, []string{value}, false}}
 			}
 		}
 	case operators.In:
 		if value, ok := literalText(args[0]); ok {
 			if r, is := a.attribute(args[1]); is && !r.guarded {
-				return []demand{{r, []string{value}}}
+				return []demand{{r, []string{value}, true}}
 			}
 			return nil
 		}
 		values, ok := literalTexts(args[1])
 		if r, is := a.attribute(args[0]); ok && is && !r.guarded {
-			return []demand{{r, values}}
+			return []demand{{r, values, false}}
 		}
 	}
 	return nil

@@ -24,7 +24,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	compiled.triggers = c.roleTriggers(r, compiled.rule, sets)
 	c.approved(r)
 	c.bounded(r)
-	c.reviewed(r)
+	c.reviewed(&r.Header, r.Spec.Review)
 	c.flaps(compiled)
 	if bond := c.ticketed(r); bond != nil {
 		compiled.triggers = append(compiled.triggers, bond)
@@ -81,7 +81,7 @@ func (c *compiler) roleRule(r *Role) *rule {
 	switch {
 	case compiled == nil:
 		return nil
-	case compiled.fixed == types.False:
+	case compiled.fixed == types.False || compiled.contradictory():
 		c.report(&r.Header, CodeNobody, path, "%s of %q is false whatever the identity", field, r.Metadata.Name)
 	case compiled.fixed == types.True || !compiled.names["identity"] && !compiled.names["workload"]:
 		c.report(&r.Header, CodeEveryone, path, "%s of %q is true whatever the identity", field, r.Metadata.Name)
@@ -170,6 +170,7 @@ func (c *compiler) bypassed(r *Role) {
 	lacks(r.Spec.OnEnd == nil || !r.Spec.OnEnd.VerifyRemoved, "onEnd.verifyRemoved")
 	if b.When != "" {
 		if when := c.rule(&r.Header, in("spec", "bypass", "when"), b.When, "identity", "ticket", "now"); when != nil {
+			c.constant(&r.Header, in("spec", "bypass", "when"), when, CodeBypass, CodeNobody)
 			c.book.admitting[r.Metadata.Name] = when
 		}
 	}
@@ -217,6 +218,7 @@ func (c *compiler) ticketed(r *Role) *compiledTrigger {
 	}
 	valid := c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
 	if valid != nil {
+		c.constant(&r.Header, in("spec", "ticket", "valid"), valid, CodeTicket, CodeNobody)
 		c.book.valid[r.Metadata.Name] = valid
 	}
 	if valid == nil || !t.ExpiresWithTicket {

@@ -112,7 +112,7 @@ func (l *loader) document(p place, n *yaml.Node) {
 	d.refuseSecrets(n)
 	h := doc.header()
 	h.at = p
-	if h.APIVersion != "" && h.APIVersion != APIVersion {
+	if h.APIVersion != "" && h.APIVersion != APIVersion && stringTag(child(n, "apiVersion")) == "!!str" {
 		d.report(CodeKind, child(n, "apiVersion"), "unknown apiVersion %q", h.APIVersion).hint("write %s", APIVersion)
 	}
 	if first, twice := l.seen[h.Ref()]; twice && name != "" {

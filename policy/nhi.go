@@ -52,7 +52,7 @@ type MachineCredential struct {
 	Ref       string    `json:"ref,omitempty"`       // SCHEME:WHERE
 	Connector string    `json:"connector,omitempty"` // the target that it opens
 	Issued    time.Time `json:"issued,omitzero"`     // or last changed, as far as the register knows
-	MaxAge    Duration  `json:"maxAge,omitempty"`
+	MaxAge    Duration  `json:"maxAge,omitempty" some:""`
 }
 
 // A Vendor is who a third party's machine identity belongs to.

@@ -85,16 +85,16 @@ func (b *Book) ReviewedOn(changed, roles []string) (due []string) {
 	return schema.Sorted(due...)
 }
 
-// reviewed checks what a role says of its review.
-func (c *compiler) reviewed(r *Role) {
-	if r.Spec.Review == nil {
+// reviewed checks what a document says of its review.
+func (c *compiler) reviewed(h *Header, r *Review) {
+	if r == nil {
 		return
 	}
-	for i, name := range r.Spec.Review.OnChange {
+	for i, name := range r.OnChange {
 		if _, ok := c.book.declared()[name]; ok {
 			continue
 		}
-		problem := c.report(&r.Header, CodeField, in("spec", "review", "onChange", nth(i)), "identity has no attribute %q", name)
+		problem := c.report(h, CodeField, in("spec", "review", "onChange", nth(i)), "identity has no attribute %q", name)
 		if near := nearest(name, c.book.language.shapes.identity.names()); near != "" {
 			problem.hint("did you mean %q?", near)
 		}

@@ -37,6 +37,11 @@ func newLanguage(declared map[string]Attribute) *language {
 	return &language{shapes: newShapes(declared), envs: map[string]*cel.Env{}, reads: map[string]int{}}
 }
 
+// apart is the language for a rule that is no part of a book: others read the book meanwhile.
+func (l *language) apart() *language {
+	return &language{shapes: l.shapes, envs: map[string]*cel.Env{}, reads: map[string]int{}}
+}
+
 // foundation returns the environment that all others extend.
 func (l *language) foundation() (*cel.Env, error) {
 	p, err := newProvider(l.shapes)

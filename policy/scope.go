@@ -16,7 +16,7 @@ type Condition struct {
 
 // Condition compiles a rule over identity, as this policy declares its attributes.
 func (b *Book) Condition(text string) (*Condition, error) {
-	r, faults := b.language.compile(text, "identity", "workload", "now")
+	r, faults := b.language.apart().compile(text, "identity", "workload", "now")
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("%q: %s: %w", text, faults[0].message, schema.ErrInvalid)
 	}

@@ -45,6 +45,9 @@ func valueOf(f slot, v any) (ref.Val, error) {
 	switch v := v.(type) {
 	case string:
 		val = types.String(v)
+		if at, err := time.Parse(time.RFC3339, v); err == nil && f.typ.Kind() == types.TimestampKind { // in quotes, as some tools write it
+			val = types.Timestamp{Time: at}
+		}
 	case bool:
 		val = types.Bool(v)
 	case int64:
