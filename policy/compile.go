@@ -154,7 +154,7 @@ func (c *compiler) sources() {
 	for _, s := range c.set.Sources {
 		if s.Spec.Scope != "" {
 			if scope := c.rule(&s.Header, in("spec", "scope"), s.Spec.Scope, "identity", "workload"); scope != nil {
-				c.constant(&s.Header, in("spec", "scope"), scope, "", CodeNobody)
+				c.constant(&s.Header, in("spec", "scope"), scope, "")
 				b.scopes[s.Metadata.Name] = scope
 			}
 		}
@@ -223,7 +223,7 @@ func (c *compiler) flows() {
 		}
 		if text := f.Spec.Rules.ApproverMustBe; text != "" {
 			if condition := c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now"); condition != nil {
-				c.constant(&f.Header, in("spec", "rules", "approverMustBe"), condition, CodeEveryone, CodeNobody)
+				c.constant(&f.Header, in("spec", "rules", "approverMustBe"), condition, CodeEveryone)
 				c.book.conditions[f.Metadata.Name] = condition
 			}
 		}
@@ -249,7 +249,7 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 			if r == nil {
 				continue
 			}
-			c.constant(&set.Header, path, r, CodeEveryone, CodeNobody)
+			c.constant(&set.Header, path, r, CodeEveryone)
 			if t.On != nil && len(t.On) == 0 {
 				c.report(&set.Header, CodeDecode, in("spec", "triggers", nth(i), "on"), "trigger %q is asked at no time", t.Name).hint("write on: [event, sweep]")
 			}

@@ -18,7 +18,7 @@ func (c *compiler) registers() {
 		c.known(&k.Header, in("spec", "appliesTo", "entitlements"), k.Spec.AppliesTo.Entitlements)
 		if k.Spec.Require != "" {
 			if require := c.rule(&k.Header, in("spec", "require"), k.Spec.Require, "identity", "workload", "now"); require != nil {
-				c.constant(&k.Header, in("spec", "require"), require, CodeEveryone, CodeNobody)
+				c.constant(&k.Header, in("spec", "require"), require, CodeEveryone)
 				c.book.requirements[k.Metadata.Name] = require
 			}
 		}

@@ -170,7 +170,7 @@ func (c *compiler) bypassed(r *Role) {
 	lacks(r.Spec.OnEnd == nil || !r.Spec.OnEnd.VerifyRemoved, "onEnd.verifyRemoved")
 	if b.When != "" {
 		if when := c.rule(&r.Header, in("spec", "bypass", "when"), b.When, "identity", "ticket", "now"); when != nil {
-			c.constant(&r.Header, in("spec", "bypass", "when"), when, CodeBypass, CodeNobody)
+			c.constant(&r.Header, in("spec", "bypass", "when"), when, CodeBypass)
 			c.book.admitting[r.Metadata.Name] = when
 		}
 	}
@@ -218,7 +218,7 @@ func (c *compiler) ticketed(r *Role) *compiledTrigger {
 	}
 	valid := c.rule(&r.Header, in("spec", "ticket", "valid"), t.Valid, "identity", "ticket", "now")
 	if valid != nil {
-		c.constant(&r.Header, in("spec", "ticket", "valid"), valid, CodeTicket, CodeNobody)
+		c.constant(&r.Header, in("spec", "ticket", "valid"), valid, CodeTicket)
 		c.book.valid[r.Metadata.Name] = valid
 	}
 	if valid == nil || !t.ExpiresWithTicket {

@@ -200,7 +200,7 @@ func everyField() iter.Seq2[spot, field] {
 
 func fieldsWithin(kind, at string, t reflect.Type, yield func(spot, field) bool) bool {
 	for t.Kind() != reflect.Struct {
-		switch t.Kind() { //nolint:exhaustive // the others have no fields
+		switch t.Kind() {
 		case reflect.Pointer:
 		case reflect.Slice:
 			at += "[]"
