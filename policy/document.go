@@ -97,7 +97,8 @@ type Publication struct {
 	Approvers     Reviewers `json:"approvers,omitzero"`
 	Require       []string  `json:"require,omitempty"`
 	PlanMaxAge    Duration  `json:"planMaxAge,omitempty" some:""`
-	ObserveFor    *Duration `json:"observeFor,omitempty"` // before a mode is raised; left out: 14 days
+	Ungated       string    `json:"ungatedBecause,omitempty"` // why modes may be raised at a word: the reason not to require modes
+	ObserveFor    *Duration `json:"observeFor,omitempty"`     // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
 }
 

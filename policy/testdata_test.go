@@ -13,18 +13,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// folder returns the base policy, with the files added by name.
+// folder returns the base policy, with the files added by name, or put in its place.
 func folder(t *testing.T, files map[string]string) fs.FS {
+	t.Helper()
+	all := fstest.MapFS{"base.yaml": {Data: []byte(baseText(t))}}
+	for name, text := range files {
+		all[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return all
+}
+
+func baseText(t *testing.T) string {
 	t.Helper()
 	base, err := os.ReadFile("testdata/base/base.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := fstest.MapFS{"base.yaml": {Data: base}}
-	for name, text := range files {
-		all[name] = &fstest.MapFile{Data: []byte(text)}
-	}
-	return all
+	return string(base)
 }
 
 // lint returns all that is wrong with a folder.
