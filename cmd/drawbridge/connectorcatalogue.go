@@ -5,9 +5,9 @@ import (
 	"errors"
 	"os"
 
-	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/configs"
 	"drawbridge/connectors"
+	"drawbridge/policy"
 )
 
 // compare holds what the configuration and the Connector document say of a target
@@ -52,20 +52,19 @@ func (l *looking) tied() {
 	}
 }
 
-// named returns the targets in the Connector document. A policy that cannot be read is
-// for policy lint to tell.
+// named returns the targets in the Connector document, also where the rest of a policy is
+// not there yet. What is wrong with it is for policy lint to tell.
 func (l *looking) named() (names []string, err error) {
 	cfg, err := configs.Load(l.config, os.LookupEnv)
 	if err != nil {
 		return nil, err
 	}
-	p, err := bridge.ReadPolicy(os.DirFS(cfg.Policy.Path))
-	if err != nil {
-		return nil, nil //nolint:nilerr // see above
-	}
-	if document, ok := p.Book.Connector(l.name); ok {
-		for _, e := range document.Spec.Entitlements {
-			names = append(names, e.Target)
+	set, _ := policy.Load(os.DirFS(cfg.Policy.Path))
+	for _, c := range set.Connectors {
+		if c.Metadata.Name == l.name {
+			for _, e := range c.Spec.Entitlements {
+				names = append(names, e.Target)
+			}
 		}
 	}
 	return names, nil

@@ -51,7 +51,7 @@ func TestRoads(t *testing.T) {
 			},
 			prints: []string{
 				"canary: dbcanary-", "exact      bob@example.com", "2 accounts of wiki adopted", "to all: 4 accounts, ",
-				"wiki: all; 4 of 4 accounts", `"active":false`,
+				"wiki: all; 4 of 4 accounts", "joe@example.com at badges confirmed", "true,Server room", `"active":false`,
 			},
 		},
 	} {

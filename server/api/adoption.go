@@ -137,6 +137,9 @@ func (a *API) lister(name string) (connectors.Lister, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, asks := t.Connector.(connectors.Asker); asks {
+		return nil, fmt.Errorf("people tend the target of connector %s, and nothing is called: what accounts it has, they alone can say: %w", name, schema.ErrConflict)
+	}
 	lister, ok := t.Connector.(connectors.Lister)
 	if !ok {
 		return nil, fmt.Errorf("connector %s cannot list what accounts its target has: they are found one by one, when they are first written to: %w", name, schema.ErrConflict)
