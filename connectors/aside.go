@@ -24,6 +24,16 @@ func Gathering(batch int) int {
 	return min(3*batch, GatherMost)
 }
 
+// Together returns how many accounts at most go into one call that holds up to batch of
+// them, zero being no limit, where all are calm: as many as there is room for aside.
+func Together(batch int) int {
+	room := GatherMost - GatherMost/4
+	if batch <= 0 {
+		return room
+	}
+	return min(batch, room)
+}
+
 type asideKey struct{}
 
 // WithAside returns a context in which Aside calls aside.

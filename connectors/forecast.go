@@ -1,10 +1,11 @@
 package connectors
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -14,13 +15,29 @@ type Tally struct {
 	Creates  int            `json:"creates"`
 	Updates  int            `json:"updates"`
 	Switches int            `json:"switches"` // enabled or disabled
+	Disables int            `json:"disables"` // of these, disabled
+	Ends     int            `json:"ends"`     // accounts from which access is taken
 	Members  map[string]int `json:"members"`  // memberships to be changed, by entitlement
+	Revoked  map[string]int `json:"revoked"`  // of these, taken from accounts that go on
+	Left     map[string]int `json:"left"`     // of these, taken from accounts that are disabled as well
 }
 
 // Add counts the steps of one account.
 func (t *Tally) Add(steps []Step) {
+	for _, m := range []*map[string]int{&t.Members, &t.Revoked, &t.Left} {
+		if *m == nil {
+			*m = map[string]int{}
+		}
+	}
 	if len(steps) > 0 {
 		t.Accounts++
+	}
+	taken := t.Revoked
+	if slices.ContainsFunc(steps, func(s Step) bool { return s.Verb == Disable }) {
+		taken = t.Left
+	}
+	if slices.ContainsFunc(steps, Step.Ends) {
+		t.Ends++
 	}
 	for _, step := range steps {
 		switch step.Verb {
@@ -28,11 +45,17 @@ func (t *Tally) Add(steps []Step) {
 			t.Creates++
 		case Update:
 			t.Updates++
-		case Enable, Disable:
+		case Enable:
 			t.Switches++
-		case Grant, Revoke:
-			for _, e := range step.Entitlements {
-				t.Members[e]++
+		case Disable:
+			t.Switches++
+			t.Disables++
+		case Grant, Revoke: // counted by entitlement
+		}
+		for _, e := range step.Entitlements {
+			t.Members[e]++
+			if step.Verb == Revoke {
+				taken[e]++
 			}
 		}
 	}
@@ -47,37 +70,20 @@ type Forecast struct {
 	Limit  string        `json:"limit,omitempty"` // what makes it take so long
 }
 
-// Forecast works a tally out: it counts what the profile's dialect makes of it,
-// memberships in batches where it has them.
-func (p Profile) Forecast(t Tally) Forecast {
-	f := Forecast{Writes: t.Creates + t.Updates + t.Switches}
-	methods := map[string]int{"POST": t.Creates}
-	change := "PATCH"
-	if p.Update == UpdatePut {
-		change = "PUT"
-		f.Reads += t.Updates + t.Switches // what is written back whole is read before
-	}
-	methods[change] += t.Updates + t.Switches
-	if p.Find == FindFirst {
-		f.Reads += t.Creates * len(p.Match)
-	}
-	batch := 1 // a membership each, where the target's API is its own
-	if p.Kind == "" || p.Kind == "scim" {
-		batch = max(1, p.Concurrency) // no more wait for one group at a time
-		if p.Groups.MaxMembers > 0 {
-			batch = min(batch, p.Groups.MaxMembers)
+// Forecast works a tally out: what calls it takes at a target with the profile, whose
+// connector has the costs, read back as verify says.
+func (p Profile) Forecast(t Tally, costs Costs, verify string) Forecast {
+	calls := costs.Tally(t, verify)
+	f := Forecast{Reads: calls[http.MethodGet]}
+	for method, n := range calls {
+		if method != http.MethodGet {
+			f.Writes += n
 		}
 	}
-	for _, n := range t.Members {
-		calls := (n + batch - 1) / batch
-		f.Writes += calls
-		methods[cmp.Or(strings.ToUpper(string(p.Groups.Update)), "PATCH")] += calls
-	}
-	methods["GET"] = f.Reads
 	f.limit(f.Writes+f.Reads, p.Rate.PerSecond, p.Rate.PerHour, "")
-	for method, n := range methods {
+	for _, method := range slices.Sorted(maps.Keys(calls)) {
 		if m, ok := p.Rate.Methods[method]; ok {
-			f.limit(n, m.PerSecond, m.PerHour, " "+method)
+			f.limit(calls[method], m.PerSecond, m.PerHour, " "+method)
 		}
 	}
 	return f

@@ -24,10 +24,14 @@ func TestForecast(t *testing.T) {
 			connectors.Tally{Creates: 14200}, "14,200 writes, 14 h 12 min at 1,000 an hour"},
 		{"looked for first", profile(func(p *connectors.Profile) { p.Rate.PerHour = 1000 }),
 			connectors.Tally{Creates: 500}, "500 writes, 500 reads, 1 h 0 min at 1,000 an hour"},
-		{"in batches", profile(func(p *connectors.Profile) { p.Concurrency, p.Rate.PerSecond = 100, 1 }),
-			connectors.Tally{Members: map[string]int{"a": 10_000, "b": 1}}, "101 writes, 2 min at 1 a second"},
-		{"no more at once than there are calls", profile(func(p *connectors.Profile) { p.Concurrency, p.Rate.PerSecond = 8, 1 }),
-			connectors.Tally{Members: map[string]int{"a": 80}}, "10 writes, less than a minute at 1 a second"},
+		{"in batches", profile(func(p *connectors.Profile) { p.Rate.PerSecond = 1 }),
+			connectors.Tally{Members: map[string]int{"a": 10_000, "b": 1}}, "101 writes, 2 reads, 2 min at 1 a second"},
+		{"no more together than wait", profile(func(p *connectors.Profile) { p.Groups.MaxMembers = 8000 }),
+			connectors.Tally{Members: map[string]int{"a": 800}}, "3 writes, 1 reads; no rate limit is known"},
+		{"disabled by being deleted, and read back", profile(func(p *connectors.Profile) {
+			p.Deactivate, p.Update = connectors.DeactivateDelete, connectors.UpdatePut
+			p.Rate.Methods = map[string]connectors.MethodRate{"DELETE": {PerSecond: 1}}
+		}), connectors.Tally{Switches: 3600, Disables: 3600, Ends: 3600}, "3,600 writes, 7,200 reads, 1 h 0 min at 1 DELETE a second"},
 		{"a method's limit", profile(func(p *connectors.Profile) {
 			p.Rate = connectors.RateLimit{PerSecond: 100, Methods: map[string]connectors.MethodRate{"PATCH": {PerSecond: 1}}}
 		}), connectors.Tally{Updates: 3600}, "3,600 writes, 1 h 0 min at 1 PATCH a second"},
@@ -36,7 +40,7 @@ func TestForecast(t *testing.T) {
 		{"an API of its own", profile(func(p *connectors.Profile) { p.Kind = "rest" }),
 			connectors.Tally{Members: map[string]int{"a": 30}}, "30 writes; no rate limit is known"},
 	} {
-		if got := fmt.Sprint(row.p.Forecast(row.tally)); got != row.want {
+		if got := fmt.Sprint(row.p.Forecast(row.tally, connectors.CostsOf(nil, row.p), connectors.VerifyRevocations)); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
 	}

@@ -32,6 +32,7 @@ type fleet struct {
 	store   *store.Store
 	rules   *access.Rules
 	targets map[string]*fake.Provider
+	opened  map[string]connectors.Connector
 	took    *exposures
 }
 
@@ -52,7 +53,7 @@ func newFleet(t *testing.T, ships ...ship) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, store: s, targets: map[string]*fake.Provider{}, took: &exposures{longest: map[string]time.Duration{}}}
+	f := &fleet{t: t, store: s, targets: map[string]*fake.Provider{}, opened: map[string]connectors.Connector{}, took: &exposures{longest: map[string]time.Duration{}}}
 	f.rules = access.NewRules(fleetBook(t, ships), nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var lanes sync.WaitGroup
@@ -101,6 +102,7 @@ func (f *fleet) lane(ship ship) *scheduler.Loop {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	f.opened[ship.name] = c
 	breaker := scheduler.NewBreaker(8, scheduler.Backoff{First: time.Second, Most: time.Minute})
 	p := scheduler.Provision{Store: f.store, Rules: f.rules, Name: ship.name, Connector: c, Breaker: breaker, Observer: f.took}
 	workers := ship.options.Profile.Concurrency

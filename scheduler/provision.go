@@ -24,20 +24,13 @@ type Observer interface {
 	Swept(run schema.Run)
 }
 
-// When a target is read back after it acknowledged.
-const (
-	VerifyRevocations = "revocations" // after access was taken away
-	VerifyAlways      = "always"
-	VerifyNever       = "never"
-)
-
 // Provision makes one connector's accounts as they should be.
 type Provision struct {
 	Store     *store.Store
 	Rules     *access.Rules
 	Name      string
 	Connector connectors.Connector
-	Verify    string   // one of the Verify constants; empty means VerifyRevocations
+	Verify    string   // one of connectors' Verify constants; empty means VerifyRevocations
 	Breaker   *Breaker // is told what comes of each call; nil if there is none
 	Observer  Observer
 }
@@ -181,9 +174,9 @@ func (p *Provision) gone(ctx context.Context, o *access.Outcome) {
 
 func (p *Provision) verifies(steps []connectors.Step) bool {
 	switch p.Verify {
-	case VerifyNever:
+	case connectors.VerifyNever:
 		return false
-	case VerifyAlways:
+	case connectors.VerifyAlways:
 		return true
 	}
 	return slices.ContainsFunc(steps, connectors.Step.Ends)

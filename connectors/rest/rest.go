@@ -46,6 +46,7 @@ var (
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
 	_ connectors.Gatherer  = (*Connector)(nil)
+	_ connectors.Coster    = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )

@@ -19,9 +19,9 @@ type writer struct {
 }
 
 // Joiners come to wait one by one, and where a hundred fit into one request, the next
-// waits for them as long as they keep coming: as long as the last request took without
-// another, and this long in all. Who leaves waits for nobody.
-const longestLinger = time.Second
+// waits for them as long as they keep coming: as long as three requests take without another,
+// and this long in all. Who leaves waits for nobody.
+const longestLinger = 5 * time.Second
 
 // A change makes one user a member, or makes it none.
 type change struct {
@@ -91,7 +91,8 @@ func (g *groups) write(id string, w *writer) {
 }
 
 // linger waits for more to join what waits already.
-func (g *groups) linger(w *writer, quiet time.Duration) {
+func (g *groups) linger(w *writer, took time.Duration) {
+	quiet := 3 * took // somebody new is looked for, made, and comes to wait
 	end := time.NewTimer(longestLinger)
 	defer end.Stop()
 	for g.joinable(w) {

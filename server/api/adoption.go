@@ -25,6 +25,7 @@ import (
 type Target struct {
 	Connector connectors.Connector
 	Profile   connectors.Profile
+	Verify    string // when it is read back: one of connectors' Verify constants
 }
 
 // target returns an open connector, by name.

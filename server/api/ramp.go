@@ -141,7 +141,7 @@ func (a *API) setRamp(ctx context.Context, in *setRampInput) (*Reply[RampView], 
 	if err != nil {
 		return nil, err
 	}
-	f := t.Profile.Forecast(tally)
+	f := t.Profile.Forecast(tally, connectors.CostsOf(t.Connector, t.Profile), t.Verify)
 	v.Tally, v.Forecast, v.Told = &tally, &f, f.String()
 	return reply(v), nil
 }

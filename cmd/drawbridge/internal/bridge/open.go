@@ -127,7 +127,7 @@ func catalogue(book *policy.Book, connector string) (targets []string) {
 func (b *Bridge) open() map[string]api.Target {
 	all := map[string]api.Target{}
 	for _, c := range b.cfg.Connectors {
-		all[c.Name] = api.Target{Connector: b.targets[c.Name], Profile: c.Profile}
+		all[c.Name] = api.Target{Connector: b.targets[c.Name], Profile: c.Profile, Verify: b.cfg.CareOf(c.Name).Verify}
 	}
 	return all
 }
