@@ -104,14 +104,20 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 			return err
 		}
 	}
-	return s.Update(store.Background(ctx), func(tx store.Tx) error {
-		for _, f := range resolved {
-			if err := mended(tx, book, "sweep/orphans", f); err != nil {
-				return err
+	for some := range slices.Chunk(resolved, chunk) {
+		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+			for _, f := range some {
+				if err := mended(tx, book, "sweep/orphans", f); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func count(n int, what string) string { return fmt.Sprintf("%d %s", n, what) }

@@ -11,8 +11,6 @@ import (
 	"drawbridge/access"
 	"drawbridge/configs"
 	"drawbridge/policy"
-	"drawbridge/scheduler"
-	"drawbridge/schema"
 	"drawbridge/store"
 )
 
@@ -48,24 +46,17 @@ func (b *Bridge) watchCredentials(ctx context.Context) error {
 	return nil
 }
 
-// sweepCredentials is the sweep of them: what it finds are those that end soon, or are
-// old.
-func (b *Bridge) sweepCredentials(ctx context.Context, sweep scheduler.Sweep, run *schema.Run) error {
-	look := b.review
-	if sweep.Dry() {
-		look = b.standing
+// lookAtCredentials says how credentials stand, for the sweep of them; a dry run writes
+// nothing, also not which of them were shown a moment ago.
+func (b *Bridge) lookAtCredentials(ctx context.Context, dry bool) (all []access.Credential, err error) {
+	if !dry {
+		return b.review(ctx)
 	}
-	all, err := look(ctx)
-	run.Looked += len(all)
-	for _, c := range all {
-		if c.Problem != "" {
-			run.Found++
-		}
-	}
-	if !sweep.Dry() {
-		run.Reported = run.Found
-	}
-	return err
+	err = b.store.View(ctx, func(r store.Reader) (err error) {
+		all, err = access.Credentials(r, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.further()...)
+		return err
+	})
+	return all, err
 }
 
 func (b *Bridge) review(ctx context.Context) ([]access.Credential, error) {
@@ -85,15 +76,11 @@ func (b *Bridge) review(ctx context.Context) ([]access.Credential, error) {
 
 // standing says how credentials stand now, those included that were shown since it
 // was last written down.
-func (b *Bridge) standing(ctx context.Context) (all []access.Credential, err error) {
+func (b *Bridge) standing(ctx context.Context) ([]access.Credential, error) {
 	if err := b.uses.Keep(ctx, b.store); err != nil {
 		return nil, err
 	}
-	err = b.store.View(ctx, func(r store.Reader) (err error) {
-		all, err = access.Credentials(r, b.rules.Book(), b.cfg.Credentials.WarnBefore, b.further()...)
-		return err
-	})
-	return all, err
+	return b.lookAtCredentials(ctx, true)
 }
 
 // further are the credentials that the bridge shows itself.

@@ -160,7 +160,7 @@ func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
 		"drift":       scheduler.Drift(b.store, b.rules, b.targets),
 		"orphans":     scheduler.Orphans(b.store, b.rules, b.targets),
 		"reviews":     scheduler.Reviews(b.store, b.rules),
-		"credentials": b.sweepCredentials,
+		"credentials": scheduler.Credentials(b.lookAtCredentials),
 		"retention":   scheduler.Retention(b.store, b.rules, b.sign),
 		"watch":       scheduler.Watch(b.store, b.rules, func() map[string]scheduler.Sweep { return w.Sweeps }),
 	}
