@@ -4,20 +4,27 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
 
 // Expiry ends the grants whose time has come. Access ends without it, by the
 // identity's own item and at every read; this is the second pair of eyes. Cut off, it
-// goes on: what it ended is in its index no more.
+// goes on: what it ended is in its index no more. Bound to a scope, it looks at each
+// grant that is due.
 func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
-		due, population, err := dueGrants(ctx, s, sweep.Limits.Count)
+		within, err := sweep.grants(rules.Book())
+		if err != nil {
+			return err
+		}
+		due, population, err := dueGrants(ctx, s, sweep.Limits.Count, within)
 		if err != nil {
 			return err
 		}
@@ -26,12 +33,12 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 		}
 		until := time.Time{} // whatever falls due while it runs may end too
 		if !sweep.bounded(due, population) {
-			if until, err = held(ctx, s, sweep, run); err != nil {
+			if until, err = held(ctx, s, sweep, run, within); err != nil {
 				return err
 			}
 		}
 		for {
-			due, err := firstDue(ctx, s, until)
+			due, err := firstDue(ctx, s, until, within)
 			if err != nil || len(due) == 0 {
 				return err
 			}
@@ -44,9 +51,50 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 	}
 }
 
+// A grantScope reports whether a sweep is about a grant; a nil one, about all.
+type grantScope func(store.Reader, schema.Grant) (bool, error)
+
+// grants is which grants a sweep is about, by its scope: those of roles that are in it, that
+// give something at connectors that are, to people who are. Nil is all.
+func (s Sweep) grants(book *policy.Book) (grantScope, error) {
+	if len(s.Scope.Roles)+len(s.Scope.Connectors) == 0 && s.Scope.Where == "" {
+		return nil, nil //nolint:nilnil // all
+	}
+	meets, err := s.meets(book)
+	if err != nil {
+		return nil, err
+	}
+	return func(r store.Reader, g schema.Grant) (bool, error) {
+		at := len(s.Scope.Connectors) == 0 || slices.ContainsFunc(book.Gives(g.Role), func(e schema.Entitlement) bool { return s.Scope.at(e.Connector) })
+		if !at || !s.Scope.of(g.Role) || meets == nil {
+			return at && s.Scope.of(g.Role), nil
+		}
+		facts, err := access.Gather(r, book, g.Identity)
+		if schema.IsNotFound(err) {
+			return false, nil
+		}
+		return err == nil && meets(facts, r.Now()), err
+	}, nil
+}
+
+// dueWithin walks the grants that are due at a time and that a sweep is about.
+func dueWithin(r store.Reader, at time.Time, within grantScope) iter.Seq2[schema.Grant, error] {
+	return func(yield func(schema.Grant, error) bool) {
+		for g, err := range store.Grants.Until(r, store.GrantUntil, at) {
+			is := within == nil
+			if err == nil && !is {
+				is, err = within(r, g)
+			}
+			if (is || err != nil) && !yield(g, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // dueGrants counts the due grants, up to one more than the guard would let
 // through, and all grants.
-func dueGrants(ctx context.Context, s *store.Store, limit int) (due, population int, err error) {
+func dueGrants(ctx context.Context, s *store.Store, limit int, within grantScope) (due, population int, err error) {
 	if limit <= 0 {
 		limit = mostCounted
 	}
@@ -56,8 +104,20 @@ func dueGrants(ctx context.Context, s *store.Store, limit int) (due, population 
 			return err
 		}
 		population = int(all)
-		due, err = store.GrantUntil.CountUntil(r, limit+1, r.Now())
-		return err
+		if within == nil {
+			due, err = store.GrantUntil.CountUntil(r, limit+1, r.Now())
+			return err
+		}
+		due = 0
+		for _, err := range dueWithin(r, r.Now(), within) {
+			if err != nil {
+				return err
+			}
+			if due++; due > limit {
+				break
+			}
+		}
+		return nil
 	})
 	return due, population, err
 }
@@ -67,7 +127,7 @@ const mostCounted = 1 << 30
 
 // held returns the time up to which grants may end although not all may by themselves:
 // because those are what people released.
-func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run) (until time.Time, err error) {
+func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, within grantScope) (until time.Time, err error) {
 	if sweep.guard == nil { // nobody asks what it would do
 		return until, fmt.Errorf("%s: %w", sweep.Limits.Exceeds(run.Found, run.Found), schema.ErrHeld)
 	}
@@ -78,7 +138,7 @@ func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run) (un
 		if population, err = store.Grants.Count(r); err != nil {
 			return err
 		}
-		for g, err := range store.Grants.Until(r, store.GrantUntil, until) {
+		for g, err := range dueWithin(r, until, within) {
 			if err != nil {
 				return err
 			}
@@ -103,12 +163,23 @@ const (
 // firstDue returns the first grants that are due, or were at a time: their keys, in the
 // order in which grants are stored. Those that end together are near each other then,
 // where in the order of time each had pages of its own.
-func firstDue(ctx context.Context, s *store.Store, until time.Time) (due []schema.Grant, err error) {
+func firstDue(ctx context.Context, s *store.Store, until time.Time, within grantScope) (due []schema.Grant, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		due = due[:0]
 		at := until
 		if at.IsZero() {
 			at = r.Now()
+		}
+		if within != nil {
+			for g, err := range dueWithin(r, at, within) {
+				if err != nil {
+					return err
+				}
+				if due = append(due, g); len(due) == expireWindow {
+					break
+				}
+			}
+			return nil
 		}
 		for key, err := range store.Grants.KeysUntil(r, store.GrantUntil, at) {
 			if err != nil {

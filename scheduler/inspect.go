@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"time"
 
 	"drawbridge/access"
 	"drawbridge/policy"
@@ -56,12 +57,9 @@ func Inspect(s *store.Store, rules *access.Rules, what access.Inspection) func(c
 
 // bound is what an inspection is about, by the sweep's scope.
 func (s Sweep) bound(book *policy.Book) (func(store.Reader) access.Bound, error) {
-	var meets *policy.Condition
-	if s.Scope.Where != "" {
-		var err error
-		if meets, err = book.Condition(s.Scope.Where); err != nil {
-			return nil, err
-		}
+	meets, err := s.meets(book)
+	if err != nil {
+		return nil, err
 	}
 	return func(r store.Reader) access.Bound {
 		b := access.Bound{Age: s.Age, At: s.Scope.at}
@@ -70,8 +68,20 @@ func (s Sweep) bound(book *policy.Book) (func(store.Reader) access.Bound, error)
 		}
 		if meets != nil {
 			now := r.Now()
-			b.Meet = func(f policy.Facts) bool { return meets.Meets(f, now) }
+			b.Meet = func(f policy.Facts) bool { return meets(f, now) }
 		}
 		return b
 	}, nil
+}
+
+// meets is who is within a sweep's scope; nil is everybody.
+func (s Sweep) meets(book *policy.Book) (func(policy.Facts, time.Time) bool, error) {
+	if s.Scope.Where == "" {
+		return nil, nil //nolint:nilnil // everybody
+	}
+	meets, err := book.Condition(s.Scope.Where)
+	if err != nil {
+		return nil, err
+	}
+	return meets.Meets, nil
 }

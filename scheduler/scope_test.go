@@ -1,0 +1,74 @@
+package scheduler_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"drawbridge/policy"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// TestExpiryWithinItsScope ends the grants that are due of what the sweep is bound to, holds them
+// by its limits, and leaves the others alone. R-SWEEP-2.
+func TestExpiryWithinItsScope(t *testing.T) {
+	for name, test := range map[string]struct {
+		scope  scheduler.Scope
+		limits policy.Brake
+		want   []string // the grants that end
+		held   bool
+	}{
+		"everything":              {want: []string{"engineer/ada", "engineer/bob", "nothing/ada"}},
+		"a role":                  {scope: scheduler.Scope{Roles: []string{"engineer"}}, want: []string{"engineer/ada", "engineer/bob"}},
+		"a connector":             {scope: scheduler.Scope{Connectors: []string{"wiki"}}, want: []string{"engineer/ada", "engineer/bob"}},
+		"another connector":       {scope: scheduler.Scope{Connectors: []string{"crm"}}},
+		"people":                  {scope: scheduler.Scope{Where: `identity.department == "Press"`}, want: []string{"engineer/bob"}},
+		"a role and people":       {scope: scheduler.Scope{Roles: []string{"nothing"}, Where: `identity.department == "Press"`}},
+		"a role beyond its limit": {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Count: 1}, held: true},
+		"a role within its limit": {scope: scheduler.Scope{Roles: []string{"nothing"}}, limits: policy.Brake{Count: 1}, want: []string{"nothing/ada"}},
+		"everything, beyond it":   {limits: policy.Brake{Count: 2}, held: true},
+		"beyond the percentage":   {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Percent: 25}, held: true},
+		"within the percentage":   {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Percent: 50}, want: []string{"engineer/ada", "engineer/bob"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inspecting(t, func(w *inspectWorld) {
+				people := map[string]string{"ada": w.admitNamed("ada", "", "Engineering", true), "bob": w.admitNamed("bob", "", "Press", true)}
+				settle(time.Second)
+				due := []string{"engineer/ada", "engineer/bob", "nothing/ada"}
+				grant := func(of string, until time.Time) schema.Grant {
+					role, who := of[:len(of)-4], of[len(of)-3:]
+					return schema.Grant{ID: role, Identity: people[who], Role: role, From: until.Add(-time.Hour), Until: until}
+				}
+				w.update(func(tx store.Tx) error {
+					for _, of := range due {
+						if err := store.Grants.Put(tx, grant(of, tx.Now().Add(-time.Minute))); err != nil {
+							return err
+						}
+					}
+					g := grant("nothing/bob", tx.Now().Add(time.Hour)) // is not due
+					return store.Grants.Put(tx, g)
+				})
+				run := w.run(scheduler.Sweep{Name: "expiry", Scope: test.scope, Limits: test.limits, Run: scheduler.Expiry(w.store, w.rules)})
+				var ended []string
+				for _, of := range due {
+					g := grant(of, time.Now())
+					err := w.store.View(t.Context(), func(r store.Reader) (err error) {
+						g, err = store.Grants.Get(r, g.Identity, g.ID)
+						return err
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					if !g.Ended.IsZero() {
+						ended = append(ended, of)
+					}
+				}
+				if !slices.Equal(ended, test.want) || run.Done != len(test.want) || (run.Held != "") != test.held || run.Problem != "" {
+					t.Errorf("it ended %v, want %v: %+v", ended, test.want, run)
+				}
+			})
+		})
+	}
+}
