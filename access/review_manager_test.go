@@ -1,0 +1,116 @@
+package access_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// managing is a policy in which a source says who manages whom, and the wiki's readers have an
+// owner of their own.
+func (w *world) managing() {
+	const said = "    department: { type: string, from: [hr] }\n"
+	w.rules.Use(book(w.t, said, said+"    manager: { type: string, from: [hr] }\n",
+		"{ id: readers, target: Readers, risk: low }", "{ id: readers, target: Readers, risk: low, owner: keeper@example.com }"))
+}
+
+// under admits somebody whom somebody manages.
+func (w *world) under(p person, boss string) string {
+	w.t.Helper()
+	one := p.identity(w.t)
+	user := map[string]any{"department": p.department}
+	if boss != "" {
+		user["manager"] = map[string]any{"value": boss}
+	}
+	resource, err := json.Marshal(map[string]any{"userName": p.name, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": user})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	one.Resource = resource
+	var got schema.Identity
+	w.update(func(tx store.Tx) (err error) {
+		got, err = access.Admit(tx, w.hr(), one)
+		return err
+	})
+	return got.ID
+}
+
+// TestManagersReview has managers decide about what their people hold: those of one, those of
+// all, and those of one who left, whom somebody else decides about. R-REV-6.
+func TestManagersReview(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.managing()
+		s := w.governors()
+		boss, other := w.admit(person{name: "boss", department: "Leads"}), w.admit(person{name: "other", department: "Leads"})
+		ada := w.under(person{name: "ada", department: "Engineering"}, boss)
+		bob := w.under(person{name: "bob", department: "Engineering"}, other)
+		alone := w.under(person{name: "alone", department: "Engineering"}, "")
+		w.work()
+		about := func(v schema.Review) (who map[string][]string) {
+			who = map[string][]string{}
+			for _, i := range w.items(v.ID) {
+				who[i.Identity] = i.Awaits
+			}
+			return who
+		}
+		same := func(a, b map[string][]string) bool {
+			if len(a) != len(b) {
+				return false
+			}
+			for k, v := range a {
+				if !slices.Equal(v, b[k]) {
+					return false
+				}
+			}
+			return true
+		}
+		mine := w.openReview(access.Opening{Kind: schema.ReviewManager, Of: boss})
+		if got, want := about(mine), map[string][]string{ada: {"identity/" + boss}}; !same(got, want) {
+			t.Errorf("of one manager's people: %v, want %v", got, want)
+		}
+		all := w.openReview(access.Opening{Kind: schema.ReviewManager})
+		if got, want := about(all), map[string][]string{ada: {"identity/" + boss}, bob: {"identity/" + other}}; !same(got, want) {
+			t.Errorf("of all managers' people, without %s who has none: %v, want %v", alone, got, want)
+		}
+		if err := w.judge(w.items(mine.ID)[0], schema.ItemRevoked, other); err == nil {
+			t.Error("another manager decided")
+		}
+		w.mustJudge(w.items(mine.ID)[0], schema.ItemRevoked, boss)
+		w.work()
+		w.want(ada, "")
+		w.want(bob, "Readers")
+
+		w.admit(person{id: other, name: "other", department: "Leads", inactive: true})
+		w.work()
+		i := w.items(all.ID)[slices.IndexFunc(w.items(all.ID), func(i schema.ReviewItem) bool { return i.Identity == bob })]
+		if err := w.judge(i, schema.ItemKept, other); err == nil {
+			t.Error("a manager who left decided")
+		}
+		w.mustJudge(i, schema.ItemKept, s.lead) // who answers for the role
+	})
+}
+
+// TestEntitlementOwnersReview asks whoever answers for what is held, before who answers for the
+// role. R-REV-6.
+func TestEntitlementOwnersReview(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.managing()
+		s := w.governors()
+		keeper := w.admit(person{name: "keeper", department: "Leads"})
+		w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		v := w.openReview(access.Opening{Kind: schema.ReviewRole, Of: "engineer", Reviewer: schema.ByEntitlementOwner})
+		i := w.items(v.ID)[0]
+		if !slices.Equal(i.Awaits, []string{"identity/" + keeper}) {
+			t.Fatalf("it awaits %v, want %s", i.Awaits, keeper)
+		}
+		if err := w.judge(i, schema.ItemKept, s.lead); err == nil {
+			t.Error("who answers for the role decided, and it is for who answers for the entitlement")
+		}
+		w.mustJudge(i, schema.ItemKept, keeper)
+	})
+}
