@@ -101,10 +101,10 @@ func TestForgetRawCopy(t *testing.T) {
 			return err
 		})
 		w.view(func(r store.Reader) error {
-			if _, err := store.RawCopies.Get(r, ada); !errors.Is(err, schema.ErrNotFound) {
+			if _, err := access.Raw(r, ada, ""); !errors.Is(err, schema.ErrNotFound) {
 				t.Errorf("of who is forgotten there is still a raw copy (%v)", err)
 			}
-			_, err := store.RawCopies.Get(r, bob)
+			_, err := access.Raw(r, bob, "")
 			return err
 		})
 		w.work()

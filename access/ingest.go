@@ -18,6 +18,7 @@ type Provenance struct {
 	Occurred time.Time    // t0: the source's own time; zero is unknown
 	Received time.Time    // t1
 	Request  string       // id of the request, for the log
+	Raw      string       // digest of the raw copy of what was sent, where one is kept
 	Book     *policy.Book // the policy in force, which says what the source may say
 
 	published bool // it is the register, which speaks by being published and in no other way
@@ -287,10 +288,14 @@ func ended(book *policy.Book, f policy.Facts, now time.Time) bool {
 }
 
 func because(p Provenance) []string {
-	if p.Request == "" {
-		return nil
+	var all []string
+	if p.Request != "" {
+		all = append(all, "request/"+p.Request)
 	}
-	return []string{"request/" + p.Request}
+	if p.Raw != "" {
+		all = append(all, "raw/"+p.Raw)
+	}
+	return all
 }
 
 // ownIdentity returns a living identity of the source; those of others are none

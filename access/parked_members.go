@@ -13,9 +13,9 @@ import (
 // nobody: of one group, of all groups of a source, and for one member. Of one group
 // is for others to know, who need not name more.
 const (
-	MaxParkedGroup  = 10_000
-	maxParkedSource = 100_000
-	maxParkedMember = 1000
+	MaxParkedGroup  = 100_000
+	maxParkedSource = 1_000_000
+	maxParkedMember = 10_000
 )
 
 // maxMemberName is how long, in bytes, what a source writes as a member may be to
@@ -216,7 +216,7 @@ func clearParked(ctx context.Context, s *store.Store, group string) error {
 					return err
 				}
 			}
-			return store.RawCopies.Delete(tx, group)
+			return ForgetRaw(tx, group)
 		})
 		if err != nil {
 			return err

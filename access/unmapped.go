@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -143,20 +142,3 @@ func (u *Unmapped) Of(r store.Reader, source string) ([]schema.Unmapped, error) 
 	})
 	return list, nil
 }
-
-// KeepRaw stores the newest body of a resource that the record does not hold all
-// of. One that is stored already writes nothing.
-func KeepRaw(tx store.Tx, p Provenance, c schema.RawCopy) error {
-	was, err := store.RawCopies.Get(tx, c.Resource)
-	switch {
-	case err == nil && was.Method == c.Method && bytes.Equal(was.Body, c.Body):
-		return nil
-	case err != nil && !schema.IsNotFound(err):
-		return err
-	}
-	c.Source, c.Received, c.Request = p.Source, p.Received, p.Request
-	return store.RawCopies.Put(tx, c)
-}
-
-// ForgetRaw deletes the raw copy of a resource, if there is one.
-func ForgetRaw(tx store.Tx, resource string) error { return store.RawCopies.Delete(tx, resource) }

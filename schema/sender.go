@@ -16,10 +16,13 @@ type ParkedMember struct {
 }
 
 // A RawCopy is what a source sent of a resource, where the record does not hold
-// all of it: the newest body with attributes in it that no schema has. Secrets
-// are not in it, nor who is in a group.
+// all of it: a body with attributes in it that no schema has. Secrets are not in it, nor
+// who is in a group. The decision that admitted it names it by its digest, which tells
+// nothing of it to who has not the salt.
 type RawCopy struct {
 	Resource   string          `json:"resource"` // id of an identity or of a group
+	Digest     string          `json:"digest"`   // of the salt and the body
+	Salt       string          `json:"salt"`
 	Source     string          `json:"source"`
 	Method     string          `json:"method"`
 	Received   time.Time       `json:"received"`

@@ -42,6 +42,10 @@ type gate struct {
 	tells func(method, path string) bool
 
 	sources, callers, failed, strangers *buckets
+
+	// What findings are made of: one an hour for an address, and a few an hour in all.
+	rules            *access.Rules
+	noted, notedEver *buckets
 }
 
 // Bounds on what is remembered of whom.
@@ -59,8 +63,35 @@ func newGate(o Options) (*gate, error) {
 		failed:  newBuckets(l.Failed/60, int(l.Failed), mostAddresses),
 
 		strangers: newBuckets(l.Discovery/60, int(l.Discovery), mostAddresses),
+
+		rules: o.Rules, noted: newBuckets(perHour, 1, mostAddresses), notedEver: newBuckets(mostNoted*perHour, mostNoted, 1),
 	}
 	return g, g.use(o.Credentials)
+}
+
+// How many findings there are of credentials that are refused, at most.
+const (
+	perHour   = 1.0 / 3600
+	mostNoted = 20
+)
+
+// note makes a finding of a credential that is nobody's and was shown at a source's door.
+// That it cannot be written makes no difference to who showed it.
+func (g *gate) note(c echo.Context, address, why string) {
+	if !below(c, scimRoot) && !below(c, signalsRoot) {
+		return
+	}
+	if _, ok := g.noted.take(address); !ok {
+		return
+	}
+	if _, ok := g.notedEver.take(""); !ok {
+		return
+	}
+	ctx := c.Request().Context()
+	err := g.store.Update(ctx, func(tx store.Tx) error { return access.Refused(tx, g.rules.Book(), address, why) })
+	if err != nil {
+		g.log.ErrorContext(ctx, "a refused credential was not made a finding of", "error", err)
+	}
 }
 
 // guard lets in who shows the right credential: a source below /scim and
@@ -168,6 +199,7 @@ func (g *gate) turnAway(c echo.Context, r *refusal, shown bool) error {
 		}
 		g.log.WarnContext(c.Request().Context(), "credential refused", "reason", r.why, "remote", remote, "path", c.Request().URL.Path,
 			"request", c.Request().Header.Get(requestHeader))
+		g.note(c, addressKey(remote), r.why)
 	}
 	c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge)
 	return api.NewProblem(http.StatusUnauthorized, detail)

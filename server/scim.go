@@ -50,6 +50,11 @@ func newSCIM(o Options, g *gate) (*scim.Handler, error) {
 				o.Unmapped.Saw(source, attribute, where, time.Now().UTC())
 			}
 		},
+		PassedOver: func(source string, members int) {
+			if o.Metrics != nil {
+				o.Metrics.PassedOver(source, members)
+			}
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("SCIM: %w", err)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -22,7 +23,7 @@ type migration func(*transaction) error
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
 func migrations() []migration {
-	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal, mayBeUnique}
+	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal, mayBeUnique, layCopies}
 }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
@@ -78,6 +79,31 @@ func maySeal(*transaction) error { return nil }
 // mayBeUnique leads from layout 7, in which nothing of an extension was unique: what knows
 // only that one would leave values in the index that nobody has.
 func mayBeUnique(*transaction) error { return nil }
+
+// layCopies leads from layout 8, which had one raw copy of a resource, that nothing named.
+func layCopies(t *transaction) error {
+	var was []schema.RawCopy
+	for row, err := range t.rows(tableRaw, nil, nil) {
+		if err != nil {
+			return err
+		}
+		var c schema.RawCopy
+		if err := json.Unmarshal(row.Value, &c); err != nil {
+			return fmt.Errorf("raw copy: %w", err)
+		}
+		was = append(was, c)
+	}
+	for _, c := range was {
+		c.Digest = "before"
+		if _, err := RawCopies.write(t, c, true); err != nil {
+			return err
+		}
+	}
+	return clearTable(t, tableRaw)
+}
+
+// tableRaw is where raw copies were.
+const tableRaw = "raw"
 
 // clearTable deletes what is left of an index that is no more.
 func clearTable(t *transaction, name string) error {

@@ -43,6 +43,7 @@ func TestOpenBeforeDeviations(t *testing.T) {
 		for table, key := range former {
 			err = errors.Join(err, txn.Put(table, key, nil))
 		}
+		err = errors.Join(err, txn.Put("raw", []byte("ada\x00\x01"), []byte(`{"resource":"ada","body":{"hat":1}}`)))
 		err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, layout}), txn.Commit(), e.Close())
 		if err != nil {
 			t.Fatal(err)
@@ -50,6 +51,9 @@ func TestOpenBeforeDeviations(t *testing.T) {
 		s = openPath(t, path)
 		checkStore(t, s)
 		view(t, s, func(r store.Reader) error {
+			if c, err := store.RawCopies.Get(r, "ada", "before"); err != nil || string(c.Body) != `{"hat":1}` {
+				t.Errorf("layout %d: of what was sent there is %+v, %v", layout, c, err)
+			}
 			if n := countBy(t, r, store.Exceptions, store.ExceptionRule, schema.Exception{Constraint: "duties"}.Rule()); n != 2 {
 				t.Errorf("layout %d: %d exceptions from the rule are found, want 2", layout, n)
 			}

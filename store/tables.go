@@ -119,10 +119,10 @@ var (
 	ParkedMembers = define("parked", func(p schema.ParkedMember) []string { return []string{p.Group, p.Member} }, ParkedGroup, ParkedMember)
 )
 
-// What sources send that no schema has: the newest body of each resource, by its
-// id, and the attributes, by source and name.
+// What sources send that no schema has: the newest bodies of each resource, by its
+// id and their digests, and the attributes, by source and name.
 var (
-	RawCopies = define("raw", func(c schema.RawCopy) []string { return []string{c.Resource} })
+	RawCopies = define("rawCopies", func(c schema.RawCopy) []string { return []string{c.Resource, c.Digest} })
 
 	UnmappedSource = &Index[schema.Unmapped]{name: "source", kept: true, of: one(func(u schema.Unmapped) []string { return []string{u.Source, u.Attribute} })}
 

@@ -181,7 +181,7 @@ func (a *API) register(h huma.API) {
 	add(a, h, get("/sources/{name}/records", "A source's records that are kept apart: of nobody yet, of several perhaps, or of whom it may not speak"), a.listRecords)
 	add(a, h, post("/records/{id}/join", "Say whose record it is"), a.joinRecord)
 	add(a, h, post("/records/{id}/split", "Say that a record is of an identity of its own"), a.splitRecord)
-	add(a, h, get("/raw/{id}", "What a source sent of a resource that its record does not hold: the newest body"), a.readRaw)
+	add(a, h, get("/raw/{id}", "What a source sent of a resource that its record does not hold: the newest body, or that which a decision names"), a.readRaw)
 	add(a, h, get("/lanes", "How much work waits, and since when"), a.listLanes)
 	add(a, h, get("/sweeps", "The sweeps, when they last ran and when they run next"), a.listSweeps)
 	add(a, h, post("/sweeps/{name}/run", "Run a sweep now"), a.runSweep)

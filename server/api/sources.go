@@ -204,14 +204,15 @@ func pageParked(r store.Reader, in *parkedInput, after []string) (List[schema.Pa
 }
 
 type rawInput struct {
-	ID string `path:"id" maxLength:"200" doc:"Of an identity or a group."`
+	ID     string `path:"id" maxLength:"200" doc:"Of an identity or a group."`
+	Digest string `query:"digest" maxLength:"64" doc:"Of one copy, as a decision names it: raw/DIGEST. The newest, where it is left out."`
 }
 
 // readRaw shows what was sent of a resource, where the record does not hold all.
 func (a *API) readRaw(ctx context.Context, in *rawInput) (*Reply[schema.RawCopy], error) {
 	var raw schema.RawCopy
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		raw, err = store.RawCopies.Get(r, in.ID)
+		raw, err = access.Raw(r, in.ID, in.Digest)
 		return err
 	})
 	return reply(raw), err

@@ -34,6 +34,7 @@ type Metrics struct {
 	serving    *prometheus.HistogramVec
 	ungoverned *prometheus.GaugeVec
 	dropped    *prometheus.CounterVec
+	passedOver *prometheus.CounterVec
 	probed     *prometheus.GaugeVec
 	trust      trust
 
@@ -73,9 +74,10 @@ func New(s *store.Store, connectors []string) *Metrics {
 	m.served = counter("http_requests_total", "Requests served.", "route", "method", "code")
 	m.serving = histogram("http_request_seconds", "How long serving a request took.", seconds, "route", "method")
 	m.dropped = counter("scim_dropped_attributes_total", "Attributes that a source sent and no schema has.", "source")
+	m.passedOver = counter("scim_members_passed_over_total", "Members of groups whom their source had not told of, and for whom there was no room to wait.", "source")
 	m.probed = gauge("connector_probe_success", "Whether a target answered when it was last asked whether it lets the bridge in; it is asked at the start, until it does.", "connector")
 	m.trust = newTrust(m.registry)
-	m.registry.MustRegister(m.probed, m.dropped, m.exposure, m.provision, m.missed, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
+	m.registry.MustRegister(m.probed, m.dropped, m.passedOver, m.exposure, m.provision, m.missed, m.requests, m.latency, m.sweeps, m.lastSweep, m.ungoverned, m.served, m.serving,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
 	return m
@@ -136,6 +138,11 @@ func (m *Metrics) Served(route, method string, status int, took time.Duration) {
 	method = verb(method)
 	m.served.WithLabelValues(route, method, code(status)).Inc()
 	m.serving.WithLabelValues(route, method).Observe(took.Seconds())
+}
+
+// PassedOver is told of members who were not let into a group, nor to wait for it.
+func (m *Metrics) PassedOver(source string, members int) {
+	m.passedOver.WithLabelValues(source).Add(float64(members))
 }
 
 // Dropped is told of attributes that a source sent and that were not kept.

@@ -286,6 +286,7 @@ func TestWhatHappens(t *testing.T) {
 			m.Request("wiki", "PATCH", 0, time.Millisecond)
 			m.Served("/api/v1/roles", "GET", 200, time.Millisecond)
 			m.Dropped("hr")
+			m.PassedOver("hr", 3)
 			m.Sweeps([]string{"drift", "expiry"})
 			m.Swept(schema.Run{Sweep: "drift", Ended: time.Unix(1000, 0)})
 			m.Swept(schema.Run{Sweep: "drift", Ended: time.Unix(2000, 0), Held: "too many"})
@@ -301,6 +302,7 @@ func TestWhatHappens(t *testing.T) {
 		`drawbridge_exposure_seconds_bucket{connector="wiki",stage="acknowledged",le="0.05"}`:  8,
 		`drawbridge_exposure_seconds_bucket{connector="wiki",stage="verified",le="14400"}`:     8,
 		`drawbridge_provision_seconds_count{connector="wiki",stage="acknowledged"}`:            8,
+		`drawbridge_scim_members_passed_over_total{source="hr"}`:                               24,
 		`drawbridge_exposure_missed_total{connector="wiki"}`:                                   8,
 		`drawbridge_connector_requests_total{code="204",connector="wiki"}`:                     8,
 		`drawbridge_connector_requests_total{code="0",connector="wiki"}`:                       8,

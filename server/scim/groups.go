@@ -43,6 +43,9 @@ func createGroup(q *request) error {
 
 // admitGroup stores what was said of a group, and its raw copy beside it.
 func (q *request) admitGroup(tx store.Tx, p access.Provenance, said schema.Group) (schema.Group, error) {
+	if err := q.seal(tx, &p, said.ID); err != nil {
+		return said, err
+	}
 	g, err := access.AdmitGroup(tx, p, said)
 	if err != nil {
 		return g, err

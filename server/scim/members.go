@@ -83,7 +83,9 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			return g, err
 		}
 		if !more {
-			q.missing(g.ID, tally)
+			if err := q.missing(ctx, p, g.ID, tally, e.Replace); err != nil {
+				return g, err
+			}
 			return g, q.unparkRest(ctx, p, g.ID, e)
 		}
 		q.moreTime()

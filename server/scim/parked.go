@@ -20,6 +20,7 @@ import (
 type tally struct {
 	moved           int
 	parked, ignored int
+	over            int    // of the ignored, those who could have been parked if there were room
 	example         string // what names one of those
 }
 
@@ -34,8 +35,30 @@ func (t *tally) miss(member string, parked bool) {
 	}
 }
 
-// missing tells of members that the source has nobody for.
-func (q *request) missing(group string, t tally) {
+// missing tells of members that the source has nobody for: in the log, and, of those who
+// were passed over for want of room, by a finding, which goes when the source says who all
+// the members are and there is room for them.
+func (q *request) missing(ctx context.Context, p access.Provenance, group string, t tally, all bool) error {
+	q.tellMissing(group, t)
+	if t.over == 0 && !all {
+		return nil
+	}
+	if t.over == 0 {
+		stands := false
+		err := q.store.View(ctx, func(r store.Reader) (err error) {
+			stands, err = access.IsPassedOver(r, q.source, group)
+			return err
+		})
+		if err != nil || !stands {
+			return err
+		}
+	} else if q.passedOver != nil {
+		q.passedOver(q.source, t.over)
+	}
+	return q.store.Update(ctx, func(tx store.Tx) error { return access.PassedOver(tx, p, group, t.over) })
+}
+
+func (q *request) tellMissing(group string, t tally) {
 	if t.parked+t.ignored == 0 {
 		return
 	}
@@ -63,7 +86,9 @@ func (q *request) join(tx store.Tx, p access.Provenance, group string, members [
 			if err != nil {
 				return err
 			}
-			t.miss(member, room)
+			if t.miss(member, room); !room {
+				t.over++
+			}
 		case errors.Is(err, schema.ErrConflict), err == nil && edge.Member == group:
 			t.miss(member, false)
 		case err != nil:
@@ -157,6 +182,7 @@ func (q *request) heard(ctx context.Context, group string, e wire.Edits, t *tall
 					return err
 				}
 				if nobody && room <= 0 {
+					t.over++
 					t.miss(member, false)
 					continue
 				}

@@ -30,6 +30,7 @@ type request struct {
 	received time.Time
 	turn     *turns          // it holds one of these, for its body
 	raw      *schema.RawCopy // of a body with attributes in it that no schema has
+	sealed   schema.RawCopy  // the same, as the transaction that runs keeps it
 
 	inner bool   // one of many in a Bulk
 	data  []byte // its body, where it is

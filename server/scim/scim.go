@@ -49,6 +49,9 @@ type Options struct {
 	// Dropped is told of attributes that were sent and are in no schema, and where,
 	// as in Users/ID; it may be nil.
 	Dropped func(source, attribute, where string)
+	// PassedOver is told of members whom nobody has told of and for whom there was no
+	// room to wait; it may be nil.
+	PassedOver func(source string, members int)
 }
 
 // Limits bound what one request may ask for. Zero values stand for defaults.
@@ -89,8 +92,10 @@ type Handler struct {
 	log      *slog.Logger
 	limits   Limits
 	dropped  func(source, attribute, where string)
-	schemes  func() []Scheme
-	tells    Discovery
+
+	passedOver func(source string, members int)
+	schemes    func() []Scheme
+	tells      Discovery
 
 	users, groups *wire.Type
 	catalogues    []Catalogue
@@ -124,7 +129,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{
 		store: o.Store, rules: o.Rules, base: strings.TrimSuffix(o.BaseURL, "/"), sourceOf: o.Source, log: o.Log,
-		limits: o.Limits.orDefaults(), dropped: o.Dropped, schemes: o.Schemes, tells: o.Discovery,
+		limits: o.Limits.orDefaults(), dropped: o.Dropped, passedOver: o.PassedOver, schemes: o.Schemes, tells: o.Discovery,
 		users: users, groups: groups, scans: newTurns(maxScans), middling: newTurns(maxMiddling), large: newTurns(maxLarge),
 	}
 	own, err := catalogues()

@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"net/http"
 	"strings"
 
 	"drawbridge/access"
@@ -23,19 +22,25 @@ func (q *request) sent(body []byte, dropped []string) {
 	q.raw = &schema.RawCopy{Method: q.c.Request().Method, Attributes: schema.Sorted(dropped...), Body: raw, Cut: cut}
 }
 
-// keep stores the raw copy of a request beside the record that it changed. A
-// body that says all there is of a resource, and has nothing that is not mapped,
-// makes an older copy untrue.
-func (q *request) keep(tx store.Tx, p access.Provenance, id string) error {
-	switch {
-	case q.raw != nil:
-		c := *q.raw
-		c.Resource = id
-		return access.KeepRaw(tx, p, c)
-	case q.c.Request().Method == http.MethodPut:
-		return access.ForgetRaw(tx, id)
+// seal has the decision about a resource name the raw copy of the request. A new one
+// has no id yet.
+func (q *request) seal(r store.Reader, p *access.Provenance, id string) error {
+	if q.raw == nil {
+		return nil
 	}
-	return nil
+	c, err := access.SealRaw(r, id, *q.raw)
+	q.sealed, p.Raw = c, c.Digest
+	return err
+}
+
+// keep stores the raw copy of a request beside the record that it changed.
+func (q *request) keep(tx store.Tx, p access.Provenance, id string) error {
+	if q.raw == nil {
+		return nil
+	}
+	c := q.sealed
+	c.Resource = id
+	return access.KeepRaw(tx, p, c)
 }
 
 // report tells of attributes that were sent and are in no schema.

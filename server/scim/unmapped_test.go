@@ -1,6 +1,8 @@
 package scim_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/server/scim"
 	"drawbridge/store"
@@ -17,7 +20,7 @@ import (
 func (w *world) raw(id string) (c schema.RawCopy, kept bool) {
 	w.t.Helper()
 	err := w.store.View(w.t.Context(), func(r store.Reader) (err error) {
-		c, err = store.RawCopies.Get(r, id)
+		c, err = access.Raw(r, id, "")
 		return err
 	})
 	if err != nil && !errors.Is(err, schema.ErrNotFound) {
@@ -40,7 +43,7 @@ func TestRawCopyIsTheNewest(t *testing.T) {
 		t.Errorf("it reads %s", body)
 	}
 
-	// What is all mapped says nothing new, unless it says all there is.
+	// What is all mapped says nothing new, and what was sent before stays on record.
 	w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"title","value":"x"}`)).is(200)
 	if c, kept := w.raw(id); !kept || c.Method != http.MethodPost {
 		t.Errorf("after a mapped PATCH there is %+v", c)
@@ -50,13 +53,52 @@ func TestRawCopyIsTheNewest(t *testing.T) {
 		t.Errorf("after an unmapped PATCH there is %+v", c)
 	}
 	w.send("PUT", "/Users/"+id, `{"userName":"a"}`).is(200)
-	if c, kept := w.raw(id); kept {
+	if c, kept := w.raw(id); !kept || c.Method != http.MethodPatch {
 		t.Errorf("after a mapped PUT there is %+v", c)
 	}
 
 	g := w.send("POST", "/Groups", `{"displayName":"g","colour":"red","members":[{"value":"`+id+`"}]}`).is(201).text("id")
 	if c, _ := w.raw(g); string(c.Body) != `{"displayName":"g","colour":"red","members":"(left out)"}` {
 		t.Errorf("of a group there is %s", c.Body)
+	}
+}
+
+// TestDecisionsNameWhatWasSent follows a decision to the body that it admitted, after
+// others were sent: the last four are there.
+func TestDecisionsNameWhatWasSent(t *testing.T) {
+	w := newWorld(t, scim.Options{})
+	id := w.send("POST", "/Users", `{"userName":"a","shoeSize":0}`).is(201).text("id")
+	for i := range 5 {
+		w.send("PATCH", "/Users/"+id, patch(fmt.Sprintf(`{"op":"replace","value":{"title":"t%d","shoeSize":%d}}`, i, i+1))).is(200)
+	}
+	var bodies []string
+	lost := 0
+	err := w.store.View(t.Context(), func(r store.Reader) error {
+		for entry, err := range store.LogAbout(r, id) {
+			if err != nil {
+				return err
+			}
+			for _, b := range entry.Decision.Because {
+				digest, ok := strings.CutPrefix(b, "raw/")
+				if !ok {
+					continue
+				}
+				c, err := access.Raw(r, id, digest)
+				if errors.Is(err, schema.ErrNotFound) {
+					lost++
+					continue
+				}
+				sum := sha256.Sum256([]byte(c.Salt + string(c.Body)))
+				if err != nil || hex.EncodeToString(sum[:16]) != digest || entry.Decision.Because[0] != "request/"+c.Request && c.Request != "" {
+					t.Errorf("decision %v names %+v (%v)", entry.Decision.Because, c, err)
+				}
+				bodies = append(bodies, string(c.Body))
+			}
+		}
+		return nil
+	})
+	if err != nil || lost != 2 || len(bodies) != 4 || !strings.Contains(bodies[0], `"shoeSize":2`) || !strings.Contains(bodies[3], `"shoeSize":5`) {
+		t.Errorf("%v; %d are gone, and there are %q", err, lost, bodies)
 	}
 }
 

@@ -27,6 +27,9 @@ func createUser(q *request) error {
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
 	err = q.store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
+		if err := q.seal(tx, &p, said.ID); err != nil {
+			return err
+		}
 		if got, err = access.Admit(tx, p, said); err != nil {
 			return err
 		}
@@ -164,6 +167,9 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 		}
 		var p access.Provenance
 		if said, p, err = to(old); err != nil {
+			return err
+		}
+		if err := q.seal(tx, &p, said.ID); err != nil {
 			return err
 		}
 		if got, err = access.Admit(tx, p, said); err != nil {
