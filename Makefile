@@ -24,6 +24,7 @@ test: ## run every test, with the race detector where there is a C compiler
 	@PATH="$$PATH:/usr/sbin" command -v slapd >/dev/null || echo 'no slapd: the LDAP connector is not tried against a real directory'
 	@PATH="$$PATH:/usr/sbin" command -v samba >/dev/null || echo 'no samba: the LDAP connector is not tried against a real Active Directory'
 	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
+	@test -d server/testdata/strangers/node_modules || echo 'no node_modules in server/testdata/strangers: no library of others judges the SCIM endpoint (npm ci --prefix server/testdata/strangers)'
 	go test $(RACE) -shuffle=on -timeout 10m ./...
 	$(if $(RACE),go test ./cmd/drawbridge/internal/simulation)
 	go -C server/console/browser test -timeout 10m ./...

@@ -19,7 +19,7 @@ import (
 // What an attack may cost. Both are far above what is measured (see the test's
 // log), and far below what would matter.
 const (
-	mostHeap    = 512 << 20 // bytes in use above what there was before
+	mostHeap    = 256 << 20 // bytes in use above what there was before
 	mostSlower  = 100       // times as slow as others' requests are in calm, in the median,
 	leastSlower = 300 * time.Millisecond
 )

@@ -23,7 +23,9 @@ import (
 // TestRFC holds the endpoint to what RFC 7643, RFC 7644 and RFC 9865 ask of a
 // service provider, over a listener: a row for each of their musts, with the
 // section it is in. The rows are in rfc_*_test.go; a row says what must hold and
-// shows it.
+// shows it. One is kept in another way: a PATCH of more than 1,000 members is done to its
+// end once it is accepted, and not in one transaction
+// (docs/decisions/0012-large-groups-in-parts.md, TestALargeChangeWhoseSenderLeaves).
 func TestRFC(t *testing.T) {
 	c := newClient(t)
 	for _, rows := range [][]must{schemaMusts(), toldMusts(), resourceMusts(), queryMusts(), changeMusts(), patchMusts(), bulkMusts(), protocolMusts(), cursorMusts()} {

@@ -2,7 +2,6 @@ package scim
 
 import (
 	"context"
-	"net/http"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -65,7 +64,7 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			if first {
 				g, err = begin(tx)
 			} else {
-				g, err = q.goingOn(tx, was)
+				g, err = q.ownGroup(tx, was.ID)
 			}
 			if err != nil {
 				return err
@@ -89,19 +88,9 @@ func (q *request) edit(p access.Provenance, id string, e wire.Edits, begin func(
 			return g, q.unparkRest(ctx, p, g.ID, e)
 		}
 		q.moreTime()
-		ctx = store.Background(ctx)
+		// What was accepted happens, whether or not the sender waits for the answer.
+		ctx = store.Background(context.WithoutCancel(ctx))
 	}
-}
-
-// goingOn returns the group that a change goes on with. Who asked for a version to be
-// changed goes on with none that somebody else made meanwhile.
-func (q *request) goingOn(tx store.Tx, was schema.Group) (schema.Group, error) {
-	g, err := q.ownGroup(tx, was.ID)
-	if err == nil && g.Version != was.Version && q.c.Request().Header.Get("If-Match") != "" {
-		return g, &wire.Error{Status: http.StatusPreconditionFailed,
-			Detail: "the group was changed by somebody else in the middle of this: it is at version " + etag(g.Version, "") + ", and in part as was asked"}
-	}
-	return g, err
 }
 
 // steps brings the moves that edits ask for, a transaction's worth at a time.

@@ -60,6 +60,7 @@ var goals = []goal{
 	{"G22", pages},
 	{"PATCH", filteredRemovals},
 	{"memory", largePatch},
+	{"attack", attacks},
 	{"console", consolePages},
 	{"G11", sweepOfMany}, // and G12, G18, G19, G20: one large store
 	{"G13", leaversOneByOne},
