@@ -58,7 +58,7 @@ func memberEdges() library.CoreAttribute {
 				Description: optional.NewString("The type of that resource, 'User' or 'Group'."),
 			}),
 			library.SimpleStringParams(library.StringParams{
-				Name: "display", Mutability: library.AttributeMutabilityReadOnly(), Returned: library.AttributeReturnedRequest(),
+				Name: "display", Mutability: fixed, Returned: library.AttributeReturnedRequest(),
 				Description: optional.NewString("What the member is called, for display."),
 			}),
 		},

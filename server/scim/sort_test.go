@@ -243,13 +243,6 @@ func TestCharacteristics(t *testing.T) {
 	w.send("POST", "/Users", `{"userName":"x1","externalId":"E"}`).is(201)
 	w.send("POST", "/Users", `{"userName":"x2","externalId":"e"}`).is(201) // another one: it is case-exact
 	w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"externalId","value":"E"}`)).refuses(409, "uniqueness", "externalId")
-
-	unique := library.Schema{ID: "urn:example:unique", Attributes: []library.CoreAttribute{library.SimpleCoreAttribute(
-		library.SimpleStringParams(library.StringParams{Name: "x", Uniqueness: library.AttributeUniquenessServer()}))}}
-	if _, err := scim.New(scim.Options{Store: w.store, Rules: access.NewRules(book(t), nil),
-		Source: func(echo.Context) string { return "" }, Extensions: []library.Schema{unique}}); err == nil {
-		t.Error("a schema was taken that promises what is not kept")
-	}
 }
 
 // TestSortIsBounded asks for orders that no index has, of more than may be sorted.

@@ -39,6 +39,7 @@ function judged(who, what, run) {
 const disputes = [
   {who: "scimmy", what: "ServiceProviderConfig", says: "authenticationSchemes is", why: "RFC 7643, section 8.5: a scheme has primary, which it does not know"},
   {who: "scimmy", what: /\.(profileUrl|photos\.value|\$ref)$/, says: "caseExact is true", why: "RFC 7643, section 2.3.7: a reference is case exact"},
+  {who: "scimmy", what: /:Group\.members\.display$/, says: "returned is request", why: "RFC 7643, section 8.7.1: a group's members have value, $ref and type; how one is called is ours to define, and shown on request"},
   {who: "scimmy", what: /\?count=1&cursor=&filter/, says: "totalResults", why: "RFC 9865, section 2.3: by cursor, it may be omitted"},
   {who: "scimmy", what: `userName eq "U1"`, why: "RFC 7643, section 8.7.1: userName is not case exact; it knows no schema"},
   {who: "scim2-parse-filter", what: `userName eq "U1"`, why: "the same"},
