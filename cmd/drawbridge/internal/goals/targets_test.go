@@ -23,6 +23,7 @@ type targets struct {
 	latency time.Duration                  // of each answer
 	of      map[string]map[string]*account // by connector and id
 	calls   map[string]int                 // by connector
+	last    time.Time                      // when the newest of these came
 	hanging map[string]chan struct{}       // connectors that answer when it is closed
 }
 
@@ -77,6 +78,7 @@ func (t *targets) answer(name, method, id string, body []byte) (status int, answ
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls[name]++
+	t.last = time.Now()
 	all := t.of[name]
 	if all == nil {
 		all = map[string]*account{}
@@ -140,6 +142,13 @@ func (t *targets) slow(latency time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.latency = latency
+}
+
+// newest returns when the last call came.
+func (t *targets) newest() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last
 }
 
 // total returns how many calls there were.
