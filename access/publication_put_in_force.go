@@ -76,14 +76,15 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 	if err != nil {
 		return q, err
 	}
-	rules, why, lowers := book.Publication(), "", book.OnlyLowers(x.Draft.Book) // which one person may do at once
+	rules, why, lowers := book.Publication(), "", book.OnlyLowers(x.Draft.Book)     // which one person may do at once
+	removes := !lowers && book.OnlyRemoves(x.Draft.Book) && x.Plan.Plan.Grants == 0 // and this, by a plan
 	if rules.Requires(policy.RequirePlan) && !lowers && x.Seen.Plan.Hash == "" {
 		return q, fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
 	}
 	if err := passGate(tx, &q, x.Draft.Book); err != nil {
 		return q, err
 	}
-	if n := rules.Needs(); n > 0 && !lowers {
+	if n := rules.Needs(); n > 0 && !lowers && !removes {
 		b, err := newBoard(tx, book, q)
 		if err != nil {
 			return q, err
@@ -99,9 +100,12 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 		}
 		why = fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, rules.Approvers.Group, len(able), x.By.Actor)
 	}
-	if lowers && rules.Needs() > 0 {
+	switch {
+	case rules.Needs() > 0 && lowers:
 		q.Outcome = "it lowers modes and does nothing else"
-	} else if why != "" {
+	case rules.Needs() > 0 && removes:
+		q.Outcome = fmt.Sprintf("it takes access away and does nothing else: %d lines end, and none begins", x.Plan.Plan.Revocations)
+	case why != "":
 		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
 	}
 	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err != nil {

@@ -90,24 +90,3 @@ func TestShippedRefusal(t *testing.T) {
 		}
 	}
 }
-
-// TestSpecified runs the set that the format is specified by, where a folder of
-// it is named.
-func TestSpecified(t *testing.T) {
-	folder := os.Getenv("DRAWBRIDGE_POLICY_FORMAT")
-	if folder == "" {
-		t.Skip("DRAWBRIDGE_POLICY_FORMAT names no folder")
-	}
-	set, loaded := policy.Load(os.DirFS(folder))
-	book, compiled := policy.Compile(set)
-	if found := slices.Concat(loaded, compiled); len(found) != 0 {
-		t.Errorf("got findings:\n%s", found)
-	}
-	results := policytest.Run(book, set)
-	for _, r := range results {
-		if !r.OK {
-			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Name, r.Failures)
-		}
-	}
-	t.Logf("%d roles, %d tests", len(book.Roles()), len(results))
-}
