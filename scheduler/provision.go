@@ -69,6 +69,7 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
 	}
+	doubted(&o, attempt)
 	o.Park = o.Err != nil && parks(o.Err)
 	finish := func(tx store.Tx) (time.Time, error) {
 		done, err := access.Observe(tx, p.Rules, item, o)
@@ -81,6 +82,20 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return finish, nil
 	}
 	return finish, o.Err
+}
+
+// doubted has an account looked for once more that may have been made by a call of which
+// nobody is left to tell. The target has said once that it is not there, and its searches
+// may be behind; of a call that failed, whoever made it looked as well.
+func doubted(o *access.Outcome, attempt int) {
+	have := o.Work.Have
+	heard := attempt < 2 || have.Attempt == attempt-1
+	if heard || o.Err != nil || !connectors.IsUnnamed(have.RemoteID) || o.Got.Exists() {
+		return
+	}
+	o.Got, o.Err = have, &connectors.Error{
+		Kind: connectors.Transient, Err: errors.New("the account may have been made, and the target does not show it: it is looked for once more"),
+	}
 }
 
 // catchUp has what was decided numbered where an account is in doubt, for what it may
