@@ -201,7 +201,7 @@ func (a *API) maskedBypass(ctx context.Context, v BypassView) BypassView {
 	if c := callerOf(ctx); c.Role.AtLeast(seesDetail) || v.By == c.Actor() {
 		return v
 	}
-	v.Reason, v.Unverified = "", ""
+	v.Reason, v.Ticket, v.Unverified = "", "", ""
 	v.Evidence = append([]schema.Evidence(nil), v.Evidence...)
 	for i := range v.Evidence {
 		v.Evidence[i].Text = ""

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,6 +22,9 @@ func (a *API) registerCutoffs(h huma.API) {
 type cutoffsInput struct{ Paging }
 
 func (a *API) listCutoffs(ctx context.Context, in *cutoffsInput) (*Reply[List[schema.Cutoff]], error) {
+	if !callerOf(ctx).Role.AtLeast(seesDetail) {
+		return a.listNamelessCutoffs(ctx, in)
+	}
 	after, err := in.after(3)
 	if err != nil {
 		return nil, err
@@ -31,11 +36,39 @@ func (a *API) listCutoffs(ctx context.Context, in *cutoffsInput) (*Reply[List[sc
 		})
 		return err
 	})
-	if !callerOf(ctx).Role.AtLeast(seesDetail) {
-		for i := range list.Items { // whose tokens they are is told like in the log
-			list.Items[i].Value = ""
+	return reply(list), err
+}
+
+// listNamelessCutoffs leaves out whose tokens they are, as the log does for who is no
+// auditor: also from the cursor, which is how many came before.
+func (a *API) listNamelessCutoffs(ctx context.Context, in *cutoffsInput) (*Reply[List[schema.Cutoff]], error) {
+	behind := 0
+	if after, err := in.after(1); err != nil {
+		return nil, err
+	} else if after != nil {
+		if behind, err = strconv.Atoi(after[0]); err != nil {
+			return nil, fmt.Errorf("cursor: it is none of this list's: %w", schema.ErrInvalid)
 		}
 	}
+	list := List[schema.Cutoff]{Items: []schema.Cutoff{}}
+	err := a.Store.View(ctx, func(r store.Reader) error {
+		at := 0
+		for c, err := range store.Cutoffs.From(r) {
+			if err != nil {
+				return err
+			}
+			if at++; at <= behind {
+				continue
+			}
+			if len(list.Items) == in.Limit {
+				list.Next = cursor([]string{strconv.Itoa(at - 1)})
+				return nil
+			}
+			c.Value = ""
+			list.Items = append(list.Items, c)
+		}
+		return nil
+	})
 	return reply(list), err
 }
 

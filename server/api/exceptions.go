@@ -164,7 +164,7 @@ func (a *API) listExceptions(ctx context.Context, in *exceptionsInput) (*Reply[L
 				return err
 			}
 			if c := callerOf(ctx); !c.Role.AtLeast(seesDetail) && e.By != c.Actor() {
-				v.Reason, v.Approval.Reason, v.Compensating = "", "", []string{}
+				v.Reason, v.Ticket, v.Approval.Reason, v.Compensating = "", "", "", []string{}
 			}
 			views.Items = append(views.Items, v)
 		}

@@ -322,10 +322,10 @@ func withoutDetail(e *access.Explanation) {
 	}
 }
 
-// withoutWords takes people's own words out of grants.
+// withoutWords takes people's own words out of grants, and the tickets that they named.
 func withoutWords(grants []schema.Grant) {
 	for i := range grants {
-		grants[i].Reason = ""
+		grants[i].Reason, grants[i].Ticket = "", ""
 		for j := range grants[i].Approvals {
 			grants[i].Approvals[j].Reason = ""
 		}

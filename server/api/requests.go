@@ -270,7 +270,7 @@ func (a *API) readRequest(ctx context.Context, in *requestInput) (*Reply[Request
 	return reply(out), err
 }
 
-// masked takes out people's own words for those who are neither auditors nor part
+// masked takes out people's own words, and the ticket that they named, for those who are neither auditors nor part
 // of it.
 func (a *API) masked(ctx context.Context, r store.Reader, v RequestView) RequestView {
 	c := callerOf(ctx)
@@ -280,7 +280,7 @@ func (a *API) masked(ctx context.Context, r store.Reader, v RequestView) Request
 	if who, err := access.PersonOf(r, a.Rules.Book(), c.Person); err == nil && (who.ID == v.Identity || who.ID == v.Requester) {
 		return v
 	}
-	v.Reason = ""
+	v.Reason, v.Ticket = "", ""
 	v.Approvals = append([]schema.Approval(nil), v.Approvals...)
 	for i := range v.Approvals {
 		v.Approvals[i].Reason = ""

@@ -15,18 +15,25 @@ import (
 // until the last byte is there. Coverage is counted meanwhile, which looks at everybody.
 func consolePages(m *measure) {
 	s := large(m)
+	defer dropLarge() // nobody else measures with what is in it then
+	const reviewer = 0
+	s.crowded(m, reviewer)
 	p := spawn(m, "bridge", part{Dir: s.dir, Connectors: connectorNames(3)})
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		m.Fatal(err)
-	}
 	base := "http://" + p.addr
-	browser := &http.Client{Jar: jar, Timeout: time.Minute}
-	login, err := browser.PostForm(base+"/console/login", url.Values{"token": {adminToken}})
-	if err != nil {
-		m.Fatal(err)
+	as := func(token string) *http.Client {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			m.Fatal(err)
+		}
+		browser := &http.Client{Jar: jar, Timeout: time.Minute}
+		login, err := browser.PostForm(base+"/console/login", url.Values{"token": {token}})
+		if err != nil {
+			m.Fatal(err)
+		}
+		_ = login.Body.Close()
+		return browser
 	}
-	_ = login.Body.Close()
+	admin, person := as(adminToken), as(reviewerToken)
 	for _, page := range []struct {
 		what string
 		path func() (path, shows string)
@@ -41,7 +48,19 @@ func consolePages(m *measure) {
 		{"roles", func() (string, string) { return "/console/roles", "Owner" }},
 		{"connectors", func() (string, string) { return "/console/connectors", "Telling" }},
 		{"the log", func() (string, string) { return "/console/log", "Decision log" }},
+		{"a role", func() (string, string) { return "/console/roles/engineering", "Who has c00/engineering by it" }},
+		{"exposure", func() (string, string) { return "/console/exposure", "Exposure" }},
+		{"findings", func() (string, string) { return "/console/findings?kind=drift&connector=c00", "it is there" }},
+		{"the inbox", func() (string, string) { return "/console/inbox", "Pass it up" }},
+		{"reviews", func() (string, string) { return "/console/reviews", "role engineering" }},
+		{"what is held", func() (string, string) { return "/console/held", "sweep/drift" }},
+		{"the log, looked through for words", func() (string, string) { return "/console/log?text=rule+matches", "#" }},
+		{"the log, looked through in vain", func() (string, string) { return "/console/log?text=zebra&role=base", "Nothing was decided" }},
 	} {
+		browser := admin
+		if page.what == "the inbox" {
+			browser = person
+		}
 		var took []time.Duration
 		for range max(10, m.edits/20) {
 			path, shows := page.path()

@@ -61,8 +61,8 @@ var goals = []goal{
 	{"PATCH", filteredRemovals},
 	{"memory", largePatch},
 	{"attack", attacks},
-	{"console", consolePages},
-	{"G11", sweepOfMany}, // and G12, G18, G19, G20: one large store
+	{"G11", sweepOfMany},      // and G12, G18, G19, G20: one large store
+	{"console", consolePages}, // in the same, which it fills up
 	{"G13", leaversOneByOne},
 	{"G14", leaversAtOnce},
 	{"target", oneTarget}, // and how much memory waits with it

@@ -187,6 +187,8 @@ func playServer(ctx context.Context, h http.Handler) error {
 const (
 	sourceToken = "source-0123456789abcdef"
 	adminToken  = "admin-0123456789abcdef"
+
+	reviewerToken = "reviewer-0123456789abcdef"
 )
 
 // playBridge runs the bridge as serve does, with its log in a file.
@@ -216,7 +218,7 @@ func (p part) config() *configs.Config {
 	c.Store.Path, c.Audit.Key = p.store(), filepath.Join(p.Dir, "audit.key")
 	c.Shutdown.Grace = 2 * time.Second
 	c.Sources = []configs.Source{{Name: source, Token: sourceToken}}
-	c.Admin.Tokens = []configs.AdminToken{{Name: "bench", Role: "admin", Secret: adminToken}}
+	c.Admin.Tokens = []configs.AdminToken{{Name: "bench", Role: "admin", Secret: adminToken}, {Name: userName(0), Role: "approver", Secret: reviewerToken}}
 	c.Limits.SourceRate, c.Limits.APIRate = -1, -1
 	c.Sweeps = []configs.Sweep{{Name: "expiry", Schedule: "@every 24h", Limits: configs.Limits{Count: 1e9, Percent: 100}}}
 	for _, name := range p.Connectors {
