@@ -107,6 +107,13 @@ func ViewOpen(r store.Reader, a schema.Account) (ExposureWindow, error) {
 	return openWindow(a, r.Now()).named(r)
 }
 
+func (v ExposureWindow) called(r store.Reader, named bool) (ExposureWindow, error) {
+	if !named {
+		return v, nil
+	}
+	return v.named(r)
+}
+
 func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
 	id, err := store.Identities.Get(r, v.Identity)
 	if schema.IsNotFound(err) {
@@ -118,12 +125,14 @@ func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
 
 // OpenWindows walks the windows that are open at the connectors, at each the one that
 // was opened first first.
-func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] {
+func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] { return openWindows(r, true) }
+
+func openWindows(r store.Reader, named bool) iter.Seq2[ExposureWindow, error] {
 	return func(yield func(ExposureWindow, error) bool) {
 		for a, err := range store.Accounts.By(r, store.AccountOpen) {
 			var v ExposureWindow
 			if err == nil {
-				v, err = ViewOpen(r, a)
+				v, err = openWindow(a, r.Now()).called(r, named)
 			}
 			if !yield(v, err) || err != nil {
 				return
@@ -135,17 +144,22 @@ func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] {
 // Windows walks the windows that were opened in a period: those that closed, in that
 // order, and then those that are open still.
 func Windows(r store.Reader, from, to time.Time) iter.Seq2[ExposureWindow, error] {
+	return windows(r, from, to, true)
+}
+
+// windows is Windows; whose they are is looked up where that is asked for.
+func windows(r store.Reader, from, to time.Time, named bool) iter.Seq2[ExposureWindow, error] {
 	return func(yield func(ExposureWindow, error) bool) {
 		for w, err := range store.Windows.Between(r, store.WindowReceived, from, to) {
 			var v ExposureWindow
 			if err == nil {
-				v, err = ViewWindow(r, w)
+				v, err = windowOf(w).called(r, named)
 			}
 			if !yield(v, err) || err != nil {
 				return
 			}
 		}
-		for v, err := range OpenWindows(r) {
+		for v, err := range openWindows(r, named) {
 			if err == nil && (v.Change.Received.Before(from) || !v.Change.Received.Before(to)) {
 				continue
 			}
@@ -217,7 +231,7 @@ func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureRepo
 		return report, fmt.Errorf("the period ends at %s and begins at %s: %w", to.Format(time.RFC3339), from.Format(time.RFC3339), schema.ErrInvalid)
 	}
 	total, groups := &outcomes{}, map[string]*outcomes{}
-	for v, err := range Windows(r, from, to) {
+	for v, err := range windows(r, from, to, by == ByPerson) { // else only of the worst it is told whose they are
 		if err != nil {
 			return report, err
 		}
@@ -241,6 +255,11 @@ func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureRepo
 		return cmp.Or(cmp.Compare(max(b.Told.Most, b.OpenSince.Most), max(a.Told.Most, a.OpenSince.Most)), cmp.Compare(a.Name, b.Name))
 	})
 	var err error
+	for i, v := range report.Worst {
+		if report.Worst[i], err = v.named(r); err != nil {
+			return report, err
+		}
+	}
 	report.Held, err = store.WithheldIdentities.Count(r)
 	return report, err
 }

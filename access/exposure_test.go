@@ -1,7 +1,10 @@
 package access_test
 
 import (
+	"errors"
+	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/bolt"
 )
 
 // withObjective is the policy of the tests, in which leavers are to be gone in time.
@@ -283,4 +287,41 @@ func TestQuantilesAreNeverTooShort(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkExposureReport reports on a period of very many windows.
+func BenchmarkExposureReport(b *testing.B) {
+	e, err := bolt.Open(filepath.Join(b.TempDir(), "bench.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := newWorld(b, e)
+	b.Cleanup(func() { _ = w.store.Close() })
+	const many = 20_000
+	from := time.Now().Add(-time.Hour)
+	for at := 0; at < many; at += 500 {
+		w.update(func(tx store.Tx) error {
+			for i := at; i < at+500; i++ {
+				id := fmt.Sprintf("p%06d", i)
+				c := schema.Change{Received: from.Add(time.Duration(i) * time.Millisecond), Acknowledged: from.Add(time.Minute), Ends: true, Triggers: []string{"leaver/ended"}}
+				err := errors.Join(store.Identities.Put(tx, schema.Identity{ID: id, Source: "hr", UserName: id, Resource: []byte(`{}`)}),
+					store.Windows.Put(tx, schema.Window{ID: tx.NewID(), Connector: "wiki", Identity: id, Change: c, Closed: from.Add(time.Minute)}))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for _, by := range []string{access.ByConnector, access.ByPerson} {
+		b.Run("by "+by, func(b *testing.B) {
+			for b.Loop() {
+				w.view(func(r store.Reader) error {
+					_, err := access.ReportExposure(r, from, time.Now(), by)
+					return err
+				})
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/window")
+		})
+	}
 }
