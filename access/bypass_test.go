@@ -49,7 +49,9 @@ spec:
 // An emergency is an office where something is on fire.
 type emergency struct{ *office }
 
-func newEmergency(w *world) *emergency {
+func newEmergency(w *world) *emergency { return newEmergencyOf(w, emergencies) }
+
+func newEmergencyOf(w *world, emergencies string) *emergency {
 	o := newOffice(w)
 	w.verifies = true
 	w.rules.Use(compiled(w.t, emergencies+askedFor[1:],
@@ -285,6 +287,36 @@ func TestUnreviewedInTime(t *testing.T) {
 		e.must("reviewed late", "bypass", "rotate")
 		if _, err := e.take(e.breaking("bob")); err != nil {
 			t.Errorf("a role that is suspended no more: %v", err)
+		}
+	})
+}
+
+// R-BG-2: where the deadline comes while the role is held, what it gave is taken at the
+// deadline, is gone from the target, and confirmed; and nobody takes the role again.
+func TestUnreviewedWhileHeld(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		short := strings.NewReplacer("reviewWithin: 72h", "reviewWithin: 30m", "evidenceWithin: 24h", "evidenceWithin: 20m",
+			"duration: { default: 1h, max: 4h }", "duration: { default: 4h, max: 4h }").Replace(emergencies)
+		e := newEmergencyOf(w, short)
+		y := e.taken()
+		w.want(e.ids["ada"], "Root")
+		e.pass(29 * time.Minute)
+		w.want(e.ids["ada"], "Root")
+		if got := e.bypass(y); !got.Ended.IsZero() || got.State != schema.BypassOpen {
+			t.Errorf("before its deadline it is %s, and ended at %v", got.State, got.Ended)
+		}
+		e.pass(2 * time.Minute)
+		w.want(e.ids["ada"], "")
+		e.pass(time.Minute)
+		got := e.bypass(y)
+		if got.State != schema.BypassOverdue || got.EndedBy != "unreviewed" || got.Removed.IsZero() || !got.Ended.Before(y.Until.Add(-3*time.Hour)) {
+			t.Errorf("at its deadline: %+v; want it ended by being unreviewed, long before its time, and its removal confirmed", got)
+		}
+		e.must("at the deadline", "bypass", "bypass-unreviewed", "evidence-overdue", "rotate")
+		e.incident("in_progress", 1)
+		for _, who := range []string{"ada", "bob"} {
+			_, err := e.take(e.breaking(who))
+			e.refuses("a role that is suspended, by "+who, err, schema.ErrForbidden)
 		}
 	})
 }

@@ -241,7 +241,7 @@ func TestLeaverOvertakesRollout(t *testing.T) {
 	})
 }
 
-// TestGroups follows a nested group through its names and its end. R-INH-5.
+// TestGroups follows a nested group through its names and its end.
 func TestGroups(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada"})

@@ -238,7 +238,7 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// TestCatalogue proves R-POL-1, R-INH-1.
+// TestCatalogue proves R-POL-1.
 func TestCatalogue(t *testing.T) {
 	book := bookOf(t, "")
 	want := schema.Entitlement{

@@ -94,13 +94,48 @@ func (b *Book) effective(refs ...string) map[string]schema.Entitlement {
 	return all
 }
 
+// path returns the way from entitlements (connector/id) to another that one of them
+// confers, both ends included, the shortest there is; nothing where there is none.
+func (b *Book) path(from []string, to string) []string {
+	came := map[string]string{} // from which each was reached; itself where the way begins
+	for _, ref := range from {
+		came[ref] = ref
+	}
+	for next := slices.Clone(from); len(next) > 0; next = next[1:] {
+		ref := next[0]
+		if ref == to {
+			way := []string{ref}
+			for came[ref] != ref {
+				ref = came[ref]
+				way = append(way, ref)
+			}
+			slices.Reverse(way)
+			return way
+		}
+		e, _ := b.byRef(ref)
+		for _, with := range e.Confers {
+			if _, seen := came[with]; !seen {
+				came[with] = ref
+				next = append(next, with)
+			}
+		}
+	}
+	return nil
+}
+
+// through says by way of what somebody who has some entitlements has another; nothing
+// where it is one of them.
+func (b *Book) through(from []string, to string) string {
+	way := b.path(from, to)
+	if len(way) < 2 {
+		return ""
+	}
+	return " through " + strings.Join(way[:len(way)-1], " and ")
+}
+
 // effectiveOf returns all that a role gives, by connector/id.
 func (b *Book) effectiveOf(r *Role) map[string]schema.Entitlement {
-	var refs []string
-	for _, g := range r.Spec.Grants {
-		refs = append(refs, g.Connector+"/"+g.Entitlement)
-	}
-	return b.effective(refs...)
+	return b.effective(refsOf(r)...)
 }
 
 // Conferring returns the roles that give an entitlement (connector/id), directly

@@ -69,14 +69,22 @@ func (c *compiler) separated(k *Constraint) {
 		return
 	}
 	for _, r := range c.compiled {
-		gives := c.book.effectiveOf(r.Role)
-		breaks := !slices.ContainsFunc(k.Spec.Conflict, func(side []string) bool {
-			return !slices.ContainsFunc(side, func(ref string) bool { _, ok := gives[ref]; return ok })
-		})
-		if breaks {
-			c.report(&r.Header, CodeSOD, in("spec", "grants"), "role %q by itself breaks %q", r.Metadata.Name, k.Metadata.Name)
+		if sides := c.book.sidesOf(r.Role, k); len(sides) == len(k.Spec.Conflict) {
+			c.report(&r.Header, CodeSOD, in("spec", "grants"), "role %q by itself breaks %q: it gives %s", r.Metadata.Name, k.Metadata.Name, strings.Join(sides, ", and "))
 		}
 	}
+}
+
+// sidesOf says of each side of a constraint that a role gives something of what that is,
+// and through what.
+func (b *Book) sidesOf(r *Role, k *Constraint) (sides []string) {
+	gives := b.effectiveOf(r)
+	for _, side := range k.Spec.Conflict {
+		if i := slices.IndexFunc(side, func(ref string) bool { _, ok := gives[ref]; return ok }); i >= 0 {
+			sides = append(sides, side[i]+b.through(refsOf(r), side[i]))
+		}
+	}
+	return sides
 }
 
 func (c *compiler) exception(e *Exception) {

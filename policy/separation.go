@@ -63,14 +63,11 @@ func (b *Book) separates(k *Constraint, held []string, r *Role, gains map[string
 		words := ""
 		for _, ref := range side {
 			if _, ok := gains[ref]; ok {
-				words, adds, refs = ref+" by role "+r.Metadata.Name, true, append(refs, ref)
+				words, adds, refs = ref+" by role "+r.Metadata.Name+b.through(refsOf(r), ref), true, append(refs, ref)
 				break
 			}
 			if through := slices.IndexFunc(held, func(h string) bool { return b.Confers(h, ref) }); through >= 0 {
-				words, refs = ref+", which is held", append(refs, ref)
-				if held[through] != ref {
-					words += " through " + held[through]
-				}
+				words, refs = ref+", which is held"+b.through(held[through:through+1], ref), append(refs, ref)
 				break
 			}
 		}

@@ -68,6 +68,7 @@ func (b *Book) bar(who bearer, access Access, t Tenure, now time.Time) Access {
 	return access
 }
 
+// refsOf returns what a role gives by itself, as connector/id.
 func refsOf(r *Role) []string {
 	refs := make([]string, len(r.Spec.Grants))
 	for i, g := range r.Spec.Grants {
