@@ -32,6 +32,7 @@ type Excepting struct {
 	Reason, Ticket            string
 	Compensating              []string
 	Expires                   time.Time
+	Review                    time.Duration // after which it is to be looked at again, each time; zero: it is not
 	By                        Decider
 }
 
@@ -42,7 +43,7 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 		Constraint: x.Constraint, Role: x.Role, Trigger: x.Trigger, Seconds: int64(x.Lasts / time.Second),
 		Identity: x.Identity, Entitlements: schema.Sorted(x.Entitlements...), Reason: x.Reason, Ticket: x.Ticket,
 		Compensating: x.Compensating, By: x.By.Actor, Requester: x.By.Identity, Made: tx.Now(), Due: tx.Now().Add(decideWithin), Expires: x.Expires,
-		State: schema.ExceptionOpen,
+		State: schema.ExceptionOpen, Review: int64(x.Review / time.Second),
 	}
 	if err := book.Waivable(waives(e)); err != nil {
 		return e, err
@@ -55,6 +56,8 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 		return e, fmt.Errorf("exception to %s: only a constraint is waived of some entitlements alone: %w", rule, schema.ErrInvalid)
 	case !e.Expires.After(tx.Now()):
 		return e, fmt.Errorf("exception to %s: say when it ends: %w", rule, schema.ErrInvalid)
+	case e.Review < 0 || x.Review > 0 && e.Review == 0:
+		return e, fmt.Errorf("exception to %s: say after how long it is to be looked at again: %w", rule, schema.ErrInvalid)
 	case e.Expires.Sub(tx.Now()) > mostException:
 		return e, fmt.Errorf("exception to %s: it lasts for 366 days at most: %w", rule, schema.ErrForbidden)
 	}
@@ -175,8 +178,12 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 }
 
 // EndException ends an exception before its time, and all that was granted by it: by
-// somebody who answers for the constraint, by whoever asked, or whom it is for.
+// somebody who answers for the constraint, by whoever asked, or whom it is for. One that
+// is a document is named by that, and allows nothing until it is allowed anew.
 func EndException(tx store.Tx, book *policy.Book, c Choice) (schema.Exception, error) {
+	if doc, ok := exceptionCalled(book, c.Request); ok {
+		return lookedOver(tx, book, doc, c, true)
+	}
 	e, err := store.Exceptions.Get(tx, c.Request)
 	switch {
 	case err != nil:

@@ -183,7 +183,7 @@ func lapsed(r store.Reader, book *policy.Book, ref string) (why string, falls bo
 		falls = all[i].Pass().Falls
 		switch {
 		case book.Unanswered(all[i].Ref()) != "":
-			return fmt.Sprintf("nobody answers for %s any more, on which it rests", ref), falls, nil
+			return fmt.Sprintf("%s, on which it rests, allows nothing any more: %s", ref, book.Unanswered(all[i].Ref())), falls, nil
 		case !r.Now().Before(all[i].Spec.Expires):
 			return fmt.Sprintf("%s, on which it rests, expired", ref), falls, nil
 		}

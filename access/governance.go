@@ -104,6 +104,7 @@ type governance struct {
 	quarantined map[string]string         // role, or another document as KIND/NAME, to reason
 	orphaned    map[string]string         // subject to reason, where the deputy answers for it
 	since       map[string]schema.Finding // those that are known to be orphaned, by subject
+	unlooked    map[string]string         // subject of an exception to reason, where it is to be looked at again
 	pressed     map[string]string         // subject of a rule to reason, where so many are excepted from it that it is wrong
 	undrilled   map[string]string         // subject of a break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
@@ -125,6 +126,9 @@ func (g *governance) look(r store.Reader) error {
 		return err
 	}
 	if err := g.exceptions(); err != nil {
+		return err
+	}
+	if err := g.lookAgain(); err != nil {
 		return err
 	}
 	for _, role := range g.book.Roles() {
@@ -286,7 +290,7 @@ func (g *governance) report(tx store.Tx) error {
 		quarantined[subjectOf(name)] = why
 	}
 	for kind, subjects := range map[string]map[string]string{
-		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled, findingPressure: g.pressed,
+		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled, findingPressure: g.pressed, findingLookAgain: g.unlooked,
 	} {
 		open, err := findings(tx, kind)
 		if err != nil {
@@ -300,6 +304,11 @@ func (g *governance) report(tx store.Tx) error {
 			}
 			if kind == findingOwner {
 				if err := g.promote(tx, subject, reason); err != nil {
+					return err
+				}
+			}
+			if kind == findingLookAgain {
+				if err := g.tellAsked(tx, subject, reason); err != nil {
 					return err
 				}
 			}

@@ -16,11 +16,11 @@ import (
 // constraints say may hold that, and it lasts no longer than it may; or an exception
 // allows it all the same: then the grant cites that, and ends with it.
 func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Grant) error {
-	facts, _, err := gather(r, book, g.Identity)
+	governed, err := inForce(r, book)
 	if err != nil {
 		return err
 	}
-	governed, err := inForce(r, book)
+	facts, _, err := gather(r, governed, g.Identity)
 	if err != nil {
 		return err
 	}

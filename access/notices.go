@@ -54,6 +54,10 @@ func ownerOf(book *policy.Book, about string) policy.Owner {
 		if r, ok := book.Role(name); ok {
 			return r.Metadata.Owner
 		}
+	case "exception":
+		if e, ok := exceptionCalled(book, name); ok {
+			return e.Metadata.Owner
+		}
 	case "policy":
 		return book.Owner()
 	}

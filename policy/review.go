@@ -7,8 +7,9 @@ import (
 	"drawbridge/schema"
 )
 
-// reviewWithin is how long reviewers have, where a role does not say.
-const reviewWithin = 14 * day
+// ReviewWithin is how long people have who are to look again at what is held, or at an
+// exception, where that does not say.
+const ReviewWithin = 14 * day
 
 // Terms are how a role is to be reviewed.
 type Terms struct {
@@ -30,7 +31,7 @@ func (b *Book) ReviewOf(role string, feeds []schema.Feed, now time.Time) (t Term
 	says := r.Spec.Review
 	t = Terms{Every: time.Duration(says.Every), Within: time.Duration(says.Within), Reviewer: schema.Reviewer(says.By), Overdue: says.Overdue}
 	if t.Within == 0 {
-		t.Within = reviewWithin
+		t.Within = ReviewWithin
 	}
 	if t.Reviewer == "" {
 		t.Reviewer = schema.ByOwner

@@ -39,6 +39,21 @@ type Exception struct {
 	Approval     Approval       `json:"approval,omitzero"`
 	Outcome      string         `json:"outcome,omitempty"`
 	Ended        time.Time      `json:"ended,omitzero"`
+	Review       int64          `json:"review,omitempty"`   // seconds after which it is to be looked at again, each time; 0: it is not
+	Reviewed     time.Time      `json:"reviewed,omitzero"`  // when somebody did, and kept it
+	Subjects     []string       `json:"subjects,omitempty"` // whom it is for, of one that is a document
+}
+
+// LookAgain is when the exception is to be looked at the next time; zero if it is not.
+func (e Exception) LookAgain() time.Time {
+	last := e.Approval.At
+	if e.Reviewed.After(last) {
+		last = e.Reviewed
+	}
+	if e.Review <= 0 || last.IsZero() {
+		return time.Time{}
+	}
+	return last.Add(time.Duration(e.Review) * time.Second)
 }
 
 // Rule names what the exception deviates from, as decisions name it: constraint/NAME,

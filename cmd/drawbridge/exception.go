@@ -24,6 +24,7 @@ func exceptionCommand() *cobra.Command {
 		exceptionRequestCommand(), exceptionListCommand(),
 		decideException("approve", "Allow an exception, as somebody who answers for the rule"),
 		decideException("deny", "Refuse an exception"),
+		decideException("keep", "Say of one that is to be looked at again that it is still wanted; a document goes by its name"),
 		decideException("end", "End an exception, and what was granted by it, before its time"),
 	)
 	return cmd
@@ -41,16 +42,17 @@ type exceptionAsked struct {
 	Compensating []string  `json:"compensating"`
 	Ticket       string    `json:"ticket,omitempty"`
 	Expires      time.Time `json:"expires"`
+	Review       int64     `json:"review,omitempty"`
 }
 
 func exceptionRequestCommand() *cobra.Command {
 	var w who
 	var f format
 	var x exceptionAsked
-	var lasts, held string
+	var lasts, held, review string
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use:   "request (CONSTRAINT | --role ROLE [--held-for 30d] | --trigger SET/NAME [--role ROLE]) --reason WHY --compensating WHAT... --lasts 30d [--for USER] [--entitlement C/E]... [--ticket T] [--dry-run] (--config FILE --as USER | --server URL)",
+		Use:   "request (CONSTRAINT | --role ROLE [--held-for 30d] | --trigger SET/NAME [--role ROLE]) --reason WHY --compensating WHAT... --lasts 30d [--review 30d] [--for USER] [--entitlement C/E]... [--ticket T] [--dry-run] (--config FILE --as USER | --server URL)",
 		Short: "Ask for an exception to a constraint, a role or a trigger",
 		Args:  between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -68,6 +70,13 @@ func exceptionRequestCommand() *cobra.Command {
 			if x.Reason == "" || len(x.Compensating) == 0 || err != nil || life <= 0 {
 				return fmt.Errorf("%w: --reason says why, --compensating what is done instead, --lasts how long, as in 30d", errUsage)
 			}
+			if review != "" {
+				every, err := policy.ParseDuration(review)
+				if err != nil || every <= 0 {
+					return fmt.Errorf("%w: --review says how often it is to be looked at again, as in 30d", errUsage)
+				}
+				x.Review = int64(time.Duration(every) / time.Second)
+			}
 			x.Expires = time.Now().Add(time.Duration(life)).UTC().Truncate(time.Second)
 			v, err := x.ask(cmd.Context(), &w, dryRun)
 			if err != nil {
@@ -82,6 +91,7 @@ func exceptionRequestCommand() *cobra.Command {
 	flags.StringVar(&x.Reason, "reason", "", "why, for the decision log")
 	flags.StringArrayVar(&x.Compensating, "compensating", nil, "what is done instead")
 	flags.StringVar(&lasts, "lasts", "", "how long, as in 30d; 366d at most")
+	flags.StringVar(&review, "review", "", "how often it is to be looked at again, as in 30d; left out: not before it ends")
 	flags.StringVar(&x.Role, "role", "", "a role: to qualify for it though its rule says not")
 	flags.StringVar(&held, "held-for", "", "to hold the role for so long, though it says less")
 	flags.StringVar(&x.Trigger, "trigger", "", "a trigger that is not to end what they have, as SET/NAME")
@@ -112,7 +122,7 @@ func (x exceptionAsked) ask(ctx context.Context, w *who, dryRun bool) (v api.Exc
 		}
 		e, err := access.Except(tx, book, access.Excepting{
 			Constraint: x.Constraint, Role: x.Role, Lasts: time.Duration(x.Seconds) * time.Second, Trigger: x.Trigger, Identity: id.ID, Entitlements: x.Entitlements, Reason: x.Reason, Ticket: x.Ticket,
-			Compensating: x.Compensating, Expires: x.Expires, By: by,
+			Compensating: x.Compensating, Expires: x.Expires, Review: time.Duration(x.Review) * time.Second, By: by,
 		})
 		if err != nil {
 			return err
@@ -135,8 +145,12 @@ func exceptionText(v api.ExceptionView) func(io.Writer) error {
 		if v.DryRun {
 			is = "would be"
 		}
-		_, err := fmt.Fprintf(out, "exception %s to %s for %s %s %s; it ends at %s\n",
-			v.ID, v.Rule(), nameOr(v.UserName, v.Identity), is, v.State, moment(v.Expires))
+		again := ""
+		if !v.LookAgain.IsZero() {
+			again = ", and is to be looked at again by " + moment(v.LookAgain)
+		}
+		_, err := fmt.Fprintf(out, "exception %s to %s for %s %s %s; it ends at %s%s\n",
+			v.ID, v.Rule(), cmp.Or(nameOr(v.UserName, v.Identity), strings.Join(v.Subjects, ", ")), is, v.State, moment(v.Expires), again)
 		return err
 	}
 }

@@ -336,7 +336,7 @@ var operations = map[string]string{
 	"GET /api/v1/readiness":                   "viewer",
 	"POST /api/v1/grants":                     "admin",
 	"GET /api/v1/requests":                    "viewer", "GET /api/v1/requests/{id}": "viewer", "POST /api/v1/requests": "viewer",
-	"GET /api/v1/exceptions": "viewer", "POST /api/v1/exceptions": "viewer", "POST /api/v1/exceptions/{id}/end": "viewer",
+	"GET /api/v1/exceptions": "viewer", "POST /api/v1/exceptions": "viewer", "POST /api/v1/exceptions/{id}/end": "viewer", "POST /api/v1/exceptions/{id}/keep": "approver",
 	"POST /api/v1/exceptions/{id}/approve": "approver", "POST /api/v1/exceptions/{id}/deny": "approver",
 	"GET /api/v1/bypasses": "viewer", "GET /api/v1/bypasses/{id}": "viewer", "POST /api/v1/bypasses": "viewer",
 	"POST /api/v1/bypasses/{id}/evidence": "viewer", "POST /api/v1/bypasses/{id}/review": "approver",

@@ -26,19 +26,21 @@ func (a *API) registerExceptions(h huma.API) {
 		a.exception(func(tx store.Tx, book *policy.Book, c access.Choice) (schema.Exception, error) {
 			return access.DecideException(tx, book, c, false)
 		}))
+	add(a, h, post("/exceptions/{id}/keep", "Say of an exception that is to be looked at again that it is still wanted; the id of one that is a document is its name"), a.exception(access.KeepException))
 	add(a, h, post("/exceptions/{id}/end", "End an exception, and what was granted by it, before its time"), a.exception(access.EndException))
 }
 
 // An ExceptionView is an exception with the name of whom it is for.
 type ExceptionView struct {
 	schema.Exception
-	UserName string `json:"userName"`
-	DryRun   bool   `json:"dryRun,omitempty"`
+	UserName  string    `json:"userName"`
+	LookAgain time.Time `json:"lookAgain,omitzero" doc:"When it is to be looked at the next time."`
+	DryRun    bool      `json:"dryRun,omitempty"`
 }
 
 // ViewException returns an exception with the name of whom it is for.
 func ViewException(r store.Reader, e schema.Exception) (v ExceptionView, err error) {
-	v.Exception = e
+	v.Exception, v.LookAgain = e, e.LookAgain()
 	v.UserName, err = nameOf(r, e.Identity)
 	return v, err
 }
@@ -56,6 +58,7 @@ type exceptInput struct {
 		Compensating []string  `json:"compensating" minItems:"1" maxItems:"20" doc:"What is done instead."`
 		Ticket       string    `json:"ticket,omitempty" maxLength:"200"`
 		Expires      time.Time `json:"expires"`
+		Review       int64     `json:"review,omitempty" minimum:"0" maximum:"31622400" doc:"Seconds after which it is to be looked at again, each time."`
 	}
 }
 
@@ -79,7 +82,7 @@ func (a *API) except(ctx context.Context, in *exceptInput) (*Reply[ExceptionView
 		}
 		e, err := access.Except(tx, a.Rules.Book(), access.Excepting{
 			Constraint: in.Body.Constraint, Role: in.Body.Role, Lasts: time.Duration(in.Body.Seconds) * time.Second, Trigger: in.Body.Trigger, Identity: identity, Entitlements: in.Body.Entitlements, Reason: in.Body.Reason,
-			Ticket: in.Body.Ticket, Compensating: in.Body.Compensating, Expires: in.Body.Expires, By: by,
+			Ticket: in.Body.Ticket, Compensating: in.Body.Compensating, Expires: in.Body.Expires, Review: time.Duration(in.Body.Review) * time.Second, By: by,
 		})
 		if err != nil {
 			return err

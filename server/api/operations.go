@@ -87,6 +87,7 @@ var leastRoles = map[string]schema.APIRole{
 	"POST /api/v1/exceptions/{id}/approve": schema.Approver,
 	"POST /api/v1/exceptions/{id}/deny":    schema.Approver,
 	"POST /api/v1/exceptions/{id}/end":     schema.Viewer, // who may is for access to say
+	"POST /api/v1/exceptions/{id}/keep":    schema.Approver,
 
 	"GET /api/v1/publications":                schema.Viewer,
 	"GET /api/v1/publications/{id}":           schema.Viewer,
