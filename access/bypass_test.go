@@ -313,7 +313,7 @@ func TestUnreviewedWhileHeld(t *testing.T) {
 			t.Errorf("at its deadline: %+v; want it ended by being unreviewed, long before its time, and its removal confirmed", got)
 		}
 		e.must("at the deadline", "bypass", "bypass-unreviewed", "evidence-overdue", "rotate")
-		e.incident("in_progress", 1)
+		e.incident("in_progress", 2)
 		for _, who := range []string{"ada", "bob"} {
 			_, err := e.take(e.breaking(who))
 			e.refuses("a role that is suspended, by "+who, err, schema.ErrForbidden)

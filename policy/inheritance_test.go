@@ -49,7 +49,7 @@ func TestInheritance(t *testing.T) {
 		if words := strings.Join(schema.Sorted(got...), " "); words != want {
 			t.Errorf("%s: has in effect %q, want %q", from, words, want)
 		}
-		for _, ref := range strings.Fields("crm/a crm/b crm/c crm/d wiki/readers wiki/editors wiki/admins") {
+		for ref := range strings.FieldsSeq("crm/a crm/b crm/c crm/d wiki/readers wiki/editors wiki/admins") {
 			has := slices.Contains(got, ref)
 			if confers := book.Confers(from, ref); confers != has {
 				t.Errorf("%s confers %s: %v, want %v", from, ref, confers, has)
