@@ -38,7 +38,7 @@ type looked struct {
 // was allowed anew is another one.
 func lookedAt(r store.Reader, e *policy.Exception) (is looked, err error) {
 	row, err := store.Settings.Get(r, settingLooked+e.Metadata.Name)
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return is, nil
 	}
 	if err != nil {
@@ -128,7 +128,7 @@ func (g *governance) tellAsked(tx store.Tx, subject, reason string) error {
 
 // orAbsent is nil where something is not there.
 func orAbsent(err error) error {
-	if notFound(err) {
+	if schema.IsNotFound(err) {
 		return nil
 	}
 	return err

@@ -121,12 +121,8 @@ func TestUnlookedExceptionAllowsNothing(t *testing.T) {
 			})
 		})
 	}
-	for field, review := range map[string]string{
-		"by": "{ every: 7d, by: owner }", "grace": "{ every: 7d, grace: 1d }", "onChange": "{ every: 7d, onChange: [department] }",
-	} {
-		if codes := codesOf(lookedAgain(review)); !slices.Contains(codes, "E-FIELD") {
-			t.Errorf("%s: %v, want E-FIELD: nothing comes of it", field, codes)
-		}
+	if codes := codesOf(lookedAgain("{ every: 7d, by: owner }")); !slices.Contains(codes, "E-FIELD") {
+		t.Errorf("%v, want E-FIELD: nothing would come of it", codes)
 	}
 }
 

@@ -107,24 +107,7 @@ func (c *compiler) exception(e *Exception) {
 				hint("name somebody else who allowed it")
 		}
 	}
-	if s.Review != nil {
-		c.lookedAgain(e)
-	}
 	c.waiver(e)
-}
-
-// lookedAgain refuses of an exception what only the review of who holds something knows:
-// whoever answers for the exception looks at it, and looking late is not forgiven.
-func (c *compiler) lookedAgain(e *Exception) {
-	r := e.Spec.Review
-	for field, said := range map[string]bool{"by": r.By != "", "grace": r.Grace != 0, "onChange": len(r.OnChange) > 0} {
-		if said {
-			c.report(&e.Header, CodeField, in("spec", "review", field), "exception %q is looked at again by whoever answers for it, and knows no %q", e.Metadata.Name, field)
-		}
-	}
-	if r.Every <= 0 {
-		c.report(&e.Header, CodeException, in("spec", "review"), "exception %q does not say how often it is to be looked at again", e.Metadata.Name).hint("write every: 30d")
-	}
 }
 
 func (c *compiler) isRole(name string) bool { return c.roleNamed(name) != nil }

@@ -56,8 +56,16 @@ type ExceptionSpec struct {
 	ApprovedAt   time.Time `json:"approvedAt,omitzero"`
 	Ticket       string    `json:"ticket,omitempty"`
 	Expires      time.Time `json:"expires,omitzero"`
-	Review       *Review   `json:"review,omitempty"`
+	Review       *Recheck  `json:"review,omitempty"`
 	OnExpiry     string    `json:"onExpiry,omitempty" jsonschema:"enum=revoke,enum=fallback"`
+}
+
+// A Recheck says how often whoever answers for an exception looks at it again, and what
+// becomes of it while they have not.
+type Recheck struct {
+	Every   Duration `json:"every" some:""`
+	Within  Duration `json:"within,omitempty" some:""` // how long there is for it
+	Overdue string   `json:"overdue,omitempty" jsonschema:"enum=escalate,enum=suspend,enum=revoke"`
 }
 
 // A Waiver names the one rule that an exception deviates from: a constraint, the rule of
