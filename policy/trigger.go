@@ -209,7 +209,7 @@ func (e *evaluation) fire(t *compiledTrigger, o occasion, known schema.Firing, r
 			return ""
 		}
 		known.Due = time.Time{}
-		if t.passing {
+		if t.passing || t.Grace > 0 && o.grant.ID == "" { // what is held by rule would have its grace once more
 			e.remember(known, o)
 		}
 	case actionSuspend, actionReapprove, actionReassign:
