@@ -32,7 +32,7 @@ type Search struct {
 }
 
 // mostSearched is how many entries one page of a search looks at.
-const mostSearched = 20_000
+const mostSearched = 5_000
 
 // Check refuses what nobody may look for.
 func (q Search) Check() error {
