@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 
 	"drawbridge/schema"
-	"drawbridge/schema/jsonscan"
 )
 
 // The SCIM extensions in which attributes are looked for.
@@ -278,59 +276,6 @@ func (r *record) extension(urn string) members {
 	inner := fields(r.core.get(urn))
 	r.extensions[urn] = inner
 	return inner
-}
-
-// A member is one of a JSON object's.
-type member struct {
-	name  []byte
-	value json.RawMessage
-}
-
-// members are those of an object in their order; a name that is there twice counts where
-// it is last.
-type members []member
-
-// fields returns the members of a JSON object; none of anything else. They are good for
-// as long as what they are of.
-func fields(raw json.RawMessage) members {
-	all := make(members, 0, 16)
-	o := jsonscan.Of(raw)
-	for name := range o.Members() {
-		all = append(all, member{name, o.Value()})
-	}
-	if o.Whole() {
-		return all
-	}
-	m := map[string]json.RawMessage{}
-	if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
-		return nil
-	}
-	all = all[:0]
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		all = append(all, member{[]byte(name), m[name]})
-	}
-	return all
-}
-
-// get returns the value of a member, nil where there is none.
-func (all members) get(name string) json.RawMessage {
-	for i := len(all) - 1; i >= 0; i-- {
-		if string(all[i].name) == name {
-			return all[i].value
-		}
-	}
-	return nil
-}
-
-// dig follows a dotted path of sub-attributes.
-func dig(m members, key string) json.RawMessage {
-	for {
-		first, rest, more := strings.Cut(key, ".")
-		if !more {
-			return m.get(first)
-		}
-		m, key = fields(m.get(first)), rest
-	}
 }
 
 // value reads a JSON value as the declared type, nil if it is of another one. A
