@@ -308,6 +308,9 @@ func tryCause(c *causes) {
 		return action == "hold" || action == "rotate" || asksPeople(action) && !grace
 	}
 	c.expect("when the grace is over", "goes-on", over)
+	c.update(func(tx store.Tx) error { return tx.Wake(access.LaneIdentity, c.ids["goes-on"], tx.Now()) })
+	c.work()
+	c.expect("when it is looked at once more", "goes-on", over) // and no grace begins anew
 	c.expect("when somebody answered", "answered", func(action string, grace bool) bool {
 		return asksPeople(action) || action == "hold" || action == "suspend" && c.cause.passing()
 	})
