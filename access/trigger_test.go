@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -105,9 +106,7 @@ func everyCause() []cause {
 // cause.
 func newCauses(w *world, c cause) *causes {
 	x := &causes{world: w, cause: c, ids: map[string]string{}}
-	w.publish(book(w.t, "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", outside, "    - { id: writers, target: Writers, risk: low }\n", c.entitlements(),
-		"department: { type: string, from: [hr] }", "department: { type: string, from: [hr] }\n    title: { type: string, from: [hr] }",
-		"\nkind: Role\nmetadata: { name: engineer,", c.documents()+"\nkind: Role\nmetadata: { name: engineer,"))
+	w.publish(x.book(causeIntent))
 	x.each(func(who string) {
 		if !c.machine {
 			x.say(who, nil, "Cook")
@@ -136,6 +135,16 @@ func newCauses(w *world, c cause) *causes {
 	})
 	w.work()
 	return x
+}
+
+// causeIntent is what the roles are for.
+const causeIntent = "It is ended by what is tried."
+
+// book is the policy, with roles that are for something.
+func (c *causes) book(intent string) *policy.Book {
+	return book(c.t, "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", outside, "    - { id: writers, target: Writers, risk: low }\n", c.entitlements(),
+		"department: { type: string, from: [hr] }", "department: { type: string, from: [hr] }\n    title: { type: string, from: [hr] }",
+		"\nkind: Role\nmetadata: { name: engineer,", strings.ReplaceAll(c.documents(), causeIntent, intent)+"\nkind: Role\nmetadata: { name: engineer,")
 }
 
 func (c cause) entitlements() string {
