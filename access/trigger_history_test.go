@@ -60,12 +60,12 @@ func (m *fired) firing() bool { return !m.since.IsZero() }
 // turn has a cause begin or end.
 func (m *fired) turn(cause string, on bool, now time.Time) {
 	m.on[cause] = on
-	any := false
+	some := false
 	for _, holds := range m.on {
-		any = any || holds
+		some = some || holds
 	}
 	switch {
-	case !any:
+	case !some:
 		m.since, m.answered = time.Time{}, map[string]bool{}
 	case m.since.IsZero():
 		m.since = now
