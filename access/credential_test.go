@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -106,7 +107,7 @@ func TestTokensThatWantAttention(t *testing.T) {
 		want(t, "when that is older than its source allows", standing(t, s, book), "issued of source/hr: old")
 		revoke := func(tok schema.Token) {
 			t.Helper()
-			if err := s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) }); err != nil {
+			if err := s.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -133,14 +134,14 @@ func TestWhatLivesShortlyIsNotAlwaysExpiring(t *testing.T) {
 
 func TestConfiguredSecretsHaveAnAge(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
-		book, key := rotating(t), access.NewTokenKey([]byte("key"))
-		note := func(all ...access.Configured) {
+		book, key := rotating(t), tokens.NewKey([]byte("key"))
+		note := func(all ...tokens.Configured) {
 			t.Helper()
-			if err := access.NoteConfigured(t.Context(), s, key, all); err != nil {
+			if err := tokens.NoteConfigured(t.Context(), s, key, all); err != nil {
 				t.Fatal(err)
 			}
 		}
-		one := access.Configured{Holder: "source/hr", Secret: "first-secret-0123456789"}
+		one := tokens.Configured{Holder: "source/hr", Secret: "first-secret-0123456789"}
 		note(one)
 		<-time.After(80 * aDay)
 		commits := s.Stats().Commits
@@ -177,7 +178,7 @@ func TestConfiguredSecretsHaveAnAge(t *testing.T) {
 // TestUsesAreWrittenSeldom has a source come each second for a day.
 func TestUsesAreWrittenSeldom(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
-		var uses access.Uses
+		var uses tokens.Uses
 		commits := s.Stats().Commits
 		use := schema.CredentialUse{ID: "token/1", Holder: "source/hr"}
 		for second := range 24 * 60 * 60 {
@@ -201,20 +202,20 @@ func TestUsesAreWrittenSeldom(t *testing.T) {
 		if err != nil || time.Since(kept.Used) > time.Hour+time.Minute {
 			t.Errorf("it was last used %v ago, %v", time.Since(kept.Used), err)
 		}
-		var after access.Uses // of another process
+		var after tokens.Uses // of another process
 		use.Used = kept.Used.Add(time.Minute)
 		after.Saw(use)
 		if err := after.Keep(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		var nobody *access.Uses
+		var nobody *tokens.Uses
 		nobody.Saw(use)
 	})
 }
 
 func TestUsesThatCouldNotBeWrittenAreNotLost(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
-		var uses access.Uses
+		var uses tokens.Uses
 		uses.Saw(schema.CredentialUse{ID: "token/1", Holder: "source/hr", Used: time.Now()})
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -284,7 +285,7 @@ func TestTheEndOfAShownCredential(t *testing.T) {
 		end := time.Now().Add(40 * aDay)
 		review := func(want string) {
 			t.Helper()
-			shown := access.Credential{ID: access.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Owner: "wiki@example.com", Expires: end}
+			shown := access.Credential{ID: tokens.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Owner: "wiki@example.com", Expires: end}
 			_, news, err := access.ReviewCredentials(t.Context(), s, rotating(t), 14*aDay, shown)
 			if err != nil {
 				t.Fatal(err)
@@ -322,11 +323,11 @@ func TestTheEndOfAShownCredential(t *testing.T) {
 func TestALifeReckoned(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		first := time.Now()
-		configured := access.Configured{Holder: "connector/wiki", Secret: "opaque"}
-		if err := access.NoteConfigured(t.Context(), s, access.NewTokenKey([]byte("key")), []access.Configured{configured}); err != nil {
+		configured := tokens.Configured{Holder: "connector/wiki", Secret: "opaque"}
+		if err := tokens.NoteConfigured(t.Context(), s, tokens.NewKey([]byte("key")), []tokens.Configured{configured}); err != nil {
 			t.Fatal(err)
 		}
-		shown := access.Credential{ID: access.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Life: 90 * aDay}
+		shown := access.Credential{ID: tokens.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Life: 90 * aDay}
 		err := s.View(t.Context(), func(r store.Reader) error {
 			all, err := access.Credentials(r, nil, 14*aDay, shown)
 			if len(all) != 1 || !all[0].Expires.Equal(first.Add(90*aDay)) || !all[0].Since.Equal(first) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/store"
 )
 
@@ -15,7 +16,7 @@ func TestACredentialEndsWithItsMaker(t *testing.T) {
 		kim := w.admit(person{name: "kim", department: "IT"})
 		problem := func(tied string) (problem, reason string) {
 			t.Helper()
-			shown := access.Credential{ID: access.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Owner: "kim@example.com", Tied: tied}
+			shown := access.Credential{ID: tokens.ConfiguredID("connector/wiki"), Kind: access.ShownCredential, Holder: "connector/wiki", Owner: "kim@example.com", Tied: tied}
 			w.view(func(r store.Reader) error {
 				all, err := access.Credentials(r, w.rules.Book(), 0, shown)
 				if err == nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
@@ -38,9 +39,9 @@ func TestErase(t *testing.T) {
 			}
 		}
 		w = openedWorld(t, path)
-		var done access.Erased
+		var done erasure.Erased
 		w.update(func(tx store.Tx) (err error) {
-			done, err = access.Forget(tx, w.rules.Book(), access.Erasure{Identity: who, By: "token/dpo", Reason: "asked for"})
+			done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		if len(done.Kept) != 1 || !strings.Contains(done.Kept[0], "the id of their account at wiki") {
@@ -181,9 +182,9 @@ func TestEraseWhatIsNeeded(t *testing.T) {
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), bob) })
 		forget := func(who, want string) {
 			t.Helper()
-			var done access.Erased
+			var done erasure.Erased
 			w.update(func(tx store.Tx) (err error) {
-				done, err = access.Forget(tx, w.rules.Book(), access.Erasure{Identity: who, By: "token/dpo", Reason: "asked for"})
+				done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: "token/dpo", Reason: "asked for"})
 				return err
 			})
 			if !strings.Contains(strings.Join(done.Kept, "; "), want) {
@@ -220,9 +221,9 @@ func TestEraseLeavesWhatIsOfOthers(t *testing.T) {
 				access.Notify(tx, schema.Notice{To: bob, Kind: "work", Subject: "d", What: "something"}))
 		})
 		w.work()
-		var done access.Erased
+		var done erasure.Erased
 		w.update(func(tx store.Tx) (err error) {
-			done, err = access.Forget(tx, w.rules.Book(), access.Erasure{Identity: bob, By: "token/dpo", Reason: "asked for"})
+			done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: bob, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		if !strings.Contains(strings.Join(done.Kept, "; "), "the id of their account at former") {

@@ -115,7 +115,7 @@ func closeWindow(tx store.Tx, book *policy.Book, now schema.Account, change sche
 		return effective(book, now, ref)
 	})
 	w := schema.Window{ID: tx.NewID(), Connector: now.Connector, Identity: now.Identity, Change: change, Closed: tx.Now(), Moot: change.End().IsZero()}
-	late := late(w)
+	late := Late(w)
 	w.Change.Missed = late > 0
 	if err := store.Windows.Put(tx, w); err != nil {
 		return err
@@ -138,9 +138,9 @@ func closeWindow(tx store.Tx, book *policy.Book, now schema.Account, change sche
 	return tx.Wake(LaneExposure, schema.Everywhere, change.Received.Add(leastKept))
 }
 
-// late is how long after its objective a window closed; not positive where it did
+// Late is how long after its objective a window closed; not positive where it did
 // not, or has none. One that nothing was left to tell of closed when that was seen.
-func late(w schema.Window) time.Duration {
+func Late(w schema.Window) time.Duration {
 	if w.Change.Objective.IsZero() {
 		return 0
 	}

@@ -3,16 +3,15 @@ package access_test
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
@@ -247,14 +246,14 @@ func TestExposureReport(t *testing.T) {
 		w.leaves(all[3], time.Time{})
 		reconcile()
 		w.wait(11 * time.Minute) // open, and late
-		var report access.ExposureReport
+		var report exposure.Report
 		w.view(func(r store.Reader) (err error) {
-			report, err = access.ReportExposure(r, begun, time.Now().Add(time.Second), access.ByPerson)
+			report, err = exposure.Measure(r, begun, time.Now().Add(time.Second), exposure.ByPerson)
 			return err
 		})
 		got := report.Total
-		got.Told, got.Source, got.Stages, got.OpenSince = access.Took{}, access.Took{}, nil, access.Took{}
-		want := access.ExposureLine{
+		got.Told, got.Source, got.Stages, got.OpenSince = exposure.Took{}, exposure.Took{}, nil, exposure.Took{}
+		want := exposure.Line{
 			Name: "all", Windows: 4, Left: 4, Verified: 1, Acknowledged: 1, Moot: 1, Open: 1,
 			Met: 1, Unverified: 1, Void: 1, Missed: 1, UnknownSource: 3,
 		}
@@ -264,27 +263,11 @@ func TestExposureReport(t *testing.T) {
 		if n := report.Total.Source.Count; n != 1 {
 			t.Errorf("%d windows are timed from the source's time, and one source said it", n)
 		}
-		if len(report.Worst) != 3 || report.Worst[0].UserName != "dee" || report.Worst[0].Basis != access.StillOpen {
+		if len(report.Worst) != 3 || report.Worst[0].UserName != "dee" || report.Worst[0].Basis != exposure.StillOpen {
 			t.Errorf("the worst are %+v, want the open one first and no moot one", report.Worst)
 		}
 		if len(report.Groups) != 4 || report.Groups[0].Name != "dee" {
 			t.Errorf("groups: %+v", report.Groups)
-		}
-	})
-}
-
-// TestQuantilesAreNeverTooShort holds the quantiles to those of all values in order.
-// R-LOG-7.
-func TestQuantilesAreNeverTooShort(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		took := rapid.SliceOfN(rapid.Int64Range(0, int64(400*24*time.Hour)), 1, 200).Draw(r, "took")
-		got := access.QuantilesOf(took)
-		slices.Sort(took)
-		for share, quantile := range map[float64]time.Duration{.5: got[0], .9: got[1], .99: got[2], 1: got[3]} {
-			exact := time.Duration(took[int(math.Ceil(share*float64(len(took))))-1])
-			if quantile < exact || float64(quantile) > 1.05*float64(max(exact, time.Millisecond)) {
-				r.Errorf("of %d, %v took at most %v, and %v is said", len(took), share, exact, quantile)
-			}
 		}
 	})
 }
@@ -317,7 +300,7 @@ func BenchmarkExposureReport(b *testing.B) {
 		b.Run("by "+by, func(b *testing.B) {
 			for b.Loop() {
 				w.view(func(r store.Reader) error {
-					_, err := access.ReportExposure(r, from, time.Now(), by)
+					_, err := exposure.Measure(r, from, time.Now(), by)
 					return err
 				})
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -39,7 +40,7 @@ func TestForget(t *testing.T) {
 		w.work()
 		forget := func(who, by, reason string) (n int, err error) {
 			err = w.try(func(tx store.Tx) (err error) {
-				done, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: who, By: by, Reason: reason})
+				done, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: by, Reason: reason})
 				n = done.Decisions
 				return err
 			})
@@ -97,7 +98,7 @@ func TestForgetRawCopy(t *testing.T) {
 		}
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.view(func(r store.Reader) error {
@@ -142,7 +143,7 @@ func TestForgetWhoWasAwaited(t *testing.T) {
 		ada := w.admit(person{name: "ada"})
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.work()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -46,7 +47,7 @@ func TestForgetWords(t *testing.T) {
 			t.Fatal("there is nothing to forget")
 		}
 		w.update(func(tx store.Tx) error {
-			_, err := access.Forget(tx, w.rules.Book(), access.Erasure{Identity: ada, By: "token/dpo", Reason: "asked for"})
+			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
 			return err
 		})
 		w.work()

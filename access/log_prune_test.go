@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/search"
 	"drawbridge/audit"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -290,7 +291,7 @@ func TestPrunedIsSaid(t *testing.T) {
 			}
 			found := 0
 			for before := int64(-1); ; {
-				entries, next, err := access.Search{Text: "engineer", Until: time.Now()}.Page(r, before, 7)
+				entries, next, err := search.Query{Text: "engineer", Until: time.Now()}.Page(r, before, 7)
 				if err != nil {
 					return err
 				}

@@ -22,7 +22,7 @@ import (
 const Operators = "operators"
 
 const (
-	mailTo = "mailto:"
+	MailTo = "mailto:"
 
 	settled    = time.Minute         // how long a notice waits for others for the same person
 	sameNotice = 24 * time.Hour      // nobody is told the same thing twice within it
@@ -113,7 +113,7 @@ type Addressee struct {
 
 // AddresseeOf returns who is meant. ErrNotFound if they are not there any more.
 func AddresseeOf(r store.Reader, book *policy.Book, to string) (Addressee, error) {
-	if address, ok := strings.CutPrefix(to, mailTo); ok {
+	if address, ok := strings.CutPrefix(to, MailTo); ok {
 		return Addressee{To: to, Name: address, Address: address}, nil
 	}
 	if to == Operators {
@@ -176,7 +176,7 @@ func notified(tx store.Tx, book *policy.Book, told []schema.Notice, channel stri
 		return nil
 	}
 	subject := told[0].To
-	if address, ok := strings.CutPrefix(subject, mailTo); ok { // the log forgets nothing
+	if address, ok := strings.CutPrefix(subject, MailTo); ok { // the log forgets nothing
 		var err error
 		if subject, err = pseudonym(tx, "policy", address); err != nil {
 			return err
@@ -224,7 +224,7 @@ func called(r store.Reader, book *policy.Book, name string) (string, error) {
 	case !schema.IsNotFound(err) && !errors.Is(err, schema.ErrConflict):
 		return "", err
 	case strings.Contains(name, "@"):
-		return mailTo + store.Fold(name), nil
+		return MailTo + store.Fold(name), nil
 	}
 	return Operators, nil
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/enginetest"
@@ -202,7 +203,7 @@ func happen(r *rapid.T, w *world, group string, s *somebody) {
 func aside(r *rapid.T, w *world, group string, s *somebody) {
 	do := rapid.SampledFrom([]func(tx store.Tx) error{
 		func(tx store.Tx) error {
-			_, _, err := access.NewTokenKey([]byte("key")).Issue(tx, "token/test", schema.Token{Source: "hr"})
+			_, _, err := tokens.NewKey([]byte("key")).Issue(tx, "token/test", schema.Token{Source: "hr"})
 			return err
 		},
 		func(tx store.Tx) error {

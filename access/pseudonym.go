@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"strings"
 
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -15,7 +16,7 @@ import (
 // when they are to be forgotten; without the store's key, nobody can tell whose it
 // is.
 func pseudonym(tx store.Tx, source, name string) (string, error) {
-	key, err := Key(tx, "pseudonym")
+	key, err := tokens.OwnKey(tx, "pseudonym")
 	if err != nil {
 		return "", err
 	}
@@ -24,9 +25,9 @@ func pseudonym(tx store.Tx, source, name string) (string, error) {
 	return "unknown/" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(mac.Sum(nil)[:15])), nil
 }
 
-// pseudonyms are those of an identity, by all that its sources may have called it
+// Pseudonyms are those of an identity, by all that its sources may have called it
 // before they told of it.
-func pseudonyms(tx store.Tx, id schema.Identity) ([]string, error) {
+func Pseudonyms(tx store.Tx, id schema.Identity) ([]string, error) {
 	var all []string
 	add := func(rec schema.Identity) error {
 		for _, name := range append([]string{rec.ID, rec.ExternalID, rec.UserName, rec.Email}, rec.OtherEmails...) {

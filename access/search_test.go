@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/search"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -27,26 +28,26 @@ func TestSearch(t *testing.T) {
 		w.work()
 		for _, c := range []struct {
 			name string
-			q    access.Search
+			q    search.Query
 			want func(schema.Decision) bool
 		}{
-			{"everything", access.Search{}, func(schema.Decision) bool { return true }},
-			{"about somebody", access.Search{Subject: bob}, func(d schema.Decision) bool { return d.Subject == bob }},
-			{"by a person", access.Search{By: "token/test"}, func(d schema.Decision) bool { return d.Actor == "token/test" }},
-			{"by a source", access.Search{By: "source/hr"}, func(d schema.Decision) bool { return d.Actor == "source/hr" }},
-			{"a verb", access.Search{Verbs: []schema.Verb{schema.Revoked, schema.Granted}}, func(d schema.Decision) bool { return d.Verb == schema.Revoked || d.Verb == schema.Granted }},
-			{"a role", access.Search{Role: "editor"}, func(d schema.Decision) bool {
+			{"everything", search.Query{}, func(schema.Decision) bool { return true }},
+			{"about somebody", search.Query{Subject: bob}, func(d schema.Decision) bool { return d.Subject == bob }},
+			{"by a person", search.Query{By: "token/test"}, func(d schema.Decision) bool { return d.Actor == "token/test" }},
+			{"by a source", search.Query{By: "source/hr"}, func(d schema.Decision) bool { return d.Actor == "source/hr" }},
+			{"a verb", search.Query{Verbs: []schema.Verb{schema.Revoked, schema.Granted}}, func(d schema.Decision) bool { return d.Verb == schema.Revoked || d.Verb == schema.Granted }},
+			{"a role", search.Query{Role: "editor"}, func(d schema.Decision) bool {
 				return d.Object == "role/editor" || slices.Contains(d.Because, "role/editor")
 			}},
-			{"an entitlement", access.Search{Entitlement: "wiki/editors"}, func(d schema.Decision) bool { return d.Object == "wiki/editors" }},
-			{"a connector", access.Search{Connector: "crm"}, func(d schema.Decision) bool { return d.Object == "crm/sales" }},
-			{"since", access.Search{Since: middle}, func(d schema.Decision) bool { return !d.Time.Before(middle) }},
-			{"until", access.Search{Until: middle}, func(d schema.Decision) bool { return d.Time.Before(middle) }},
-			{"a reason of the bridge", access.Search{Text: "RULE MATCHES"}, func(d schema.Decision) bool { return d.Verb == schema.Assigned && d.Object != "wiki/editors" }},
-			{"somebody's words", access.Search{Text: "manual is written", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Revoked }},
-			{"words that are not shown", access.Search{Text: "manual is written"}, func(schema.Decision) bool { return false }},
-			{"a ticket", access.Search{Ticket: "chg-1", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Granted }},
-			{"both", access.Search{Subject: ada, Verbs: []schema.Verb{schema.Assigned}, Since: middle}, func(schema.Decision) bool { return false }},
+			{"an entitlement", search.Query{Entitlement: "wiki/editors"}, func(d schema.Decision) bool { return d.Object == "wiki/editors" }},
+			{"a connector", search.Query{Connector: "crm"}, func(d schema.Decision) bool { return d.Object == "crm/sales" }},
+			{"since", search.Query{Since: middle}, func(d schema.Decision) bool { return !d.Time.Before(middle) }},
+			{"until", search.Query{Until: middle}, func(d schema.Decision) bool { return d.Time.Before(middle) }},
+			{"a reason of the bridge", search.Query{Text: "RULE MATCHES"}, func(d schema.Decision) bool { return d.Verb == schema.Assigned && d.Object != "wiki/editors" }},
+			{"somebody's words", search.Query{Text: "manual is written", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Revoked }},
+			{"words that are not shown", search.Query{Text: "manual is written"}, func(schema.Decision) bool { return false }},
+			{"a ticket", search.Query{Ticket: "chg-1", Words: true}, func(d schema.Decision) bool { return d.Verb == schema.Granted }},
+			{"both", search.Query{Subject: ada, Verbs: []schema.Verb{schema.Assigned}, Since: middle}, func(schema.Decision) bool { return false }},
 		} {
 			for _, n := range []int{1, 3, 500} {
 				if got, want := w.search(c.q, n), w.those(c.want); !slices.Equal(got, want) {
@@ -55,7 +56,7 @@ func TestSearch(t *testing.T) {
 			}
 		}
 		w.view(func(r store.Reader) error {
-			if _, _, err := (access.Search{Ticket: "CHG-1"}).Page(r, -1, 1); !errors.Is(err, schema.ErrForbidden) {
+			if _, _, err := (search.Query{Ticket: "CHG-1"}).Page(r, -1, 1); !errors.Is(err, schema.ErrForbidden) {
 				t.Errorf("a ticket, by who may not: %v", err)
 			}
 			return nil
@@ -77,18 +78,18 @@ func TestSearchByRequest(t *testing.T) {
 		if len(want) < 4 { // requested, approved twice, granted
 			t.Fatalf("of the request: %v", want)
 		}
-		for _, q := range []access.Search{{Request: of.ID}, {Request: of.ID, Subject: o.ids["ada"]}} {
+		for _, q := range []search.Query{{Request: of.ID}, {Request: of.ID, Subject: o.ids["ada"]}} {
 			if got := w.search(q, 2); !slices.Equal(got, want) {
 				t.Errorf("%+v: got %v, want %v", q, got, want)
 			}
 		}
-		if got := w.search(access.Search{Request: of.ID, Subject: o.ids["bob"]}, 10); len(got) > 0 {
+		if got := w.search(search.Query{Request: of.ID, Subject: o.ids["bob"]}, 10); len(got) > 0 {
 			t.Errorf("ada's request, about bob: %v", got)
 		}
 	})
 }
 
-func (w *world) search(q access.Search, n int) (found []string) {
+func (w *world) search(q search.Query, n int) (found []string) {
 	w.t.Helper()
 	for before := int64(-1); ; {
 		w.view(func(r store.Reader) error {

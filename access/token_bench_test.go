@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -12,7 +12,7 @@ import (
 // BenchmarkTokenOpens is what comparing the hash of an issued token costs a
 // request.
 func BenchmarkTokenOpens(b *testing.B) {
-	key := access.NewTokenKey([]byte("0123456789abcdef0123456789abcdef"))
+	key := tokens.NewKey([]byte("0123456789abcdef0123456789abcdef"))
 	s := tokenStore(b)
 	var secret string
 	var t schema.Token
@@ -23,7 +23,7 @@ func BenchmarkTokenOpens(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, secret, _ = access.ParseToken(secret)
+	_, secret, _ = tokens.Parse(secret)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := key.Opens(t, secret, time.Time{}); err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
@@ -39,7 +39,7 @@ func tokenStore(t testing.TB) *store.Store {
 func issue(t *testing.T, s *store.Store, tok schema.Token) (secret string, got schema.Token, err error) {
 	t.Helper()
 	err = s.Update(t.Context(), func(tx store.Tx) (err error) {
-		secret, got, err = access.NewTokenKey([]byte("key")).Issue(tx, "token/root", tok)
+		secret, got, err = tokens.NewKey([]byte("key")).Issue(tx, "token/root", tok)
 		return err
 	})
 	return secret, got, err
@@ -69,7 +69,7 @@ func TestIssueToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, part, ok := access.ParseToken(secret)
+	id, part, ok := tokens.Parse(secret)
 	if !ok || id != tok.ID || len(part) != 43 || !strings.HasPrefix(secret, "db_") {
 		t.Fatalf("secret %q of token %s does not read db_ID_SECRET", secret, tok.ID)
 	}
@@ -107,7 +107,7 @@ func TestRevokeTokenOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		err := s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) })
+		err := s.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestRevokeTokenOnce(t *testing.T) {
 	if len(log) != 2 || log[1].Reason != "revoked" || log[1].Object != "source/hr" {
 		t.Errorf("decisions: %+v; want one for the issue and one for the end", log)
 	}
-	err = s.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", "nobody") })
+	err = s.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", "nobody") })
 	if !errors.Is(err, schema.ErrNotFound) {
 		t.Errorf("revoke what is not there: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestTokensThatCannotBe(t *testing.T) {
 		}
 	}
 	err := s.Update(t.Context(), func(tx store.Tx) error {
-		_, _, err := access.NewTokenKey([]byte("key")).Issue(tx, "", schema.Token{Source: "hr"})
+		_, _, err := tokens.NewKey([]byte("key")).Issue(tx, "", schema.Token{Source: "hr"})
 		return err
 	})
 	if !errors.Is(err, schema.ErrInvalid) {
@@ -162,7 +162,7 @@ func TestParseToken(t *testing.T) {
 		{"hunter2", "", "", false},
 		{"", "", "", false},
 	} {
-		id, secret, ok := access.ParseToken(test.token)
+		id, secret, ok := tokens.Parse(test.token)
 		if ok != test.ok || ok && (id != test.id || secret != test.secret) {
 			t.Errorf("ParseToken(%q) = %q, %q, %v; want %q, %q, %v", test.token, id, secret, ok, test.id, test.secret, test.ok)
 		}
@@ -177,8 +177,8 @@ func TestTokensThatOpenNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, part, _ := access.ParseToken(secret)
-	key := access.NewTokenKey([]byte("key"))
+	_, part, _ := tokens.Parse(secret)
+	key := tokens.NewKey([]byte("key"))
 	if err := key.Opens(tok, part, time.Now()); err != nil {
 		t.Fatalf("as it was issued: %v", err)
 	}
@@ -203,8 +203,8 @@ func TestTokensThatOpenNothing(t *testing.T) {
 	for name, err := range map[string]error{
 		"another secret":   key.Opens(tok, part+"x", time.Now()),
 		"no secret":        key.Opens(tok, "", time.Now()),
-		"another key":      access.NewTokenKey([]byte("other")).Opens(tok, part, time.Now()),
-		"no key":           access.TokenKey{}.Opens(tok, part, time.Now()),
+		"another key":      tokens.NewKey([]byte("other")).Opens(tok, part, time.Now()),
+		"no key":           tokens.Key{}.Opens(tok, part, time.Now()),
 		"after its end":    key.Opens(tok, part, time.Now().Add(2*time.Hour)),
 		"right at its end": key.Opens(tok, part, tok.Expires),
 	} {

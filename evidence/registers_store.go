@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/audit"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -105,7 +106,7 @@ func listExposure(ctx context.Context, m *making, row rowFunc) error {
 				if w.Change.Received.Equal(from) && w.ID <= last {
 					continue
 				}
-				v, err := access.ViewWindow(r, w)
+				v, err := exposure.View(r, w)
 				if err == nil {
 					err = row(m.window(v)...)
 				}
@@ -125,7 +126,7 @@ func listExposure(ctx context.Context, m *making, row rowFunc) error {
 		}
 	}
 	return m.Store.View(ctx, func(r store.Reader) error {
-		for v, err := range access.OpenWindows(r) {
+		for v, err := range exposure.Open(r) {
 			if err != nil {
 				return err
 			}
@@ -142,19 +143,19 @@ func listExposure(ctx context.Context, m *making, row rowFunc) error {
 
 // window is the row of a window. An open one is as it stood at the end of the period,
 // whenever this is.
-func (m *making) window(v access.ExposureWindow) []string {
+func (m *making) window(v exposure.Window) []string {
 	c, id, lasts, since := v.Change, v.ID, secs(time.Duration(v.Seconds*float64(time.Second))), "unknown"
 	if v.SinceSource != nil {
 		since = secs(time.Duration(*v.SinceSource * float64(time.Second)))
 	}
-	if v.Basis == access.StillOpen {
+	if v.Basis == exposure.StillOpen {
 		id, lasts, since = "open/"+v.Connector+"/"+v.Identity, "", ""
 		switch {
-		case v.Objective == access.NoObjective:
+		case v.Objective == exposure.NoObjective:
 		case m.request.To.After(c.Objective):
-			v.Objective = access.MissedIt
+			v.Objective = exposure.MissedIt
 		default:
-			v.Objective = access.Awaited
+			v.Objective = exposure.Awaited
 		}
 	}
 	return []string{

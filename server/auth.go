@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/server/issuer"
@@ -27,11 +28,11 @@ const apiRoot = "/api/v1"
 // bridge issued, a token that a trusted issuer signed, or a client certificate.
 type gate struct {
 	store   *store.Store
-	key     access.TokenKey
+	key     tokens.Key
 	log     *slog.Logger
 	ring    atomic.Pointer[keyring]
 	issuers *issuer.Set
-	uses    *access.Uses
+	uses    *tokens.Uses
 	hearing *access.Hearing
 
 	// authorities returns those that are believed now; nil: whoever was, when the
@@ -230,10 +231,10 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 	if c, ok := g.ring.Load().configured(token); ok {
 		return c, nil
 	}
-	if id, secret, ok := access.ParseToken(token); ok {
+	if id, secret, ok := tokens.Parse(token); ok {
 		return g.issued(req.Context(), id, secret)
 	}
-	if b, ok := access.ParseBrief(token); ok {
+	if b, ok := tokens.ParseBrief(token); ok {
 		return g.brief(req.Context(), b)
 	}
 	if !issuer.Looks(token) {
@@ -261,7 +262,7 @@ func (g *gate) whose(req *http.Request, token string) (Credential, error) {
 // cutOff returns a refusal if somebody took back what a token is.
 func (g *gate) cutOff(ctx context.Context, h issuer.Holder) error {
 	return g.store.View(ctx, func(r store.Reader) error {
-		cut, err := access.IsCutOff(r, h.Issuer, h.Signed, h.Marks)
+		cut, err := tokens.IsCutOff(r, h.Issuer, h.Signed, h.Marks)
 		if err == nil && cut {
 			err = &refusal{why: "it is cut off, as what the issuer " + h.Issuer + " signed before", tell: "it was taken back: get another one"}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -110,7 +111,7 @@ func (d *door) opened(r *http.Request, token string) (who Credential, right stri
 	if c, ok := d.gate.ring.Load().configured(token); ok {
 		return c, rightConfigured + hex.EncodeToString(sumOf(token)), nil
 	}
-	id, secret, ok := access.ParseToken(token)
+	id, secret, ok := tokens.Parse(token)
 	if !ok {
 		return who, "", &refusal{why: "it is not known"}
 	}
@@ -143,7 +144,7 @@ func (d *door) Still(ctx context.Context, p console.Person) error {
 			return fmt.Errorf("the token %s is no more: %w", id, schema.ErrForbidden)
 		}
 		if err == nil {
-			_, err = access.Proof(t, now)
+			_, err = tokens.Proof(t, now)
 		}
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 	library "github.com/elimity-com/scim/schema"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 	"drawbridge/server"
@@ -99,7 +99,7 @@ func TestDiscoveryWithAWrongCredential(t *testing.T) {
 		}
 	}
 	secret, tok := w.issue(t, schema.Token{Source: "hr"})
-	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) }); err != nil {
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) }); err != nil {
 		t.Fatal(err)
 	}
 	if res, _ := w.do(t, "GET", configPath, secret, ""); res.StatusCode != http.StatusUnauthorized {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/issuer/issuertest"
@@ -29,7 +30,7 @@ func BenchmarkGate(b *testing.B) {
 	}
 	b.Cleanup(func() { _ = s.Close() })
 	o := server.Options{
-		Store: s, Rules: access.NewRules(nil, nil), TokenKey: tokenKey, Limits: server.Limits{Source: -1}, Uses: &access.Uses{},
+		Store: s, Rules: access.NewRules(nil, nil), TokenKey: tokenKey, Limits: server.Limits{Source: -1}, Uses: &tokens.Uses{},
 		Credentials: []server.Credential{{Name: "hr", Source: "hr", Secret: sourceSecret}},
 	}
 	trusting(b, i)(&o)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/schema"
 )
@@ -131,7 +132,7 @@ func (k *keyring) add(c Credential, log *slog.Logger) error {
 	if len(secret) < shortSecret {
 		log.Warn("the secret of a credential is so short that it may be guessed; 32 random bytes are not", "credential", c.Name)
 	}
-	c.use = schema.CredentialUse{ID: access.ConfiguredID(c.holder()), Holder: c.holder()}
+	c.use = schema.CredentialUse{ID: tokens.ConfiguredID(c.holder()), Holder: c.holder()}
 	k.bySum[sum], k.byPrint[printOf(sum)] = c, sum
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 )
 
 const (
@@ -128,7 +128,7 @@ func (g *gate) direct(ctx context.Context, secret string) (Credential, error) {
 	if c, ok := g.ring.Load().configured(secret); ok {
 		return c, nil
 	}
-	if id, part, ok := access.ParseToken(secret); ok {
+	if id, part, ok := tokens.Parse(secret); ok {
 		return g.issued(ctx, id, part)
 	}
 	return Credential{}, &refusal{why: "it is not known"}
@@ -137,8 +137,8 @@ func (g *gate) direct(ctx context.Context, secret string) (Credential, error) {
 // newBrief returns an access token for a secret that is right, and how long it is
 // good for: never longer than what it stands for.
 func (g *gate) newBrief(ctx context.Context, secret string) (token string, life time.Duration, err error) {
-	b := access.Brief{Expires: time.Now().Add(briefLife)}
-	id, _, issued := access.ParseToken(secret)
+	b := tokens.Brief{Expires: time.Now().Add(briefLife)}
+	id, _, issued := tokens.Parse(secret)
 	if _, configured := g.ring.Load().configured(secret); configured || !issued {
 		sum := sha256.Sum256([]byte(secret))
 		b.For = printOf(sum)
@@ -152,13 +152,13 @@ func (g *gate) newBrief(ctx context.Context, secret string) (token string, life 
 		b.Expires = t.Expires
 	}
 	b.For = t.ID
-	proof, err := access.Proof(t, now)
+	proof, err := tokens.Proof(t, now)
 	return g.key.NewBrief(b, proof...), max(0, b.Expires.Sub(now)), err
 }
 
 // brief returns whose an access token is: as long as what it stands for is as it
 // was.
-func (g *gate) brief(ctx context.Context, b access.Brief) (who Credential, err error) {
+func (g *gate) brief(ctx context.Context, b tokens.Brief) (who Credential, err error) {
 	var proof []string
 	now := time.Now()
 	ring := g.ring.Load()
@@ -170,13 +170,13 @@ func (g *gate) brief(ctx context.Context, b access.Brief) (who Credential, err e
 			return who, err
 		}
 		now = at
-		if proof, err = access.Proof(t, now); err != nil {
+		if proof, err = tokens.Proof(t, now); err != nil {
 			return who, &refusal{why: err.Error()}
 		}
 		who = credentialOf(t)
 	}
 	switch err := g.key.OpensBrief(b, now, proof...); {
-	case errors.Is(err, access.ErrBriefEnded):
+	case errors.Is(err, tokens.ErrBriefEnded):
 		return Credential{}, &refusal{why: "the access token for " + b.For + " has expired", tell: "it has expired: ask for another one"}
 	case err != nil:
 		return Credential{}, &refusal{why: err.Error()}

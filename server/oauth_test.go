@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/store"
@@ -85,7 +85,7 @@ func TestAccessTokensStandForCredentials(t *testing.T) {
 	if res, body := w.grant(t, url.Values{"grant_type": {"client_credentials"}}, "hr", sourceSecret); res.StatusCode != http.StatusOK || body["expires_in"] != 3600.0 {
 		t.Errorf("in the header: %d %v", res.StatusCode, body)
 	}
-	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) }); err != nil {
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) }); err != nil {
 		t.Fatal(err)
 	}
 	if got := scim(byID); got != http.StatusUnauthorized {

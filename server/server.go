@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/notice"
 	wire "drawbridge/schema/scim"
 	"drawbridge/server/api"
@@ -35,11 +36,11 @@ type Options struct {
 	PublicURL   string       // as others see the bridge, for links; a path in it is before all of ours
 	Version     string
 	Credentials []Credential
-	Issuers     *issuer.Set     // of signed tokens; nil: none
-	TokenKey    access.TokenKey // of the tokens that the bridge issues
+	Issuers     *issuer.Set // of signed tokens; nil: none
+	TokenKey    tokens.Key  // of the tokens that the bridge issues
 	Metrics     *metrics.Metrics
 	Hearing     *access.Hearing  // remembers when sources were heard; may be nil
-	Uses        *access.Uses     // remembers which credentials are shown; may be nil
+	Uses        *tokens.Uses     // remembers which credentials are shown; may be nil
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
 	Sweeps      []string         // names, for status and to run now
 	Connectors  []string         // names

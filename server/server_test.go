@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server"
@@ -43,7 +44,7 @@ spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"] }
 `
 
 // tokenKey is what the hashes of issued tokens are keyed with.
-var tokenKey = access.NewTokenKey([]byte("a key of the test's own"))
+var tokenKey = tokens.NewKey([]byte("a key of the test's own"))
 
 // Secrets that no answer and no log line may show.
 const (
@@ -176,7 +177,7 @@ func TestWhoOpensWhichDoor(t *testing.T) {
 	dbViewer, _ := w.issue(t, schema.Token{Name: "ci", Role: "viewer"})
 	wrong := dbViewer[:len(dbViewer)-2] + "zz"
 	revoked, tok := w.issue(t, schema.Token{Name: "old", Role: "admin"})
-	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return access.RevokeToken(tx, "token/root", tok.ID) }); err != nil {
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) }); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/audit"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -136,7 +137,7 @@ func (c *client) prove(ctx context.Context, seq int64) (p audit.Inclusion, err e
 	return p, err
 }
 
-func (c *client) forget(ctx context.Context, e access.Erasure, dryRun bool) (v api.Forgotten, err error) {
+func (c *client) forget(ctx context.Context, e erasure.Forgetting, dryRun bool) (v api.Forgotten, err error) {
 	body := map[string]string{"identity": e.Identity, "reason": e.Reason}
 	err = c.call(ctx, http.MethodPost, dry("/api/v1/erasures", dryRun), body, &v)
 	return v, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -30,7 +30,7 @@ func tokenCutCommand() *cobra.Command {
 		Use:   "cut ISSUER [--claim sub=VALUE] [--before TIME | --lift] --reason WHY [--dry-run] (--config FILE | --server URL)",
 		Short: "Take no more what an issuer signed before now, or before a time: all of it, or what has a claim",
 		Long: "Refuses, from the next request on, signed tokens that have not ended yet. ISSUER is its name in the configuration. A claim is\n" +
-			"one of " + strings.Join(access.CutClaims(), ", ") + ". With --lift, they are taken again.",
+			"one of " + strings.Join(tokens.CutClaims(), ", ") + ". With --lift, they are taken again.",
 		Args: exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what, err := c.cutting(args[0])
@@ -55,8 +55,8 @@ func tokenCutCommand() *cobra.Command {
 	return cmd
 }
 
-func (c cut) cutting(issuer string) (what access.Cutting, err error) {
-	what = access.Cutting{Reason: c.reason, Cutoff: schema.Cutoff{Issuer: issuer, By: local()}}
+func (c cut) cutting(issuer string) (what tokens.Cutting, err error) {
+	what = tokens.Cutting{Reason: c.reason, Cutoff: schema.Cutoff{Issuer: issuer, By: local()}}
 	if c.reason == "" {
 		return what, fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
 	}
@@ -91,14 +91,14 @@ func cutText(out io.Writer, v api.CutoffReply, c cut) error {
 	return err
 }
 
-func cutting(ctx context.Context, a about, what access.Cutting, c cut) (v api.CutoffReply, err error) {
+func cutting(ctx context.Context, a about, what tokens.Cutting, c cut) (v api.CutoffReply, err error) {
 	remote, err := a.client()
 	if err != nil {
 		return v, err
 	}
-	do, path := access.CutOff, "/api/v1/cutoffs"
+	do, path := tokens.CutOff, "/api/v1/cutoffs"
 	if c.lift {
-		do, path = access.LiftCutoff, path+"/lift"
+		do, path = tokens.LiftCutoff, path+"/lift"
 	}
 	if remote != nil {
 		body := map[string]any{"issuer": what.Issuer, "reason": what.Reason}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
 )
@@ -43,7 +43,7 @@ func storeDisownCommand() *cobra.Command {
 			}
 			people := 0
 			err = stopped{cfg, s}.try(cmd.Context(), dryRun, func(tx store.Tx) (err error) {
-				people, err = access.DisownKeys(tx, local(), reason)
+				people, err = erasure.DisownKeys(tx, local(), reason)
 				return err
 			})
 			if err := errors.Join(err, s.Close()); err != nil {

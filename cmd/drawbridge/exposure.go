@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/evidence/pack"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -75,7 +75,7 @@ func exposureReportCommand() *cobra.Command {
 	var a about
 	var p period
 	f := tableFormat{format{"text"}}
-	by := access.ByConnector
+	by := exposure.ByConnector
 	cmd := &cobra.Command{
 		Use:   "report [--from DAY] [--to DAY] [--by connector|trigger|person] (--config FILE | --server URL)",
 		Short: "Report how long access outlived the changes that ended it, of the last 30 days or of a period",
@@ -83,7 +83,7 @@ func exposureReportCommand() *cobra.Command {
 			"entitlement that each of them took away. What was not read back, and what the source gave no time of, is counted apart.",
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if by != access.ByConnector && by != access.ByTrigger && by != access.ByPerson {
+			if by != exposure.ByConnector && by != exposure.ByTrigger && by != exposure.ByPerson {
 				return fmt.Errorf("%w: --by is %q: write connector, trigger or person", errUsage, by)
 			}
 			from, to, err := p.span(time.Now().UTC(), month)
@@ -107,7 +107,7 @@ func exposureReportCommand() *cobra.Command {
 	return cmd
 }
 
-func reportExposure(ctx context.Context, a about, from, to time.Time, by string) (report access.ExposureReport, err error) {
+func reportExposure(ctx context.Context, a about, from, to time.Time, by string) (report exposure.Report, err error) {
 	c, err := a.client()
 	if err != nil {
 		return report, err
@@ -118,7 +118,7 @@ func reportExposure(ctx context.Context, a about, from, to time.Time, by string)
 	}
 	err = a.read(func(s stopped) error {
 		return s.store.View(ctx, func(r store.Reader) (err error) {
-			report, err = access.ReportExposure(r, from, to, by)
+			report, err = exposure.Measure(r, from, to, by)
 			return err
 		})
 	})
@@ -133,7 +133,7 @@ func spanQuery(from, to time.Time, more ...string) url.Values {
 	return query
 }
 
-func exposureText(report access.ExposureReport) func(io.Writer) error {
+func exposureText(report exposure.Report) func(io.Writer) error {
 	return func(out io.Writer) error {
 		t := report.Total
 		fmt.Fprintf(out, "%s opened from %s to before %s, %d of people who left; as of %s\n",
@@ -170,7 +170,7 @@ func exposureText(report access.ExposureReport) func(io.Writer) error {
 	}
 }
 
-func tookText(t access.Took) string {
+func tookText(t exposure.Took) string {
 	if t.Count == 0 {
 		return "none"
 	}
@@ -189,7 +189,7 @@ func lasted(seconds float64) string {
 	return d.Round(time.Millisecond).String()
 }
 
-func windowsText(out io.Writer, all []access.ExposureWindow) error {
+func windowsText(out io.Writer, all []exposure.Window) error {
 	var rows [][]string
 	for _, v := range all {
 		rows = append(rows, []string{
@@ -207,8 +207,8 @@ func exposureOpenCommand() *cobra.Command {
 		Short: "List the exposure windows that are open now: access that is to end, and has not yet as far as is known",
 		Args:  exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			all := []access.ExposureWindow{}
-			err := openWindows(cmd.Context(), a, func(v access.ExposureWindow) bool {
+			all := []exposure.Window{}
+			err := openWindows(cmd.Context(), a, func(v exposure.Window) bool {
 				all = append(all, v)
 				return len(all) < mostListed
 			})
@@ -229,7 +229,7 @@ func exposureOpenCommand() *cobra.Command {
 	return cmd
 }
 
-func openWindows(ctx context.Context, a about, each func(access.ExposureWindow) bool) error {
+func openWindows(ctx context.Context, a about, each func(exposure.Window) bool) error {
 	c, err := a.client()
 	if err != nil {
 		return err
@@ -239,7 +239,7 @@ func openWindows(ctx context.Context, a about, each func(access.ExposureWindow) 
 	}
 	return a.read(func(s stopped) error {
 		return s.store.View(ctx, func(r store.Reader) error {
-			for v, err := range access.OpenWindows(r) {
+			for v, err := range exposure.Open(r) {
 				if err != nil || !each(v) {
 					return err
 				}
@@ -281,7 +281,7 @@ func exposureRows(ctx context.Context, a about, from, to time.Time, out io.Write
 		return err
 	}
 	var failed error
-	write := func(v access.ExposureWindow) bool {
+	write := func(v exposure.Window) bool {
 		took := v.Change.Loses
 		if len(took) == 0 {
 			took = []string{""}
@@ -302,7 +302,7 @@ func exposureRows(ctx context.Context, a about, from, to time.Time, out io.Write
 	default:
 		err = a.read(func(s stopped) error {
 			return s.store.View(ctx, func(r store.Reader) error {
-				for v, err := range access.Windows(r, from, to) {
+				for v, err := range exposure.Windows(r, from, to) {
 					if err != nil || !write(v) {
 						return err
 					}
@@ -320,7 +320,7 @@ func exposureRows(ctx context.Context, a about, from, to time.Time, out io.Write
 	return rows.Flush()
 }
 
-func exposureRow(v access.ExposureWindow, ref string) []string {
+func exposureRow(v exposure.Window, ref string) []string {
 	c := v.Change
 	stamp := func(t time.Time) string {
 		if t.IsZero() {

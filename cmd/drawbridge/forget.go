@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/server/api"
 	"drawbridge/store"
 )
@@ -25,7 +25,7 @@ func auditForgetCommand() *cobra.Command {
 			if reason == "" {
 				return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
 			}
-			v, err := forget(cmd.Context(), a, access.Erasure{Identity: args[0], By: local(), Reason: reason}, dryRun)
+			v, err := forget(cmd.Context(), a, erasure.Forgetting{Identity: args[0], By: local(), Reason: reason}, dryRun)
 			if err != nil {
 				return err
 			}
@@ -52,7 +52,7 @@ func auditForgetCommand() *cobra.Command {
 	return cmd
 }
 
-func forget(ctx context.Context, a about, e access.Erasure, dryRun bool) (v api.Forgotten, err error) {
+func forget(ctx context.Context, a about, e erasure.Forgetting, dryRun bool) (v api.Forgotten, err error) {
 	c, err := a.client()
 	if err != nil {
 		return v, err

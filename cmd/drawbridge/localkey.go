@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -25,7 +26,7 @@ func (w *who) localKey(s stopped, r store.Reader) (schema.Token, error) {
 	if err != nil {
 		return schema.Token{}, fmt.Errorf("%w: --key: %w", errUsage, err)
 	}
-	id, secret, ok := access.ParseToken(strings.TrimSpace(string(text)))
+	id, secret, ok := tokens.Parse(strings.TrimSpace(string(text)))
 	if !ok {
 		return schema.Token{}, fmt.Errorf("%w: --key: %s holds no token that a bridge issued", errUsage, w.key)
 	}

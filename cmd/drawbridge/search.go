@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/search"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -20,7 +20,7 @@ import (
 func auditSearchCommand() *cobra.Command {
 	var a about
 	var f format
-	var q access.Search
+	var q search.Query
 	var verbs []string
 	var since, until string
 	limit := mostListed
@@ -106,7 +106,7 @@ func (a *about) horizon(ctx context.Context) (v api.HorizonView, err error) {
 }
 
 // search looks for decisions at the bridge, or in the store of one that is stopped.
-func (a *about) search(ctx context.Context, q access.Search, limit int) (entries []api.EntryView, more bool, err error) {
+func (a *about) search(ctx context.Context, q search.Query, limit int) (entries []api.EntryView, more bool, err error) {
 	c, err := a.client()
 	if err != nil {
 		return nil, false, err
@@ -127,7 +127,7 @@ func (a *about) search(ctx context.Context, q access.Search, limit int) (entries
 	return entries, false, err
 }
 
-func searchQuery(q access.Search) url.Values {
+func searchQuery(q search.Query) url.Values {
 	query := url.Values{
 		"subject": {q.Subject}, "by": {q.By}, "role": {q.Role}, "entitlement": {q.Entitlement}, "connector": {q.Connector},
 		"request": {q.Request}, "ticket": {q.Ticket}, "text": {q.Text}, "since": {instant(q.Since)}, "until": {instant(q.Until)},
@@ -140,7 +140,7 @@ func searchQuery(q access.Search) url.Values {
 	return query
 }
 
-func searchStore(r store.Reader, q access.Search, n int) (entries []api.EntryView, err error) {
+func searchStore(r store.Reader, q search.Query, n int) (entries []api.EntryView, err error) {
 	entries = []api.EntryView{}
 	if q, err = q.Named(r); err != nil {
 		return nil, err

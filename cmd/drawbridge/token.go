@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -207,7 +207,7 @@ func revokeToken(ctx context.Context, a about, id string, dryRun bool) (t api.To
 				return fmt.Errorf("token %s: %w", id, err)
 			}
 			t = api.ViewToken(known)
-			return access.RevokeToken(tx, local(), id)
+			return tokens.Revoke(tx, local(), id)
 		})
 	})
 	return t, err

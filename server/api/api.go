@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/notice"
 	"drawbridge/policy"
 	"drawbridge/store"
@@ -36,7 +37,7 @@ type Options struct {
 	// Targets are the connectors that are open, by name.
 	Targets map[string]Target
 
-	TokenKey access.TokenKey // of the tokens that are issued
+	TokenKey tokens.Key // of the tokens that are issued
 
 	Hearing  *access.Hearing  // when sources were heard since it was written down; may be nil
 	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil

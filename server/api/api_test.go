@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/notice"
 	"drawbridge/policy"
@@ -112,7 +113,7 @@ func compile(t *testing.T, text string) *policy.Book {
 }
 
 // tokenKey is what the hashes of issued tokens are keyed with.
-var tokenKey = access.NewTokenKey([]byte("key"))
+var tokenKey = tokens.NewKey([]byte("key"))
 
 // A world is the API over HTTP on a real store, with a credential for each role.
 type world struct {

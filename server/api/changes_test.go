@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/audit"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -255,7 +256,7 @@ func TestTokens(t *testing.T) {
 	}
 	var list api.List[api.TokenView]
 	text := w.want(200, "admin", "GET", "/api/v1/tokens", "", &list)
-	_, secret, _ := access.ParseToken(made.Secret)
+	_, secret, _ := tokens.Parse(made.Secret)
 	if len(list.Items) != 2 || list.Items[0].Name != "ci" || strings.Contains(text, secret) || strings.Contains(text, "hash") {
 		t.Errorf("tokens: %s", text)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -90,17 +90,17 @@ type CutoffReply struct {
 }
 
 func (a *API) cutOff(ctx context.Context, in *cutoffInput) (*Reply[CutoffReply], error) {
-	return a.cutting(ctx, in, access.CutOff)
+	return a.cutting(ctx, in, tokens.CutOff)
 }
 
 func (a *API) liftCutoff(ctx context.Context, in *cutoffInput) (*Reply[CutoffReply], error) {
-	return a.cutting(ctx, in, access.LiftCutoff)
+	return a.cutting(ctx, in, tokens.LiftCutoff)
 }
 
-func (a *API) cutting(ctx context.Context, in *cutoffInput, do func(store.Tx, access.Cutting) (schema.Cutoff, error)) (*Reply[CutoffReply], error) {
+func (a *API) cutting(ctx context.Context, in *cutoffInput, do func(store.Tx, tokens.Cutting) (schema.Cutoff, error)) (*Reply[CutoffReply], error) {
 	out := CutoffReply{DryRun: in.Dry}
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		out.Cutoff, err = do(tx, access.Cutting{Known: a.Issuers, Reason: in.Body.Reason, Cutoff: schema.Cutoff{
+		out.Cutoff, err = do(tx, tokens.Cutting{Known: a.Issuers, Reason: in.Body.Reason, Cutoff: schema.Cutoff{
 			Issuer: in.Body.Issuer, Claim: in.Body.Claim, Value: in.Body.Value, Before: in.Body.Before, By: callerOf(ctx).Actor(),
 		}})
 		return err

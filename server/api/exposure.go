@@ -8,7 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -31,21 +31,21 @@ type exposureInput struct {
 	By string `query:"by" enum:"connector,trigger,person" default:"connector"`
 }
 
-func (a *API) readExposure(ctx context.Context, in *exposureInput) (*Reply[access.ExposureReport], error) {
-	var out access.ExposureReport
+func (a *API) readExposure(ctx context.Context, in *exposureInput) (*Reply[exposure.Report], error) {
+	var out exposure.Report
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		out, err = access.ReportExposure(r, in.From, in.To, in.By)
+		out, err = exposure.Measure(r, in.From, in.To, in.By)
 		return err
 	})
 	return reply(out), err
 }
 
-func (a *API) listOpenWindows(ctx context.Context, in *struct{ Paging }) (*Reply[List[access.ExposureWindow]], error) {
+func (a *API) listOpenWindows(ctx context.Context, in *struct{ Paging }) (*Reply[List[exposure.Window]], error) {
 	after, err := in.after(1)
 	if err != nil {
 		return nil, err
 	}
-	list := List[access.ExposureWindow]{Items: []access.ExposureWindow{}}
+	list := List[exposure.Window]{Items: []exposure.Window{}}
 	err = a.Store.View(ctx, func(r store.Reader) (err error) {
 		if list, err = openWindows(r, in.Paging, after, nil); list.Next != "" {
 			list.Next = cursor([]string{list.Next})
@@ -57,8 +57,8 @@ func (a *API) listOpenWindows(ctx context.Context, in *struct{ Paging }) (*Reply
 
 // openWindows is a page of those that are open and asked for. Its next is not a
 // cursor yet.
-func openWindows(r store.Reader, p Paging, after []string, asked func(schema.Change) bool) (List[access.ExposureWindow], error) {
-	list := List[access.ExposureWindow]{Items: []access.ExposureWindow{}}
+func openWindows(r store.Reader, p Paging, after []string, asked func(schema.Change) bool) (List[exposure.Window], error) {
+	list := List[exposure.Window]{Items: []exposure.Window{}}
 	var last store.Place
 	if len(after) > 0 {
 		place, err := base64.RawURLEncoding.DecodeString(after[0])
@@ -79,7 +79,7 @@ func openWindows(r store.Reader, p Paging, after []string, asked func(schema.Cha
 		if looked, last = looked+1, a.Place; asked != nil && !asked(a.Record.Due) {
 			continue
 		}
-		v, err := access.ViewOpen(r, a.Record)
+		v, err := exposure.ViewOpen(r, a.Record)
 		if err != nil {
 			return list, err
 		}
@@ -95,13 +95,13 @@ type windowsInput struct {
 
 // listWindows lists those that closed, in the order in which they were opened, and
 // then those that are open.
-func (a *API) listWindows(ctx context.Context, in *windowsInput) (*Reply[List[access.ExposureWindow]], error) {
+func (a *API) listWindows(ctx context.Context, in *windowsInput) (*Reply[List[exposure.Window]], error) {
 	const closed, open = "closed", "open"
 	after, err := in.after(3)
 	if err != nil {
 		return nil, err
 	}
-	var list List[access.ExposureWindow]
+	var list List[exposure.Window]
 	err = a.Store.View(ctx, func(r store.Reader) (err error) {
 		if len(after) == 0 || after[0] == closed {
 			var last []string
@@ -129,8 +129,8 @@ func (a *API) listWindows(ctx context.Context, in *windowsInput) (*Reply[List[ac
 
 // closedWindows is a page of those that closed, and behind which of them the next one
 // begins: when that was opened, and its id.
-func closedWindows(r store.Reader, in *windowsInput, after []string) (list List[access.ExposureWindow], last []string, err error) {
-	list.Items = []access.ExposureWindow{}
+func closedWindows(r store.Reader, in *windowsInput, after []string) (list List[exposure.Window], last []string, err error) {
+	list.Items = []exposure.Window{}
 	from := in.From
 	if len(after) > 0 {
 		if from, err = time.Parse(time.RFC3339Nano, after[1]); err != nil {
@@ -147,7 +147,7 @@ func closedWindows(r store.Reader, in *windowsInput, after []string) (list List[
 		if len(list.Items) == in.Limit {
 			return list, last, nil
 		}
-		v, err := access.ViewWindow(r, w)
+		v, err := exposure.View(r, w)
 		if err != nil {
 			return list, nil, err
 		}

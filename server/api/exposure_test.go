@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -34,17 +34,17 @@ func TestExposure(t *testing.T) {
 	})
 	query := url.Values{"from": {begun.Add(time.Minute).Format(time.RFC3339Nano)}, "to": {begun.Add(2 * time.Minute).Format(time.RFC3339Nano)}}.Encode()
 	seen := map[string]int{}
-	all, n := pages[access.ExposureWindow](w, "/api/v1/exposure/windows?limit=3&"+query)
+	all, n := pages[exposure.Window](w, "/api/v1/exposure/windows?limit=3&"+query)
 	for _, v := range all {
 		seen[v.Identity]++
 	}
 	if len(all) != 8 || len(seen) != 8 || n != 4 || seen["4"] != 1 || seen["open07"] != 1 {
 		t.Errorf("%d windows in %d pages, want 8 in 4, each once: %v", len(all), n, seen)
 	}
-	if open, n := pages[access.ExposureWindow](w, "/api/v1/exposure/open?limit=5"); len(open) != 12 || n != 3 || open[0].Basis != access.StillOpen {
+	if open, n := pages[exposure.Window](w, "/api/v1/exposure/open?limit=5"); len(open) != 12 || n != 3 || open[0].Basis != exposure.StillOpen {
 		t.Errorf("%d open windows in %d pages, want 12 in 3", len(open), n)
 	}
-	var report access.ExposureReport
+	var report exposure.Report
 	w.want(200, "viewer", "GET", "/api/v1/exposure?by=trigger&"+query, "", &report)
 	if report.Total.Windows != 8 || report.Total.Open != 4 || report.Total.Acknowledged != 4 || report.Total.Verified != 0 || report.Total.Told.Most != 1 {
 		t.Errorf("report: %+v", report.Total)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"drawbridge/access"
+	"drawbridge/access/erasure"
 	"drawbridge/policy"
 	"drawbridge/store"
 )
@@ -27,7 +28,7 @@ type Forgotten struct {
 func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], error) {
 	var out Forgotten
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		out, err = Forget(tx, a.Rules.Book(), access.Erasure{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
+		out, err = Forget(tx, a.Rules.Book(), erasure.Forgetting{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
 		return err
 	})
 	out.DryRun = in.Dry
@@ -36,12 +37,12 @@ func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], e
 
 // Forget forgets the details about an identity, which may be named as people
 // name it.
-func Forget(tx store.Tx, book *policy.Book, e access.Erasure) (Forgotten, error) {
+func Forget(tx store.Tx, book *policy.Book, e erasure.Forgetting) (Forgotten, error) {
 	id, err := access.FindCalled(tx, book, e.Identity)
 	if err != nil {
 		return Forgotten{}, err
 	}
 	e.Identity = id.ID
-	done, err := access.Forget(tx, book, e)
+	done, err := erasure.Forget(tx, book, e)
 	return Forgotten{Identity: id.ID, Decisions: done.Decisions, Kept: done.Kept}, err
 }

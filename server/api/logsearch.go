@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/search"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -39,7 +39,7 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 		}
 	}
 	words := callerOf(ctx).Role.AtLeast(seesDetail)
-	q := access.Search{
+	q := search.Query{
 		Subject: in.Subject, By: in.By, Role: in.Role, Entitlement: in.Entitlement, Connector: in.Connector, Request: in.Request,
 		Ticket: in.Ticket, Text: in.Text, Since: in.Since, Until: in.Until, Words: words,
 	}

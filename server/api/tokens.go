@@ -7,7 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -104,7 +104,7 @@ type revokeTokenInput struct {
 func (a *API) revokeToken(ctx context.Context, in *revokeTokenInput) (*Reply[TokenView], error) {
 	var out TokenView
 	err := a.change(ctx, in.DryRun, func(tx store.Tx) error {
-		if err := access.RevokeToken(tx, callerOf(ctx).Actor(), in.ID); err != nil {
+		if err := tokens.Revoke(tx, callerOf(ctx).Actor(), in.ID); err != nil {
 			return err
 		}
 		t, err := store.Tokens.Get(tx, in.ID)

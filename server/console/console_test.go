@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/schema"
 	"drawbridge/server"
@@ -440,7 +440,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 	var secret string
 	var issued schema.Token
 	w.update(func(tx store.Tx) (err error) {
-		secret, issued, err = access.NewTokenKey([]byte("key")).Issue(tx, "test", schema.Token{Name: "temp", Role: schema.Viewer})
+		secret, issued, err = tokens.NewKey([]byte("key")).Issue(tx, "test", schema.Token{Name: "temp", Role: schema.Viewer})
 		return err
 	})
 	b := w.opens()
@@ -448,7 +448,7 @@ func TestSessionEndsWithItsToken(t *testing.T) {
 		t.Fatalf("log in with an issued token: %d", status)
 	}
 	b.shows("/console/roles", "Roles")
-	w.update(func(tx store.Tx) error { return access.RevokeToken(tx, "test", issued.ID) })
+	w.update(func(tx store.Tx) error { return tokens.Revoke(tx, "test", issued.ID) })
 	if _, text := b.get("/console/roles"); !strings.Contains(text, "API token") {
 		t.Error("a session outlives its token")
 	}

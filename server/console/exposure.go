@@ -4,11 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/exposure"
 )
 
-// exposure says how long access lived on after what ended it, of the newest endings.
-type exposure struct {
+// endings say how long access lived on after what ended it, of the newest endings.
+type endings struct {
 	Since   string // in words
 	Bars    []bar
 	Count   int // windows that closed
@@ -47,14 +47,14 @@ var spans = []struct {
 const mostWindows = "500"
 
 // exposed looks at the windows of the last day; of less, where there are many.
-func (v *visit) exposed() (x exposure, err error) {
+func (v *visit) exposed() (x endings, err error) {
 	for _, span := range spans {
-		x = exposure{Since: span.name}
+		x = endings{Since: span.name}
 		from, to := v.now.Add(-span.long).Format(time.RFC3339Nano), v.now.Add(time.Minute).Format(time.RFC3339Nano)
-		cursor, closed := "", list[access.ExposureWindow]{}
+		cursor, closed := "", list[exposure.Window]{}
 		var took []time.Duration
 		for range 2 { // those that closed, and then those that are open
-			closed = list[access.ExposureWindow]{}
+			closed = list[exposure.Window]{}
 			if err := v.get(v.ctx, "/exposure/windows", &closed, "from", from, "to", to, "limit", mostWindows, "cursor", cursor); err != nil {
 				return x, err
 			}
@@ -72,10 +72,10 @@ func (v *visit) exposed() (x exposure, err error) {
 }
 
 // take counts windows, and returns how long those took that closed.
-func (x *exposure) take(windows []access.ExposureWindow) (took []time.Duration) {
+func (x *endings) take(windows []exposure.Window) (took []time.Duration) {
 	for _, w := range windows {
 		lasted := seconds(w.Seconds)
-		if w.Objective == access.MissedIt {
+		if w.Objective == exposure.MissedIt {
 			x.Missed++
 		}
 		if w.ID != "" {
@@ -89,7 +89,7 @@ func (x *exposure) take(windows []access.ExposureWindow) (took []time.Duration) 
 }
 
 // chart draws how long they took.
-func (x *exposure) chart(took []time.Duration) {
+func (x *endings) chart(took []time.Duration) {
 	if x.Count = len(took); x.Count == 0 {
 		return
 	}
@@ -111,20 +111,20 @@ func (x *exposure) chart(took []time.Duration) {
 
 // exposurePage is how long access outlived what ended it, of some days.
 type exposurePage struct {
-	access.ExposureReport
+	exposure.Report
 	Days  string // how many
-	Chart exposure
+	Chart endings
 }
 
 // An exposureLine is a line of the report with what its numbers come to in words.
 type exposureLine struct {
-	access.ExposureLine
+	exposure.Line
 	Half, Most time.Duration
 }
 
 // Lines are those of the report, the longest first.
 func (p exposurePage) Lines() (lines []exposureLine) {
-	for _, l := range append([]access.ExposureLine{p.Total}, p.Groups[:min(len(p.Groups), mostGroups)]...) {
+	for _, l := range append([]exposure.Line{p.Total}, p.Groups[:min(len(p.Groups), mostGroups)]...) {
 		if l.Name == "" {
 			l.Name = "all"
 		}
@@ -134,7 +134,7 @@ func (p exposurePage) Lines() (lines []exposureLine) {
 }
 
 // Lasted is how long a window was open, or is.
-func (p exposurePage) Lasted(w access.ExposureWindow) time.Duration { return seconds(w.Seconds) }
+func (p exposurePage) Lasted(w exposure.Window) time.Duration { return seconds(w.Seconds) }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
@@ -154,7 +154,7 @@ func showExposure(v *visit) (any, error) {
 		by = "connector"
 	}
 	from, to := v.now.AddDate(0, 0, -days), v.now.Add(time.Minute)
-	if err := v.get(v.ctx, "/exposure", &p.ExposureReport, "from", from.Format(time.RFC3339), "to", to.Format(time.RFC3339), "by", by); err != nil {
+	if err := v.get(v.ctx, "/exposure", &p.Report, "from", from.Format(time.RFC3339), "to", to.Format(time.RFC3339), "by", by); err != nil {
 		return nil, err
 	}
 	var err error

@@ -7,7 +7,7 @@ import (
 
 // TestExposureChart draws a few endings.
 func TestExposureChart(t *testing.T) {
-	x := exposure{}
+	x := endings{}
 	x.chart([]time.Duration{2 * time.Hour, 5 * time.Millisecond, 20 * time.Millisecond, 99 * time.Millisecond, 100 * time.Millisecond, 30 * time.Second})
 	var counts, heights []int
 	for _, b := range x.Bars {

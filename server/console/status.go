@@ -22,7 +22,7 @@ type nowPage struct {
 	Sweeps    []sweepView
 	Late      int // sweeps that failed or did not run
 	Recent    []entryView
-	Exposure  exposure
+	Exposure  endings
 	Coverage  *access.Coverage
 	CoveredAt time.Time
 }

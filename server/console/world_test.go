@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -147,7 +148,7 @@ func newWorld(t *testing.T, more func(url string, o *server.Options)) *world {
 	w.url = "http://" + srv.Listener.Addr().String()
 	o := server.Options{
 		Store: s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})), PublicURL: w.url, Version: "test",
-		TokenKey: access.NewTokenKey([]byte("key")), Sweeps: []string{"drift", "expiry"}, Connectors: []string{"wiki"},
+		TokenKey: tokens.NewKey([]byte("key")), Sweeps: []string{"drift", "expiry"}, Connectors: []string{"wiki"},
 		Breaker: func(string) api.BreakerView { return api.BreakerView{State: "open", Problem: evil, Since: time.Now()} }, Limits: server.Limits{API: -1},
 		Credentials: []server.Credential{{Name: "hr", Source: "hr", Secret: secretOf("hr")}},
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4/json"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 )
 
 // claims are what a token says.
@@ -77,7 +77,7 @@ func (c claims) value(name string) any {
 }
 
 // cutClaims are the claims by which tokens may be taken back.
-var cutClaims = access.CutClaims()
+var cutClaims = tokens.CutClaims()
 
 // marks are those of some claims that are texts.
 func (c claims) marks(names []string) map[string]string {

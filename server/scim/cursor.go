@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	wire "drawbridge/schema/scim"
 	"drawbridge/store"
 )
@@ -40,7 +40,7 @@ func (h *Handler) cursorKey(ctx context.Context) ([]byte, error) {
 	defer h.cursors.mu.Unlock()
 	if h.cursors.key == nil {
 		err := h.store.Update(ctx, func(tx store.Tx) (err error) {
-			h.cursors.key, err = access.Key(tx, "scim.cursor")
+			h.cursors.key, err = tokens.OwnKey(tx, "scim.cursor")
 			return err
 		})
 		if err != nil {

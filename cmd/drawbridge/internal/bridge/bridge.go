@@ -24,6 +24,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/configs"
 	"drawbridge/connectors"
 	"drawbridge/connectors/builtin"
@@ -66,11 +67,11 @@ type Bridge struct {
 
 	store    *store.Store
 	signer   note.Signer
-	tokenKey access.TokenKey
+	tokenKey tokens.Key
 	rules    *access.Rules
 	metrics  *metrics.Metrics
 	unmapped access.Unmapped
-	uses     access.Uses
+	uses     tokens.Uses
 	hearing  access.Hearing
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/configs"
 	"drawbridge/policy"
 	"drawbridge/store"
@@ -98,7 +99,7 @@ func Shown(cfg *configs.Config, book *policy.Book) (all []access.Credential) {
 		}
 		holder := "connector/" + c.Name
 		shown := access.Credential{
-			ID: access.ConfiguredID(holder), Kind: access.ShownCredential, Holder: holder,
+			ID: tokens.ConfiguredID(holder), Kind: access.ShownCredential, Holder: holder,
 			Owner: c.Auth.Owner, Expires: c.Auth.End(), Life: c.Profile.Token.Life, Tied: c.Profile.Token.Owner,
 		}
 		if document, ok := book.Connector(c.Name); ok && shown.Owner == "" {
@@ -130,21 +131,21 @@ func (b *Bridge) ownCertificates() []access.Credential {
 // noteSecrets takes note of which secrets are configured, so that their age is
 // known as far as it can be.
 func (b *Bridge) noteSecrets(ctx context.Context, cfg *configs.Config) error {
-	var all []access.Configured
+	var all []tokens.Configured
 	for _, t := range cfg.Admin.Tokens {
-		all = append(all, access.Configured{Holder: "token/" + t.Name, Secret: t.Secret.Reveal(), Since: written(t.From)})
+		all = append(all, tokens.Configured{Holder: "token/" + t.Name, Secret: t.Secret.Reveal(), Since: written(t.From)})
 	}
 	for _, s := range cfg.Sources {
 		if s.Token != "" {
-			all = append(all, access.Configured{Holder: "source/" + s.Name, Secret: s.Token.Reveal(), Since: written(s.From)})
+			all = append(all, tokens.Configured{Holder: "source/" + s.Name, Secret: s.Token.Reveal(), Since: written(s.From)})
 		}
 	}
 	for _, c := range cfg.Connectors {
 		if c.Auth.Secret != "" {
-			all = append(all, access.Configured{Holder: "connector/" + c.Name, Secret: c.Auth.Secret.Reveal()})
+			all = append(all, tokens.Configured{Holder: "connector/" + c.Name, Secret: c.Auth.Secret.Reveal()})
 		}
 	}
-	return access.NoteConfigured(ctx, b.store, b.tokenKey, all)
+	return tokens.NoteConfigured(ctx, b.store, b.tokenKey, all)
 }
 
 // written returns when a secret's file was written; zero of one that is in none.

@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"drawbridge/access"
+	"drawbridge/access/tokens"
 	"drawbridge/audit"
 	"drawbridge/configs"
 	"drawbridge/scheduler"
@@ -65,16 +65,16 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 	return signer, showKey(cfg.Key)
 }
 
-// TokenKey returns what the hashes of issued tokens are keyed with. It follows from
+// tokens.Key returns what the hashes of issued tokens are keyed with. It follows from
 // the signing key, which is kept and backed up beside the store and not in it, so
 // that there is no second file to lose.
-func TokenKey(cfg configs.Audit) (access.TokenKey, error) {
+func TokenKey(cfg configs.Audit) (tokens.Key, error) {
 	text, err := os.ReadFile(cfg.Key)
 	if err != nil {
-		return access.TokenKey{}, fmt.Errorf("audit.key: %w", err)
+		return tokens.Key{}, fmt.Errorf("audit.key: %w", err)
 	}
 	key, err := hkdf.Key(sha256.New, bytes.TrimSpace(text), nil, "drawbridge issued tokens", sha256.Size)
-	return access.NewTokenKey(key), err
+	return tokens.NewKey(key), err
 }
 
 // Signer returns the key that signs the decision log of a bridge that is stopped.

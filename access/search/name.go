@@ -1,15 +1,16 @@
-package access
+package search
 
 import (
 	"strings"
 
+	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
 
 // Named is the search with those who are called as people call them (by an id, a
 // userName or an email address) as the log names them.
-func (q Search) Named(r store.Reader) (Search, error) {
+func (q Query) Named(r store.Reader) (Query, error) {
 	for _, of := range []struct {
 		name   *string
 		before string // an identity's id
@@ -17,7 +18,7 @@ func (q Search) Named(r store.Reader) (Search, error) {
 		if *of.name == "" || *of.name == "bridge" || strings.Contains(*of.name, "/") {
 			continue // as the log has it
 		}
-		id, err := FindIdentity(r, *of.name)
+		id, err := access.FindIdentity(r, *of.name)
 		if schema.IsNotFound(err) {
 			continue
 		}

@@ -1,4 +1,7 @@
-package access
+// Package exposure tells how long access lived on after what ended it: of each window
+// that is open or closed, and of all of a time together. It reads what package access
+// measured, and changes nothing.
+package exposure
 
 import (
 	"cmp"
@@ -8,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -23,8 +27,8 @@ const (
 	StillOpen    Basis = "open"         // it has not ended yet, as far as is known
 )
 
-// An ExposureWindow is one window, closed or open, as people read it.
-type ExposureWindow struct {
+// An Window is one window, closed or open, as people read it.
+type Window struct {
 	ID          string        `json:"id,omitempty"` // empty of one that is open
 	Identity    string        `json:"identity"`
 	UserName    string        `json:"userName"`
@@ -52,8 +56,8 @@ const (
 )
 
 // windowOf is a window that closed, without whose it is.
-func windowOf(w schema.Window) ExposureWindow {
-	v := ExposureWindow{ID: w.ID, Identity: w.Identity, Connector: w.Connector, Change: w.Change, Basis: Acknowledged, Objective: NoObjective}
+func windowOf(w schema.Window) Window {
+	v := Window{ID: w.ID, Identity: w.Identity, Connector: w.Connector, Change: w.Change, Basis: Acknowledged, Objective: NoObjective}
 	end := w.Change.End()
 	switch {
 	case w.Moot:
@@ -64,7 +68,7 @@ func windowOf(w schema.Window) ExposureWindow {
 	v.lasts(end)
 	switch {
 	case w.Change.Objective.IsZero():
-	case late(w) > 0:
+	case access.Late(w) > 0:
 		v.Objective = MissedIt
 	case v.Basis == ReadBack:
 		v.Objective = Met
@@ -77,8 +81,8 @@ func windowOf(w schema.Window) ExposureWindow {
 }
 
 // openWindow is the open window of an account.
-func openWindow(a schema.Account, now time.Time) ExposureWindow {
-	v := ExposureWindow{
+func openWindow(a schema.Account, now time.Time) Window {
+	v := Window{
 		Identity: a.Identity, Connector: a.Connector, Change: a.Due, Basis: StillOpen, Objective: Awaited, Problem: a.Problem,
 	}
 	v.lasts(now)
@@ -91,7 +95,7 @@ func openWindow(a schema.Account, now time.Time) ExposureWindow {
 	return v
 }
 
-func (v *ExposureWindow) lasts(end time.Time) {
+func (v *Window) lasts(end time.Time) {
 	v.Seconds = seconds(max(0, end.Sub(v.Change.Received)))
 	if !v.Change.Occurred.IsZero() {
 		since := seconds(max(0, end.Sub(v.Change.Occurred)))
@@ -99,22 +103,22 @@ func (v *ExposureWindow) lasts(end time.Time) {
 	}
 }
 
-// ViewWindow returns a window that closed, with whose it is.
-func ViewWindow(r store.Reader, w schema.Window) (ExposureWindow, error) { return windowOf(w).named(r) }
+// View returns a window that closed, with whose it is.
+func View(r store.Reader, w schema.Window) (Window, error) { return windowOf(w).named(r) }
 
 // ViewOpen returns the open window of an account, with whose it is.
-func ViewOpen(r store.Reader, a schema.Account) (ExposureWindow, error) {
+func ViewOpen(r store.Reader, a schema.Account) (Window, error) {
 	return openWindow(a, r.Now()).named(r)
 }
 
-func (v ExposureWindow) called(r store.Reader, named bool) (ExposureWindow, error) {
+func (v Window) called(r store.Reader, named bool) (Window, error) {
 	if !named {
 		return v, nil
 	}
 	return v.named(r)
 }
 
-func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
+func (v Window) named(r store.Reader) (Window, error) {
 	id, err := store.Identities.Get(r, v.Identity)
 	if schema.IsNotFound(err) {
 		return v, nil
@@ -123,14 +127,14 @@ func (v ExposureWindow) named(r store.Reader) (ExposureWindow, error) {
 	return v, err
 }
 
-// OpenWindows walks the windows that are open at the connectors, at each the one that
+// Open walks the windows that are open at the connectors, at each the one that
 // was opened first first.
-func OpenWindows(r store.Reader) iter.Seq2[ExposureWindow, error] { return openWindows(r, true) }
+func Open(r store.Reader) iter.Seq2[Window, error] { return openWindows(r, true) }
 
-func openWindows(r store.Reader, named bool) iter.Seq2[ExposureWindow, error] {
-	return func(yield func(ExposureWindow, error) bool) {
+func openWindows(r store.Reader, named bool) iter.Seq2[Window, error] {
+	return func(yield func(Window, error) bool) {
 		for a, err := range store.Accounts.By(r, store.AccountOpen) {
-			var v ExposureWindow
+			var v Window
 			if err == nil {
 				v, err = openWindow(a, r.Now()).called(r, named)
 			}
@@ -143,15 +147,15 @@ func openWindows(r store.Reader, named bool) iter.Seq2[ExposureWindow, error] {
 
 // Windows walks the windows that were opened in a period: those that closed, in that
 // order, and then those that are open still.
-func Windows(r store.Reader, from, to time.Time) iter.Seq2[ExposureWindow, error] {
+func Windows(r store.Reader, from, to time.Time) iter.Seq2[Window, error] {
 	return windows(r, from, to, true)
 }
 
 // windows is Windows; whose they are is looked up where that is asked for.
-func windows(r store.Reader, from, to time.Time, named bool) iter.Seq2[ExposureWindow, error] {
-	return func(yield func(ExposureWindow, error) bool) {
+func windows(r store.Reader, from, to time.Time, named bool) iter.Seq2[Window, error] {
+	return func(yield func(Window, error) bool) {
 		for w, err := range store.Windows.Between(r, store.WindowReceived, from, to) {
-			var v ExposureWindow
+			var v Window
 			if err == nil {
 				v, err = windowOf(w).called(r, named)
 			}
@@ -177,23 +181,23 @@ const (
 	ByPerson    = "person"
 )
 
-// An ExposureReport says how long access outlived the changes that ended it, of a
+// An Report says how long access outlived the changes that ended it, of a
 // period.
-type ExposureReport struct {
-	From   time.Time        `json:"from"`
-	To     time.Time        `json:"to"`
-	At     time.Time        `json:"at"`
-	By     string           `json:"by"`
-	Total  ExposureLine     `json:"total"`
-	Groups []ExposureLine   `json:"groups" nullable:"false"` // the one with the longest first
-	Worst  []ExposureWindow `json:"worst" nullable:"false"`  // the longest first
-	Held   int64            `json:"held"`                    // of people who left: whose end a brake holds now, and which has opened no window
+type Report struct {
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Total  Line      `json:"total"`
+	Groups []Line    `json:"groups" nullable:"false"` // the one with the longest first
+	Worst  []Window  `json:"worst" nullable:"false"`  // the longest first
+	Held   int64     `json:"held"`                    // of people who left: whose end a brake holds now, and which has opened no window
 }
 
-// An ExposureLine counts the windows of one connector, trigger or person, or all.
+// An Line counts the windows of one connector, trigger or person, or all.
 // Each is in one of Verified, Acknowledged, Moot and Open, and in one of the counts of
 // the objective: nothing that is not known is counted as done.
-type ExposureLine struct {
+type Line struct {
 	Name    string `json:"name"`
 	Windows int    `json:"windows"`
 	Left    int    `json:"left"` // of people who left
@@ -223,10 +227,10 @@ const (
 	mostGroups = 10_000 // people, and connectors and triggers, that a report tells apart
 )
 
-// ReportExposure reports on the windows that were opened in a period, by connector,
+// Measure reports on the windows that were opened in a period, by connector,
 // trigger or person.
-func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureReport, error) {
-	report := ExposureReport{From: from, To: to, At: r.Now(), By: by, Groups: []ExposureLine{}, Worst: []ExposureWindow{}}
+func Measure(r store.Reader, from, to time.Time, by string) (Report, error) {
+	report := Report{From: from, To: to, At: r.Now(), By: by, Groups: []Line{}, Worst: []Window{}}
 	if !from.Before(to) {
 		return report, fmt.Errorf("the period ends at %s and begins at %s: %w", to.Format(time.RFC3339), from.Format(time.RFC3339), schema.ErrInvalid)
 	}
@@ -251,7 +255,7 @@ func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureRepo
 	for name, t := range groups {
 		report.Groups = append(report.Groups, t.line(name))
 	}
-	slices.SortFunc(report.Groups, func(a, b ExposureLine) int {
+	slices.SortFunc(report.Groups, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(max(b.Told.Most, b.OpenSince.Most), max(a.Told.Most, a.OpenSince.Most)), cmp.Compare(a.Name, b.Name))
 	})
 	var err error
@@ -265,7 +269,7 @@ func ReportExposure(r store.Reader, from, to time.Time, by string) (ExposureRepo
 }
 
 // groups are the names under which a window is counted.
-func (v ExposureWindow) groups(by string) []string {
+func (v Window) groups(by string) []string {
 	switch by {
 	case ByPerson:
 		return []string{cmp.Or(v.UserName, v.Identity)}
@@ -280,11 +284,11 @@ func (v ExposureWindow) groups(by string) []string {
 
 // worst keeps the windows that lasted longest. Where nothing was left to tell, nothing
 // lasted.
-func (e *ExposureReport) worst(v ExposureWindow) {
+func (e *Report) worst(v Window) {
 	if v.Basis == Moot {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(e.Worst, v, func(a, b ExposureWindow) int {
+	at, _ := slices.BinarySearchFunc(e.Worst, v, func(a, b Window) int {
 		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.ID, b.ID), strings.Compare(a.Identity, b.Identity))
 	})
 	if e.Worst = slices.Insert(e.Worst, at, v); len(e.Worst) > mostWorst {
@@ -294,12 +298,12 @@ func (e *ExposureReport) worst(v ExposureWindow) {
 
 // Outcomes are windows, counted.
 type outcomes struct {
-	ExposureLine
+	Line
 	told, source, open spread
 	stages             map[string]*spread
 }
 
-func (t *outcomes) add(v ExposureWindow) {
+func (t *outcomes) add(v Window) {
 	t.Windows++
 	if v.Change.Left {
 		t.Left++
@@ -346,8 +350,8 @@ func (t *outcomes) stage(c schema.Change) {
 	}
 }
 
-func (t *outcomes) line(name string) ExposureLine {
-	line := t.ExposureLine
+func (t *outcomes) line(name string) Line {
+	line := t.Line
 	line.Name, line.Told, line.Source, line.OpenSince = name, t.told.took(), t.source.took(), t.open.took()
 	line.Stages = map[string]Took{}
 	for stage, s := range t.stages {

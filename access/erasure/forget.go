@@ -1,17 +1,20 @@
-package access
+// Package erasure forgets people, where the law asks for it. What the log says stays
+// provable, and of whom it speaks can no longer be learned.
+package erasure
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
 
+	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
 
-// An Erasure asks to forget the details about one identity: who asks, and why.
-type Erasure struct {
+// An Forgetting asks to forget the details about one identity: who asks, and why.
+type Forgetting struct {
 	Identity   string // by id
 	By, Reason string
 }
@@ -28,7 +31,7 @@ type Erasure struct {
 // It returns how many decisions had details, and what stays for now. Of an identity that
 // a source has as active it is ErrForbidden, because what somebody holds must stay
 // explained in full.
-func Forget(tx store.Tx, book *policy.Book, e Erasure) (done Erased, err error) {
+func Forget(tx store.Tx, book *policy.Book, e Forgetting) (done Erased, err error) {
 	if e.By == "" || e.Reason == "" {
 		return done, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
 	}
@@ -79,7 +82,7 @@ func DisownKeys(tx store.Tx, by, reason string) (people int, err error) {
 	return people, err
 }
 
-func recordForgotten(tx store.Tx, e Erasure, identity string, details int) error {
+func recordForgotten(tx store.Tx, e Forgetting, identity string, details int) error {
 	why, err := json.Marshal(map[string]string{"reason": e.Reason})
 	if err != nil {
 		return err
@@ -128,7 +131,7 @@ func forgettable(tx store.Tx, id schema.Identity) (known []string, records []sch
 		if rec.Active && !rec.Gone() {
 			return nil, nil, fmt.Errorf("%s is active at source %s: what is forgotten could no longer explain what they hold: %w", rec.UserName, rec.Source, schema.ErrForbidden)
 		}
-		others, err := pseudonyms(tx, rec) // of when groups waited for them
+		others, err := access.Pseudonyms(tx, rec) // of when groups waited for them
 		if err != nil {
 			return nil, nil, err
 		}
@@ -142,7 +145,7 @@ func forgettable(tx store.Tx, id schema.Identity) (known []string, records []sch
 				return nil, nil, err
 			}
 		}
-		if err := ForgetRaw(tx, rec.ID); err != nil {
+		if err := access.ForgetRaw(tx, rec.ID); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package access
+package tokens
 
 import (
 	"context"
@@ -103,7 +103,7 @@ type Configured struct {
 // known since when each is the one it is: since its file was written, or, of one
 // in the environment, since the bridge first met it. If none changed, nothing is
 // written.
-func NoteConfigured(ctx context.Context, s *store.Store, key TokenKey, all []Configured) error {
+func NoteConfigured(ctx context.Context, s *store.Store, key Key, all []Configured) error {
 	var changed []schema.CredentialUse
 	gone := map[string]bool{} // those that are configured no more
 	err := s.View(ctx, func(r store.Reader) error {

@@ -1,4 +1,8 @@
-package access
+// Package tokens holds the credentials that the bridge issues: tokens, the short-lived
+// ones that stand for them, when each was used last, and what cuts off the tokens of
+// other issuers. A secret is shown once and never kept; what is kept is worth nothing
+// without a key that is outside the store.
+package tokens
 
 import (
 	"crypto/hmac"
@@ -23,24 +27,24 @@ import (
 // leaked secrets know one when they see it.
 const tokenPrefix = "db_"
 
-// A TokenKey is what the hashes of tokens are keyed with. It is kept outside the
+// A Key is what the hashes of tokens are keyed with. It is kept outside the
 // store, so that whoever can write into that can make no credential: a token's
 // hash is over whose it is and until when, too, and is right under this key only.
 // The bridge that issues and those that let in have the same one.
-type TokenKey struct {
+type Key struct {
 	key []byte
 	id  string // names the key, in the tokens that it is the key of
 }
 
-// NewTokenKey returns the key that has these bytes.
-func NewTokenKey(key []byte) TokenKey {
-	k := TokenKey{key: key}
+// NewKey returns the key that has these bytes.
+func NewKey(key []byte) Key {
+	k := Key{key: key}
 	k.id = hex.EncodeToString(k.mac("id")[:4])
 	return k
 }
 
 // hash returns what is kept of a token's secret part.
-func (k TokenKey) hash(t schema.Token, secret string) []byte {
+func (k Key) hash(t schema.Token, secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	end := ""
 	if !t.Expires.IsZero() {
@@ -51,7 +55,7 @@ func (k TokenKey) hash(t schema.Token, secret string) []byte {
 
 // mac is HMAC-SHA256 over texts, each behind its length, so that none can be read
 // as the end of the one before it.
-func (k TokenKey) mac(texts ...string) []byte {
+func (k Key) mac(texts ...string) []byte {
 	h := hmac.New(sha256.New, k.key)
 	var length [8]byte
 	for _, text := range texts {
@@ -64,7 +68,7 @@ func (k TokenKey) mac(texts ...string) []byte {
 
 // Opens returns nil if the secret is a token's, and the token is alive; otherwise
 // why not, for the log. Hashes are compared in constant time.
-func (k TokenKey) Opens(t schema.Token, secret string, now time.Time) error {
+func (k Key) Opens(t schema.Token, secret string, now time.Time) error {
 	switch {
 	case t.Key == "" || t.Key != k.id:
 		return fmt.Errorf("the token %s was issued under another key, or by a version without one: issue another: %w", t.ID, schema.ErrForbidden)
@@ -90,7 +94,7 @@ func lives(t schema.Token, now time.Time) error {
 // hash. Several may be alive for one source or name, so that they can be rotated.
 // The secret is 32 random bytes, which no slow hash makes stronger; it reads
 // db_ID_SECRET, so that it is found without a search.
-func (k TokenKey) Issue(tx store.Tx, by string, t schema.Token) (secret string, _ schema.Token, err error) {
+func (k Key) Issue(tx store.Tx, by string, t schema.Token) (secret string, _ schema.Token, err error) {
 	if k.id == "" {
 		return "", t, errors.New("token: there is no key to hash it with")
 	}
@@ -142,9 +146,9 @@ func unwritable(r rune) bool {
 	return r == '/' || r == unicode.ReplacementChar || unicode.IsSpace(r) || !unicode.IsPrint(r)
 }
 
-// RevokeToken ends a credential from the next request on. One that was revoked
+// Revoke ends a credential from the next request on. One that was revoked
 // already stays as it is.
-func RevokeToken(tx store.Tx, by, id string) error {
+func Revoke(tx store.Tx, by, id string) error {
 	if by == "" {
 		return fmt.Errorf("token %s: say who revokes it: %w", id, schema.ErrInvalid)
 	}
@@ -176,9 +180,9 @@ func tokened(tx store.Tx, by string, t schema.Token, reason string) error {
 	return err
 }
 
-// ParseToken returns the id of a token that the bridge issued and the part that
+// Parse returns the id of a token that the bridge issued and the part that
 // is secret; ok is false where it is not the form of one.
-func ParseToken(token string) (id, secret string, ok bool) {
+func Parse(token string) (id, secret string, ok bool) {
 	rest, ok := strings.CutPrefix(token, tokenPrefix)
 	if !ok {
 		return "", "", false

@@ -1,4 +1,4 @@
-package access
+package tokens
 
 import (
 	"crypto/rand"
@@ -15,11 +15,11 @@ const keySize = 32
 // settingKey is where keys are, by their names.
 const settingKey = "key."
 
-// Key returns a key of the bridge's own, and makes it where there is none, so that
+// OwnKey returns a key of the bridge's own, and makes it where there is none, so that
 // what the bridge signed for itself, such as a place in a list, is known again
 // after a restart and by every process on one store. It opens no door: it is no
 // credential, and must not become one.
-func Key(tx store.Tx, name string) ([]byte, error) {
+func OwnKey(tx store.Tx, name string) ([]byte, error) {
 	row, err := store.Settings.Get(tx, settingKey+name)
 	if err == nil {
 		key, err := base64.RawStdEncoding.DecodeString(row.Value)

@@ -1,4 +1,6 @@
-package access
+// Package search finds decisions in the log: by who decided, about whom, what, when and
+// in which words.
+package search
 
 import (
 	"encoding/json"
@@ -13,9 +15,9 @@ import (
 	"drawbridge/store"
 )
 
-// A Search says which decisions are looked for: those that all of what it says is true
+// A Query says which decisions are looked for: those that all of what it says is true
 // of. What it leaves out does not matter.
-type Search struct {
+type Query struct {
 	Subject     string        // an identity's id, or kind/NAME
 	By          string        // who decided, as the log names them: token/NAME, identity/ID, source/NAME, bridge, ...
 	Verbs       []schema.Verb // any of them
@@ -35,7 +37,7 @@ type Search struct {
 const mostSearched = 5_000
 
 // Check refuses what nobody may look for.
-func (q Search) Check() error {
+func (q Query) Check() error {
 	if q.Ticket != "" && !q.Words {
 		return fmt.Errorf("tickets are in what people said, which is for auditors: %w", schema.ErrForbidden)
 	}
@@ -45,7 +47,7 @@ func (q Search) Check() error {
 // Page returns up to n decisions, newest first, whose number is less than before, or the
 // newest if that is negative; and the number to go on before, or -1 if there are no more.
 // A page may be short, or empty, and not be the last.
-func (q Search) Page(r store.Reader, before int64, n int) (found []store.Entry, next int64, err error) {
+func (q Query) Page(r store.Reader, before int64, n int) (found []store.Entry, next int64, err error) {
 	if err := q.Check(); err != nil {
 		return nil, -1, err
 	}
@@ -80,7 +82,7 @@ func (q Search) Page(r store.Reader, before int64, n int) (found []store.Entry, 
 }
 
 // bounds returns the numbers between which the times lie.
-func (q Search) bounds(r store.Reader) (first, end int64, err error) {
+func (q Query) bounds(r store.Reader) (first, end int64, err error) {
 	if end, err = store.LogSize(r); err != nil {
 		return 0, 0, err
 	}
@@ -98,7 +100,7 @@ func (q Search) bounds(r store.Reader) (first, end int64, err error) {
 
 // candidates walks the decisions that may be meant, newest first, by the index that
 // knows best.
-func (q Search) candidates(r store.Reader, before int64) iter.Seq2[store.Entry, error] {
+func (q Query) candidates(r store.Reader, before int64) iter.Seq2[store.Entry, error] {
 	kind, _, _ := strings.Cut(q.By, "/")
 	person := slices.Contains([]string{"token", "local", "identity"}, kind)
 	switch {
@@ -161,7 +163,7 @@ func traced(r store.Reader, object string, before int64) iter.Seq2[store.Entry, 
 }
 
 // is reports whether a decision is one of those that are looked for.
-func (q Search) is(r store.Reader, e store.Entry) (bool, error) {
+func (q Query) is(r store.Reader, e store.Entry) (bool, error) {
 	d := e.Decision
 	about := func(ref string) bool { return d.Object == ref || slices.Contains(d.Because, ref) }
 	switch {
@@ -186,7 +188,7 @@ func (q Search) is(r store.Reader, e store.Entry) (bool, error) {
 }
 
 // inWords looks into what people said.
-func (q Search) inWords(r store.Reader, d schema.Decision, said bool) (bool, error) {
+func (q Query) inWords(r store.Reader, d schema.Decision, said bool) (bool, error) {
 	raw, err := store.Detail(r, d.ID)
 	if errors.Is(err, schema.ErrNotFound) {
 		return false, nil

@@ -1,4 +1,4 @@
-package access
+package erasure
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -157,7 +158,7 @@ func eraseNotices(tx store.Tx, identity string, names []string) error {
 		if err != nil {
 			return err
 		}
-		address, isAddress := strings.CutPrefix(n.To, mailTo)
+		address, isAddress := strings.CutPrefix(n.To, access.MailTo)
 		if n.To == identity || isAddress && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, address) }) {
 			if err := store.Notices.Delete(tx, n.To, n.Kind, n.Subject); err != nil {
 				return err

@@ -1,4 +1,4 @@
-package access
+package tokens
 
 import (
 	"crypto/subtle"
@@ -28,11 +28,11 @@ type Brief struct {
 
 // NewBrief returns an access token as it is shown. Proof is what only the
 // credential that it stands for has: another secret, and the token is nobody's.
-func (k TokenKey) NewBrief(b Brief, proof ...string) string {
+func (k Key) NewBrief(b Brief, proof ...string) string {
 	return briefPrefix + b.For + "_" + strconv.FormatInt(b.Expires.Unix(), 36) + "_" + base64.RawURLEncoding.EncodeToString(k.brief(b, proof))
 }
 
-func (k TokenKey) brief(b Brief, proof []string) []byte {
+func (k Key) brief(b Brief, proof []string) []byte {
 	return k.mac(append([]string{"brief", b.For, strconv.FormatInt(b.Expires.Unix(), 36)}, proof...)...)
 }
 
@@ -50,7 +50,7 @@ func ParseBrief(token string) (b Brief, ok bool) {
 
 // OpensBrief returns nil if an access token is right and in time, given what only
 // the credential has that it stands for.
-func (k TokenKey) OpensBrief(b Brief, now time.Time, proof ...string) error {
+func (k Key) OpensBrief(b Brief, now time.Time, proof ...string) error {
 	switch {
 	case k.id == "" || subtle.ConstantTimeCompare(k.brief(b, proof), b.mac) != 1:
 		return fmt.Errorf("the access token is not one that was given out for %s as it is now: %w", b.For, schema.ErrForbidden)
