@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
 	"drawbridge/notice"
 	"drawbridge/policy"
@@ -118,15 +119,19 @@ func (a *API) config() huma.Config {
 	}
 }
 
-// schemaName is huma's, with the package where one word stands for two things: a
-// finding of policy is about documents, any other about accounts.
+// schemaName is huma's, with the package where a word alone does not say of what: a
+// finding of policy is about documents, any other about accounts; a window is one of
+// exposure.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if t.PkgPath() == reflect.TypeFor[policy.Finding]().PkgPath() {
+	switch t.PkgPath() {
+	case reflect.TypeFor[policy.Finding]().PkgPath():
 		return "Policy" + name
+	case reflect.TypeFor[exposure.Window]().PkgPath():
+		return "Exposure" + name
 	}
 	return name
 }
