@@ -15,7 +15,7 @@ import (
 // the operators.
 func Personally(r store.Reader, book *policy.Book, n schema.Notice, addresses []string) (personally []string, err error) {
 	for _, address := range addresses {
-		told, err := toldOf(r, n, mailTo+store.Fold(address))
+		told, err := toldOf(r, n, MailTo+store.Fold(address))
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func Tells(r store.Reader, book *policy.Book, to string) (bool, error) {
 	for _, err := range store.Notices.All(r, to) {
 		return err == nil, err
 	}
-	address := strings.TrimPrefix(to, mailTo)
+	address := strings.TrimPrefix(to, MailTo)
 	return slices.ContainsFunc(book.Owned(), func(d policy.Owned) bool {
 		return store.Fold(d.User) == address || store.Fold(d.Deputy) == address
 	}), nil
