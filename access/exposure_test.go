@@ -296,7 +296,7 @@ func BenchmarkExposureReport(b *testing.B) {
 			return nil
 		})
 	}
-	for _, by := range []string{access.ByConnector, access.ByPerson} {
+	for _, by := range []string{exposure.ByConnector, exposure.ByPerson} {
 		b.Run("by "+by, func(b *testing.B) {
 			for b.Loop() {
 				w.view(func(r store.Reader) error {
