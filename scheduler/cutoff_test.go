@@ -181,12 +181,13 @@ func (w *inspectWorld) cutOff(name string, age time.Duration, at int) bool {
 	ctx, stop := context.WithCancel(w.t.Context())
 	defer stop()
 	writes := 0
-	w.write = func() {
+	tell := func() {
 		if writes++; writes == at {
 			stop()
 		}
 	}
-	defer func() { w.write = nil }()
+	w.write.Store(&tell)
+	defer w.write.Store(nil)
 	s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{name: sweep}}
 	finish, err := s.Handle(ctx, store.Item{ID: name})
 	switch {
@@ -195,7 +196,7 @@ func (w *inspectWorld) cutOff(name string, age time.Duration, at int) bool {
 	case err != nil:
 		w.t.Fatal(err)
 	}
-	w.write = nil
+	w.write.Store(nil)
 	w.update(func(tx store.Tx) error { _, err := finish(tx); return err })
 	return false
 }

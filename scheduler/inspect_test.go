@@ -52,12 +52,12 @@ spec:
 type reads struct {
 	store.Engine
 	rows  *atomic.Int64
-	write *func()
+	write *atomic.Pointer[func()]
 }
 
 func (e reads) Begin(ctx context.Context, write bool) (store.Txn, error) {
-	if write && *e.write != nil {
-		(*e.write)()
+	if tell := e.write.Load(); write && tell != nil {
+		(*tell)()
 	}
 	t, err := e.Engine.Begin(ctx, write)
 	return readTxn{t, e.rows}, err
@@ -88,7 +88,7 @@ func (t readTxn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error]
 type inspectWorld struct {
 	*world
 	rows  atomic.Int64
-	write func()
+	write atomic.Pointer[func()] // is called before each write
 }
 
 func inspecting(t *testing.T, fn func(w *inspectWorld)) {
@@ -518,16 +518,17 @@ func TestCutOffSweepGoesOn(t *testing.T) {
 		ctx, stop := context.WithCancel(w.t.Context())
 		defer stop()
 		writes := 0
-		w.write = func() {
+		tell := func() {
 			if writes++; writes == 5 { // it began, wrote a page and how far it came, and wrote another
 				stop()
 			}
 		}
+		w.write.Store(&tell)
 		s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{"unmanaged": sweep}}
 		if _, err := s.Handle(ctx, store.Item{ID: "unmanaged"}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("it was not cut off: %v", err)
 		}
-		w.write = nil
+		w.write.Store(nil)
 		some := len(w.findings("unmanaged"))
 		if some == 0 || some == many {
 			t.Fatalf("it was cut off after %d", some)

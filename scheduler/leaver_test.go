@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,6 +11,15 @@ import (
 	"drawbridge/connectors"
 	"drawbridge/store"
 )
+
+// taken returns the steps that were taken or refused since it was asked last.
+func (g *target) taken() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	steps := g.steps
+	g.steps = nil
+	return steps
+}
 
 // TestALeaverIsDisabledFirst proves R-REV-9: a leaver's account is disabled before
 // anything is taken from it, and stays so whatever becomes of the rest.
@@ -21,10 +31,11 @@ func TestALeaverIsDisabledFirst(t *testing.T) {
 		settle(time.Second)
 		w.want(id, true, "Editors", "Readers")
 
-		w.target.steps = nil
-		broken := true
+		w.target.taken()
+		var broken atomic.Bool
+		broken.Store(true)
 		w.target.refuse = func(s connectors.Step) error {
-			if broken && s.Verb == connectors.Revoke {
+			if broken.Load() && s.Verb == connectors.Revoke {
 				return errors.New("the groups cannot be written")
 			}
 			return nil
@@ -32,15 +43,15 @@ func TestALeaverIsDisabledFirst(t *testing.T) {
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
 		settle(time.Second)
 		w.want(id, false, "Editors", "Readers") // out, although nothing could be taken
-		if len(w.target.steps) < 2 || w.target.steps[0] != "disable" || w.target.steps[1] != "revoke" {
-			t.Errorf("the steps were %q, want disable and then revoke", w.target.steps)
+		if steps := w.target.taken(); len(steps) < 2 || steps[0] != "disable" || slices.Contains(steps[1:], "disable") || steps[1] != "revoke" {
+			t.Errorf("the steps were %q, want disable and then revoke", steps)
 		}
 
-		broken = false
+		broken.Store(false)
 		settle(5 * time.Minute)
 		w.want(id, false)
-		if n := len(w.target.steps); n == 0 || w.target.steps[n-1] != "revoke" || slices.Contains(w.target.steps[1:], "disable") {
-			t.Errorf("the steps were %q, want one disable, and revoke until it is done", w.target.steps)
+		if steps := w.target.taken(); len(steps) == 0 || steps[len(steps)-1] != "revoke" || slices.Contains(steps, "disable") {
+			t.Errorf("the steps were %q, want no disable again, and revoke until it is done", steps)
 		}
 	})
 }
@@ -53,14 +64,14 @@ func TestWhoStaysLosesFirst(t *testing.T) {
 		settle(time.Second)
 		grantEditor(w, id)
 		settle(time.Second)
-		w.target.steps = nil
+		w.target.taken()
 		w.update(func(tx store.Tx) error {
 			return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: id, Role: "editor", By: "token/test", Reason: "the manual is written"})
 		})
 		settle(time.Second)
 		w.want(id, true, "Readers")
-		if !slices.Equal(w.target.steps, []string{"revoke"}) {
-			t.Errorf("the steps were %q, want revoke alone", w.target.steps)
+		if steps := w.target.taken(); !slices.Equal(steps, []string{"revoke"}) {
+			t.Errorf("the steps were %q, want revoke alone", steps)
 		}
 	})
 }
