@@ -21,9 +21,10 @@ import (
 // them.
 const Operators = "operators"
 
-const (
-	MailTo = "mailto:"
+// MailTo begins the name of whoever is known by an address alone.
+const MailTo = "mailto:"
 
+const (
 	settled    = time.Minute         // how long a notice waits for others for the same person
 	sameNotice = 24 * time.Hour      // nobody is told the same thing twice within it
 	nearlyTold = 20 * time.Hour      // of what is said again after that the rest of the day is waited for, for what is said daily comes a little early

@@ -65,7 +65,7 @@ func openKey(ctx context.Context, cfg configs.Audit, s *store.Store) (note.Signe
 	return signer, showKey(cfg.Key)
 }
 
-// tokens.Key returns what the hashes of issued tokens are keyed with. It follows from
+// TokenKey returns what the hashes of issued tokens are keyed with. It follows from
 // the signing key, which is kept and backed up beside the store and not in it, so
 // that there is no second file to lose.
 func TokenKey(cfg configs.Audit) (tokens.Key, error) {
