@@ -10,6 +10,7 @@ package connectors
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -51,6 +52,16 @@ func Unnamed(userName string) string { return unnamed + userName }
 
 // IsUnnamed reports whether the RemoteID is one that Unnamed returned.
 func IsUnnamed(remoteID string) bool { return strings.HasPrefix(remoteID, unnamed) }
+
+// Named returns an error if the RemoteID is of no account that is known. A connector calls
+// it before it asks for an account, or writes to one: who is none in particular a target
+// may take to be everybody, or its list of them.
+func Named(remoteID string) error {
+	if remoteID == "" || IsUnnamed(remoteID) {
+		return &Error{Kind: Permanent, Err: errors.New("the id of the account at the target is not known: nothing is asked of it, and nothing written")}
+	}
+	return nil
+}
 
 // A Lister can say what accounts its system has. A sequence that ends without an
 // error was complete; after an error, nothing may be concluded from what is

@@ -89,6 +89,7 @@ const (
 	Stale      = "stale"      // an out-of-date have is safe
 	Doubts     = "doubts"     // an account of which only the id is known
 	Unnamed    = "unnamed"    // an account that may have been made, and whose id is not known
+	Nameless   = "nameless"   // what names no account writes nothing
 	Adopts     = "adopts"     // an account that is there already is taken over, as it is
 	Claims     = "claims"     // an account that is another's is left alone
 	Unmanaged  = "unmanaged"  // entitlements that are not managed stay
@@ -116,6 +117,7 @@ func Run(t *testing.T, h Harness) {
 		{Stale, stale},
 		{Doubts, doubts},
 		{Unnamed, unnamed},
+		{Nameless, nameless},
 		{Adopts, adopts},
 		{Claims, claims},
 		{Unmanaged, unmanaged},

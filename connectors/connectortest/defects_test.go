@@ -108,6 +108,15 @@ var defects = map[string]defect{
 		}
 		return s.Apply(ctx, have, want)
 	}},
+	"takes nobody for everybody": {caught: connectortest.Nameless, apply: func(ctx context.Context, s *memory.System, have, want schema.Account) (schema.Account, error) {
+		if !have.Exists() && len(have.Entitlements) > 0 {
+			for _, a := range s.Accounts() {
+				a.Entitlements = nil
+				s.Put(a)
+			}
+		}
+		return s.Apply(ctx, have, want)
+	}},
 	"grants before it revokes": {caught: connectortest.Ordered, apply: func(ctx context.Context, s *memory.System, have, want schema.Account) (schema.Account, error) {
 		both := want
 		both.Entitlements = schema.Sorted(append(slices.Clone(want.Entitlements), have.Entitlements...)...)

@@ -108,7 +108,9 @@ func (c *Course) Plan() []connectors.Step {
 }
 
 // take takes the steps. What ends access is tried whole, whatever of it fails;
-// nothing else is done unless all of it succeeded.
+// nothing else is done unless all of it succeeded. The steps are of the account that is
+// there: once a look shows that it is gone, or another, none of them is right any longer,
+// and what failed was about nobody.
 func (c *Course) take(ctx context.Context, t Target, steps []connectors.Step) error {
 	var failed []error
 	for _, step := range steps {
@@ -120,7 +122,11 @@ func (c *Course) take(ctx context.Context, t Target, steps []connectors.Step) er
 			return err
 		}
 		if err != nil {
+			of := c.Is.RemoteID
 			t.Settle(ctx, step, err)
+			if connectors.Named(of) == nil && c.Is.RemoteID != of {
+				return ErrAgain
+			}
 			failed = append(failed, err)
 		}
 	}

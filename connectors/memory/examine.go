@@ -24,6 +24,9 @@ func (s *System) Examine(ctx context.Context, _ schema.Account, _ func(connector
 
 // Delete removes the account.
 func (s *System) Delete(ctx context.Context, remoteID string) error {
+	if err := connectors.Named(remoteID); err != nil {
+		return err
+	}
 	return s.call(ctx, "delete", remoteID, func() error {
 		a, ok := s.accounts[remoteID]
 		if !ok {

@@ -89,6 +89,9 @@ func (c *Connector) described(ctx context.Context, item any, names []string) (sc
 
 // fetch returns the target's own account with the id.
 func (c *Connector) fetch(ctx context.Context, id string) (any, error) {
+	if err := connectors.Named(id); err != nil {
+		return nil, err
+	}
 	r := c.d.Accounts.Read
 	if r == nil {
 		for item, err := range c.all(ctx, c.d.Accounts.List, nil, c.idOf) {

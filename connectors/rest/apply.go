@@ -96,6 +96,9 @@ func (m *move) hold(ctx context.Context, names []string, in bool) error {
 func (m *move) Refuses(err error) bool { return refuses(err) }
 
 func (m *move) change(ctx context.Context, full string, in bool) error {
+	if err := connectors.Named(m.Is.RemoteID); err != nil {
+		return err
+	}
 	k, name := m.kindOf(full)
 	if k == nil {
 		if !in {

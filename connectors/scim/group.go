@@ -54,6 +54,9 @@ func newGroups(c *Connector) *groups {
 
 // member makes the user a member of the group, or makes it none.
 func (g *groups) member(ctx context.Context, name, user string, in bool) error {
+	if err := connectors.Named(user); err != nil {
+		return err // it would go out in one request with what is meant for others
+	}
 	if g.c.profile.Groups.Of == connectors.GroupsOfNone {
 		if in {
 			return permanent("the target has no groups")

@@ -91,6 +91,9 @@ func (e ambiguousError) Error() string {
 }
 
 func (c *Connector) get(ctx context.Context, id string) (resource, error) {
+	if err := connectors.Named(id); err != nil {
+		return nil, err
+	}
 	r, _, err := c.fetch(ctx, userPath(id), "")
 	return r, c.certain(ctx, err)
 }
@@ -136,12 +139,18 @@ func (c *Connector) post(ctx context.Context, attributes map[string]string) (str
 }
 
 func (c *Connector) remove(ctx context.Context, id string) error {
+	if err := connectors.Named(id); err != nil {
+		return err
+	}
 	_, err := c.do(ctx, call{method: http.MethodDelete, path: userPath(id)})
 	return c.certain(ctx, err)
 }
 
 // activate writes whether the user is active, and nothing else.
 func (c *Connector) activate(ctx context.Context, id string, active bool) error {
+	if err := connectors.Named(id); err != nil {
+		return err
+	}
 	var a answer
 	var err error
 	if c.profile.Update == connectors.UpdatePut {
@@ -160,6 +169,9 @@ func (c *Connector) activate(ctx context.Context, id string, active bool) error 
 
 // write writes the attributes that changed, and nothing else.
 func (c *Connector) write(ctx context.Context, id string, changed map[string]string) error {
+	if err := connectors.Named(id); err != nil {
+		return err
+	}
 	if c.profile.Update == connectors.UpdatePut {
 		_, err := c.replace(ctx, userPath(id), func(r resource) {
 			for _, name := range slices.Sorted(maps.Keys(changed)) {
