@@ -88,7 +88,7 @@ func TestFloors(t *testing.T) {
 
 func TestNounsNeedNothing(t *testing.T) {
 	for _, p := range packages(t) {
-		if floorOf(p.path) != 0 {
+		if at := floorOf(p.path); at < 0 || !strings.HasPrefix(floors[at].name, "0,") {
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -121,6 +121,59 @@ func TestNoPathOfOneMachine(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestArchitectureDrawsEveryRoom holds the picture in docs/architecture.md to the
+// packages that there are, each on its floor and above what it may import.
+func TestArchitectureDrawsEveryRoom(t *testing.T) {
+	drawn := rooms(t)
+	for _, p := range packages(t) {
+		if !slices.ContainsFunc(drawn, func(r room) bool { return r.path == p.path }) {
+			t.Errorf("docs/architecture.md does not draw %s: add it to its floor, with a word on what it is for", p.path)
+		}
+	}
+	for i, r := range drawn {
+		at := floorOf(r.path)
+		if info, err := os.Stat(r.path); err != nil || !info.IsDir() || at < 0 {
+			t.Errorf("docs/architecture.md draws %s, which is no package", r.path)
+			continue
+		}
+		if number, _, _ := strings.Cut(floors[at].name, ","); number != r.floor {
+			t.Errorf("docs/architecture.md draws %s on floor %s, it is on floor %s", r.path, r.floor, floors[at].name)
+		}
+		if i > 0 && floorOf(drawn[i-1].path) < at {
+			t.Errorf("docs/architecture.md draws %s below %s, which may not import it", r.path, drawn[i-1].path)
+		}
+	}
+}
+
+// A room is a package as the picture draws it.
+type room struct{ floor, path string }
+
+// rooms reads the picture: the first block of docs/architecture.md. A line of it
+// begins with the floor's number, or stands below one that does; then come paths, and
+// after two spaces, or on a line of its own, what they are for.
+func rooms(t *testing.T) (drawn []room) {
+	t.Helper()
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, picture, _ := strings.Cut(string(text), "```\n")
+	picture, _, _ = strings.Cut(picture, "```")
+	line := regexp.MustCompile(`(?m)^([\d ])  ([^\s{]*)(?:\{(.*)\})?(?:\s|$)`)
+	floor := ""
+	for _, m := range line.FindAllStringSubmatch(picture, -1) {
+		if m[1] != " " {
+			floor = m[1]
+		}
+		for last := range strings.SplitSeq(m[3], ",") {
+			if m[2]+last != "" {
+				drawn = append(drawn, room{floor, m[2] + last})
+			}
+		}
+	}
+	return drawn
 }
 
 // A pkg is a package of ours as the go command lists it.
