@@ -81,8 +81,8 @@ func (t *transaction) keepDetail(d schema.Decision) (hash string, err error) {
 	}
 	kept = append(kept, body...)
 	hash = audit.HashDetail(kept[:saltSize], body)
-	if t.store.keys != nil && sealedFor(d.Subject) {
-		if kept, err = t.seal(d.Subject, id, kept); err != nil {
+	if whom := sealedFor(d); t.store.keys != nil && whom != "" {
+		if kept, err = t.seal(whom, id, kept); err != nil {
 			return "", err
 		}
 	}

@@ -16,14 +16,27 @@ const (
 	metaLayout = "layout" // the number of the layout that what is stored is in
 )
 
-// A migration brings what is stored from one layout to the next, in one
-// transaction with the new layout's number, so that it happened or did not.
-type migration func(*transaction) error
+// A migration brings what is stored from one layout to the next, in one transaction with
+// the new layout's number, so that it happened or did not. One that rewrites rows takes
+// turns, each in a transaction of its own, which says whether there is more: the number
+// comes with the last, and one that was cut off goes on where it was.
+type migration func(*transaction) (more bool, err error)
+
+// inATurn is how many rows a migration rewrites in one transaction.
+const inATurn = 1000
+
+// atOnce is a migration that takes one turn.
+func atOnce(step func(*transaction) error) migration {
+	return func(t *transaction) (bool, error) { return false, step(t) }
+}
 
 // migrations lead to the layout of this code: the first from layout 1 to 2, and
 // so on.
 func migrations() []migration {
-	return []migration{layMilestones, tellPressing, layDueIndexes, mayBundle, layDeviations, maySeal, mayBeUnique, layCopies}
+	return []migration{
+		atOnce(layMilestones), atOnce(tellPressing), atOnce(layDueIndexes), atOnce(mayBundle), atOnce(layDeviations),
+		atOnce(maySeal), atOnce(mayBeUnique), layCopies,
+	}
 }
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
@@ -81,25 +94,36 @@ func maySeal(*transaction) error { return nil }
 func mayBeUnique(*transaction) error { return nil }
 
 // layCopies leads from layout 8, which had one raw copy of a resource, that nothing named.
-func layCopies(t *transaction) error {
-	var was []schema.RawCopy
-	for row, err := range t.rows(tableRaw, nil, nil) {
-		if err != nil {
-			return err
-		}
+func layCopies(t *transaction) (more bool, err error) {
+	was, more, err := leading(t, tableRaw, inATurn)
+	if err != nil {
+		return false, err
+	}
+	for _, row := range was {
 		var c schema.RawCopy
 		if err := json.Unmarshal(row.Value, &c); err != nil {
-			return fmt.Errorf("raw copy: %w", err)
+			return false, fmt.Errorf("raw copy: %w", err)
 		}
-		was = append(was, c)
-	}
-	for _, c := range was {
 		c.Digest = "before"
 		if _, err := RawCopies.write(t, c, true); err != nil {
-			return err
+			return false, err
+		}
+		if err := t.delete(tableRaw, row.Key); err != nil {
+			return false, err
 		}
 	}
-	return clearTable(t, tableRaw)
+	return more, nil
+}
+
+// leading returns copies of the first rows of a table, and whether there are more.
+func leading(t *transaction, table string, most int) (some []Row, more bool, err error) {
+	for row, err := range t.rows(table, nil, nil) {
+		if err != nil || len(some) == most {
+			return some, true, err
+		}
+		some = append(some, Row{Key: bytes.Clone(row.Key), Value: bytes.Clone(row.Value)})
+	}
+	return some, false, nil
 }
 
 // tableRaw is where raw copies were.
@@ -203,23 +227,25 @@ func (t *transaction) layout() (int64, error) {
 	return at, nil
 }
 
-// advance takes one step, unless another process took it meanwhile.
+// advance takes one step, turn by turn, unless another process took it meanwhile.
 func (s *Store) advance(ctx context.Context, from, to int64, step migration) error {
-	err := s.Update(ctx, func(tx Tx) error {
-		t := tx.transaction()
-		at, err := t.layout()
-		if err != nil || at != from {
-			return err
-		}
-		if step != nil {
-			if err := step(t); err != nil {
+	for more := true; more; {
+		err := s.Update(ctx, func(tx Tx) error {
+			t := tx.transaction()
+			at, err := t.layout()
+			if more = false; err != nil || at != from {
 				return err
 			}
+			if step != nil {
+				if more, err = step(t); err != nil || more {
+					return err
+				}
+			}
+			return t.put(tableMeta, []byte(metaLayout), seqKey(to))
+		})
+		if err != nil {
+			return fmt.Errorf("layout %d: %w", to, err)
 		}
-		return t.put(tableMeta, []byte(metaLayout), seqKey(to))
-	})
-	if err != nil {
-		return fmt.Errorf("layout %d: %w", to, err)
 	}
 	return nil
 }

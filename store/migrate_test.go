@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -107,4 +109,100 @@ func countBy[R any](t *testing.T, r store.Reader, c *store.Collection[R], x *sto
 		n++
 	}
 	return n
+}
+
+// TestManyCopiesAreLaidInTurns opens a store with more raw copies, of before there were
+// several of a resource, than one transaction is to hold, and is cut off in between: what
+// is done is not done again, and the layout is the new one when all of it is.
+func TestManyCopiesAreLaidInTurns(t *testing.T) {
+	const copies = 2500
+	path := filepath.Join(t.TempDir(), "test.db")
+	if err := openPath(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := bolt.Open(path, bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	txn, err := e.Begin(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range copies {
+		id := fmt.Sprintf("p%04d", i)
+		err = errors.Join(err, txn.Put("raw", []byte(id+"\x00\x01"), []byte(`{"resource":"`+id+`","body":{"hat":1}}`)))
+	}
+	err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 8}), txn.Commit(), e.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
+		t.Fatal(err)
+	}
+	var most int
+	_, err = store.Open(&rationed{Engine: e, writes: 2, most: &most})
+	if !errors.Is(err, errRation) {
+		t.Fatalf("it was not cut off: %v", err)
+	}
+	_ = e.Close()
+	if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(&rationed{Engine: e, writes: 100, most: &most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	view(t, s, func(r store.Reader) error {
+		for c, err := range store.RawCopies.All(r) {
+			if n++; err != nil || c.Digest != "before" || string(c.Body) != `{"hat":1}` {
+				t.Errorf("%+v, %v", c, err)
+			}
+		}
+		return nil
+	})
+	if n != copies {
+		t.Errorf("there are %d copies, want %d", n, copies)
+	}
+	if most > 4000 {
+		t.Errorf("a transaction wrote %d rows", most)
+	}
+	checkStore(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var errRation = errors.New("it was cut off")
+
+// A rationed engine refuses to begin more than some writes, and says how many rows the
+// largest of them wrote.
+type rationed struct {
+	store.Engine
+	writes int
+	most   *int
+}
+
+func (e *rationed) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	if !write {
+		return e.Engine.Begin(ctx, false)
+	}
+	if e.writes--; e.writes < 0 {
+		return nil, errRation
+	}
+	txn, err := e.Engine.Begin(ctx, true)
+	return &rationedTxn{Txn: txn, most: e.most}, err
+}
+
+type rationedTxn struct {
+	store.Txn
+	puts int
+	most *int
+}
+
+func (t *rationedTxn) Put(table string, key, value []byte) error {
+	t.puts++
+	*t.most = max(*t.most, t.puts)
+	return t.Txn.Put(table, key, value)
 }

@@ -24,7 +24,8 @@ const (
 	tableKeys      = "log/keys"      // whom: number of their key
 	tableDestroyed = "log/destroyed" // number of a key that is to be no more, wherever it comes back from
 
-	metaKeys = "log.keys" // which keys these are, and how many of them may have been given away
+	metaKeys     = "log.keys"          // which keys these are, and how many of them may have been given away
+	metaDisowned = "log.disownedKeys/" // before which keys were disowned
 )
 
 // Keys are the keys of people, by number. They are safe for concurrent use.
@@ -86,8 +87,14 @@ func (s *Store) openKeys() error {
 		return nil
 	}
 	err := s.View(s.life, func(r Reader) error {
+		disowned, err := r.transaction().get(tableMeta, disownedKey(s.keys.ID()))
+		if err != nil {
+			return err
+		}
 		id, given, err := keysMeta(r.transaction())
 		switch {
+		case err == nil && disowned != nil:
+			return fmt.Errorf("people's keys: these were disowned, and what was destroyed of them may be back: put them away, and the store begins with others: %w", schema.ErrInvalid)
 		case err != nil || given == 0:
 			return err
 		case id != s.keys.ID():
@@ -103,6 +110,9 @@ func (s *Store) openKeys() error {
 	return s.destroyKeys()
 }
 
+// disownedKey is under what it is known that keys were disowned.
+func disownedKey(id uint64) []byte { return binary.BigEndian.AppendUint64([]byte(metaDisowned), id) }
+
 // keysMeta returns which keys the store was sealed with, and up to which number.
 func keysMeta(t *transaction) (id, given uint64, err error) {
 	value, err := t.get(tableMeta, []byte(metaKeys))
@@ -115,35 +125,57 @@ func keysMeta(t *transaction) (id, given uint64, err error) {
 	return binary.BigEndian.Uint64(value), binary.BigEndian.Uint64(value[8:]), nil
 }
 
-// sealedFor reports whether what is known of a subject is sealed: of identities, and of
-// those whom a source named and has yet to tell of.
-func sealedFor(subject string) bool {
+// sealedFor returns for whom the detail of a decision is sealed, "" for nobody: for the
+// identity that it is about; and where it is about something else, for the one whom it
+// concerns, if there is one, be it only by the name that the log has for whom a source
+// named and has yet to tell of.
+func sealedFor(d schema.Decision) string {
+	switch {
+	case isSomebody(d.Subject):
+		return d.Subject
+	case len(d.Also) == 1 && isSomebody(d.Also[0]):
+		return d.Also[0]
+	}
+	return ""
+}
+
+func isSomebody(subject string) bool {
 	return subject != "" && (!strings.Contains(subject, "/") || strings.HasPrefix(subject, "unknown/"))
 }
 
-// keyOf returns the number of a subject's key, which they are given where they have none.
-func (t *transaction) keyOf(subject string) (number uint64, err error) {
-	key := makeKey(subject)
-	value, err := t.get(tableKeys, key)
+// keyOf returns the number of a subject's key, and the key, which they are given where they
+// have none. One whom a restored copy of the store knows by a key that was destroyed since
+// has none: what is decided about them from now on must be kept, or nothing could be decided.
+func (t *transaction) keyOf(subject string) (number uint64, key []byte, err error) {
+	row := makeKey(subject)
+	value, err := t.get(tableKeys, row)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if value != nil {
-		return keyNumber(tableKeys, key, value)
+		if number, err = keyNumber(tableKeys, row, value); err != nil {
+			return 0, nil, err
+		}
+		if key, err = t.store.keys.Key(number); !errors.Is(err, schema.ErrNotFound) {
+			return number, key, err
+		}
 	}
 	number, end, err := t.store.keys.give()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
+	}
+	if key, err = t.store.keys.Key(number); err != nil {
+		return 0, nil, err
 	}
 	if _, given, err := keysMeta(t); err != nil {
-		return 0, err
+		return 0, nil, err
 	} else if given < end {
 		meta := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, t.store.keys.ID()), end)
 		if err := t.put(tableMeta, []byte(metaKeys), meta); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 	}
-	return number, t.put(tableKeys, key, binary.BigEndian.AppendUint64(nil, number))
+	return number, key, t.put(tableKeys, row, binary.BigEndian.AppendUint64(nil, number))
 }
 
 func keyNumber(table string, key, value []byte) (uint64, error) {
@@ -164,13 +196,13 @@ func sealed(row []byte) bool { return bytes.HasPrefix(row, []byte(sealedMark)) }
 
 // seal seals what is kept of a decision about a subject.
 func (t *transaction) seal(subject, decision string, kept []byte) ([]byte, error) {
-	number, err := t.keyOf(subject)
-	if err != nil {
-		return nil, err
-	}
-	aead, err := t.store.keys.cipher(number)
+	number, key, err := t.keyOf(subject)
 	if err != nil {
 		return nil, fmt.Errorf("decision %s: the key of whom it is about: %w", decision, err)
+	}
+	aead, err := cipherOf(key)
+	if err != nil {
+		return nil, err
 	}
 	row := make([]byte, 0, sealedHead+aead.NonceSize()+len(kept)+aead.Overhead())
 	row = append(row, sealedMark...)
@@ -183,12 +215,8 @@ func (t *transaction) seal(subject, decision string, kept []byte) ([]byte, error
 	return aead.Seal(row[:sealedHead+aead.NonceSize()], nonce, kept, []byte(decision)), nil
 }
 
-// cipher is what one key seals with.
-func (k *keyring) cipher(number uint64) (cipher.AEAD, error) {
-	key, err := k.Key(number)
-	if err != nil {
-		return nil, err
-	}
+// cipherOf is what a key seals with.
+func cipherOf(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
@@ -225,10 +253,14 @@ func (t *transaction) unseal(decision string, row []byte) ([]byte, error) {
 	if binary.BigEndian.Uint64(row[len(sealedMark):]) != t.store.keys.ID() {
 		return nil, nil // of keys that were lost
 	}
-	aead, err := t.store.keys.cipher(binary.BigEndian.Uint64(row[len(sealedMark)+8:]))
+	key, err := t.store.keys.Key(binary.BigEndian.Uint64(row[len(sealedMark)+8:]))
 	if errors.Is(err, schema.ErrNotFound) {
 		return nil, nil
 	}
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipherOf(key)
 	if err != nil {
 		return nil, err
 	}
@@ -245,21 +277,34 @@ func (t *transaction) unseal(decision string, row []byte) ([]byte, error) {
 
 // ForgetKey takes away a subject's key. It is destroyed when the transaction is durable,
 // and whatever was sealed with it can be read no more, wherever it is. What is decided
-// about them from then on is sealed with another.
+// about them from then on is sealed with another. Who has one, and the store was opened
+// without keys, is ErrUnavailable.
 func ForgetKey(tx Tx, subject string) error {
-	t, key := tx.transaction(), makeKey(subject)
-	value, err := t.get(tableKeys, key)
-	if err != nil || value == nil || t.store.keys == nil {
+	t, row := tx.transaction(), makeKey(subject)
+	value, err := t.get(tableKeys, row)
+	if err != nil || value == nil {
 		return err
 	}
-	t.destroys = true
-	return errors.Join(t.put(tableDestroyed, bytes.Clone(value), nil), t.delete(tableKeys, key))
+	if t.store.keys == nil {
+		return fmt.Errorf("the key of %s: %w", subject, errSealed)
+	}
+	number, err := keyNumber(tableKeys, row, value)
+	if err != nil {
+		return err
+	}
+	t.destroys = append(t.destroys, number)
+	return errors.Join(t.put(tableDestroyed, bytes.Clone(value), nil), t.delete(tableKeys, row))
 }
 
 // DisownKeys has the store begin anew with other keys, where its own are lost. What was
-// sealed with those stays, and nobody can read it. It returns how many had one.
+// sealed with those stays, and nobody can read it: should they come back, the store is not
+// opened with them. It returns how many had one.
 func DisownKeys(tx Tx) (had int, err error) {
 	t := tx.transaction()
+	id, given, err := keysMeta(t)
+	if err != nil || given == 0 {
+		return 0, err
+	}
 	for _, table := range []string{tableKeys, tableDestroyed} {
 		for row, err := range t.rows(table, nil, nil) {
 			if err != nil {
@@ -273,10 +318,22 @@ func DisownKeys(tx Tx) (had int, err error) {
 			}
 		}
 	}
-	return had, t.delete(tableMeta, []byte(metaKeys))
+	return had, errors.Join(t.put(tableMeta, disownedKey(id), []byte{1}), t.delete(tableMeta, []byte(metaKeys)))
 }
 
-// destroyKeys destroys the keys that are to be no more.
+// destroy destroys keys that are to be no more. Where that failed before, all of them are
+// looked at.
+func (s *Store) destroy(numbers []uint64) (err error) {
+	if s.owes.Load() {
+		err = s.destroyKeys()
+	} else {
+		err = s.keys.Destroy(numbers...)
+	}
+	s.owes.Store(err != nil)
+	return err
+}
+
+// destroyKeys destroys all keys that are to be no more.
 func (s *Store) destroyKeys() error {
 	var numbers []uint64
 	err := s.View(s.life, func(r Reader) error {

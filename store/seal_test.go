@@ -159,6 +159,12 @@ func TestSealed(t *testing.T) {
 	v.wantSaid(bob, "of bob, in private")
 	v.wantSaid(of, "of nobody")
 	v.check()
+	again := v.say("ada", "that she is gone, again") // her key of then is no more, and she has another
+	v.wantSaid(again, "that she is gone, again")
+	v.wantGone(ada)
+	v.check()
+	v.forgetKey("ada")
+	v.wantGone(again)
 	carol := v.say("carol", "after the restore") // with a key that nobody had meanwhile
 	v.wantSaid(carol, "after the restore")
 	v.forgetKey("carol")
@@ -247,6 +253,128 @@ func TestOtherKeys(t *testing.T) {
 	v.wantGone(ada)
 	v.wantSaid(v.say("ada", "anew"), "anew")
 	v.check()
+}
+
+// TestDisownedKeysStayAway proves that keys which were disowned are not taken again, be they
+// whole or an older copy: what was destroyed among them would be back, and their numbers
+// given to others.
+func TestDisownedKeysStayAway(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	v.say("ada", "of ada")
+	v.close()
+	engine, err := bolt.Open(v.file("db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.s, err = store.Open(engine); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.s.Update(t.Context(), func(tx store.Tx) error { _, err := store.DisownKeys(tx); return err }); err != nil {
+		t.Fatal(err)
+	}
+	v.close()
+	if err := v.try(); !errors.Is(err, schema.ErrInvalid) {
+		t.Errorf("opened with the keys that were disowned: %v, want ErrInvalid", err)
+	}
+	v.s = nil
+	v.close()
+	if err := os.Remove(v.file("keys")); err != nil {
+		t.Fatal(err)
+	}
+	v.open()
+	v.wantSaid(v.say("ada", "anew"), "anew")
+}
+
+// TestForgetWithoutKeys proves that nobody is told that somebody's key is destroyed by who
+// does not have the keys.
+func TestForgetWithoutKeys(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	ada := v.say("ada", "of ada")
+	v.close()
+	engine, err := bolt.Open(v.file("db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.s, err = store.Open(engine); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.s.Update(t.Context(), func(tx store.Tx) error { return store.ForgetKey(tx, "ada") }); !errors.Is(err, schema.ErrUnavailable) {
+		t.Errorf("a key was forgotten without keys: %v, want ErrUnavailable", err)
+	}
+	v.close()
+	v.open()
+	v.wantSaid(ada, "of ada")
+}
+
+// A counting keyring says which keys were destroyed.
+type countingKeys struct {
+	*keyfile.File
+	destroyed [][]uint64
+}
+
+func (k *countingKeys) Destroy(numbers ...uint64) error {
+	k.destroyed = append(k.destroyed, numbers)
+	return k.File.Destroy(numbers...)
+}
+
+// TestEachErasureDestroysItsOwn proves that forgetting one does not cost what all did who
+// were forgotten before.
+func TestEachErasureDestroysItsOwn(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	v.close()
+	var err error
+	if v.keys, err = keyfile.Open(v.file("keys"), false); err != nil {
+		t.Fatal(err)
+	}
+	engine, err := bolt.Open(v.file("db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := &countingKeys{File: v.keys}
+	if v.s, err = store.Open(engine, store.WithKeys(keys)); err != nil {
+		t.Fatal(err)
+	}
+	for _, who := range []string{"ada", "bob", "carol"} {
+		v.say(who, "something")
+		v.forgetKey(who)
+	}
+	for _, numbers := range keys.destroyed {
+		if len(numbers) != 1 {
+			t.Errorf("an erasure destroyed %d keys, want its own alone: %v", len(numbers), keys.destroyed)
+		}
+	}
+	if len(keys.destroyed) != 3 {
+		t.Errorf("keys were destroyed %d times, want 3", len(keys.destroyed))
+	}
+}
+
+// TestWhoIsNotToldOfIsSealed proves that what is known of somebody whom a decision about a
+// group names by a pseudonym is sealed for them, and gone when they are forgotten.
+func TestWhoIsNotToldOfIsSealed(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	var d schema.Decision
+	err := v.s.Update(t.Context(), func(tx store.Tx) (err error) {
+		d, err = tx.Record(schema.Decision{
+			Actor: "source/hr", Verb: schema.Awaited, Subject: "group/staff", Object: "group/staff", Also: []string{"unknown/1f3c"},
+			Detail: []byte(`{"member":"ada@example.org"}`),
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.check()
+	v.forgetKey("unknown/1f3c")
+	v.wantGone(d)
+	v.close()
+	text, err := os.ReadFile(v.file("db"))
+	if err != nil || bytes.Contains(text, []byte("ada@example.org")) {
+		t.Errorf("the file has the name of whom nobody told of (%v)", err)
+	}
 }
 
 // TestOldDetails proves that what was not sealed when it was stored is read as it was, and

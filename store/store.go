@@ -26,7 +26,8 @@ type Store struct {
 	turns  sync.Map // of bundles, by lane and urgency: how many were leased few at a time
 	engine Engine
 	rand   io.Reader
-	keys   *keyring // of people; may be nil
+	keys   *keyring    // of people; may be nil
+	owes   atomic.Bool // keys were to be destroyed, and could not be
 	log    *slog.Logger
 	stats  stats
 	writer interface { // how Updates come to their commits
@@ -127,14 +128,14 @@ func (s *Store) Update(ctx context.Context, fn func(Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	destroys := false
+	var destroys []uint64
 	err := s.writer.update(ctx, func(tx Tx) error {
 		err := fn(tx)
 		destroys = tx.transaction().destroys
 		return err
 	})
-	if err == nil && destroys {
-		if err := s.destroyKeys(); err != nil { // what was decided stays decided
+	if err == nil && len(destroys) > 0 {
+		if err := s.destroy(destroys); err != nil { // what was decided stays decided
 			s.log.ErrorContext(ctx, "the keys of people who were forgotten are still there; it is tried again when the next is forgotten, or the bridge starts", "error", err)
 		}
 	}

@@ -85,7 +85,7 @@ type transaction struct {
 	sequenced []leaf            // decisions taken from the outbox, likewise
 	woken     map[Lane]struct{} // lanes to hint about after the commit
 	counted   map[counter]int64 // what is still to be added to counts
-	destroys  bool              // keys of people, when it is durable
+	destroys  []uint64          // keys of people, when it is durable
 }
 
 func newTransaction(s *Store, txn Txn, ctx context.Context) *transaction { //nolint:revive // the context is what it holds, not what it is called with

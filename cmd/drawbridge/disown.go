@@ -20,7 +20,8 @@ func storeDisownCommand() *cobra.Command {
 		Short: "Begin anew with other keys of people, where the store's own are lost",
 		Long: "A bridge does not start without the keys that it sealed what is known of people with. Put them back, if\n" +
 			"you can. Where they are lost, this lets it begin with new ones. What was sealed can not be read any more:\n" +
-			"the decisions stay, and can be verified, without what they were made from and what people said.",
+			"the decisions stay, and can be verified, without what they were made from and what people said.\n" +
+			"Should the old keys be found later, the store is not opened with them: what was destroyed of them may be back.",
 		Args: exactly(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if reason == "" {
@@ -49,11 +50,11 @@ func storeDisownCommand() *cobra.Command {
 			if err := errors.Join(err, s.Close()); err != nil {
 				return err
 			}
-			did := "are disowned"
 			if dryRun {
-				did = "would be disowned"
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "the keys of %d people would be disowned\n", people)
+				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the keys of %d people %s\n", people, did)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the keys of %d people are disowned; should %s still be there, put it away before the bridge starts\n", people, cfg.Store.KeysFile())
 			return err
 		},
 	}
