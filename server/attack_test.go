@@ -163,6 +163,7 @@ func attacks() []attack {
 		plain("10,000 values of one attribute", 400, "invalidValue", "POST", "/Users", `{"userName":"v","emails":[`+many(10_000, `"x"`)+`]}`),
 		plain("100,000 operations", 413, "tooMany", "PATCH", "/Groups/x", operations(many(100_000, `{"op":"remove","path":"members"}`))),
 		plain("a million members", 413, "tooMany", "POST", "/Groups", `{"displayName":"g","members":[`+many(1_000_000, `"x"`)+`]}`),
+		plain("a million members, some at a time", 413, "tooMany", "PATCH", "/Groups/x", operations(many(4, `{"op":"add","path":"members","value":[`+many(250_000, `"x"`)+`]}`))),
 		plain("a Bulk of 10,000 operations", 413, "tooMany", "POST", "/Bulk", `{"Operations":[`+many(10_000, `{"method":"DELETE","path":"/Users/x"}`)+`]}`),
 		plain("a Bulk that refers to itself 10,000 times", 200, "", "POST", "/Bulk", `{"Operations":[{"method":"POST","path":"/Groups","bulkId":"a","data":{"displayName":"a","members":[`+many(10_000, `"bulkId:a"`)+`]}}]}`),
 		plain("a body that is larger than allowed", 413, "", "POST", "/Users", strings.Repeat(" ", 2<<20)),

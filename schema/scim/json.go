@@ -123,13 +123,24 @@ func trim(raw []byte) []byte {
 // written. What is not an object has none.
 func members(raw []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
+		for key, value := range written(raw) {
+			if !yield(text(key), value) {
+				return
+			}
+		}
+	}
+}
+
+// written walks the members of an object: keys and values as they are written.
+func written(raw []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, value []byte) bool) {
 		i := skipSpace(raw, 0)
 		if i >= len(raw) || raw[i] != '{' {
 			return
 		}
 		for i = skipSpace(raw, i+1); i < len(raw) && raw[i] == '"'; i = skipSpace(raw, i+1) {
 			end := skipString(raw, i)
-			key := text(raw[i:end])
+			key := raw[i:end]
 			i = skipSpace(raw, skipSpace(raw, end)+1) // over the colon
 			end = skipValue(raw, i)
 			if !yield(key, raw[i:end]) {

@@ -1,13 +1,9 @@
 package scim
 
 import (
-	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
-
-	"drawbridge/schema"
 )
 
 // Limits bound what one request may ask for. The zero value stands for defaults
@@ -61,7 +57,8 @@ func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 		}
 	}
 	in.body.Record.onePrimary()
-	in.body.Members = schema.Sorted(in.body.Members...)
+	slices.Sort(in.body.Members)
+	in.body.Members = slices.Compact(in.body.Members)
 	in.body.Dropped, in.body.Occurred = in.dropped, in.occurred
 	return in.body, in.body.Record.complete()
 }
@@ -154,10 +151,11 @@ func (in *intake) set(a *Attribute, raw []byte) error {
 		if a.ReadOnly || raw[0] == 'n' {
 			return nil
 		}
-		ids, err := memberIDs(raw)
-		in.body.Members, in.body.Listed = append(in.body.Members, ids...), true
-		if len(in.body.Members) > maxMembers { // the key may be there many times
-			return errManyMembers
+		ids, err := in.memberIDs(raw)
+		if in.body.Listed = true; in.body.Members == nil {
+			in.body.Members = ids
+		} else { // the key may be there by more names than one
+			in.body.Members = append(in.body.Members, ids...)
 		}
 		return err
 	}
@@ -176,55 +174,6 @@ func (in *intake) set(a *Attribute, raw []byte) error {
 		in.body.Record.values[a.slot] = value
 	}
 	return nil
-}
-
-// memberIDs reads the members of a group: objects with a value, or plain ids, or
-// one of either.
-func memberIDs(raw []byte) ([]string, error) {
-	var ids []string
-	one := func(raw []byte) error {
-		id, err := memberID(raw)
-		if id != "" {
-			ids = append(ids, id)
-		}
-		return err
-	}
-	if raw[0] != '[' {
-		return ids, one(raw)
-	}
-	for e := range elements(raw) {
-		if len(ids) == maxMembers {
-			return nil, errManyMembers
-		}
-		if err := one(e); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
-// maxMembers is how many members one operation may name.
-const maxMembers = 500_000
-
-var errManyMembers = &Error{
-	Status: http.StatusRequestEntityTooLarge, Type: TooMany,
-	Detail: fmt.Sprintf("members: there are more than %d; add them by PATCH, some at a time", maxMembers),
-}
-
-func memberID(raw []byte) (string, error) {
-	switch raw[0] {
-	case '"':
-		return text(raw), nil
-	case 'n':
-		return "", nil
-	case '{':
-		for name, value := range members(raw) {
-			if strings.EqualFold(name, "value") && value[0] == '"' {
-				return text(value), nil
-			}
-		}
-	}
-	return "", Invalid(InvalidValue, "members: each must be an object with the member's id as its value")
 }
 
 // onePrimary lets at most one element of each list be the primary one: the first.

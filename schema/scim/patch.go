@@ -301,7 +301,7 @@ func (in *patchIntake) members(o Op, p Path, value []byte, loose bool) error {
 	}
 	if value != nil {
 		var err error
-		if one.IDs, err = memberIDs(value); err != nil {
+		if one.IDs, err = in.memberIDs(value); err != nil {
 			return err
 		}
 		one.all = o == Replace

@@ -16,6 +16,7 @@ type reader struct {
 	buf      []byte
 	dropped  []string
 	occurred time.Time
+	named    int  // members, so far
 	ours     bool // what is read is said by the bridge: what is read-only counts
 	nonsense bool // the last value that was read was dropped, for it is none of its kind
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -56,19 +54,6 @@ func (b *Bridge) Run(ctx context.Context) error {
 		return cause
 	}
 	return nil
-}
-
-// collectSeldom lets more garbage gather before it is collected than Go's own
-// setting does, until the returned function is called. What lives here is a few
-// megabytes, for what the bridge knows is on disk; a fifth of the processor's time
-// went into finding that out again and again. Whoever sets GOGC has decided.
-func collectSeldom() (restore func()) {
-	const percent = 400
-	if os.Getenv("GOGC") != "" {
-		return func() {}
-	}
-	was := debug.SetGCPercent(percent)
-	return func() { debug.SetGCPercent(was) }
 }
 
 // parts are what runs together and ends together.

@@ -17,8 +17,7 @@ func attacks(m *measure) {
 	defer s.stop()
 	calm := m.honest(s, of, func() {})
 	m.atMost("attack", "p99 of an honest sender's answers in calm", milliseconds(quantile(calm, 0.99)), 1000, "ms")
-	before := s.anonymous()
-	most := 0.0
+	before, most := s.anonymous(), 0.0
 	for _, a := range []struct {
 		name, method, path string
 		body               []byte
@@ -49,10 +48,13 @@ func attacks(m *measure) {
 				}
 			})
 		}
-		took := m.honest(s, of, func() { most = max(most, (s.anonymous()-before)/(1<<20)) })
+		here := 0.0
+		took := m.honest(s, of, func() { here = max(here, (s.anonymous()-before)/(1<<20)) })
 		close(done)
 		others.Wait()
 		m.atMost("attack", "p99 during "+a.name, milliseconds(quantile(took, 0.99)), 1000, "ms")
+		m.Logf("%.0f MB more during %s", here, a.name)
+		most = max(most, here)
 	}
 	m.atMost("attack", "anonymous memory more during them", most, 256, "MB")
 }
