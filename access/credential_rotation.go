@@ -32,10 +32,10 @@ type Rotation struct {
 }
 
 // rotations returns the secrets of a machine that are to be changed now and that a
-// connector may be able to: because they are too old, or somebody who left could read
-// them, or because a trigger of a role asks for it that gives something there, and they
+// connector may be able to: because they are older than the register or a role
+// that the machine holds allows, or somebody who left could read them, or because a trigger of a role asks for it that gives something there, and they
 // were not changed since it began to.
-func rotations(book *policy.Book, f policy.Facts, now policy.Access, at time.Time) (due []policy.Secret) {
+func rotations(book *policy.Book, now policy.Access) (due []policy.Secret) {
 	asked := map[string]time.Time{} // since when, by connector
 	for _, x := range now.Fired {
 		role, ok := book.Role(x.Role)
@@ -51,7 +51,7 @@ func rotations(book *policy.Book, f policy.Facts, now policy.Access, at time.Tim
 			}
 		}
 	}
-	for _, s := range book.Secrets(f, at) {
+	for _, s := range now.Secrets {
 		if s.Connector != "" && s.Rotates() && (s.Why != "" || s.Since.Before(asked[s.Connector])) {
 			due = append(due, s)
 		}
@@ -64,9 +64,7 @@ func (l *look) rotate(tx store.Tx) error {
 	if !policy.IsMachine(l.facts.Identity.Kind) {
 		return nil
 	}
-	f := l.facts
-	f.Firings = l.access.Firings // as they are from now on
-	if len(rotations(l.book, f, l.access, l.now)) == 0 {
+	if len(rotations(l.book, l.access)) == 0 {
 		return nil
 	}
 	return tx.Wake(LaneRotation, l.facts.Identity.ID, l.now)
@@ -89,7 +87,7 @@ func Rotations(r store.Reader, rules *Rules, machine string) (due []Rotation, wa
 	if f.Into != "" || f.Identity.Gone() {
 		return nil, false, nil
 	}
-	for _, s := range rotations(book, f, book.Evaluate(f, r.Now()), r.Now()) {
+	for _, s := range rotations(book, book.Evaluate(f, r.Now())) {
 		if book.Mode("", s.Connector) != schema.Enforce {
 			continue
 		}
@@ -165,7 +163,7 @@ func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome
 	if err != nil {
 		return err
 	}
-	if at = allChanged(book.Secrets(f, tx.Now()), o.Connector); at.IsZero() {
+	if at = allChanged(book.Evaluate(f, tx.Now()).Secrets, o.Connector); at.IsZero() {
 		return nil // whose secret it is at the target is not known
 	}
 	return use(tx, schema.Use{Identity: machine, Connector: o.Connector, Rotated: at})

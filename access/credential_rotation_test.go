@@ -122,6 +122,47 @@ func TestSecretsThatAreNotRotated(t *testing.T) {
 	})
 }
 
+// R-NHI-3, NHI7:2025: a role may allow only younger secrets than the register does of whoever
+// holds it (nhi.secretMaxAge). One that is older is asked for, and young again once it is
+// changed; of a machine that does not hold the role nothing is asked.
+func TestARoleAllowsOnlyYoungSecrets(t *testing.T) {
+	for name, test := range map[string]struct {
+		rules, holds string
+		want         []string
+	}{
+		"what the register allows is too old": {"secretMaxAge: 30d", "Editors", []string{theKey}},
+		"the register is stricter":            {"secretMaxAge: 90d", "Editors", nil},
+		"somebody else's role":                {"secretMaxAge: 30d", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				machine, _, _ := withRegister(w)
+				text := strings.Replace(machineRegister, "interactiveLogin: deny,", "interactiveLogin: deny, "+test.rules+",", 1)
+				if test.holds == "" {
+					text = strings.Replace(text, `identity.userName == "svc-billing"`, `identity.userName == "svc-other"`, 1)
+				}
+				w.publish(book(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", text))
+				w.work()
+				w.want(machine, test.holds)
+				w.pass(29 * 24 * time.Hour)
+				if got := w.rotating(changes); len(got) > 0 {
+					t.Errorf("asked to change %v before it is due", got)
+				}
+				w.pass(2 * 24 * time.Hour)
+				if got := w.atRisk(machine); slices.Contains(got, "NHI7") != (test.want != nil) {
+					t.Errorf("when the key is a month old it is at risk of %v", got)
+				}
+				if got := w.rotating(changes); !slices.Equal(got, test.want) {
+					t.Errorf("asked to change %v, want %v", got, test.want)
+				}
+				if got := w.atRisk(machine); slices.Contains(got, "NHI7") {
+					t.Errorf("once it is young again it is at risk of %v", got)
+				}
+			})
+		})
+	}
+}
+
 // R-REV-4: the rotate action of a role's trigger asks the connector that the role gives
 // something at.
 func TestRotateTrigger(t *testing.T) {

@@ -100,7 +100,7 @@ func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineV
 	}
 	v.enter(book, f)
 	v.hold(book, f)
-	for _, s := range book.Secrets(f, r.Now()) {
+	for _, s := range a.Secrets {
 		c := CredentialView{Name: s.Name, Type: s.Type, Ref: s.Ref, Opens: s.Connector, Known: s.Known, Due: s.Due, Why: s.Why, Since: s.Since}
 		if s.MaxAge > 0 {
 			c.MaxAge = s.MaxAge.String()

@@ -125,6 +125,7 @@ func (e *evaluation) run() Access {
 		}
 	}
 	slices.SortFunc(e.access.Assignments, func(a, b schema.Assignment) int { return strings.Compare(a.Ref(), b.Ref()) })
+	e.age()
 	e.atRisk()
 	return e.access
 }

@@ -211,6 +211,10 @@ func (e *evaluation) keep(f schema.Firing) {
 
 // stand applies what stands against a machine to one of its roles.
 func (e *evaluation) stand(o occasion, stronger func(action, trigger string)) {
+	rotates := func(s standing) bool { return s.trigger == triggerRotate }
+	if !slices.ContainsFunc(e.standings, rotates) && e.outgrown(o.role) {
+		e.list(Fired{Trigger: triggerRotate, Action: actionRotate}, o)
+	}
 	for _, s := range e.standings {
 		f := Fired{Trigger: s.trigger, Action: s.action}
 		if s.action == actionReassign {

@@ -102,6 +102,7 @@ type Access struct {
 	Breaks      []Breach            // constraints that what is held breaks, of Bar
 	Disputes    []Dispute           // what sources disagree about, by attribute
 	Risks       []AtRisk            // of a machine, by risk and what it is about
+	Secrets     []Secret            // of a machine that is registered: how its credentials stand
 	Next        time.Time           // when to look again; zero if only a change can matter
 }
 

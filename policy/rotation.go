@@ -16,23 +16,9 @@ type Secret struct {
 	Why   string    // why it is to be changed now; nothing if it need not be
 }
 
-// Secrets returns how the credentials of a registered machine stand. One changes when
-// somebody says so, or whoever tells of the account that it opens.
-func (b *Book) Secrets(f Facts, now time.Time) []Secret {
-	n, _ := b.registered(f)
-	if n == nil {
-		return nil
-	}
-	var exposed time.Time
-	for _, known := range f.Firings {
-		if known.Role == "" && known.Trigger == triggerRotate {
-			exposed = known.Since
-		}
-	}
-	return secrets(n, f, exposed, now)
-}
-
-// secrets is Secrets, where somebody who could read them may have left.
+// secrets returns how the credentials of a registered machine stand, where somebody who
+// could read them may have left. One changes when somebody says so, or whoever tells of
+// the account that it opens.
 func secrets(n *NHI, f Facts, exposed, now time.Time) (all []Secret) {
 	for _, m := range n.Spec.Inventory() {
 		s := Secret{MachineCredential: m, Since: later(m.Issued, f.Machine.Rotated[m.Name])}
@@ -44,20 +30,59 @@ func secrets(n *NHI, f Facts, exposed, now time.Time) (all []Secret) {
 		if s.Known = !s.Since.IsZero(); !s.Known {
 			s.Since = f.Identity.Created // it is as old as that at least
 		}
-		if m.Rotates() {
-			if m.MaxAge > 0 {
-				s.Due = s.Since.Add(time.Duration(m.MaxAge))
-			}
-			switch {
-			case !exposed.IsZero() && s.Since.Before(exposed):
-				s.Why = "somebody who could read it left"
-			case !s.Due.IsZero() && !now.Before(s.Due):
-				s.Why = "it is older than " + m.MaxAge.String()
-			}
+		if !exposed.IsZero() && s.Rotates() && s.Since.Before(exposed) {
+			s.Why = "somebody who could read it left"
 		}
+		s.ages(m.MaxAge, "", now)
 		all = append(all, s)
 	}
 	return all
+}
+
+// ages has a secret get no older than an age, if it was not to be younger already.
+func (s *Secret) ages(most Duration, by string, now time.Time) {
+	if most <= 0 || !s.Rotates() || s.MaxAge > 0 && s.MaxAge < most {
+		return
+	}
+	s.MaxAge, s.Due = most, s.Since.Add(time.Duration(most))
+	if s.Why == "" && !now.Before(s.Due) {
+		s.Why = "it is older than " + most.String() + by
+	}
+}
+
+// outgrown reports whether a machine has a secret that is older than a role allows.
+func (e *evaluation) outgrown(r *compiledRole) bool {
+	most := r.secretMaxAge()
+	return most > 0 && slices.ContainsFunc(e.secrets, func(s Secret) bool {
+		return s.Rotates() && !e.now.Before(s.Since.Add(most))
+	})
+}
+
+// age has the secrets of a machine get no older than the roles allow that it holds.
+func (e *evaluation) age() {
+	if len(e.secrets) == 0 {
+		return
+	}
+	for _, v := range e.access.Verdicts {
+		r, ok := e.book.byName[v.Role]
+		if !ok || v.Outcome != Assigned && !slices.Contains(e.access.Keep, v.Role) {
+			continue
+		}
+		for i := range e.secrets {
+			s := &e.secrets[i]
+			s.ages(Duration(r.secretMaxAge()), ", and role "+v.Role+" allows no older one", e.now)
+			e.soon(s.Due)
+		}
+	}
+	e.access.Secrets = e.secrets
+}
+
+// secretMaxAge is how old a secret of who holds a role may get; 0 is any age.
+func (r *compiledRole) secretMaxAge() time.Duration {
+	if r.Spec.NHI == nil {
+		return 0
+	}
+	return time.Duration(r.Spec.NHI.SecretMaxAge)
 }
 
 // rotation asks for other secrets: where one is too old, and where the owner, who
