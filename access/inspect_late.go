@@ -117,7 +117,8 @@ func stillOwing(q query, f schema.Finding) (bool, error) {
 	return err == nil && owing(q, y) && !y.Settled(), err
 }
 
-// silentPage looks at the feeds of signals: there are a few for each source.
+// silentPage looks at when sources were heard, those of signals by feed: there are a few
+// for each. One may have promised to be heard long before nothing is concluded from it.
 func silentPage(q query, _ []string) (l Leaf, err error) {
 	for f, err := range store.Feeds.All(q.r) {
 		if err != nil {
@@ -128,13 +129,20 @@ func silentPage(q query, _ []string) (l Leaf, err error) {
 		}
 		l.Looked++
 		since := latest(f.Heard, f.Since)
-		if since.IsZero() || q.r.Now().Sub(since) < q.book.StaleAfter(f.Source) {
+		if since.IsZero() {
 			continue
 		}
-		l.Found = append(l.Found, schema.Finding{
-			Connector: f.Connector, Subject: "source/" + f.Source, Object: string(f.Topic),
-			Reason: "nothing was heard of it for " + policy.Duration(q.book.StaleAfter(f.Source)).String() + ", last at " + day(since),
-		})
+		stale, promised, silent := q.book.StaleAfter(f.Source), q.book.ExpectEvery(f.Source), q.r.Now().Sub(since)
+		found := schema.Finding{Connector: f.Connector, Subject: "source/" + f.Source, Object: string(f.Topic)}
+		switch {
+		case silent >= stale:
+			found.Reason = "nothing was heard of it for " + policy.Duration(stale).String() + ", last at " + day(since)
+		case promised > 0 && silent >= promised+heardEvery: // which is as exactly as it is known
+			found.Reason = "it is expected every " + policy.Duration(promised).String() + ", and was last heard at " + since.UTC().Format(time.RFC3339)
+		default:
+			continue
+		}
+		l.Found = append(l.Found, found)
 	}
 	return l, nil
 }

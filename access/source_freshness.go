@@ -139,7 +139,8 @@ func Freshen(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (
 			return time.Time{}, err
 		}
 		after := book.Silences(item.ID)
-		if feed.Heard.IsZero() && feed.Since.IsZero() && len(after) > 0 { // it is waited for from now on
+		waited := len(after) > 0 || book.ExpectEvery(item.ID) > 0
+		if feed.Heard.IsZero() && feed.Since.IsZero() && waited { // it is waited for from now on
 			feed.Since = tx.Now()
 			if err := store.Feeds.Put(tx, feed); err != nil {
 				return time.Time{}, err

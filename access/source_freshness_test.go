@@ -90,6 +90,47 @@ func TestAStaleSource(t *testing.T) {
 	}
 }
 
+// TestALateSource has sources be silent for longer than they promised, and not yet stale
+// (R-SRC-6, R-SWEEP-2): people are told, and nothing is concluded from it.
+func TestALateSource(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, `authoritativeFor: ["*"] }`, `authoritativeFor: ["*"], freshness: { expectEvery: 1h, staleAfter: 24h, onStale: hold } }`))
+		late := func(want string) {
+			t.Helper()
+			w.view(func(r store.Reader) error {
+				l, err := access.Inspections()["silence"].Page(r, w.rules.Book(), access.Bound{}, nil)
+				got := ""
+				for _, f := range l.Found {
+					got += f.Kind + " " + f.Subject + " " + f.Object + ": " + f.Reason
+				}
+				if want == "" && got != "" || !strings.HasPrefix(got, want) {
+					t.Errorf("found %q, want %q", got, want)
+				}
+				return err
+			})
+		}
+		h := &access.Hearing{}
+		w.work()
+		w.pass(50 * time.Minute)
+		late("")
+		w.pass(time.Hour) // it was never heard since it is waited for
+		late("silent-feed source/hr records: it is expected every 1h, and was last heard at ")
+		w.hears(h, "hr")
+		late("")
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.pass(61 * time.Minute) // when it was heard is known to five minutes
+		late("")
+		w.pass(5 * time.Minute)
+		late("silent-feed source/hr records: it is expected every 1h, and was last heard at ")
+		w.want(ada, "Readers")
+		if got := w.undecided(ada, "engineer"); got != "" || len(w.findings("stale-source")) > 0 {
+			t.Errorf("something is concluded from its being late: %q %v", got, w.findings("stale-source"))
+		}
+		w.pass(24 * time.Hour)
+		late("silent-feed source/hr records: nothing was heard of it for 1d, last at ")
+	})
+}
+
 // TestOneOfSeveralIsStale has the source that adds to what others say fall silent.
 func TestOneOfSeveralIsStale(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

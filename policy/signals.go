@@ -46,6 +46,14 @@ func (b *Book) StaleAfter(source string) time.Duration {
 	return staleFeed
 }
 
+// ExpectEvery returns how often a source is to be heard; zero if its document does not say.
+func (b *Book) ExpectEvery(source string) time.Duration {
+	if s, ok := b.sources[source]; ok {
+		return time.Duration(s.Spec.Freshness.ExpectEvery)
+	}
+	return 0
+}
+
 // Depends reports whether anything in force depends on being told of a topic.
 func (b *Book) Depends(on schema.Topic) bool { return b.depends[on] }
 
