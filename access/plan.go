@@ -36,6 +36,8 @@ type Plan struct {
 	Pending     int `json:"pending"`    // of grants and revocations, those that the policy in force is about to make anyway
 	Blocked     int `json:"blocked"`    // roles that a constraint keeps from somebody whose rule matches
 
+	Anew PlanAnew `json:"anew"` // what the policy in force would not do, or keep, as well
+
 	Coverage    Coverage          `json:"coverage"`              // of what is observed, how much the policy would explain
 	Roles       []PlanRole        `json:"roles,omitempty"`       // how far each role reaches that changes something, by name
 	Orphaned    []PlanOrphan      `json:"orphaned,omitempty"`    // exceptions that nothing would rest on, or that nobody answers for
@@ -47,6 +49,16 @@ type Plan struct {
 	Modes       []PlanMode        `json:"modes,omitempty"`       // connectors that only observe or propose, or whose mode changes
 	Brakes      []PlanBrake       `json:"brakes,omitempty"`      // the policy's own limits on one run
 	Findings    policy.Findings   `json:"findings,omitempty"`    // what only data tells of its documents, by code
+}
+
+// A PlanAnew counts what comes of the policies' difference, and not of what is about to
+// happen, or cannot be decided, under either.
+type PlanAnew struct {
+	Grants      int `json:"grants"`
+	Revocations int `json:"revocations"`
+	Holds       int `json:"holds"`
+	Undecided   int `json:"undecided"`
+	Quarantined int `json:"quarantined"` // roles of both
 }
 
 // A PlanTotal counts the lines that are alike.

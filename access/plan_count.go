@@ -53,6 +53,9 @@ func (p *planning) count(line PlanLine) {
 	case PlanBlock:
 		p.plan.Blocked++
 	}
+	if !line.Pending {
+		p.plan.Anew.count(line.Change)
+	}
 	if line.writes() && line.Mode != schema.Enforce {
 		p.plan.Suppressed++
 		p.suppressed[line.Connector]++
@@ -82,6 +85,20 @@ func (p *planning) count(line PlanLine) {
 		return
 	}
 	p.plan.More++
+}
+
+func (n *PlanAnew) count(change PlanChange) {
+	switch change {
+	case PlanGrant:
+		n.Grants++
+	case PlanRevoke:
+		n.Revocations++
+	case PlanHold:
+		n.Holds++
+	case PlanOpen:
+		n.Undecided++
+	case PlanRemode, PlanBlock:
+	}
 }
 
 // A PlanRole is how far a role reaches.
@@ -163,6 +180,13 @@ func (p *planning) finish() {
 	for _, r := range p.to.Refused() {
 		_, before := bookRole(p.from, r.Role)
 		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: before})
+	}
+	for role := range p.plan.Quarantined {
+		if _, before := bookRole(p.from, role); before {
+			if _, already := p.from.Quarantined(role); !already {
+				p.plan.Anew.Quarantined++
+			}
+		}
 	}
 	p.plan.Modes = p.modes()
 	limits := p.to.Limits()

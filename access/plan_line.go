@@ -1,6 +1,10 @@
 package access
 
-import "drawbridge/schema"
+import (
+	"slices"
+
+	"drawbridge/schema"
+)
 
 // A PlanLine is one change for one identity: what changes for it at one
 // entitlement, or that a role cannot be decided.
@@ -14,7 +18,7 @@ type PlanLine struct {
 	Mode        schema.Mode `json:"mode,omitempty"` // only Enforce reaches a target
 	Reason      string      `json:"reason"`
 	ByPolicy    bool        `json:"byPolicy,omitempty"` // it begins or ends by the policy alone, and for no reason of the identity's own
-	Pending     bool        `json:"pending,omitempty"`  // the policy in force is about to make it anyway
+	Pending     bool        `json:"pending,omitempty"`  // the policy in force is about to make it anyway, or keeps it as well
 }
 
 // A PlanChange says what a PlanLine does.
@@ -38,5 +42,6 @@ func (l PlanLine) does() bool { return l.writes() || l.Change == PlanRemode }
 
 // like reports whether both do the same to the same.
 func (l PlanLine) like(other PlanLine) bool {
-	return l.Change == other.Change && l.Connector == other.Connector && l.Entitlement == other.Entitlement
+	return l.Change == other.Change && l.Connector == other.Connector && l.Entitlement == other.Entitlement &&
+		(l.Connector != "" || slices.Equal(l.Roles, other.Roles))
 }

@@ -36,13 +36,13 @@ type Proposing struct {
 // that the policy in force would not let through, a plan that moved, too few people who
 // could agree.
 func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, error) {
-	q, err := proposal(tx, book, x)
+	q, err := proposal(tx, x)
 	if err != nil {
 		return q, err
 	}
 	rules := book.Publication()
-	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
-		return q, fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
+	if err := x.demanded(rules); err != nil {
+		return q, err
 	}
 	for other, err := range store.Publications.By(tx, store.PublicationDigest, q.Digest) {
 		if err != nil {
@@ -78,7 +78,7 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 }
 
 // proposal is a publication as it begins, of what could be published at all.
-func proposal(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, error) {
+func proposal(tx store.Tx, x Proposing) (schema.Publication, error) {
 	q := schema.Publication{
 		Digest: x.Draft.Book.Digest(), From: x.Plan.Plan.From, By: x.By.Actor, Proposer: x.By.Identity, Author: x.Author, Commit: x.Commit,
 		Reason: x.Reason, Back: x.Back, Plan: x.Plan.Plan.Hash, Planned: x.Plan.Plan.At, Owners: x.Draft.owners(), Made: tx.Now(),
@@ -100,11 +100,19 @@ func proposal(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, 
 			return q, staleError(q, moved)
 		}
 	}
-	if err := x.Draft.meets(book.Publication()); err != nil {
-		return q, err
-	}
 	q.ID = tx.NewID()
 	return q, nil
+}
+
+// demanded returns nil where what is proposed is as the policy in force demands.
+func (x Proposing) demanded(rules policy.Publication) error {
+	if err := x.Draft.meets(rules); err != nil {
+		return err
+	}
+	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
+		return fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
+	}
+	return nil
 }
 
 func staleError(q schema.Publication, moved []string) error {

@@ -68,58 +68,6 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 	return q, err
 }
 
-// PublishNow puts a policy in force to which nobody has to agree: where the policy in
-// force says so, or is the first. Alone says that somebody does it on their own word
-// where those who must agree are too few; it is refused where they are not.
-func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema.Publication, error) {
-	q, err := proposal(tx, book, x)
-	if err != nil {
-		return q, err
-	}
-	rules, why, lowers := book.Publication(), "", book.OnlyLowers(x.Draft.Book)     // which one person may do at once
-	removes := !lowers && book.OnlyRemoves(x.Draft.Book) && x.Plan.Plan.Grants == 0 // and this, by a plan
-	if rules.Requires(policy.RequirePlan) && !lowers && x.Seen.Plan.Hash == "" {
-		return q, fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
-	}
-	if err := passGate(tx, &q, x.Draft.Book); err != nil {
-		return q, err
-	}
-	if n := rules.Needs(); n > 0 && !lowers && !removes {
-		b, err := newBoard(tx, book, q)
-		if err != nil {
-			return q, err
-		}
-		able, err := b.able(n)
-		switch {
-		case err != nil:
-			return q, err
-		case !alone:
-			return q, fmt.Errorf("%d of the group %s must agree to it first: propose it: %w", n, rules.Approvers.Group, schema.ErrHeld)
-		case len(able) >= n:
-			return q, fmt.Errorf("%d of the group %s must agree to it, and as many could: propose it: %w", n, rules.Approvers.Group, schema.ErrForbidden)
-		}
-		why = fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, rules.Approvers.Group, len(able), x.By.Actor)
-	}
-	switch {
-	case rules.Needs() > 0 && lowers:
-		q.Outcome = "it lowers modes and does nothing else"
-	case rules.Needs() > 0 && removes:
-		q.Outcome = fmt.Sprintf("it takes access away and does nothing else: %d lines end, and none begins", x.Plan.Plan.Revocations)
-	case why != "":
-		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
-	}
-	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err != nil {
-		return q, err
-	}
-	if why != "" {
-		err = Report(tx, x.Draft.Book, x.By.Actor, schema.Finding{Kind: findingAlone, Subject: "policy/" + q.Digest, Reason: why})
-	}
-	if err == nil {
-		err = keepPlan(tx, q, nil, x.Plan)
-	}
-	return q, err
-}
-
 // findingAlone is about policy/DIGEST: it came into force without those who had to agree.
 const findingAlone = "unapproved-policy"
 

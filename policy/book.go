@@ -26,6 +26,7 @@ type Book struct {
 	index       index
 	byName      map[string]*compiledRole
 	refused     []Refusal
+	wrong       Findings // the errors of its documents, but for tests
 	triggers    []*compiledTrigger
 	quarantined map[string]string // role, or another document as KIND/NAME, to reason
 	responsible map[string]bool   // email addresses, case folded, of those who answer for roles

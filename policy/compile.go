@@ -47,6 +47,7 @@ func (c *compiler) compile() (*Book, Findings) {
 	c.tests()
 	// What a document seems to lack is not said of one that was not read as written.
 	c.found = slices.DeleteFunc(c.found, func(f Finding) bool { return f.Object != "" && misread[f.Object] })
+	c.book.wrong = slices.Concat(set.found, c.found).decisive()
 	c.admit()
 	c.enrol()
 	c.book.govern()

@@ -1,0 +1,99 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// PublishNow puts a policy in force to which nobody has to agree: where the policy in
+// force says so, or is the first; and of any what lowers modes, or takes access away by a
+// plan, and does nothing else. Alone says that somebody does it on their own word
+// where those who must agree are too few; it is refused where they are not.
+func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema.Publication, error) {
+	var lowers, removes bool
+	var more error // what keeps one person from it
+	if book != nil {
+		lowers = book.OnlyLowers(x.Draft.Book) == nil
+		if !lowers {
+			more = onlyRemoves(book, x)
+			removes = more == nil
+		}
+	}
+	q, err := proposal(tx, x)
+	if err == nil && !lowers {
+		err = x.demanded(book.Publication())
+	}
+	if err != nil {
+		return q, err
+	}
+	if err := passGate(tx, &q, x.Draft.Book); err != nil {
+		return q, err
+	}
+	why := ""
+	switch n := book.Publication().Needs(); {
+	case n == 0:
+	case lowers:
+		q.Outcome = "it lowers modes and does nothing else"
+	case removes:
+		q.Outcome = fmt.Sprintf("it takes access away and does nothing else: %d lines end, and none begins", x.Plan.Plan.Revocations)
+	default:
+		if why, err = onOneWord(tx, book, q, alone, more); err != nil {
+			return q, err
+		}
+		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
+	}
+	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err != nil {
+		return q, err
+	}
+	if why != "" {
+		err = Report(tx, x.Draft.Book, x.By.Actor, schema.Finding{Kind: findingAlone, Subject: "policy/" + q.Digest, Reason: why})
+	}
+	if err == nil {
+		err = keepPlan(tx, q, nil, x.Plan)
+	}
+	return q, err
+}
+
+// onlyRemoves returns nil where a policy takes access away and does nothing else, by its
+// documents and by its plan; otherwise it says what more.
+func onlyRemoves(book *policy.Book, x Proposing) error {
+	if err := book.OnlyRemoves(x.Draft.Book); err != nil {
+		return err
+	}
+	switch n := x.Plan.Plan.Anew; {
+	case n.Grants > 0:
+		return fmt.Errorf("somebody gets something by it: %d lines begin", n.Grants)
+	case n.Holds > 0:
+		return fmt.Errorf("not all of it ends: %d lines stay that nothing gives any more", n.Holds)
+	case n.Undecided > 0:
+		return fmt.Errorf("%d roles cannot be decided by it that can be now", n.Undecided)
+	case n.Quarantined > 0:
+		return fmt.Errorf("it puts %d roles in quarantine, of which what people hold stays", n.Quarantined)
+	}
+	return nil
+}
+
+// onOneWord says on whose word a policy comes into force to which people should have agreed,
+// of whom there are too few. More is why it is not for one person anyway.
+func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool, more error) (string, error) {
+	rules := book.Publication()
+	n, group := rules.Needs(), rules.Approvers.Group
+	b, err := newBoard(tx, book, q)
+	if err != nil {
+		return "", err
+	}
+	able, err := b.able(n)
+	switch {
+	case err != nil:
+		return "", err
+	case !alone:
+		return "", fmt.Errorf("%d of the group %s must agree to it first: propose it; one person may only lower modes, or take access away, and %w: %w", n, group, more, schema.ErrHeld)
+	case len(able) >= n:
+		return "", fmt.Errorf("%d of the group %s must agree to it, and as many could: propose it: %w", n, group, schema.ErrForbidden)
+	}
+	return fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, group, len(able), q.By), nil
+}
