@@ -178,14 +178,14 @@ func (p *planning) finish() {
 		return cmp.Or(cmp.Compare(a.Change, b.Change), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Mode, b.Mode))
 	})
 	for _, r := range p.to.Refused() {
-		_, before := bookRole(p.from, r.Role)
-		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: before})
+		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: inBook(p.from, r.Role)})
 	}
 	for role := range p.plan.Quarantined {
-		if _, before := bookRole(p.from, role); before {
-			if _, already := p.from.Quarantined(role); !already {
-				p.plan.Anew.Quarantined++
-			}
+		if !inBook(p.from, role) {
+			continue
+		}
+		if _, already := p.from.Quarantined(role); !already {
+			p.plan.Anew.Quarantined++
 		}
 	}
 	p.plan.Modes = p.modes()
@@ -209,11 +209,13 @@ func (p *planning) broad() {
 	}
 }
 
-func bookRole(book *policy.Book, name string) (*policy.Role, bool) {
+// inBook reports whether a role is in force under a policy, if there is one.
+func inBook(book *policy.Book, name string) bool {
 	if book == nil {
-		return nil, false
+		return false
 	}
-	return book.Role(name)
+	_, ok := book.Role(name)
+	return ok
 }
 
 // modes lists the connectors that are not enforced, or whose mode changes.
