@@ -2,20 +2,19 @@ package access_test
 
 import (
 	"context"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/access/tokens"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 const aDay = 24 * time.Hour
@@ -23,7 +22,7 @@ const aDay = 24 * time.Hour
 // rotating is a policy whose source hr has its credential rotated.
 func rotating(t *testing.T) *policy.Book {
 	t.Helper()
-	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(`
+	book := booktest.Compile(t, `
 apiVersion: drawbridge/v1
 kind: PolicySet
 metadata: { name: test, owner: { user: iam, deputy: iam2 } }
@@ -33,8 +32,7 @@ apiVersion: drawbridge/v1
 kind: Source
 metadata: { name: hr, owner: { user: hr, deputy: hr2 } }
 spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"], credential: { rotateEvery: 90d } }
-`)}})
-	book, _ := policy.Compile(set)
+`)
 	if s, ok := book.Source("hr"); !ok || time.Duration(s.Spec.Credential.RotateEvery) != 90*aDay {
 		t.Fatal("the policy is not what the test wants")
 	}
@@ -44,18 +42,7 @@ spec: { protocol: scim, trust: authoritative, authoritativeFor: ["*"], credentia
 // inBubble runs a test on a store in time that is not real.
 func inBubble(t *testing.T, test func(t *testing.T, s *store.Store)) {
 	synctest.Test(t, func(t *testing.T) {
-		e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := store.Open(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		test(t, s)
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
+		test(t, accesstest.Store(t))
 	})
 }
 

@@ -74,7 +74,7 @@ func TestRegisterIsASource(t *testing.T) {
 // unfit is book, where machines may be refused.
 func unfit(t *testing.T, replace ...string) *policy.Book {
 	t.Helper()
-	return compiledButFor(t, "NHI/", replace...)
+	return compiledButFor(t, "NHI", replace...)
 }
 
 // TestRegisterAndSource has a source tell of a machine that is on the register, and of

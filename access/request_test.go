@@ -4,13 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"drawbridge/access"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -136,13 +135,7 @@ spec:
 
 func compiled(t testing.TB, text string, replace ...string) *policy.Book {
 	t.Helper()
-	set, found := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(strings.NewReplacer(replace...).Replace(text))}})
-	b, more := policy.Compile(set)
-	for _, f := range append(found, more...) {
-		if f.Severity == policy.Error {
-			t.Fatal(f)
-		}
-	}
+	b := booktest.Compile(t, text, replace...)
 	everyBook.Store(b.Digest(), b)
 	return b
 }

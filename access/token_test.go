@@ -5,35 +5,21 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"drawbridge/access/accesstest"
 	"drawbridge/access/tokens"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
 // tokenStore is a store on bolt whose every other commit is run again.
 func tokenStore(t testing.TB) *store.Store {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(enginetest.Again(e))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return accesstest.StoreOn(t, enginetest.Again(accesstest.Engine(t)))
 }
 
 func issue(t *testing.T, s *store.Store, tok schema.Token) (secret string, got schema.Token, err error) {

@@ -4,20 +4,19 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
@@ -144,30 +143,19 @@ spec:
 // book compiles documents, after replacing some of their text: old, new, ...
 func book(t testing.TB, replace ...string) *policy.Book {
 	t.Helper()
-	b := refused(t, replace...)
-	for _, r := range b.Refused() {
-		t.Fatal(r.Findings)
-	}
-	return b
+	return compiled(t, documents, replace...)
 }
 
 // refused is book, where roles may be refused.
 func refused(t testing.TB, replace ...string) *policy.Book {
 	t.Helper()
-	return compiledButFor(t, "Role/", replace...)
+	return compiledButFor(t, "Role", replace...)
 }
 
 // compiledButFor is book, where documents of a kind may have errors.
 func compiledButFor(t testing.TB, kind string, replace ...string) *policy.Book {
 	t.Helper()
-	text := strings.NewReplacer(replace...).Replace(documents)
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
-	b, more := policy.Compile(set)
-	for _, f := range append(findings, more...) {
-		if f.Severity == policy.Error && !strings.HasPrefix(f.Object, kind) {
-			t.Fatal(f)
-		}
-	}
+	b := booktest.CompileBut(t, kind, documents, replace...)
 	everyBook.Store(b.Digest(), b)
 	return b
 }
@@ -191,13 +179,7 @@ type world struct {
 // and among other writers.
 func engines(t *testing.T, test func(t *testing.T, w *world)) {
 	for name, open := range map[string]func(t *testing.T) store.Engine{
-		"bolt": func(t *testing.T) store.Engine {
-			e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return e
-		},
+		"bolt":            func(t *testing.T) store.Engine { return accesstest.Engine(t) },
 		"several writers": func(*testing.T) store.Engine { return enginetest.Memory(4) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -238,16 +220,12 @@ func (w *world) check() {
 
 func (w *world) update(fn func(store.Tx) error) {
 	w.t.Helper()
-	if err := w.store.Update(w.t.Context(), fn); err != nil {
-		w.t.Fatal(err)
-	}
+	accesstest.Update(w.t, w.store, fn)
 }
 
 func (w *world) view(fn func(store.Reader) error) {
 	w.t.Helper()
-	if err := w.store.View(w.t.Context(), fn); err != nil {
-		w.t.Fatal(err)
-	}
+	accesstest.View(w.t, w.store, fn)
 }
 
 func (w *world) hr() access.Provenance {
@@ -338,27 +316,7 @@ func (w *world) work() {
 // lane does what is due in one lane, and reports whether there was anything.
 func (w *world) lane(lane store.Lane, handle func(store.Item) (access.Finish, error)) bool {
 	w.t.Helper()
-	var items []store.Item
-	w.update(func(tx store.Tx) (err error) {
-		items, err = tx.Lease(lane, 1000, time.Minute)
-		return err
-	})
-	for _, item := range items {
-		finish, err := handle(item)
-		if err != nil {
-			w.t.Fatalf("lane %s, item %s: %v", lane, item.ID, err)
-		}
-		w.update(func(tx store.Tx) error {
-			next := time.Time{}
-			if finish != nil {
-				if next, err = finish(tx); err != nil {
-					return err
-				}
-			}
-			return tx.Done(item, next)
-		})
-	}
-	return len(items) > 0
+	return accesstest.Lane(w.t, w.store, lane, handle)
 }
 
 // provision is a target in memory: it becomes as it is wanted.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/audit"
 	"drawbridge/connectors"
 	"drawbridge/evidence"
@@ -152,9 +153,7 @@ func (w *world) open(o bolt.Options) {
 
 func (w *world) update(fn func(store.Tx) error) {
 	w.t.Helper()
-	if err := w.store.Update(w.t.Context(), fn); err != nil {
-		w.t.Fatal(err)
-	}
+	accesstest.Update(w.t, w.store, fn)
 }
 
 func (w *world) sign() {
@@ -195,10 +194,8 @@ func (w *world) work(readsBack bool) {
 	w.t.Helper()
 	for busy := true; busy; {
 		time.Sleep(2 * time.Second) //nolint:forbidigo // of the bubble's own time
-		busy = w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
-			return access.Reconcile(w.t.Context(), w.store, w.rules, item)
-		})
-		busy = w.lane(access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
+		busy = accesstest.Reconcile(w.t, w.store, w.rules)
+		busy = accesstest.Lane(w.t, w.store, access.LaneAccount("wiki"), func(item store.Item) (access.Finish, error) {
 			return w.provision(item, readsBack)
 		}) || busy
 	}
@@ -227,29 +224,6 @@ func (w *world) provision(item store.Item, readsBack bool) (access.Finish, error
 	}, nil
 }
 
-func (w *world) lane(lane store.Lane, handle func(store.Item) (access.Finish, error)) bool {
-	w.t.Helper()
-	var items []store.Item
-	w.update(func(tx store.Tx) (err error) {
-		items, err = tx.Lease(lane, 1000, time.Minute)
-		return err
-	})
-	for _, item := range items {
-		finish, err := handle(item)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.update(func(tx store.Tx) error {
-			next, err := finish(tx)
-			if err != nil {
-				return err
-			}
-			return tx.Done(item, next)
-		})
-	}
-	return len(items) > 0
-}
-
 // happen has some people join and leave: of those who left one was read back, one was
 // acknowledged only, and one has what they had.
 func (w *world) happen() {
@@ -269,9 +243,7 @@ func (w *world) happen() {
 	w.tell(ids[1], "person01", false)
 	w.work(false)
 	w.tell(ids[2], "person02", false)
-	w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
-		return access.Reconcile(w.t.Context(), w.store, w.rules, item)
-	})
+	accesstest.Reconcile(w.t, w.store, w.rules)
 	time.Sleep(time.Minute) //nolint:forbidigo // of the bubble's own time
 	w.sign()
 }

@@ -13,18 +13,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/audit"
-	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // TestAnchors has heads taken to a file and to a web hook that fails at first: each has
@@ -196,9 +195,7 @@ func anchored(t *testing.T, s *store.Store, log io.Writer, anchors ...scheduler.
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents)}})
-	book, _ := policy.Compile(set)
-	a := scheduler.Anchors{Store: s, Rules: access.NewRules(book, nil), Every: time.Hour, Log: slog.New(slog.NewTextHandler(log, nil))}
+	a := scheduler.Anchors{Store: s, Rules: access.NewRules(booktest.Compile(t, documents), nil), Every: time.Hour, Log: slog.New(slog.NewTextHandler(log, nil))}
 	a.Run(ctx, anchors...)
 }
 
@@ -222,19 +219,7 @@ func anchorFindings(t *testing.T, s *store.Store) (found []schema.Finding) {
 
 func signedLog(t *testing.T) (*store.Store, note.Signer, note.Verifier) {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := accesstest.Store(t)
 	private, public, err := note.GenerateKey(nil, "test")
 	if err != nil {
 		t.Fatal(err)

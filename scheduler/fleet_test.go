@@ -7,22 +7,21 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/connectors/scim"
 	"drawbridge/connectors/scim/fake"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // A fleet is a bridge with several SCIM targets, each of which everybody in
@@ -45,14 +44,7 @@ type ship struct {
 
 func newFleet(t *testing.T, ships ...ship) *fleet {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := accesstest.Store(t)
 	f := &fleet{t: t, store: s, targets: map[string]*fake.Provider{}, opened: map[string]connectors.Connector{}, took: &exposures{longest: map[string]time.Duration{}}}
 	f.rules = access.NewRules(fleetBook(t, ships), nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -75,9 +67,6 @@ func newFleet(t *testing.T, ships ...ship) *fleet {
 	t.Cleanup(func() {
 		cancel()
 		lanes.Wait()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return f
 }
@@ -157,14 +146,7 @@ spec:
 	}
 	text += fmt.Sprintf(role, "readers", "readers", `identity.division in ["Engineering", "Editing"]`, strings.Join(grants["readers"], ", "))
 	text += fmt.Sprintf(role, "writers", "writers", `identity.division == "Editing"`, strings.Join(grants["writers"], ", "))
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
-	book, more := policy.Compile(set)
-	for _, finding := range append(findings, more...) {
-		if finding.Code[0] == 'E' {
-			t.Fatal(finding)
-		}
-	}
-	return book
+	return booktest.Compile(t, text)
 }
 
 // admit tells of people, who are in a division from now on, or have left.

@@ -7,24 +7,23 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
@@ -231,27 +230,16 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return newWorldOn(t, enginetest.Again(e))
+	return newWorldOn(t, enginetest.Again(accesstest.Engine(t)))
 }
 
 func newWorldOn(t *testing.T, e store.Engine) *world {
 	t.Helper()
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents)}})
-	book, more := policy.Compile(set)
-	for _, f := range append(findings, more...) {
-		if f.Code[0] == 'E' {
-			t.Fatal(f)
-		}
-	}
 	s, err := store.Open(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: s, rules: access.NewRules(book, nil), target: &target{accounts: map[string]schema.Account{}}}
+	w := &world{t: t, store: s, rules: access.NewRules(booktest.Compile(t, documents), nil), target: &target{accounts: map[string]schema.Account{}}}
 	w.breaker = scheduler.NewBreaker(5, scheduler.Backoff{First: time.Second, Most: time.Minute})
 	w.start()
 	return w
@@ -295,9 +283,7 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (w *world) update(fn func(store.Tx) error) {
 	w.t.Helper()
-	if err := w.store.Update(w.t.Context(), fn); err != nil {
-		w.t.Fatal(err)
-	}
+	accesstest.Update(w.t, w.store, fn)
 }
 
 func (w *world) hr() access.Provenance {

@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -12,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 	"drawbridge/store/enginetest"
 )
 
@@ -48,11 +47,7 @@ func someEngine(t *testing.T, kind string) store.Engine {
 	case "several":
 		return enginetest.Memory(4)
 	}
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return accesstest.Engine(t)
 }
 
 // A somebody is one person, as they should be.

@@ -7,23 +7,21 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
-	"drawbridge/policy"
+	"drawbridge/access/accesstest"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // watched is a policy with a source that tells of use, and a role that is reviewed.
@@ -93,21 +91,10 @@ type inspectWorld struct {
 
 func inspecting(t *testing.T, fn func(w *inspectWorld)) {
 	synctest.Test(t, func(t *testing.T) {
-		e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
 		w := &inspectWorld{}
-		w.world = newWorldOn(t, reads{e, &w.rows, &w.write})
+		w.world = newWorldOn(t, reads{accesstest.Engine(t), &w.rows, &w.write})
 		defer w.stop()
-		set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(watched)}})
-		book, more := policy.Compile(set)
-		for _, f := range append(findings, more...) {
-			if f.Severity == policy.Error {
-				t.Fatal(f)
-			}
-		}
-		w.rules.Use(book)
+		w.rules.Use(booktest.Compile(t, watched))
 		fn(w)
 	})
 }

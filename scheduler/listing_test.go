@@ -12,12 +12,11 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
-	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // A longList is a target of which nothing is known but how much it lists, and how much
@@ -54,15 +53,7 @@ func inUse() int64 {
 // A sweep holds of a long listing what is to be decided about, and of the rest a few
 // bytes an account. R-DRIFT-1.
 func TestSweepsHoldNoListing(t *testing.T) {
-	e, err := bolt.Open(t.TempDir()+"/store.db", bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := accesstest.Store(t)
 	const accounts, each = 20_000, 100 // bytes
 	target := &longList{accounts: accounts}
 	set, _ := policy.Load(fstest.MapFS{})

@@ -7,13 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
 	"drawbridge/notice"
-	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -61,8 +60,7 @@ func atDesk(t *testing.T, fn func(d *desk), channels ...notice.Channel) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte("apiVersion: drawbridge/v1\nkind: PolicySet\nmetadata: { name: test, owner: { user: iam, deputy: iam2 } }\nspec: { mode: enforce }\n")}})
-		book, _ := policy.Compile(set)
+		book := booktest.Compile(t, "apiVersion: drawbridge/v1\nkind: PolicySet\nmetadata: { name: test, owner: { user: iam, deputy: iam2 } }\nspec: { mode: enforce }\n")
 		fn(&desk{t, s, &scheduler.Notify{Store: s, Rules: access.NewRules(book, nil), Channels: channels, URL: "https://b", Every: 15 * time.Minute}})
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/audit"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -150,14 +151,7 @@ func (w *inspectWorld) keepFor(retention string) {
 	if text == watched {
 		w.t.Fatal("the policy has no place for it")
 	}
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
-	book, more := policy.Compile(set)
-	for _, f := range append(findings, more...) {
-		if f.Severity == policy.Error {
-			w.t.Fatal(f)
-		}
-	}
-	w.rules.Use(book)
+	w.rules.Use(booktest.Compile(w.t, text))
 }
 
 // decide records so many decisions of a year, with details.

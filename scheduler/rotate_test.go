@@ -5,12 +5,11 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"drawbridge/access"
 	"drawbridge/connectors"
-	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -51,11 +50,7 @@ func (k *keeper) Rotate(_ context.Context, r connectors.Rotation) (time.Time, er
 // what was changed already.
 func TestRotate(t *testing.T) {
 	inBubble(t, func(w *world) {
-		set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents + twoSecrets)}})
-		book, found := policy.Compile(set)
-		if found.Errors() {
-			t.Fatal(found)
-		}
+		book := booktest.Compile(t, documents+twoSecrets)
 		w.rules.Use(book)
 		var machine string
 		w.update(func(tx store.Tx) error {

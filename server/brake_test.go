@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
 
 	"drawbridge/access"
-	"drawbridge/policy"
+	"drawbridge/access/accesstest"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/store"
@@ -91,14 +90,7 @@ func newBraked(t *testing.T, people int) *braked {
 	t.Helper()
 	b := &braked{}
 	b.client = newClient(t, func(o *server.Options) {
-		set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(limited)}})
-		book, findings := policy.Compile(set)
-		for _, f := range findings {
-			if f.Severity == policy.Error {
-				t.Fatal(f)
-			}
-		}
-		b.rules = access.NewRules(book, nil)
+		b.rules = access.NewRules(booktest.Compile(t, limited), nil)
 		o.Rules, o.Credentials[0].Source = b.rules, "hr"
 		o.Credentials = append(o.Credentials, server.Credential{Name: "second", Role: "admin", Secret: secondSecret})
 		b.world = &world{store: o.Store}
@@ -139,37 +131,15 @@ func (b *braked) work() {
 // lane does the work of some items now.
 func (b *braked) lane(lane store.Lane, ids []string, handle func(store.Item) (access.Finish, error)) {
 	b.t.Helper()
-	update := func(fn func(store.Tx) error) {
-		if err := b.world.store.Update(b.t.Context(), fn); err != nil {
-			b.t.Fatal(err)
-		}
-	}
-	var items []store.Item
-	update(func(tx store.Tx) (err error) {
+	accesstest.Update(b.t, b.world.store, func(tx store.Tx) error {
 		for _, id := range ids {
 			if err := tx.WakeUrgent(lane, id); err != nil {
 				return err
 			}
 		}
-		items, err = tx.Lease(lane, 100, time.Minute)
-		return err
+		return nil
 	})
-	for _, item := range items {
-		finish, err := handle(item)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		update(func(tx store.Tx) error {
-			if finish == nil {
-				return tx.Done(item, time.Time{})
-			}
-			next, err := finish(tx)
-			if err != nil {
-				return err
-			}
-			return tx.Done(item, next)
-		})
-	}
+	accesstest.Lane(b.t, b.world.store, lane, handle)
 }
 
 const lossesOfHR = "losses:hr"

@@ -10,22 +10,20 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/access/tokens"
-	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/metrics"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 const documents = `
@@ -82,19 +80,10 @@ func (l *lockedBuffer) String() string {
 
 func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 	t.Helper()
-	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(documents)}})
-	book, _ := policy.Compile(set)
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := accesstest.Store(t)
 	w := &world{store: s, log: &lockedBuffer{}}
 	o := server.Options{
-		Store: s, TokenKey: tokenKey, Rules: access.NewRules(book, nil), PublicURL: "https://bridge.example.com", Version: "test",
+		Store: s, TokenKey: tokenKey, Rules: access.NewRules(booktest.Compile(t, documents), nil), PublicURL: "https://bridge.example.com", Version: "test",
 		Log:     slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: metrics.New(s, []string{"wiki"}), Sweeps: []string{"expiry"}, Connectors: []string{"wiki"},
 		Credentials: []server.Credential{
@@ -111,12 +100,7 @@ func newWorld(t *testing.T, change ...func(*server.Options)) *world {
 		t.Fatal(err)
 	}
 	w.server, w.Server = h, httptest.NewServer(h)
-	t.Cleanup(func() {
-		w.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(w.Close)
 	return w
 }
 

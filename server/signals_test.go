@@ -7,13 +7,12 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
 	"drawbridge/access"
-	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/server"
 	"drawbridge/server/issuer"
 	"drawbridge/server/issuer/issuertest"
@@ -42,8 +41,7 @@ spec: { protocol: signals, trust: contributing, authoritativeFor: [risk] }
 // issuer signed.
 func signalling(t *testing.T, i *issuertest.Issuer) func(*server.Options) {
 	t.Helper()
-	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(outside)}})
-	book, _ := policy.Compile(set)
+	book := booktest.Compile(t, outside)
 	transport := &http.Transport{}
 	issuers, err := issuer.New([]issuer.Config{{
 		Name: "idp", Issuer: i.URL, Audience: []string{"bridge"}, Algorithms: []string{"ES256"},

@@ -2,33 +2,19 @@ package store_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // pages is a store with 25 assignments of one entitlement, one of another, and a
 // log with 10 entries about each of three subjects, in turn.
 func pages(t *testing.T) *store.Store {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	err = s.Update(t.Context(), func(tx store.Tx) error {
+	s := open(t)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
 		for i := range 25 {
 			a := schema.Assignment{Identity: fmt.Sprintf("i%02d", i), Connector: "wiki", Entitlement: "readers"}
 			if err := store.Assignments.Put(tx, a); err != nil {

@@ -5,22 +5,21 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 const queuesPolicy = `
@@ -81,22 +80,8 @@ type world struct {
 
 func newWorld(t *testing.T, f *front) *world {
 	t.Helper()
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(queuesPolicy)}})
-	book, more := policy.Compile(set)
-	for _, finding := range append(findings, more...) {
-		if finding.Code[0] == 'E' {
-			t.Fatal(finding)
-		}
-	}
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{T: t, store: s, rules: access.NewRules(book, nil), target: openRabbit(t, f), front: f}
+	s := accesstest.Store(t)
+	w := &world{T: t, store: s, rules: access.NewRules(booktest.Compile(t, queuesPolicy), nil), target: openRabbit(t, f), front: f}
 	provision := scheduler.Provision{
 		Store: s, Rules: w.rules, Name: "queues", Connector: w.target,
 		Breaker: scheduler.NewBreaker(5, scheduler.Backoff{First: time.Second, Most: time.Minute}),
@@ -122,9 +107,6 @@ func newWorld(t *testing.T, f *front) *world {
 	t.Cleanup(func() {
 		cancel()
 		wg.Wait()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return w
 }

@@ -8,23 +8,21 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/notice"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/api"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 const documents = `
@@ -105,11 +103,10 @@ spec:
   permanent: { because: Held for the length of employment. }
 `
 
+// compile compiles documents, of which a role may be refused.
 func compile(t *testing.T, text string) *policy.Book {
 	t.Helper()
-	set, _ := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
-	book, _ := policy.Compile(set)
-	return book
+	return booktest.CompileBut(t, "Role", text)
 }
 
 // tokenKey is what the hashes of issued tokens are keyed with.
@@ -129,14 +126,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := accesstest.Store(t)
 	w := &world{t: t, store: s, rules: access.NewRules(compile(t, documents), nil)}
 	o := server.Options{
 		TokenKey: tokenKey,
@@ -159,12 +149,7 @@ func newWorld(t *testing.T) *world {
 	}
 	srv := httptest.NewServer(h)
 	w.url, w.http = srv.URL, srv.Client()
-	t.Cleanup(func() {
-		srv.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(srv.Close)
 	return w
 }
 
@@ -211,9 +196,7 @@ func (w *world) want(status int, as, method, path, body string, out any) string 
 
 func (w *world) update(fn func(store.Tx) error) {
 	w.t.Helper()
-	if err := w.store.Update(w.t.Context(), fn); err != nil {
-		w.t.Fatal(err)
-	}
+	accesstest.Update(w.t, w.store, fn)
 }
 
 // person makes an engineer with an account, who holds what the role gives.
@@ -235,24 +218,7 @@ func (w *world) person(name string) schema.Identity {
 // reconcile does what the scheduler would do with the identities that wait.
 func (w *world) reconcile() {
 	w.t.Helper()
-	var items []store.Item
-	w.update(func(tx store.Tx) (err error) {
-		items, err = tx.Lease(access.LaneIdentity, 100, time.Minute)
-		return err
-	})
-	for _, item := range items {
-		finish, err := access.Reconcile(w.t.Context(), w.store, w.rules, item)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.update(func(tx store.Tx) error {
-			next, err := finish(tx)
-			if err != nil {
-				return err
-			}
-			return tx.Done(item, next)
-		})
-	}
+	accesstest.Reconcile(w.t, w.store, w.rules)
 }
 
 func (w *world) logSize() (n int64) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/schema"
 	"drawbridge/server/metrics"
 	"drawbridge/store"
@@ -12,7 +13,7 @@ import (
 // TestFeedLag says how far a feed is behind the log, and nothing of one that has yet to
 // say where it begins.
 func TestFeedLag(t *testing.T) {
-	s := openStore(t)
+	s := accesstest.Store(t)
 	m := metrics.New(s, nil)
 	m.Follow("siem")
 	m.Follow("new")

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -14,29 +13,11 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/schema"
 	"drawbridge/server/metrics"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
-
-func openStore(t *testing.T) *store.Store {
-	t.Helper()
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func update(t *testing.T, s *store.Store, fn func(store.Tx) error) {
 	t.Helper()
@@ -79,7 +60,7 @@ func record(tx store.Tx, verb schema.Verb, n int) error {
 }
 
 func TestDecisionsAreCountedOnceAndSinceTheStart(t *testing.T) {
-	s := openStore(t)
+	s := accesstest.Store(t)
 	update(t, s, func(tx store.Tx) error { return record(tx, schema.Granted, 5) })
 	m := metrics.New(s, nil)
 	update(t, s, func(tx store.Tx) error { return record(tx, schema.Granted, 2) })
@@ -108,7 +89,7 @@ func TestDecisionsAreCountedOnceAndSinceTheStart(t *testing.T) {
 // TestIgnoredIsCountedBySource counts what sources said beyond what they may, and makes
 // no series without end of it.
 func TestIgnoredIsCountedBySource(t *testing.T) {
-	s := openStore(t)
+	s := accesstest.Store(t)
 	ignored := func(actor string, n int) {
 		update(t, s, func(tx store.Tx) error {
 			for range n {
@@ -154,7 +135,7 @@ func TestEveryVerbIsCountedFromZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := scrape(t, metrics.New(openStore(t), nil))
+	got := scrape(t, metrics.New(accesstest.Store(t), nil))
 	verbs := regexp.MustCompile(`Verb += "(\w+)"`).FindAllSubmatch(text, -1)
 	if len(verbs) < 20 {
 		t.Fatalf("%d verbs found in the schema", len(verbs))
@@ -168,7 +149,7 @@ func TestEveryVerbIsCountedFromZero(t *testing.T) {
 
 // TestWhatStands scrapes what is so now. R-BG-9.
 func TestWhatStands(t *testing.T) {
-	s := openStore(t)
+	s := accesstest.Store(t)
 	long := time.Now().Add(-time.Hour)
 	update(t, s, func(tx store.Tx) error {
 		for i, due := range []schema.Change{
@@ -273,7 +254,7 @@ func TestWhatStands(t *testing.T) {
 }
 
 func TestWhatHappens(t *testing.T) {
-	s := openStore(t)
+	s := accesstest.Store(t)
 	m := metrics.New(s, []string{"wiki"})
 	var wg sync.WaitGroup
 	for range 8 {
@@ -321,7 +302,7 @@ func TestWhatHappens(t *testing.T) {
 // TestSeriesAreBounded sends what strangers choose, and looks at how many series
 // it makes.
 func TestSeriesAreBounded(t *testing.T) {
-	m := metrics.New(openStore(t), nil)
+	m := metrics.New(accesstest.Store(t), nil)
 	for i := range 1000 {
 		m.Served("none", "METHOD"+strconv.Itoa(i), 404, time.Millisecond)
 		m.Request("wiki", "M"+strconv.Itoa(i), 1000+i, time.Millisecond)
@@ -341,7 +322,7 @@ func TestSeriesAreBounded(t *testing.T) {
 // TestScrapeDoesNotGrow compares a scrape of a small store and of one a hundred
 // times as large: it reads as many rows.
 func TestScrapeDoesNotGrow(t *testing.T) {
-	small, large := openStore(t), openStore(t)
+	small, large := accesstest.Store(t), accesstest.Store(t)
 	fill := func(s *store.Store, n int) {
 		update(t, s, func(tx store.Tx) error {
 			for i := range n {

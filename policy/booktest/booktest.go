@@ -1,0 +1,35 @@
+// Package booktest compiles documents that a test has as text.
+package booktest
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"drawbridge/policy"
+)
+
+// Compile compiles documents, after replacing some of their text: old, new, ... What is
+// wrong with them fails the test.
+func Compile(t testing.TB, text string, replace ...string) *policy.Book {
+	t.Helper()
+	b := CompileBut(t, "", text, replace...)
+	for _, r := range b.Refused() {
+		t.Fatalf("role %s is refused: %v", r.Role, r.Findings)
+	}
+	return b
+}
+
+// CompileBut is Compile, where documents of a kind may have errors, such as Role: these
+// are refused.
+func CompileBut(t testing.TB, kind, text string, replace ...string) *policy.Book {
+	t.Helper()
+	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(strings.NewReplacer(replace...).Replace(text))}})
+	b, more := policy.Compile(set)
+	for _, f := range append(findings, more...) {
+		if f.Severity == policy.Error && (kind == "" || !strings.HasPrefix(f.Object, kind+"/")) {
+			t.Fatal(f)
+		}
+	}
+	return b
+}
