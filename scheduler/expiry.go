@@ -37,15 +37,17 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 				return err
 			}
 		}
-		for {
+		for pace := s.Pace(fewestEnded, firstEnded, mostEnded); ; {
 			due, err := firstDue(ctx, s, until, within)
 			if err != nil || len(due) == 0 {
 				return err
 			}
-			for some := range slices.Chunk(due, expireChunk) {
-				if err := expireSome(ctx, s, rules.Book().Digest(), sweep, run, some); err != nil {
+			for len(due) > 0 {
+				some := due[:min(pace.Rows(), len(due))]
+				if err := expireSome(ctx, pace, rules.Book().Digest(), sweep, run, some); err != nil {
 					return err
 				}
+				due = due[len(some):]
 			}
 		}
 	}
@@ -153,11 +155,12 @@ func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, wit
 	return until, sweep.check(run, subject, would, int(population))
 }
 
-// How many grants are known of at once, and how many of those one transaction ends, so
-// that no single one keeps interactive writes waiting.
+// How many grants are known of at once, and how many of those, or of what is open in a
+// review, one transaction ends: the more, the less each costs, but none is to keep
+// interactive writes waiting.
 const (
-	expireWindow = 10_000
-	expireChunk  = 250
+	expireWindow                       = 10_000
+	fewestEnded, firstEnded, mostEnded = 128, 250, 2_500
 )
 
 // firstDue returns the first grants that are due, or were at a time: their keys, in the
@@ -198,9 +201,9 @@ func firstDue(ctx context.Context, s *store.Store, until time.Time, within grant
 }
 
 // expireSome ends some grants, and notes how far the run came.
-func expireSome(ctx context.Context, s *store.Store, digest string, sweep Sweep, run *schema.Run, due []schema.Grant) error {
+func expireSome(ctx context.Context, pace *store.Pace, digest string, sweep Sweep, run *schema.Run, due []schema.Grant) error {
 	var is schema.Run
-	err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+	err := pace.Update(store.Background(ctx), len(due), func(tx store.Tx) error {
 		ended, err := access.ExpireAll(tx, "sweep/expiry", digest, due)
 		if err != nil {
 			return fmt.Errorf("grants of %s and after: %w", due[0].Identity, err)

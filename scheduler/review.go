@@ -120,9 +120,10 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 	return actOnAll(ctx, s, rules, sweep, run, v)
 }
 
-// actOnAll acts on what is open in a review, a chunk in a transaction.
+// actOnAll acts on what is open in a review, some of it in a transaction.
 func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep, run *schema.Run, v schema.Review) error {
-	for after := []string(nil); ; {
+	after, pace := []string(nil), s.Pace(fewestEnded, firstEnded, mostEnded)
+	for {
 		var items []schema.ReviewItem
 		err := s.View(ctx, func(r store.Reader) error {
 			items = nil
@@ -130,7 +131,7 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sw
 				if err != nil {
 					return err
 				}
-				if items = append(items, i); len(items) == expireChunk {
+				if items = append(items, i); len(items) == pace.Rows() {
 					return nil
 				}
 			}
@@ -142,7 +143,7 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sw
 		last := items[len(items)-1]
 		after = []string{last.Review, last.Identity, last.Holding}
 		done := 0
-		err = s.Update(store.Background(ctx), func(tx store.Tx) error {
+		err = pace.Update(store.Background(ctx), len(items), func(tx store.Tx) error {
 			done = 0
 			for _, i := range items {
 				acted, err := access.OverdueItem(tx, rules, "sweep/"+sweep.Name, i)

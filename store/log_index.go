@@ -5,40 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
-	"time"
 )
 
 // The log is indexed in turns: what the next entries are found by is worked out in a
 // snapshot, where it keeps nobody waiting, put in the order of the index's keys, and
-// written in one commit. As each row has a place of its own, that commit is as slow as
-// it has rows; so turns are short while others have something to write that somebody
-// waits for, and long, which makes less work in all, while nobody has.
-const (
-	shortTurn, longTurn  = 10 * time.Millisecond, 80 * time.Millisecond
-	fewestRows, mostRows = 128, 8192
-	firstRows            = 1024 // of the first turn
-	quietFor             = time.Second
-)
-
-// paced is how many rows the next turn has, after one of so many took so long.
-func paced(rows int, took, wanted time.Duration) int {
-	next := float64(rows) * min(2, float64(wanted)/float64(max(took, 1)))
-	return max(fewestRows, min(int(next), mostRows))
-}
-
-// An awaited remembers when somebody last waited for a commit.
-type awaited struct{ at atomic.Int64 }
-
-func (a *awaited) now() { a.at.Store(time.Now().UnixNano()) }
-
-// patience is how long a commit may take that nobody waits for.
-func (a *awaited) patience() time.Duration {
-	if time.Now().UnixNano()-a.at.Load() > int64(quietFor) {
-		return longTurn
-	}
-	return shortTurn
-}
+// written in one commit, at a Pace.
+const fewestRows, firstRows, mostRows = 128, 1024, 8192
 
 // A logIndex finds entries of the log by something.
 type logIndex struct {
@@ -117,11 +89,11 @@ func (x *logIndex) write(t *transaction, n turn) error {
 
 // indexBy brings an index to where the log was when it began.
 func (s *Store) indexBy(ctx context.Context, x *logIndex) error {
-	goal, rows := int64(-1), firstRows
+	goal, pace := int64(-1), s.Pace(fewestRows, firstRows, mostRows)
 	for {
 		var next turn
 		err := s.View(ctx, func(r Reader) (err error) {
-			next, err = x.plan(r.transaction(), rows)
+			next, err = x.plan(r.transaction(), pace.Rows())
 			return err
 		})
 		if goal < 0 {
@@ -130,14 +102,9 @@ func (s *Store) indexBy(ctx context.Context, x *logIndex) error {
 		if err != nil || next.to == next.from {
 			return err
 		}
-		var began time.Time
-		err = s.Update(ctx, func(tx Tx) error {
-			began = time.Now() // it is the last in its commit, which follows
-			return x.write(tx.transaction(), next)
-		})
+		err = pace.Update(ctx, len(next.keys), func(tx Tx) error { return x.write(tx.transaction(), next) })
 		if err != nil || next.to >= goal {
 			return err
 		}
-		rows = paced(len(next.keys), time.Since(began), s.awaited.patience())
 	}
 }
