@@ -25,6 +25,9 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 		if err := store.Groups.Put(tx, g); err != nil {
 			return g, err
 		}
+		if err := sharedByGroups.changed(tx, p.Book, p.actor(), schema.Group{}, g); err != nil {
+			return g, err
+		}
 		if err := recordGroup(tx, p, schema.Admitted, g.ID, "created"); err != nil {
 			return g, err
 		}
@@ -39,6 +42,9 @@ func AdmitGroup(tx store.Tx, p Provenance, g schema.Group) (schema.Group, error)
 	}
 	g.Source, g.Created, g.Modified, g.Version = old.Source, old.Created, now, old.Version+1
 	if err := store.Groups.Put(tx, g); err != nil {
+		return g, err
+	}
+	if err := sharedByGroups.changed(tx, p.Book, p.actor(), old, g); err != nil {
 		return g, err
 	}
 	if old.DisplayName != g.DisplayName {
@@ -84,6 +90,9 @@ func RemoveGroup(tx store.Tx, p Provenance, group string) error {
 		return err
 	}
 	if err := store.Groups.Delete(tx, group); err != nil {
+		return err
+	}
+	if err := sharedByGroups.changed(tx, p.Book, p.actor(), g, schema.Group{ID: g.ID, Source: g.Source}); err != nil {
 		return err
 	}
 	if err := nameLost(tx, g); err != nil {

@@ -77,6 +77,9 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 	if err := store.Identities.Put(tx, id); err != nil {
 		return id, err
 	}
+	if err := sharedByUsers.changed(tx, p.Book, p.actor(), schema.Identity{}, id); err != nil {
+		return id, err
+	}
 	id, err := correlate(tx, p, id)
 	if err != nil {
 		return id, err
@@ -119,6 +122,9 @@ func change(tx store.Tx, p Provenance, old, id schema.Identity) (schema.Identity
 	}
 	id.Version, id.Modified, id.Occurred = old.Version+1, tx.Now(), p.Occurred
 	if err := store.Identities.Put(tx, id); err != nil {
+		return id, err
+	}
+	if err := sharedByUsers.changed(tx, p.Book, p.actor(), old, id); err != nil {
 		return id, err
 	}
 	if id, err = correlate(tx, p, id); err != nil {
@@ -168,6 +174,9 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 		d.Verb, d.Reason = schema.Ignored, "only an authoritative source ends an identity; its record ended, and nothing else"
 	}
 	if err := store.Identities.Put(tx, id); err != nil {
+		return err
+	}
+	if err := sharedByUsers.changed(tx, p.Book, p.actor(), old, id); err != nil {
 		return err
 	}
 	if err := admitted(tx, p, d, old, id); err != nil {

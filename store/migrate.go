@@ -3,9 +3,11 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"drawbridge/schema"
 )
@@ -35,7 +37,7 @@ func atOnce(step func(*transaction) error) migration {
 func migrations() []migration {
 	return []migration{
 		atOnce(layMilestones), atOnce(tellPressing), atOnce(layDueIndexes), atOnce(mayBundle), atOnce(layDeviations),
-		atOnce(maySeal), atOnce(mayBeUnique), layCopies,
+		atOnce(maySeal), atOnce(mayBeUnique), layCopies, layShared,
 	}
 }
 
@@ -111,6 +113,25 @@ func layCopies(t *transaction) (more bool, err error) {
 		if err := t.delete(tableRaw, row.Key); err != nil {
 			return false, err
 		}
+	}
+	return more, nil
+}
+
+// layShared leads from layout 9, in which one record at most was found by a value that is
+// to be unique, and not the others that had it before it was to be.
+func layShared(t *transaction) (more bool, err error) {
+	for table, shared := range map[string]string{"identities/unique": IdentityUnique.name, "groups/unique": GroupUnique.name} {
+		was, left, err := leading(t, table, inATurn)
+		if err != nil {
+			return false, err
+		}
+		for _, row := range was {
+			holds := binary.BigEndian.AppendUint32(nil, uint32(len(row.Value)))
+			if err := errors.Join(t.put(shared, slices.Concat(row.Key, row.Value), holds), t.delete(table, row.Key)); err != nil {
+				return false, err
+			}
+		}
+		more = more || left
 	}
 	return more, nil
 }

@@ -17,6 +17,15 @@ type Correlation struct {
 	Record    string `json:"record,omitempty"`
 }
 
+// A Uniqueness is which attributes of users, or of groups, records are found by because
+// they are to be unique, and behind which record it is yet to be looked whether they are.
+type Uniqueness struct {
+	Of         string   `json:"of"` // users or groups
+	Attributes []string `json:"attributes,omitempty"`
+	Behind     string   `json:"behind,omitempty"`
+	Done       bool     `json:"done,omitempty"`
+}
+
 // An Owned is one edge from an owner, by the name their machine's source gives
 // them, to a machine identity.
 type Owned struct {

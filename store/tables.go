@@ -13,7 +13,7 @@ var (
 	IdentityUserName   = &Index[schema.Identity]{name: "userName", unique: true, kept: true, marked: true, of: living(func(i schema.Identity) []string { return []string{i.Source, fold(i.UserName)} })}
 	IdentityExternalID = &Index[schema.Identity]{name: "externalId", unique: true, of: living(func(i schema.Identity) []string { return unless(i.ExternalID == "", i.Source, i.ExternalID) })}
 	IdentityEmail      = &Index[schema.Identity]{name: "email", of: emails}
-	IdentityUnique     = &Index[schema.Identity]{name: "unique", unique: true, of: uniques}
+	IdentityUnique     = &Index[schema.Identity]{name: "uniques", of: uniques} // more than one has what was stored before it was to be unique
 	IdentityModified   = &Index[schema.Identity]{name: "modified", of: living(func(i schema.Identity) []string { return []string{i.Source, timePart(i.Modified)} })}
 
 	IdentityFormer           = &Index[schema.Identity]{name: "former", of: former}
@@ -39,6 +39,9 @@ var (
 
 	Correlations = define("correlations", func(c Correlation) []string { return []string{c.Attribute, c.Value, c.Source, c.Record} }, CorrelationRecord)
 )
+
+// Uniquenesses are what is unique of resources, by whose it is.
+var Uniquenesses = define("uniquenesses", func(u Uniqueness) []string { return []string{u.Of} })
 
 // Withheld identities, by id: whose end the brake on their source holds.
 var (
@@ -96,7 +99,7 @@ var Machines = define("machines", func(m schema.Machine) []string { return []str
 var (
 	GroupName       = &Index[schema.Group]{name: "displayName", kept: true, marked: true, of: one(func(g schema.Group) []string { return []string{g.Source, fold(g.DisplayName)} })}
 	GroupExternalID = &Index[schema.Group]{name: "externalId", unique: true, of: one(func(g schema.Group) []string { return unless(g.ExternalID == "", g.Source, g.ExternalID) })}
-	GroupUnique     = &Index[schema.Group]{name: "unique", unique: true, of: func(g schema.Group) [][]string { return each(g.Source, g.Unique) }}
+	GroupUnique     = &Index[schema.Group]{name: "uniques", of: func(g schema.Group) [][]string { return each(g.Source, g.Unique) }}
 	GroupModified   = &Index[schema.Group]{name: "modified", of: one(func(g schema.Group) []string { return []string{g.Source, timePart(g.Modified)} })}
 
 	Groups = define("groups", func(g schema.Group) []string { return []string{g.ID} }, GroupName, GroupExternalID, GroupUnique, GroupModified).reading(readGroup)

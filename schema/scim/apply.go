@@ -27,10 +27,11 @@ func (p Patch) Apply(r Record) (Record, error) {
 	if err := r.keeps(was); err != nil {
 		return r, err
 	}
-	if a := r.missing(); a != nil && was.of(a) != nil {
+	ends := r.ends(was)
+	if a := r.missing(was, ends); a != nil && was.of(a) != nil {
 		return r, Invalid(Mutability, "%s: it is required, and can not be unset", a.Path())
 	}
-	return r, r.complete()
+	return r, r.complete(was, ends)
 }
 
 // maxWork is how many bytes the operations of one patch look through together: a

@@ -41,8 +41,29 @@ type Body struct {
 // are kept elsewhere. What is read of longer ones makes itself room.
 const usualBody = 64 << 10
 
-// Parse reads the body of a POST or PUT.
+// Parse reads the body of a POST.
 func (t *Type) Parse(body []byte, l Limits) (Body, error) {
+	b, err := t.parse(body, l)
+	if err != nil {
+		return Body{}, err
+	}
+	return b, b.Record.complete(t.newRecord(), false)
+}
+
+// ParseReplacement reads the body of a PUT. What an extension asks for is looked at
+// where it is known what the resource was: see Record.Replacing.
+func (t *Type) ParseReplacement(body []byte, l Limits) (Body, error) {
+	b, err := t.parse(body, l)
+	if err != nil {
+		return Body{}, err
+	}
+	if a := b.Record.missing(t.newRecord(), true); a != nil {
+		return b, unset(a)
+	}
+	return b, b.Record.sound()
+}
+
+func (t *Type) parse(body []byte, l Limits) (Body, error) {
 	if err := check(body, l.depth()); err != nil {
 		return Body{}, err
 	}
@@ -60,7 +81,7 @@ func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 	slices.Sort(in.body.Members)
 	in.body.Members = slices.Compact(in.body.Members)
 	in.body.Dropped, in.body.Occurred = in.dropped, in.occurred
-	return in.body, in.body.Record.complete()
+	return in.body, nil
 }
 
 // An intake is a body on its way in.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"drawbridge/schema"
@@ -117,10 +116,10 @@ func (r Record) get(urn, name string) []byte {
 // Replacing returns the record as it is in the place of an old one: what is
 // immutable, and is not sent again, stays, and so does whether somebody is active,
 // for saying nothing of it must not end access, nor give it back. It is an error to
-// send another value of what is immutable.
+// send another value of what is immutable, or less of what is required than there was.
 func (r Record) Replacing(old json.RawMessage) (Record, error) {
 	active, ok := r.typ.attribute("", "active")
-	if ok = ok && r.values[active.slot] == nil; !ok && len(r.typ.immutable)+len(r.typ.fixed) == 0 {
+	if ok = ok && r.values[active.slot] == nil; !ok && len(r.typ.immutable)+len(r.typ.fixed) == 0 && !r.typ.demanding {
 		return r, nil
 	}
 	was, err := r.typ.Decode(old)
@@ -140,7 +139,10 @@ func (r Record) Replacing(old json.RawMessage) (Record, error) {
 			r.values[a.parent.slot] = setMember(a.parent, r.values[a.parent.slot], a, before)
 		}
 	}
-	return r, r.keeps(was)
+	if err := r.keeps(was); err != nil {
+		return r, err
+	}
+	return r, r.complete(was, r.ends(was))
 }
 
 // keeps returns an error if something immutable is not as it was.
@@ -204,9 +206,9 @@ const maxRecord = 1 << 20
 // maxIndexed is how long, in bytes, a value may be that resources are found by.
 const maxIndexed = 1024
 
-// complete returns an error if a required attribute is unset, or if one that
-// resources are found by, or all together, are too long.
-func (r Record) complete() error {
+// sound returns an error if an attribute that resources are found by, or all together, are
+// too long.
+func (r Record) sound() error {
 	size := 0
 	for _, v := range r.values {
 		size += len(v)
@@ -224,57 +226,6 @@ func (r Record) complete() error {
 			return Invalid(InvalidValue, "emails.value: it is longer than %d bytes", maxIndexed)
 		}
 	}
-	for _, v := range r.uniques() {
-		if len(v) > 2*maxIndexed {
-			attribute, _, _ := strings.Cut(v, "=")
-			return Invalid(InvalidValue, "%s: it is longer than %d bytes", attribute, maxIndexed)
-		}
-	}
-	if a := r.missing(); a != nil {
-		return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
-	}
-	return nil
-}
-
-// missing returns a required attribute that is unset, nil if there is none. Those of an
-// extension are required of who is of it at all.
-func (r Record) missing() *Attribute {
-	for i, a := range r.typ.attributes {
-		switch v := r.values[i]; {
-		case a.edges || a.ReadOnly || a.URN != "" && !r.isOf(a.URN):
-		case a.Required && (v == nil || v[0] == '"' && strings.TrimSpace(text(v)) == ""):
-			return a
-		case a.URN != "" && v != nil:
-			if s := a.incomplete(v); s != nil {
-				return s
-			}
-		}
-	}
-	return nil
-}
-
-// isOf reports whether the record has something of an extension.
-func (r Record) isOf(urn string) bool {
-	for i, a := range r.typ.attributes {
-		if a.URN == urn && r.values[i] != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// incomplete returns a required part that a complex value lacks.
-func (a *Attribute) incomplete(value []byte) *Attribute {
-	for _, s := range a.Subs {
-		if !s.Required || s.ReadOnly {
-			continue
-		}
-		for object := range a.each(value) {
-			if member(object, s.Name) == nil {
-				return s
-			}
-		}
-	}
 	return nil
 }
 
@@ -288,40 +239,6 @@ func (a *Attribute) each(value []byte) iter.Seq[[]byte] {
 			yield(value)
 		}
 	}
-}
-
-// uniques returns what no other record of the source may have, by the schemas of
-// extensions: attribute=value, sorted.
-func (r Record) uniques() []string {
-	var all []string
-	add := func(a *Attribute, raw []byte) {
-		v := string(raw)
-		if len(v) > 0 && v[0] == '"' {
-			if v = text(raw); !a.CaseExact {
-				v = fold(v)
-			}
-		}
-		if v != "" {
-			all = append(all, a.Path()+"="+v)
-		}
-	}
-	for _, a := range r.typ.unique {
-		if a.parent == nil {
-			for v := range a.each(r.values[a.slot]) {
-				add(a, v)
-			}
-			continue
-		}
-		for object := range a.parent.each(r.values[a.parent.slot]) {
-			for v := range a.each(member(object, a.Name)) {
-				add(a, v)
-			}
-		}
-	}
-	if all == nil {
-		return nil
-	}
-	return schema.Sorted(all...)
 }
 
 // Identity returns the identity as the record describes it. What the record does
@@ -340,7 +257,7 @@ func (r Record) Identity(id schema.Identity) schema.Identity {
 	}
 	id.UserName, id.ExternalID = text(r.get("", "userName")), text(r.get("", "externalId"))
 	id.Email, id.OtherEmails = addresses(r.get("", "emails"))
-	id.Resource, id.Unique = r.Encode(), r.uniques()
+	id.Resource, id.Unique = r.Encode(), r.found()
 	return id
 }
 
@@ -374,7 +291,7 @@ func addresses(emails []byte) (first string, others []string) {
 // Group returns the group as the record describes it.
 func (r Record) Group(g schema.Group) schema.Group {
 	g.DisplayName, g.ExternalID = text(r.get("", "displayName")), text(r.get("", "externalId"))
-	g.Resource, g.Unique = r.Encode(), r.uniques()
+	g.Resource, g.Unique = r.Encode(), r.found()
 	return g
 }
 

@@ -99,6 +99,7 @@ type Type struct {
 	immutable []*Attribute // and parts of attributes
 	fixed     []*Attribute // lists with something immutable in their elements
 	unique    []*Attribute // and parts of attributes
+	demanding bool         // an extension has something that is required, or unique
 
 	attributes []*Attribute // by slot: those of the core schema, then of each extension
 	core       map[string]*Attribute
@@ -155,6 +156,7 @@ func (t *Type) add(urn string, attributes []library.CoreAttribute) map[string]*A
 			t.fixed = append(t.fixed, a)
 		}
 		for _, one := range append([]*Attribute{a}, a.Subs...) {
+			t.demanding = t.demanding || urn != "" && (one.Required || one.Unique)
 			if one.Unique = one.Unique && urn != ""; one.Unique { // userName has an index of its own
 				t.unique = append(t.unique, one)
 			}

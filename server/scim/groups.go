@@ -11,10 +11,10 @@ import (
 	"drawbridge/store"
 )
 
-func (q *request) groupBody() (wire.Body, error) {
+func (q *request) groupBody(parse func([]byte, wire.Limits) (wire.Body, error)) (wire.Body, error) {
 	var b wire.Body
 	err := q.withBody(q.limits.GroupBody, func(body []byte) (err error) {
-		b, err = q.groups.Parse(body, q.wireLimits())
+		b, err = parse(body, q.wireLimits())
 		q.sent(body, b.Dropped)
 		return err
 	})
@@ -22,7 +22,7 @@ func (q *request) groupBody() (wire.Body, error) {
 }
 
 func createGroup(q *request) error {
-	b, err := q.groupBody()
+	b, err := q.groupBody(q.groups.Parse)
 	if err != nil {
 		return err
 	}
@@ -32,11 +32,14 @@ func createGroup(q *request) error {
 		if err := q.retried(tx, said); err != nil {
 			return said, err
 		}
+		if err := q.freeGroup(tx, schema.Group{}, said); err != nil {
+			return said, err
+		}
 		return q.admitGroup(tx, p, said)
 	})
 	q.report(q.groups, g.ID)
 	if err != nil {
-		return q.groupTaken(err, said)
+		return groupTaken(err)
 	}
 	return q.group(http.StatusCreated, g, q.projection(q.groups))
 }
@@ -80,20 +83,13 @@ func (q *request) retried(r store.Reader, said schema.Group) error {
 	return nil
 }
 
-func (q *request) groupTaken(err error, said schema.Group) error {
+// groupTaken says of a conflict what another group has.
+func groupTaken(err error) error {
 	var told *wire.Error
 	if !errors.Is(err, schema.ErrConflict) || errors.As(err, &told) {
 		return err
 	}
-	detail := "externalId: it is taken by another group"
-	_ = q.store.View(q.c.Request().Context(), func(r store.Reader) error {
-		detail = takenBy(detail, said.Unique, func(value string) (string, error) {
-			g, err := store.Groups.One(r, store.GroupUnique, q.source, value)
-			return g.ID, err
-		}, said.ID)
-		return nil
-	})
-	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: detail}
+	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: "externalId: it is taken by another group"}
 }
 
 // ownGroup returns a group of the source. Others are none of its business.
@@ -124,7 +120,7 @@ func getGroup(q *request) error {
 }
 
 func replaceGroup(q *request) error {
-	b, err := q.groupBody()
+	b, err := q.groupBody(q.groups.ParseReplacement)
 	if err != nil {
 		return err
 	}
@@ -180,7 +176,6 @@ func patchGroup(q *request) error {
 func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Group, access.Provenance, error)) (schema.Group, error) {
 	id := q.param()
 	p := q.provenance(time.Time{}, time.Time{}, time.Time{})
-	var meant schema.Group
 	g, err := q.edit(p, id, e, func(tx store.Tx) (schema.Group, error) {
 		old, err := q.ownGroup(tx, id)
 		if err != nil {
@@ -193,10 +188,12 @@ func (q *request) changeGroup(e wire.Edits, to func(old schema.Group) (schema.Gr
 		if err != nil {
 			return old, err
 		}
-		meant = said
+		if err := q.freeGroup(tx, old, said); err != nil {
+			return old, err
+		}
 		return q.admitGroup(tx, from, said)
 	})
-	return g, q.groupTaken(err, meant)
+	return g, groupTaken(err)
 }
 
 func deleteGroup(q *request) error {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -27,6 +26,9 @@ func createUser(q *request) error {
 	p := q.provenance(b.Occurred, b.Modified, time.Time{})
 	var got schema.Identity
 	err = q.store.Update(q.c.Request().Context(), func(tx store.Tx) (err error) {
+		if err := q.freeUser(tx, schema.Identity{}, said); err != nil {
+			return err
+		}
 		if err := q.seal(tx, &p, said.ID); err != nil {
 			return err
 		}
@@ -54,26 +56,10 @@ func (q *request) taken(err error, said schema.Identity) error {
 			detail = fmt.Sprintf("userName: %q is taken by user %s", said.UserName, id.ID)
 		} else if id, err := store.Identities.One(r, store.IdentityExternalID, q.source, said.ExternalID); err == nil && id.ID != said.ID {
 			detail = fmt.Sprintf("externalId: %q is taken by user %s", said.ExternalID, id.ID)
-		} else {
-			detail = takenBy(detail, said.Unique, func(value string) (string, error) {
-				id, err := store.Identities.One(r, store.IdentityUnique, q.source, value)
-				return id.ID, err
-			}, said.ID)
 		}
 		return nil
 	})
 	return &wire.Error{Status: http.StatusConflict, Type: wire.Uniqueness, Detail: detail}
-}
-
-// takenBy says which of the values that are to be unique another resource has.
-func takenBy(otherwise string, values []string, holder func(value string) (id string, err error), own string) string {
-	for _, v := range values {
-		if id, err := holder(v); err == nil && id != own {
-			attribute, value, _ := strings.Cut(v, "=")
-			return fmt.Sprintf("%s: %q is taken by %s", attribute, value, id)
-		}
-	}
-	return otherwise
 }
 
 // ownUser returns a user of the source. Others are none of its business.
@@ -115,7 +101,7 @@ func getUser(q *request) error {
 func replaceUser(q *request) error {
 	var b wire.Body
 	err := q.withBody(q.limits.UserBody, func(body []byte) (err error) {
-		b, err = q.users.Parse(body, q.wireLimits())
+		b, err = q.users.ParseReplacement(body, q.wireLimits())
 		q.sent(body, b.Dropped)
 		return err
 	})
@@ -167,6 +153,9 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 		}
 		var p access.Provenance
 		if said, p, err = to(old); err != nil {
+			return err
+		}
+		if err := q.freeUser(tx, old, said); err != nil {
 			return err
 		}
 		if err := q.seal(tx, &p, said.ID); err != nil {

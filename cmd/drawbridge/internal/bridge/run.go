@@ -36,7 +36,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
 	watchSweeps := func(ctx context.Context) error { return sweeper.KeepWatch(ctx, b.Log) }
-	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.watchCredentials, watchSweeps)...)
+	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.keepUnique, b.watchCredentials, watchSweeps)...)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
