@@ -294,3 +294,27 @@ func readChange(o *jsonscan.Scanner) (c schema.Change) {
 	}
 	return c
 }
+
+// readWindow is for reports, which read every window of a period.
+func readWindow(_, value []byte) (w schema.Window, ok bool) {
+	o := jsonscan.Of(value)
+	for name := range o.Members() {
+		switch string(name) {
+		case "id":
+			w.ID = o.Text()
+		case "connector":
+			w.Connector = o.Text()
+		case "identity":
+			w.Identity = o.Text()
+		case "change":
+			w.Change = readChange(&o)
+		case "closed":
+			w.Closed = o.Time()
+		case "moot":
+			w.Moot = o.Truth()
+		default:
+			o.Lose()
+		}
+	}
+	return w, o.Whole()
+}

@@ -23,6 +23,7 @@ func TestReading(t *testing.T) {
 	t.Run("grants", func(t *testing.T) { reads(t, Grants) })
 	t.Run("assignments", func(t *testing.T) { reads(t, Assignments) })
 	t.Run("accounts", func(t *testing.T) { reads(t, Accounts) })
+	t.Run("windows", func(t *testing.T) { reads(t, Windows) })
 }
 
 func reads[R any](t *testing.T, c *Collection[R]) {

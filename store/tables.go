@@ -282,7 +282,7 @@ var (
 	WindowReceived = &Index[schema.Window]{name: "received", of: one(func(w schema.Window) []string { return []string{timePart(w.Change.Received)} })}
 	WindowIdentity = &Index[schema.Window]{name: "identity", of: one(func(w schema.Window) []string { return []string{w.Identity} })}
 
-	Windows = define("windows", func(w schema.Window) []string { return []string{w.ID} }, WindowReceived, WindowIdentity)
+	Windows = define("windows", func(w schema.Window) []string { return []string{w.ID} }, WindowReceived, WindowIdentity).reading(readWindow)
 )
 
 // WorkItems are what people are asked to do, by connector and identity.

@@ -285,15 +285,20 @@ func (v Window) groups(by string) []string {
 // worst keeps the windows that lasted longest. Where nothing was left to tell, nothing
 // lasted.
 func (e *Report) worst(v Window) {
-	if v.Basis == Moot {
+	full := len(e.Worst) == mostWorst
+	if v.Basis == Moot || full && longest(e.Worst[mostWorst-1], v) < 0 {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(e.Worst, v, func(a, b Window) int {
-		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.ID, b.ID), strings.Compare(a.Identity, b.Identity))
-	})
-	if e.Worst = slices.Insert(e.Worst, at, v); len(e.Worst) > mostWorst {
-		e.Worst = e.Worst[:mostWorst]
+	if full {
+		e.Worst = e.Worst[:mostWorst-1]
 	}
+	at, _ := slices.BinarySearchFunc(e.Worst, v, longest)
+	e.Worst = slices.Insert(e.Worst, at, v)
+}
+
+// longest orders windows, the one that lasted longest first.
+func longest(a, b Window) int {
+	return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.ID, b.ID), strings.Compare(a.Identity, b.Identity))
 }
 
 // Outcomes are windows, counted.
@@ -308,10 +313,8 @@ func (t *outcomes) add(v Window) {
 	if v.Change.Left {
 		t.Left++
 	}
-	*map[Basis]*int{ReadBack: &t.Verified, Acknowledged: &t.Acknowledged, Moot: &t.Moot, StillOpen: &t.Open}[v.Basis]++
-	*map[Objective]*int{
-		NoObjective: &t.NoObjective, Met: &t.Met, Unverified: &t.Unverified, MissedIt: &t.Missed, Awaited: &t.Awaited, Void: &t.Void,
-	}[v.Objective]++
+	*t.on(v.Basis)++
+	*t.became(v.Objective)++
 	if v.SinceSource == nil {
 		t.UnknownSource++
 	}
@@ -328,6 +331,38 @@ func (t *outcomes) add(v Window) {
 		t.source.add(duration(*v.SinceSource))
 	}
 	t.stage(v.Change)
+}
+
+// on is the count of those whose end rests on a basis.
+func (t *outcomes) on(b Basis) *int {
+	switch b {
+	case ReadBack:
+		return &t.Verified
+	case Acknowledged:
+		return &t.Acknowledged
+	case Moot:
+		return &t.Moot
+	case StillOpen:
+	}
+	return &t.Open
+}
+
+// became is the count of those whose objective became what it did.
+func (t *outcomes) became(o Objective) *int {
+	switch o {
+	case NoObjective:
+		return &t.NoObjective
+	case Met:
+		return &t.Met
+	case Unverified:
+		return &t.Unverified
+	case MissedIt:
+		return &t.Missed
+	case Void:
+		return &t.Void
+	case Awaited:
+	}
+	return &t.Awaited
 }
 
 // stage adds how long each stage took by itself, as far as both its ends are known.
