@@ -249,6 +249,7 @@ var operations = map[string]string{
 	"GET /api/v1/notices":                 "auditor",
 	"POST /api/v1/notices/test":           "operator",
 	"GET /api/v1/exposure":                "viewer",
+	"GET /api/v1/exposure/latest":         "viewer",
 	"GET /api/v1/exposure/open":           "viewer",
 	"GET /api/v1/exposure/windows":        "viewer",
 	"GET /api/v1/status":                  "viewer",

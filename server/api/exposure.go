@@ -16,6 +16,7 @@ import (
 // registerExposure registers how long access outlives what ends it.
 func (a *API) registerExposure(h huma.API) {
 	add(a, h, get("/exposure", "How long access outlived the changes that ended it, of a period"), a.readExposure)
+	add(a, h, get("/exposure/latest", "How long access outlived the changes that ended it, of the newest: of a day, or of less where so many ended"), a.readLatestExposure)
 	add(a, h, get("/exposure/open", "The exposure windows that are open now, by connector, the oldest first"), a.listOpenWindows)
 	add(a, h, get("/exposure/windows", "The exposure windows that were opened in a period: those that closed, then those that are open"), a.listWindows)
 }
@@ -35,6 +36,15 @@ func (a *API) readExposure(ctx context.Context, in *exposureInput) (*Reply[expos
 	var out exposure.Report
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
 		out, err = exposure.Measure(r, in.From, in.To, in.By)
+		return err
+	})
+	return reply(out), err
+}
+
+func (a *API) readLatestExposure(ctx context.Context, _ *struct{}) (*Reply[exposure.Recent], error) {
+	var out exposure.Recent
+	err := a.Store.View(ctx, func(r store.Reader) (err error) {
+		out, err = exposure.Latest(r)
 		return err
 	})
 	return reply(out), err

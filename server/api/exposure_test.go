@@ -49,6 +49,11 @@ func TestExposure(t *testing.T) {
 	if report.Total.Windows != 8 || report.Total.Open != 4 || report.Total.Acknowledged != 4 || report.Total.Verified != 0 || report.Total.Told.Most != 1 {
 		t.Errorf("report: %+v", report.Total)
 	}
+	var latest exposure.Recent
+	w.want(200, "viewer", "GET", "/api/v1/exposure/latest", "", &latest)
+	if latest.Closed != 12 || latest.Open != 12 || latest.Took.Most != 1 || latest.More || latest.To.Sub(latest.From) != 24*time.Hour {
+		t.Errorf("the latest: %+v", latest)
+	}
 	w.want(422, "viewer", "GET", "/api/v1/exposure?by=mood&"+query, "", nil)
 	w.want(422, "viewer", "GET", "/api/v1/exposure?"+url.Values{"from": {"2026-02-01T00:00:00Z"}, "to": {"2026-01-01T00:00:00Z"}}.Encode(), "", nil)
 	w.want(422, "viewer", "GET", "/api/v1/exposure/windows?cursor=WyJjbG9zZWQiLCJ4IiwieSJd&"+query, "", nil)

@@ -133,6 +133,7 @@ var leastRoles = map[string]schema.APIRole{
 	"GET /api/v1/evidence/{framework}": schema.Auditor, // who had what, and who agreed
 
 	"GET /api/v1/exposure":         schema.Viewer,
+	"GET /api/v1/exposure/latest":  schema.Viewer,
 	"GET /api/v1/exposure/open":    schema.Viewer,
 	"GET /api/v1/exposure/windows": schema.Viewer,
 

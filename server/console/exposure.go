@@ -1,24 +1,13 @@
 package console
 
 import (
-	"slices"
 	"time"
 
 	"drawbridge/access/exposure"
 )
 
 // endings say how long access lived on after what ended it, of the newest endings.
-type endings struct {
-	Since   string // in words
-	Bars    []bar
-	Count   int // windows that closed
-	Open    int
-	Oldest  time.Duration // of those that are open, so far
-	Missed  int           // that took longer than the policy wants
-	Median  time.Duration // half of them took no longer
-	Most    time.Duration // 95 of 100 took no longer
-	Slowest time.Duration
-}
+type endings struct{ exposure.Recent }
 
 // A bar is how many took so long. It is drawn where X is, as high as Height of 100.
 type bar struct {
@@ -28,85 +17,37 @@ type bar struct {
 	X      int
 }
 
-// steps are the bounds of the bars.
-var steps = []struct {
-	under time.Duration
-	name  string
-}{
-	{100 * time.Millisecond, "0.1 s"}, {time.Second, "1 s"}, {10 * time.Second, "10 s"},
-	{time.Minute, "1 min"}, {10 * time.Minute, "10 min"}, {1 << 62, "longer"},
-}
-
-// spans are those that are looked at, until one has no more windows than are shown.
-var spans = []struct {
-	long time.Duration
-	name string
-}{{24 * time.Hour, "24 hours"}, {time.Hour, "hour"}, {5 * time.Minute, "5 minutes"}}
-
-// mostWindows is how many windows are looked at.
-const mostWindows = "500"
-
-// exposed looks at the windows of the last day; of less, where there are many.
+// exposed looks at the newest endings.
 func (v *visit) exposed() (x endings, err error) {
-	for _, span := range spans {
-		x = endings{Since: span.name}
-		from, to := v.now.Add(-span.long).Format(time.RFC3339Nano), v.now.Add(time.Minute).Format(time.RFC3339Nano)
-		cursor, closed := "", list[exposure.Window]{}
-		var took []time.Duration
-		for range 2 { // those that closed, and then those that are open
-			closed = list[exposure.Window]{}
-			if err := v.get(v.ctx, "/exposure/windows", &closed, "from", from, "to", to, "limit", mostWindows, "cursor", cursor); err != nil {
-				return x, err
-			}
-			took = append(took, x.take(closed.Items)...)
-			if cursor = closed.Next; cursor == "" {
-				break
-			}
-		}
-		x.chart(took)
-		if cursor == "" {
-			break
-		}
-	}
-	return x, nil
+	err = v.get(v.ctx, "/exposure/latest", &x.Recent)
+	return x, err
 }
 
-// take counts windows, and returns how long those took that closed.
-func (x *endings) take(windows []exposure.Window) (took []time.Duration) {
-	for _, w := range windows {
-		lasted := seconds(w.Seconds)
-		if w.Objective == exposure.MissedIt {
-			x.Missed++
-		}
-		if w.ID != "" {
-			took = append(took, lasted)
-			continue
-		}
-		x.Open++
-		x.Oldest = max(x.Oldest, lasted)
-	}
-	return took
-}
+// Since says of how long they are.
+func (x endings) Since() string { return span(x.To.Sub(x.From)) }
 
-// chart draws how long they took.
-func (x *endings) chart(took []time.Duration) {
-	if x.Count = len(took); x.Count == 0 {
-		return
+// Oldest is how long the oldest that is open has been so; half of those that closed took
+// no longer than Median, 95 of 100 no longer than Most.
+func (x endings) Oldest() time.Duration  { return seconds(x.Recent.Oldest) }
+func (x endings) Median() time.Duration  { return seconds(x.Took.Half) }
+func (x endings) Most() time.Duration    { return seconds(x.Took.Nineteenth) }
+func (x endings) Slowest() time.Duration { return seconds(x.Took.Most) }
+
+// Bars draw how long they took.
+func (x endings) Bars() []bar {
+	tallest := 1
+	for _, w := range x.Within {
+		tallest = max(tallest, w.Count)
 	}
-	slices.Sort(took)
-	x.Median, x.Most, x.Slowest = took[(len(took)-1)/2], took[(len(took)-1)*95/100], took[len(took)-1]
-	at, tallest := 0, 0
-	for i, s := range steps {
-		b := bar{Under: s.name, X: i * 80}
-		for ; at < len(took) && took[at] < s.under; at++ {
-			b.Count++
+	var bars []bar
+	for i, w := range x.Within {
+		under := "longer"
+		if w.Seconds > 0 {
+			under = span(seconds(w.Seconds))
 		}
-		tallest = max(tallest, b.Count)
-		x.Bars = append(x.Bars, b)
+		bars = append(bars, bar{Under: under, Count: w.Count, Height: w.Count * 100 / tallest, X: i * 80})
 	}
-	for i := range x.Bars {
-		x.Bars[i].Height = x.Bars[i].Count * 100 / tallest
-	}
+	return bars
 }
 
 // exposurePage is how long access outlived what ended it, of some days.
