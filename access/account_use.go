@@ -29,6 +29,7 @@ func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
 	if len(who) == 0 {
 		return p.ignored(tx, "nobody has the account of signal "+sig.ID+" at "+u.Connector)
 	}
+	u.By = p.actor()
 	for _, u.Identity = range who {
 		if err := use(tx, u); err != nil {
 			return err
@@ -44,6 +45,9 @@ func use(tx store.Tx, u schema.Use) error {
 	}
 	told := u.Rotated.After(old.Rotated) || u.Interactive.After(old.Interactive)
 	later := u.LastUsed.Sub(old.LastUsed) >= useTime
+	if u.Unclear = old.Unclear; !u.LastUsed.After(old.LastUsed) {
+		u.By = old.By
+	}
 	u.LastUsed, u.Rotated, u.Interactive = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated), latest(old.Interactive, u.Interactive)
 	if u.LastUsed.Equal(old.LastUsed) && !told {
 		return nil

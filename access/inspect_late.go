@@ -118,13 +118,15 @@ func stillOwing(q query, f schema.Finding) (bool, error) {
 }
 
 // silentPage looks at when sources were heard, those of signals by feed: there are a few
-// for each. One may have promised to be heard long before nothing is concluded from it.
+// for each; and when targets told of use. A source may have promised to be heard long
+// before nothing is concluded from it.
 func silentPage(q query, _ []string) (l Leaf, err error) {
 	for f, err := range store.Feeds.All(q.r) {
 		if err != nil {
 			return l, err
 		}
-		if _, approved := q.book.Source(f.Source); !approved {
+		who, approved := q.feeding(f)
+		if !approved {
 			continue
 		}
 		l.Looked++
@@ -133,7 +135,7 @@ func silentPage(q query, _ []string) (l Leaf, err error) {
 			continue
 		}
 		stale, promised, silent := q.book.StaleAfter(f.Source), q.book.ExpectEvery(f.Source), q.r.Now().Sub(since)
-		found := schema.Finding{Connector: f.Connector, Subject: "source/" + f.Source, Object: string(f.Topic)}
+		found := schema.Finding{Connector: f.Connector, Subject: who, Object: string(f.Topic)}
 		switch {
 		case silent >= stale:
 			found.Reason = "nothing was heard of it for " + policy.Duration(stale).String() + ", last at " + day(since)
@@ -145,6 +147,16 @@ func silentPage(q query, _ []string) (l Leaf, err error) {
 		l.Found = append(l.Found, found)
 	}
 	return l, nil
+}
+
+// feeding returns who is to be heard by a feed, and whether the policy still knows them.
+func (q query) feeding(f schema.Feed) (who string, approved bool) {
+	if f.Source == schema.OfTarget {
+		_, approved = q.book.Connector(f.Connector)
+		return schema.OfTarget + f.Connector, approved
+	}
+	_, approved = q.book.Source(f.Source)
+	return "source/" + f.Source, approved
 }
 
 // unconfirmedPage walks, connector by connector, the removals that wait the longest for

@@ -12,8 +12,12 @@ import (
 // unusedPage walks what was not used for the longest, and then what was given long ago where
 // use would have been seen: what was never used is in no index of what was.
 func unusedPage(q query, after []string) (Leaf, error) {
+	feeds, err := useFeeds(q.r, q.book)
+	if err != nil {
+		return Leaf{}, err
+	}
 	if first(after) == neverUsed {
-		return neverUsedPage(q, after[1:])
+		return neverUsedPage(q, feeds, after[1:])
 	}
 	walk := func(at store.Place) iter.Seq2[store.Placed[schema.Use], error] {
 		return store.Uses.Walk(q.r, store.UseLast, at)
@@ -22,11 +26,8 @@ func unusedPage(q query, after []string) (Leaf, error) {
 		if u.LastUsed.After(q.cutoff()) {
 			return nil, false, nil
 		}
-		f, so, err := unusedFinding(q, u)
-		if err != nil || !so {
-			return nil, true, err
-		}
-		return []schema.Finding{f}, true, nil
+		found, err := unusedOf(q, feeds, u)
+		return found, true, err
 	})
 	if l.Next == nil {
 		l.Next = []string{neverUsed}
@@ -39,11 +40,8 @@ const neverUsed = "never"
 
 // neverUsedPage walks the lines of the entitlements whose use would be seen, one entitlement
 // after the other. After it has the connector, the entitlement, and whose line was last.
-func neverUsedPage(q query, after []string) (l Leaf, err error) {
-	seen, err := q.seenEntitlements()
-	if err != nil {
-		return l, err
-	}
+func neverUsedPage(q query, feeds []schema.Feed, after []string) (l Leaf, err error) {
+	seen := q.seenEntitlements(feeds)
 	from := []string{"", "", ""}
 	copy(from, after)
 	for _, e := range seen {
@@ -59,7 +57,7 @@ func neverUsedPage(q query, after []string) (l Leaf, err error) {
 			if err != nil {
 				return l, err
 			}
-			f, so, err := neverUsedFinding(q, a)
+			f, so, err := neverUsedFinding(q, feeds, a)
 			if err != nil {
 				return l, err
 			}
@@ -76,11 +74,7 @@ func neverUsedPage(q query, after []string) (l Leaf, err error) {
 }
 
 // seenEntitlements returns, in order, those of which it would be seen that they are used.
-func (q query) seenEntitlements() (all []schema.Entitlement, err error) {
-	feeds, err := useFeeds(q.r, q.book)
-	if err != nil {
-		return nil, err
-	}
+func (q query) seenEntitlements(feeds []schema.Feed) (all []schema.Entitlement) {
 	for _, c := range q.book.Connectors() {
 		name := c.Metadata.Name
 		if q.bound.At != nil && !q.bound.At(name) || !q.book.Sees(name, feeds, q.r.Now()) {
@@ -93,26 +87,100 @@ func (q query) seenEntitlements() (all []schema.Entitlement, err error) {
 	slices.SortFunc(all, func(a, b schema.Entitlement) int {
 		return cmp.Or(cmp.Compare(a.Connector, b.Connector), cmp.Compare(a.ID, b.ID))
 	})
-	return all, nil
+	return all
 }
 
-// neverUsedFinding says of a line whether it was given long ago and not used since, nor its
-// account: of one whose account's use is told of as a whole, that is what counts.
-func neverUsedFinding(q query, a schema.Assignment) (f schema.Finding, so bool, err error) {
-	f = schema.Finding{Connector: a.Connector, Subject: a.Identity, Object: a.Entitlement, Reason: "it was not used since it was given, at " + day(a.Since)}
+// unusedOf finds what an old use is the last of: an entitlement that is told of by itself,
+// or of an account every line that is not.
+func unusedOf(q query, feeds []schema.Feed, u schema.Use) (found []schema.Finding, err error) {
+	uses, err := usesAt(q.r, u.Identity, u.Connector)
+	if err != nil {
+		return nil, err
+	}
+	lines := 0
+	for a, err := range store.Assignments.All(q.r, u.Identity, u.Connector) {
+		if err != nil {
+			return nil, err
+		}
+		if u.Entitlement != "" && u.Entitlement != a.Entitlement {
+			continue
+		}
+		if lines++; u.Entitlement == "" && isTold(uses, a.Entitlement) {
+			continue
+		}
+		f, so, err := lineUnused(q, feeds, uses, a)
+		if err != nil {
+			return nil, err
+		}
+		if so {
+			found = append(found, f)
+		}
+	}
+	if lines > 0 {
+		return found, nil
+	}
+	f, so, err := leftUnused(q, feeds, uses, u)
+	if err != nil || !so {
+		return nil, err
+	}
+	return []schema.Finding{f}, nil
+}
+
+// usesAt returns what was told of the use of an account, and of what it holds.
+func usesAt(r store.Reader, identity, connector string) (uses []schema.Use, err error) {
+	for u, err := range store.Uses.All(r, identity, connector) {
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, u)
+	}
+	return uses, nil
+}
+
+// isTold reports whether use of an entitlement, or with none of the account, was told of by
+// itself.
+func isTold(uses []schema.Use, entitlement string) bool {
+	return slices.ContainsFunc(uses, func(u schema.Use) bool { return u.Entitlement == entitlement && !u.LastUsed.IsZero() })
+}
+
+// neverUsedFinding is lineUnused of a line that was come to by no use, of it or of its
+// account.
+func neverUsedFinding(q query, feeds []schema.Feed, a schema.Assignment) (f schema.Finding, so bool, err error) {
 	if a.Since.After(q.cutoff()) {
 		return f, false, nil
 	}
-	for _, object := range []string{a.Entitlement, ""} {
-		u, err := store.Uses.Get(q.r, a.Identity, a.Connector, object)
-		if err == nil && !u.LastUsed.IsZero() {
-			return f, false, nil
-		}
-		if err != nil && !schema.IsNotFound(err) {
-			return f, false, err
-		}
+	uses, err := usesAt(q.r, a.Identity, a.Connector)
+	if err != nil || isTold(uses, a.Entitlement) || isTold(uses, "") {
+		return f, false, err
+	}
+	return lineUnused(q, feeds, uses, a)
+}
+
+// lineUnused says of a line whether it was given long ago, and not used for long since.
+func lineUnused(q query, feeds []schema.Feed, uses []schema.Use, a schema.Assignment) (f schema.Finding, so bool, err error) {
+	f = schema.Finding{Connector: a.Connector, Subject: a.Identity, Object: a.Entitlement}
+	used := q.book.LastUse(uses, feeds, a.Connector, a.Entitlement, q.r.Now())
+	if !used.Seen || latest(used.Last, a.Since).After(q.cutoff()) {
+		return f, false, nil // not seen, that it was not used means nothing: it is reviewed twice as often
+	}
+	f.Reason = "it was not used since it was given, at " + day(a.Since)
+	if used.Last.After(a.Since) {
+		f.Reason = "it was used last at " + day(used.Last) + asTold(used.By)
 	}
 	held, err := q.holds(a.Connector, a.Identity, a.Entitlement)
+	return f, held, err
+}
+
+// leftUnused is lineUnused of an account, or of what it holds, where no line says that it
+// should.
+func leftUnused(q query, feeds []schema.Feed, uses []schema.Use, u schema.Use) (f schema.Finding, so bool, err error) {
+	f = schema.Finding{Connector: u.Connector, Subject: u.Identity, Object: u.Entitlement}
+	used := q.book.LastUse(uses, feeds, u.Connector, u.Entitlement, q.r.Now())
+	if !used.Seen || used.Last.IsZero() || used.Last.After(q.cutoff()) {
+		return f, false, nil
+	}
+	f.Reason = "it was used last at " + day(used.Last) + asTold(used.By)
+	held, err := q.holds(u.Connector, u.Identity, u.Entitlement)
 	return f, held, err
 }
 
@@ -126,46 +194,30 @@ func (q query) holds(connector, identity, entitlement string) (bool, error) {
 	return !ok || a.Holds(e.Target), nil
 }
 
-// unusedFinding says of what was not used for long whether it is still held, and
-// whether use of it would have been seen.
-func unusedFinding(q query, u schema.Use) (f schema.Finding, so bool, err error) {
-	f = schema.Finding{Connector: u.Connector, Subject: u.Identity, Object: u.Entitlement}
-	if u.LastUsed.After(q.cutoff()) {
-		return f, false, nil
-	}
-	if held, err := q.holds(u.Connector, u.Identity, u.Entitlement); err != nil || !held {
-		return f, false, err
-	}
-	feeds, err := useFeeds(q.r, q.book)
-	if err != nil || !q.book.Sees(u.Connector, feeds, q.r.Now()) {
-		return f, false, err // that it was not used means nothing: it is reviewed twice as often
-	}
-	f.Reason = "it was used last at " + day(u.LastUsed)
-	return f, true, nil
-}
-
 // stillUnused asks of what was found unused, or never used, whether it is so.
-func stillUnused(q query, f schema.Finding) (bool, error) {
-	u, err := store.Uses.Get(q.r, f.Subject, f.Connector, f.Object)
-	switch {
-	case err == nil && !u.LastUsed.IsZero():
-		_, so, err := unusedFinding(q, u)
-		return so, err
-	case err != nil && !schema.IsNotFound(err):
-		return false, err
-	}
-	a, err := store.Assignments.Get(q.r, f.Subject, f.Connector, f.Object)
-	if schema.IsNotFound(err) {
-		return false, nil
-	}
+func stillUnused(q query, f schema.Finding) (so bool, err error) {
+	feeds, err := useFeeds(q.r, q.book)
 	if err != nil {
 		return false, err
 	}
-	feeds, err := useFeeds(q.r, q.book)
-	if err != nil || !q.book.Sees(f.Connector, feeds, q.r.Now()) {
+	uses, err := usesAt(q.r, f.Subject, f.Connector)
+	if err != nil {
 		return false, err
 	}
-	_, so, err := neverUsedFinding(q, a)
+	lines := 0
+	for a, err := range store.Assignments.All(q.r, f.Subject, f.Connector) {
+		if err != nil {
+			return false, err
+		}
+		if lines++; a.Entitlement == f.Object {
+			_, so, err := lineUnused(q, feeds, uses, a)
+			return so, err
+		}
+	}
+	if lines > 0 && f.Object == "" {
+		return false, nil // each of them is found by itself
+	}
+	_, so, err = leftUnused(q, feeds, uses, schema.Use{Identity: f.Subject, Connector: f.Connector, Entitlement: f.Object})
 	return so, err
 }
 

@@ -47,6 +47,7 @@ type MachineHolding struct {
 	Entitlement string    `json:"entitlement"` // connector/id
 	Since       time.Time `json:"since"`
 	LastUsed    time.Time `json:"lastUsed,omitzero"`
+	ToldBy      string    `json:"toldBy,omitempty"` // who says so: source/NAME, or connector/NAME where it is the target itself
 	Privileged  bool      `json:"privileged,omitempty"`
 }
 
@@ -99,7 +100,7 @@ func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineV
 		}
 	}
 	v.enter(book, f)
-	v.hold(book, f)
+	v.hold(book, f, r.Now())
 	for _, s := range a.Secrets {
 		c := CredentialView{Name: s.Name, Type: s.Type, Ref: s.Ref, Opens: s.Connector, Known: s.Known, Due: s.Due, Why: s.Why, Since: s.Since}
 		if s.MaxAge > 0 {
@@ -124,15 +125,12 @@ func (v *MachineView) enter(book *policy.Book, f policy.Facts) {
 }
 
 // hold adds what it holds, and when that was used.
-func (v *MachineView) hold(book *policy.Book, f policy.Facts) {
+func (v *MachineView) hold(book *policy.Book, f policy.Facts, now time.Time) {
 	for _, line := range f.Held {
 		e, _ := book.Entitlement(line.Connector, line.Entitlement)
 		h := MachineHolding{Entitlement: line.Ref(), Since: line.Since, Privileged: e.Privileged}
-		for _, u := range f.Uses {
-			if u.Connector == line.Connector && (u.Entitlement == "" || u.Entitlement == line.Entitlement) {
-				h.LastUsed = latest(h.LastUsed, u.LastUsed)
-			}
-		}
+		used := book.LastUse(f.Uses, f.Feeds, line.Connector, line.Entitlement, now)
+		h.LastUsed, h.ToldBy = used.Last, used.By
 		v.Holds = append(v.Holds, h)
 	}
 }

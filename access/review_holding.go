@@ -161,16 +161,16 @@ func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem
 				i.Risk = e.Risk
 			}
 		}
-		if !o.book.Sees(connector, o.feeds, r.Now()) {
+		uses, err := usesAt(r, i.Identity, connector)
+		if err != nil {
+			return err
+		}
+		used := o.book.LastUse(uses, o.feeds, connector, id, r.Now())
+		if !used.Seen {
 			i.Unseen = append(i.Unseen, connector)
 		}
-		for u, err := range store.Uses.All(r, i.Identity, connector) {
-			if err != nil {
-				return err
-			}
-			if u.Entitlement == "" || u.Entitlement == id {
-				i.LastUsed = latest(i.LastUsed, u.LastUsed)
-			}
+		if used.Last.After(i.LastUsed) {
+			i.LastUsed, i.ToldBy = used.Last, used.By
 		}
 	}
 	i.Unseen = schema.Sorted(i.Unseen...)

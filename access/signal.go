@@ -17,6 +17,7 @@ const (
 	receiptTime  = 720 * time.Hour // how long a signal is known to have come
 	receiptPrune = 4               // old receipts that go when a new one comes
 	feedTime     = time.Minute     // how exactly it is kept when a feed was heard
+	targetTime   = time.Hour       // and when a target told of use, which it does with every listing
 )
 
 // Tell takes in what a source says from outside of the directory, once, and wakes
@@ -80,6 +81,8 @@ func sound(tx store.Tx, sig schema.Signal) error {
 		return wrong("it does not say which risk")
 	case sig.Topic == schema.TopicUse && (sig.Use == nil || sig.Use.Connector == "" || sig.Use.Account == "" && sig.Subject.IsZero()):
 		return wrong("it does not say which account was used")
+	case sig.Topic == schema.TopicUse && latest(latest(sig.Use.LastUsed, sig.Use.Rotated), sig.Use.Interactive).After(tx.Now().Add(clockSkew)):
+		return wrong("it says that the account is to be used or changed, which is yet to come")
 	}
 	return nil
 }
@@ -118,14 +121,18 @@ func receive(tx store.Tx, p Provenance, sig schema.Signal) (bool, error) {
 	return true, heard(tx, p.Book, schema.Feed{Source: p.Source, Topic: sig.Topic, Connector: connector})
 }
 
-// heard notes that a feed still speaks, to the minute. Where it told nothing of use
+// heard notes that a feed still speaks, about when. Where it told nothing of use
 // for so long that nothing could be concluded, everyone is looked at again.
 func heard(tx store.Tx, book *policy.Book, f schema.Feed) error {
 	known, err := store.Feeds.Get(tx, f.Source, string(f.Topic), f.Connector)
 	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
-	if err == nil && tx.Now().Sub(known.Heard) < feedTime {
+	exact := feedTime
+	if f.Source == schema.OfTarget {
+		exact = targetTime
+	}
+	if err == nil && tx.Now().Sub(known.Heard) < exact {
 		return nil
 	}
 	f.Heard = tx.Now()

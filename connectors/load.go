@@ -148,6 +148,7 @@ func (p Profile) numbers(wrong func(key, format string, args ...any)) {
 		{"rate.perHour", float64(p.Rate.PerHour)},
 		{"rate.burst", float64(p.Rate.Burst)},
 		{"token.life", float64(p.Token.Life)},
+		{"usedBehind", float64(p.UsedBehind)},
 	} {
 		if n.value < 0 {
 			wrong(n.key, "is negative; 0 means no limit")

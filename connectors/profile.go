@@ -43,6 +43,12 @@ type Profile struct {
 	// a membership. It is granted by enabling and ends by disabling. Empty: none.
 	Account string `yaml:"account"`
 
+	// LastUsed names the attribute in which a listing says when an account was used
+	// last. Empty: the target does not tell. It is no attribute of the account then.
+	LastUsed string `yaml:"lastUsed"`
+	// UsedBehind is how long before an account's last use that may be which it says.
+	UsedBehind time.Duration `yaml:"usedBehind"`
+
 	Attributes Attributes `yaml:"attributes"`
 	Groups     Groups     `yaml:"groups"`
 	Paging     Paging     `yaml:"paging"`

@@ -207,16 +207,11 @@ func (r *risks) holdings() {
 				r.at(RiskOverprivileged, ref, "it holds %s, which is privileged, by %s", ref, strings.Join(line.Because, ", "))
 			}
 		}
-		since := r.heldSince(line)
-		if since.IsZero() || !r.fresh(line.Connector) {
+		since, used := r.heldSince(line), r.lastUse(line.Connector, line.Entitlement)
+		if since.IsZero() || !used.Seen {
 			continue // that it is not used would not be seen
 		}
-		last := since
-		for _, u := range r.facts.Uses {
-			if u.Connector == line.Connector && (u.Entitlement == "" || u.Entitlement == line.Entitlement) {
-				last = later(last, u.LastUsed)
-			}
-		}
+		last := later(since, used.Last)
 		if r.soon(last.Add(unusedFor)); !r.now.Before(last.Add(unusedFor)) {
 			r.at(RiskOverprivileged, line.Ref()+" unused", "it holds %s and did not use it since %s", line.Ref(), last.UTC().Format(time.DateOnly))
 		}

@@ -53,15 +53,6 @@ func (b *Book) ReviewOf(role string, feeds []schema.Feed, now time.Time) (t Term
 	return t, true
 }
 
-// Sees reports whether somebody tells of the use of a connector's accounts, and did so
-// lately: only then does it mean something that one was not used.
-func (b *Book) Sees(connector string, feeds []schema.Feed, now time.Time) bool {
-	return slices.ContainsFunc(feeds, func(f schema.Feed) bool {
-		return f.Topic == schema.TopicUse && f.Connector == connector && b.Tells(f.Source, schema.TopicUse) &&
-			now.Before(f.Heard.Add(b.StaleAfter(f.Source)))
-	})
-}
-
 // Gives returns what a role gives: nothing of one that is not in force.
 func (b *Book) Gives(role string) (all []schema.Entitlement) {
 	r, ok := b.byName[role]

@@ -16,8 +16,11 @@ const staleFeed = 72 * time.Hour
 
 // Tells reports whether a source may tell of a topic: its document is in force,
 // says protocol signals, has the topic in authoritativeFor, and is trusted with
-// more than to be observed.
+// more than to be observed. Targets tell of use, and of nothing else.
 func (b *Book) Tells(source string, topic schema.Topic) bool {
+	if source == schema.OfTarget {
+		return topic == schema.TopicUse
+	}
 	s, ok := b.sources[source]
 	if !ok || s.Spec.Protocol != ProtocolSignals || s.Spec.Trust == Observed {
 		return false
@@ -25,9 +28,12 @@ func (b *Book) Tells(source string, topic schema.Topic) bool {
 	return slices.Contains(s.Spec.AuthoritativeFor, string(topic)) || slices.Contains(s.Spec.AuthoritativeFor, "*")
 }
 
-// Tellers returns the sources that may tell of a topic, by name.
+// Tellers returns the sources that may tell of a topic, by name; targets too.
 func (b *Book) Tellers(topic schema.Topic) []string {
 	var names []string
+	if b.Tells(schema.OfTarget, topic) {
+		names = append(names, schema.OfTarget)
+	}
 	for name := range b.sources {
 		if b.Tells(name, topic) {
 			names = append(names, name)
@@ -270,13 +276,10 @@ func (e *evaluation) use(r *compiledRole, g schema.Grant) (last time.Time, obser
 	last = g.LastUsed
 	observable = len(r.holdings) > 0
 	for _, h := range r.holdings {
-		if !e.fresh(h.Connector) {
-			observable = false
-		}
-		for _, u := range e.facts.Uses {
-			if u.Connector == h.Connector && (u.Entitlement == "" || u.Entitlement == h.ID) && !u.LastUsed.Before(g.From) {
-				last = later(last, u.LastUsed)
-			}
+		used := e.lastUse(h.Connector, h.ID)
+		observable = observable && used.Seen
+		if !used.Last.Before(g.From) {
+			last = later(last, used.Last)
 		}
 	}
 	if !observable && g.LastUsed.IsZero() {
@@ -285,18 +288,15 @@ func (e *evaluation) use(r *compiledRole, g schema.Grant) (last time.Time, obser
 	return last, true
 }
 
-// fresh reports whether the use of a connector's accounts is being told.
-func (e *evaluation) fresh(connector string) bool {
+// lastUse is Book.LastUse of the identity, which is looked at again when a feed of it
+// gets too old.
+func (e *evaluation) lastUse(connector, entitlement string) LastUse {
 	for _, f := range e.facts.Feeds {
-		if f.Topic != schema.TopicUse || f.Connector != connector || !e.book.Tells(f.Source, schema.TopicUse) {
-			continue
-		}
-		if end := f.Heard.Add(e.book.StaleAfter(f.Source)); e.now.Before(end) {
-			e.soon(end)
-			return true
+		if f.Topic == schema.TopicUse && f.Connector == connector && e.book.freshUse(f, e.now) {
+			e.soon(f.Heard.Add(e.book.StaleAfter(f.Source)))
 		}
 	}
-	return false
+	return e.book.LastUse(e.facts.Uses, e.facts.Feeds, connector, entitlement, e.now)
 }
 
 // accountsOf returns the accounts that a trigger is to look at; one of which

@@ -179,7 +179,11 @@ func (b *Book) feeds(f *Facts, spec TestSpec) {
 		if topic == "source" {
 			continue // of records, which a test writes out itself
 		}
-		for source := range b.sources {
+		sources := slices.Collect(maps.Keys(b.sources))
+		if topic == string(schema.TopicUse) {
+			sources = append(sources, schema.OfTarget)
+		}
+		for _, source := range sources {
 			f.Feeds = append(f.Feeds, schema.Feed{Source: source, Topic: schema.Topic(topic), Connector: connector, Heard: at})
 		}
 		if topic == string(schema.TopicWorkload) {

@@ -85,6 +85,15 @@ type Account struct {
 	Verified bool      `json:"verified,omitempty"` // it was read back, not only acknowledged
 	Due      Change    `json:"due,omitzero"`       // the change the target has yet to hear of
 	Last     Change    `json:"last,omitzero"`      // the newest change it agreed to
+
+	// LastUsed is what a listing says of its use, where its target tells: when it was
+	// used last, at the latest. Zero is never, or unknown where the target does not
+	// tell. It is kept as a Use, and never here.
+	LastUsed time.Time `json:"-"`
+
+	// UseUnclear says that a target that tells said something that is no time: unlike
+	// of one that was never used, nothing is known of it.
+	UseUnclear bool `json:"-"`
 }
 
 // Exists reports whether the target is known to have the account.

@@ -120,6 +120,7 @@ type ReviewItem struct {
 	Since      time.Time `json:"since,omitzero"`
 	Until      time.Time `json:"until,omitzero"`      // when it ends by itself; of what was modified, by the decision
 	LastUsed   time.Time `json:"lastUsed,omitzero"`   // where it was seen to be used
+	ToldBy     string    `json:"toldBy,omitempty"`    // who says so: source/NAME, or connector/NAME where it is the target itself
 	Unseen     []string  `json:"unseen,omitempty"`    // connectors of whose use nobody tells, so that not used means nothing
 	Risk       string    `json:"risk,omitempty"`      // the greatest of what it gives
 	Privileged bool      `json:"privileged,omitzero"` // some of it is

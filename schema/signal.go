@@ -102,8 +102,14 @@ type Use struct {
 	LastUsed    time.Time `json:"lastUsed,omitzero"`
 	Rotated     time.Time `json:"rotated,omitzero"`
 	Interactive time.Time `json:"interactive,omitzero"` // when a person last signed in as it
+	By          string    `json:"by,omitempty"`         // who told of LastUsed: source/NAME, or connector/NAME where it was the target itself
+	Unclear     bool      `json:"unclear,omitempty"`    // of an account: when it was used, its target says in a way that cannot be right
 	Account     string    `json:"-"`                    // of a signal: the account's id at its target, where no subject is named
 }
+
+// OfTarget is in the place of a source, whose name no source can have, where it is
+// the target itself that tells of use, whenever its accounts are listed.
+const OfTarget = "connector/"
 
 // A Feed is what one source tells of, and when it was heard last: a signal of that
 // topic, or that it is alive. Use is told by connector.
