@@ -18,15 +18,20 @@ import (
 // listing that is not complete proves nothing, and nothing is done for it; nor
 // does an empty one where accounts are known. What a listing lacks is gone only if
 // it can not be read either, where the target can be read. Where the guard lets it
-// go on, what was given up is tried again too.
+// go on, what was given up is tried again too. What a target says of when its accounts
+// were used is kept, whatever becomes of the rest.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		before := time.Now()
 		if err := nesting(ctx, s, rules, sweep, name, lister); err != nil {
 			return err
 		}
-		seen, others, err := differing(ctx, s, name, lister)
+		used := &usage{store: s, rules: rules, connector: name, tells: connectors.TellsUse(lister), dry: sweep.dry}
+		seen, others, err := differing(ctx, s, name, lister, used)
 		if err != nil {
+			return err
+		}
+		if err := used.heard(ctx); err != nil {
 			return err
 		}
 		subject := "sweep/" + sweep.Name + "/" + name

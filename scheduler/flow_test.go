@@ -108,6 +108,7 @@ type target struct {
 	adopts   bool                        // it knows people by their userName, as most do
 	answer   func(schema.Account)        // is called before it answers; nil: it is not
 	blind    func() error                // what reading an account answers; nil: the account
+	tells    bool                        // its listing says when accounts were used
 	log      []call
 }
 

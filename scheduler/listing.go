@@ -18,8 +18,12 @@ import (
 // listChunk is how many accounts of a listing are looked up in one snapshot.
 const listChunk = 500
 
-// list reads a listing some accounts at a time, and returns which ids it had.
-func list(ctx context.Context, s *store.Store, name string, lister connectors.Lister, each func(store.Reader, schema.Account) error) (*connectors.Seen, error) {
+// list reads a listing some accounts at a time, and returns which ids it had. What is told
+// to each in one snapshot is over when then is called, which may write.
+func list(
+	ctx context.Context, s *store.Store, name string, lister connectors.Lister,
+	each func(store.Reader, schema.Account) error, then func() error,
+) (*connectors.Seen, error) {
 	seen := connectors.NewSeen()
 	var some []schema.Account
 	look := func() error {
@@ -32,7 +36,10 @@ func list(ctx context.Context, s *store.Store, name string, lister connectors.Li
 			return nil
 		})
 		some = some[:0]
-		return err
+		if err != nil {
+			return err
+		}
+		return then()
 	}
 	for account, err := range lister.List(ctx) {
 		if err != nil {
@@ -51,13 +58,17 @@ func list(ctx context.Context, s *store.Store, name string, lister connectors.Li
 }
 
 // differing reads a listing, and returns those of its accounts that are known and
-// otherwise than is remembered, by their ids.
-func differing(ctx context.Context, s *store.Store, name string, lister connectors.Lister) (*connectors.Seen, map[string]schema.Account, error) {
+// otherwise than is remembered, by their ids. What it says of their use is kept on the way.
+func differing(ctx context.Context, s *store.Store, name string, lister connectors.Lister, used *usage) (*connectors.Seen, map[string]schema.Account, error) {
 	others := map[string]schema.Account{}
 	seen, err := list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
 		delete(others, account.RemoteID) // of one that is listed twice the last counts
+		used.told = used.told || !account.LastUsed.IsZero()
 		for known, err := range store.Accounts.By(r, store.AccountRemote, name, account.RemoteID) {
 			if err != nil {
+				return err
+			}
+			if err := used.see(r, known, account); err != nil {
 				return err
 			}
 			if len(access.Differences(known, account)) > 0 {
@@ -65,7 +76,7 @@ func differing(ctx context.Context, s *store.Store, name string, lister connecto
 			}
 		}
 		return nil
-	})
+	}, func() error { return used.keep(ctx) })
 	return seen, others, err
 }
 
@@ -84,7 +95,7 @@ func unexplained(ctx context.Context, s *store.Store, name string, lister connec
 			orphans = append(orphans, account.RemoteID)
 		}
 		return err
-	})
+	}, func() error { return nil })
 	if err != nil {
 		return nil, nil, err
 	}
