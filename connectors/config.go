@@ -118,6 +118,9 @@ func (k Kinds) Open(o Options) (Connector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connector %s: %w", o.Name, err)
 	}
+	if o.Profile.LastUsed != "" && !TellsUse(c) {
+		return nil, fmt.Errorf("connector %s: its profile says lastUsed, which kind %s does not read: leave it out", o.Name, o.Kind)
+	}
 	return c, nil
 }
 

@@ -16,6 +16,7 @@ package connectortest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -44,6 +45,10 @@ type Harness struct {
 	// Deletes says that the connector disables an account by deleting it.
 	Deletes bool
 
+	// Behind is how much later than it says an account may have been used, as the
+	// profile has it.
+	Behind time.Duration
+
 	// Exceptions name cases that the connector does not pass, each with the
 	// reason. A case that is named here is skipped, and the reason is shown.
 	Exceptions map[string]string
@@ -54,6 +59,10 @@ type Target struct {
 	Connector connectors.Connector
 	Hand      Hand
 	Faults    Faults // nil where the target cannot be made to fail
+
+	// Use has the account with the id used at the time, which has no fraction of a
+	// second; nil where the target does not tell of use.
+	Use func(remoteID string, at time.Time) error
 }
 
 // A Hand looks into a target and changes it past the connector, as a person with
@@ -97,6 +106,7 @@ const (
 	Ordered    = "ordered"    // access ends before other access begins
 	Fails      = "fails"      // every call may fail, with its effect or without
 	Lists      = "lists"      // all accounts, or an error
+	Tells      = "tells"      // when accounts were used last, or of none of them
 	Offers     = "offers"     // all that there is to hold, or an error
 	Reads      = "reads"      // one account, or Gone
 	Examines   = "examines"   // looked at closer, and deleted for good
@@ -125,6 +135,7 @@ func Run(t *testing.T, h Harness) {
 		{Ordered, ordered},
 		{Fails, fails},
 		{Lists, lists},
+		{Tells, tells},
 		{Offers, offers},
 		{Reads, reads},
 		{Examines, examines},

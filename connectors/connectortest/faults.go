@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -142,6 +143,51 @@ func lists(s *suite) {
 		}
 		if err == nil {
 			s.Errorf("List passed over a failure of its call %d in silence", nth)
+		}
+	}
+}
+
+// tells lists somebody who was used and somebody who never was; of a target that does not
+// tell, nothing is said of either.
+func tells(s *suite) {
+	lister, ok := s.Connector.(connectors.Lister)
+	if !ok {
+		s.Skip("the connector is no Lister")
+	}
+	if does := connectors.TellsUse(s.Connector); does != (s.Use != nil) {
+		s.Fatalf("the connector says that its target tells of use: %v, and the harness: %v", does, s.Use != nil)
+	}
+	at, names, ids := time.Time{}, [2]string{}, [2]string{}
+	for i := range names {
+		person := s.person()
+		a, err := s.Hand.Put(s.Context(), schema.Account{Active: true, Attributes: person})
+		if err != nil {
+			s.Fatalf("put by hand: %v", err)
+		}
+		names[i], ids[i] = person["userName"], a.RemoteID
+	}
+	before, err := listed(s.Context(), lister)
+	if err != nil {
+		s.Fatalf("List: %v", err)
+	}
+	if s.Use != nil {
+		at = time.Now().Add(-100 * 24 * time.Hour).UTC().Truncate(time.Second)
+		if err := s.Use(ids[0], at); err != nil {
+			s.Fatalf("use by hand: %v", err)
+		}
+		at = at.Add(s.Behind)
+	}
+	after, err := listed(s.Context(), lister)
+	if err != nil {
+		s.Fatalf("List: %v", err)
+	}
+	for i, want := range []time.Time{at, {}} {
+		was, is := before[names[i]], after[names[i]]
+		if !is.LastUsed.Equal(want) || is.UseUnclear {
+			s.Errorf("listed %s: last used at %v, unclear: %v; want %v", names[i], is.LastUsed, is.UseUnclear, want)
+		}
+		if len(was.Attributes) == 0 || !maps.Equal(was.Attributes, is.Attributes) {
+			s.Errorf("%s had the attributes %q, and has %q: it drifts with each use", names[i], was.Attributes, is.Attributes)
 		}
 	}
 }

@@ -67,6 +67,10 @@ type settings struct {
 
 	oneDomain bool // the server is asked for what is its own, and for no references to others
 
+	lastUsed   string           // the attribute that says when a person was last seen; empty: none does
+	usedBehind time.Duration    // how long ago that may have been so
+	now        func() time.Time // of those times
+
 	timeout     time.Duration
 	connections int
 	pageSize    uint32
@@ -140,6 +144,7 @@ func read(c connectors.Config) (*settings, error) {
 		startTLS: r.flag("startTLS"), attributes: r.attributes(), oneDomain: r.flag("oneDomain"), nested: r.flag("nested"),
 		primary: r.maybe("primaryGroup"), shortName: r.maybe("shortName"), password: r.password(),
 		protected: r.conditions("protected"), unadopted: r.conditions("notAdopted"),
+		lastUsed: c.Profile.LastUsed, usedBehind: c.Profile.UsedBehind, now: time.Now,
 	}
 	if r.options["memberRange"] != "" {
 		s.memberRange = r.number("memberRange", 100_000)
@@ -176,6 +181,9 @@ func (s *settings) consistent(c connectors.Config) error {
 	}
 	if s.memberValue != byName && !slices.ContainsFunc(slices.Collect(maps.Values(s.attributes)), func(names []string) bool { return contains(names, s.memberValue) }) {
 		errs = append(errs, fmt.Errorf("option memberValue is %s, which no attribute option writes: add one, as in attribute.userName: %s", s.memberValue, s.memberValue))
+	}
+	if !descr(s.lastUsed) {
+		errs = append(errs, fmt.Errorf("the profile's lastUsed is %q, want a name of the LDAP schema", s.lastUsed))
 	}
 	errs = append(errs, s.once())
 	switch s.disable {

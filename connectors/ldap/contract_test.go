@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
@@ -76,6 +77,7 @@ func TestContractWithActiveDirectory(t *testing.T) {
 					person["userName"] = fmt.Sprintf("%s.%04d@example.com", ou, n)
 					return person
 				},
+				Behind:       14 * 24 * time.Hour,
 				Entitlements: groupNames,
 			})
 		})
@@ -114,9 +116,11 @@ func target(t *testing.T, options map[string]string) *place {
 		"attribute.externalId": "carLicense", "timeout": "10s",
 	}
 	maps.Copy(o, options)
+	profile := connectors.DefaultProfile()
+	profile.LastUsed = "description" // in the place of what an overlay keeps
 	c, err := Open(connectors.Options{Config: connectors.Config{
 		Kind: "ldap", BaseURL: "ldap://" + p.Addr().String(), Auth: connectors.Auth{User: rootDN, Secret: rootPassword},
-		Options: o, AllowIrreversible: true, Profile: connectors.DefaultProfile(),
+		Options: o, AllowIrreversible: true, Profile: profile,
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +129,7 @@ func target(t *testing.T, options map[string]string) *place {
 	t.Cleanup(func() { _ = connector.Close() })
 	h := &hand{settings: connector.settings, conn: conn, proxy: p}
 	return &place{
-		Target:    connectortest.Target{Connector: c, Hand: h, Faults: p},
+		Target:    connectortest.Target{Connector: c, Hand: h, Faults: p, Use: h.use(func(at time.Time) string { return at.Format("20060102150405Z") })},
 		connector: connector, proxy: p, base: base, conn: conn,
 	}
 }
@@ -244,6 +248,26 @@ func (h *hand) Put(ctx context.Context, a schema.Account) (schema.Account, error
 		}
 	}
 	return a, fmt.Errorf("put %s: it is not there: %w", add.DN, err)
+}
+
+// use returns what writes when somebody was last seen, as the server does.
+func (h *hand) use(text func(time.Time) string) func(string, time.Time) error {
+	return func(id string, at time.Time) error {
+		for _, base := range h.bases() {
+			found, err := h.find(base, h.userFilter)
+			if err != nil {
+				return err
+			}
+			for _, e := range found {
+				if h.remoteID(e) == id {
+					m := ldap.NewModifyRequest(e.DN, nil)
+					m.Replace(h.lastUsed, []string{text(at)})
+					return h.conn.Modify(m)
+				}
+			}
+		}
+		return fmt.Errorf("use %s: it is not there", id)
+	}
 }
 
 func (h *hand) Remove(_ context.Context, id string) error {

@@ -37,6 +37,7 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+	_ connectors.UseTeller = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -49,8 +50,13 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.now = o.Now
 	return &Connector{Options: o, settings: s, pool: newPool(s), numbers: &counter{next: map[string]int64{}}}, nil
 }
+
+// TellsUse reports whether the profile says which attribute has when people were last
+// seen.
+func (c *Connector) TellsUse() bool { return c.lastUsed != "" }
 
 // doubt is connectors.Doubt of an account of which the name is still told: a rename
 // that was cut short leaves the old one in groups.

@@ -59,6 +59,9 @@ func (s *settings) account(e *ldap.Entry, expected ...map[string]string) schema.
 		}
 		a.Attributes[path] = value
 	}
+	if s.lastUsed != "" {
+		connectors.SetLastUsed(&a, e.GetEqualFoldAttributeValue(s.lastUsed), s.usedBehind, s.now())
+	}
 	return a
 }
 
@@ -90,6 +93,9 @@ func (s *settings) active(e *ldap.Entry) bool {
 // are given to nobody who does not.
 func (s *settings) wanted() []string {
 	names := []string{s.id, s.disableAttr}
+	if s.lastUsed != "" {
+		names = append(names, s.lastUsed)
+	}
 	if s.primary != "" {
 		names = append(names, s.primary, "objectSid")
 	}

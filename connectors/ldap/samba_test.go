@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -239,7 +240,12 @@ func adTarget(t *testing.T, options map[string]string) *place {
 	}
 	connector := openAD(t, "ldaps://"+p.Addr().String(), o)
 	return &place{
-		Target:    connectortest.Target{Connector: connector, Hand: &hand{settings: connector.settings, conn: conn, proxy: p}, Faults: p},
+		Target: connectortest.Target{
+			Connector: connector, Hand: &hand{settings: connector.settings, conn: conn, proxy: p}, Faults: p,
+			Use: (&hand{settings: connector.settings, conn: conn}).use(func(at time.Time) string {
+				return strconv.FormatInt(at.Unix()*10_000_000+116_444_736_000_000_000, 10)
+			}),
+		},
 		connector: connector, proxy: p, base: base, conn: conn,
 	}
 }

@@ -41,6 +41,9 @@ type Hooks struct {
 	// Fail returns what the call fails with, and whether it takes effect all the
 	// same, so that only the answer is lost.
 	Fail func(Call) (took bool, err error)
+	// Used returns when the account with the id was used last. Without it the system is
+	// none that tells.
+	Used func(id string) time.Time
 }
 
 // A System is a system in memory, and the connector to it. Accounts are matched
@@ -66,6 +69,7 @@ var (
 	_ connectors.Reader    = (*System)(nil)
 	_ connectors.Prober    = (*System)(nil)
 	_ connectors.Nester    = (*System)(nil)
+	_ connectors.UseTeller = (*System)(nil)
 )
 
 // New returns an empty system.
@@ -286,6 +290,9 @@ func (s *System) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 				return
 			}
 			for _, a := range page {
+				if s.hooks.Used != nil {
+					a.LastUsed = s.hooks.Used(a.RemoteID)
+				}
 				if !yield(a, nil) {
 					return
 				}
@@ -293,6 +300,9 @@ func (s *System) List(ctx context.Context) iter.Seq2[schema.Account, error] {
 		}
 	}
 }
+
+// TellsUse reports whether the listing says when accounts were used.
+func (s *System) TellsUse() bool { return s.hooks.Used != nil }
 
 const pageSize = 1000
 

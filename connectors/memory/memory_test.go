@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,9 +22,14 @@ import (
 func TestContract(t *testing.T) {
 	connectortest.Run(t, connectortest.Harness{
 		Open: func(*testing.T) connectortest.Target {
-			f := &faults{}
-			s := memory.New(memory.Hooks{Fail: f.fail})
-			return connectortest.Target{Connector: s, Hand: hand{s}, Faults: f}
+			f, used := &faults{}, sync.Map{}
+			s := memory.New(memory.Hooks{Fail: f.fail, Used: func(id string) time.Time {
+				at, _ := used.Load(id)
+				last, _ := at.(time.Time)
+				return last
+			}})
+			use := func(id string, at time.Time) error { used.Store(id, at); return nil }
+			return connectortest.Target{Connector: s, Hand: hand{s}, Faults: f, Use: use}
 		},
 		Entitlements: []string{"editors", "readers", "writers"},
 	})

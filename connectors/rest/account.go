@@ -36,8 +36,25 @@ func (c *Connector) person(item any) (schema.Account, error) {
 			a.Attributes[name] = value
 		}
 	}
+	if c.TellsUse() {
+		c.used(&a, in)
+	}
 	return a, nil
 }
+
+// used says of the account when it was used last. What is not there is never.
+func (c *Connector) used(a *schema.Account, in variables) {
+	text, err := c.d.Account.LastUsed.words(in)
+	if err != nil && !errors.Is(err, errUnset) {
+		a.UseUnclear = true
+		return
+	}
+	connectors.SetLastUsed(a, text, c.o.Profile.UsedBehind, c.o.Now())
+}
+
+// TellsUse reports whether the declaration says where accounts have when they were used
+// last.
+func (c *Connector) TellsUse() bool { return c.d.Account.LastUsed.given() }
 
 // errEmpty says that what was read is empty.
 var errEmpty = errors.New("it is empty")

@@ -134,6 +134,7 @@ func (c *compiler) shape(attributes []string) {
 	a := &c.Account
 	c.needed(&a.ID, 0, "account.id", onItem, worded)
 	c.expression(&a.Active, onItem, boolean)
+	c.expression(&a.LastUsed, onItem, worded)
 	for _, name := range attributes {
 		e := a.Attributes[name]
 		c.needed(&e, 0, "account.attributes."+name, onItem, worded)

@@ -62,7 +62,8 @@ const (
 // called item.
 type accountShape struct {
 	ID         expression            `yaml:"id"`
-	Active     expression            `yaml:"active"` // left out: an account that is there is active
+	Active     expression            `yaml:"active"`   // left out: an account that is there is active
+	LastUsed   expression            `yaml:"lastUsed"` // when it was used last; left out: the target does not tell
 	Attributes map[string]expression `yaml:"attributes"`
 	Fixed      []string              `yaml:"fixed"` // attributes that cannot be changed once they are set
 }

@@ -47,6 +47,7 @@ var (
 	_ connectors.Closer    = (*Connector)(nil)
 	_ connectors.Gatherer  = (*Connector)(nil)
 	_ connectors.Coster    = (*Connector)(nil)
+	_ connectors.UseTeller = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )

@@ -32,7 +32,8 @@ func google(d *directory) http.Handler {
 	user := func(h *human) map[string]any {
 		return map[string]any{
 			"kind": "admin#directory#user", "id": h.id, "primaryEmail": h.of["userName"], "suspended": !h.active, "isAdmin": false,
-			"name": map[string]any{"givenName": h.of["name.givenName"], "familyName": h.of["name.familyName"]},
+			"lastLoginTime": seen(h, time.Unix(0, 0)),
+			"name":          map[string]any{"givenName": h.of["name.givenName"], "familyName": h.of["name.familyName"]},
 		}
 	}
 	// A list that is empty is left out altogether, and so is the last page's token.

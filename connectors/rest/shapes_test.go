@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
@@ -40,6 +41,7 @@ type human struct {
 	id     string
 	active bool
 	of     map[string]string // attributes by SCIM path
+	seen   time.Time         // when it was last used
 }
 
 type group struct {
@@ -261,16 +263,46 @@ func only(names ...string) func(int) map[string]string {
 	}
 }
 
+// seen is when somebody was last seen, or what a service writes for never.
+func seen(h *human, never time.Time) string {
+	if h.seen.IsZero() {
+		return never.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	}
+	return h.seen.Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+// age is how long ago that is, as Grafana says it.
+func age(h *human) string {
+	if h.seen.IsZero() {
+		return "10 years"
+	}
+	return "3 months"
+}
+
+// use has somebody used at a service that tells of it.
+func use(d *directory, c connectors.Connector) func(string, time.Time) error {
+	if !connectors.TellsUse(c) {
+		return nil
+	}
+	return func(id string, at time.Time) error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.people[id].seen = at
+		return nil
+	}
+}
+
 // holds runs the contract for a profile that ships against the shapes of its service.
 func holds(t *testing.T, name string, h connectortest.Harness, start func() (*directory, connectortest.Hand), change func(*connectors.Options)) {
 	p := shipped(t, name)
 	p.Rate = connectors.RateLimit{} // a test has no hour to spare
 	h.Open = func(t *testing.T) connectortest.Target {
 		d, hand := start()
-		return connectortest.Target{Hand: hand, Faults: d, Connector: open(t, p, d, func(o *connectors.Options) {
+		c := open(t, p, d, func(o *connectors.Options) {
 			o.BaseURL = strings.TrimSuffix(o.BaseURL, "/v1")
 			change(o)
-		})}
+		})
+		return connectortest.Target{Hand: hand, Faults: d, Connector: c, Use: use(d, c)}
 	}
 	connectortest.Run(t, h)
 }
@@ -375,7 +407,8 @@ func grafana(d *directory) http.Handler {
 	mux := http.NewServeMux()
 	user := func(h *human) map[string]any {
 		n, _ := strconv.Atoi(h.id)
-		return map[string]any{"id": n, "login": h.of["userName"], "name": h.of["displayName"], "email": h.of["emails.value"], "isDisabled": !h.active, "isExternal": false}
+		return map[string]any{"id": n, "login": h.of["userName"], "name": h.of["displayName"], "email": h.of["emails.value"], "isDisabled": !h.active, "isExternal": false,
+			"lastSeenAt": seen(h, time.Now().AddDate(-10, 0, 0)), "lastSeenAtAge": age(h)}
 	}
 	team := func(g *group) map[string]any {
 		n, _ := strconv.Atoi(g.id)

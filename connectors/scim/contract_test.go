@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/connectors/connectortest"
@@ -38,10 +39,13 @@ func dialects() map[string]connectors.Profile {
 		"cursors": change(func(p *connectors.Profile) {
 			p.Paging = connectors.Paging{Style: connectors.PagingCursor, Size: 3}
 		}),
-		"small pages":       change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
-		"no pages":          change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
-		"group filter":      change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
-		"group list":        change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList }),
+		"small pages":  change(func(p *connectors.Profile) { p.Paging.Size = 2 }),
+		"no pages":     change(func(p *connectors.Profile) { p.Paging.Style = connectors.PagingNone }),
+		"group filter": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter }),
+		"group list":   change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList }),
+		"tells of use": change(func(p *connectors.Profile) {
+			p.LastUsed = "urn:example:scim:schemas:extension:activity:1.0:User:lastLogin"
+		}),
 		"pairs":             change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
 		"keeps what it has": change(func(p *connectors.Profile) { p.Attributes.Fixed = []string{"*"} }),
 		"no case":           change(func(p *connectors.Profile) { p.Attributes.CaseKept = []string{"name.givenName"} }),
@@ -113,6 +117,7 @@ func exceptions(p connectors.Profile) map[string]string {
 	const hidden = "the target does not show accounts that the bridge did not make"
 	return map[string]string{
 		connectortest.Adopts: hidden, connectortest.Claims: hidden, connectortest.Unmanaged: hidden, connectortest.Lists: hidden,
+		connectortest.Tells: hidden,
 	}
 }
 
@@ -131,11 +136,19 @@ func TestContract(t *testing.T) {
 				Values:       values(profile),
 				Open: func(t *testing.T) connectortest.Target {
 					c, target := open(t, profile)
-					return connectortest.Target{Connector: c, Hand: target, Faults: target}
+					return connectortest.Target{Connector: c, Hand: target, Faults: target, Use: use(target, profile)}
 				},
 			})
 		})
 	}
+}
+
+// use has somebody sign in at a target that tells of it.
+func use(target *fake.Provider, p connectors.Profile) func(string, time.Time) error {
+	if p.LastUsed == "" {
+		return nil
+	}
+	return func(id string, at time.Time) error { return target.Use(id, at.Format(time.RFC3339)) }
 }
 
 // TestMain asks for fewer runs of each property than rapid would make, for there

@@ -36,6 +36,7 @@ var (
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
 	_ connectors.Gatherer  = (*Connector)(nil)
+	_ connectors.UseTeller = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )

@@ -34,10 +34,19 @@ func (c *Connector) account(ctx context.Context, r resource, names []string) (sc
 
 // described returns the user as an account in the groups.
 func (c *Connector) described(r resource, held []string) schema.Account {
-	return schema.Account{
+	a := schema.Account{
 		RemoteID: r.id(), Active: r.active(), Attributes: r.attributes(), Entitlements: c.withAccount(held, r.active()),
 	}
+	if c.TellsUse() {
+		used := parsePath(c.profile.LastUsed)
+		maps.DeleteFunc(a.Attributes, func(name, _ string) bool { return strings.EqualFold(parsePath(name).String(), used.String()) })
+		connectors.SetLastUsed(&a, r.get(used), c.profile.UsedBehind, c.o.Now())
+	}
+	return a
 }
+
+// TellsUse reports whether the profile says where users have when they were used last.
+func (c *Connector) TellsUse() bool { return c.profile.LastUsed != "" }
 
 // withAccount returns what an account holds: with what it holds by being active,
 // if it is, and without it if it is not.

@@ -47,6 +47,8 @@ func (s *settings) row(rows *db.Rows) (*person, error) {
 			p.account.Active, err = truth(c.name, cells[i])
 		case colProtected:
 			p.protected, err = truth(c.name, cells[i])
+		case colLastUsed:
+			connectors.SetLastUsed(&p.account, cells[i].String, s.usedBehind, s.now())
 		default:
 			p.account.Attributes[c.name] = cells[i].String
 		}

@@ -37,6 +37,7 @@ const (
 	colID          = "id"
 	colActive      = "active"
 	colProtected   = "protected"
+	colLastUsed    = "lastUsed"
 	colAccount     = "account"
 	colEntitlement = "entitlement"
 )
@@ -53,6 +54,9 @@ type settings struct {
 	sessions     []statement            // one, or none
 	writes       map[string][]statement // by option
 	attributes   []string               // that accounts shows
+
+	usedBehind time.Duration    // how long ago that may have been which lastUsed shows
+	now        func() time.Time // of those times
 
 	atomic      bool // what is done to one account is one transaction
 	timeout     time.Duration
@@ -84,7 +88,7 @@ func read(c connectors.Config) (*settings, error) {
 	s := &settings{
 		timeout:     r.duration("timeout", 30*time.Second),
 		connections: r.number("connections", 4, 100), pageSize: r.number("pageSize", 500, 10_000),
-		writes: map[string][]statement{},
+		writes: map[string][]statement{}, usedBehind: c.Profile.UsedBehind, now: time.Now,
 	}
 	r.check(s.locate(c))
 	if s.dialect == nil {
@@ -111,7 +115,7 @@ func (s *settings) queries(r *reader) {
 	s.entitlements = s.query(r, optEntitlements, colEntitlement)
 	if s.accounts != nil {
 		for _, c := range s.accounts.columns {
-			if slices.Contains([]string{colID, colActive, colProtected}, c.name) {
+			if slices.Contains([]string{colID, colActive, colProtected, colLastUsed}, c.name) {
 				continue
 			}
 			s.attributes = append(s.attributes, c.name)

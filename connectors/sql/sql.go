@@ -37,6 +37,7 @@ var (
 	_ connectors.Reader    = (*Connector)(nil)
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
+	_ connectors.UseTeller = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -53,8 +54,12 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.now = o.Now
 	return &Connector{Options: o, settings: s, pool: pool}, nil
 }
+
+// TellsUse reports whether the query for accounts shows when they were used last.
+func (c *Connector) TellsUse() bool { return c.accounts.at(colLastUsed) >= 0 }
 
 // Apply takes the steps between the account as the database has it and want, in
 // one transaction where the server can. Where that fails, what ends access is

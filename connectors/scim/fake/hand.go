@@ -151,6 +151,19 @@ func write(doc map[string]any, name, value string) {
 	}
 }
 
+// Use has the user signed in, at a time that is written where the profile says that users
+// have it.
+func (p *Provider) Use(remoteID, at string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u, ok := p.users.rows[remoteID]
+	if !ok || p.profile.LastUsed == "" {
+		return fmt.Errorf("user %s, of whom the target tells when they were used: %w", remoteID, schema.ErrNotFound)
+	}
+	write(u.doc, p.profile.LastUsed, at)
+	return nil
+}
+
 // Remove removes the user, past the protocol.
 func (p *Provider) Remove(_ context.Context, remoteID string) error {
 	p.mu.Lock()
