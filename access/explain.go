@@ -65,6 +65,10 @@ type Holding struct {
 	Verified bool          `json:"verified,omitempty"`
 	Open     schema.Change `json:"open,omitzero"` // the change its target has yet to agree to
 	Last     schema.Change `json:"last,omitzero"` // the newest that it agreed to
+
+	LastUsed time.Time `json:"lastUsed,omitzero"` // as far as anybody told
+	ToldBy   string    `json:"toldBy,omitempty"`  // who: source/NAME, or connector/NAME where it was the target itself
+	Seen     bool      `json:"useSeen"`           // use would have been seen
 }
 
 // A RoleStanding is what one role that confers the entitlement says now.
@@ -109,7 +113,7 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 	}
 	entry, catalogued := book.Entitlement(connector, entitlement)
 	e.target = entry.Target
-	if err := e.account(r, connector); err != nil {
+	if err := e.account(r, book, connector, entitlement); err != nil {
 		return e, err
 	}
 	if err := e.roles(r, book); err != nil {
@@ -181,7 +185,7 @@ func (e *Explanation) line(r store.Reader, book *policy.Book) error {
 }
 
 // account finds what was observed, where there is or was an account.
-func (e *Explanation) account(r store.Reader, connector string) error {
+func (e *Explanation) account(r store.Reader, book *policy.Book, connector, entitlement string) error {
 	a, err := store.Accounts.Get(r, connector, e.Identity)
 	if schema.IsNotFound(err) {
 		return nil
@@ -193,7 +197,14 @@ func (e *Explanation) account(r store.Reader, connector string) error {
 		RemoteID: a.RemoteID, Active: a.Active, Held: a.Active && a.Holds(e.target), Listed: a.Holds(e.target), Managed: slices.Contains(a.Managed, e.target),
 		State: a.State, Problem: a.Problem, Observed: a.Observed, Verified: a.Verified, Open: a.Due, Last: a.Last,
 	}
-	return nil
+	feeds, err := useFeeds(r, book)
+	if err != nil {
+		return err
+	}
+	uses, err := usesAt(r, e.Identity, connector)
+	used := book.LastUse(uses, feeds, connector, entitlement, r.Now())
+	e.Account.LastUsed, e.Account.ToldBy, e.Account.Seen = used.Last, used.By, used.Seen
+	return err
 }
 
 // roles asks each role that confers it what it says now.

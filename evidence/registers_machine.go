@@ -39,14 +39,14 @@ func machineRegisters() []*table {
 				return nil
 			})},
 		{name: "machine-holdings", says: "an entitlement that a machine holds, and when it was used last", columns: []string{
-			"identity", "userName", "entitlement", "privileged", "since", "lastUsed", "unusedDays"}, tally: "privileged",
+			"identity", "userName", "entitlement", "privileged", "since", "lastUsed", "unusedDays", "toldBy"}, tally: "privileged",
 			list: listMachines(func(m *making, v access.MachineView, row rowFunc) error {
 				for _, h := range v.Holds {
 					unused := "unknown"
 					if !h.LastUsed.IsZero() {
 						unused = days(m.request.To.Sub(h.LastUsed))
 					}
-					if err := row(v.Identity+"/"+h.Entitlement, v.Identity, v.UserName, h.Entitlement, yes(h.Privileged), stamp(h.Since), stamp(h.LastUsed), unused); err != nil {
+					if err := row(v.Identity+"/"+h.Entitlement, v.Identity, v.UserName, h.Entitlement, yes(h.Privileged), stamp(h.Since), stamp(h.LastUsed), unused, h.ToldBy); err != nil {
 						return err
 					}
 				}

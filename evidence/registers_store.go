@@ -24,7 +24,7 @@ func storeRegisters() []*table {
 		{name: "runs", says: "a run of a sweep in the period; of runs that came to nothing only the last is kept", columns: []string{"sweep", "started", "ended", "looked", "found", "done", "reported", "held", "problem", "again"}, tally: "sweep", list: listRuns},
 		{name: "open-findings", says: "what is not as it should be, and nobody resolved", columns: []string{"kind", "connector", "subject", "object", "reason", "first", "last"}, tally: "kind", list: listFindings},
 		{name: "credentials", says: "a credential by which somebody is known to the bridge, and its age at the end of the period", columns: []string{"kind", "holder", "role", "since", "ageDays", "expires", "used", "revoked"}, tally: "kind", list: listCredentials},
-		{name: "last-use", says: "when an account, or an entitlement of it, was last used, as far as anybody told", columns: []string{"identity", "userName", "connector", "entitlement", "lastUsed", "unusedDays", "interactive"}, list: listUses},
+		{name: "last-use", says: "when an account, or an entitlement of it, was last used, as far as anybody told", columns: []string{"identity", "userName", "connector", "entitlement", "lastUsed", "unusedDays", "interactive", "toldBy"}, list: listUses},
 		{name: "work-items", says: "what people are asked to do at a target, and did not confirm yet", columns: []string{"identity", "userName", "connector", "what", "ends", "opened", "due", "overdue"}, list: listWork},
 		{name: "checkpoints", says: "a signed head of the log in the period", columns: []string{"entries", "root", "note"}, list: listCheckpoints},
 	}
@@ -228,7 +228,7 @@ func listUses(ctx context.Context, m *making, row rowFunc) error {
 		if !u.LastUsed.IsZero() {
 			unused = days(m.request.To.Sub(u.LastUsed))
 		}
-		return row(strings.Join(key(u), "/"), u.Identity, who, u.Connector, u.Entitlement, stamp(u.LastUsed), unused, stamp(u.Interactive))
+		return row(strings.Join(key(u), "/"), u.Identity, who, u.Connector, u.Entitlement, stamp(u.LastUsed), unused, stamp(u.Interactive), u.By)
 	})
 }
 

@@ -33,8 +33,12 @@ func reads[R any](t *testing.T, c *Collection[R]) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := c.read(nil, value); !ok || !cmp.Equal(got, full) {
-		t.Errorf("%s: it was not read (%v); is there a field that decode.go does not know? %s", value, ok, cmp.Diff(full, got))
+	var want R // what is never kept (json:"-") is not there
+	if err := json.Unmarshal(value, &want); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := c.read(nil, value); !ok || !cmp.Equal(got, want) {
+		t.Errorf("%s: it was not read (%v); is there a field that decode.go does not know? %s", value, ok, cmp.Diff(want, got))
 	}
 	for n := range value {
 		if got, ok := c.read(nil, value[:n]); ok {

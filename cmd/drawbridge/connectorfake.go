@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,18 +43,20 @@ func connectorFakeCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.token, "token", "", "the secret that must be presented; left out, everybody is let in")
 	cmd.Flags().StringArrayVar(&o.groups, "group", nil, "a group that it has; may be given several times")
 	cmd.Flags().StringArrayVar(&o.users, "user", nil, "a user who is there already; may be given several times")
+	cmd.Flags().StringVar(&o.profiles, "profiles", "", "a folder of your own profiles, as the configuration names one")
+	cmd.Flags().StringArrayVar(&o.used, "used", nil, "when a user was used last, as NAME=TIME, where the profile tells; may be given several times")
 	cmd.Flags().BoolVar(&o.deletes, "deletes", false, "users may be deleted, also where the profile disables them otherwise")
 	return cmd
 }
 
 type fakeOptions struct {
-	profile, listen, token string
-	groups, users          []string
-	deletes                bool
+	profile, profiles, listen, token string
+	groups, users, used              []string
+	deletes                          bool
 }
 
 func (o *fakeOptions) provider(ctx context.Context) (*fake.Provider, error) {
-	profile, err := connectors.LoadProfile(configs.Profiles(""), o.profile)
+	profile, err := connectors.LoadProfile(configs.Profiles(o.profiles), o.profile)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +67,16 @@ func (o *fakeOptions) provider(ctx context.Context) (*fake.Provider, error) {
 	for _, name := range o.users {
 		user := schema.Account{Active: true, Attributes: map[string]string{"userName": name, "displayName": name}}
 		if _, err := p.Put(ctx, user); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range o.used {
+		name, at, _ := strings.Cut(text, "=")
+		user, ok := p.User(name)
+		if !ok || at == "" {
+			return nil, fmt.Errorf("--used %s: say which --user, and when, as in ada=2026-11-02T08:30:00Z: %w", text, schema.ErrInvalid)
+		}
+		if err := p.Use(user.RemoteID, at); err != nil {
 			return nil, err
 		}
 	}

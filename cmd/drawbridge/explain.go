@@ -115,6 +115,14 @@ func holding(h access.Holding) string {
 	if h.Verified {
 		words = append(words, "read back")
 	}
+	switch {
+	case !h.LastUsed.IsZero() && h.ToldBy != "":
+		words = append(words, "last used "+moment(h.LastUsed)+" as "+strings.Replace(h.ToldBy, "/", " ", 1)+" says")
+	case !h.LastUsed.IsZero():
+		words = append(words, "last used "+moment(h.LastUsed))
+	case h.Seen:
+		words = append(words, "not seen to be used")
+	}
 	if took := h.Last.Exposure(); took > 0 && h.Last.Ends {
 		words = append(words, "last revocation took "+took.Round(time.Microsecond).String())
 	}
