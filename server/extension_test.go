@@ -57,10 +57,10 @@ func TestGroupExtension(t *testing.T) {
 	ada := c.user("").id()
 	a := c.team("a", `"costCentre":"CC-1","budget":"40","tags":"x","code":"k","pin":"1234","note":"n","unheard":1,"lead":"`+ada+`"`)
 	a.has(teamURN, "schemas", 1).has("CC-1", teamURN, "costCentre").has(40.0, teamURN, "budget").has("x", teamURN, "tags", 0).
-		has(ada, teamURN, "lead", "value").has(nil, teamURN, "pin").has(nil, teamURN, "note").has(nil, teamURN, "unheard")
+		has(ada, teamURN, "lead", "value").has(nil, teamURN, "pin").has("n", teamURN, "note").has(nil, teamURN, "unheard")
 	c.team("b", `"costCentre":"CC-2","budget":100,"tags":["x","y"],"lead":{"value":"nobody","$ref":"../Users/nobody","since":"2026-01-31"}`).has("../Users/nobody", teamURN, "lead", "$ref")
 	plain := c.group(ada).has(nil, "schemas", 1)
-	c.get(a.path()).is(200).has("CC-1", teamURN, "costCentre")
+	c.get(a.path()).is(200).has("CC-1", teamURN, "costCentre").has(nil, teamURN, "note")
 	c.send("POST", "/Groups", `{"displayName":"c","`+teamURN+`":{"budget":"much"}}`).refuses(400, "invalidValue")
 	c.send("POST", "/Groups", `{"displayName":"c","`+teamURN+`":{"lead":{"since":"soon"}}}`).refuses(400, "invalidValue")
 

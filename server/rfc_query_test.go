@@ -130,7 +130,7 @@ func queryMusts() []must {
 		}},
 		{"7644 3.4.2.5", "attributes are all that is shown but for what always is, and excludedAttributes are not", func(c *client) {
 			u := c.user(`,"title":"t","name":{"givenName":"G","familyName":"F"},"` + rfcURN + `":{"loud":"!","shy":"?","code":"c"}`)
-			for _, list := range []func(string) got{
+			for i, list := range []func(string) got{
 				func(query string) got { return c.get(u.path() + "?" + query).is(200) },
 				func(query string) got {
 					return inList(c.get("/Users?filter=" + url.QueryEscape(`id eq "`+u.id()+`"`) + "&" + query).is(200))
@@ -154,8 +154,30 @@ func queryMusts() []must {
 				g = list("excludedAttributes=id,schemas,title,meta,name.givenName,"+rfcURN+":loud").has(nil, "title").has(nil, "meta").has("F", "name", "familyName").has(nil, "name", "givenName").has("!", rfcURN, "loud")
 				c.check(g.id() != "" && g.at("schemas", 0) == userURN, "%s", g.text)
 				list("attributes="+rfcURN+":shy").has("?", rfcURN, "shy").has(nil, "userName")
-				list("excludedAttributes=title").has(nil, rfcURN, "shy")
+				if g = list("excludedAttributes=title"); i < 4 {
+					g.has(nil, rfcURN, "shy")
+					continue
+				}
+				g.has("?", rfcURN, "shy") // of the request that says it
+				list("excludedAttributes="+rfcURN+":shy").has(nil, rfcURN, "shy").has("c", rfcURN, "code")
 			}
+		}},
+		{"7643 7", "what is returned on request is in the answer to what says it, and to nothing else", func(c *client) {
+			body := func(more string) string {
+				return `{"userName":"` + c.name() + `","` + rfcURN + `":{"code":"c"` + more + `}}`
+			}
+			u := c.send("POST", "/Users", body(`,"shy":"?"`)).is(201).has("?", rfcURN, "shy")
+			c.get(u.path()).is(200).has(nil, rfcURN, "shy")
+			c.send("PUT", u.path(), body(`,"shy":"!"`)).is(200).has("!", rfcURN, "shy")
+			for op, shy := range map[string]any{
+				`{"op":"replace","path":"` + rfcURN + `:shy","value":"a"}`:                "a",
+				`{"op":"add","value":{"` + rfcURN + `":{"shy":"b"}}}`:                     "b",
+				`{"op":"replace","path":"title","value":"t"}`:                             nil,
+				`{"op":"replace","path":"` + rfcURN + `","value":{"shy":"c","code":"c"}}`: "c",
+			} {
+				c.patch(u.path(), op).is(200).has(shy, rfcURN, "shy")
+			}
+			c.get(u.path()+"?attributes="+rfcURN+":shy").is(200).has(nil, rfcURN, "code")
 		}},
 		{"7644 3.9", "attributes and excludedAttributes are heeded by every verb that answers with a resource", func(c *client) {
 			u, g := c.user(`,"title":"t"`), c.group(c.user("").id())

@@ -88,6 +88,7 @@ type Projection struct {
 	meta    bool
 	ofMeta  map[string]bool // parts of it, folded
 	nothing bool            // no parameter was given
+	said    Said            // what the request says, and is shown for that
 }
 
 // ParseProjection reads attributes and excludedAttributes. Names that no schema
@@ -244,7 +245,7 @@ func (p Projection) shows(a *Attribute) bool {
 	case p.only && !p.All():
 		return p.whole[a] || p.parts[a] != nil
 	}
-	return !p.whole[a] && a.Returned != "request"
+	return !p.whole[a] && (a.Returned != "request" || p.said[a])
 }
 
 // some returns a complex value with those sub-attributes that are asked for.
@@ -281,7 +282,7 @@ func (p Projection) showsPart(a, sub *Attribute) bool {
 	case named:
 		return p.only
 	default:
-		return sub.Returned != "request"
+		return sub.Returned != "request" || p.said[sub] && !p.only
 	}
 }
 

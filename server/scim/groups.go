@@ -41,7 +41,7 @@ func createGroup(q *request) error {
 	if err != nil {
 		return groupTaken(err)
 	}
-	return q.group(http.StatusCreated, g, q.projection(q.groups))
+	return q.group(http.StatusCreated, g, q.projection(q.groups).Answering(b.Record.Said()))
 }
 
 // admitGroup stores what was said of a group, and its raw copy beside it.
@@ -132,7 +132,7 @@ func replaceGroup(q *request) error {
 	if err != nil {
 		return err
 	}
-	return q.group(http.StatusOK, g, q.projection(q.groups))
+	return q.group(http.StatusOK, g, q.projection(q.groups).Answering(b.Record.Said()))
 }
 
 // patchGroup answers without a body, unless the sender asks for attributes: a

@@ -193,6 +193,10 @@ func TestCharacteristics(t *testing.T) {
 	said := `{"userName":"a","` + urn + `":{"serial":"s1","pin":"1234","photo":"x","site":"HQ","issued":"never","locker":{"number":7,"code":"99","note":"n","floor":"2"}}}`
 	r := w.send("POST", "/Users", said).is(201)
 	id := r.text("id")
+	whole := `{"locker":{"floor":"2","note":"n","number":7},"photo":"x","serial":"s1","site":"HQ"}` // with what is shown on request, for who says it
+	if got, err := json.Marshal(r.at(urn)); err != nil || string(got) != whole {
+		t.Errorf("who makes it is shown %s, want %s", got, whole)
+	}
 	shown := func(r reply, want string) {
 		t.Helper()
 		got, err := json.Marshal(r.is(200).at(urn))
@@ -206,6 +210,14 @@ func TestCharacteristics(t *testing.T) {
 	shown(w.send("GET", "/Users/"+id+"?attributes="+urn+":locker.note,"+urn+":locker.code", ""), `{"locker":{"note":"n"},"site":"HQ"}`)
 	shown(w.send("GET", "/Users/"+id+"?excludedAttributes="+urn+":site,"+urn+":serial", ""), `{"locker":{"floor":"2","number":7},"site":"HQ"}`)
 	shown(w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"title","value":"t"}`)), `{"locker":{"floor":"2","number":7},"serial":"s1","site":"HQ"}`)
+	shown(w.send("PUT", "/Users/"+id, said), whole)
+	shown(w.send("PUT", "/Users/"+id+"?excludedAttributes="+urn+":photo,"+urn+":locker.note", said), `{"locker":{"floor":"2","number":7},"serial":"s1","site":"HQ"}`)
+	shown(w.send("PUT", "/Users/"+id+"?attributes=userName", said), `{"site":"HQ"}`)
+	shown(w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","path":"`+urn+`:photo","value":"y"}`)), `{"locker":{"floor":"2","number":7},"photo":"y","serial":"s1","site":"HQ"}`)
+	shown(w.send("PATCH", "/Users/"+id, patch(`{"op":"replace","value":{"`+urn+`:photo":"x"}}`)), `{"locker":{"floor":"2","number":7},"photo":"x","serial":"s1","site":"HQ"}`)
+	for _, op := range []string{`"path":"` + urn + `:locker.note","value":"m"`, `"path":"` + urn + `:locker","value":{"note":"m"}`, `"value":{"` + urn + `":{"locker":{"note":"m"}}}`} {
+		shown(w.send("PATCH", "/Users/"+id, patch(`{"op":"add",`+op+`}`)), `{"locker":{"floor":"2","note":"m","number":7},"serial":"s1","site":"HQ"}`)
+	}
 	for _, body := range []string{r.body, w.send("GET", "/Users", "").body} {
 		if strings.Contains(body, "1234") || strings.Contains(body, `"99"`) {
 			t.Errorf("what is never shown is: %s", body)

@@ -41,7 +41,7 @@ func createUser(q *request) error {
 	if err != nil {
 		return q.taken(err, said)
 	}
-	return q.user(http.StatusCreated, got, belonging{}, q.projection(q.users))
+	return q.user(http.StatusCreated, got, belonging{}, q.projection(q.users).Answering(b.Record.Said()))
 }
 
 // taken says which of a user's names another one has.
@@ -109,7 +109,7 @@ func replaceUser(q *request) error {
 		return err
 	}
 	q.report(q.users, q.param())
-	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
+	return q.change(b.Record.Said(), func(old schema.Identity) (schema.Identity, access.Provenance, error) {
 		record, err := b.Record.Replacing(old.Resource)
 		return record.Identity(old), q.provenance(b.Occurred, b.Modified, old.Modified), err
 	})
@@ -126,7 +126,7 @@ func patchUser(q *request) error {
 		return err
 	}
 	q.report(q.users, q.param())
-	return q.change(func(old schema.Identity) (schema.Identity, access.Provenance, error) {
+	return q.change(p.Said(), func(old schema.Identity) (schema.Identity, access.Provenance, error) {
 		from := q.provenance(p.Occurred, p.Modified, old.Modified)
 		record, err := q.users.Decode(old.Resource)
 		if err == nil {
@@ -140,7 +140,7 @@ func patchUser(q *request) error {
 }
 
 // change changes the user that the path names, and answers with it.
-func (q *request) change(to func(old schema.Identity) (schema.Identity, access.Provenance, error)) error {
+func (q *request) change(told wire.Said, to func(old schema.Identity) (schema.Identity, access.Provenance, error)) error {
 	var got, said schema.Identity
 	ctx := q.c.Request().Context()
 	err := q.store.Update(ctx, func(tx store.Tx) error {
@@ -169,7 +169,7 @@ func (q *request) change(to func(old schema.Identity) (schema.Identity, access.P
 	if err != nil {
 		return q.taken(err, said)
 	}
-	p := q.projection(q.users)
+	p := q.projection(q.users).Answering(told)
 	var in belonging
 	err = q.store.View(ctx, func(r store.Reader) (err error) {
 		in, err = q.belonging(r, got.ID, p)
