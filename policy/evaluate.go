@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +26,13 @@ const lookAgain = time.Hour
 //     at all is known of employment: neither identity.active nor
 //     identity.employment.status;
 //   - a tombstone, until a new decision lifts it;
+//   - that a source deleted it which alone said what the rule needs;
 //   - quarantine: what is held by rule or by a live grant is kept as it is, and
-//     nobody new gets it.
+//     nobody new gets it;
+//   - that nobody vouches for it any more, and a trigger that holds: what is held is
+//     kept as it is. A rule that does not match is stronger.
 //
-// A rule that needs what nobody supplied is indeterminate: what is held stays,
+// So whatever keeps access keeps it from nobody's deletion. A rule that needs what nobody supplied is indeterminate: what is held stays,
 // and nothing is given. A trigger on what happens (on: [event]) fires when it
 // happens, and stands until somebody answers. Access.Next is when time alone may
 // change the answer.
@@ -153,11 +155,15 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 	}
 	holds := byRule || grant != "" // if the rule agrees
 	switch {
-	case value == no && !e.buried(r) && e.quarantined(r, &v, holds):
+	case value == no && !e.buried(r) && !e.lapsing(r, value) && e.quarantined(r, &v, holds):
 	case value == no:
 		v.Outcome, v.Reason = NotEligible, "its rule does not match"
 	case holds && e.buried(r):
 		v.Outcome, v.Reason = Buried, "it was taken away, and no new decision gives it back"
+	case holds && value == unknown && e.lapsing(r, value):
+		e.undecided(r, &v, err)
+		v.Outcome, v.Trigger = Withdrawn, SourceDeleted
+		v.Reason += ", since " + strings.Join(e.lapsed, " and ") + " deleted it"
 	case e.quarantined(r, &v, holds):
 	case e.unvouched != "":
 		v.Outcome, v.Reason = Indeterminate, e.unvouched
@@ -171,10 +177,7 @@ func (e *evaluation) role(r *compiledRole) Verdict {
 		}
 	case value == unknown:
 		e.undecided(r, &v, err)
-		if holds && e.lapsing(&v) {
-			v.Outcome, v.Trigger = Withdrawn, SourceDeleted
-			v.Reason += ", since " + strings.Join(e.lapsed, " and ") + " deleted it"
-		} else if holds {
+		if holds {
 			e.access.Keep = append(e.access.Keep, v.Role)
 		}
 	case byRule:
@@ -267,33 +270,6 @@ func (e *evaluation) inTheDark() bool {
 	}
 	employment, ok := id.slots[id.shape.index["employment"]].(*object)
 	return !ok || employment.slots[employment.shape.index["status"]] == nil
-}
-
-// undecided says which attributes a rule needs and nobody supplied.
-func (e *evaluation) undecided(r *compiledRole, v *Verdict, err error) {
-	v.Outcome = Indeterminate
-	for _, read := range r.rule.reads {
-		if !read.guarded && read.of(&e.in) == nil {
-			v.Missing = append(v.Missing, read.name)
-		}
-	}
-	slices.Sort(v.Missing)
-	for _, read := range r.rule.reads {
-		if open, ok := read.of(&e.in).(*types.Err); ok {
-			v.Reason = open.String()
-			return
-		}
-	}
-	if len(v.Missing) > 0 {
-		v.Reason = "nobody supplied " + strings.Join(v.Missing, ", ")
-		return
-	}
-	v.Reason = "its rule can not be decided"
-	if absent, ok := errors.AsType[*absence](err); ok {
-		v.Reason = absent.Error()
-	} else if err != nil {
-		v.Reason += ": " + err.Error()
-	}
 }
 
 // quarantined settles a role whose governance is broken now.

@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"cel.dev/cel-go/common/types"
 
@@ -68,10 +70,48 @@ func (b *Book) vouches(id schema.Identity, a Attributes) bool {
 	return met == yes
 }
 
+// undecided says which attributes a rule needs and nobody supplied.
+func (e *evaluation) undecided(r *compiledRole, v *Verdict, err error) {
+	v.Outcome, v.Missing = Indeterminate, e.missing(r, false)
+	for _, read := range r.rule.reads {
+		if open, ok := read.of(&e.in).(*types.Err); ok {
+			v.Reason = open.String()
+			return
+		}
+	}
+	if len(v.Missing) > 0 {
+		v.Reason = "nobody supplied " + strings.Join(v.Missing, ", ")
+		return
+	}
+	v.Reason = "its rule can not be decided"
+	if absent, ok := errors.AsType[*absence](err); ok {
+		v.Reason = absent.Error()
+	} else if err != nil {
+		v.Reason += ": " + err.Error()
+	}
+}
+
+// missing returns the attributes that a rule needs and nobody supplied, by name; with
+// those, if so wanted, of which it asks whether they are there.
+func (e *evaluation) missing(r *compiledRole, guarded bool) (names []string) {
+	for _, read := range r.rule.reads {
+		if (guarded || !read.guarded) && read.of(&e.in) == nil {
+			names = append(names, read.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // lapsing reports whether what a role needs and nobody supplies is what a source
-// was to say that deleted its record: what it vouched for ended with that.
-func (e *evaluation) lapsing(v *Verdict) bool {
+// was to say that deleted its record: what it vouched for ended with that. The rule
+// is one that can not be decided, or that does not match.
+func (e *evaluation) lapsing(r *compiledRole, value truth) bool {
+	if len(e.lapsed) == 0 {
+		return false
+	}
+	missing := e.missing(r, value == no)
 	return slices.ContainsFunc(e.lapsed, func(source string) bool {
-		return slices.ContainsFunc(v.Missing, e.book.views[source].says)
+		return slices.ContainsFunc(missing, e.book.views[source].says)
 	})
 }
