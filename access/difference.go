@@ -134,8 +134,8 @@ func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
 		if slices.Contains(c.access.Keep, role) {
 			return "role " + role + " can not be decided now", false
 		}
-		if c.refused(role) && !c.book.Ended(c.facts, c.now) && !c.over(line, role) { // whose triggers are not asked
-			return "role " + role + " is refused; what is held stays until it is mended or removed", false
+		if refusal, ok := c.book.Refusal(role); ok && !c.book.Ended(c.facts, c.now) && !c.over(line, role) {
+			return refusal.Why() + "; what is held stays until one of its triggers or a person ends it, or it is mended or removed", false
 		}
 	}
 	mode := modeOf(c.book, line)
@@ -150,15 +150,12 @@ func (c *comparison) keep(line schema.Assignment) (why string, proposed bool) {
 	return "it would end, and its mode is propose: a person has to release it", true
 }
 
-// refused reports whether a role is not in force for what its document lacks. Of a policy
-// that cannot be read, none is.
-func (c *comparison) refused(role string) bool {
-	return c.book.Unreadable() != "" || slices.ContainsFunc(c.book.Refused(), func(r policy.Refusal) bool { return r.Role == role })
-}
-
-// over reports whether a role has ended for somebody whatever its document says: a person
-// took it away, or what they have it by are grants, and none of them goes on.
+// over reports whether a role has ended for somebody whatever its rule says: a person or a
+// trigger took it away, or what they have it by are grants, and none of them goes on.
 func (c *comparison) over(line schema.Assignment, role string) bool {
+	if slices.ContainsFunc(c.access.Verdicts, func(v policy.Verdict) bool { return v.Role == role }) { // of a refused role, it is none but that
+		return true
+	}
 	if slices.ContainsFunc(c.facts.Tombstones, func(t schema.Tombstone) bool { return t.Role == role }) {
 		return true
 	}

@@ -81,7 +81,7 @@ func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 	for _, role := range line.Roles() {
 		v, ok := l.verdict(role)
 		if !ok {
-			reasons = append(reasons, "role "+role+" "+l.gone())
+			reasons = append(reasons, "role "+role+" "+l.gone(role))
 			continue
 		}
 		reasons = append(reasons, "role "+role+": "+l.reason(verb, line, v))
@@ -100,9 +100,12 @@ func (l *look) line(verb schema.Verb, line schema.Assignment) schema.Decision {
 }
 
 // gone says why nothing is known of a role.
-func (l *look) gone() string {
+func (l *look) gone(role string) string {
 	if l.book.Unreadable() != "" {
 		return "is over, whatever the policy says, which cannot be read"
+	}
+	if _, refused := l.book.Refusal(role); refused {
+		return "is over, whatever its document says, which is refused"
 	}
 	return "is no longer in the policy"
 }

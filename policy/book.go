@@ -26,7 +26,8 @@ type Book struct {
 	index       index
 	byName      map[string]*compiledRole
 	refused     []Refusal
-	wrong       Findings // the errors of its documents, but for tests
+	ending      map[string]*compiledRole // of these, what still ends them, by name
+	wrong       Findings                 // the errors of its documents, but for tests
 	triggers    []*compiledTrigger
 	quarantined map[string]string // role, or another document as KIND/NAME, to reason
 	responsible map[string]bool   // email addresses, case folded, of those who answer for roles
@@ -49,13 +50,6 @@ type Book struct {
 	watched []string              // attributes that one looks at for changes, by name
 }
 
-// A Refusal is a role that is not automated, for what its template lacks.
-type Refusal struct {
-	Role     string
-	Codes    []string // sorted
-	Findings Findings
-}
-
 // A connector is a Connector document with its catalogue.
 type connector struct {
 	doc      *Connector
@@ -71,6 +65,7 @@ type compiledRole struct {
 	triggers []*compiledTrigger
 	holdings []holding
 	mode     schema.Mode
+	flaps    bool     // a trigger takes it from everybody who qualifies
 	uses     bool     // a trigger looks at whether it is used
 	watches  []string // attributes that a trigger looks at for changes
 	needs    []string // attributes of an identity that its rule reads, or a trigger of it
@@ -111,9 +106,6 @@ func (b *Book) Roles() []*Role {
 	}
 	return roles
 }
-
-// Refused returns the roles that are not in force, by name, and why.
-func (b *Book) Refused() []Refusal { return b.refused }
 
 // Sources returns the approved sources, by name.
 func (b *Book) Sources() []*Source {

@@ -18,7 +18,7 @@ func Compile(set *Set) (*Book, Findings) { return newCompiler(set).compile() }
 func newCompiler(set *Set) *compiler {
 	return &compiler{set: set, bad: map[string]bool{}, read: map[string]reading{}, book: &Book{
 		set: set, digest: digest(set), sources: map[string]*Source{}, scopes: map[string]*rule{}, views: map[string]view{},
-		connectors: map[string]*connector{}, byName: map[string]*compiledRole{},
+		connectors: map[string]*connector{}, byName: map[string]*compiledRole{}, ending: map[string]*compiledRole{},
 		conditions: map[string]*rule{}, requirements: map[string]*rule{}, valid: map[string]*rule{}, admitting: map[string]*rule{},
 	}}
 }
@@ -48,7 +48,7 @@ func (c *compiler) compile() (*Book, Findings) {
 	// What a document seems to lack is not said of one that was not read as written.
 	c.found = slices.DeleteFunc(c.found, func(f Finding) bool { return f.Object != "" && misread[f.Object] })
 	c.book.wrong = slices.Concat(set.found, c.found).decisive()
-	c.admit()
+	c.admit(misread)
 	c.enrol()
 	c.book.govern()
 	c.book.settleTold()
@@ -269,22 +269,13 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 }
 
 // admit puts the roles without an error into force, and lists the others.
-func (c *compiler) admit() {
+func (c *compiler) admit(misread map[string]bool) {
 	for _, r := range c.compiled {
-		if !c.bad[r.Ref()] && !c.salvages {
-			c.book.roles = append(c.book.roles, r)
-			c.book.byName[r.Metadata.Name] = r
+		if c.bad[r.Ref()] || c.salvages {
+			c.refuse(r, misread[r.Ref()])
 			continue
 		}
-		refusal := Refusal{Role: r.Metadata.Name}
-		for _, f := range slices.Concat(c.set.found, c.found) {
-			if f.Object == r.Ref() && f.Severity == Error {
-				refusal.Findings = append(refusal.Findings, f)
-				refusal.Codes = append(refusal.Codes, string(f.Code))
-			}
-		}
-		refusal.Codes = schema.Sorted(refusal.Codes...)
-		refusal.Findings = refusal.Findings.sorted()
-		c.book.refused = append(c.book.refused, refusal)
+		c.book.roles = append(c.book.roles, r)
+		c.book.byName[r.Metadata.Name] = r
 	}
 }

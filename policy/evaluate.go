@@ -34,7 +34,8 @@ const lookAgain = time.Hour
 //
 // So whatever keeps access keeps it from nobody's deletion. A rule that needs what nobody supplied is indeterminate: what is held stays,
 // and nothing is given. A trigger on what happens (on: [event]) fires when it
-// happens, and stands until somebody answers. Access.Next is when time alone may
+// happens, and stands until somebody answers. Of a refused role there is a verdict only
+// where a trigger takes it from whoever has it. Access.Next is when time alone may
 // change the answer.
 func (b *Book) Evaluate(f Facts, now time.Time) Access { return b.prepare(f, now).run() }
 
@@ -76,6 +77,7 @@ type evaluation struct {
 	secrets   []Secret
 
 	only       []*compiledRole // the roles that are evaluated, where not all that may match
+	asked      []string        // these by name, and refused ones
 	thorough   bool            // every role is evaluated, whatever the index says
 	stated     bool            // a Test states the ticket and the account
 	observable map[string]bool // by grant id: whether its use can be observed, where a Test states that
@@ -116,6 +118,7 @@ func (e *evaluation) run() Access {
 		}
 		e.access.Verdicts = append(e.access.Verdicts, v)
 	}
+	e.end()
 	for _, p := range e.facts.Passes {
 		e.soon(p.From)
 		e.soon(p.Until)

@@ -31,6 +31,7 @@ func (c *compiler) flaps(r *compiledRole) {
 			continue
 		}
 		if c.book.language.shapes.always(r.rule, t.rule) {
+			r.flaps = true
 			c.report(&r.Header, CodeFlap, in("spec", field), "trigger %s takes role %q from everybody who qualifies for it", t.name, r.Metadata.Name).
 				hint("say in %s who is not to have it, or in the trigger who is to keep it", field)
 		}

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"encoding/json"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -63,8 +65,8 @@ func (w want) reads(attribute string) bool { return slices.Contains(w.attributes
 func (b *Book) wanted(roles, attributes []string) want {
 	w := want{attributes: slices.Clone(attributes), topics: map[schema.Topic]bool{}}
 	for _, name := range roles {
-		r, ok := b.byName[name]
-		if !ok {
+		r := b.compiled(name)
+		if r == nil {
 			continue
 		}
 		for _, need := range r.needs {
@@ -220,8 +222,24 @@ func (r *rule) needs(to []string) []string {
 func (b *Book) settleNeeds() {
 	for _, r := range b.roles {
 		r.needs = r.rule.needs(nil)
+	}
+	for r := range b.triggered() {
 		for _, t := range r.triggers {
 			r.needs = t.rule.needs(r.needs)
+		}
+	}
+}
+
+// triggered yields the roles that triggers may end: those in force, and those that are
+// refused.
+func (b *Book) triggered() iter.Seq[*compiledRole] {
+	return func(yield func(*compiledRole) bool) {
+		for _, roles := range []iter.Seq[*compiledRole]{slices.Values(b.roles), maps.Values(b.ending)} {
+			for r := range roles {
+				if !yield(r) {
+					return
+				}
+			}
 		}
 	}
 }
@@ -229,8 +247,8 @@ func (b *Book) settleNeeds() {
 // EvaluateRoles is Evaluate, of some roles and no others.
 func (b *Book) EvaluateRoles(f Facts, roles []string, now time.Time) Access {
 	e := b.prepare(f, now)
-	e.only = make([]*compiledRole, 0, len(roles))
-	for _, name := range schema.Sorted(roles...) {
+	e.only, e.asked = make([]*compiledRole, 0, len(roles)), schema.Sorted(roles...)
+	for _, name := range e.asked {
 		if r, ok := b.byName[name]; ok {
 			e.only = append(e.only, r)
 		}

@@ -69,7 +69,7 @@ func (b *Book) Watched() []string { return b.watched }
 
 // WatchedBy returns those that a trigger of a role looks at.
 func (b *Book) WatchedBy(role string) []string {
-	if r, ok := b.byName[role]; ok {
+	if r := b.compiled(role); r != nil {
 		return r.watches
 	}
 	return nil
@@ -78,7 +78,7 @@ func (b *Book) WatchedBy(role string) []string {
 // TicketSystem returns the source that tells of the tickets that a role's grants
 // are made on; empty if the role does not say.
 func (b *Book) TicketSystem(role string) string {
-	if r, ok := b.byName[role]; ok && r.Spec.Ticket != nil {
+	if r := b.compiled(role); r != nil && r.Spec.Ticket != nil {
 		return r.Spec.Ticket.System
 	}
 	return ""
@@ -128,7 +128,7 @@ func (b *Book) namesOf(f Facts) []string {
 func (b *Book) settleTold() {
 	b.depends = map[schema.Topic]bool{}
 	var watched []string
-	for _, r := range b.roles {
+	for r := range b.triggered() {
 		for _, t := range r.triggers {
 			for _, topic := range t.topics {
 				b.depends[topic] = true
