@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -94,4 +95,22 @@ func (w *world) decided(identity, reason string) {
 	if !slices.Contains(got, reason) {
 		w.t.Errorf("lines ended for %q, want %q", got, reason)
 	}
+}
+
+// TestStoppedMachineKeepsNoRefusedRole has a machine stopped that holds a role which is
+// refused: the kill switch asks nobody's document. R-NHI-1, R-READY-1.
+func TestStoppedMachineKeepsNoRefusedRole(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, _, _ := withRegister(w)
+		w.want(machine, "Editors")
+		w.publish(refused(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", strings.Replace(machineRegister, "  intent: One pipeline deploys.\n", "", 1)))
+		w.work()
+		w.want(machine, "Editors")
+		w.update(func(tx store.Tx) error {
+			_, err := access.Stop(tx, w.rules.Book(), access.MachineChange{Identity: machine, By: access.Decider{Actor: "token/oncall"}, Reason: "it goes round in circles"})
+			return err
+		})
+		w.work()
+		w.want(machine, "")
+	})
 }
