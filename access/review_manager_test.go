@@ -114,3 +114,44 @@ func TestEntitlementOwnersReview(t *testing.T) {
 		w.mustJudge(i, schema.ItemKept, keeper)
 	})
 }
+
+// TestTheNewManagerReviews has somebody go over to another manager, who is asked about what
+// they bring along, and the one before not. R-REV-2.
+func TestTheNewManagerReviews(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		const said, job = "    department: { type: string, from: [hr] }\n", "  permanent: { because: Held for the length of employment. }\n---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: seller"
+		w.rules.Use(book(t, said, said+"    manager: { type: string, from: [hr] }\n",
+			job, "  review: { every: 90d, by: manager, within: 5d, onChange: [manager] }\n"+job))
+		w.governors()
+		before, after := w.admit(person{name: "before", department: "Leads"}), w.admit(person{name: "after", department: "Leads"})
+		ada := w.under(person{name: "ada", department: "Engineering"}, before)
+		w.work()
+		w.want(ada, "Readers")
+		w.under(person{id: ada, name: "ada", department: "Engineering"}, after)
+		w.work()
+		var all []schema.Review
+		w.view(func(r store.Reader) (err error) {
+			all = nil
+			for v, err := range store.Reviews.All(r) {
+				if err != nil {
+					return err
+				}
+				all = append(all, v)
+			}
+			return nil
+		})
+		if len(all) != 1 || all[0].Kind != schema.ReviewChange || all[0].Of != ada {
+			t.Fatalf("there are %+v", all)
+		}
+		items := w.items(all[0].ID)
+		if len(items) != 1 || !slices.Equal(items[0].Awaits, []string{"identity/" + after}) {
+			t.Fatalf("it asks %+v, want the new manager", items)
+		}
+		if err := w.judge(items[0], schema.ItemRevoked, before); err == nil {
+			t.Error("the manager before decided")
+		}
+		w.mustJudge(items[0], schema.ItemRevoked, after)
+		w.work()
+		w.want(ada, "")
+	})
+}
