@@ -1,8 +1,9 @@
 package access
 
 import (
-	"drawbridge/schema"
 	"strings"
+
+	"drawbridge/schema"
 )
 
 // A Decider is whoever decides: the actor as the log has it, the identity behind

@@ -9,10 +9,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingAnchor is about anchor/NAME that has no newest head of the log, or has one that
-// the log does not continue.
-const findingAnchor = "anchor"
-
 // ReportAnchor reports what is wrong with where the log's heads are kept besides; nothing
 // ends the finding.
 func ReportAnchor(tx store.Tx, book *policy.Book, anchor, wrong string) error {

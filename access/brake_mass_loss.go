@@ -20,8 +20,6 @@ import (
 // limit keep what they would lose until two people let it through, or the source takes
 // it back. Leavers do not wait for that: who is ended, by whatever, ends.
 
-const findingLosses = "mass-loss" // about source/NAME
-
 // restrain returns the difference, and keeps of what ends what the brakes on sources
 // hold.
 func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {

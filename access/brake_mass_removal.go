@@ -19,8 +19,6 @@ import (
 // two people let it through (brake_release.go) or the source takes it back. The single
 // leaver, well within the limits, is not kept waiting.
 
-const findingMassChange = "mass-change" // about source/NAME
-
 // withhold settles whether the brake on its source holds a change that ends an
 // identity, or held an earlier one. It is called with the change already stored,
 // while its memberships are still there.

@@ -26,8 +26,6 @@ import (
 // found light enough, or was released.
 const settingWeighing = "weighing"
 
-const findingPolicy = "held-policy" // about policy/DIGEST
-
 // A weight says which policy is held, and why; without a reason it is still being
 // weighed.
 type weight struct {
@@ -58,9 +56,9 @@ func (w weight) write(tx store.Tx) error {
 	return store.Settings.Put(tx, store.Setting{Name: settingWeighing, Value: string(value)})
 }
 
-// HeldPolicy returns why the policy in force takes nothing away by itself, nothing
+// heldPolicy returns why the policy in force takes nothing away by itself, nothing
 // if it is not held.
-func HeldPolicy(r store.Reader, book *policy.Book) (string, error) {
+func heldPolicy(r store.Reader, book *policy.Book) (string, error) {
 	w, err := readWeight(r)
 	switch {
 	case err != nil || w.Digest != book.Digest():
@@ -71,9 +69,9 @@ func HeldPolicy(r store.Reader, book *policy.Book) (string, error) {
 	return w.Reason, nil
 }
 
-// held is HeldPolicy, with the policies that a held one came after.
+// held is heldPolicy, with the policies that a held one came after.
 func (r *Rules) held(from store.Reader, book *policy.Book) (why string, formers []*policy.Book, err error) {
-	if why, err = HeldPolicy(from, book); err != nil || why == "" {
+	if why, err = heldPolicy(from, book); err != nil || why == "" {
 		return why, nil, err
 	}
 	w, err := readWeight(from)

@@ -168,18 +168,6 @@ func recordTaken(tx store.Tx, book *policy.Book, y schema.Bypass, notify []strin
 	return Report(tx, book, "bridge", schema.Finding{Kind: findingBypass, Subject: y.Identity, Object: bypassRef(y.ID), Reason: reason})
 }
 
-// The kinds of finding that bypasses raise, about whoever took the role, and about
-// the role.
-const (
-	findingBypass      = "bypass"              // it is not settled
-	findingOwed        = "evidence-overdue"    // what is owed did not come in time
-	findingUnconfirmed = "removal-unconfirmed" // no target confirmed in time that the access is gone
-	findingRotate      = "rotate"              // a credential that the holder could read is to be rotated
-	findingUnreviewed  = "bypass-unreviewed"   // nobody reviewed it in time
-	findingRejected    = "bypass-rejected"     // a reviewer did not agree to it
-	findingDrill       = "drill-overdue"       // of the role: nobody tried for too long whether it can be taken
-)
-
 func bypassRef(id string) string { return "bypass/" + id }
 
 // recordBypass records a step in the life of a bypass.

@@ -133,7 +133,7 @@ func reviewable(r store.Reader, book *policy.Book, c Choice) (schema.Bypass, err
 	case strings.TrimSpace(c.Reason) == "":
 		return y, fmt.Errorf("bypass %s: say why: %w", y.ID, schema.ErrInvalid)
 	}
-	if err := MayReview(r, book, y, c.By.Identity); err != nil {
+	if err := mayReview(r, book, y, c.By.Identity); err != nil {
 		return y, err
 	}
 	if len(y.Owed) > 0 {
@@ -142,9 +142,9 @@ func reviewable(r store.Reader, book *policy.Book, c Choice) (schema.Bypass, err
 	return y, nil
 }
 
-// MayReview returns nil where a person may review a bypass: they are in the group of
+// mayReview returns nil where a person may review a bypass: they are in the group of
 // its reviewers, there, not whoever took it, and did not review it before.
-func MayReview(r store.Reader, book *policy.Book, y schema.Bypass, person string) error {
+func mayReview(r store.Reader, book *policy.Book, y schema.Bypass, person string) error {
 	f, err := present(r, book, person)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ func AwaitingReview(r store.Reader, book *policy.Book, person schema.Identity) (
 			if err != nil {
 				return nil, err
 			}
-			switch err := MayReview(r, book, y, person.Base()); {
+			switch err := mayReview(r, book, y, person.Base()); {
 			case err == nil:
 				found = append(found, y)
 			case !errors.Is(err, schema.ErrForbidden):

@@ -85,7 +85,7 @@ func (w watch) record(verb schema.Verb, reason string) error {
 	return recordBypass(w.Tx, w.book, *w.y, verb, "bridge", reason, nil)
 }
 
-func (w watch) report(kind, reason string) error {
+func (w watch) report(kind schema.FindingKind, reason string) error {
 	return Report(w.Tx, w.book, "bridge", schema.Finding{Kind: kind, Subject: w.y.Identity, Object: bypassRef(w.y.ID), Reason: reason})
 }
 
@@ -236,7 +236,7 @@ func keepBypass(tx store.Tx, y schema.Bypass) error {
 	if err := store.Bypasses.Put(tx, y); err != nil {
 		return err
 	}
-	kinds := []string{}
+	var kinds []schema.FindingKind
 	if len(y.Owed) == 0 {
 		kinds = append(kinds, findingOwed)
 	}

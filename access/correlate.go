@@ -21,9 +21,6 @@ import (
 // An identity goes by the id of one of its records, and keeps it, also when that
 // record is deleted while an authoritative source still tells of it by another.
 
-// findingAmbiguous is about a record that may be of several identities.
-const findingAmbiguous = "ambiguous"
-
 // maxAlike is how many records of one source with one value are looked at. More are
 // not told apart.
 const maxAlike = 32

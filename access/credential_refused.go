@@ -8,10 +8,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingRefused is about an address from which a credential was shown that is nobody's:
-// a sender whose token was rotated and not entered, or somebody who tries their luck.
-const findingRefused = "credential-refused"
-
 // Bounds on these findings: how long one stands after its last sight, and how many do.
 const (
 	refusedFor  = 30 * 24 * time.Hour

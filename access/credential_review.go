@@ -9,10 +9,6 @@ import (
 	"drawbridge/store"
 )
 
-// credentialFinding is the kind of finding that a credential's problem is. Its
-// subject is whom the credential lets in, its object the credential.
-const credentialFinding = "credential"
-
 const (
 	renewEvery  = 24 * time.Hour       // how often a finding about a credential that stays is renewed
 	forgetUse   = 400 * 24 * time.Hour // after which it is forgotten that a credential was used
@@ -48,7 +44,7 @@ func (w reviewWork) nothing() bool { return len(w.raise)+len(w.resolve)+len(w.fo
 
 func reviewOf(r store.Reader, all []Credential) (w reviewWork, err error) {
 	open := map[string]schema.Finding{} // by object
-	for f, err := range store.Findings.All(r, credentialFinding) {
+	for f, err := range store.Findings.All(r, findingCredential) {
 		if err != nil {
 			return w, err
 		}
@@ -66,7 +62,7 @@ func reviewOf(r store.Reader, all []Credential) (w reviewWork, err error) {
 		if known && f.Reason == c.Problem+": "+c.Reason && r.Now().Sub(f.Last) < renewEvery {
 			continue
 		}
-		w.raise = append(w.raise, schema.Finding{Kind: credentialFinding, Subject: c.Holder, Object: c.ID, Reason: c.Problem + ": " + c.Reason})
+		w.raise = append(w.raise, schema.Finding{Kind: findingCredential, Subject: c.Holder, Object: c.ID, Reason: c.Problem + ": " + c.Reason})
 		if !known || c.Kind == ShownCredential && f.Reason != c.Problem+": "+c.Reason { // it came closer, or is over
 			w.news = append(w.news, c)
 		}

@@ -17,10 +17,6 @@ import (
 // Otherwise people are asked, by what is owed and by what the machine is at risk of. The
 // secret never comes here.
 
-// findingRotation is about a machine at a connector, and the credential of it that could
-// not be changed there.
-const findingRotation = "rotation-failed"
-
 // rotateAgain is how soon a change is asked for again that was refused, or whose
 // connector is halted.
 const rotateAgain = time.Hour

@@ -40,3 +40,42 @@ func TestDocDrawsWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// Every kind of finding is one of a list, which docs/sweeps.md tells people of.
+func TestFindingKindsAreToldOf(t *testing.T) {
+	list, err := os.ReadFile("finding_kinds.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../docs/sweeps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, kind := range regexp.MustCompile(`= "([a-z-]+)"`).FindAllStringSubmatch(string(list), -1) {
+		if known[kind[1]] {
+			t.Errorf("%s is in the list twice", kind[1])
+		}
+		known[kind[1]] = true
+		if !strings.Contains(string(page), "| `"+kind[1]+"` |") {
+			t.Errorf("docs/sweeps.md does not tell of the kind %s", kind[1])
+		}
+	}
+	told := regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| [^|]* \\|$").FindAllStringSubmatch(string(page[strings.Index(string(page), "## Kinds"):]), -1)
+	if len(told) != len(known) {
+		t.Errorf("docs/sweeps.md tells of %d kinds, want %d", len(told), len(known))
+	}
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "finding_kinds.go" && regexp.MustCompile(`(?m)^\s*(const )?finding[A-Z]\w*\s+= "|schema\.Finding\{\s*Kind: "`).Match(text) && !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("%s names a kind of finding of its own: add it to finding_kinds.go", name)
+		}
+	}
+}

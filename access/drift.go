@@ -28,7 +28,7 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	what := joinLimited(differences, 5)
 	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
 		return false, Report(tx, book, "sweep/drift", schema.Finding{
-			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what,
+			Kind: findingDrift, Connector: seen.Connector, Subject: seen.Identity, Reason: what,
 		})
 	}
 	bypass, err := underBypass(tx, book, acc, seen)
@@ -37,7 +37,7 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	}
 	if bypass != "" {
 		return false, Report(tx, book, "sweep/drift", schema.Finding{
-			Kind: "drift", Connector: seen.Connector, Subject: seen.Identity, Reason: what + "; left until " + bypass + " is reviewed",
+			Kind: findingDrift, Connector: seen.Connector, Subject: seen.Identity, Reason: what + "; left until " + bypass + " is reviewed",
 		})
 	}
 	d, err := tx.Record(schema.Decision{

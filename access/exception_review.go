@@ -17,9 +17,6 @@ import (
 // it. Where its document says so, one that nobody looks at in time allows nothing until
 // somebody does.
 
-// findingLookAgain is about exception/NAME, or exception/ID of one that was asked for.
-const findingLookAgain = "exception-review"
-
 // lookWithin is how long there is for it, where the exception does not say.
 const lookWithin = policy.ReviewWithin
 

@@ -16,12 +16,6 @@ import (
 // the target has ended it. An open one is on the account, as what is due; one that
 // closed is a record of its own, written by the transaction that closes it.
 
-// The findings about windows: one is open past its objective; one closed too late.
-const (
-	findingOverrun = "overdue-removal"
-	findingMissed  = "missed-objective"
-)
-
 // leastKept is how long a window that closed is kept at least: seven years. Where
 // decisions are kept for longer, windows are for as long as these.
 const leastKept = 7 * 366 * 24 * time.Hour

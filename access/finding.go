@@ -44,7 +44,7 @@ func resolve(tx store.Tx, f schema.Finding) error {
 }
 
 // findings returns the open findings of a kind, by subject.
-func findings(r store.Reader, kind string) (map[string]schema.Finding, error) {
+func findings(r store.Reader, kind schema.FindingKind) (map[string]schema.Finding, error) {
 	open := map[string]schema.Finding{}
 	for f, err := range store.Findings.All(r, kind) {
 		if err != nil {

@@ -19,12 +19,6 @@ import (
 // that it holds from the commit on, in every process and after a restart.
 const settingQuarantine = "quarantine"
 
-// The kinds of finding that governance raises, about role/NAME.
-const (
-	findingQuarantine = "quarantine" // nobody answers for it any more
-	findingOwner      = "owner-left" // its deputy does, and it wants an owner
-)
-
 const governanceItem = "roles"
 
 // Quarantined returns the roles that nobody new gets, and why.
@@ -289,7 +283,7 @@ func (g *governance) report(tx store.Tx) error {
 	for name, why := range g.quarantined {
 		quarantined[subjectOf(name)] = why
 	}
-	for kind, subjects := range map[string]map[string]string{
+	for kind, subjects := range map[schema.FindingKind]map[string]string{
 		findingQuarantine: quarantined, findingOwner: g.orphaned, findingDrill: g.undrilled, findingPressure: g.pressed, findingLookAgain: g.unlooked,
 	} {
 		open, err := findings(tx, kind)

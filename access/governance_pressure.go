@@ -19,9 +19,6 @@ import (
 // pressed is how many exceptions that hold at once say that the rule is wrong.
 const pressed = 5
 
-// findingPressure is about a rule: constraint/NAME, role/NAME, trigger/SET/NAME.
-const findingPressure = "exception-pressure"
-
 func dominate(n int) string {
 	return fmt.Sprintf("%d exceptions hold: exceptions dominate, and the policy is wrong", n)
 }

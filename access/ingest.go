@@ -211,9 +211,6 @@ func recordOf(id schema.Identity) string {
 	return "record/" + id.ID
 }
 
-// findingScope is about a source that tells of whom it may not speak.
-const findingScope = "out-of-scope"
-
 // beyondScope records that a source told of somebody beyond its scope. The record is
 // kept, so that it does not tell again, and counts for nothing.
 func beyondScope(tx store.Tx, p Provenance, id schema.Identity) error {

@@ -18,7 +18,7 @@ import (
 // page along an index that leads to little else, so that it reads what it finds and not
 // the world. Whether what was found before still is so it asks of each by itself.
 type Inspection struct {
-	Kind  string // of the findings
+	Kind  schema.FindingKind
 	Name  string // of the sweep
 	page  func(q query, after []string) (Leaf, error)
 	still func(q query, f schema.Finding) (bool, error)
@@ -51,17 +51,6 @@ type query struct {
 // inspectPage is how many things one read looks at.
 const inspectPage = 250
 
-// The kinds of finding that inspections raise.
-const (
-	findingUnused    = "unused"
-	findingUnmanaged = "unmanaged"
-	findingOwnerless = "ownerless"
-	findingEnding    = "exception-ending"
-	findingOwing     = "evidence-overdue"
-	findingSilent    = "silent-feed"
-	findingRemoval   = "unconfirmed-removal"
-)
-
 // Inspections returns those there are, by the sweep's name.
 func Inspections() map[string]Inspection {
 	all := map[string]Inspection{}
@@ -70,7 +59,7 @@ func Inspections() map[string]Inspection {
 		{Name: "unmanaged", Kind: findingUnmanaged, page: unmanagedPage, still: stillUnmanaged},
 		{Name: "ownerless", Kind: findingOwnerless, page: ownerlessPage, still: stillOwnerless, roles: ownerlessRoles},
 		{Name: "exceptions", Kind: findingEnding, page: endingPage, still: stillEnding, roles: endingRoles},
-		{Name: "evidence", Kind: findingOwing, page: owingPage, still: stillOwing, roles: owingRoles},
+		{Name: "evidence", Kind: findingOwed, page: owingPage, still: stillOwing, roles: owingRoles},
 		{Name: "silence", Kind: findingSilent, page: silentPage, still: inPage(silentPage)},
 		{Name: "unconfirmed", Kind: findingRemoval, page: unconfirmedPage, still: stillUnconfirmed},
 	} {

@@ -20,8 +20,6 @@ import (
 // which a privileged entitlement mostly rests, ends when it said it would. That
 // nobody is left then is a finding too.
 
-const findingNobody = "no-administrator" // about connector/entitlement
-
 // last reports whether a line that is to end has to stay, because it is the last
 // of its entitlement.
 func (l *look) last(tx store.Tx, line schema.Assignment) (bool, error) {

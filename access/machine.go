@@ -82,7 +82,7 @@ func shares(r store.Reader, book *policy.Book, f policy.Facts) (all []string, er
 }
 
 // machineNotices are the kinds of finding about a machine: the ids of the ten risks.
-func machineNotices() (kinds []string) {
+func machineNotices() (kinds []schema.FindingKind) {
 	for _, id := range policy.RiskIDs() {
 		kinds = append(kinds, string(id))
 	}

@@ -9,10 +9,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingNesting is about a group at a target that is in another, its object: who is in
-// the one has the other with it, and no catalogue says so.
-const findingNesting = "nesting"
-
 // Nested reports what confers something at a target that no catalogue says, of all that
 // was seen there to be in something else, and resolves what is so no more.
 func Nested(tx store.Tx, book *policy.Book, actor, connector string, seen []connectors.Nest) error {

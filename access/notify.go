@@ -200,10 +200,6 @@ func ForgetNotices(tx store.Tx, gone []schema.Notice) error {
 	return nil
 }
 
-// findingUntold is of a channel that takes no notices, and of somebody whom one does not
-// reach.
-const findingUntold = "untold"
-
 // ReportUntold raises that a channel takes no notices, or none for one person where to is
 // said; without a reason it resolves that. Who cannot be told by their own mail address
 // says nothing of the others'.

@@ -7,10 +7,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingPassedOver is about a group of a source, among whose members are more whom that
-// has not told of than may be parked: they are not in it, and do not come by themselves.
-const findingPassedOver = "members-passed-over"
-
 // PassedOver tells that of the members that a source gave a group, some were passed over
 // for want of room, or that none were of all there are: then an older finding goes.
 func PassedOver(tx store.Tx, p Provenance, group string, n int) error {

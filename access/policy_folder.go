@@ -17,9 +17,6 @@ import (
 // settingFolder is the digest of the folder as it was last looked at.
 const settingFolder = "policyFolder"
 
-// findingFolder is about policy/DIGEST: the folder is not what is in force.
-const findingFolder = "policy-folder"
-
 // A TakenUp says what became of the folder.
 type TakenUp struct {
 	Draft   *Draft // what is in force now

@@ -18,9 +18,6 @@ import (
 // settingUnreadable is the digest of a policy that could not be read.
 const settingUnreadable = "policyUnreadable"
 
-// findingUnreadable is about policy/DIGEST.
-const findingUnreadable = "unreadable-policy"
-
 // untilReadable is how soon what waits for a policy that can be read is looked at again.
 const untilReadable = time.Hour
 

@@ -68,9 +68,6 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 	return q, err
 }
 
-// findingAlone is about policy/DIGEST: it came into force without those who had to agree.
-const findingAlone = "unapproved-policy"
-
 // putInForce makes a policy the one in force, keeps the version and how it came to be,
 // and has everyone looked at again.
 func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schema.Publication, by Decider) (schema.Publication, bool, error) {

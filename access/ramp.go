@@ -15,9 +15,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingRamp is about a ramp that stopped by itself.
-const findingRamp = "ramp"
-
 // A ramp stops by itself when more than these fail: a share of the accounts that may
 // be written to, and a number of them. Of one account none may.
 const (

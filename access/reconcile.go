@@ -110,7 +110,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	if l.open, err = proposalsOf(r, item.ID); err != nil {
 		return nil, err
 	}
-	kinds := []string{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
+	kinds := []schema.FindingKind{noticeUndecided, noticeKept, noticeLast, noticeOwed, noticeBlocked, noticeBreak}
 	if policy.IsMachine(l.facts.Identity.Kind) {
 		kinds = append(kinds, machineNotices()...)
 	}

@@ -211,10 +211,6 @@ func closeRequest(tx store.Tx, book *policy.Book, q schema.Request, c closing) (
 	return q, store.Requests.Put(tx, q)
 }
 
-// findingStuck is of a request that nobody could decide: who is named left, or may
-// not decide this one.
-const findingStuck = "request-stuck"
-
 // Attend looks at a request that is due: its time is over, or somebody whom it
 // depends on may have left. Exceptions that were asked for wait in the same lane.
 func Attend(_ context.Context, _ *store.Store, rules *Rules, item store.Item) (Finish, error) {

@@ -24,9 +24,6 @@ import (
 // in a transaction, so that a hundred thousand of them are no more trouble than ten.
 // Where there is nothing to review, nobody hears of it.
 
-// findingReview is about review/ID whose time is over.
-const findingReview = "review-overdue"
-
 // standardWithin is how long reviewers have, where nobody says.
 const standardReview = 14 * 24 * time.Hour
 

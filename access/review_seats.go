@@ -187,19 +187,6 @@ func (b *bench) may(i schema.ReviewItem, subject policy.Facts, person string) er
 	return err
 }
 
-// MayReviewItem returns nil where a person may decide about an item of a review.
-func MayReviewItem(r store.Reader, book *policy.Book, i schema.ReviewItem, person string) error {
-	v, err := store.Reviews.Get(r, i.Review)
-	if err != nil {
-		return err
-	}
-	f, err := whole(r, book, i.Identity, false)
-	if err != nil {
-		return err
-	}
-	return newBench(r, book, v).may(i, f, person)
-}
-
 // ItemsFor walks the items that wait for a person's decision and come after the key, as
 // they were found to when their review was last looked through.
 func ItemsFor(r store.Reader, person string, after ...string) iter.Seq2[schema.ReviewItem, error] {

@@ -13,12 +13,6 @@ import (
 // whether it goes together with what somebody holds. Evaluation alone does not know
 // what they hold; this is where both meet.
 
-// The kinds of finding about one identity that constraints raise.
-const (
-	noticeBlocked = "blocked"    // a constraint keeps a role from it, about role/NAME
-	noticeBreak   = "separation" // what it holds breaks one, about constraint/NAME
-)
-
 // evaluate says what an identity is to hold, who holds some lines now: what policy says,
 // without what its constraints keep from it.
 func evaluate(book *policy.Book, f policy.Facts, held []schema.Assignment, now time.Time) policy.Access {

@@ -19,8 +19,6 @@ import (
 // each second is written down so often.
 const heardEvery = 5 * time.Minute
 
-const findingStale = "stale-source" // about source/NAME
-
 // A Hearing remembers when sources were heard last, in memory, until Keep writes it
 // down. It is safe for concurrent use; a nil one remembers nothing.
 type Hearing struct {

@@ -60,9 +60,6 @@ func nothingNew(last, run schema.Run) bool {
 		run.Held == last.Held && run.Problem == last.Problem
 }
 
-// findingOrphan is about an account at a connector, by its remote id.
-const findingOrphan = "orphan"
-
 // ReportOrphans makes the findings of one connector's orphans, by the ids of their
 // accounts, those of a complete listing: new ones are raised, those that are gone are
 // resolved.

@@ -128,9 +128,6 @@ func madeAt(id string) (t time.Time, ok bool) {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b))), true
 }
 
-// findingSweep is about sweep/NAME that did not run, or did not come to an end.
-const findingSweep = "sweep-missed"
-
 // SweepLateness is how much later than its schedule a sweep may end.
 const SweepLateness = time.Hour
 

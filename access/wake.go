@@ -153,21 +153,14 @@ func (l *look) verdict(role string) (policy.Verdict, bool) {
 	return l.access.Verdicts[i], true
 }
 
-// The kinds of finding that say of one identity what stays open; each is
-// recorded once, when it begins.
-const (
-	noticeUndecided = "undecided"
-	noticeKept      = "kept"
-	noticeLast      = "last-admin"
-	noticeOwed      = "owed"
-	noticeConflict  = "conflict" // sources that are believed alike disagree
-)
-
-type noticeKey struct{ kind, object string }
+type noticeKey struct {
+	kind   schema.FindingKind
+	object string
+}
 
 // A notice is what stays open of one identity, and the decision with which it begins.
 type notice struct {
-	kind           string
+	kind           schema.FindingKind
 	verb           schema.Verb
 	object, reason string
 	roles          []string // that it depends on
@@ -231,7 +224,7 @@ func (l *look) forgetNotices(tx store.Tx) error {
 		if l.noticed[noticeKey{f.Kind, f.Object}] {
 			continue
 		}
-		if err := store.Findings.Delete(tx, f.Kind, f.Connector, f.Subject, f.Object); err != nil {
+		if err := resolve(tx, f); err != nil {
 			return err
 		}
 	}

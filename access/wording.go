@@ -1,10 +1,11 @@
 package access
 
 import (
-	"drawbridge/connectors"
 	"fmt"
 	"strings"
 	"time"
+
+	"drawbridge/connectors"
 )
 
 // joinLimited joins the first n of the words, and says how many more there are.

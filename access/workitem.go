@@ -19,10 +19,6 @@ import (
 // needs to be done no more closes it. A person confirms it with evidence: then the
 // account is what was asked for, which counts as acknowledged, and as verified never.
 
-// findingOverdue is about the identity at a connector whose work item nobody
-// confirmed in time.
-const findingOverdue = "overdue-work"
-
 // Ask has people do at a target what lies between an account and what is wanted of
 // it, on the terms given. It returns when to remind them; there is nothing else to
 // look at until something changes.

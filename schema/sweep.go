@@ -31,17 +31,21 @@ type Run struct {
 	Since time.Time `json:"since,omitzero"`  // then: when it first did
 }
 
+// A FindingKind says what is not as it should be: orphan, drift, undecided, ... The list of
+// them is in package access (finding_kinds.go), and docs/sweeps.md tells of each.
+type FindingKind = string
+
 // A Finding is something a sweep noticed that is not as it should be. It lives
 // until it is resolved.
 type Finding struct {
-	Kind      string    `json:"kind"` // orphan, drift, undecided, ...
-	Connector string    `json:"connector,omitempty"`
-	Subject   string    `json:"subject"` // an identity's id, or a remote id where no identity explains it
-	Object    string    `json:"object,omitempty"`
-	Code      string    `json:"code,omitempty"` // of the documents' mistake that it is, E-SOD-LIVE for one
-	Reason    string    `json:"reason"`
-	First     time.Time `json:"first"`
-	Last      time.Time `json:"last"` // when it was last seen, to a day
+	Kind      FindingKind `json:"kind"`
+	Connector string      `json:"connector,omitempty"`
+	Subject   string      `json:"subject"` // an identity's id, or a remote id where no identity explains it
+	Object    string      `json:"object,omitempty"`
+	Code      string      `json:"code,omitempty"` // of the documents' mistake that it is, E-SOD-LIVE for one
+	Reason    string      `json:"reason"`
+	First     time.Time   `json:"first"`
+	Last      time.Time   `json:"last"` // when it was last seen, to a day
 
 	Settled *Settlement `json:"settled,omitempty"` // what a person decided about it meanwhile
 }

@@ -13,7 +13,7 @@ import (
 	"drawbridge/store"
 )
 
-// An Forgetting asks to forget the details about one identity: who asks, and why.
+// A Forgetting asks to forget the details about one identity: who asks, and why.
 type Forgetting struct {
 	Identity   string // by id
 	By, Reason string

@@ -27,7 +27,7 @@ const (
 	StillOpen    Basis = "open"         // it has not ended yet, as far as is known
 )
 
-// An Window is one window, closed or open, as people read it.
+// A Window is one window, closed or open, as people read it.
 type Window struct {
 	ID          string        `json:"id,omitempty"` // empty of one that is open
 	Identity    string        `json:"identity"`
@@ -181,7 +181,7 @@ const (
 	ByPerson    = "person"
 )
 
-// An Report says how long access outlived the changes that ended it, of a
+// A Report says how long access outlived the changes that ended it, of a
 // period.
 type Report struct {
 	From   time.Time `json:"from"`
@@ -194,7 +194,7 @@ type Report struct {
 	Held   int64     `json:"held"`                    // of people who left: whose end a brake holds now, and which has opened no window
 }
 
-// An Line counts the windows of one connector, trigger or person, or all.
+// A Line counts the windows of one connector, trigger or person, or all.
 // Each is in one of Verified, Acknowledged, Moot and Open, and in one of the counts of
 // the objective: nothing that is not known is counted as done.
 type Line struct {
