@@ -33,8 +33,12 @@ const (
 
 // Of sources, and of what they tell.
 const (
-	findingScope      = "out-of-scope"        // a source told of whom it may not speak
-	findingAmbiguous  = "ambiguous"           // a record may be of several identities
+	findingScope     = "out-of-scope" // a source told of whom it may not speak
+	findingAmbiguous = "ambiguous"    // a record may be of several identities
+	// Another record of its source has what is to be unique of each, from before it was to
+	// be, or because access ended by a change that gave it. Nobody is refused for that; it is
+	// for people to mend.
+	findingShared     = "not-unique"          // a record has a value that another has as well
 	findingPassedOver = "members-passed-over" // group/ID of source/NAME has members for whom there is no room to wait
 	findingMassChange = "mass-change"         // source/NAME ends too many at once: these are held
 	findingLosses     = "mass-loss"           // source/NAME takes too much away at once: it is held

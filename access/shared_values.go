@@ -12,11 +12,6 @@ import (
 	"drawbridge/store"
 )
 
-// findingShared is about a record that has a value which is to be unique among those of
-// its source, and is not: another has it, from before it was to be, or because access
-// ended by a change that gave it. Nobody is refused for that; it is for people to mend.
-const findingShared = "not-unique"
-
 // A Uniqueness is what is to be unique of the users, or the groups, of each source.
 type Uniqueness struct {
 	Of         string   // users or groups
