@@ -30,9 +30,17 @@ func (c *Collection[R]) Between(r Reader, x *Index[R], from, to time.Time) iter.
 
 // KeysUntil walks the keys of the records that Until walks, and reads none of these.
 func (c *Collection[R]) KeysUntil(r Reader, x *Index[R], at time.Time) iter.Seq2[[]string, error] {
-	t := r.transaction()
+	return c.keys(r.transaction(), x, nil, after(makeKey(timePart(at))))
+}
+
+// KeysBetween walks the keys of the records that Between walks, and reads none of these.
+func (c *Collection[R]) KeysBetween(r Reader, x *Index[R], from, to time.Time) iter.Seq2[[]string, error] {
+	return c.keys(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)))
+}
+
+func (c *Collection[R]) keys(t *transaction, x *Index[R], from, to []byte) iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
-		for row, err := range t.rows(x.name, nil, after(makeKey(timePart(at)))) {
+		for row, err := range t.rows(x.name, from, to) {
 			var parts []string
 			if err == nil {
 				key, points := x.points(row)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"drawbridge/access"
@@ -154,6 +153,19 @@ func Windows(r store.Reader, from, to time.Time) iter.Seq2[Window, error] {
 // windows is Windows; whose they are is looked up where that is asked for.
 func windows(r store.Reader, from, to time.Time, named bool) iter.Seq2[Window, error] {
 	return func(yield func(Window, error) bool) {
+		for _, some := range []iter.Seq2[Window, error]{closedWindows(r, from, to, named), openSince(r, from, to, named)} {
+			for v, err := range some {
+				if !yield(v, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// closedWindows walks those that were opened in a period and closed.
+func closedWindows(r store.Reader, from, to time.Time, named bool) iter.Seq2[Window, error] {
+	return func(yield func(Window, error) bool) {
 		for w, err := range store.Windows.Between(r, store.WindowReceived, from, to) {
 			var v Window
 			if err == nil {
@@ -163,6 +175,12 @@ func windows(r store.Reader, from, to time.Time, named bool) iter.Seq2[Window, e
 				return
 			}
 		}
+	}
+}
+
+// openSince walks those that were opened in a period and are open still.
+func openSince(r store.Reader, from, to time.Time, named bool) iter.Seq2[Window, error] {
+	return func(yield func(Window, error) bool) {
 		for v, err := range openWindows(r, named) {
 			if err == nil && (v.Change.Received.Before(from) || !v.Change.Received.Before(to)) {
 				continue
@@ -222,177 +240,42 @@ type Line struct {
 	OpenSince Took            `json:"openSince"` // so far, of those that are open
 }
 
-const (
-	mostWorst  = 20     // windows that a report shows
-	mostGroups = 10_000 // people, and connectors and triggers, that a report tells apart
-)
-
 // Measure reports on the windows that were opened in a period, by connector,
 // trigger or person.
 func Measure(r store.Reader, from, to time.Time, by string) (Report, error) {
+	return measure(r, from, to, by, func(all *tally) error { return all.addAll(closedWindows(r, from, to, by == ByPerson)) })
+}
+
+// measure reports on the windows of a period, of which closed adds those that closed.
+func measure(r store.Reader, from, to time.Time, by string, closed func(all *tally) error) (Report, error) {
 	report := Report{From: from, To: to, At: r.Now(), By: by, Groups: []Line{}, Worst: []Window{}}
 	if !from.Before(to) {
 		return report, fmt.Errorf("the period ends at %s and begins at %s: %w", to.Format(time.RFC3339), from.Format(time.RFC3339), schema.ErrInvalid)
 	}
-	total, groups := &outcomes{}, map[string]*outcomes{}
-	for v, err := range windows(r, from, to, by == ByPerson) { // else only of the worst it is told whose they are
-		if err != nil {
-			return report, err
-		}
-		total.add(v)
-		for _, name := range v.groups(by) {
-			if groups[name] == nil {
-				if len(groups) >= mostGroups {
-					name = "(others)"
-				}
-				groups[name] = cmp.Or(groups[name], &outcomes{})
-			}
-			groups[name].add(v)
-		}
-		report.worst(v)
+	all := newTally(by)
+	if err := closed(all); err != nil {
+		return report, err
 	}
-	report.Total = total.line("all")
-	for name, t := range groups {
+	if err := all.addAll(openSince(r, from, to, by == ByPerson)); err != nil {
+		return report, err
+	}
+	report.Total = all.total.line("all")
+	for name, t := range all.groups {
 		report.Groups = append(report.Groups, t.line(name))
 	}
 	slices.SortFunc(report.Groups, func(a, b Line) int {
 		return cmp.Or(cmp.Compare(max(b.Told.Most, b.OpenSince.Most), max(a.Told.Most, a.OpenSince.Most)), cmp.Compare(a.Name, b.Name))
 	})
-	var err error
-	for i, v := range report.Worst {
-		if report.Worst[i], err = v.named(r); err != nil {
+	for _, v := range all.worst {
+		named, err := v.named(r)
+		if err != nil {
 			return report, err
 		}
+		report.Worst = append(report.Worst, named)
 	}
+	var err error
 	report.Held, err = store.WithheldIdentities.Count(r)
 	return report, err
-}
-
-// groups are the names under which a window is counted.
-func (v Window) groups(by string) []string {
-	switch by {
-	case ByPerson:
-		return []string{cmp.Or(v.UserName, v.Identity)}
-	case ByTrigger:
-		if len(v.Change.Triggers) == 0 {
-			return []string{"(none)"}
-		}
-		return v.Change.Triggers
-	}
-	return []string{v.Connector}
-}
-
-// worst keeps the windows that lasted longest. Where nothing was left to tell, nothing
-// lasted.
-func (e *Report) worst(v Window) {
-	full := len(e.Worst) == mostWorst
-	if v.Basis == Moot || full && longest(e.Worst[mostWorst-1], v) < 0 {
-		return
-	}
-	if full {
-		e.Worst = e.Worst[:mostWorst-1]
-	}
-	at, _ := slices.BinarySearchFunc(e.Worst, v, longest)
-	e.Worst = slices.Insert(e.Worst, at, v)
-}
-
-// longest orders windows, the one that lasted longest first.
-func longest(a, b Window) int {
-	return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), strings.Compare(a.ID, b.ID), strings.Compare(a.Identity, b.Identity))
-}
-
-// Outcomes are windows, counted.
-type outcomes struct {
-	Line
-	told, source, open spread
-	stages             map[string]*spread
-}
-
-func (t *outcomes) add(v Window) {
-	t.Windows++
-	if v.Change.Left {
-		t.Left++
-	}
-	*t.on(v.Basis)++
-	*t.became(v.Objective)++
-	if v.SinceSource == nil {
-		t.UnknownSource++
-	}
-	switch v.Basis {
-	case StillOpen:
-		t.open.add(duration(v.Seconds))
-		return
-	case Moot:
-		return
-	case ReadBack, Acknowledged:
-	}
-	t.told.add(duration(v.Seconds))
-	if v.SinceSource != nil {
-		t.source.add(duration(*v.SinceSource))
-	}
-	t.stage(v.Change)
-}
-
-// on is the count of those whose end rests on a basis.
-func (t *outcomes) on(b Basis) *int {
-	switch b {
-	case ReadBack:
-		return &t.Verified
-	case Acknowledged:
-		return &t.Acknowledged
-	case Moot:
-		return &t.Moot
-	case StillOpen:
-	}
-	return &t.Open
-}
-
-// became is the count of those whose objective became what it did.
-func (t *outcomes) became(o Objective) *int {
-	switch o {
-	case NoObjective:
-		return &t.NoObjective
-	case Met:
-		return &t.Met
-	case Unverified:
-		return &t.Unverified
-	case MissedIt:
-		return &t.Missed
-	case Void:
-		return &t.Void
-	case Awaited:
-	}
-	return &t.Awaited
-}
-
-// stage adds how long each stage took by itself, as far as both its ends are known.
-func (t *outcomes) stage(c schema.Change) {
-	if t.stages == nil {
-		t.stages = map[string]*spread{}
-	}
-	was := c.Occurred
-	for _, s := range []struct {
-		name string
-		at   time.Time
-	}{{"received", c.Received}, {"decided", c.Decided}, {"sent", c.Sent}, {"acknowledged", c.Acknowledged}, {"verified", c.Verified}} {
-		if !was.IsZero() && !s.at.IsZero() {
-			if t.stages[s.name] == nil {
-				t.stages[s.name] = &spread{}
-			}
-			t.stages[s.name].add(s.at.Sub(was))
-		}
-		was = s.at
-	}
-}
-
-func (t *outcomes) line(name string) Line {
-	line := t.Line
-	line.Name, line.Told, line.Source, line.OpenSince = name, t.told.took(), t.source.took(), t.open.took()
-	line.Stages = map[string]Took{}
-	for stage, s := range t.stages {
-		line.Stages[stage] = s.took()
-	}
-	return line
 }
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

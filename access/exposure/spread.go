@@ -31,6 +31,17 @@ func (s *spread) add(d time.Duration) {
 	s.most = max(s.most, d)
 }
 
+// join adds what other things took.
+func (s *spread) join(o spread) {
+	if s.counts == nil {
+		s.counts = map[int]int{}
+	}
+	for bucket, n := range o.counts {
+		s.counts[bucket] += n
+	}
+	s.n, s.most = s.n+o.n, max(s.most, o.most)
+}
+
 // quantile returns what a share of them took at most.
 func (s *spread) quantile(share float64) time.Duration {
 	var buckets []int

@@ -62,6 +62,7 @@ type API struct {
 	Options
 	planning chan struct{} // one plan at a time: each compiles a policy
 	packing  chan struct{} // one pack of evidence at a time: each walks the log
+	exposure exposure.Meter
 }
 
 // New returns the API.
