@@ -178,6 +178,11 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := wakeRequests(tx, l.facts.Identity.ID); err != nil {
 		return time.Time{}, err
 	}
+	if ended(l.book, l.facts, l.now) {
+		if err := wakeAgreed(tx, l.facts.Identity.ID); err != nil {
+			return time.Time{}, err
+		}
+	}
 	next := l.access.Next
 	if next, err = l.forewarn(tx, next); err != nil {
 		return time.Time{}, err

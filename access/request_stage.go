@@ -315,6 +315,20 @@ func wakeRequests(tx store.Tx, identity string) error {
 	return wakePending(tx, "identity", identity)
 }
 
+// wakeAgreed has the open requests looked at to which somebody agreed who left: they did
+// not agree any more.
+func wakeAgreed(tx store.Tx, identity string) error {
+	for q, err := range store.Requests.By(tx, store.RequestAgreed, identityActor(identity)) {
+		if err == nil {
+			err = tx.Wake(LaneRequest, q.ID, tx.Now())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // wakeWaiting has the approved requests looked at that wait for a place in a role.
 func wakeWaiting(tx store.Tx, role string) error {
 	return wakePending(tx, "role", role)

@@ -37,7 +37,7 @@ func atOnce(step func(*transaction) error) migration {
 func migrations() []migration {
 	return []migration{
 		atOnce(layMilestones), atOnce(tellPressing), atOnce(layDueIndexes), atOnce(mayBundle), atOnce(layDeviations),
-		atOnce(maySeal), atOnce(mayBeUnique), layCopies, layShared,
+		atOnce(maySeal), atOnce(mayBeUnique), layCopies, layShared, atOnce(layAgreed),
 	}
 }
 
@@ -135,6 +135,9 @@ func layShared(t *transaction) (more bool, err error) {
 	}
 	return more, nil
 }
+
+// layAgreed leads from layout 10, in which requests were not found by who agreed to them.
+func layAgreed(t *transaction) error { return layIndex(t, Requests, RequestAgreed) }
 
 // leading returns copies of the first rows of a table, and whether there are more.
 func leading(t *transaction, table string, most int) (some []Row, more bool, err error) {

@@ -206,3 +206,44 @@ func (t *rationedTxn) Put(table string, key, value []byte) error {
 	*t.most = max(*t.most, t.puts)
 	return t.Txn.Put(table, key, value)
 }
+
+// TestOpenBeforeAgreed opens a store of a layout in which requests were not found by who
+// agreed to them: those of somebody who leaves are found all the same. R-POL-3.
+func TestOpenBeforeAgreed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openPath(t, path)
+	agreed := []schema.Approval{{By: "identity/boss"}, {By: "identity/gone", Void: "left"}}
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(
+			store.Requests.Put(tx, schema.Request{ID: "q1", Identity: "ada", Role: "editor", State: schema.RequestOpen, Approvals: agreed}),
+			store.Requests.Put(tx, schema.Request{ID: "q2", Identity: "ada", Role: "payer", State: schema.RequestDenied, Approvals: agreed}),
+		)
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := bolt.Open(path, bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	txn, err := e.Begin(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := keysIn(t, txn, "requests/agreed")
+	if len(keys) != 1 {
+		t.Fatalf("%d are in the index, want the one approval that stands of the request that is open", len(keys))
+	}
+	err = errors.Join(txn.Delete("requests/agreed", keys[0]), txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 10}), txn.Commit(), e.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = openPath(t, path)
+	checkStore(t, s)
+	view(t, s, func(r store.Reader) error {
+		if n := countBy(t, r, store.Requests, store.RequestAgreed, "identity/boss"); n != 1 {
+			t.Errorf("%d requests are found that the boss agreed to, want 1", n)
+		}
+		return nil
+	})
+}

@@ -172,9 +172,19 @@ var (
 		}
 		return [][]string{{"identity", r.Identity}, {"role", r.Role}}
 	}}
+	// RequestAgreed finds, until it is final, by who agreed to it.
+	RequestAgreed = &Index[schema.Request]{name: "agreed", of: func(r schema.Request) (by [][]string) {
+		if r.Final() {
+			return nil
+		}
+		for _, a := range r.Standing() {
+			by = append(by, []string{a.By})
+		}
+		return by
+	}}
 	RequestState = &Index[schema.Request]{name: "state", of: one(func(r schema.Request) []string { return []string{string(r.State)} })}
 
-	Requests = define("requests", func(r schema.Request) []string { return []string{r.ID} }, RequestAwaits, RequestIdentity, RequestRole, RequestPending, RequestState)
+	Requests = define("requests", func(r schema.Request) []string { return []string{r.ID} }, RequestAwaits, RequestIdentity, RequestRole, RequestPending, RequestAgreed, RequestState)
 )
 
 // What signals say: of tickets, by id and system; of workloads, by name and source;
