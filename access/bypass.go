@@ -139,13 +139,7 @@ func admits(r store.Reader, book *policy.Book, role *policy.Role, f policy.Facts
 		return err
 	}
 	outcome, why := book.Admits(role, f, b.Ticket, r.Now())
-	switch {
-	case outcome == policy.NotEligible:
-		return fmt.Errorf("role %s: the condition under which it may be taken does not hold: %w", b.Role, schema.ErrForbidden)
-	case outcome == policy.Indeterminate && strings.TrimSpace(b.Unverified) == "":
-		return fmt.Errorf("role %s: whether it may be taken cannot be verified (%s); if what says so is down, say that: %w", b.Role, why, schema.ErrForbidden)
-	}
-	return nil
+	return role.Takes(outcome, why, strings.TrimSpace(b.Unverified) != "")
 }
 
 // recordTaken records a bypass, and tells those who are to know.

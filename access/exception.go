@@ -17,11 +17,6 @@ import (
 // because somebody who answers for the rule said so. What a grant breaks by an exception
 // it cites, and ends with it.
 
-const (
-	mostException = 366 * 24 * time.Hour // how long an exception lasts at most
-	decideWithin  = 7 * 24 * time.Hour   // how long one that was asked for waits
-)
-
 // An Excepting is an exception that somebody asks for, from one rule: a constraint; who
 // may have a role, or for how long; or a trigger, of one role if that is named.
 type Excepting struct {
@@ -42,38 +37,27 @@ func Except(tx store.Tx, book *policy.Book, x Excepting) (schema.Exception, erro
 	e := schema.Exception{
 		Constraint: x.Constraint, Role: x.Role, Trigger: x.Trigger, Seconds: int64(x.Lasts / time.Second),
 		Identity: x.Identity, Entitlements: schema.Sorted(x.Entitlements...), Reason: x.Reason, Ticket: x.Ticket,
-		Compensating: x.Compensating, By: x.By.Actor, Requester: x.By.Identity, Made: tx.Now(), Due: tx.Now().Add(decideWithin), Expires: x.Expires,
-		State: schema.ExceptionOpen, Review: int64(x.Review / time.Second),
+		Compensating: x.Compensating, By: x.By.Actor, Requester: x.By.Identity, Expires: x.Expires, Review: int64(x.Review / time.Second),
 	}
-	if err := book.Waivable(waives(e)); err != nil {
+	if err := book.Except(&e, tx.Now()); err != nil {
 		return e, err
 	}
 	rule := e.Rule()
 	switch {
 	case e.By == "" || strings.TrimSpace(e.Reason) == "" || len(e.Compensating) == 0:
 		return e, fmt.Errorf("exception to %s: say who asks, why, and what is done instead: %w", rule, schema.ErrInvalid)
-	case e.Constraint == "" && len(e.Entitlements) > 0:
-		return e, fmt.Errorf("exception to %s: only a constraint is waived of some entitlements alone: %w", rule, schema.ErrInvalid)
-	case !e.Expires.After(tx.Now()):
-		return e, fmt.Errorf("exception to %s: say when it ends: %w", rule, schema.ErrInvalid)
 	case e.Review < 0 || x.Review > 0 && e.Review == 0:
 		return e, fmt.Errorf("exception to %s: say after how long it is to be looked at again: %w", rule, schema.ErrInvalid)
-	case e.Expires.Sub(tx.Now()) > mostException:
-		return e, fmt.Errorf("exception to %s: it lasts for 366 days at most: %w", rule, schema.ErrForbidden)
 	}
 	if _, err := store.Identities.Get(tx, e.Identity); err != nil {
 		return e, err
 	}
 	for other, err := range store.Exceptions.By(tx, store.ExceptionIdentity, e.Identity) {
-		switch {
-		case err != nil:
+		if err == nil {
+			err = policy.Renew(&e, other)
+		}
+		if err != nil {
 			return e, err
-		case other.Rule() != rule:
-		case other.State == schema.ExceptionOpen:
-			return e, fmt.Errorf("an exception to %s is asked for already, by %s: %w", rule, other.ID, schema.ErrConflict)
-		case other.State != schema.ExceptionDenied && !other.Approval.At.IsZero() && other.Renewal >= e.Renewal:
-			// Also one that was ended by whom it was for, who would be asking anew for ever.
-			e.Renews, e.Renewal = other.ID, other.Renewal+1
 		}
 	}
 	e.ID = tx.NewID()
@@ -142,10 +126,6 @@ func MayDecideException(r store.Reader, book *policy.Book, e schema.Exception, p
 
 // mayExcept returns nil where a person may decide about an exception.
 func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person string) error {
-	owner, ok := book.Waiving(waives(e))
-	if !ok {
-		return fmt.Errorf("%s is in the policy no more: %w", e.Rule(), schema.ErrForbidden)
-	}
 	f, err := present(r, book, person)
 	if err != nil {
 		return err
@@ -163,18 +143,7 @@ func mayExcept(r store.Reader, book *policy.Book, e schema.Exception, person str
 			return fmt.Errorf("nobody decides about an exception that they asked for, or that is for themselves: %w", schema.ErrForbidden)
 		}
 	}
-	named := func(name string) bool {
-		return name != "" && (who.id == name || slices.Contains(who.names, store.Fold(name)))
-	}
-	switch {
-	case named(owner.User):
-		return nil
-	case e.Renewal >= 2:
-		return fmt.Errorf("exception to %s: it is renewed again, and that takes the owner: %w", e.Rule(), schema.ErrForbidden)
-	case named(owner.Deputy):
-		return nil
-	}
-	return fmt.Errorf("exception to %s is for those to decide who answer for that: %w", e.Rule(), schema.ErrForbidden)
+	return book.MayExcept(e, func(name string) bool { return who.id == name || slices.Contains(who.names, store.Fold(name)) })
 }
 
 // EndException ends an exception before its time, and all that was granted by it: by
@@ -230,16 +199,15 @@ func attendException(tx store.Tx, book *policy.Book, id string) (next time.Time,
 		return time.Time{}, nil
 	case err != nil:
 		return time.Time{}, err
-	case e.State == schema.ExceptionOpen && tx.Now().Before(e.Due):
-		return e.Due, nil
-	case e.State == schema.ExceptionApproved && tx.Now().Before(e.Expires):
-		return forewarnException(tx, book, e)
+	}
+	verb := map[schema.ExceptionState]schema.Verb{schema.ExceptionOpen: schema.Denied, schema.ExceptionApproved: schema.Expired}[e.State]
+	switch over := policy.PassTime(&e, tx.Now()); {
+	case over:
+		return time.Time{}, endException(tx, book, e, verb, Decider{Actor: "bridge"}, "")
 	case e.State == schema.ExceptionOpen:
-		e.State, e.Outcome, e.Ended = schema.ExceptionDenied, "nobody decided about it in time", tx.Now()
-		return time.Time{}, endException(tx, book, e, schema.Denied, Decider{Actor: "bridge"}, "")
+		return e.Due, nil
 	case e.State == schema.ExceptionApproved:
-		e.State, e.Outcome, e.Ended = schema.ExceptionExpired, "reached its end at "+e.Expires.UTC().Format(time.RFC3339), tx.Now()
-		return time.Time{}, endException(tx, book, e, schema.Expired, Decider{Actor: "bridge"}, "")
+		return forewarnException(tx, book, e)
 	}
 	return time.Time{}, nil
 }

@@ -117,7 +117,7 @@ func (g *governance) tellAsked(tx store.Tx, subject, reason string) error {
 	if err != nil {
 		return orAbsent(err)
 	}
-	owner, _ := g.book.Waiving(waives(e))
+	owner, _ := g.book.Waiving(policy.WaiverOf(e))
 	return notifyEach(tx, g.book, schema.Notice{
 		Kind: "review", Subject: subject, Path: "/console/exceptions", What: "the exception to " + e.Rule() + ": " + reason,
 	}, owner.User, owner.Deputy)

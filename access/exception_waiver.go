@@ -37,17 +37,10 @@ func passes(r store.Reader, book *policy.Book, f policy.Facts) (all []policy.Pas
 			return nil, err
 		}
 		if e.Live(r.Now()) {
-			all = append(all, policy.Pass{
-				Exception: exceptionRef(e.ID), Waives: waives(e), Scope: policy.Reach{Entitlements: e.Entitlements}, Until: e.Expires,
-			})
+			all = append(all, policy.PassOf(e))
 		}
 	}
 	return all, nil
-}
-
-// waives is what an exception waives that was asked for.
-func waives(e schema.Exception) policy.Waiver {
-	return policy.Waiver{Constraint: e.Constraint, Role: e.Role, Trigger: e.Trigger, Duration: policy.Duration(time.Duration(e.Seconds) * time.Second)}
 }
 
 // documentAllows reports whether an exception of the policy is for somebody: it names

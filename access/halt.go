@@ -263,18 +263,10 @@ func sameStep(a, b connectors.Step) bool {
 // the bridge would take away before it disables it.
 func underHalt(have, want schema.Account, over []string) schema.Account {
 	now := have
-	left := false // something else is to be taken away
-	now.Entitlements = nil
-	for _, target := range have.Entitlements {
-		ends := !want.Holds(target)
-		switch {
-		case ends && slices.Contains(over, target):
-			continue
-		case ends && slices.Contains(have.Managed, target):
-			left = true
-		}
-		now.Entitlements = append(now.Entitlements, target)
-	}
+	now.Entitlements = policy.UnderHalt(have.Entitlements, want.Entitlements, over)
+	left := slices.ContainsFunc(now.Entitlements, func(target string) bool { // something else is to be taken away
+		return !want.Holds(target) && slices.Contains(have.Managed, target)
+	})
 	if !want.Active && !left && len(over) > 0 {
 		return want
 	}
@@ -285,8 +277,7 @@ func underHalt(have, want schema.Account, over []string) schema.Account {
 }
 
 // overdue returns the target's names of what an account has by grants that ended
-// since its target was last up to date: that reached their end, or that people ended.
-// What a trigger ended is by a rule, and waits.
+// since its target was last up to date.
 func overdue(r store.Reader, book *policy.Book, have schema.Account) (over []string, err error) {
 	if have.Due.IsZero() {
 		return nil, nil
@@ -295,7 +286,7 @@ func overdue(r store.Reader, book *policy.Book, have schema.Account) (over []str
 		if err != nil {
 			return nil, err
 		}
-		if g.Ended.IsZero() || g.Ended.Before(have.Due.Received) || strings.HasPrefix(g.EndedBy, "trigger/") {
+		if !policy.EndsUnderHalt(g, have.Due.Received) {
 			continue
 		}
 		role, ok := book.Role(g.Role)

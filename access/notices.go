@@ -200,7 +200,7 @@ func notifyExcepted(tx store.Tx, book *policy.Book, e schema.Exception, n schema
 			return err
 		}
 	}
-	owner, ok := book.Waiving(waives(e))
+	owner, ok := book.Waiving(policy.WaiverOf(e))
 	if !ok || !owners {
 		return nil
 	}
@@ -210,7 +210,7 @@ func notifyExcepted(tx store.Tx, book *policy.Book, e schema.Exception, n schema
 // notifyExcepting has those told that an exception is asked for who answer for what it
 // deviates from.
 func notifyExcepting(tx store.Tx, book *policy.Book, e schema.Exception, who string) error {
-	owner, _ := book.Waiving(waives(e))
+	owner, _ := book.Waiving(policy.WaiverOf(e))
 	return notifyEach(tx, book, schema.Notice{
 		Kind: "approval", Subject: exceptionRef(e.ID), Due: e.Due, Path: "/console/inbox",
 		What: who + " is to be excepted from " + e.Rule() + ", if you agree",

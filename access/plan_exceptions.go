@@ -34,7 +34,7 @@ func (p *planning) exceptions(r store.Reader) error {
 		if !e.Live(r.Now()) {
 			continue
 		}
-		why := p.nothing(waives(e), policy.Reach{Entitlements: e.Entitlements})
+		why := p.nothing(policy.WaiverOf(e), policy.Reach{Entitlements: e.Entitlements})
 		id, err := store.Identities.Get(r, e.Identity)
 		switch {
 		case err != nil && !schema.IsNotFound(err):

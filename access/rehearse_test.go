@@ -23,7 +23,8 @@ func TestTestsSayWhatTheBridgeDoes(t *testing.T) {
 	inBubbles(t, func(t *testing.T, r *rapid.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(1)))
 		defer w.store.Close()
-		play := &rehearsed{office: newOffice(w), r: r}
+		play := &rehearsed{office: newRegister(w).office, r: r, manager: "boss"}
+		w.rules.Use(compiled(t, askedFor+newManagers, "  duration: { default: 8h, max: 24h, renewable: true }\n  triggers: [leaver]", "  duration: { default: 8h, max: 24h, renewable: true }\n  triggers: [leaver, mover]"))
 		play.begin()
 		for range rapid.IntRange(1, 8).Draw(r, "steps") {
 			play.step()
@@ -38,15 +39,30 @@ type rehearsed struct {
 	test    policy.Test
 	last    time.Time
 	request schema.Request
+	waiver  schema.Exception // that was asked for last
+	manager string
 }
+
+// newManagers asks anew about what somebody may edit whose manager is another one.
+const newManagers = `
+---
+apiVersion: drawbridge/v1
+kind: TriggerSet
+metadata: { name: mover, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  triggers:
+    - { name: manager, on: [event], when: '"manager" in event.changed', action: reapprove, grace: 4h }
+`
 
 func address(name string) string { return name + "@example.com" }
 
 func (p *rehearsed) begin() {
 	people := map[string]map[string]any{}
-	for _, name := range []string{"boss", "owner", "deputy", "sec1", "sec2", "chief", "bob"} {
+	for _, name := range []string{"boss", "owner", "deputy", "sec1", "sec2", "chief", "bob", "iam", "iam2"} {
 		people[address(name)] = map[string]any{"department": "Office", "groups": []any{}}
 	}
+	p.join("desk", "ada")
+	p.work()
 	for _, name := range []string{"sec1", "sec2"} {
 		people[address(name)]["groups"] = []any{"Security"}
 	}
@@ -54,7 +70,7 @@ func (p *rehearsed) begin() {
 	p.test.Spec = policy.TestSpec{
 		Now: p.last, People: people,
 		Identity: map[string]any{
-			"id": p.ids["ada"], "userName": address("ada"), "active": true, "department": "Engineering", "manager": address("boss"), "groups": []any{},
+			"id": p.ids["ada"], "userName": address("ada"), "active": true, "department": "Engineering", "manager": address("boss"), "groups": []any{"desk"},
 			"employment": map[string]any{"status": "active"},
 		},
 	}
@@ -73,7 +89,7 @@ func (p *rehearsed) pick(what string, from ...string) string {
 
 // step is one thing that happens, and what comes of it here and there.
 func (p *rehearsed) step() {
-	switch p.pick("what", "ask", "decide", "decide", "decide", "decide", "revoke", "leave", "move", "pass") {
+	switch what := p.pick("what", "ask", "decide", "decide", "decide", "decide", "revoke", "leave", "move", "pass", "except", "allow", "allow", "end", "manage", "keep", "halt", "resume"); what {
 	case "ask":
 		role := p.pick("role", "editor", "keeper", "payer", "clerk")
 		q, err := p.ask(p.asking(role, "ada"))
@@ -81,9 +97,11 @@ func (p *rehearsed) step() {
 			p.request = q
 		}
 		p.acted(policy.TestAct{Does: "ask", Role: role, Ticket: "CHG-1"}, err)
+	case "except", "allow", "end", "manage", "keep", "halt", "resume":
+		p.answer(what)
 	case "decide":
 		who, does := p.pick("who", "boss", "owner", "deputy", "sec1", "sec2", "chief", "ada", "bob"), p.pick("does", "approve", "approve", "approve", "deny", "withdraw")
-		if p.request.ID == "" {
+		if p.request.ID == "" || p.waiver.Made.After(p.request.Made) {
 			return
 		}
 		_, err := p.decide(map[string]deciding{"approve": access.Approve, "deny": access.Refuse, "withdraw": access.Withdraw}[does], p.request, who)
@@ -100,12 +118,90 @@ func (p *rehearsed) step() {
 		p.then(policy.TestMoment{People: map[string]map[string]any{address(who): {"active": !gone}}})
 	case "move":
 		department, gone := p.pick("department", "Engineering", "Sales"), p.pick("gone", "no", "no", "yes") == "yes"
-		p.tell("ada", department, "boss", gone)
+		p.tell("ada", department, p.manager, gone)
 		p.then(policy.TestMoment{Identity: map[string]any{"department": department, "active": !gone}})
 	case "pass":
 		time.Sleep(rapid.SampledFrom([]time.Duration{time.Hour, 5 * time.Hour, 50 * time.Hour}).Draw(p.r, "for")) //nolint:forbidigo // of the bubble's own time
 	}
 	p.compare()
+}
+
+// answer is what happens beside requests: exceptions, answers to triggers, and halts.
+func (p *rehearsed) answer(what string) {
+	tried := func(fn func(store.Tx) error) error { return p.store.Update(p.t.Context(), fn) }
+	book := p.rules.Book()
+	switch what {
+	case "except":
+		lasts := rapid.SampledFrom([]time.Duration{6 * time.Hour, 500 * oneDay}).Draw(p.r, "lasts")
+		e, err := (&register{p.office}).except("ada", lasts)
+		if err == nil {
+			p.waiver = e
+		}
+		p.acted(policy.TestAct{Does: "except", Constraint: "vendor-vs-payment", For: policy.Duration(lasts)}, err)
+	case "allow", "end":
+		who := p.pick("who", "iam", "iam", "iam2", "ada", "boss")
+		if p.waiver.ID == "" || what == "allow" && p.request.Made.After(p.waiver.Made) {
+			return
+		}
+		choice := access.Choice{Request: p.waiver.ID, By: p.as(who), Reason: "why not"}
+		if what == "end" {
+			err := tried(func(tx store.Tx) error { _, err := access.EndException(tx, book, choice); return err })
+			p.acted(policy.TestAct{Who: address(who), Does: "end"}, err)
+			return
+		}
+		agrees := rapid.Bool().Draw(p.r, "agrees")
+		err := tried(func(tx store.Tx) error { _, err := access.DecideException(tx, book, choice, agrees); return err })
+		p.acted(policy.TestAct{Who: address(who), Does: map[bool]string{true: "approve", false: "deny"}[agrees]}, err)
+	case "manage":
+		was := p.manager
+		if p.manager = p.pick("manager", "boss", "chief"); p.manager == was {
+			return
+		}
+		p.tell("ada", "Engineering", p.manager, false)
+		p.then(policy.TestMoment{
+			Identity: map[string]any{"manager": address(p.manager), "department": "Engineering", "active": true}, Changed: []string{"manager"},
+		})
+	case "keep":
+		who := p.pick("who", "boss", "ada")
+		err := tried(func(tx store.Tx) error {
+			return access.Reapprove(tx, book, access.Answer{Identity: p.ids["ada"], Role: "editor", By: "identity/" + p.ids[who], Person: p.ids[who], Reason: "why not"})
+		})
+		p.acted(policy.TestAct{Who: address(who), Does: "keep", Role: "editor"}, err)
+	case "halt":
+		p.halt(schema.Everywhere)
+		p.acted(policy.TestAct{Does: "halt"}, nil)
+	case "resume":
+		err := tried(func(tx store.Tx) error {
+			_, err := access.Resume(tx, p.halting(schema.Everywhere, "why not"))
+			return err
+		})
+		p.acted(policy.TestAct{Does: "resume"}, err)
+	}
+}
+
+// targets is what the account at the target has, by the catalogue's names, and how the
+// exception stands.
+func (p *rehearsed) targets(m policy.Moment) {
+	has := []string{}
+	if acc := p.world.targets["wiki"]["r-"+p.ids["ada"]]; acc.Active {
+		for _, name := range acc.Entitlements {
+			has = append(has, "wiki/"+strings.ToLower(name))
+		}
+	}
+	if got, want := strings.Join(schema.Sorted(m.Targets...), " "), strings.Join(schema.Sorted(has...), " "); got != want {
+		violated("the target has %q, and in the test %q", want, got)
+	}
+	if p.waiver.ID == "" {
+		return
+	}
+	var is schema.Exception
+	p.view(func(r store.Reader) (err error) {
+		is, err = store.Exceptions.Get(r, p.waiver.ID)
+		return err
+	})
+	if is.State != m.Exception {
+		violated("the exception is %s, and in the test %s", is.State, m.Exception)
+	}
 }
 
 // acted compares whether both refuse it.
@@ -125,6 +221,7 @@ func (p *rehearsed) compare() {
 	p.then(policy.TestMoment{})
 	moments := p.rules.Book().Try(&p.test)
 	m := moments[len(moments)-1]
+	p.targets(m)
 	var is schema.Request
 	held := []string{}
 	p.view(func(r store.Reader) error {
@@ -152,7 +249,7 @@ func (p *rehearsed) compare() {
 	if is.State != m.Request || is.State == schema.RequestOpen && is.Stage+1 != m.Stage {
 		violated("at the bridge it is %s at stage %d (%s), and in the test %s at %d (%s)", is.State, is.Stage+1, is.Outcome, m.Request, m.Stage, m.Because)
 	}
-	if is.State != schema.RequestOpen {
+	if is.State != schema.RequestOpen || p.waiver.Made.After(p.request.Made) {
 		return
 	}
 	var may []string

@@ -37,7 +37,7 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 		if err != nil {
 			return err
 		}
-		if f.Settled.IsZero() && book.Asks(f) && (a.Trigger == "" || a.Trigger == f.Trigger) {
+		if book.Answers(f, a.Trigger) {
 			asked = append(asked, f)
 		}
 	}

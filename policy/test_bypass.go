@@ -50,8 +50,11 @@ func (r *rehearsal) take(a TestAct) error {
 	if err := r.present(a.Who); err != nil {
 		return err
 	}
-	if why := r.onTicket(r.book.admitting[a.Role]); why != "" {
-		return fmt.Errorf("role %s: the condition under which it may be taken does not hold (%s)", a.Role, why)
+	in := r.in
+	in.at(r.spec.Now)
+	outcome, why := ticketed(r.book.admitting[a.Role], &in)
+	if err := role.Takes(outcome, why, a.Unverified); err != nil {
+		return err
 	}
 	g := r.grantOf(a)
 	err := r.may(role, &g)

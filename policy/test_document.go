@@ -45,13 +45,19 @@ type TestSpec struct {
 // A TestAct is what somebody does at a moment of a Test. A reason for it is always given.
 type TestAct struct {
 	Who        string    `json:"who,omitempty"` // an email address; left out: the identity itself
-	Does       string    `json:"does" jsonschema:"enum=ask,enum=approve,enum=deny,enum=withdraw,enum=revoke,enum=take,enum=furnish,enum=review,enum=reject,enum=rotate"`
+	Does       string    `json:"does" jsonschema:"enum=ask,enum=approve,enum=deny,enum=withdraw,enum=revoke,enum=take,enum=furnish,enum=review,enum=reject,enum=rotate,enum=except,enum=end,enum=keep,enum=halt,enum=resume"`
 	Role       string    `json:"role,omitempty"` // that the identity is to have or to lose
 	From       time.Time `json:"from,omitzero"`
 	For        Duration  `json:"for,omitempty"`
 	Ticket     string    `json:"ticket,omitempty"`
 	Evidence   []string  `json:"evidence,omitempty"`   // its kinds, beside a reason and the ticket
 	Credential string    `json:"credential,omitempty"` // that was rotated
+	Unverified bool      `json:"unverified,omitempty"` // whoever takes a role says that its condition cannot be verified
+	Constraint string    `json:"constraint,omitempty"` // that an exception is asked for from; or from who may have Role, or from Trigger
+	Lasts      Duration  `json:"lasts,omitempty"`      // for which the role may be held by the exception
+	Scope      []string  `json:"scope,omitempty"`      // entitlements (connector/id) of the constraint that it is for alone
+	Trigger    string    `json:"trigger,omitempty"`    // SET/NAME that somebody answers; left out: all that asks about the role
+	Connector  string    `json:"connector,omitempty"`  // that is halted, or resumed; left out: everything
 }
 
 // A TestMachine is what is known of a machine identity beside what rules read. The
@@ -122,7 +128,9 @@ type Expectation struct {
 	Refused   string   `json:"refused,omitempty"` // of why what is done at this moment is refused, a part
 	Request   string   `json:"request,omitempty" jsonschema:"enum=open,enum=approved,enum=fulfilled,enum=denied,enum=expired,enum=withdrawn"`
 	Stage     int      `json:"stage,omitempty" jsonschema:"minimum=1"` // that the request waits at, from 1
-	MayDecide []string `json:"mayDecide,omitempty"`                    // about the request, or the bypass, now; complete
+	MayDecide []string `json:"mayDecide,omitempty"`                    // about the request, the exception or the bypass, now; complete
+	Exception string   `json:"exception,omitempty" jsonschema:"enum=open,enum=approved,enum=denied,enum=expired,enum=ended"`
+	Targets   []string `json:"targets,omitempty"` // what targets have (connector/id), where they are enforced; complete
 	Bypass    string   `json:"bypass,omitempty" jsonschema:"enum=open,enum=reviewed,enum=overdue,enum=rejected"`
 	Owed      []string `json:"owed,omitempty"`   // evidence of the bypass that is; complete
 	Rotate    []string `json:"rotate,omitempty"` // credentials that are to be, because of the bypass; complete

@@ -56,6 +56,7 @@ func (c *compiler) testExpects(t *Test, path []string, x Expectation) {
 	}
 	c.known(&t.Header, under("entitlements"), x.Entitlements)
 	c.known(&t.Header, under("reaches"), x.Reaches)
+	c.known(&t.Header, under("targets"), x.Targets)
 	for ref := range x.Modes {
 		if _, ok := c.book.byRef(ref); !ok {
 			c.report(&t.Header, CodeEntitlement, under("modes", ref), "no catalogue has %q", ref)
@@ -71,12 +72,10 @@ func (c *compiler) testExpects(t *Test, path []string, x Expectation) {
 		}
 	}
 	for i, name := range x.Breaks {
-		if !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == name }) {
-			c.report(&t.Header, CodeDecode, under("breaks", nth(i)), "there is no constraint %q", name)
-		}
+		c.testConstraint(t, under("breaks", nth(i)), name)
 	}
 	for i, name := range x.Excepted {
-		if !slices.ContainsFunc(c.set.Registers.Exceptions, func(e *Exception) bool { return e.Metadata.Name == name }) {
+		if !isAsked(name) && !slices.ContainsFunc(c.set.Registers.Exceptions, func(e *Exception) bool { return e.Metadata.Name == name }) {
 			c.report(&t.Header, CodeDecode, under("excepted", nth(i)), "there is no exception %q", name)
 		}
 	}
@@ -84,6 +83,12 @@ func (c *compiler) testExpects(t *Test, path []string, x Expectation) {
 		if !slices.Contains(RiskIDs(), id) {
 			c.report(&t.Header, CodeDecode, under("risks", nth(i)), "there is no risk %q", id).hint("NHI1:2025 to NHI10:2025")
 		}
+	}
+}
+
+func (c *compiler) testConstraint(t *Test, path []string, name string) {
+	if !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == name }) {
+		c.report(&t.Header, CodeDecode, path, "there is no constraint %q", name)
 	}
 }
 
@@ -256,31 +261,5 @@ func (c *compiler) testFeeds(t *Test, path []string, heard map[string]time.Time,
 		if !slices.Contains(names, name) {
 			c.report(&t.Header, CodeField, append(slices.Clone(path), "changed", nth(i)), "identity has no attribute %q", name)
 		}
-	}
-}
-
-// testActs checks what somebody does in a test.
-func (c *compiler) testActs(t *Test, path []string, a *TestAct, holders map[string]int) {
-	for role, n := range holders {
-		at := append(slices.Clone(path), "holders", role)
-		c.testRole(t, at, role)
-		if n < 0 {
-			c.report(&t.Header, CodeDecode, at, "%d can not hold a role", n)
-		}
-	}
-	if a == nil {
-		return
-	}
-	path = append(slices.Clone(path), "when")
-	needs := slices.Contains([]string{"ask", "take", "revoke"}, a.Does)
-	switch {
-	case needs && a.Role == "":
-		c.report(&t.Header, CodeDecode, path, "it does not say which role they %s", a.Does).hint("write role")
-	case a.Role != "":
-		c.testRole(t, append(path, "role"), a.Role)
-	case a.Does == "rotate" && a.Credential == "":
-		c.report(&t.Header, CodeDecode, path, "it does not say which credential they rotate").hint("write credential")
-	case a.Does == "furnish" && len(a.Evidence) == 0:
-		c.report(&t.Header, CodeDecode, path, "it does not say which evidence they furnish").hint("write evidence")
 	}
 }

@@ -28,6 +28,8 @@ type Standing struct {
 	Excepted    []string             // by which exceptions something is held
 	Quarantined map[string]string    // role to reason
 	Reaches     []string             // all that is held, and what comes with it
+	Exception   schema.ExceptionState
+	Targets     []string // what targets have
 }
 
 // A rehearsal is a Test at one of its moments, and what is known from those before.
@@ -45,11 +47,18 @@ type rehearsal struct {
 	requests   []*rehearsedRequest
 	request    *rehearsedRequest // the last, which is decided about
 	bypass     *rehearsedBypass
+	exceptions []schema.Exception // that were asked for, whose ids are asked-1 and so on
+	excepting  bool               // what was asked for last is an exception
+	targets    map[string]*rehearsedTarget
+	halts      map[string]bool // connectors, or schema.Everywhere
 }
 
 func (b *Book) rehearse(t *Test) *rehearsal {
 	blank := b.blank(t)
-	r := &rehearsal{book: b, spec: t.Spec, blank: blank, held: blank, since: map[string]time.Time{}, observable: map[string]bool{}}
+	r := &rehearsal{
+		book: b, spec: t.Spec, blank: blank, held: blank, since: map[string]time.Time{}, observable: map[string]bool{},
+		targets: map[string]*rehearsedTarget{}, halts: map[string]bool{},
+	}
 	for i, g := range t.Spec.Grants {
 		id := strconv.Itoa(i + 1)
 		r.held.Grants = append(r.held.Grants, schema.Grant{
@@ -77,19 +86,21 @@ func (r *rehearsal) moment() Moment {
 	alone := r.unanswered()
 	r.suspend(alone)
 	r.governed = r.book.With(alone)
-	r.held.Passes = r.passes(alone)
-	r.blank.Passes = r.held.Passes
+	r.allowed(alone)
 	r.attend()
+	r.allowed(alone)
 	refused := ""
 	if r.spec.When != nil {
 		if err := r.act(*r.spec.When); err != nil {
 			refused = err.Error()
 		}
+		r.allowed(alone)
 	}
 	m := Moment{
 		Now: r.spec.Now, Path: r.path, Expect: r.spec.Expect,
 		Access: r.access(r.held), Afresh: r.evaluate(r.blank),
 	}
+	r.write(m.Access)
 	m.Standing = r.standing(m.Access)
 	m.Refused, m.Quarantined = refused, alone
 	r.held.goOn(m)
@@ -132,6 +143,11 @@ func (r *rehearsal) passes(alone map[string]string) (all []Pass) {
 			all = append(all, e.Pass())
 		}
 	}
+	for _, e := range r.exceptions {
+		if e.Live(r.spec.Now) {
+			all = append(all, PassOf(e))
+		}
+	}
 	return all
 }
 
@@ -153,7 +169,7 @@ func (r *rehearsal) waiver(breach Breach) (found Pass, ok bool) {
 
 // standing gathers what a test may expect beside access.
 func (r *rehearsal) standing(a Access) Standing {
-	s := Standing{Until: map[string]time.Time{}, Excepted: []string{}, Owed: []string{}, Rotate: []string{}, MayDecide: []string{}, Reaches: []string{}}
+	s := Standing{Until: map[string]time.Time{}, Excepted: []string{}, Owed: []string{}, Rotate: []string{}, MayDecide: []string{}, Reaches: []string{}, Targets: r.written()}
 	cite := func(refs []string) {
 		for _, ref := range refs {
 			if name, ok := strings.CutPrefix(ref, "exception/"); ok {
@@ -178,6 +194,7 @@ func (r *rehearsal) standing(a Access) Standing {
 	if r.request != nil {
 		r.request.stand(r, &s)
 	}
+	r.standException(&s)
 	if r.bypass != nil {
 		r.bypass.stand(r, &s)
 	}

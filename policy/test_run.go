@@ -92,8 +92,13 @@ func (f *Facts) goOn(m Moment) {
 	f.Firings = m.Access.Firings
 	f.Grants = slices.Clone(f.Grants)
 	for i, g := range f.Grants {
-		if slices.ContainsFunc(m.Access.Fired, func(x Fired) bool { return x.Grant == g.ID && x.Action == actionRevoke }) {
-			f.Grants[i].Ended = m.Now
+		if at := slices.IndexFunc(m.Access.Fired, func(x Fired) bool { return x.Grant == g.ID && x.Action == actionRevoke }); at >= 0 && g.Ended.IsZero() {
+			f.Grants[i].Ended, f.Grants[i].EndedBy = m.Now, "trigger/"+m.Access.Fired[at].Trigger
+		}
+	}
+	for i, g := range f.Grants {
+		if g.Ended.IsZero() && !g.Until.IsZero() && !m.Now.Before(g.Until) {
+			f.Grants[i].Ended, f.Grants[i].EndedBy = m.Now, "expired"
 		}
 	}
 	was := f.Held

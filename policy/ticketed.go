@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"drawbridge/schema"
@@ -37,7 +38,11 @@ func (b *Book) overTicket(rule *rule, r *Role, f Facts, ticket string, now time.
 	a, _, _ := b.known(f)
 	e := b.evaluation(inputs{identity: a.identity, workload: a.workload, account: b.language.shapes.account.new()}, f, now)
 	e.in.ticket = e.ticket(role, schema.Grant{Ticket: ticket})
-	switch value, err := rule.eval(&e.in); value {
+	return ticketed(rule, &e.in)
+}
+
+func ticketed(rule *rule, in *inputs) (Outcome, string) {
+	switch value, err := rule.eval(in); value {
 	case yes:
 		return Eligible, ""
 	case unknown:
@@ -45,4 +50,16 @@ func (b *Book) overTicket(rule *rule, r *Role, f Facts, ticket string, now time.
 	default:
 		return NotEligible, "its rule over the ticket does not match"
 	}
+}
+
+// Takes returns nil where a break-glass role may be taken by what its condition came to: it
+// holds, or cannot be decided, and whoever takes it says that it cannot be verified.
+func (r *Role) Takes(outcome Outcome, why string, unverified bool) error {
+	switch {
+	case outcome == NotEligible:
+		return fmt.Errorf("role %s: the condition under which it may be taken does not hold: %w", r.Metadata.Name, schema.ErrForbidden)
+	case outcome == Indeterminate && !unverified:
+		return fmt.Errorf("role %s: whether it may be taken cannot be verified (%s); if what says so is down, say that: %w", r.Metadata.Name, why, schema.ErrForbidden)
+	}
+	return nil
 }

@@ -75,6 +75,7 @@ func (c *comparison) lists() {
 	}
 	c.complete("entitlements", want.Entitlements, refs)
 	c.complete("reaches", want.Reaches, c.Reaches)
+	c.complete("targets", want.Targets, c.Targets)
 	c.complete("risks", texts(want.Risks), risks)
 	c.complete("breaks", want.Breaks, breaks)
 	c.complete("excepted", want.Excepted, c.Excepted)
@@ -118,6 +119,9 @@ func (c *comparison) standing() {
 	}
 	if want.Stage != 0 && want.Stage != c.Stage {
 		c.same("stage", "", fmt.Sprint(want.Stage), fmt.Sprint(c.Stage)+because)
+	}
+	if want.Exception != "" && want.Exception != string(c.Exception) {
+		c.same("exception", "", want.Exception, orNone(string(c.Exception))+because)
 	}
 	if want.Bypass != "" && want.Bypass != string(c.Bypass) {
 		c.same("bypass", "", want.Bypass, orNone(string(c.Bypass)))
