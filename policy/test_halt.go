@@ -14,8 +14,9 @@ import (
 
 // A rehearsedTarget is what the identity has at one target.
 type rehearsedTarget struct {
-	has    []string  // connector/id
-	behind time.Time // since when it is not as is wanted; zero if it is
+	has    []string            // connector/id
+	roles  map[string][]string // by which it was decided to have each
+	behind time.Time           // since when it is not as is wanted; zero if it is
 }
 
 // halt stops what is written to a target, or to all, or lets it go on.
@@ -32,33 +33,45 @@ func (r *rehearsal) halt(connector string, stops bool) error {
 
 // write has targets become as is wanted of them.
 func (r *rehearsal) write(a Access) {
-	want := map[string][]string{}
-	for _, line := range a.Assignments {
-		if line.Mode == schema.Enforce {
-			want[line.Connector] = append(want[line.Connector], line.Ref())
-		}
-	}
 	for _, c := range r.book.Connectors() {
 		name := c.Metadata.Name
-		t := r.targets[name]
-		wants := schema.Sorted(want[name]...)
-		if t == nil { // what a test begins with is there already
-			r.targets[name] = &rehearsedTarget{has: wants}
-			continue
+		t, known := r.targets[name]
+		if !known {
+			t = &rehearsedTarget{roles: map[string][]string{}}
+			r.targets[name] = t
 		}
-		if slices.Equal(t.has, wants) {
+		want := t.wants(name, a)
+		if slices.Equal(t.has, want) {
 			t.behind = time.Time{}
 			continue
 		}
 		if t.behind.IsZero() {
 			t.behind = r.spec.Now
 		}
-		if !r.halts[schema.Everywhere] && !r.halts[name] || r.departed(r.in.identity) {
-			t.has, t.behind = wants, time.Time{}
+		halted := known && (r.halts[schema.Everywhere] || r.halts[name]) // what a test begins with is there already
+		if halted && !r.departed(r.in.identity) {
+			t.has = UnderHalt(t.has, want, r.over(t.behind))
 			continue
 		}
-		t.has = UnderHalt(t.has, wants, r.over(t.behind))
+		t.has, t.behind = want, time.Time{}
 	}
+}
+
+// wants is what a target is to have: what is decided and enforced, and what stays as it is
+// because of a role of which nothing new is decided.
+func (t *rehearsedTarget) wants(connector string, a Access) (want []string) {
+	for _, line := range a.Assignments {
+		if line.Connector == connector && line.Mode == schema.Enforce {
+			want = append(want, line.Ref())
+			t.roles[line.Ref()] = line.Roles()
+		}
+	}
+	for _, ref := range t.has {
+		if slices.ContainsFunc(t.roles[ref], func(role string) bool { return slices.Contains(a.Keep, role) }) {
+			want = append(want, ref)
+		}
+	}
+	return schema.Sorted(want...)
 }
 
 // over is what rested on grants that ended since, and by no trigger.
