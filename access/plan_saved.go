@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drawbridge/policy"
+	"drawbridge/policy/signed"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -28,6 +29,8 @@ type SavedPlan struct {
 	Files  map[string]string `json:"files,omitempty"`  // the documents: path to text
 	Commit string            `json:"commit,omitempty"` // of version control, as was said
 	Author string            `json:"author,omitempty"` // who wrote the change, as was said
+
+	Evidence *signed.Objects `json:"evidence,omitempty"` // of a commit that somebody signed
 }
 
 // A PlanStake is one identity for which a plan changes something.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"drawbridge/policy"
+	"drawbridge/policy/signed"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -33,13 +34,21 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 		return t, err
 	}
 	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
+	var commit signed.Commit
+	seen := true
+	if t.Stays == "" && now != nil {
+		if t.Stays, commit, err = unsigned(tx, now, folder); err != nil {
+			return t, err
+		}
+		seen = t.Stays == "" // or it may be signed as it is
+	}
 	if t.Stays == "" && now != nil {
 		if t.Stays, err = gated(tx, folder.Book); err != nil {
 			return t, err
 		}
 	}
 	if t.Stays != "" {
-		t.Draft = now
+		t.Draft, commit = now, now.Signed
 	}
 	was := "" // why it is published under another digest than it was
 	if inForce, err := store.PolicyInForce(tx); err != nil {
@@ -50,11 +59,12 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 			was = fmt.Sprintf("policy %s was put in force without its documents", brief(inForce))
 		}
 	}
-	_, t.Changed, err = putInForce(tx, t.Draft.Book, t.Draft.Files, schema.Publication{Outcome: was}, Decider{Actor: by})
+	q := schema.Publication{Outcome: was, Commit: commit.ID, Author: commit.Author, Signer: commit.Signer}
+	_, t.Changed, err = putInForce(tx, t.Draft.Book, t.Draft.Files, q, Decider{Actor: by})
 	if err != nil {
 		return t, err
 	}
-	if last.Value != digest {
+	if last.Value != digest && seen {
 		if err := store.Settings.Put(tx, store.Setting{Name: settingFolder, Value: digest}); err != nil {
 			return t, err
 		}

@@ -41,7 +41,7 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 		return q, err
 	}
 	rules := book.Publication()
-	if err := x.demanded(rules); err != nil {
+	if err := x.demanded(tx, book, &q); err != nil {
 		return q, err
 	}
 	for other, err := range store.Publications.By(tx, store.PublicationDigest, q.Digest) {
@@ -104,10 +104,19 @@ func proposal(tx store.Tx, x Proposing) (schema.Publication, error) {
 	return q, nil
 }
 
-// demanded returns nil where what is proposed is as the policy in force demands.
-func (x Proposing) demanded(rules policy.Publication) error {
+// demanded returns nil where what is proposed is as the policy in force demands; of what is
+// signed the publication tells, then.
+func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publication) error {
+	rules := book.Publication()
 	if err := x.Draft.meets(rules); err != nil {
 		return err
+	}
+	c, err := vouched(r, book, x.Draft)
+	if err != nil {
+		return err
+	}
+	if c.Signer != "" {
+		q.Commit, q.Author, q.Signer = c.ID, c.Author, c.Signer
 	}
 	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
 		return fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
@@ -121,7 +130,7 @@ func staleError(q schema.Publication, moved []string) error {
 
 // keepPlan keeps the plan that people are to agree to, with its documents.
 func keepPlan(tx store.Tx, q schema.Publication, d *Draft, plan SavedPlan) error {
-	plan.Files, plan.Commit, plan.Author = nil, q.Commit, q.Author
+	plan.Files, plan.Evidence, plan.Commit, plan.Author = nil, nil, q.Commit, q.Author
 	if !q.Final() {
 		plan.Files = d.Files // of what was published the version has them
 	}
@@ -273,7 +282,7 @@ func endPublication(tx store.Tx, q schema.Publication, verb schema.Verb, by Deci
 // recordPublication records a step in a publication's life. The policy that it is decided
 // by is the one in force, and of the first one itself.
 func recordPublication(tx store.Tx, q schema.Publication, verb schema.Verb, by Decider, reason, words string) error {
-	detail, err := json.Marshal(map[string]string{"reason": words, "author": q.Author, "commit": q.Commit})
+	detail, err := json.Marshal(map[string]string{"reason": words, "author": q.Author, "commit": q.Commit, "signer": q.Signer})
 	if err != nil {
 		return err
 	}

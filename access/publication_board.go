@@ -42,7 +42,9 @@ func (b *board) outside(identity string) (someone, error) {
 		return someone{}, err
 	}
 	who := someoneOf(b.book, f)
-	wrote := b.q.Author != "" && slices.Contains(who.names, store.Fold(b.q.Author))
+	wrote := slices.ContainsFunc([]string{b.q.Author, b.q.Signer}, func(name string) bool {
+		return name != "" && slices.Contains(who.names, store.Fold(name))
+	}) && (!b.q.Back || b.q.Signer == "") // who signed a version that comes back did not sign that it does
 	if wrote || slices.ContainsFunc(b.own, who.is) {
 		return who, fmt.Errorf("nobody agrees to a policy that they wrote or proposed: %w", schema.ErrForbidden)
 	}

@@ -25,7 +25,7 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 	}
 	q, err := proposal(tx, x)
 	if err == nil && !lowers {
-		err = x.demanded(book.Publication())
+		err = x.demanded(tx, book, &q)
 	}
 	if err != nil {
 		return q, err

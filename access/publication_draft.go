@@ -10,6 +10,7 @@ import (
 
 	"drawbridge/policy"
 	"drawbridge/policy/policytest"
+	"drawbridge/policy/signed"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -20,6 +21,9 @@ type Draft struct {
 	Book     *policy.Book
 	Findings policy.Findings   // of what is refused in it, and of what is worth a look
 	Files    map[string]string // path to text
+
+	Evidence *signed.Objects // of the commit that the documents are of, as whoever sends them has it
+	Signed   signed.Commit    // of a version that was in force once: what was signed then
 }
 
 // ReadDraft reads and compiles a folder of documents. A role, source or
@@ -129,7 +133,11 @@ func Version(r store.Reader, digest string) (*Draft, error) {
 	case len(version.Files) == 0:
 		return nil, fmt.Errorf("policy %s was put in force without its documents: %w", brief(digest), schema.ErrNotFound)
 	}
-	return DraftOf(version.Files)
+	d, err := DraftOf(version.Files)
+	if d != nil {
+		d.Signed = signed.Commit{ID: version.Commit, Author: version.Author, Signer: version.Signer}
+	}
+	return d, err
 }
 
 // FindVersion returns the digest of the policy that was in force once and whose digest

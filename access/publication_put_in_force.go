@@ -34,6 +34,9 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 	if err := x.Draft.meets(book.Publication()); err != nil {
 		return q, err
 	}
+	if err := stillVouched(tx, book, q); err != nil {
+		return q, err
+	}
 	b, err := newBoard(tx, book, q)
 	if err != nil {
 		return q, err
@@ -80,7 +83,11 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 	for _, put := range []func() error{
 		func() error { return store.Settings.Put(tx, store.Setting{Name: store.SettingPolicy, Value: q.Digest}) },
 		func() error {
-			return store.Policies.Put(tx, store.PolicyVersion{Digest: q.Digest, Published: tx.Now(), By: by.Actor, Files: files})
+			v := store.PolicyVersion{Digest: q.Digest, Published: tx.Now(), By: by.Actor, Files: files}
+			if q.Signer != "" {
+				v.Commit, v.Author, v.Signer = q.Commit, q.Author, q.Signer
+			}
+			return store.Policies.Put(tx, v)
 		},
 		func() error { return store.Publications.Put(tx, q) },
 		func() error { return forgetDocuments(tx, q) },
@@ -143,6 +150,9 @@ func recordInForce(tx store.Tx, book *policy.Book, q schema.Publication, by Deci
 	reason := fmt.Sprintf("%d roles in force, %d refused", len(book.Roles()), len(book.Refused()))
 	if q.Back {
 		reason += "; back to a version that was in force before"
+	}
+	if q.Signer != "" {
+		reason += "; commit " + q.Commit + ", signed by " + q.Signer
 	}
 	if q.Outcome != "" {
 		reason += "; " + q.Outcome

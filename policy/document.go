@@ -100,6 +100,13 @@ type Publication struct {
 	Ungated       string    `json:"ungatedBecause,omitempty"` // why modes may be raised at a word: the reason not to require modes
 	ObserveFor    *Duration `json:"observeFor,omitempty"`     // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
+	Signers       []Signer  `json:"signers,omitempty"` // who may sign what is published next
+}
+
+// A Signer is a person whose signature a policy may carry, by an SSH key.
+type Signer struct {
+	User string `json:"user"`
+	Key  string `json:"key"` // as in a file that ssh-keygen writes: TYPE BASE64
 }
 
 // Limits are the brakes on a run that would do too much.

@@ -1,8 +1,14 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"drawbridge/schema"
 )
 
 // What a publication may demand of a policy besides that people agree.
@@ -45,6 +51,15 @@ func (p Publication) Needs() int {
 	return max(1, p.Approvers.Min)
 }
 
+// PublicKey reads a signer's key.
+func (s Signer) PublicKey() (ssh.PublicKey, error) {
+	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(s.Key))
+	if err != nil || len(options) > 0 || len(rest) > 0 {
+		return nil, fmt.Errorf("%q is no public key of SSH: %w", s.Key, schema.ErrInvalid)
+	}
+	return key, nil
+}
+
 // standardPlanAge is how old a plan may be that people agreed to, where nothing is said.
 const standardPlanAge = 24 * time.Hour
 
@@ -68,5 +83,30 @@ func (c *compiler) publication(set *PolicySet) {
 	if p.Approvers.Group == "" && p.Approvers.Min > 0 {
 		c.report(&set.Header, CodeApprover, in("spec", "publication", "approvers"), "%d must agree to a policy, and nobody is named who could", p.Approvers.Min).
 			hint("name their group")
+	}
+	c.signers(set)
+}
+
+// signers checks who may sign what is published next.
+func (c *compiler) signers(set *PolicySet) {
+	p := set.Spec.Publication
+	if p.SignedCommits && len(p.Signers) == 0 {
+		c.report(&set.Header, CodeApprover, in("spec", "publication", "signedCommits"), "the next policy is to be signed, and nobody is named who could").
+			hint("name them: signers: [{ user: ann@example.com, key: ssh-ed25519 AAAA... }]")
+	}
+	whose := map[string]string{}
+	for i, s := range p.Signers {
+		at := in("spec", "publication", "signers", nth(i))
+		key, err := s.PublicKey()
+		switch {
+		case s.User == "" || err != nil:
+			c.report(&set.Header, CodeDecode, at, "a signer is a person and one public key of SSH, as in id_ed25519.pub").
+				hint("{ user: ann@example.com, key: ssh-ed25519 AAAA... }")
+			continue
+		case whose[string(key.Marshal())] != "" && !strings.EqualFold(whose[string(key.Marshal())], s.User):
+			c.report(&set.Header, CodeDecode, at, "%s and %s have one key: who signed could not be told", whose[string(key.Marshal())], s.User).
+				hint("give each a key of their own")
+		}
+		whose[string(key.Marshal())] = s.User
 	}
 }

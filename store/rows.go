@@ -83,6 +83,11 @@ type PolicyVersion struct {
 	Published time.Time         `json:"published"`
 	By        string            `json:"by"`
 	Files     map[string]string `json:"files,omitempty"` // path to text
+
+	// The commit that it is of, and who wrote and signed it, where that was verified.
+	Commit string `json:"commit,omitempty"`
+	Author string `json:"author,omitempty"`
+	Signer string `json:"signer,omitempty"`
 }
 
 // A KeptPlan is the plan of a publication.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"drawbridge/cmd/drawbridge/internal/git"
 	"drawbridge/schema"
 )
 
@@ -93,10 +94,10 @@ func TestGitFolderRefuses(t *testing.T) {
 // What is too large is given up while it is read.
 func TestGitDocumentsAreBounded(t *testing.T) {
 	dir := commitAll(t, func(policy string) { put(t, "#"+strings.Repeat("x", 1<<20)+"\n", policy, "large.yaml") })
-	if _, err := (repository{dir}).documents(t.Context(), "proposed:./", 1<<20); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "larger") {
+	if _, err := (git.Repository{Dir: dir}).Documents(t.Context(), "proposed:./", 1<<20); !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("got %v", err)
 	}
-	if files, err := (repository{dir}).documents(t.Context(), "proposed:./", 2<<20); err != nil || len(files["large.yaml"]) != 1<<20+2 {
+	if files, err := (git.Repository{Dir: dir}).Documents(t.Context(), "proposed:./", 2<<20); err != nil || len(files["large.yaml"]) != 1<<20+2 {
 		t.Errorf("%d bytes, %v", len(files["large.yaml"]), err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/cmd/drawbridge/internal/git"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -77,7 +78,7 @@ func planFolder(ctx context.Context, a about, backup, dir, ref string) (saved ac
 	if saved, err = planPolicy(ctx, a, backup, to); err != nil {
 		return saved, err
 	}
-	saved.Files, saved.Commit, saved.Author = to.Files, commit, author
+	saved.Files, saved.Evidence, saved.Commit, saved.Author = to.Files, to.Evidence, commit, author
 	return saved, nil
 }
 
@@ -92,7 +93,8 @@ func readAt(ctx context.Context, dir, ref string) (to *bridge.Policy, commit, au
 	if to, err = bridge.ReadPolicy(os.DirFS(dir)); err != nil {
 		return nil, "", "", err
 	}
-	commit, author = committed(ctx, dir)
+	commit, author = git.Committed(ctx, dir)
+	to.Evidence = git.Repository{Dir: dir}.Evidence(ctx, "HEAD", ".")
 	return to, commit, author, nil
 }
 

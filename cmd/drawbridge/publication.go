@@ -15,6 +15,8 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/cmd/drawbridge/internal/bridge"
+	"drawbridge/cmd/drawbridge/internal/git"
+	"drawbridge/policy/signed"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 )
@@ -38,7 +40,10 @@ type proposal struct {
 	Reason  string            `json:"reason"`
 	Author  string            `json:"author,omitempty"`
 	Commit  string            `json:"commit,omitempty"`
-	Alone   bool              `json:"alone,omitempty"`
+
+	Evidence *signed.Objects `json:"evidence,omitempty"`
+
+	Alone bool `json:"alone,omitempty"`
 }
 
 // read takes the documents from a plan that was kept, or else from a folder.
@@ -53,8 +58,8 @@ func (p *proposal) read(ctx context.Context, plan string, args []string) error {
 		if err != nil {
 			return err
 		}
-		p.Files, p.Commit, p.Author = saved.Files, saved.Commit, saved.Author
-		saved.Files = nil
+		p.Files, p.Evidence, p.Commit, p.Author = saved.Files, saved.Evidence, saved.Commit, saved.Author
+		saved.Files, saved.Evidence = nil, nil
 		p.Seen = &saved
 		return nil
 	}
@@ -66,7 +71,8 @@ func (p *proposal) read(ctx context.Context, plan string, args []string) error {
 		return err
 	}
 	p.Files = read.Files
-	p.Commit, p.Author = committed(ctx, args[0])
+	p.Commit, p.Author = git.Committed(ctx, args[0])
+	p.Evidence = git.Repository{Dir: args[0]}.Evidence(ctx, "HEAD", ".")
 	return nil
 }
 

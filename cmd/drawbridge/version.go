@@ -103,6 +103,9 @@ func showPublication(cmd *cobra.Command, c *client, f format, id string) error {
 			return err
 		}
 		fmt.Fprintf(out, "proposed by %s at %s, of commit %s by %s: %s\n", nameOr(v.ProposerName, v.By), moment(v.Made), orDash(short(v.Commit)), orDash(v.Author), orDash(v.Reason))
+		if v.Signer != "" {
+			fmt.Fprintf(out, "signed by %s\n", v.Signer)
+		}
 		for kind, some := range map[string][]schema.Approval{"agreed": v.Approvals, "reviewed": v.Reviews} {
 			for _, a := range some {
 				fmt.Fprintf(out, "%s: %s at %s: %s\n", kind, a.By, moment(a.At), orDash(a.Reason))

@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/policy"
+	"drawbridge/policy/signed"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -80,6 +81,9 @@ type proposed struct {
 	Reason  string            `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
 	Author  string            `json:"author,omitempty" maxLength:"200" doc:"Who wrote the change: they do not agree to it."`
 	Commit  string            `json:"commit,omitempty" maxLength:"200"`
+
+	Evidence *signed.Objects `json:"evidence,omitempty" doc:"The commit that the files are of, and its trees, as git stores them: to tell who signed it."`
+
 	Alone   bool              `json:"alone,omitempty" doc:"To publish on one's own word where those who must agree are too few; needs the role admin."`
 }
 
@@ -103,6 +107,7 @@ func (a *API) proposing(ctx context.Context, in proposed) (x access.Proposing, e
 	if x.Draft, err = a.draft(ctx, in.Files, in.Version); err != nil {
 		return x, err
 	}
+	x.Draft.Evidence = in.Evidence
 	x.Reason, x.Author, x.Commit, x.Back = in.Reason, in.Author, in.Commit, in.Version != ""
 	if in.Seen != nil {
 		x.Seen = *in.Seen

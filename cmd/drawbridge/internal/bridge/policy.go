@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"drawbridge/access"
+	"drawbridge/cmd/drawbridge/internal/git"
 	"drawbridge/configs"
 	"drawbridge/connectors"
 	"drawbridge/policy"
@@ -53,6 +54,9 @@ func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp,
 	now, err := b.inForce(ctx, folder)
 	if err != nil {
 		return t, fmt.Errorf("read the policy in force: %w", err)
+	}
+	if now != nil && now.Book.Publication().SignedCommits {
+		folder.Evidence = git.Repository{Dir: b.cfg.Policy.Path}.Evidence(ctx, "HEAD", ".")
 	}
 	err = b.store.Update(ctx, func(tx store.Tx) error {
 		got, err := access.TakeUp(tx, now, folder, "bridge")

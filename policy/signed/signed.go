@@ -1,0 +1,138 @@
+// Package signed tells whether documents are those of a commit of git that somebody
+// signed whom a policy names.
+//
+// Who asks need not have the repository, nor believe whoever has it: the evidence is the
+// commit itself, which the signature is over, and the trees on the way from it to the
+// documents, each of which is named by its hash in the one before:
+//
+//	signature ─► commit ─► tree ─► … ─► tree of the folder ─► the documents' hashes
+//
+// All documents of the folder are those of the commit, or none is: a document that was
+// left out is as much a change as one that was altered. Signatures are those of SSH keys
+// (git config gpg.format ssh).
+package signed
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"drawbridge/policy"
+	"drawbridge/schema"
+)
+
+// Objects are what git stores of a commit, as far as it takes to tell that documents are
+// those of it.
+type Objects struct {
+	Commit []byte   `json:"commit"`
+	Folder string   `json:"folder,omitempty"` // where the documents are below its tree; empty: all over it
+	Trees  [][]byte `json:"trees"`            // the commit's, those on the way to the folder, and those below it
+}
+
+// A Commit is one that somebody signed.
+type Commit struct {
+	ID     string
+	Author string // the email address that it states, which the signature is over
+	Signer string // whose key it was signed with, as the policy calls them
+}
+
+// Verify returns the commit that documents are of, by their path below the folder. The
+// error is ErrForbidden where they are not those of it, or where nobody signed it who may.
+func Verify(e Objects, documents map[string]string, signers []policy.Signer) (Commit, error) {
+	c, err := parse(e.Commit)
+	if err != nil {
+		return Commit{}, err
+	}
+	signer, err := c.signer(signers)
+	if err != nil {
+		return Commit{}, fmt.Errorf("commit %s: %w", brief(c.id), err)
+	}
+	if err := c.holds(e, documents); err != nil {
+		return Commit{}, fmt.Errorf("commit %s: %w", brief(c.id), err)
+	}
+	return Commit{ID: c.id, Author: c.author, Signer: signer}, nil
+}
+
+// holds returns nil where the documents are those of a folder of the commit, and all of
+// them.
+func (c commit) holds(e Objects, documents map[string]string) error {
+	f := forest{sum: c.sum, trees: map[string][]byte{}, documents: map[string]string{}}
+	for _, raw := range e.Trees {
+		f.trees[c.sum("tree", raw)] = raw
+	}
+	tree := c.tree
+	for name := range strings.SplitSeq(strings.Trim(e.Folder, "/"), "/") {
+		if name == "" {
+			continue
+		}
+		within, err := f.entries(tree)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(within, func(x entry) bool { return x.name == name && x.folder() })
+		if i < 0 {
+			return fmt.Errorf("there is no folder %s in it: %w", e.Folder, schema.ErrForbidden)
+		}
+		tree = within[i].object
+	}
+	if err := f.gather(tree, ""); err != nil {
+		return err
+	}
+	for name, object := range f.documents {
+		switch text, there := documents[name]; {
+		case !there:
+			return fmt.Errorf("%s is in it, and not among the documents: %w", name, schema.ErrForbidden)
+		case c.sum("blob", []byte(text)) != object:
+			return fmt.Errorf("%s is another document in it: commit it, and sign that: %w", name, schema.ErrForbidden)
+		}
+	}
+	for name := range documents {
+		if _, there := f.documents[name]; !there {
+			return fmt.Errorf("%s is not in it: commit it, and sign that: %w", name, schema.ErrForbidden)
+		}
+	}
+	return nil
+}
+
+// A forest is trees by the hash that names them, and what documents they have.
+type forest struct {
+	sum       func(kind string, body []byte) string
+	trees     map[string][]byte
+	documents map[string]string // path to the hash of the text
+}
+
+// gather finds the documents below a tree.
+func (f forest) gather(tree, below string) error {
+	all, err := f.entries(tree)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		name := path.Join(below, x.name)
+		switch ext := path.Ext(x.name); {
+		case x.folder():
+			if err := f.gather(x.object, name); err != nil {
+				return err
+			}
+		case x.mode == "160000":
+			return fmt.Errorf("%s is a submodule, and what is in it is not of this commit: %w", name, schema.ErrForbidden)
+		case ext != ".yaml" && ext != ".yml":
+		case x.mode == "120000":
+			return fmt.Errorf("%s is a symbolic link, and not a document: %w", name, schema.ErrForbidden)
+		default:
+			f.documents[name] = x.object
+		}
+	}
+	return nil
+}
+
+func (f forest) entries(tree string) ([]entry, error) {
+	raw, ok := f.trees[tree]
+	if !ok {
+		return nil, fmt.Errorf("what is sent with it lacks its tree %s: %w", brief(tree), schema.ErrForbidden)
+	}
+	return entries(raw, len(tree)/2)
+}
+
+func brief(hash string) string { return hash[:min(12, len(hash))] }

@@ -1,0 +1,113 @@
+// Package signedtest makes commits of git, signed as ssh-keygen does it, for tests that
+// need one and no repository.
+package signedtest
+
+import (
+	"crypto/ed25519"
+	"crypto/sha1" //nolint:gosec // what git names things by
+	"crypto/sha512"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"drawbridge/policy"
+	"drawbridge/policy/signed"
+)
+
+// A Hand is somebody who signs.
+type Hand struct {
+	User      string
+	Namespace string // what the signature is for; git, where nothing is said
+	signer    ssh.Signer
+}
+
+// NewHand returns somebody whose key follows from a seed.
+func NewHand(user, seed string) Hand {
+	sum := sha512.Sum512([]byte(seed))
+	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(sum[:ed25519.SeedSize]))
+	if err != nil {
+		panic(err) // of a key of the right size
+	}
+	return Hand{User: user, signer: signer}
+}
+
+// Signer is how a policy names them.
+func (h Hand) Signer() policy.Signer {
+	return policy.Signer{User: h.User, Key: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(h.signer.PublicKey())))}
+}
+
+// Commit has them sign a commit of documents below the folder "rules/policy" of a
+// repository in which there is something else, too.
+func (h Hand) Commit(author string, documents map[string]string) signed.Objects {
+	e := signed.Objects{Folder: "rules/policy"}
+	add := func(tree []byte) string {
+		e.Trees = append(e.Trees, tree)
+		return hash("tree", tree)
+	}
+	policy := add(tree(documents, "", add))
+	rules := add(entry("40000", "policy", policy))
+	root := add(append(entry("100644", "README.md", hash("blob", []byte("words"))), entry("40000", "rules", rules)...))
+	text := fmt.Sprintf("tree %x\nauthor Ann <%s> 1795770000 +0100\ncommitter %s <%[3]s> 1795770000 +0100\n\nChange a role\n\nBecause.\n", root, author, h.User)
+	e.Commit = []byte(h.signed(text))
+	return e
+}
+
+// tree makes the tree of the documents below a path.
+func tree(documents map[string]string, below string, add func([]byte) string) (raw []byte) {
+	entries := map[string][]byte{}
+	for name, text := range documents {
+		rest, ok := strings.CutPrefix(name, below)
+		first, _, deeper := strings.Cut(rest, "/")
+		if !ok || entries[first] != nil {
+			continue
+		}
+		if deeper {
+			entries[first] = entry("40000", first, add(tree(documents, below+first+"/", add)))
+		} else {
+			entries[first] = entry("100644", first, hash("blob", []byte(text)))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		raw = append(raw, entries[name]...)
+	}
+	return raw
+}
+
+func entry(mode, name, object string) []byte {
+	return append(fmt.Appendf(nil, "%s %s\x00", mode, name), object...)
+}
+
+func hash(kind string, body []byte) string {
+	sum := sha1.Sum(append(fmt.Appendf(nil, "%s %d\x00", kind, len(body)), body...)) //nolint:gosec // as above
+	return string(sum[:])
+}
+
+// signed puts the signature of a commit into it, after the headers.
+func (h Hand) signed(commit string) string {
+	namespace := h.Namespace
+	if namespace == "" {
+		namespace = "git"
+	}
+	sum := sha512.Sum512([]byte(commit))
+	over := ssh.Marshal(struct {
+		Namespace, Reserved, Algorithm string
+		Hash                           []byte
+	}{namespace, "", "sha512", sum[:]})
+	s, err := h.signer.Sign(nil, append([]byte("SSHSIG"), over...))
+	if err != nil {
+		panic(err) // of a key in memory
+	}
+	body := ssh.Marshal(struct {
+		Version                        uint32
+		Key                            []byte
+		Namespace, Reserved, Algorithm string
+		Signature                      []byte
+	}{1, h.signer.PublicKey().Marshal(), namespace, "", "sha512", ssh.Marshal(s)})
+	armoured := pem.EncodeToMemory(&pem.Block{Type: "SSH SIGNATURE", Bytes: append([]byte("SSHSIG"), body...)})
+	head, words, _ := strings.Cut(commit, "\n\n")
+	return head + "\ngpgsig " + strings.ReplaceAll(strings.TrimSpace(string(armoured)), "\n", "\n ") + "\n\n" + words
+}
