@@ -23,7 +23,7 @@ type Draft struct {
 	Files    map[string]string // path to text
 
 	Evidence *signed.Objects // of the commit that the documents are of, as whoever sends them has it
-	Signed   signed.Commit    // of a version that was in force once: what was signed then
+	Signed   signed.Commit   // of a version that was in force once: what was signed then
 }
 
 // ReadDraft reads and compiles a folder of documents. A role, source or

@@ -75,16 +75,14 @@ func wordless(all []schema.Approval) []schema.Approval {
 
 // A proposed is a policy that is sent to be proposed, or published.
 type proposed struct {
-	Files   map[string]string `json:"files,omitempty" doc:"The text of each file by its path, as below the policy folder."`
-	Version string            `json:"version,omitempty" maxLength:"64" doc:"Instead of files: the digest of a version that was in force once, or how it begins."`
-	Seen    *access.SavedPlan `json:"seen,omitempty" doc:"The plan that was looked at, as /policy/plan answered it."`
-	Reason  string            `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
-	Author  string            `json:"author,omitempty" maxLength:"200" doc:"Who wrote the change: they do not agree to it."`
-	Commit  string            `json:"commit,omitempty" maxLength:"200"`
-
-	Evidence *signed.Objects `json:"evidence,omitempty" doc:"The commit that the files are of, and its trees, as git stores them: to tell who signed it."`
-
-	Alone   bool              `json:"alone,omitempty" doc:"To publish on one's own word where those who must agree are too few; needs the role admin."`
+	Files    map[string]string `json:"files,omitempty" doc:"The text of each file by its path, as below the policy folder."`
+	Version  string            `json:"version,omitempty" maxLength:"64" doc:"Instead of files: the digest of a version that was in force once, or how it begins."`
+	Seen     *access.SavedPlan `json:"seen,omitempty" doc:"The plan that was looked at, as /policy/plan answered it."`
+	Reason   string            `json:"reason" minLength:"1" maxLength:"2000" doc:"Why, in your own words; kept where it can be forgotten."`
+	Author   string            `json:"author,omitempty" maxLength:"200" doc:"Who wrote the change: they do not agree to it."`
+	Commit   string            `json:"commit,omitempty" maxLength:"200"`
+	Evidence *signed.Objects   `json:"evidence,omitempty" doc:"The commit that the files are of, and its trees, as git stores them: to tell who signed it."`
+	Alone    bool              `json:"alone,omitempty" doc:"To publish on one's own word where those who must agree are too few; needs the role admin."`
 }
 
 type proposeInput struct {
