@@ -109,7 +109,7 @@ func TestSignedFolder(t *testing.T) {
 		take(by(nobodyElse, "ada@example.com", next("it")), "is none of those that the policy in force names")
 		take(by(adaSigns, "ada@example.com", next("it")), "")
 		second := c.rules.Book().Digest()
-		if got := w.decided(second); !strings.Contains(got, "signed by ada@example.com") {
+		if got := w.whyInForce(second); !strings.Contains(got, "signed by ada@example.com") {
 			t.Errorf("the log says %q of what was signed", got)
 		}
 		take(by(oneSigns, "ada@example.com", next("all of it")), "")
@@ -136,8 +136,8 @@ func TestSignedFolder(t *testing.T) {
 	})
 }
 
-// decided returns why a policy came into force.
-func (w *world) decided(digest string) (reasons string) {
+// whyInForce returns why a policy came into force.
+func (w *world) whyInForce(digest string) (reasons string) {
 	w.view(func(r store.Reader) error {
 		for e, err := range store.LogAbout(r, "policy/"+digest) {
 			if err != nil {
