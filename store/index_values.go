@@ -86,3 +86,6 @@ func fold(s string) string { return strings.ToLower(s) }
 
 // Fold is how names are made comparable before an index is asked for them.
 func Fold(s string) string { return fold(s) }
+
+// ItemsIn is how the items of a review in a state are found, and counted.
+func ItemsIn(review string, state schema.ItemState) string { return review + "/" + string(state) }

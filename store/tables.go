@@ -344,9 +344,6 @@ var (
 	ReviewClocks = define("reviewClocks", func(c schema.ReviewClock) []string { return []string{c.Role} })
 )
 
-// ItemsIn is how the items of a review in a state are found, and counted.
-func ItemsIn(review string, state schema.ItemState) string { return review + "/" + string(state) }
-
 // Reminders are what people were last reminded of, by whom and about what.
 var (
 	ReminderAbout = &Index[schema.Reminder]{name: "about", of: one(func(m schema.Reminder) []string { return []string{m.About} })}
