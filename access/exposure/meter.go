@@ -40,42 +40,58 @@ func (m *Meter) Measure(r store.Reader, from, to time.Time, by string) (Report, 
 	if by == ByPerson {
 		return Measure(r, from, to, by)
 	}
+	first, last := kept(r.Now(), from, to)
+	if !first.Before(last) {
+		return Measure(r, from, to, by)
+	}
 	return measure(r, from, to, by, func(all *tally) error {
-		for begin := from; begin.Before(to); {
-			end := begin.UTC().Truncate(time.Hour).Add(time.Hour)
-			if end.After(to) {
-				end = to
-			}
-			part, err := m.part(r, begin, end, by)
+		if err := all.addAll(closedWindows(r, from, first, false)); err != nil {
+			return err
+		}
+		for begin := first; begin.Before(last); begin = begin.Add(time.Hour) {
+			part, err := m.part(r, hour{by, begin})
 			if err != nil {
 				return err
 			}
 			all.join(part)
-			begin = end
 		}
-		return nil
+		return all.addAll(closedWindows(r, last, to, false))
 	})
 }
 
-// part counts the windows of an hour, or of part of one.
-func (m *Meter) part(r store.Reader, begin, end time.Time, by string) (*tally, error) {
-	whole := end.Sub(begin) == time.Hour && r.Now().Sub(begin) < remembered
-	h, keys := hour{by, begin.UTC().Truncate(time.Hour)}, uint64(0)
-	if whole {
-		var err error
-		if keys, err = keysOf(r, begin, end); err != nil {
-			return nil, err
-		}
-		if c, ok := m.recall(h); ok && c.keys == keys {
-			return c.tally, nil
-		}
+// kept is the part of a period that is remembered: from when its first hour begins that
+// is whole, and not long ago, to when its last one ends that is over. It is empty where
+// there is none. However long a period is, it has no more hours than were of late.
+func kept(now, from, to time.Time) (first, last time.Time) {
+	if oldest := now.Add(-remembered); from.Before(oldest) {
+		from = oldest
 	}
-	t := newTally(by)
-	err := t.addAll(closedWindows(r, begin, end, false))
-	if err == nil && whole {
-		m.remember(h, counted{keys, t}, r.Now())
+	if now.Before(to) {
+		to = now
 	}
-	return t, err
+	first = from.UTC().Truncate(time.Hour)
+	if first.Before(from) {
+		first = first.Add(time.Hour)
+	}
+	return first, to.UTC().Truncate(time.Hour)
+}
+
+// part counts the windows of an hour that is remembered.
+func (m *Meter) part(r store.Reader, h hour) (*tally, error) {
+	end := h.began.Add(time.Hour)
+	keys, err := keysOf(r, h.began, end)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := m.recall(h); ok && c.keys == keys {
+		return c.tally, nil
+	}
+	t := newTally(h.by)
+	if err := t.addAll(closedWindows(r, h.began, end, false)); err != nil {
+		return nil, err
+	}
+	m.remember(h, counted{keys, t}, r.Now())
+	return t, nil
 }
 
 // keysOf is a sum of the keys of the windows that were opened in a time and closed.

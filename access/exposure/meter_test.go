@@ -3,6 +3,7 @@ package exposure
 import (
 	"context"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -16,25 +17,30 @@ import (
 	"drawbridge/store/bolt"
 )
 
-// A counting engine counts the rows that are looked up by their keys.
+// A counting engine counts the rows that are looked up by their keys, and the walks.
 type counting struct {
 	store.Engine
-	gets atomic.Int64
+	gets, scans atomic.Int64
 }
 
 func (e *counting) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	txn, err := e.Engine.Begin(ctx, write)
-	return countingTxn{txn, &e.gets}, err
+	return countingTxn{txn, e}, err
 }
 
 type countingTxn struct {
 	store.Txn
-	gets *atomic.Int64
+	count *counting
 }
 
 func (t countingTxn) Get(table string, keys ...[]byte) ([][]byte, error) {
-	t.gets.Add(int64(len(keys)))
+	t.count.gets.Add(int64(len(keys)))
 	return t.Txn.Get(table, keys...)
+}
+
+func (t countingTxn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
+	t.count.scans.Add(1)
+	return t.Txn.Scan(table, from, to)
 }
 
 // TestMeterAgrees has windows close, early and late and in hours that were counted
@@ -220,6 +226,52 @@ func BenchmarkMeter(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+// TestMeterOfAnyPeriod asks of periods that nothing bounds, with nothing to report: what
+// is remembered of them is what was of late, and they cost no more than that.
+func TestMeterOfAnyPeriod(t *testing.T) {
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "meter.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := &counting{Engine: e}
+	s, err := store.Open(engine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const ofLate = int(remembered / time.Hour)
+	var m Meter
+	for _, c := range []struct {
+		name     string
+		from, to int // in years from now
+		most     int // hours that are remembered behind it
+	}{
+		{"to come", 0, 100, 0},
+		{"to come, and not soon", 1, 2, 0},
+		{"long ago", -100, -1, 0},
+		{"until now", -100, 0, ofLate},
+		{"of all times", -1000, 1000, ofLate},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := engine.scans.Load()
+			err := s.View(t.Context(), func(r store.Reader) error {
+				now := r.Now()
+				_, err := m.Measure(r, now.AddDate(c.from, 0, 0), now.AddDate(c.to, 0, 0), ByConnector)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(m.hours) > c.most {
+				t.Errorf("%d hours are remembered, want %d at most", len(m.hours), c.most)
+			}
+			if n, most := engine.scans.Load()-before, int64(2*ofLate+9); n > most {
+				t.Errorf("%d walks are begun, want %d at most", n, most)
 			}
 		})
 	}
