@@ -172,12 +172,18 @@ func (w *inspectWorld) forgetFindings() {
 	})
 }
 
-// cutOff runs a sweep that is stopped before one of its writes. It reports whether it came
-// to that.
+// cutOff runs an inspection that is stopped before one of its writes. It reports whether it
+// came to that.
 func (w *inspectWorld) cutOff(name string, age time.Duration, at int) bool {
 	w.t.Helper()
-	sweep := scheduler.Sweep{Name: name, Age: age, Schedule: cron.ConstantDelaySchedule{Delay: time.Hour}}
+	sweep := scheduler.Sweep{Name: name, Age: age}
 	sweep.Run = scheduler.Inspect(w.store, w.rules, access.Inspections()[name])
+	return w.cutOffSweep(sweep, at)
+}
+
+func (w *inspectWorld) cutOffSweep(sweep scheduler.Sweep, at int) bool {
+	w.t.Helper()
+	sweep.Schedule = cron.ConstantDelaySchedule{Delay: time.Hour}
 	ctx, stop := context.WithCancel(w.t.Context())
 	defer stop()
 	writes := 0
@@ -188,10 +194,10 @@ func (w *inspectWorld) cutOff(name string, age time.Duration, at int) bool {
 	}
 	w.write.Store(&tell)
 	defer w.write.Store(nil)
-	s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{name: sweep}}
-	finish, err := s.Handle(ctx, store.Item{ID: name})
+	s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{sweep.Name: sweep}}
+	finish, err := s.Handle(ctx, store.Item{ID: sweep.Name})
 	switch {
-	case errors.Is(err, context.Canceled):
+	case err != nil && ctx.Err() != nil:
 		return true
 	case err != nil:
 		w.t.Fatal(err)

@@ -42,9 +42,11 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if seen.Len() == 0 && d.looked > 0 {
 			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.looked)
 		}
+		t := &tally{sweep: sweep, run: *run}
 		run.Looked += d.looked
 		run.Found += d.would.Count()
 		run.First = some(run.First, d.would.First())
+		t.run.First = run.First
 		if err := sweep.check(run, subject, d.would, d.looked); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
@@ -52,29 +54,40 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		for differing := range slices.Chunk(append(d.differing, gone...), 100) {
-			woken := 0
-			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
-				woken = 0
-				for _, account := range differing {
-					acted, err := access.Drift(tx, rules, run.ID, account)
-					if err != nil {
-						return err
-					}
-					if acted {
-						woken++
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-			run.Done += woken
-			run.Reported += len(differing) - woken
+		if err := undo(ctx, s, rules, t, run, append(d.differing, gone...)); err != nil {
+			return err
 		}
 		return retry(ctx, s, sweep, run, name)
 	})
+}
+
+// undo has what differs undone or reported, some of it in a transaction.
+func undo(ctx context.Context, s *store.Store, rules *access.Rules, t *tally, run *schema.Run, all []schema.Account) error {
+	for differing := range slices.Chunk(all, 100) {
+		woken, err := t.act(updating(ctx, s), func(tx store.Tx) (woken int, err error) {
+			for _, account := range differing {
+				acted, err := access.Drift(tx, rules, run.ID, account)
+				if err != nil {
+					return 0, err
+				}
+				if acted {
+					woken++
+				}
+			}
+			return woken, nil
+		})
+		if err != nil {
+			return err
+		}
+		run.Done += woken
+		run.Reported += len(differing) - woken
+	}
+	return nil
+}
+
+// updating is how a sweep writes: behind whoever waits for an answer.
+func updating(ctx context.Context, s *store.Store) func(func(store.Tx) error) error {
+	return func(fn func(store.Tx) error) error { return s.Update(store.Background(ctx), fn) }
 }
 
 // Orphans reports the accounts that no identity explains. They are not touched:
@@ -106,22 +119,20 @@ func eachLister(
 	look func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error,
 ) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
-		var problems []error
+		problems := sweep.troubles()
 		for _, name := range slices.Sorted(maps.Keys(targets)) {
 			lister, ok := targets[name].(connectors.Lister)
 			if !ok || !sweep.Scope.at(name) || len(sweep.after) > 0 && name <= sweep.after[0] {
 				continue
 			}
 			if err := look(ctx, sweep, run, name, lister); err != nil && !errors.Is(err, errLooking) {
-				if !errors.Is(err, schema.ErrHeld) {
-					sweep.missed()
-				}
-				problems = append(problems, err)
+				problems = append(problems, sweep.trouble(err))
 			}
 			if ctx.Err() != nil {
 				return errors.Join(append(problems, ctx.Err())...)
 			}
-			if err := sweep.came(ctx, run, name); err != nil {
+			sweep.after = []string{name}
+			if err := sweep.came(ctx, run, sweep.after...); err != nil {
 				return err
 			}
 		}
@@ -202,7 +213,13 @@ func compare(ctx context.Context, s *store.Store, subject, name string, seen *co
 // mostFirst is how much of what a run found its record tells of.
 const mostFirst = 10
 
-// some is some of what a run found.
+// some is some of what a run found, each once: what it did not come to before it was cut
+// off it finds again.
 func some(first, more []schema.Deed) []schema.Deed {
-	return append(first, more[:max(0, min(len(more), mostFirst-len(first)))]...)
+	for _, d := range more {
+		if len(first) < mostFirst && !slices.Contains(first, d) {
+			first = append(slices.Clip(first), d)
+		}
+	}
+	return first
 }

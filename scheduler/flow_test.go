@@ -236,13 +236,25 @@ func newWorld(t *testing.T) *world {
 
 func newWorldOn(t *testing.T, e store.Engine) *world {
 	t.Helper()
+	w := idleWorldOn(t, e)
+	w.breaker = scheduler.NewBreaker(5, scheduler.Backoff{First: time.Second, Most: time.Minute})
+	w.start()
+	return w
+}
+
+// idleWorldOn is a world in which nobody takes anything from a lane.
+func idleWorldOn(t *testing.T, e store.Engine) *world {
+	t.Helper()
 	s, err := store.Open(e)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: s, rules: access.NewRules(booktest.Compile(t, documents), nil), target: &target{accounts: map[string]schema.Account{}}}
-	w.breaker = scheduler.NewBreaker(5, scheduler.Backoff{First: time.Second, Most: time.Minute})
-	w.start()
+	w.stop = func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 	return w
 }
 

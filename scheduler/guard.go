@@ -16,8 +16,9 @@ var errLooking = errors.New("it only looks")
 type guard struct {
 	released   map[string]string // plans, by the holds' ids
 	held       []schema.Hold
-	past       []string // ids of holds that it let the run past
-	incomplete bool     // the run did not come to everything
+	past       []string         // ids of holds that it let the run past
+	incomplete bool             // the run did not come to everything
+	troubles   []schema.Trouble // what became of the parts of it that it did not do
 }
 
 // bounded reports whether a run may do so much by itself, so that it need not be summed
@@ -70,3 +71,35 @@ func (s Sweep) missed() {
 		s.guard.incomplete = true
 	}
 }
+
+// trouble notes why a part of a run was not done: its record is to say so too where it is
+// cut off behind that part. What was not held could not be looked at.
+func (s Sweep) trouble(err error) error {
+	is := schema.Trouble{What: err.Error(), Held: errors.Is(err, schema.ErrHeld)}
+	if !is.Held {
+		s.missed()
+	}
+	if s.guard != nil {
+		s.guard.troubles = append(s.guard.troubles, is)
+	}
+	return err
+}
+
+// troubles returns what was noted before the run was cut off.
+func (s Sweep) troubles() (all []error) {
+	if s.guard == nil {
+		return nil
+	}
+	for _, t := range s.guard.troubles {
+		all = append(all, earlierError(t))
+	}
+	return all
+}
+
+// An earlierError is a trouble of before the run was cut off.
+type earlierError schema.Trouble
+
+func (e earlierError) Error() string { return e.What }
+
+// Is reports whether it is the error of what was held.
+func (e earlierError) Is(target error) bool { return e.Held && target == schema.ErrHeld }

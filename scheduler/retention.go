@@ -42,20 +42,20 @@ func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) e
 			return err
 		}
 		for more := true; more; {
-			var turn store.Turn
-			err := s.Update(store.Background(ctx), func(tx store.Tx) (err error) {
-				turn, err = access.PruneLog(tx, rules.Book(), old)
-				return err
+			var is schema.Run
+			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+				turn, err := access.PruneLog(tx, rules.Book(), old)
+				if err != nil {
+					return err
+				}
+				is, more = *run, turn.More
+				is.Looked, is.Found, is.Done = is.Looked+turn.Looked, is.Found+turn.Pruned, is.Done+turn.Pruned
+				return sweep.note(tx, is)
 			})
 			if err != nil {
 				return err
 			}
-			run.Looked, run.Found, run.Done = run.Looked+turn.Looked, run.Found+turn.Pruned, run.Done+turn.Pruned
-			if more = turn.More; more {
-				if err := sweep.came(ctx, run); err != nil {
-					return err
-				}
-			}
+			*run = is
 		}
 		return nil
 	}

@@ -1,45 +1,70 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
 
 // Reviews begins the reviews of roles that are due, and acts on what nobody decided in
 // time, where the role says so: it rests, or ends. It reads the roles in force and the
-// reviews that are open. Each review is one subject for the guard.
+// reviews that are open. Each review is one subject for the guard. Cut off, it goes on with
+// the role or the review that it was at.
 func Reviews(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
-		if err := openDue(ctx, s, rules, sweep, run); err != nil {
-			return err
+		if !sweep.passed(atReview, "") {
+			if err := openDue(ctx, s, rules, sweep, run); err != nil {
+				return err
+			}
+			sweep.after = []string{atReview, ""}
 		}
 		overdue, err := overdueReviews(ctx, s, sweep)
 		if err != nil {
 			return err
 		}
-		var problems []error
+		problems := sweep.troubles()
 		for _, v := range overdue {
 			if err := actOn(ctx, s, rules, sweep, run, v); err != nil && !errors.Is(err, errLooking) {
-				problems = append(problems, err)
+				problems = append(problems, sweep.trouble(err))
 			}
 			if ctx.Err() != nil {
 				return errors.Join(append(problems, ctx.Err())...)
+			}
+			sweep.after = []string{atReview, v.ID}
+			if err := sweep.came(ctx, run, sweep.after...); err != nil {
+				return err
 			}
 		}
 		return errors.Join(problems...)
 	}
 }
 
+// What a run of the reviews is at: the roles first, by their names, then the reviews, by
+// their ids.
+const (
+	atRole   = "role"
+	atReview = "review"
+)
+
+// passed reports whether a run came by something before it was cut off.
+func (s Sweep) passed(at, name string) bool {
+	return len(s.after) == 2 && s.after[0] == at && name <= s.after[1]
+}
+
 // openDue begins the reviews that are due.
 func openDue(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep, run *schema.Run) error {
-	for _, role := range rules.Book().Roles() {
+	roles := rules.Book().Roles()
+	slices.SortFunc(roles, func(a, b *policy.Role) int { return cmp.Compare(a.Metadata.Name, b.Metadata.Name) })
+	for _, role := range roles {
 		name := role.Metadata.Name
-		if !sweep.Scope.of(name) {
+		if !sweep.Scope.of(name) || sweep.passed(atRole, name) {
 			continue
 		}
 		run.Looked++
@@ -59,18 +84,26 @@ func openDue(ctx context.Context, s *store.Store, rules *access.Rules, sweep Swe
 		if sweep.dry || sweep.mode() == schema.Observe {
 			continue
 		}
-		err = s.Update(store.Background(ctx), func(tx store.Tx) error { return access.OpenDue(tx, rules, "sweep/"+sweep.Name, name) })
+		is := *run
+		if due {
+			is.Done++
+		}
+		err = s.Update(store.Background(ctx), func(tx store.Tx) error {
+			if err := access.OpenDue(tx, rules, "sweep/"+sweep.Name, name); err != nil {
+				return err
+			}
+			return sweep.note(tx, is, atRole, name)
+		})
 		if err != nil {
 			return fmt.Errorf("review of role %s: %w", name, err)
 		}
-		if due {
-			run.Done++
-		}
+		*run = is
 	}
 	return nil
 }
 
-// overdueReviews returns the reviews whose time is over and that act on what is left.
+// overdueReviews returns the reviews whose time is over and that act on what is left, by
+// their ids, without those that the run came by.
 func overdueReviews(ctx context.Context, s *store.Store, sweep Sweep) (overdue []schema.Review, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		overdue = nil
@@ -78,12 +111,13 @@ func overdueReviews(ctx context.Context, s *store.Store, sweep Sweep) (overdue [
 			if err != nil {
 				return err
 			}
-			if v.Overdue != schema.OverdueEscalate && !r.Now().Before(v.Due) && (v.Kind != schema.ReviewRole || sweep.Scope.of(v.Of)) {
+			if v.Overdue != schema.OverdueEscalate && !r.Now().Before(v.Due) && (v.Kind != schema.ReviewRole || sweep.Scope.of(v.Of)) && !sweep.passed(atReview, v.ID) {
 				overdue = append(overdue, v)
 			}
 		}
 		return nil
 	})
+	slices.SortFunc(overdue, func(a, b schema.Review) int { return cmp.Compare(a.ID, b.ID) })
 	return overdue, err
 }
 
@@ -111,17 +145,19 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 	if err != nil {
 		return err
 	}
+	t := &tally{sweep: sweep, run: *run, once: true}
 	run.Looked += would.Count()
 	run.Found += would.Count()
 	run.First = some(run.First, would.First())
+	t.run.First = run.First
 	if err := sweep.check(run, subject, would, v.Items); err != nil {
 		return fmt.Errorf("%s: %w", v.About(), err)
 	}
-	return actOnAll(ctx, s, rules, sweep, run, v)
+	return actOnAll(ctx, s, rules, t, run, v)
 }
 
 // actOnAll acts on what is open in a review, some of it in a transaction.
-func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep, run *schema.Run, v schema.Review) error {
+func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, t *tally, run *schema.Run, v schema.Review) error {
 	after, pace := []string(nil), s.Pace(fewestEnded, firstEnded, mostEnded)
 	for {
 		var items []schema.ReviewItem
@@ -142,26 +178,22 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sw
 		}
 		last := items[len(items)-1]
 		after = []string{last.Review, last.Identity, last.Holding}
-		done := 0
-		err = pace.Update(store.Background(ctx), len(items), func(tx store.Tx) error {
-			done = 0
+		update := func(fn func(store.Tx) error) error { return pace.Update(store.Background(ctx), len(items), fn) }
+		acted, err := t.act(update, func(tx store.Tx) (n int, err error) {
 			for _, i := range items {
-				acted, err := access.OverdueItem(tx, rules, "sweep/"+sweep.Name, i)
+				acted, err := access.OverdueItem(tx, rules, "sweep/"+t.sweep.Name, i)
 				if err != nil {
-					return err
+					return 0, err
 				}
 				if acted {
-					done++
+					n++
 				}
 			}
-			return nil
+			return n, nil
 		})
 		if err != nil {
 			return err
 		}
-		run.Done += done
-		if err := sweep.came(ctx, run); err != nil {
-			return err
-		}
+		run.Done += acted
 	}
 }

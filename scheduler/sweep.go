@@ -89,11 +89,11 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 		return nil, err
 	}
 	switch err := sweep.Run(ctx, sweep, &run); {
+	case err != nil && ctx.Err() != nil:
+		return nil, err // stopped in the middle, whatever it was held from before: it goes on from there
 	case errors.Is(err, errLooking):
 	case errors.Is(err, schema.ErrHeld):
 		run.Held = err.Error()
-	case err != nil && ctx.Err() != nil:
-		return nil, err // stopped in the middle: it goes on from there
 	case err != nil:
 		run.Problem = err.Error()
 		sweep.missed()
@@ -127,7 +127,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 		case err == nil:
 			run, sweep.after = p.Run, p.Cursor
 			run.Resumed++
-			sweep.guard.held, sweep.guard.past, sweep.guard.incomplete = p.Held, p.Past, p.Incomplete
+			sweep.guard.held, sweep.guard.past, sweep.guard.incomplete, sweep.guard.troubles = p.Held, p.Past, p.Incomplete, p.Troubles
 		case errors.Is(err, schema.ErrNotFound):
 			run = fresh
 			run.ID = tx.NewID()
@@ -139,7 +139,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 	guard := sweep.guard
 	sweep.keep = func(tx store.Tx, run schema.Run, cursor []string) error {
 		return store.SweepProgress.Put(tx, schema.Progress{
-			Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete,
+			Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete, Troubles: guard.troubles,
 		})
 	}
 	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {

@@ -80,4 +80,12 @@ type Progress struct {
 	Held       []Hold   `json:"held,omitempty"`
 	Past       []string `json:"past,omitempty"` // holds that people released and that it went past
 	Incomplete bool     `json:"incomplete,omitempty"`
+
+	Troubles []Trouble `json:"troubles,omitempty"` // what became of parts of it that it did not do
+}
+
+// A Trouble is why a run did not do a part of what it is for.
+type Trouble struct {
+	What string `json:"what"`
+	Held bool   `json:"held,omitempty"` // it did not fail: the guard held it
 }

@@ -1,0 +1,219 @@
+package scheduler_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"drawbridge/access/accesstest"
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/policy/booktest"
+	"drawbridge/scheduler"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// How many things there are for a sweep that is cut off at each of its writes, which it does
+// in three turns and more.
+const resumeMany = 550
+
+// resumed are, by the sweep's name, how to make the world that it is cut off in, and the sweep.
+func resumed() map[string]func(w *inspectWorld) scheduler.Sweep {
+	return map[string]func(w *inspectWorld) scheduler.Sweep{
+		"drift": func(w *inspectWorld) scheduler.Sweep {
+			return scheduler.Sweep{Run: scheduler.Drift(w.store, w.rules, w.threeTargets(true))}
+		},
+		"orphans": func(w *inspectWorld) scheduler.Sweep {
+			return scheduler.Sweep{Run: scheduler.Orphans(w.store, w.rules, w.threeTargets(false))}
+		},
+		"reviews": func(w *inspectWorld) scheduler.Sweep {
+			w.overdue("a", 3*resumeMany/2)
+			w.overdue("b", resumeMany)
+			w.overdue("c", resumeMany)
+			w.update(func(tx store.Tx) error { // one of its own is due, and is held by the same people
+				return store.ReviewClocks.Put(tx, schema.ReviewClock{Role: "writer", Since: tx.Now().Add(-200 * reviewDay)})
+			})
+			return scheduler.Sweep{Run: scheduler.Reviews(w.store, w.rules), Limits: policy.Brake{Count: resumeMany}}
+		},
+		"retention": func(w *inspectWorld) scheduler.Sweep {
+			_, signer, _ := signedLog(w.t)
+			w.keepFor("decisions: 400d, evidence: 400d")
+			w.decide(0, 3*resumeMany)
+			settle(401 * oneDay)
+			w.decide(1, resumeMany)
+			sign := func(ctx context.Context) error { return scheduler.Checkpoint(ctx, w.store, signer, "test") }
+			return scheduler.Sweep{Run: scheduler.Retention(w.store, w.rules, sign)}
+		},
+	}
+}
+
+// TestResumedWhereverCut cuts the sweeps that act off before each of their writes, and has
+// them go on: it comes to the same as in one go, in what was done, found and told, and in
+// what the record says. R-SWEEP-1.
+func TestResumedWhereverCut(t *testing.T) {
+	for name, setUp := range resumed() {
+		t.Run(name, func(t *testing.T) {
+			want, _ := afterCut(t, name, setUp, 0)
+			if want.Done+want.Reported < resumeMany {
+				t.Fatalf("in one go it comes to %+v", want)
+			}
+			cuts := 0
+			for at := 2; ; at++ {
+				got, cut := afterCut(t, name, setUp, at)
+				if !cut {
+					break
+				}
+				cuts++
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("cut off before its write %d (-in one go +resumed):\n%s", at, diff)
+				}
+			}
+			if cuts < 5 {
+				t.Errorf("it was cut off %d times: it has three turns and more", cuts)
+			}
+		})
+	}
+}
+
+// An outcome is what a sweep came to.
+type outcome struct {
+	Looked, Found, Done, Reported int
+	Problem, Held                 string
+	Tells                         bool           // of some of it
+	Decisions                     map[string]int // by their verbs and what they are about
+	Findings, Notices, Holds      []string
+}
+
+// afterCut runs a sweep in a world of its own that is cut off before one of its writes, and
+// goes on; at 0 it is not. It reports whether it was.
+func afterCut(t *testing.T, name string, setUp func(*inspectWorld) scheduler.Sweep, at int) (is outcome, cut bool) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &inspectWorld{}
+		w.world = idleWorldOn(t, reads{accesstest.Engine(t), &w.rows, &w.write})
+		defer w.stop()
+		w.rules.Use(booktest.Compile(t, watched))
+		sweep := setUp(w)
+		sweep.Name = name
+		settle(time.Second)
+		if cut = w.cutOffSweep(sweep, at); at > 0 && !cut {
+			return
+		}
+		came := 0
+		if cut {
+			if w.came(name) {
+				came = 1
+			}
+			settle(time.Second)
+			run := w.run(sweep)
+			if run.Resumed != came {
+				t.Errorf("cut off before its write %d, its record says that it was resumed %d times, want %d", at, run.Resumed, came)
+			}
+		}
+		is = w.outcome(name)
+	})
+	return is, cut
+}
+
+func (w *inspectWorld) outcome(name string) (is outcome) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) error {
+		is = outcome{Decisions: map[string]int{}}
+		for run, err := range store.Runs.All(r) {
+			if err != nil {
+				return err
+			}
+			is.Looked, is.Found, is.Done, is.Reported = run.Looked, run.Found, run.Done, run.Reported
+			is.Problem, is.Held, is.Tells = run.Problem, run.Held, len(run.First) > 0
+		}
+		for e, err := range store.Log(r, 0) {
+			if err != nil {
+				return err
+			}
+			if e.Decision.Actor == "sweep/"+name {
+				about := e.Decision.Subject
+				if kind, _, named := strings.Cut(about, "/"); named {
+					about = kind // the ids of runs and reviews are new each time
+				}
+				is.Decisions[string(e.Decision.Verb)+" "+about+" "+e.Decision.Object]++
+			}
+		}
+		for f, err := range store.Findings.All(r) {
+			if err != nil {
+				return err
+			}
+			is.Findings = append(is.Findings, f.Kind+" "+f.Connector+" "+f.Subject+" "+f.Object)
+		}
+		for n, err := range store.Notices.All(r) {
+			if err != nil {
+				return err
+			}
+			is.Notices = append(is.Notices, n.To+" "+n.Kind+" "+n.Subject)
+		}
+		for h, err := range store.Holds.All(r) {
+			if err != nil {
+				return err
+			}
+			is.Holds = append(is.Holds, fmt.Sprint(h.ID, " ", h.Count))
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	slices.Sort(is.Findings)
+	return is
+}
+
+// threeTargets are one that cannot be listed, one that the bridge only reports about and one
+// that it writes to. Where the accounts are known they differ.
+func (w *inspectWorld) threeTargets(known bool) map[string]connectors.Connector {
+	w.t.Helper()
+	all := map[string]connectors.Connector{"broken": &target{broken: true}}
+	for _, name := range []string{"crm", "wiki"} {
+		g := &target{accounts: map[string]schema.Account{}}
+		all[name] = g
+		w.update(func(tx store.Tx) error {
+			return each(resumeMany, func(i int) error {
+				a := schema.Account{
+					Connector: name, Identity: fmt.Sprintf("p%04d", i), RemoteID: fmt.Sprintf("r%04d", i), Active: true,
+					Entitlements: []string{"Readers"}, Managed: []string{"Readers"}, Observed: tx.Now(),
+				}
+				there := a
+				there.Entitlements = []string{"Editors", "Readers"}
+				g.accounts[a.RemoteID] = there
+				if !known {
+					return nil
+				}
+				return store.Accounts.Put(tx, a)
+			})
+		})
+	}
+	return all
+}
+
+// overdue makes a review that is overdue, about so many who hold a role.
+func (w *inspectWorld) overdue(id string, n int) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		v := schema.Review{
+			ID: id, Kind: schema.ReviewConnector, Of: "wiki", State: schema.ReviewOpen, Opened: tx.Now().Add(-2 * time.Hour),
+			Due: tx.Now().Add(-time.Hour), Within: time.Hour, Overdue: schema.OverdueSuspend, Items: n,
+		}
+		return errors.Join(store.Reviews.Put(tx, v), each(n, func(i int) error {
+			who := fmt.Sprintf("p-%s-%04d", id, i)
+			return errors.Join(
+				store.Identities.Put(tx, schema.Identity{ID: who, Source: "hr", UserName: who, Active: true, Resource: []byte(`{}`), Version: 1}),
+				store.Assignments.Put(tx, schema.Assignment{Identity: who, Connector: "wiki", Entitlement: "editors", Because: []string{"role/writer"}, Mode: schema.Enforce, Since: tx.Now()}),
+				store.ReviewItems.Put(tx, schema.ReviewItem{Review: id, Identity: who, Holding: "role/writer", State: schema.ItemOpen}),
+			)
+		}))
+	})
+}
