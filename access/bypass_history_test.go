@@ -257,7 +257,7 @@ func (d *alarms) judge(when string) {
 	for kind, told := range map[string]func(*alarm) bool{
 		"bypass-unreviewed": func(a *alarm) bool { return a.state == schema.BypassOverdue },
 		"bypass-rejected":   func(a *alarm) bool { return a.state == schema.BypassRejected },
-		"evidence-overdue":  func(a *alarm) bool { return len(a.owed) > 0 && !time.Now().Before(a.taken.Add(d.terms.evidence)) },
+		"evidence-overdue":  func(a *alarm) bool { return len(a.owed) > 0 && !time.Now().Before(a.taken.Add(d.evidence)) },
 		"rotate":            func(a *alarm) bool { return !d.live(a) && !a.rotated },
 	} {
 		var want []string

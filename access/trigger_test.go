@@ -23,7 +23,8 @@ import (
 // A cause is one thing that triggers look at.
 type cause struct {
 	name, on, when string
-	machine        bool // it is about machines, which hold by rule; else about people, by grants
+	machine        bool          // it is about machines, which hold by rule; else about people, by grants
+	actions        []causeAction // nil: causeActions
 
 	begin func(*causes)               // for everybody
 	end   func(*causes, string)       // for one; nil where time goes on, or what happened has
@@ -41,13 +42,31 @@ type causes struct {
 
 var causeSubjects = []string{"goes-on", "ends", "answered"}
 
+// A causeAction is what a trigger does about its cause, and what once nobody tells.
+type causeAction struct {
+	action  string
+	grace   time.Duration
+	silence string // what it does after a day of that; empty: nothing
+}
+
+func (a causeAction) role() string {
+	if a.silence != "" {
+		return a.action + "-or-" + a.silence
+	}
+	return causeRole(a.action, a.grace)
+}
+
 // causeActions are all actions, with a grace and without.
-var causeActions = []struct {
-	action string
-	grace  time.Duration
-}{
-	{"revoke", 0}, {"revoke", day24}, {"suspend", 0}, {"suspend", day24}, {"hold", 0},
-	{"reapprove", 0}, {"reapprove", day24}, {"reassign", 0}, {"reassign", day24}, {"rotate", 0},
+var causeActions = []causeAction{
+	{action: "revoke"}, {action: "revoke", grace: day24}, {action: "suspend"}, {action: "suspend", grace: day24}, {action: "hold"},
+	{action: "reapprove"}, {action: "reapprove", grace: day24}, {action: "reassign"}, {action: "reassign", grace: day24}, {action: "rotate"},
+}
+
+func (c cause) does() []causeAction {
+	if c.actions != nil {
+		return c.actions
+	}
+	return causeActions
 }
 
 const day24 = 24 * time.Hour
@@ -129,8 +148,8 @@ func newCauses(w *world, c cause) *causes {
 		return x
 	}
 	x.each(func(who string) {
-		for _, a := range causeActions {
-			x.update(func(tx store.Tx) error { return x.give(tx, who, causeRole(a.action, a.grace)) })
+		for _, a := range c.does() {
+			x.update(func(tx store.Tx) error { return x.give(tx, who, a.role()) })
 		}
 	})
 	w.work()
@@ -149,8 +168,8 @@ func (c *causes) book(intent string) *policy.Book {
 
 func (c cause) entitlements() string {
 	text := "    - { id: writers, target: Writers, risk: low }\n"
-	for _, a := range causeActions {
-		text += fmt.Sprintf("    - { id: %[1]s, target: %[1]s, risk: low }\n", causeRole(a.action, a.grace))
+	for _, a := range c.does() {
+		text += fmt.Sprintf("    - { id: %[1]s, target: %[1]s, risk: low }\n", a.role())
 	}
 	return text
 }
@@ -158,10 +177,13 @@ func (c cause) entitlements() string {
 // documents are a role and a trigger set for each action.
 func (c cause) documents() string {
 	text := ""
-	for _, a := range causeActions {
-		name, grace := causeRole(a.action, a.grace), ""
+	for _, a := range c.does() {
+		name, more := a.role(), ""
 		if a.grace > 0 {
-			grace = ", grace: 24h"
+			more = ", grace: 24h"
+		}
+		if a.silence != "" {
+			more += ", silence: { after: 24h, action: " + a.silence + " }"
 		}
 		held := `type: requestable
   eligible: identity.kind == "human" && identity.department == "Kitchen"
@@ -190,7 +212,7 @@ spec:
   grants: [{ connector: wiki, entitlement: %[1]s }]
   triggers: [leaver, by-%[1]s]
 ---
-apiVersion: drawbridge/v1`, name, c.on, c.when, a.action, grace, held)
+apiVersion: drawbridge/v1`, name, c.on, c.when, a.action, more, held)
 	}
 	return text
 }

@@ -119,17 +119,20 @@ func (e *evaluation) trigger(t *compiledTrigger, o occasion) (does string) {
 	if at, changed := e.changedSince(o, known.Since); remembered && t.passing && t.Action == actionRotate && known.Settled.IsZero() && changed {
 		known.Settled = at // by that
 	}
-	value := e.value(t, o, known, remembered)
-	switch {
-	case value == yes:
-		return e.fire(t, o, known, remembered)
-	case e.silent(t, o):
+	switch e.value(t, o, known, remembered) {
+	case yes:
+		does = e.fire(t, o, known, remembered)
+	case unknown:
+		if remembered {
+			e.remember(known, o) // its clock goes on: what cannot be told now has not come to an end
+		}
+	case no:
+	}
+	if e.silent(t, o) && strength(t.Silence.Action) > strength(does) { // whatever was told last
 		f := Fired{Trigger: t.name, Action: t.Silence.Action, Within: time.Duration(t.Within), Silent: true}
 		return e.list(f, o)
-	case value == unknown && remembered:
-		e.remember(known, o) // its clock goes on: what cannot be told now has not come to an end
 	}
-	return ""
+	return does
 }
 
 // firing returns what is remembered of a trigger on an occasion.
