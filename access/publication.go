@@ -41,8 +41,12 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 		return q, err
 	}
 	rules := book.Publication()
-	if err := x.demanded(tx, book, &q); err != nil {
+	nobody, err := x.demanded(tx, book, &q)
+	switch {
+	case err != nil:
 		return q, err
+	case nobody != "" && rules.Needs() == 0:
+		return q, fmt.Errorf("%s, nor does anybody have to agree: it is for one person to publish on their own word: %w", nobody, schema.ErrHeld)
 	}
 	for other, err := range store.Publications.By(tx, store.PublicationDigest, q.Digest) {
 		if err != nil {
@@ -105,23 +109,23 @@ func proposal(tx store.Tx, x Proposing) (schema.Publication, error) {
 }
 
 // demanded returns nil where what is proposed is as the policy in force demands; of what is
-// signed the publication tells, then.
-func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publication) error {
+// signed the publication tells, then; where nobody could sign it, nobody says so.
+func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publication) (nobody string, err error) {
 	rules := book.Publication()
 	if err := x.Draft.meets(rules); err != nil {
-		return err
+		return "", err
 	}
-	c, err := vouched(r, book, x.Draft)
+	c, nobody, err := vouched(r, book, x.Draft)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if c.Signer != "" {
 		q.Commit, q.Author, q.Signer = c.ID, c.Author, c.Signer
 	}
 	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
-		return fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
+		return "", fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
 	}
-	return nil
+	return nobody, nil
 }
 
 func staleError(q schema.Publication, moved []string) error {

@@ -12,7 +12,8 @@ import (
 // PublishNow puts a policy in force to which nobody has to agree: where the policy in
 // force says so, or is the first; and of any what lowers modes, or takes access away by a
 // plan, and does nothing else. Alone says that somebody does it on their own word
-// where those who must agree are too few; it is refused where they are not.
+// where those who must agree are too few, or nobody is there who could sign; it is
+// refused where they are not.
 func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema.Publication, error) {
 	var lowers, removes bool
 	var more error // what keeps one person from it
@@ -23,9 +24,10 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 			removes = more == nil
 		}
 	}
+	nobody := "" // could sign it
 	q, err := proposal(tx, x)
 	if err == nil && !lowers {
-		err = x.demanded(tx, book, &q)
+		nobody, err = x.demanded(tx, book, &q)
 	}
 	if err != nil {
 		return q, err
@@ -35,13 +37,13 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 	}
 	why := ""
 	switch n := book.Publication().Needs(); {
-	case n == 0:
+	case n == 0 && nobody == "":
 	case lowers:
 		q.Outcome = "it lowers modes and does nothing else"
 	case removes:
 		q.Outcome = fmt.Sprintf("it takes access away and does nothing else: %d lines end, and none begins", x.Plan.Plan.Revocations)
 	default:
-		if why, err = onOneWord(tx, book, q, alone, more); err != nil {
+		if why, err = onOneWord(tx, book, q, alone, more, nobody); err != nil {
 			return q, err
 		}
 		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
@@ -78,10 +80,18 @@ func onlyRemoves(book *policy.Book, x Proposing) error {
 }
 
 // onOneWord says on whose word a policy comes into force to which people should have agreed,
-// of whom there are too few. More is why it is not for one person anyway.
-func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool, more error) (string, error) {
+// of whom there are too few, or which nobody could sign. More is why it is not for one person
+// anyway.
+func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool, more error, nobody string) (string, error) {
 	rules := book.Publication()
 	n, group := rules.Needs(), rules.Approvers.Group
+	switch {
+	case n > 0:
+	case alone:
+		return fmt.Sprintf("%s: on the word of %s alone", nobody, q.By), nil
+	default:
+		return "", fmt.Errorf("%s: one person may publish it all the same, on their own word alone: %w", nobody, schema.ErrHeld)
+	}
 	b, err := newBoard(tx, book, q)
 	if err != nil {
 		return "", err
@@ -95,5 +105,6 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	case len(able) >= n:
 		return "", fmt.Errorf("%d of the group %s must agree to it, and as many could: propose it: %w", n, group, schema.ErrForbidden)
 	}
-	return fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, group, len(able), q.By), nil
+	why := fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, group, len(able), q.By)
+	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
 }

@@ -34,7 +34,8 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 	if err := x.Draft.meets(book.Publication()); err != nil {
 		return q, err
 	}
-	if err := stillVouched(tx, book, q); err != nil {
+	nobody, err := stillVouched(tx, book, q)
+	if err != nil {
 		return q, err
 	}
 	b, err := newBoard(tx, book, q)
@@ -47,6 +48,7 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 	if q.State != schema.PublicationApproved {
 		return q, fmt.Errorf("publication %s: %s: %w", q.ID, q.Outcome, schema.ErrHeld)
 	}
+	q.Outcome = strings.TrimSuffix(q.Outcome+"; "+nobody, "; ")
 	old, err := outdated(tx, book, q)
 	if err != nil {
 		return q, err

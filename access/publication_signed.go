@@ -15,14 +15,22 @@ import (
 // in force names, of a person who did not leave; what whoever sends them says of commit
 // and author counts for nothing. A version that was signed when it came into force may
 // come back without its commit: its documents are the store's.
+//
+// Where none of those is there any more whom it names, nobody could sign: then it is as
+// with a policy to which too few could agree. Those agree who must, and where nobody must,
+// one person does it on their own word, which is found.
+
+// nobodySigns is why something is not signed that should be.
+const nobodySigns = "the policy in force demands that somebody signed it whom it names, and none of them is there any more"
 
 // vouched returns the commit that a draft is of, where the policy in force demands that
-// somebody signed it. Where nobody did, or nobody who may, the error is ErrForbidden.
-func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, err error) {
+// somebody signed it. Where nobody did, or nobody who may, the error is ErrForbidden; where
+// nobody could, nobody says so.
+func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobody string, err error) {
 	rules := book.Publication()
 	switch {
-	case !rules.SignedCommits:
-		return c, nil
+	case !rules.Signed():
+		return c, "", nil
 	case d.Signed.Signer != "":
 		c = d.Signed
 	case d.Evidence == nil:
@@ -33,22 +41,44 @@ func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, err 
 	if err == nil {
 		err = stillHere(r, book, c.Signer)
 	}
-	if err != nil {
-		return signed.Commit{}, fmt.Errorf("the policy in force demands that somebody signed it whom it names: %w", err)
+	if err == nil {
+		return c, "", nil
 	}
-	return c, nil
+	if nobody, unknown := orphaned(r, book); nobody != "" || unknown != nil {
+		return signed.Commit{}, nobody, unknown
+	}
+	return signed.Commit{}, "", fmt.Errorf("the policy in force demands that somebody signed it whom it names: %w", err)
+}
+
+// orphaned returns why nobody could sign; nothing where somebody could.
+func orphaned(r store.Reader, book *policy.Book) (nobody string, err error) {
+	for _, s := range book.Publication().Signers {
+		if err := stillHere(r, book, s.User); !errors.Is(err, schema.ErrForbidden) {
+			return "", err
+		}
+	}
+	return nobodySigns, nil
 }
 
 // stillVouched returns nil where a publication is signed as the policy in force demands, by
-// who did not leave since.
-func stillVouched(r store.Reader, book *policy.Book, q schema.Publication) error {
+// who did not leave since, or where people agree to it and nobody could sign.
+func stillVouched(r store.Reader, book *policy.Book, q schema.Publication) (nobody string, err error) {
+	rules := book.Publication()
 	switch {
-	case !book.Publication().SignedCommits:
-		return nil
+	case !rules.Signed():
+		return "", nil
 	case q.Signer == "":
-		return fmt.Errorf("publication %s: the policy in force demands that somebody signed it, and nobody did: %w", q.ID, schema.ErrForbidden)
+		err = fmt.Errorf("publication %s: the policy in force demands that somebody signed it, and nobody did: %w", q.ID, schema.ErrForbidden)
+	default:
+		err = stillHere(r, book, q.Signer)
 	}
-	return stillHere(r, book, q.Signer)
+	if !errors.Is(err, schema.ErrForbidden) || rules.Needs() == 0 {
+		return "", err
+	}
+	if nobody, unknown := orphaned(r, book); nobody != "" || unknown != nil {
+		return nobody, unknown
+	}
+	return "", err
 }
 
 func stillHere(r store.Reader, book *policy.Book, signer string) error {
@@ -67,7 +97,10 @@ func unsigned(r store.Reader, now, folder *Draft) (why string, c signed.Commit, 
 	if now.Book.Digest() == folder.Book.Digest() || now.Book.OnlyLowers(folder.Book) == nil {
 		return "", c, nil
 	}
-	c, err = vouched(r, now.Book, folder)
+	c, nobody, err := vouched(r, now.Book, folder)
+	if nobody != "" {
+		return "the policy folder is not what is in force: " + nobody + ": drawbridge policy publish --alone", c, nil
+	}
 	if errors.Is(err, schema.ErrForbidden) || errors.Is(err, schema.ErrInvalid) {
 		return "the policy folder is not what is in force: " + schema.Told(err), c, nil
 	}

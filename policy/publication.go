@@ -51,6 +51,16 @@ func (p Publication) Needs() int {
 	return max(1, p.Approvers.Min)
 }
 
+// Signed reports whether what comes next must be signed: where it is demanded, and there is
+// a key it could be signed with. A policy without one is refused by now, but may be in force
+// from when that had no effect; to demand it all the same would keep it in force for ever.
+func (p Publication) Signed() bool {
+	return p.SignedCommits && slices.ContainsFunc(p.Signers, func(s Signer) bool {
+		_, err := s.PublicKey()
+		return err == nil
+	})
+}
+
 // PublicKey reads a signer's key.
 func (s Signer) PublicKey() (ssh.PublicKey, error) {
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(s.Key))

@@ -55,7 +55,7 @@ func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp,
 	if err != nil {
 		return t, fmt.Errorf("read the policy in force: %w", err)
 	}
-	if now != nil && now.Book.Publication().SignedCommits {
+	if now != nil && now.Book.Publication().Signed() {
 		folder.Evidence = git.Repository{Dir: b.cfg.Policy.Path}.Evidence(ctx, "HEAD", ".")
 	}
 	err = b.store.Update(ctx, func(tx store.Tx) error {
