@@ -98,7 +98,7 @@ func TestMeterAgrees(t *testing.T) {
 			},
 			"drop": func(t *rapid.T) {
 				if len(ids) == 0 {
-					t.Skip()
+					return
 				}
 				id := rapid.SampledFrom(ids).Draw(t, "id")
 				if err := s.Update(ctx, func(tx store.Tx) error { return store.Windows.Delete(tx, id) }); err != nil {

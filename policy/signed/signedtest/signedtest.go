@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha1" //nolint:gosec // what git names things by
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -22,22 +23,30 @@ import (
 type Hand struct {
 	User      string
 	Namespace string // what the signature is for; git, where nothing is said
-	signer    ssh.Signer
+	key       ed25519.PrivateKey
 }
 
 // NewHand returns somebody whose key follows from a seed.
 func NewHand(user, seed string) Hand {
 	sum := sha512.Sum512([]byte(seed))
-	signer, err := ssh.NewSignerFromKey(ed25519.NewKeyFromSeed(sum[:ed25519.SeedSize]))
-	if err != nil {
-		panic(err) // of a key of the right size
-	}
-	return Hand{User: user, signer: signer}
+	return Hand{User: user, key: ed25519.NewKeyFromSeed(sum[:ed25519.SeedSize])}
 }
 
 // Signer is how a policy names them.
 func (h Hand) Signer() policy.Signer {
-	return policy.Signer{User: h.User, Key: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(h.signer.PublicKey())))}
+	return policy.Signer{User: h.User, Key: algorithm + " " + base64.StdEncoding.EncodeToString(h.public())}
+}
+
+const algorithm = "ssh-ed25519"
+
+// A named is a public key, or what was signed, as ssh writes either (RFC 8709).
+type named struct {
+	Algorithm string
+	Value     []byte
+}
+
+func (h Hand) public() []byte {
+	return ssh.Marshal(named{algorithm, h.key[ed25519.SeedSize:]})
 }
 
 // Commit has them sign a commit of documents below the folder "rules/policy" of a
@@ -97,16 +106,13 @@ func (h Hand) signed(commit string) string {
 		Namespace, Reserved, Algorithm string
 		Hash                           []byte
 	}{namespace, "", "sha512", sum[:]})
-	s, err := h.signer.Sign(nil, append([]byte("SSHSIG"), over...))
-	if err != nil {
-		panic(err) // of a key in memory
-	}
+	signature := ssh.Marshal(named{algorithm, ed25519.Sign(h.key, append([]byte("SSHSIG"), over...))})
 	body := ssh.Marshal(struct {
 		Version                        uint32
 		Key                            []byte
 		Namespace, Reserved, Algorithm string
 		Signature                      []byte
-	}{1, h.signer.PublicKey().Marshal(), namespace, "", "sha512", ssh.Marshal(s)})
+	}{1, h.public(), namespace, "", "sha512", signature})
 	armoured := pem.EncodeToMemory(&pem.Block{Type: "SSH SIGNATURE", Bytes: append([]byte("SSHSIG"), body...)})
 	head, words, _ := strings.Cut(commit, "\n\n")
 	return head + "\ngpgsig " + strings.ReplaceAll(strings.TrimSpace(string(armoured)), "\n", "\n ") + "\n\n" + words
