@@ -160,7 +160,7 @@ func neverUsedFinding(q query, feeds []schema.Feed, a schema.Assignment) (f sche
 func lineUnused(q query, feeds []schema.Feed, uses []schema.Use, a schema.Assignment) (f schema.Finding, so bool, err error) {
 	f = schema.Finding{Connector: a.Connector, Subject: a.Identity, Object: a.Entitlement}
 	used := q.book.LastUse(uses, feeds, a.Connector, a.Entitlement, q.r.Now())
-	if !used.Seen || latest(used.Last, a.Since).After(q.cutoff()) {
+	if !used.Seen || used.Reckoned(a.Since, q.r.Now()).After(q.cutoff()) {
 		return f, false, nil // not seen, that it was not used means nothing: it is reviewed twice as often
 	}
 	f.Reason = "it was not used since it was given, at " + day(a.Since)
@@ -176,7 +176,7 @@ func lineUnused(q query, feeds []schema.Feed, uses []schema.Use, a schema.Assign
 func leftUnused(q query, feeds []schema.Feed, uses []schema.Use, u schema.Use) (f schema.Finding, so bool, err error) {
 	f = schema.Finding{Connector: u.Connector, Subject: u.Identity, Object: u.Entitlement}
 	used := q.book.LastUse(uses, feeds, u.Connector, u.Entitlement, q.r.Now())
-	if !used.Seen || used.Last.IsZero() || used.Last.After(q.cutoff()) {
+	if !used.Seen || used.Last.IsZero() || used.Reckoned(used.Last, q.r.Now()).After(q.cutoff()) {
 		return f, false, nil
 	}
 	f.Reason = "it was used last at " + day(used.Last) + asTold(used.By)

@@ -11,16 +11,13 @@ import (
 // A target that tells when its accounts were used last tells it of all of them each time
 // that they are listed: it is kept as what sources tell is, and seldom.
 
-// targetUseTime is how much later a use must be to be kept at once. A lesser step is kept
-// when it is as old itself: the last one there was is never lost.
-const targetUseTime = 24 * time.Hour
-
 // UseListed returns what the listing of an account says of its use, as it would be kept;
-// news is false where nothing of it is to be. A time that is yet to come is none: of such
-// an account nothing is known, and that it was not used means nothing.
+// news is false where nothing of it is to be. A time that is yet to come is none, and nor is
+// no time where the target told of one before: of such an account nothing is known, and that
+// it was not used means nothing.
 func UseListed(r store.Reader, known, listed schema.Account) (u schema.Use, news bool, err error) {
 	u = schema.Use{
-		Identity: known.Identity, Connector: known.Connector,
+		Identity: known.Identity, Connector: known.Connector, Account: known.RemoteID,
 		LastUsed: listed.LastUsed, Unclear: listed.UseUnclear, By: schema.OfTarget + known.Connector,
 	}
 	switch now := r.Now(); {
@@ -33,18 +30,24 @@ func UseListed(r store.Reader, known, listed schema.Account) (u schema.Use, news
 	if err != nil && !schema.IsNotFound(err) {
 		return u, false, err
 	}
+	u.Unclear = u.Unclear || u.LastUsed.IsZero() && !old.LastUsed.IsZero() && old.By == u.By
 	return u, u.Unclear != old.Unclear || usedLater(r.Now(), old.LastUsed, u.LastUsed), nil
 }
 
 // usedLater reports whether a use is to be kept in the place of an older one.
 func usedLater(now, old, use time.Time) bool {
-	return use.Sub(old) >= targetUseTime || use.After(old) && now.Sub(use) >= targetUseTime
+	return use.Sub(old) >= policy.TargetUseStep || use.After(old) && now.Sub(use) >= policy.TargetUseStep
 }
 
 // TellListed keeps what a listing said of the use of accounts, and has their identities
-// looked at again where anything depends on it.
+// looked at again where anything depends on it. What is not theirs any more is passed over.
 func TellListed(tx store.Tx, book *policy.Book, uses []schema.Use) error {
 	for _, u := range uses {
+		if a, err := account(tx, u.Connector, u.Identity); err != nil {
+			return err
+		} else if !a.Exists() || a.RemoteID != u.Account {
+			continue
+		}
 		now, err := store.Uses.Get(tx, u.Identity, u.Connector, "")
 		if err != nil && !schema.IsNotFound(err) {
 			return err

@@ -212,7 +212,8 @@ func (r *risks) holdings() {
 			continue // that it is not used would not be seen
 		}
 		last := later(since, used.Last)
-		if r.soon(last.Add(unusedFor)); !r.now.Before(last.Add(unusedFor)) {
+		over := used.Reckoned(since, r.now).Add(unusedFor)
+		if r.soon(over); !r.now.Before(over) {
 			r.at(RiskOverprivileged, line.Ref()+" unused", "it holds %s and did not use it since %s", line.Ref(), last.UTC().Format(time.DateOnly))
 		}
 	}

@@ -278,8 +278,8 @@ func (e *evaluation) use(r *compiledRole, g schema.Grant) (last time.Time, obser
 	for _, h := range r.holdings {
 		used := e.lastUse(h.Connector, h.ID)
 		observable = observable && used.Seen
-		if !used.Last.Before(g.From) {
-			last = later(last, used.Last)
+		if !used.Last.IsZero() && !used.Last.Before(g.From) {
+			last = later(last, used.Reckoned(time.Time{}, e.now))
 		}
 	}
 	if !observable && g.LastUsed.IsZero() {
@@ -300,7 +300,8 @@ func (e *evaluation) lastUse(connector, entitlement string) LastUse {
 }
 
 // accountsOf returns the accounts that a trigger is to look at; one of which
-// nothing is known, where it looks at none.
+// nothing is known, where it looks at none. That one was used long ago is known only
+// where it would be seen that it was used since.
 func (e *evaluation) accountsOf(t *compiledTrigger, o occasion) []*object {
 	if !t.rule.names["account"] || e.stated {
 		return e.account
@@ -312,14 +313,11 @@ func (e *evaluation) accountsOf(t *compiledTrigger, o occasion) []*object {
 		}
 		a := e.book.language.shapes.account.new()
 		a.set("connector", types.String(h.Connector))
+		if used := e.lastUse(h.Connector, ""); used.Seen && !used.Last.IsZero() {
+			a.set("lastLogin", types.Timestamp{Time: used.Reckoned(time.Time{}, e.now)})
+		}
 		for _, u := range e.facts.Uses {
-			if u.Connector != h.Connector || u.Entitlement != "" {
-				continue
-			}
-			if !u.LastUsed.IsZero() {
-				a.set("lastLogin", types.Timestamp{Time: u.LastUsed})
-			}
-			if !u.Rotated.IsZero() {
+			if u.Connector == h.Connector && u.Entitlement == "" && !u.Rotated.IsZero() {
 				a.set("secretRotatedAt", types.Timestamp{Time: u.Rotated})
 			}
 		}

@@ -63,7 +63,6 @@ func differing(ctx context.Context, s *store.Store, name string, lister connecto
 	others := map[string]schema.Account{}
 	seen, err := list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
 		delete(others, account.RemoteID) // of one that is listed twice the last counts
-		used.told = used.told || !account.LastUsed.IsZero()
 		for known, err := range store.Accounts.By(r, store.AccountRemote, name, account.RemoteID) {
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ type usage struct {
 	tells     bool // what the target is said to do
 	dry       bool
 
-	told bool         // it said so of one account at least
+	told bool         // it said so of one account at least, which is somebody's and not a protected one
 	news []schema.Use // to be kept
 }
 
@@ -27,6 +27,9 @@ type usage struct {
 func (u *usage) see(r store.Reader, known, listed schema.Account) error {
 	if !u.tells || u.dry {
 		return nil
+	}
+	if !listed.LastUsed.IsZero() && known.Identity != "" && !u.rules.Protected(u.connector, listed.Attributes["userName"]) {
+		u.told = true
 	}
 	use, news, err := access.UseListed(r, known, listed)
 	if news {

@@ -274,7 +274,7 @@ func seen(h *human, never time.Time) string {
 // age is how long ago that is, as Grafana says it.
 func age(h *human) string {
 	if h.seen.IsZero() {
-		return "10 years"
+		return "11 years"
 	}
 	return "3 months"
 }
