@@ -36,7 +36,7 @@ func TestNeverAfterUseIsUnclear(t *testing.T) {
 		for range 95 {
 			settle(oneDay)
 			a, b := w.target.accounts["r-ada"], w.target.accounts["r-bob"]
-			a.LastUsed, b.LastUsed = time.Time{}, time.Now() // her organizational unit is shown no more
+			a.LastUsed, b.LastUsed = time.Time{}, time.Now() // her part of the tree is shown no more
 			w.target.accounts["r-ada"], w.target.accounts["r-bob"] = a, b
 			if err := w.listed(); err != nil {
 				t.Fatal(err)
