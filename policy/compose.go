@@ -290,7 +290,7 @@ func (b *Book) endOf(id schema.Identity, v view) (status string, last time.Time)
 	employment := b.language.shapes.employment.new()
 	r := record{raw: id.Resource}
 	r.fill(employment, v.record)
-	if s, ok := employment.slots[employment.shape.index["status"]].(types.String); ok && over(string(s)) {
+	if s, ok := employment.slots[employment.shape.index["status"]].(types.String); ok && schema.EmploymentOver(string(s)) {
 		status = string(s)
 	}
 	if t, ok := employment.slots[employment.shape.index["endDate"]].(types.Timestamp); ok {
@@ -298,9 +298,6 @@ func (b *Book) endOf(id schema.Identity, v view) (status string, last time.Time)
 	}
 	return status, last
 }
-
-// over reports whether a word for employment says that there is none any more.
-func over(status string) bool { return status == "ended" || status == "terminated" }
 
 // rankOf is where a source comes among those that may say an attribute, -1 if it
 // may not.

@@ -103,7 +103,7 @@ func (r *rehearsal) departed(o *object) bool {
 	}
 	status, _ := employment.slots[s.employment.index["status"]].(types.String)
 	end, dated := employment.slots[s.employment.index["endDate"]].(types.Timestamp)
-	return over(string(status)) || dated && !end.After(r.spec.Now)
+	return schema.EmploymentOver(string(status)) || dated && !end.After(r.spec.Now)
 }
 
 // presence says whether somebody is there to answer for something.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"cel.dev/cel-go/common/types"
+
+	"drawbridge/schema"
 )
 
 // said puts what a Test has sources say into what it writes out of an identity: of
@@ -92,7 +94,7 @@ func (t *saying) hear(source string, v view, o *object) {
 				t.job[i].offer(value, v.ranks[s.employment.path+"."+s.employment.fields[i].name], source)
 			}
 		}
-		if status, ok := inner.slots[s.employment.index["status"]].(types.String); ok && over(string(status)) {
+		if status, ok := inner.slots[s.employment.index["status"]].(types.String); ok && schema.EmploymentOver(string(status)) {
 			t.ended = string(status)
 		}
 	}

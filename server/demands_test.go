@@ -133,6 +133,66 @@ func TestDemandsRefuseNoDeactivation(t *testing.T) {
 	}
 }
 
+// TestDemandsOfWhoComesBack has somebody take the number of another while they are out:
+// they come back with one of their own, or not at all. What is required, and went with
+// them, nobody asks them for.
+func TestDemandsOfWhoComesBack(t *testing.T) {
+	var s *store.Store
+	c := newClient(t, of(t, hrNow, &s))
+	c.user(`,"` + hrURN + `":{"number":"7","site":"A"}`)
+	const status = wire.DrawbridgeURN + ":employmentStatus"
+	for name, w := range map[string]struct{ out, in string }{
+		"by active": {`{"op":"replace","path":"active","value":false}`, `{"op":"replace","path":"active","value":true}`},
+		"by status": {`{"op":"replace","path":"` + status + `","value":"terminated"}`, `{"op":"replace","path":"` + status + `","value":"active"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := *c
+			c.t = t
+			path := "/Users/" + c.user(`,"`+hrURN+`":{"number":"`+name+`","site":"A"}`).id()
+			c.patch(path, w.out+`,{"op":"replace","path":"`+hrURN+`:number","value":"7"},{"op":"remove","path":"`+hrURN+`:site"}`).is(200)
+			c.patch(path, w.in).refuses(409, "uniqueness")
+			c.patch(path, w.in+`,{"op":"replace","path":"`+hrURN+`:number","value":"`+strings.Repeat("9", 3000)+`"}`).refuses(400, "invalidValue")
+			c.patch(path, w.in+`,{"op":"replace","path":"`+hrURN+`:number","value":"`+name+`"}`).is(200)
+		})
+	}
+}
+
+// TestDemandsRefuseNoEnd tells, in a form that lacks what is required, of somebody who
+// leaves: whatever it is that says so, and however often it is said, it is not refused.
+func TestDemandsRefuseNoEnd(t *testing.T) {
+	var s *store.Store
+	c := newClient(t, of(t, hrNow, &s))
+	set := func(path, value string) string {
+		return `{"op":"replace","path":"` + path + `","value":` + value + `}`
+	}
+	const removes = `,{"op":"remove","path":"` + hrURN + `:site"}`
+	for _, w := range []struct {
+		name, first, then string
+		refused           bool
+	}{
+		{name: "terminated", then: set(wire.DrawbridgeURN+":employmentStatus", `"terminated"`)},
+		{name: "on leave", then: set(wire.DrawbridgeURN+":employmentStatus", `"leave"`), refused: true},
+		{name: "inactive again", first: set("active", "false"), then: set("active", "false")},
+		{name: "a last day", then: set(wire.DrawbridgeURN+":endDate", `"2031-01-01T00:00:00Z"`)},
+		{name: "a sooner last day", first: set(wire.DrawbridgeURN+":endDate", `"2031-01-01T00:00:00Z"`), then: set(wire.DrawbridgeURN+":endDate", `"2031-01-01T00:30:00+01:00"`)},
+		{name: "a later last day", first: set(wire.DrawbridgeURN+":endDate", `"2031-01-01T00:00:00Z"`), then: set(wire.DrawbridgeURN+":endDate", `"2031-01-02T00:00:00Z"`), refused: true},
+	} {
+		t.Run(w.name, func(t *testing.T) {
+			c := *c
+			c.t = t
+			path := "/Users/" + c.user(`,"`+hrURN+`":{"number":"`+w.name+`","site":"A"}`).id()
+			if w.first != "" {
+				c.patch(path, w.first).is(200)
+			}
+			if w.refused {
+				c.patch(path, w.then+removes).refuses(400, "mutability")
+			} else {
+				c.patch(path, w.then+removes).is(200)
+			}
+		})
+	}
+}
+
 // TestDemandsOfGroups holds groups to the same: what they lack, or share, from before
 // keeps nobody from changing them.
 func TestDemandsOfGroups(t *testing.T) {

@@ -27,11 +27,10 @@ func (p Patch) Apply(r Record) (Record, error) {
 	if err := r.keeps(was); err != nil {
 		return r, err
 	}
-	ends := r.ends(was)
-	if a := r.missing(was, ends); a != nil && was.of(a) != nil {
+	if a := r.missing(was, r.ends(was)); a != nil && was.of(a) != nil {
 		return r, Invalid(Mutability, "%s: it is required, and can not be unset", a.Path())
 	}
-	return r, r.complete(was, ends)
+	return r, r.complete(was)
 }
 
 // maxWork is how many bytes the operations of one patch look through together: a

@@ -4,29 +4,31 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"drawbridge/schema"
 )
 
 // What a schema asks for, a request must not make worse: it takes away nothing that is
 // required, and sets nothing unique that another has. What was stored before the schema
-// asked for it is nobody's fault who changes something else. And whoever is to be active no
-// more is refused nothing of what extensions ask for: access ends whatever a form lacks.
+// asked for it is nobody's fault who changes something else. And whoever is out once the
+// request is done is refused nothing of what extensions ask for: access ends whatever a
+// form lacks. Who comes back in brings along nothing that is another's.
 
 // complete is sound, and returns an error if the record has less of what an extension
 // asks for than it had. What it lacked before, or had, nobody is refused for who changes
-// something else; and whoever is to be active no more, for nothing of it.
-func (r Record) complete(was Record, ends bool) error {
+// something else; and whoever is told of as out, for nothing of it.
+func (r Record) complete(was Record) error {
 	if err := r.sound(); err != nil {
 		return err
 	}
-	for _, v := range r.sets(was) {
-		if len(v) > maxUnique && !ends {
+	for _, v := range r.claims(was) {
+		if len(v) > maxUnique {
 			attribute, _, _ := strings.Cut(v, "=")
 			return Invalid(InvalidValue, "%s: it is longer than %d bytes", attribute, maxIndexed)
 		}
 	}
-	if a := r.missing(was, ends); a != nil {
+	if a := r.missing(was, r.ends(was)); a != nil {
 		return unset(a)
 	}
 	return nil
@@ -36,10 +38,44 @@ func unset(a *Attribute) error {
 	return Invalid(InvalidValue, "%s: it is required and must not be empty", a.Path())
 }
 
-// ends reports whether somebody who was active is so no more.
+// out reports whether somebody is to have nothing: they are not active, or their
+// employment is over.
+func (r Record) out() bool {
+	if a, ok := r.typ.attribute("", "active"); ok && string(r.values[a.slot]) == "false" {
+		return true
+	}
+	return schema.EmploymentOver(r.employment("employmentStatus"))
+}
+
+// ends reports whether somebody who was stored is told of as out, or that their
+// employment ends, on a day that was not known or is sooner than it was.
 func (r Record) ends(was Record) bool {
-	a, ok := r.typ.attribute("", "active")
-	return ok && string(r.values[a.slot]) == "false" && string(was.values[a.slot]) != "false"
+	if was.isNew() {
+		return false
+	}
+	if r.out() {
+		return true
+	}
+	last, err := time.Parse(time.RFC3339, r.employment("endDate"))
+	if err != nil {
+		return false
+	}
+	before, err := time.Parse(time.RFC3339, was.employment("endDate"))
+	return err != nil || last.Before(before)
+}
+
+// employment is what the record says of employment, "" if nothing.
+func (r Record) employment(name string) string {
+	a, ok := r.typ.attribute(DrawbridgeURN, name)
+	if !ok || r.values[a.slot] == nil {
+		return ""
+	}
+	return text(r.values[a.slot])
+}
+
+// isNew reports whether the record is nothing yet.
+func (r Record) isNew() bool {
+	return !slices.ContainsFunc(r.values, func(v []byte) bool { return v != nil })
 }
 
 // missing returns a required attribute that is unset, and was not already, nil if there
@@ -105,7 +141,8 @@ func (a *Attribute) without(part *Attribute, value []byte) (n int) {
 const maxUnique = 2 * maxIndexed
 
 // Claims returns what a resource sets that no other of its source may have, and that it
-// did not have before.
+// did not have before. Who was stored and is told of as out claims nothing, and who
+// comes back in all that they have: meanwhile nobody looked at it.
 func (t *Type) Claims(before, now json.RawMessage) ([]string, error) {
 	if len(t.unique) == 0 {
 		return nil, nil
@@ -118,7 +155,7 @@ func (t *Type) Claims(before, now json.RawMessage) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return is.sets(was), nil
+	return is.claims(was), nil
 }
 
 // Unique are the attributes that no two of a source may have one value of, and how values
@@ -147,10 +184,16 @@ func (t *Type) Found(resource json.RawMessage) ([]string, error) {
 	return r.found(), nil
 }
 
-// sets are the unique values that the record has and had not before.
-func (r Record) sets(was Record) []string {
-	had := was.uniques()
-	return slices.DeleteFunc(r.uniques(), func(v string) bool { return slices.Contains(had, v) })
+// claims are the unique values that must be free for the record to become what it is.
+// One that is too long to be found by was stored before it was to be unique.
+func (r Record) claims(was Record) []string {
+	if len(r.typ.unique) == 0 || r.out() && !was.isNew() {
+		return nil
+	}
+	had, back := was.uniques(), was.out()
+	return slices.DeleteFunc(r.uniques(), func(v string) bool {
+		return slices.Contains(had, v) && (!back || len(v) > maxUnique)
+	})
 }
 
 // found are the unique values by which the record can be found: what was stored before

@@ -47,7 +47,7 @@ func (t *Type) Parse(body []byte, l Limits) (Body, error) {
 	if err != nil {
 		return Body{}, err
 	}
-	return b, b.Record.complete(t.newRecord(), false)
+	return b, b.Record.complete(t.newRecord())
 }
 
 // ParseReplacement reads the body of a PUT. What an extension asks for is looked at

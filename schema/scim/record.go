@@ -142,7 +142,7 @@ func (r Record) Replacing(old json.RawMessage) (Record, error) {
 	if err := r.keeps(was); err != nil {
 		return r, err
 	}
-	return r, r.complete(was, r.ends(was))
+	return r, r.complete(was)
 }
 
 // keeps returns an error if something immutable is not as it was.

@@ -12,12 +12,9 @@ import (
 
 // What an extension says is unique is refused to whoever sets what another has. What two
 // had before it was to be unique they keep, and are told of as a finding: see
-// access.KeepUnique. Whose time ends is refused nothing.
+// access.KeepUnique. Who is out is refused nothing, and who comes back what another has.
 
 func (q *request) freeUser(tx store.Tx, old, said schema.Identity) error {
-	if old.Active && !said.Active {
-		return nil
-	}
 	values, err := q.users.Claims(old.Resource, said.Resource)
 	if err != nil {
 		return err
