@@ -28,40 +28,41 @@ const (
 // KeepUnique has records be found by what is to be unique, and no more by what is not,
 // where that is another than it was when they were looked at. It looks at some, and says
 // whether there are more: it is called until there are none, and goes on where it was.
-// Where nothing changed, it writes nothing.
-func KeepUnique(tx store.Tx, book *policy.Book, u Uniqueness) (more bool, err error) {
+// Where nothing changed, it writes nothing. What cannot be read of a record is no reason
+// not to look at the others: it stays as it was found, and is among the unread.
+func KeepUnique(tx store.Tx, book *policy.Book, u Uniqueness) (more bool, unread []error, err error) {
 	at, err := store.Uniquenesses.Get(tx, u.Of)
 	if schema.IsNotFound(err) {
 		at, err = store.Uniqueness{Done: true}, nil // nothing ever was
 	}
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	switch same := slices.Equal(at.Attributes, u.Attributes); {
 	case same && at.Done:
-		return false, nil
+		return false, nil, nil
 	case !same:
 		at = store.Uniqueness{Of: u.Of, Attributes: u.Attributes}
 	}
 	if u.Of == UniqueGroups {
-		at.Behind, err = refind(tx, book, sharedByGroups, u, at.Behind)
+		at.Behind, unread, err = refind(tx, book, sharedByGroups, u, at.Behind)
 	} else {
-		at.Behind, err = refind(tx, book, sharedByUsers, u, at.Behind)
+		at.Behind, unread, err = refind(tx, book, sharedByUsers, u, at.Behind)
 	}
 	at.Done = at.Behind == ""
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
-	return !at.Done, store.Uniquenesses.Put(tx, at)
+	return !at.Done, unread, store.Uniquenesses.Put(tx, at)
 }
 
 // refind looks at the records behind one, and returns behind which to go on, or that
-// there are none left.
-func refind[R any](tx store.Tx, book *policy.Book, s sharing[R], u Uniqueness, behind string) (string, error) {
+// there are none left, and why some could not be read.
+func refind[R any](tx store.Tx, book *policy.Book, s sharing[R], u Uniqueness, behind string) (next string, unread []error, err error) {
 	var some []R
 	for r, err := range s.records.From(tx, behind) {
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if some = append(some, r); len(some) == chunk {
 			break
@@ -70,23 +71,24 @@ func refind[R any](tx store.Tx, book *policy.Book, s sharing[R], u Uniqueness, b
 	for _, was := range some {
 		values, err := u.Values(s.resource(was))
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", s.subject(was), err)
+			unread = append(unread, fmt.Errorf("%s: %w", s.subject(was), err))
+			continue
 		}
 		is := s.with(was, values)
 		if slices.Equal(s.values(was), s.values(is)) {
 			continue
 		}
 		if err := s.records.Put(tx, is); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if err := s.changed(tx, book, "bridge", was, is); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	if len(some) < chunk {
-		return "", nil
+		return "", unread, nil
 	}
-	return s.id(some[len(some)-1]), nil
+	return s.id(some[len(some)-1]), unread, nil
 }
 
 // sharing is how records of one kind share values.

@@ -30,13 +30,25 @@ func badges(of string, kinds ...string) access.Uniqueness {
 // keepUnique looks at all there is, and returns in how many turns.
 func (w *world) keepUnique(u access.Uniqueness) (turns int) {
 	w.t.Helper()
+	turns, unread := w.keepUniqueOf(u)
+	for _, why := range unread {
+		w.t.Error(why)
+	}
+	return turns
+}
+
+// keepUniqueOf is keepUnique, of records of which some cannot be read.
+func (w *world) keepUniqueOf(u access.Uniqueness) (turns int, unread []error) {
+	w.t.Helper()
 	for more := true; more; turns++ {
 		w.update(func(tx store.Tx) (err error) {
-			more, err = access.KeepUnique(tx, w.rules.Book(), u)
+			var some []error
+			more, some, err = access.KeepUnique(tx, w.rules.Book(), u)
+			unread = append(unread, some...)
 			return err
 		})
 	}
-	return turns
+	return turns, unread
 }
 
 // shared are the findings of what is not unique, in words.
@@ -183,4 +195,44 @@ func TestGroupsBecomeUnique(t *testing.T) {
 		t.Errorf("one group is left, and %q is told", told)
 	}
 	w.check()
+}
+
+// TestWhatCannotBeReadIsPassedOver has one record of many be such that what is to be
+// unique cannot be read of it: it is told of, and the others are found by theirs.
+func TestWhatCannotBeReadIsPassedOver(t *testing.T) {
+	w := newWorld(t, enginetest.Memory(1))
+	defer func() { _ = w.store.Close() }()
+	const broken, people = 1, 3
+	ids := make([]string, people)
+	for i := range people {
+		w.update(func(tx store.Tx) error {
+			id := person{name: fmt.Sprint("p", i)}.identity(t)
+			id.Resource = json.RawMessage(fmt.Sprintf(`{"badge":"%d"}`, i))
+			if i == broken {
+				id.Resource = json.RawMessage(`{"badge":1}`)
+			}
+			got, err := access.Admit(tx, w.hr(), id)
+			ids[i] = got.ID
+			return err
+		})
+	}
+	_, unread := w.keepUniqueOf(badges(access.UniqueUsers, "badge"))
+	if len(unread) != 1 || !strings.Contains(unread[0].Error(), ids[broken]) {
+		t.Errorf("unread is %v, want why %s is", unread, ids[broken])
+	}
+	w.view(func(r store.Reader) error {
+		for i, id := range ids {
+			found := false
+			for got, err := range store.Identities.By(r, store.IdentityUnique, "hr", fmt.Sprint("badge=", i)) {
+				if err != nil {
+					return err
+				}
+				found = found || got.ID == id
+			}
+			if found == (i == broken) {
+				t.Errorf("person %d is found by their badge: %t", i, found)
+			}
+		}
+		return nil
+	})
 }

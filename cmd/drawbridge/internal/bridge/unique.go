@@ -46,12 +46,16 @@ func (b *Bridge) findUnique(ctx context.Context) error {
 		u := access.Uniqueness{Of: of, Attributes: t.Unique(), Values: t.Found}
 		turns := 0
 		for more := true; more; turns++ {
+			var unread []error
 			err := b.store.Update(store.Background(ctx), func(tx store.Tx) (err error) {
-				more, err = access.KeepUnique(tx, b.rules.Book(), u)
+				more, unread, err = access.KeepUnique(tx, b.rules.Book(), u)
 				return err
 			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", of, err)
+			}
+			for _, why := range unread {
+				b.Log.ErrorContext(ctx, "a record can not be read, and is not found by what is to be unique: have its source send it again", "of", of, "record", why)
 			}
 		}
 		if turns > 1 {
