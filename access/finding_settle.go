@@ -32,15 +32,26 @@ type Settling struct {
 
 // FindFinding returns the open finding with an id.
 func FindFinding(r store.Reader, id string) (schema.Finding, error) {
-	return store.Findings.One(r, store.FindingID, id)
+	f, err := store.Findings.One(r, store.FindingID, id)
+	if schema.IsNotFound(err) {
+		err = fmt.Errorf("no finding is open that has the id %q: %w", id, schema.ErrNotFound)
+	}
+	return f, err
+}
+
+// FindOrphan returns the open finding with an id, if it is of an account that may be
+// adopted.
+func FindOrphan(r store.Reader, id string) (schema.Finding, error) {
+	f, err := FindFinding(r, id)
+	if err == nil && f.Kind != findingOrphan {
+		err = fmt.Errorf("a finding of kind %s is of no account that could be adopted: %w", f.Kind, schema.ErrInvalid)
+	}
+	return f, err
 }
 
 // settling returns the finding that a decision is about.
 func settling(r store.Reader, s Settling) (schema.Finding, error) {
 	f, err := FindFinding(r, s.Finding)
-	if schema.IsNotFound(err) {
-		return f, fmt.Errorf("no finding is open that has the id %q: %w", s.Finding, schema.ErrNotFound)
-	}
 	if err == nil && (s.By.Actor == "" || strings.TrimSpace(s.Reason) == "") {
 		err = fmt.Errorf("finding %s: say who decides and why: %w", s.Finding, schema.ErrInvalid)
 	}
@@ -91,6 +102,9 @@ func AssignFinding(tx store.Tx, book *policy.Book, s Settling) (schema.Finding, 
 	f, err := settling(tx, s)
 	if err != nil {
 		return f, err
+	}
+	if s.Assignee == "" {
+		return f, fmt.Errorf("finding %s: say who is to see to it: %w", s.Finding, schema.ErrInvalid)
 	}
 	if _, err := present(tx, book, s.Assignee); err != nil {
 		return f, fmt.Errorf("finding %s is for somebody to see to who is there: %w", s.Finding, err)
@@ -153,12 +167,12 @@ func revokeUnused(tx store.Tx, book *policy.Book, f schema.Finding, s Settling) 
 
 // AdoptFinding makes the account that a finding of an orphan is about somebody's.
 func AdoptFinding(tx store.Tx, rules *Rules, s Settling, a Adoption) (schema.Finding, error) {
+	if f, err := FindOrphan(tx, s.Finding); err != nil {
+		return f, err
+	}
 	f, err := settling(tx, s)
 	if err != nil {
 		return f, err
-	}
-	if f.Kind != findingOrphan {
-		return f, fmt.Errorf("a finding of kind %s is of no account that could be adopted: %w", f.Kind, schema.ErrInvalid)
 	}
 	if s.By.Identity != "" && s.By.Identity == a.Identity {
 		return f, fmt.Errorf("nobody adopts an account for themselves: %w", schema.ErrForbidden)

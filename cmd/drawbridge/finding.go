@@ -6,12 +6,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"drawbridge/policy"
-	"drawbridge/schema"
 	"drawbridge/server/api"
 )
 
@@ -50,7 +50,7 @@ func findingListCommand() *cobra.Command {
 				return f.print(cmd.OutOrStdout(), found, func(out io.Writer) error {
 					var rows [][]string
 					for _, v := range found {
-						rows = append(rows, []string{v.ID, v.Kind, orDash(v.Connector), nameOr(v.UserName, v.Subject), orDash(v.Object), v.Age, settled(v.Finding), v.Reason})
+						rows = append(rows, []string{v.ID, v.Kind, orDash(v.Connector), nameOr(v.UserName, v.Subject), orDash(v.Object), v.Age, settled(v), v.Reason})
 					}
 					return table(out, "finding kind connector subject object age decided reason", rows)
 				})
@@ -66,8 +66,8 @@ func findingListCommand() *cobra.Command {
 }
 
 // settled says in a few words what a person decided about a finding.
-func settled(f schema.Finding) string {
-	s := f.Settled
+func settled(v api.FindingView) string {
+	s := v.Settled
 	switch {
 	case s == nil:
 		return "-"
@@ -76,7 +76,7 @@ func settled(f schema.Finding) string {
 	case !s.Until.IsZero():
 		return "aside until " + moment(s.Until)
 	}
-	return "assigned"
+	return "assigned to " + nameOr(v.Assignee, s.Assignee)
 }
 
 func findingShowCommand() *cobra.Command {
@@ -101,9 +101,29 @@ func findingShowCommand() *cobra.Command {
 	return cmd
 }
 
+// findingText says what a finding is about, and what was decided: by whom, why and what
+// is done instead. Why is left out for those whom the bridge does not tell.
 func findingText(out io.Writer, v api.FindingView) error {
+	if v.DryRun {
+		fmt.Fprintln(out, "nothing was done; it would be:")
+	}
 	_, err := fmt.Fprintf(out, "finding %s, %s: %s %s %s: %s\nfirst found at %s, %s ago; last at %s; decided: %s\n",
-		v.ID, v.Kind, orDash(v.Connector), nameOr(v.UserName, v.Subject), orDash(v.Object), v.Reason, moment(v.First), v.Age, moment(v.Last), settled(v.Finding))
+		v.ID, v.Kind, orDash(v.Connector), nameOr(v.UserName, v.Subject), orDash(v.Object), v.Reason, moment(v.First), v.Age, moment(v.Last), settled(v))
+	s := v.Settled
+	if err != nil || s == nil {
+		return err
+	}
+	fmt.Fprintf(out, "by %s at %s", s.By, moment(s.At))
+	if s.Reason != "" {
+		fmt.Fprintf(out, ": %s", s.Reason)
+	}
+	if len(s.Compensating) > 0 {
+		fmt.Fprintf(out, "\ninstead: %s", strings.Join(s.Compensating, "; "))
+	}
+	if s.Assignee != "" && !s.Until.IsZero() {
+		fmt.Fprintf(out, "\n%s is to see to it", nameOr(v.Assignee, s.Assignee))
+	}
+	_, err = fmt.Fprintln(out)
 	return err
 }
 

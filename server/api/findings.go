@@ -36,6 +36,7 @@ type FindingView struct {
 	Age      string `json:"age" doc:"Since it was first found."`
 	Quiet    bool   `json:"quiet,omitempty" doc:"Somebody put it aside, or allowed it, for now."`
 	UserName string `json:"userName,omitempty"`
+	Assignee string `json:"assigneeName,omitempty" doc:"The userName of who is to see to it."`
 	DryRun   bool   `json:"dryRun,omitempty"`
 }
 
@@ -47,7 +48,10 @@ func viewFinding(r store.Reader, f schema.Finding) (FindingView, error) {
 		v.Age = policy.Duration(age.Truncate(time.Minute)).String()
 	}
 	var err error
-	v.UserName, err = nameOf(r, f.Subject)
+	if v.UserName, err = nameOf(r, f.Subject); err != nil || f.Settled == nil {
+		return v, err
+	}
+	v.Assignee, err = nameOf(r, f.Settled.Assignee)
 	return v, err
 }
 
@@ -178,9 +182,12 @@ func (a *API) settling(ctx context.Context, in *settleInput, do func(store.Tx, a
 // adoptFinding reads the account that nobody explains at its target, and makes it
 // somebody's.
 func (a *API) adoptFinding(ctx context.Context, in *settleInput) (*Reply[FindingView], error) {
+	if in.Body.To == "" {
+		return nil, fmt.Errorf("finding %s: say whose account it is: %w", in.ID, schema.ErrInvalid)
+	}
 	var f schema.Finding
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		f, err = access.FindFinding(r, in.ID)
+		f, err = access.FindOrphan(r, in.ID)
 		return err
 	})
 	if err != nil {
