@@ -28,9 +28,9 @@ type Rotation struct {
 }
 
 // rotations returns the secrets of a machine that are to be changed now and that a
-// connector may be able to: because they are older than the register or a role
-// that the machine holds allows, or somebody who left could read them, or because a trigger of a role asks for it that gives something there, and they
-// were not changed since it began to.
+// connector may be able to: because they are older than the register or a role that the
+// machine holds allows, or somebody who left could read them, or because a trigger of a
+// role asks for it that gives something there, and they were not changed since it began to.
 func rotations(book *policy.Book, now policy.Access) (due []policy.Secret) {
 	asked := map[string]time.Time{} // since when, by connector
 	for _, x := range now.Fired {

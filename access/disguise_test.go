@@ -41,6 +41,11 @@ spec:
     - { name: left, on: [event, sweep], when: 'identity.department == "Sales"', action: revoke }
 ---
 apiVersion: drawbridge/v1
+kind: Constraint
+metadata: { name: apart, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec: { type: separation-of-duties, risk: high, rationale: Who writes keeps no watch., conflict: [[wiki/admins], [wiki/writers]], enforcement: prevent }
+---
+apiVersion: drawbridge/v1
 kind: ApprovalFlow`
 
 // reads is the role engineer from what it gives to what ends it, readsLess what ends it more.
@@ -48,6 +53,9 @@ const (
 	reads     = "grants: [{ connector: wiki, entitlement: readers }]\n  triggers: [leaver]"
 	readsLess = "grants: [{ connector: wiki, entitlement: readers }]\n  triggers: [leaver, moved]"
 )
+
+// writes is the same of the role writer, which a constraint keeps apart from the role admin.
+const writes = "grants: [{ connector: wiki, entitlement: writers }]\n  triggers: [leaver]"
 
 // governed is the policy that is in force before a disguise, after replacing some of its text.
 func governed(replace ...string) map[string]string {
@@ -79,6 +87,10 @@ func disguises() map[string]disguise {
 	}
 	twice := governed(readers, "")
 	twice["more.yaml"] = readers + readers
+	gone := governed()
+	before, rest, _ := strings.Cut(gone["policy.yaml"], "kind: Role\nmetadata: { name: writer,")
+	_, after, _ := strings.Cut(rest, "\n---\napiVersion: drawbridge/v1\n")
+	gone["policy.yaml"] = before + after
 	const mode, crm = "mode: enforce\n  authority: exclusive", "kind: Connector\nmetadata: { name: crm"
 	return map[string]disguise{
 		"a set that is not there":        of(`there is no trigger set "nobody"`, "[leaver, nobody]"),
@@ -98,13 +110,15 @@ func disguises() map[string]disguise {
 		"no name":                        as("E-DECODE", "name: engineer, owner", "owner"),
 		"another name":                   as("Role/builder is new", "name: engineer", "name: builder"),
 		"another version of documents":   as("E-KIND", reads, readsLess, "apiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: engineer", "apiVersion: drawbridge/v2\nkind: Role\nmetadata: { name: engineer"),
-		"a shared set is gone":           as("TriggerSet/flapping is gone", readers, "", sets, "kind: ApprovalFlow"),
+		"a shared set is gone":           as("Constraint/apart is gone", readers, "", sets, "kind: ApprovalFlow"),
 		"a target is gone":               as("Constraint/crm has another error", readers, "", crm, "kind: Constraint\nmetadata: { name: crm"),
 		"what it gives is in no catalog": as("E-ENTITLEMENT", reads, strings.Replace(readsLess, "readers", "readers }, { connector: wiki, entitlement: nothing", 1)),
 		"it gives another":               as("gives more: wiki/writers", reads, strings.Replace(readsLess, "readers", "writers", 1)),
 		"it gives nothing":               as("E-EMPTY", "grants: [{ connector: wiki, entitlement: readers }]", "grants: []"),
 		"a mode rises":                   as("Connector/crm goes further", readers, "", "mode: observe", "mode: enforce"),
 		"two documents of one name":      {twice, "E-DUP"},
+		"out of another's way":           as("the constraint apart", writes, strings.Replace(writes, "[leaver]", "[leaver, moved]", 1)),
+		"gone out of another's way":      {gone, "the constraint apart"},
 		"a target that observes":         as("lines stay", readers, "", mode, "mode: observe\n  authority: exclusive"),
 	}
 }

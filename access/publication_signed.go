@@ -12,9 +12,10 @@ import (
 
 // A policy may demand that whoever writes the next one signs it (publication.signedCommits).
 // Then the documents must be those of a commit that is signed with a key which the policy
-// in force names, of a person who did not leave; what whoever sends them says of commit
+// in force names, of a person who is there; what whoever sends them says of commit
 // and author counts for nothing. A version that was signed when it came into force may
-// come back without its commit: its documents are the store's.
+// come back without its commit, for as long as whoever signed it is named: its documents
+// are the store's.
 //
 // Where none of those is there any more whom it names, nobody could sign: then it is as
 // with a policy to which too few could agree. Those agree who must, and where nobody must,
@@ -32,7 +33,9 @@ func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobo
 	case !rules.Signed():
 		return c, "", nil
 	case d.Signed.Signer != "":
-		c = d.Signed
+		if c = d.Signed; !rules.Names(c.Signer) {
+			err = fmt.Errorf("%s signed it, whom the policy in force does not name any more: %w", c.Signer, schema.ErrForbidden)
+		}
 	case d.Evidence == nil:
 		err = fmt.Errorf("no commit of git came with it: publish it from where it is committed: %w", schema.ErrForbidden)
 	default:
@@ -81,11 +84,20 @@ func stillVouched(r store.Reader, book *policy.Book, q schema.Publication) (nobo
 	return "", err
 }
 
+// stillHere returns nil where a signer is there. Nobody is before any source told of
+// people, and then whom the policy names is believed.
 func stillHere(r store.Reader, book *policy.Book, signer string) error {
 	people := governance{book: book, reader: r, known: map[string]presence{}}
 	there, err := people.presence(signer)
-	if err == nil && there == left {
-		err = fmt.Errorf("%s, who signed it, left: %w", signer, schema.ErrForbidden)
+	switch {
+	case err != nil || there == here:
+		return err
+	case there == left:
+		return fmt.Errorf("%s, who signed it, left: %w", signer, schema.ErrForbidden)
+	}
+	anybody, err := store.Identities.Count(r)
+	if err == nil && anybody > 0 {
+		err = fmt.Errorf("no source tells of %s, who signed it: %w", signer, schema.ErrForbidden)
 	}
 	return err
 }

@@ -133,6 +133,24 @@ func TestSignedFolder(t *testing.T) {
 		if err := back(second); err != nil {
 			t.Errorf("back to what was signed: %v", err)
 		}
+		w.work()
+		withoutAda := draft(t, oneMode, strings.Replace(signing(""), ", { user: ada@example.com, key: "+adaSigns.Signer().Key+" }", "", 1))
+		take(by(oneSigns, "one@example.com", withoutAda), "")
+		c.refuses("back to what somebody signed who is not named any more", back(second), schema.ErrForbidden)
+	})
+}
+
+// TestSignerOfWhomNobodyTells has somebody sign whom no source tells of, though sources tell
+// of people: a name that was written wrong, or of somebody who was forgotten.
+func TestSignerOfWhomNobodyTells(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ghost := signedtest.NewHand("ghost@example.com", "ghost")
+		c := newCouncil(w, draft(t, oneMode, strings.Replace(signing(""), "ada@example.com, key: "+adaSigns.Signer().Key, "ghost@example.com, key: "+ghost.Signer().Key, 1)))
+		_, err := c.propose(c.proposing(by(ghost, "one@example.com", draft(t, "Engineers read the wiki.", "Engineers may read."))))
+		c.refuses("ghost signs", err, schema.ErrForbidden)
+		if err != nil && !strings.Contains(err.Error(), "no source tells of ghost@example.com") {
+			t.Error(err)
+		}
 	})
 }
 

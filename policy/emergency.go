@@ -31,18 +31,22 @@ func (b *Book) OnlyLowers(to *Book) error {
 
 // OnlyRemoves returns nil where another policy differs from this one in what takes access
 // away, and in nothing else: a role or an exception is gone, a role gives less or is ended
-// by more, a mode is lowered. Otherwise it says what more it does. Who else would get
-// something by that, as where a role stood in the way of another, and who would keep it,
-// only a plan tells.
+// by more, a mode is lowered. Otherwise it says what more it does. What a constraint keeps
+// apart is more: whoever loses one side of it may have the other, now or later. Who else
+// gets something by it, and who keeps what they have, only a plan tells.
 func (b *Book) OnlyRemoves(to *Book) error {
 	return b.alike(to, b.set.lessened(), to.set.lessened(), func(ref string, w, is lesser, stays bool) error {
 		switch {
 		case !stays && (strings.HasPrefix(ref, "Role/") || strings.HasPrefix(ref, "Exception/")):
-			return nil
+			return b.opens(ref, w.gives)
 		case !stays:
 			return fmt.Errorf("%s is gone", ref)
 		}
-		return cmp.Or(w.lowers(ref, is), w.lessens(ref, is), to.set.ending(ref, lacking(is.ends, w.ends)))
+		lost, ends := lacking(w.gives, is.gives), lacking(is.ends, w.ends)
+		if len(ends) > 0 {
+			lost = w.gives
+		}
+		return cmp.Or(w.lowers(ref, is), w.lessens(ref, is), to.set.ending(ref, ends), b.opens(ref, lost))
 	})
 }
 
@@ -120,6 +124,24 @@ func (w lesser) lessens(ref string, is lesser) error {
 	}
 	if less := lacking(w.ends, is.ends); len(less) > 0 {
 		return fmt.Errorf("%s is no more ended by %s", ref, strings.Join(less, ", "))
+	}
+	return nil
+}
+
+// opens returns an error where a constraint keeps something apart from what a role gives no
+// more, or not for as long.
+func (b *Book) opens(ref string, lost []Holding) error {
+	var refs []string
+	for _, h := range lost {
+		refs = append(refs, h.Connector+"/"+h.Entitlement)
+	}
+	gave := b.effective(refs...)
+	for _, k := range b.set.Registers.Constraints {
+		for _, side := range k.Spec.Conflict {
+			if i := slices.IndexFunc(side, func(apart string) bool { _, lost := gave[apart]; return lost }); i >= 0 {
+				return fmt.Errorf("%s gives less of %s, which the constraint %s keeps apart from what somebody may get instead", ref, side[i], k.Metadata.Name)
+			}
+		}
 	}
 	return nil
 }

@@ -31,8 +31,9 @@ spec:
   permanent: { because: "It ends with employment." }
 `
 
-// TestLastLoginThatIsNotKnown holds triggers to what docs/sweeps.md says: of an account of which the target says what cannot be right, nothing is
-// concluded; nor of a target that tells no more. Where it tells, the trigger fires.
+// TestLastLoginThatIsNotKnown holds triggers to what docs/sweeps.md says: of an account of
+// which the target says what cannot be right, nothing is concluded; nor of a target that
+// tells no more. Where it tells, the trigger fires.
 func TestLastLoginThatIsNotKnown(t *testing.T) {
 	book := bookOf(t, asleepRoles)
 	old := schema.Use{Identity: "u1", Connector: "wiki", LastUsed: noon.Add(-91 * 24 * time.Hour), By: "connector/wiki"}

@@ -61,6 +61,11 @@ func (p Publication) Signed() bool {
 	})
 }
 
+// Names reports whether somebody is among those who may sign.
+func (p Publication) Names(user string) bool {
+	return slices.ContainsFunc(p.Signers, func(s Signer) bool { return strings.EqualFold(s.User, user) })
+}
+
 // PublicKey reads a signer's key.
 func (s Signer) PublicKey() (ssh.PublicKey, error) {
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(s.Key))

@@ -57,7 +57,7 @@ func Verify(e Objects, documents map[string]string, signers []policy.Signer) (Co
 // holds returns nil where the documents are those of a folder of the commit, and all of
 // them.
 func (c commit) holds(e Objects, documents map[string]string) error {
-	f := forest{sum: c.sum, trees: map[string][]byte{}, documents: map[string]string{}}
+	f := &forest{sum: c.sum, room: mostEntries, trees: map[string][]byte{}, documents: map[string]string{}}
 	for _, raw := range e.Trees {
 		f.trees[c.sum("tree", raw)] = raw
 	}
@@ -76,7 +76,7 @@ func (c commit) holds(e Objects, documents map[string]string) error {
 		}
 		tree = within[i].object
 	}
-	if err := f.gather(tree, ""); err != nil {
+	if err := f.gather(tree, "", mostDeep); err != nil {
 		return err
 	}
 	for name, object := range f.documents {
@@ -100,19 +100,30 @@ type forest struct {
 	sum       func(kind string, body []byte) string
 	trees     map[string][]byte
 	documents map[string]string // path to the hash of the text
+	room      int               // for how many more entries
 }
 
-// gather finds the documents below a tree.
-func (f forest) gather(tree, below string) error {
+// A tree may have another twice, which has another twice: few objects make very many
+// paths. So there is a limit to the entries that are looked at, and to how deep they lie.
+const (
+	mostEntries = 10_000
+	mostDeep    = 32
+)
+
+// gather finds the documents below a tree that has so many levels at most.
+func (f *forest) gather(tree, below string, levels int) error {
 	all, err := f.entries(tree)
 	if err != nil {
 		return err
+	}
+	if f.room -= len(all); f.room < 0 || levels == 0 {
+		return fmt.Errorf("the folder has more than %d entries, or is more than %d deep: keep documents in one of their own: %w", mostEntries, mostDeep, schema.ErrInvalid)
 	}
 	for _, x := range all {
 		name := path.Join(below, x.name)
 		switch ext := path.Ext(x.name); {
 		case x.folder():
-			if err := f.gather(x.object, name); err != nil {
+			if err := f.gather(x.object, name, levels-1); err != nil {
 				return err
 			}
 		case x.mode == "160000":
@@ -127,7 +138,7 @@ func (f forest) gather(tree, below string) error {
 	return nil
 }
 
-func (f forest) entries(tree string) ([]entry, error) {
+func (f *forest) entries(tree string) ([]entry, error) {
 	raw, ok := f.trees[tree]
 	if !ok {
 		return nil, fmt.Errorf("what is sent with it lacks its tree %s: %w", brief(tree), schema.ErrForbidden)

@@ -113,3 +113,29 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// TestFewTreesAreNotManyDocuments has a commit whose trees hold each other twice, so that
+// a few of them make more paths than there is time for, and one that is very deep.
+func TestFewTreesAreNotManyDocuments(t *testing.T) {
+	lead := signedtest.NewHand("lead@example.com", "a")
+	for name, levels := range map[string]int{"wide": 12, "deep": 40} {
+		paths := []string{""}
+		for range levels {
+			var next []string
+			for _, p := range paths {
+				if next = append(next, p+"a/"); name == "wide" {
+					next = append(next, p+"b/")
+				}
+			}
+			paths = next
+		}
+		files := map[string]string{}
+		for _, p := range paths {
+			files[p+"x.txt"] = ""
+		}
+		_, err := signed.Verify(lead.Commit("ann@example.com", files), nil, []policy.Signer{lead.Signer()})
+		if !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
