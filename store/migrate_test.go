@@ -21,35 +21,22 @@ func TestOpenBeforeDeviations(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
 		s := openPath(t, path)
 		excepted(t, s)
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
 		former := map[string][]byte{"exceptions/constraint": []byte("duties\x00\x01e1"), "reminders/due": []byte("2026\x00\x01m")}
-		e, err := bolt.Open(path, bolt.Options{NoSync: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		txn, err := e.Begin(t.Context(), true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, table := range []string{"grants/excepted", "exceptions/rule", "reviewItems/identity"} {
-			keys := keysIn(t, txn, table)
-			if len(keys) == 0 {
-				t.Fatalf("there is nothing in %s to take away", table)
+		older(t, s, path, layout, func(txn store.Txn) (err error) {
+			for _, table := range []string{"grants/excepted", "exceptions/rule", "reviewItems/identity"} {
+				keys := keysIn(t, txn, table)
+				if len(keys) == 0 {
+					t.Fatalf("there is nothing in %s to take away", table)
+				}
+				for _, key := range keys {
+					err = errors.Join(err, txn.Delete(table, key))
+				}
 			}
-			for _, key := range keys {
-				err = errors.Join(err, txn.Delete(table, key))
+			for table, key := range former {
+				err = errors.Join(err, txn.Put(table, key, nil))
 			}
-		}
-		for table, key := range former {
-			err = errors.Join(err, txn.Put(table, key, nil))
-		}
-		err = errors.Join(err, txn.Put("raw", []byte("ada\x00\x01"), []byte(`{"resource":"ada","body":{"hat":1}}`)))
-		err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, layout}), txn.Commit(), e.Close())
-		if err != nil {
-			t.Fatal(err)
-		}
+			return errors.Join(err, txn.Put("raw", []byte("ada\x00\x01"), []byte(`{"resource":"ada","body":{"hat":1}}`)))
+		})
 		s = openPath(t, path)
 		checkStore(t, s)
 		view(t, s, func(r store.Reader) error {
@@ -67,10 +54,12 @@ func TestOpenBeforeDeviations(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
+		e, err := bolt.Open(path, bolt.Options{NoSync: true})
+		if err != nil {
 			t.Fatal(err)
 		}
-		if txn, err = e.Begin(t.Context(), false); err != nil {
+		txn, err := e.Begin(t.Context(), false)
+		if err != nil {
 			t.Fatal(err)
 		}
 		for table := range former {
@@ -117,27 +106,16 @@ func countBy[R any](t *testing.T, r store.Reader, c *store.Collection[R], x *sto
 func TestManyCopiesAreLaidInTurns(t *testing.T) {
 	const copies = 2500
 	path := filepath.Join(t.TempDir(), "test.db")
-	if err := openPath(t, path).Close(); err != nil {
-		t.Fatal(err)
-	}
+	older(t, openPath(t, path), path, 8, func(txn store.Txn) (err error) {
+		for i := range copies {
+			id := fmt.Sprintf("p%04d", i)
+			err = errors.Join(err, txn.Put("raw", []byte(id+"\x00\x01"), []byte(`{"resource":"`+id+`","body":{"hat":1}}`)))
+		}
+		return err
+	})
+
 	e, err := bolt.Open(path, bolt.Options{NoSync: true})
 	if err != nil {
-		t.Fatal(err)
-	}
-	txn, err := e.Begin(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range copies {
-		id := fmt.Sprintf("p%04d", i)
-		err = errors.Join(err, txn.Put("raw", []byte(id+"\x00\x01"), []byte(`{"resource":"`+id+`","body":{"hat":1}}`)))
-	}
-	err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 8}), txn.Commit(), e.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
 	var most int
@@ -219,6 +197,27 @@ func TestOpenBeforeAgreed(t *testing.T) {
 			store.Requests.Put(tx, schema.Request{ID: "q2", Identity: "ada", Role: "payer", State: schema.RequestDenied, Approvals: agreed}),
 		)
 	})
+	older(t, s, path, 10, func(txn store.Txn) error {
+		keys := keysIn(t, txn, "requests/agreed")
+		if len(keys) != 1 {
+			t.Fatalf("%d are in the index, want the one approval that stands of the request that is open", len(keys))
+		}
+		return txn.Delete("requests/agreed", keys[0])
+	})
+	s = openPath(t, path)
+	checkStore(t, s)
+	view(t, s, func(r store.Reader) error {
+		if n := countBy(t, r, store.Requests, store.RequestAgreed, "identity/boss"); n != 1 {
+			t.Errorf("%d requests are found that the boss agreed to, want 1", n)
+		}
+		return nil
+	})
+}
+
+// older closes a store, and has its file be of an older layout, after what is written there
+// past the store.
+func older(t *testing.T, s *store.Store, path string, layout byte, write func(store.Txn) error) {
+	t.Helper()
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -230,20 +229,8 @@ func TestOpenBeforeAgreed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys := keysIn(t, txn, "requests/agreed")
-	if len(keys) != 1 {
-		t.Fatalf("%d are in the index, want the one approval that stands of the request that is open", len(keys))
-	}
-	err = errors.Join(txn.Delete("requests/agreed", keys[0]), txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 10}), txn.Commit(), e.Close())
+	err = errors.Join(write(txn), txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, layout}), txn.Commit(), e.Close())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = openPath(t, path)
-	checkStore(t, s)
-	view(t, s, func(r store.Reader) error {
-		if n := countBy(t, r, store.Requests, store.RequestAgreed, "identity/boss"); n != 1 {
-			t.Errorf("%d requests are found that the boss agreed to, want 1", n)
-		}
-		return nil
-	})
 }

@@ -25,30 +25,20 @@ func TestSharedValuesAreLaid(t *testing.T) {
 		}
 		return err
 	})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := bolt.Open(path, bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	txn, err := e.Begin(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, whole := range keysIn(t, txn, "identities/uniques") {
-		value, id := whole[:len(whole)-len("p0000")-2], whole[len(whole)-len("p0000")-2:]
-		err = errors.Join(err, txn.Put("identities/unique", value, id), txn.Delete("identities/uniques", whole))
-	}
-	err = errors.Join(err, txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 9}), txn.Commit(), e.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
+	older(t, s, path, 9, func(txn store.Txn) (err error) {
+		for _, whole := range keysIn(t, txn, "identities/uniques") {
+			value, id := whole[:len(whole)-len("p0000")-2], whole[len(whole)-len("p0000")-2:]
+			err = errors.Join(err, txn.Put("identities/unique", value, id), txn.Delete("identities/uniques", whole))
+		}
+		return err
+	})
 
 	var most int
+	var err error
 	for _, writes := range []int{2, 100} { // it is cut off, and goes on
-		if e, err = bolt.Open(path, bolt.Options{NoSync: true}); err != nil {
-			t.Fatal(err)
+		e, opened := bolt.Open(path, bolt.Options{NoSync: true})
+		if opened != nil {
+			t.Fatal(opened)
 		}
 		if s, err = store.Open(&rationed{Engine: e, writes: writes, most: &most}); writes == 2 {
 			if !errors.Is(err, errRation) {

@@ -144,43 +144,31 @@ func TestOpenSecondLayout(t *testing.T) {
 		}
 		return err
 	})
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := bolt.Open(path, bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	txn, err := e.Begin(t.Context(), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for subject, seqs := range about {
-		for _, seq := range seqs {
-			key := append([]byte(subject), 0, 1, 0, 0, 0, 0, 0, 0, 0, byte(seq))
-			if err := txn.Put("log/about", key, nil); err != nil {
-				t.Fatal(err)
+	older(t, s, path, 2, func(txn store.Txn) error {
+		for subject, seqs := range about {
+			for _, seq := range seqs {
+				key := append([]byte(subject), 0, 1, 0, 0, 0, 0, 0, 0, 0, byte(seq))
+				if err := txn.Put("log/about", key, nil); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
-	moved := 0
-	for _, key := range keysIn(t, txn, "ready") {
-		before := slices.Clone(key)
-		if place := len("lane") + 2; key[place] == 'd' {
-			key[place] = 'c'
-			moved++
-			if err := errors.Join(txn.Delete("ready", before), txn.Put("ready", key, nil)); err != nil {
-				t.Fatal(err)
+		moved := 0
+		for _, key := range keysIn(t, txn, "ready") {
+			before := slices.Clone(key)
+			if place := len("lane") + 2; key[place] == 'd' {
+				key[place] = 'c'
+				moved++
+				if err := errors.Join(txn.Delete("ready", before), txn.Put("ready", key, nil)); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-	}
-	if moved != 1 {
-		t.Fatalf("%d items are leased and urgent, want one", moved)
-	}
-	err = errors.Join(txn.Delete("meta", []byte("log.indexed")), txn.Put("meta", []byte("layout"), []byte{0, 0, 0, 0, 0, 0, 0, 2}), txn.Commit(), e.Close())
-	if err != nil {
-		t.Fatal(err)
-	}
+		if moved != 1 {
+			t.Fatalf("%d items are leased and urgent, want one", moved)
+		}
+		return txn.Delete("meta", []byte("log.indexed"))
+	})
 	s = openPath(t, path)
 	toldAbout(t, s, about)
 	update(t, s, func(tx store.Tx) error {

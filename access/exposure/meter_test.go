@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"drawbridge/access/accesstest"
 	"drawbridge/schema"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
@@ -127,16 +128,8 @@ func TestMeterAgrees(t *testing.T) {
 // TestMeterRemembers asks twice of many windows: the second time those alone are read
 // that closed meanwhile, with their hour, and those of the hours that are not whole.
 func TestMeterRemembers(t *testing.T) {
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "meter.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine := &counting{Engine: e}
-	s, err := store.Open(engine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	engine := &counting{Engine: accesstest.Engine(t)}
+	s := accesstest.StoreOn(t, engine)
 	const hours, each = 24, 50
 	closes := func(n int, at time.Time) {
 		t.Helper()
@@ -189,15 +182,7 @@ func TestMeterRemembers(t *testing.T) {
 
 // BenchmarkMeter reports on very many windows of a week, again and again.
 func BenchmarkMeter(b *testing.B) {
-	e, err := bolt.Open(filepath.Join(b.TempDir(), "bench.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
+	s := accesstest.Store(b)
 	const many, week = 50_000, 7 * 24 * time.Hour
 	now := time.Now().UTC()
 	for from := 0; from < many; from += 1000 {
@@ -234,16 +219,8 @@ func BenchmarkMeter(b *testing.B) {
 // TestMeterOfAnyPeriod asks of periods that nothing bounds, with nothing to report: what
 // is remembered of them is what was of late, and they cost no more than that.
 func TestMeterOfAnyPeriod(t *testing.T) {
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "meter.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	engine := &counting{Engine: e}
-	s, err := store.Open(engine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	engine := &counting{Engine: accesstest.Engine(t)}
+	s := accesstest.StoreOn(t, engine)
 	const ofLate = int(remembered / time.Hour)
 	var m Meter
 	for _, c := range []struct {

@@ -2,15 +2,14 @@ package exposure
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"drawbridge/access/accesstest"
 	"drawbridge/schema"
 	"drawbridge/store"
-	"drawbridge/store/bolt"
 )
 
 // TestSpreadOfTheLatest counts a few endings by how long they took.
@@ -26,15 +25,7 @@ func TestSpreadOfTheLatest(t *testing.T) {
 // TestLatest tells of a day, of an hour where more ended than is looked at, and of
 // what is open. R-SLO-3.
 func TestLatest(t *testing.T) {
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "latest.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := accesstest.Store(t)
 	n := 0
 	ended := func(many int, ago, took time.Duration) {
 		t.Helper()
@@ -73,7 +64,7 @@ func TestLatest(t *testing.T) {
 	ended(3, 30*time.Hour, time.Second)
 	ended(5, 10*time.Hour, 2*time.Minute)
 	ended(4, 30*time.Minute, time.Second)
-	err = s.Update(t.Context(), func(tx store.Tx) error {
+	accesstest.Update(t, s, func(tx store.Tx) error {
 		for i, ago := range []time.Duration{40 * time.Hour, 20 * time.Minute, 2 * time.Minute} {
 			due := schema.Change{Ends: true, Received: tx.Now().Add(-ago), Objective: tx.Now().Add(10*time.Minute - ago)}
 			if err := store.Accounts.Put(tx, schema.Account{Connector: "wiki", Identity: fmt.Sprint("open", i), Due: due}); err != nil {
@@ -82,9 +73,6 @@ func TestLatest(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	is("a day", 24*time.Hour, 9, 6, 2, false)
 	if x := latest(); x.Oldest < 1200 || x.Oldest > 1260 || x.Took.Half != 120 || x.Took.Most != 120 {
 		t.Errorf("a day: %+v", x)
