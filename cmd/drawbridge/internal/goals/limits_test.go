@@ -121,14 +121,54 @@ func batched(tb testing.TB, n int) float64 {
 // grouped is the same where one writer commits whatever has come, and waits for
 // nothing.
 func grouped(tb testing.TB, n int) float64 {
-	db := emptyStore(tb)
+	next := uint64(0)
+	return groupCommit(tb, emptyStore(tb), rows, n, func() (key, value []byte) {
+		next++
+		return binary.BigEndian.AppendUint64(nil, next), kilobyte
+	})
+}
+
+// groupedApart is the same of rows that a store has already, one in so many, each
+// written again as it is. No two of them share a page, as what ends of much does not.
+func groupedApart(tb testing.TB, of *seed, table string, oneIn, n int) float64 {
+	db, err := bbolt.Open(of.file(), 0o600, &bbolt.Options{NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	var apart [][2][]byte
+	err = db.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(table)).Cursor()
+		k, v := c.First()
+		for i := 0; len(apart) < n; i++ {
+			if i%oneIn == 0 {
+				apart = append(apart, [2][]byte{bytes.Clone(k), bytes.Clone(v)})
+			}
+			if k, v = c.Next(); k == nil {
+				k, v = c.First()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	next := -1
+	return groupCommit(tb, db, []byte(table), n, func() (key, value []byte) {
+		next++
+		return apart[next][0], apart[next][1]
+	})
+}
+
+// groupCommit returns how many rows a second become durable, each waited for by one of
+// 32 writers. Only one goroutine asks for rows.
+func groupCommit(tb testing.TB, db *bbolt.DB, bucket []byte, n int, row func() (key, value []byte)) float64 {
 	waiting := make(chan chan error, 32)
 	go func() {
-		next := uint64(0)
 		for first := range waiting {
 			all := []chan error{first}
 			err := db.Update(func(tx *bbolt.Tx) error {
-				b := tx.Bucket(rows)
+				b := tx.Bucket(bucket)
 				for i := 0; ; i++ {
 					if i == len(all) {
 						select {
@@ -138,8 +178,7 @@ func grouped(tb testing.TB, n int) float64 {
 							return nil
 						}
 					}
-					next++
-					if err := b.Put(binary.BigEndian.AppendUint64(nil, next), kilobyte); err != nil {
+					if err := b.Put(row()); err != nil {
 						return err
 					}
 				}

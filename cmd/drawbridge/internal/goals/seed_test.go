@@ -52,10 +52,13 @@ func dropLarge() {
 // seeded returns a store of so many users.
 func seeded(m *measure, n int) *seed { return fill(m, onDisk(m), n) }
 
+// file is where the store is.
+func (s *seed) file() string { return filepath.Join(s.dir, "bridge.db") }
+
 // open opens the store of a bridge that does not run.
 func (s *seed) open(tb testing.TB, o bolt.Options) *store.Store {
 	tb.Helper()
-	engine, err := bolt.Open(filepath.Join(s.dir, "bridge.db"), o)
+	engine, err := bolt.Open(s.file(), o)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -116,7 +119,7 @@ func (s *seed) close(tb testing.TB, st *store.Store) {
 	if err := st.Close(); err != nil {
 		tb.Fatal(err)
 	}
-	file, err := os.OpenFile(filepath.Join(s.dir, "bridge.db"), os.O_RDWR, 0)
+	file, err := os.OpenFile(s.file(), os.O_RDWR, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}
