@@ -122,8 +122,10 @@ func (c *checking) size(table string) (n int64, err error) {
 	return n, nil
 }
 
+func (c *Collection[R]) check(k *checking) error { return c.all.check(k) }
+
 // check compares a collection's records with their index entries.
-func (c *Collection[R]) check(k *checking) error {
+func (c *records) check(k *checking) error {
 	entries := make([]int64, len(c.indexes)) // that there should be
 	below := make([]map[string]int64, len(c.indexes))
 	var records int64
@@ -132,8 +134,8 @@ func (c *Collection[R]) check(k *checking) error {
 			return err
 		}
 		records++
-		rec, err := c.parse(row.Key, row.Value)
-		if err != nil {
+		rec := c.fresh()
+		if err := c.parse(row.Key, row.Value, rec); err != nil {
 			k.fault(c.name, row.Key, "%v", err)
 			continue
 		}
@@ -172,7 +174,7 @@ func (c *Collection[R]) check(k *checking) error {
 }
 
 // checkRecord looks for a record's entries in the index.
-func (x *Index[R]) checkRecord(k *checking, rec R, key []byte) (entries int64, err error) {
+func (x *entries) checkRecord(k *checking, rec any, key []byte) (entries int64, err error) {
 	values := x.of(rec)
 	for i, value := range values {
 		if contains(values[:i], value) {
@@ -189,7 +191,7 @@ func (x *Index[R]) checkRecord(k *checking, rec R, key []byte) (entries int64, e
 
 // checkIndex looks for entries that no record made. It asks the records only if
 // there are more than there should be.
-func (c *Collection[R]) checkIndex(k *checking, x *Index[R], want int64) error {
+func (c *records) checkIndex(k *checking, x *entries, want int64) error {
 	n, err := k.size(x.name)
 	k.report.IndexEntries += n
 	if err != nil || n == want {
@@ -204,7 +206,8 @@ func (c *Collection[R]) checkIndex(k *checking, x *Index[R], want int64) error {
 			k.fault(x.name, row.Key, "is not an entry of an index")
 			continue
 		}
-		rec, ok, err := c.load(k.transaction, key)
+		rec := c.fresh()
+		ok, err = c.load(k.transaction, key, rec)
 		if err != nil {
 			continue // the record's own fault, found above
 		}
@@ -215,7 +218,7 @@ func (c *Collection[R]) checkIndex(k *checking, x *Index[R], want int64) error {
 	return nil
 }
 
-func (x *Index[R]) has(rec R, key, entry []byte) bool {
+func (x *entries) has(rec any, key, entry []byte) bool {
 	for _, value := range x.of(rec) {
 		if e, _ := x.entry(nil, value, key); bytes.Equal(e, entry) {
 			return true

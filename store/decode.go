@@ -68,7 +68,7 @@ func readIdentity(_, value []byte) (i schema.Identity, ok bool) {
 func Told(r Reader, source, id string) (told, gone bool, err error) {
 	t := r.transaction()
 	key := t.lookup(id)
-	value, err := t.get(Identities.name, key)
+	value, err := t.get(Identities.all.name, key)
 	if err != nil || value == nil {
 		return false, false, err
 	}
@@ -86,7 +86,8 @@ func Told(r Reader, source, id string) (told, gone bool, err error) {
 	if o.Whole() {
 		return told, gone, nil
 	}
-	i, err := Identities.decode(key, value)
+	var i schema.Identity
+	err = Identities.all.decode(key, value, &i)
 	return i.Source == source, i.Gone(), err
 }
 

@@ -8,5 +8,5 @@ import "iter"
 func (c *Collection[R]) Beginning(r Reader, x *Index[R], value ...string) iter.Seq2[R, error] {
 	from := makeKey(value...)
 	from = from[:len(from)-len([]byte{escape, terminator})] // the last part goes on
-	return c.follow(r.transaction(), x, from, after(from), 0)
+	return typed[R](c.all.follow(r.transaction(), x.all, from, after(from), 0))
 }

@@ -8,5 +8,5 @@ import (
 // Since walks the records that an index of something and a time has under a value and
 // from a time on, in the order of their times, and reads no others.
 func (c *Collection[R]) Since(r Reader, x *Index[R], value string, from time.Time) iter.Seq2[R, error] {
-	return c.follow(r.transaction(), x, makeKey(value, timePart(from)), after(makeKey(value)), 0)
+	return typed[R](c.all.follow(r.transaction(), x.all, makeKey(value, timePart(from)), after(makeKey(value)), 0))
 }

@@ -43,7 +43,7 @@ func migrations() []migration {
 
 // layMilestones leads from layout 1, whose indexes had no milestones.
 func layMilestones(t *transaction) error {
-	return errors.Join(t.setMilestones(IdentityUserName.name), t.setMilestones(GroupName.name))
+	return errors.Join(t.setMilestones(IdentityUserName.all.name), t.setMilestones(GroupName.all.name))
 }
 
 // tellPressing leads from layout 2, which had no place of their own for what was
@@ -107,7 +107,7 @@ func layCopies(t *transaction) (more bool, err error) {
 			return false, fmt.Errorf("raw copy: %w", err)
 		}
 		c.Digest = "before"
-		if _, err := RawCopies.write(t, c, true); err != nil {
+		if _, err := RawCopies.all.write(t, &c, true); err != nil {
 			return false, err
 		}
 		if err := t.delete(tableRaw, row.Key); err != nil {
@@ -120,7 +120,7 @@ func layCopies(t *transaction) (more bool, err error) {
 // layShared leads from layout 9, in which one record at most was found by a value that is
 // to be unique, and not the others that had it before it was to be.
 func layShared(t *transaction) (more bool, err error) {
-	for table, shared := range map[string]string{"identities/unique": IdentityUnique.name, "groups/unique": GroupUnique.name} {
+	for table, shared := range map[string]string{"identities/unique": IdentityUnique.all.name, "groups/unique": GroupUnique.all.name} {
 		was, left, err := leading(t, table, inATurn)
 		if err != nil {
 			return false, err
@@ -172,12 +172,16 @@ func clearTable(t *transaction, name string) error {
 
 // layIndex writes an index, which keeps no counts, of what is there already.
 func layIndex[R any](t *transaction, c *Collection[R], x *Index[R]) error {
+	return c.all.lay(t, x.all)
+}
+
+func (c *records) lay(t *transaction, x *entries) error {
 	for row, err := range t.rows(c.name, nil, nil) {
 		if err != nil {
 			return err
 		}
-		rec, err := c.decode(row.Key, row.Value)
-		if err != nil {
+		rec := c.fresh()
+		if err := c.decode(row.Key, row.Value, rec); err != nil {
 			return err
 		}
 		for _, value := range x.of(rec) {

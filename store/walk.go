@@ -19,41 +19,23 @@ func (c *Collection[R]) ByFrom(r Reader, x *Index[R], value []string, key ...str
 	if len(key) > 0 && key[0] != "" {
 		from = append(append(from, makeKey(key...)...), 0)
 	}
-	return c.follow(r.transaction(), x, from, to, 0)
+	return typed[R](c.all.follow(r.transaction(), x.all, from, to, 0))
 }
 
 // Between walks the records that a time index has from one time on and before
 // another, in order, and reads no others.
 func (c *Collection[R]) Between(r Reader, x *Index[R], from, to time.Time) iter.Seq2[R, error] {
-	return c.follow(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)), 0)
+	return typed[R](c.all.follow(r.transaction(), x.all, makeKey(timePart(from)), makeKey(timePart(to)), 0))
 }
 
 // KeysUntil walks the keys of the records that Until walks, and reads none of these.
 func (c *Collection[R]) KeysUntil(r Reader, x *Index[R], at time.Time) iter.Seq2[[]string, error] {
-	return c.keys(r.transaction(), x, nil, after(makeKey(timePart(at))))
+	return c.all.keys(r.transaction(), x.all, nil, after(makeKey(timePart(at))))
 }
 
 // KeysBetween walks the keys of the records that Between walks, and reads none of these.
 func (c *Collection[R]) KeysBetween(r Reader, x *Index[R], from, to time.Time) iter.Seq2[[]string, error] {
-	return c.keys(r.transaction(), x, makeKey(timePart(from)), makeKey(timePart(to)))
-}
-
-func (c *Collection[R]) keys(t *transaction, x *Index[R], from, to []byte) iter.Seq2[[]string, error] {
-	return func(yield func([]string, error) bool) {
-		for row, err := range t.rows(x.name, from, to) {
-			var parts []string
-			if err == nil {
-				key, points := x.points(row)
-				var is bool
-				if parts, is = splitKey(key); !points || !is {
-					err = broken(x.name, row.Key)
-				}
-			}
-			if !yield(parts, err) || err != nil {
-				return
-			}
-		}
-	}
+	return c.all.keys(r.transaction(), x.all, makeKey(timePart(from)), makeKey(timePart(to)))
 }
 
 // OpenObjective is how AccountObjective names what waits for its objective, and what
@@ -70,14 +52,14 @@ func OpenObjective(missed bool) string {
 // stand along it.
 func (c *Collection[R]) Skip(r Reader, x *Index[R], n int, first string) iter.Seq2[R, error] {
 	t := r.transaction()
-	begin, rest, err := t.toward(x.name, first, max(0, n))
+	begin, rest, err := t.toward(x.all.name, first, max(0, n))
 	if err != nil {
 		return func(yield func(R, error) bool) {
 			var none R
 			yield(none, err)
 		}
 	}
-	return c.follow(t, x, begin, after(makeKey(first)), rest)
+	return typed[R](c.all.follow(t, x.all, begin, after(makeKey(first)), rest))
 }
 
 // Edges walks the members of a group that come after the last one seen, in order:
@@ -87,7 +69,7 @@ func Edges(r Reader, group, last string) iter.Seq2[schema.Member, error] {
 	if last != "" {
 		from = append(makeKey(group, last), 0)
 	}
-	return Members.scan(r.transaction(), from, to)
+	return typed[schema.Member](Members.all.scan(r.transaction(), from, to))
 }
 
 // readMember decodes an edge from its key, where nothing else stands in it: a large
@@ -116,17 +98,9 @@ func (c *Collection[R]) Walk(r Reader, x *Index[R], place Place, value ...string
 		from = next
 	}
 	return func(yield func(Placed[R], error) bool) {
-		t := r.transaction()
-		for row, err := range t.rows(x.name, from, after(prefix)) {
-			var p Placed[R]
-			if err == nil {
-				p.Place = Place(row.Key)
-				p.Record, err = c.behind(t, x, row)
-			}
-			if !yield(p, err) || err != nil {
-				return
-			}
-		}
+		c.all.walk(r.transaction(), x.all, from, after(prefix))(func(p placed, err error) bool {
+			return yield(Placed[R]{Record: *p.rec.(*R), Place: p.place}, err)
+		})
 	}
 }
 
