@@ -30,7 +30,8 @@ type SavedPlan struct {
 	Commit string            `json:"commit,omitempty"` // of version control, as was said
 	Author string            `json:"author,omitempty"` // who wrote the change, as was said
 
-	Evidence *signed.Objects `json:"evidence,omitempty"` // of a commit that somebody signed
+	After    string          `json:"after,omitempty"`    // the commit that the one of the documents comes after, where it has to be signed
+	Evidence *signed.Objects `json:"evidence,omitempty"` // of the commit, and of those between
 }
 
 // A PlanStake is one identity for which a plan changes something.
@@ -49,7 +50,14 @@ func SavePlan(ctx context.Context, s *store.Store, from, to *policy.Book) (Saved
 	p := newPlanning(from, to)
 	p.covers = true
 	plan, err := p.run(ctx, s, func(PlanLine) error { return nil })
-	return SavedPlan{Plan: plan, Stakes: p.stakes}, err
+	if err != nil {
+		return SavedPlan{}, err
+	}
+	saved := SavedPlan{Plan: plan, Stakes: p.stakes}
+	return saved, s.View(ctx, func(r store.Reader) (err error) {
+		saved.After, err = NewestCommit(r)
+		return err
+	})
 }
 
 // Moved says what is otherwise than when a plan was made, given the same plan made now;

@@ -119,8 +119,11 @@ func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publica
 	if err != nil {
 		return "", err
 	}
+	if c.ID != "" {
+		q.Commit, q.Folder = c.ID, c.Folder
+	}
 	if c.Signer != "" {
-		q.Commit, q.Author, q.Signer = c.ID, c.Author, c.Signer
+		q.Author, q.Signer = c.Author, c.Signer
 	}
 	if rules.Requires(policy.RequirePlan) && x.Seen.Plan.Hash == "" {
 		return "", fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -17,6 +18,10 @@ import (
 // come back without its commit, for as long as whoever signed it is named: its documents
 // are the store's.
 //
+// Nor is it for whoever sends a commit to choose one that was signed long ago, or in another
+// place: it is of the folder that is meant, and comes after the newest one that was in force.
+// What goes back, or lowers modes, changes nothing about which that is.
+//
 // Where none of those is there any more whom it names, nobody could sign: then it is as
 // with a policy to which too few could agree. Those agree who must, and where nobody must,
 // one person does it on their own word, which is found.
@@ -25,13 +30,13 @@ import (
 const nobodySigns = "the policy in force demands that somebody signed it whom it names, and none of them is there any more"
 
 // vouched returns the commit that a draft is of, where the policy in force demands that
-// somebody signed it. Where nobody did, or nobody who may, the error is ErrForbidden; where
+// somebody signed it, or where the draft demands that of the next. Where nobody did, or nobody who may, the error is ErrForbidden; where
 // nobody could, nobody says so.
 func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobody string, err error) {
 	rules := book.Publication()
 	switch {
 	case !rules.Signed():
-		return c, "", nil
+		return began(d), "", nil
 	case d.Signed.Signer != "":
 		if c = d.Signed; !rules.Names(c.Signer) {
 			err = fmt.Errorf("%s signed it, whom the policy in force does not name any more: %w", c.Signer, schema.ErrForbidden)
@@ -39,7 +44,7 @@ func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobo
 	case d.Evidence == nil:
 		err = fmt.Errorf("no commit of git came with it: publish it from where it is committed: %w", schema.ErrForbidden)
 	default:
-		c, err = signed.Verify(*d.Evidence, d.Files, rules.Signers)
+		c, err = verified(r, rules, d)
 	}
 	if err == nil {
 		err = stillHere(r, book, c.Signer)
@@ -51,6 +56,50 @@ func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobo
 		return signed.Commit{}, nobody, unknown
 	}
 	return signed.Commit{}, "", fmt.Errorf("the policy in force demands that somebody signed it whom it names: %w", err)
+}
+
+// verified returns the commit that a draft is of, as its evidence says.
+func verified(r store.Reader, rules policy.Publication, d *Draft) (signed.Commit, error) {
+	newest, err := newestCommit(r)
+	if err != nil {
+		return signed.Commit{}, err
+	}
+	demand := signed.Demand{Signers: rules.Signers, Folder: cmp.Or(rules.Folder, newest.Folder), After: newest.Commit}
+	return demand.Verify(*d.Evidence, d.Files)
+}
+
+// NewestCommit returns the commit that the next one comes after where it has to be signed:
+// the newest of those that were in force. It is empty where none was.
+func NewestCommit(r store.Reader) (string, error) {
+	q, err := newestCommit(r)
+	return q.Commit, err
+}
+
+// newestCommit returns the publication of the newest commit that was verified. Those from
+// before folders were kept tell of none.
+func newestCommit(r store.Reader) (newest schema.Publication, err error) {
+	for q, err := range store.Publications.By(r, store.PublicationState, string(schema.PublicationPublished)) {
+		if err != nil {
+			return newest, err
+		}
+		if q.Folder != "" || newest.Folder == "" && q.Signer != "" && !q.Back {
+			newest = q
+		}
+	}
+	return newest, nil
+}
+
+// began returns the commit of a policy of which nobody demands that it is signed, and which
+// demands it of the next: that comes after it. It is empty where the documents are of none.
+func began(d *Draft) signed.Commit {
+	if d.Evidence == nil || !d.Book.Publication().Signed() {
+		return signed.Commit{}
+	}
+	c, err := signed.Of(*d.Evidence, d.Files)
+	if err != nil {
+		return signed.Commit{}
+	}
+	return c
 }
 
 // orphaned returns why nobody could sign; nothing where somebody could.
@@ -106,7 +155,12 @@ func stillHere(r store.Reader, book *policy.Book, signer string) error {
 // signed; nothing if it is, or only lowers modes, which never waits. Of one that is, it
 // returns the commit.
 func unsigned(r store.Reader, now, folder *Draft) (why string, c signed.Commit, err error) {
-	if now.Book.Digest() == folder.Book.Digest() || now.Book.OnlyLowers(folder.Book) == nil {
+	switch {
+	case now == nil:
+		return "", began(folder), nil
+	case now.Book.Digest() == folder.Book.Digest():
+		return "", now.Signed, nil
+	case now.Book.OnlyLowers(folder.Book) == nil:
 		return "", c, nil
 	}
 	c, nobody, err := vouched(r, now.Book, folder)

@@ -28,9 +28,9 @@ func signing(more string) string {
 
 const theBoard = ", approvers: { group: Board, min: 1 }"
 
-// by is a draft whose documents somebody committed and signed.
-func by(hand signedtest.Hand, author string, d *access.Draft) *access.Draft {
-	e := hand.Commit(author, d.Files)
+// by is a draft whose documents somebody committed, after other commits, and signed.
+func by(hand signedtest.Hand, author string, d *access.Draft, parents ...string) *access.Draft {
+	e := hand.Commit(author, d.Files, parents...)
 	d.Evidence = &e
 	return d
 }
@@ -107,12 +107,15 @@ func TestSignedFolder(t *testing.T) {
 		}
 		take(next("it"), "no commit of git came with it")
 		take(by(nobodyElse, "ada@example.com", next("it")), "is none of those that the policy in force names")
-		take(by(adaSigns, "ada@example.com", next("it")), "")
+		signedSecond := by(adaSigns, "ada@example.com", next("it"))
+		take(signedSecond, "")
 		second := c.rules.Book().Digest()
 		if got := w.whyInForce(second); !strings.Contains(got, "signed by ada@example.com") {
 			t.Errorf("the log says %q of what was signed", got)
 		}
-		take(by(oneSigns, "ada@example.com", next("all of it")), "")
+		signedThird := by(oneSigns, "ada@example.com", next("all of it"), signedtest.ID(*signedSecond.Evidence))
+		take(by(oneSigns, "ada@example.com", next("nothing of it")), "it does not come after the commit "+signedtest.ID(*signedSecond.Evidence))
+		take(signedThird, "")
 		lowered := draft(t, oneMode, strings.Replace(signing(""), "enforce", "propose", 1), "Engineers read the wiki.", "Engineers may read all of it.")
 		take(lowered, "")
 
@@ -135,7 +138,8 @@ func TestSignedFolder(t *testing.T) {
 		}
 		w.work()
 		withoutAda := draft(t, oneMode, strings.Replace(signing(""), ", { user: ada@example.com, key: "+adaSigns.Signer().Key+" }", "", 1))
-		take(by(oneSigns, "one@example.com", withoutAda), "")
+		take(by(oneSigns, "one@example.com", withoutAda, signedtest.ID(*signedSecond.Evidence)), "it does not come after the commit "+signedtest.ID(*signedThird.Evidence))
+		take(by(oneSigns, "one@example.com", withoutAda, signedtest.ID(*signedThird.Evidence)), "")
 		c.refuses("back to what somebody signed who is not named any more", back(second), schema.ErrForbidden)
 	})
 }

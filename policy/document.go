@@ -101,6 +101,7 @@ type Publication struct {
 	ObserveFor    *Duration `json:"observeFor,omitempty"`     // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
 	Signers       []Signer  `json:"signers,omitempty"` // who may sign what is published next
+	Folder        string    `json:"folder,omitempty"`  // of the repository, in which that is; left out: the one that what is in force is of
 }
 
 // A Signer is a person whose signature a policy may carry, by an SSH key.

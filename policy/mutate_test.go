@@ -40,7 +40,7 @@ var harmlessOnes = []harmless{
 	{"person", "whether that is somebody who is there, only data tells: E-OWNER-INACTIVE, findings, who may decide", regexp.MustCompile(
 		`\.(owner\.user|owner\.deputy|signers\[\]\.user|entitlements\[\]\.owner|subjects|approvedBy|approvers(\[\])?\.(group|user)|reviewers\.group) names`)},
 	{"outside", "a name or an address outside of the policy: only a source or a target tells whether it is one", regexp.MustCompile(
-		`\.(target|path|environment|repo|attestation|issuer|audience|subject|authoritativeFor|correlateBy|credential|credentials?(\[\])?\.name|metadata\.name) (names|is gone|is empty)|\.(path|map[.A-Za-z]*) `)},
+		`\.(target|path|environment|repo|attestation|issuer|audience|subject|authoritativeFor|correlateBy|credential|credentials?(\[\])?\.name|metadata\.name) (names|is gone|is empty)|\.(path|map[.A-Za-z]*) |\.publication\.folder names`)},
 	{"everybody", "that is also what it is where it is left out", regexp.MustCompile(`^Source \.spec\.scope is true of everybody$`)},
 	{"choice", "either is for people to choose, and neither opens what a requirement closes: docs/policy.md says what holds whatever is written", regexp.MustCompile(
 		` is the other way round$`)},

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -98,6 +99,10 @@ func (c *compiler) publication(set *PolicySet) {
 	if p.Approvers.Group == "" && p.Approvers.Min > 0 {
 		c.report(&set.Header, CodeApprover, in("spec", "publication", "approvers"), "%d must agree to a policy, and nobody is named who could", p.Approvers.Min).
 			hint("name their group")
+	}
+	if from := p.Folder; from != "" && (path.IsAbs(from) || path.Clean(from) != from || strings.HasPrefix(from, "..")) {
+		c.report(&set.Header, CodeDecode, in("spec", "publication", "folder"), "%q is no folder of a repository", from).
+			hint("write the path from the top of it, as in access/policy, or . for all of it")
 	}
 	c.signers(set)
 }

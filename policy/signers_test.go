@@ -22,6 +22,11 @@ func TestSigners(t *testing.T) {
 		"no key":              {"signers: [{ user: ann@example.org, key: ssh-ed25519 AAAA }]", "E-DECODE 16:46 a signer is a person and one public key"},
 		"nobody's key":        {"signers: [" + strings.Replace(ann, "user: ann@example.org, ", "", 1) + "]", "E-DECODE 16:46 "},
 		"a key that is bound": {"signers: [" + strings.Replace(ann, "key: ", `key: no-pty `, 1) + "]", "E-DECODE 16:46 a signer is"},
+		"in a folder":         {"signedCommits: true, folder: access/policy, signers: [" + ann + "]", ""},
+		"all of it":           {"signedCommits: true, folder: ., signers: [" + ann + "]", ""},
+		"a folder elsewhere":  {"folder: ../policy", `E-DECODE 16:44 "../policy" is no folder of a repository`},
+		"a folder of a disk":  {"folder: /policy", `E-DECODE 16:44 "/policy" is no folder`},
+		"a folder with more":  {"folder: policy/", `E-DECODE 16:44 "policy/" is no folder`},
 		"one key of two":      {"signers: [" + ann + ", " + bob + "]", "E-DECODE 16:171 ann@example.org and bob@example.org have one key"},
 	} {
 		t.Run(name, func(t *testing.T) {

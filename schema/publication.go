@@ -27,6 +27,7 @@ type Publication struct {
 	Proposer string           `json:"proposer,omitempty"` // the identity behind that actor, where it is a person's
 	Author   string           `json:"author,omitempty"`   // who wrote the change, as was said: they do not agree to it either
 	Commit   string           `json:"commit,omitempty"`   // of version control, as was said
+	Folder   string           `json:"folder,omitempty"`   // of the repository, where it was verified that the documents are those of the commit: "." is all of it
 	Signer   string           `json:"signer,omitempty"`   // who signed that, where it was verified: then it is so, and not as was said
 	Reason   string           `json:"reason,omitempty"`
 	Back     bool             `json:"back,omitempty"` // it goes back to a version that was in force before

@@ -49,7 +49,7 @@ func TestGitFolderReadsWhatIsCommitted(t *testing.T) {
 		put(t, "*.yaml export-ignore export-subst\n", policy, ".gitattributes")
 		put(t, "# $Format:%H$\n", policy, "subst.yaml")
 	})
-	d, commit, author, err := gitFolder(t.Context(), dir, "proposed")
+	read, err := gitFolder(t.Context(), dir, "proposed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,12 +59,12 @@ func TestGitFolderReadsWhatIsCommitted(t *testing.T) {
 	}
 	for _, path := range want {
 		text, err := os.ReadFile(path)
-		if got := d.Files[filepath.Base(path)]; err != nil || got != string(text) {
-			t.Errorf("%s is read as %q, want %q (%v; read: %v)", path, got, text, err, slices.Sorted(maps.Keys(d.Files)))
+		if got := read.Draft.Files[filepath.Base(path)]; err != nil || got != string(text) {
+			t.Errorf("%s is read as %q, want %q (%v; read: %v)", path, got, text, err, slices.Sorted(maps.Keys(read.Draft.Files)))
 		}
 	}
-	if len(commit) < 40 || author != "ann@corp.example" {
-		t.Errorf("commit %q of %q", commit, author)
+	if len(read.commit) < 40 || read.author != "ann@corp.example" {
+		t.Errorf("commit %q of %q", read.commit, read.author)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestGitFolderRefuses(t *testing.T) {
 		"a file for a commit":   {func(string) {}, "proposed:policy", "proposed:policy"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, _, err := gitFolder(t.Context(), commitAll(t, c.change), c.ref)
+			_, err := gitFolder(t.Context(), commitAll(t, c.change), c.ref)
 			if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}

@@ -71,31 +71,32 @@ func refusedNow(p access.Plan, dir string) error {
 
 // planFolder plans the documents below a folder, and keeps them with the plan.
 func planFolder(ctx context.Context, a about, backup, dir, ref string) (saved access.SavedPlan, err error) {
-	to, commit, author, err := readAt(ctx, dir, ref)
+	to, err := readAt(ctx, dir, ref)
 	if err != nil {
 		return saved, err
 	}
-	if saved, err = planPolicy(ctx, a, backup, to); err != nil {
+	if saved, err = planPolicy(ctx, a, backup, to.Draft); err != nil {
 		return saved, err
 	}
-	saved.Files, saved.Evidence, saved.Commit, saved.Author = to.Files, to.Evidence, commit, author
+	saved.Files, saved.Commit, saved.Author = to.Draft.Files, to.commit, to.author
+	saved.Evidence = to.evidence(ctx, saved.After)
 	return saved, nil
 }
 
 // readAt reads the documents below a folder: as they are, or at a commit.
-func readAt(ctx context.Context, dir, ref string) (to *bridge.Policy, commit, author string, err error) {
+func readAt(ctx context.Context, dir, ref string) (to committed, err error) {
 	if ref != "" {
 		return gitFolder(ctx, dir, ref)
 	}
 	if err := isFolder(dir); err != nil {
-		return nil, "", "", err
+		return to, err
 	}
-	if to, err = bridge.ReadPolicy(os.DirFS(dir)); err != nil {
-		return nil, "", "", err
+	to = committed{git: git.Repository{Dir: dir}, ref: "HEAD", below: "."}
+	if to.Draft, err = bridge.ReadPolicy(os.DirFS(dir)); err != nil {
+		return to, err
 	}
-	commit, author = git.Committed(ctx, dir)
-	to.Evidence = git.Repository{Dir: dir}.Evidence(ctx, "HEAD", ".")
-	return to, commit, author, nil
+	to.commit, to.author = git.Committed(ctx, dir)
+	return to, nil
 }
 
 func planPolicy(ctx context.Context, a about, backup string, to *bridge.Policy) (saved access.SavedPlan, err error) {

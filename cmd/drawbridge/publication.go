@@ -72,7 +72,19 @@ func (p *proposal) read(ctx context.Context, plan string, args []string) error {
 	}
 	p.Files = read.Files
 	p.Commit, p.Author = git.Committed(ctx, args[0])
-	p.Evidence = git.Repository{Dir: args[0]}.Evidence(ctx, "HEAD", ".")
+	return nil
+}
+
+// attest adds what it takes to tell who signed the documents of a folder. A plan has it.
+func (p *proposal) attest(ctx context.Context, c *client, folder []string) error {
+	if len(folder) == 0 {
+		return nil
+	}
+	var now api.PolicyView
+	if err := c.call(ctx, http.MethodGet, "/api/v1/policy", nil, &now); err != nil {
+		return err
+	}
+	p.Evidence = git.Repository{Dir: folder[0]}.Evidence(ctx, "HEAD", ".", now.Commit)
 	return nil
 }
 
@@ -98,6 +110,9 @@ func proposeCommand() *cobra.Command {
 				p.Author = author
 			}
 			return w.with(cmd.Context(), func(c *client) error {
+				if err := p.attest(cmd.Context(), c, args); err != nil {
+					return err
+				}
 				var v api.PublicationView
 				if err := c.call(cmd.Context(), http.MethodPost, dry("/api/v1/publications", dryRun), p, &v); err != nil {
 					return err
@@ -168,21 +183,22 @@ func publishCommand() *cobra.Command {
 			"Where nobody has to agree a plan that was kept, or a folder, is enough.",
 		Args: between(0, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := "/api/v1/policy/publish"
-			var body any
 			if id, ok := publicationID(plan, args); ok {
-				path = "/api/v1/publications/" + url.PathEscape(id) + "/publish"
-			} else {
-				if p.Reason == "" {
-					return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
-				}
-				if err := p.read(cmd.Context(), plan, args); err != nil {
-					return err
-				}
-				body = p
+				return w.with(cmd.Context(), func(c *client) error {
+					return c.publish(cmd.Context(), dry("/api/v1/publications/"+url.PathEscape(id)+"/publish", dryRun), nil, f, cmd.OutOrStdout())
+				})
+			}
+			if p.Reason == "" {
+				return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
+			}
+			if err := p.read(cmd.Context(), plan, args); err != nil {
+				return err
 			}
 			return w.with(cmd.Context(), func(c *client) error {
-				return c.publish(cmd.Context(), dry(path, dryRun), body, f, cmd.OutOrStdout())
+				if err := p.attest(cmd.Context(), c, args); err != nil {
+					return err
+				}
+				return c.publish(cmd.Context(), dry("/api/v1/policy/publish", dryRun), p, f, cmd.OutOrStdout())
 			})
 		},
 	}

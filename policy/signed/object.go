@@ -16,6 +16,7 @@ type commit struct {
 	id, tree, author string
 	signature        string // armoured; empty of one that nobody signed
 	payload          []byte // what the signature is over: the commit without it
+	raw              []byte
 
 	// sum is the hash by which git names an object of this repository. With SHA-1 it is
 	// only as good as the signer's git, which refuses to store what is made to collide.
@@ -69,7 +70,7 @@ func parse(raw []byte) (c commit, err error) {
 	default:
 		return c, fmt.Errorf("the commit names no tree: %w", schema.ErrInvalid)
 	}
-	c.id = c.sum("commit", raw)
+	c.id, c.raw = c.sum("commit", raw), raw
 	return c, nil
 }
 

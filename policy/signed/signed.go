@@ -10,9 +10,15 @@
 // All documents of the folder are those of the commit, or none is: a document that was
 // left out is as much a change as one that was altered. Signatures are those of SSH keys
 // (git config gpg.format ssh).
+//
+// A signature says who vouched for documents; not that they are the newest, nor that they
+// were meant to come into force here. So there is more to demand: which folder they are in,
+// and that their commit comes after another one, by commits each of which names the one
+// before.
 package signed
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -26,32 +32,83 @@ import (
 // those of it.
 type Objects struct {
 	Commit []byte   `json:"commit"`
-	Folder string   `json:"folder,omitempty"` // where the documents are below its tree; empty: all over it
+	Folder string   `json:"folder,omitempty"` // where the documents are below its tree; empty or ".": all over it
 	Trees  [][]byte `json:"trees"`            // the commit's, those on the way to the folder, and those below it
+
+	Between [][]byte `json:"between,omitempty"` // the commits from it, newest first, to the one that it comes after; neither of both
 }
 
-// A Commit is one that somebody signed.
+// A Commit is one that documents are of.
 type Commit struct {
 	ID     string
+	Folder string // where the documents are in it; "." is all over it
 	Author string // the email address that it states, which the signature is over
 	Signer string // whose key it was signed with, as the policy calls them
 }
 
+// A Demand is what has to be so of a commit.
+type Demand struct {
+	Signers []policy.Signer // one of them signed it
+	Folder  string          // that the documents are in; empty: any
+	After   string          // the commit that it comes after, or is; empty: it may be any
+}
+
 // Verify returns the commit that documents are of, by their path below the folder. The
-// error is ErrForbidden where they are not those of it, or where nobody signed it who may.
-func Verify(e Objects, documents map[string]string, signers []policy.Signer) (Commit, error) {
+// error is ErrForbidden where they are not those of it, or where it is not as demanded.
+func (d Demand) Verify(e Objects, documents map[string]string) (Commit, error) {
 	c, err := parse(e.Commit)
 	if err != nil {
 		return Commit{}, err
 	}
-	signer, err := c.signer(signers)
+	signer, err := c.signer(d.Signers)
+	if err == nil {
+		err = d.meant(e)
+	}
+	if err == nil {
+		err = c.holds(e, documents)
+	}
+	if err == nil {
+		err = c.after(d.After, e.Between)
+	}
 	if err != nil {
 		return Commit{}, fmt.Errorf("commit %s: %w", brief(c.id), err)
 	}
-	if err := c.holds(e, documents); err != nil {
-		return Commit{}, fmt.Errorf("commit %s: %w", brief(c.id), err)
+	return Commit{ID: c.id, Folder: e.folder(), Author: c.author, Signer: signer}, nil
+}
+
+// Of returns the commit that documents are of, whoever signed it or not.
+func Of(e Objects, documents map[string]string) (Commit, error) {
+	c, err := parse(e.Commit)
+	if err == nil {
+		err = c.holds(e, documents)
 	}
-	return Commit{ID: c.id, Author: c.author, Signer: signer}, nil
+	if err != nil {
+		return Commit{}, err
+	}
+	return Commit{ID: c.id, Folder: e.folder(), Author: c.author}, nil
+}
+
+// meant returns nil where documents are in the folder that they have to be in.
+func (d Demand) meant(e Objects) error {
+	if d.Folder == "" || Folder(d.Folder) == e.folder() {
+		return nil
+	}
+	return fmt.Errorf("it is of the folder %s, and the policy in force is of %s: %w", e.folder(), Folder(d.Folder), schema.ErrForbidden)
+}
+
+func (e Objects) folder() string { return Folder(e.Folder) }
+
+// Folder is how a folder of a repository is written: as git does, and "." for all of it.
+func Folder(name string) string {
+	return cmp.Or(strings.Join(steps(name), "/"), ".")
+}
+
+// steps are the names on the way to a folder.
+func steps(folder string) []string {
+	if folder == "." {
+		return nil
+	}
+	return strings.FieldsFunc(folder, func(c rune) bool { return c == '/' })
 }
 
 // holds returns nil where the documents are those of a folder of the commit, and all of
@@ -62,10 +119,7 @@ func (c commit) holds(e Objects, documents map[string]string) error {
 		f.trees[c.sum("tree", raw)] = raw
 	}
 	tree := c.tree
-	for name := range strings.SplitSeq(strings.Trim(e.Folder, "/"), "/") {
-		if name == "" {
-			continue
-		}
+	for _, name := range steps(e.Folder) {
 		within, err := f.entries(tree)
 		if err != nil {
 			return err

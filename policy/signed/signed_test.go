@@ -85,7 +85,7 @@ func TestVerify(t *testing.T) {
 			if test.change != nil {
 				test.change(&e, docs)
 			}
-			got, err := signed.Verify(e, docs, []policy.Signer{lead.Signer()})
+			got, err := signed.Demand{Signers: []policy.Signer{lead.Signer()}}.Verify(e, docs)
 			if test.want == "" {
 				if err != nil || got.Signer != "lead@example.com" || got.Author != "ann@example.com" || len(got.ID) != 40 {
 					t.Errorf("got %+v, %v", got, err)
@@ -106,8 +106,9 @@ func FuzzVerify(f *testing.F) {
 	e := lead.Commit("ann@example.com", documents)
 	f.Add(e.Commit, e.Trees[0])
 	f.Add([]byte("tree \n\n"), []byte("40000 a\x00"))
+	demand := signed.Demand{Signers: []policy.Signer{lead.Signer()}, After: strings.Repeat("0", 40)}
 	f.Fuzz(func(t *testing.T, commit, tree []byte) {
-		got, err := signed.Verify(signed.Objects{Commit: commit, Trees: [][]byte{tree}}, read(), []policy.Signer{lead.Signer()})
+		got, err := demand.Verify(signed.Objects{Commit: commit, Trees: [][]byte{tree}, Between: [][]byte{commit}}, read())
 		if err == nil {
 			t.Errorf("believed %+v", got)
 		}
@@ -133,7 +134,7 @@ func TestFewTreesAreNotManyDocuments(t *testing.T) {
 		for _, p := range paths {
 			files[p+"x.txt"] = ""
 		}
-		_, err := signed.Verify(lead.Commit("ann@example.com", files), nil, []policy.Signer{lead.Signer()})
+		_, err := signed.Demand{Signers: []policy.Signer{lead.Signer()}}.Verify(lead.Commit("ann@example.com", files), nil)
 		if !errors.Is(err, schema.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}

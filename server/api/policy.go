@@ -97,6 +97,7 @@ type PolicyView struct {
 	Refused   int       `json:"refused"`
 	Published time.Time `json:"published,omitzero"`
 	By        string    `json:"by,omitempty"`
+	Commit    string    `json:"commit,omitempty" doc:"The newest commit that was in force: the next one comes after it, where it has to be signed."`
 
 	Unreadable string `json:"unreadable,omitempty" doc:"Why this version of the program cannot read it: then no role is in force, nobody gets anything new, and only what must end does."`
 }
@@ -105,6 +106,11 @@ func (a *API) readPolicy(ctx context.Context, _ *struct{}) (*Reply[PolicyView], 
 	book := a.Rules.Book()
 	v := PolicyView{Digest: book.Digest(), Name: book.Name(), Roles: len(book.Roles()), Refused: len(book.Refused()), Unreadable: book.Unreadable()}
 	err := a.Store.View(ctx, func(r store.Reader) error {
+		newest, err := access.NewestCommit(r)
+		if err != nil {
+			return err
+		}
+		v.Commit = newest
 		published, err := store.Policies.Get(r, v.Digest)
 		if errors.Is(err, schema.ErrNotFound) {
 			return nil // it was loaded and not published yet

@@ -3,6 +3,7 @@
 package signedtest
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha1" //nolint:gosec // what git names things by
 	"crypto/sha512"
@@ -49,19 +50,54 @@ func (h Hand) public() []byte {
 	return ssh.Marshal(named{algorithm, h.key[ed25519.SeedSize:]})
 }
 
-// Commit has them sign a commit of documents below the folder "rules/policy" of a
-// repository in which there is something else, too.
-func (h Hand) Commit(author string, documents map[string]string) signed.Objects {
-	e := signed.Objects{Folder: "rules/policy"}
+// A Work is what is committed.
+type Work struct {
+	Author    string
+	Folder    string // of the repository, in which there is something else, too; "." is all of it
+	Documents map[string]string
+	Parents   []string // ids of the commits before it
+	Words     string   // the message; something, where nothing is said
+}
+
+// Commit has them sign a commit of documents in the folder "rules/policy", after others.
+func (h Hand) Commit(author string, documents map[string]string, parents ...string) signed.Objects {
+	return h.Sign(Work{Author: author, Folder: "rules/policy", Documents: documents, Parents: parents})
+}
+
+// Sign has them commit and sign something.
+func (h Hand) Sign(w Work) signed.Objects {
+	e := h.commit(w)
+	e.Commit = []byte(h.signed(string(e.Commit)))
+	return e
+}
+
+// Unsigned has them commit something, and not sign it.
+func (h Hand) Unsigned(w Work) signed.Objects { return h.commit(w) }
+
+// ID is the name of a commit.
+func ID(e signed.Objects) string { return fmt.Sprintf("%x", hash("commit", e.Commit)) }
+
+func (h Hand) commit(w Work) signed.Objects {
+	e := signed.Objects{Folder: w.Folder}
 	add := func(tree []byte) string {
 		e.Trees = append(e.Trees, tree)
 		return hash("tree", tree)
 	}
-	policy := add(tree(documents, "", add))
-	rules := add(entry("40000", "policy", policy))
-	root := add(append(entry("100644", "README.md", hash("blob", []byte("words"))), entry("40000", "rules", rules)...))
-	text := fmt.Sprintf("tree %x\nauthor Ann <%s> 1795770000 +0100\ncommitter %s <%[3]s> 1795770000 +0100\n\nChange a role\n\nBecause.\n", root, author, h.User)
-	e.Commit = []byte(h.signed(text))
+	root := tree(w.Documents, "", add)
+	if w.Folder != "." {
+		names := strings.Split(w.Folder, "/")
+		for i, name := range slices.Backward(names) {
+			if root = entry("40000", name, add(root)); i == 0 {
+				root = append(entry("100644", "README.md", hash("blob", []byte("words"))), root...)
+			}
+		}
+	}
+	text := fmt.Sprintf("tree %x\n", add(root))
+	for _, id := range w.Parents {
+		text += "parent " + id + "\n"
+	}
+	text += fmt.Sprintf("author Ann <%s> 1795770000 +0100\ncommitter %s <%[2]s> 1795770000 +0100\n\n%s\n", w.Author, h.User, cmp.Or(w.Words, "Change a role\n\nBecause."))
+	e.Commit = []byte(text)
 	return e
 }
 

@@ -55,8 +55,16 @@ func (b *Bridge) publish(ctx context.Context, folder *Policy) (t access.TakenUp,
 	if err != nil {
 		return t, fmt.Errorf("read the policy in force: %w", err)
 	}
-	if now != nil && now.Book.Publication().Signed() {
-		folder.Evidence = git.Repository{Dir: b.cfg.Policy.Path}.Evidence(ctx, "HEAD", ".")
+	if now != nil && now.Book.Publication().Signed() || folder.Book.Publication().Signed() {
+		var newest string
+		err := b.store.View(ctx, func(r store.Reader) (err error) {
+			newest, err = access.NewestCommit(r)
+			return err
+		})
+		if err != nil {
+			return t, err
+		}
+		folder.Evidence = git.Repository{Dir: b.cfg.Policy.Path}.Evidence(ctx, "HEAD", ".", newest)
 	}
 	err = b.store.Update(ctx, func(tx store.Tx) error {
 		got, err := access.TakeUp(tx, now, folder, "bridge")

@@ -43,7 +43,7 @@ func (g Repository) run(ctx context.Context, in io.Reader, read func(*bufio.Read
 	var complaint bytes.Buffer
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", g.Dir}, args...)...)
 	cmd.Stdin, cmd.Stderr = in, &complaint
-	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
+	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_NO_REPLACE_OBJECTS=1", "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

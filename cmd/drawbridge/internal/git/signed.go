@@ -34,10 +34,11 @@ func Committed(ctx context.Context, dir string) (commit, author string) {
 }
 
 // Evidence returns what it takes to tell who signed the documents below a folder, as they
-// are at a commit: the commit itself if it is signed, or the last one that changed them.
-// There is none where git knows of no such commit. Only what git stores is looked at, by
-// commands for which a repository cannot configure a program to be run.
-func (g Repository) Evidence(ctx context.Context, commit, below string) *signed.Objects {
+// are at a commit, and that this comes after another commit, if one is named: the commit
+// itself if it is signed, or the last one that changed them. There is none where git knows of
+// no such commit. Only what git stores is looked at, by commands for which a repository
+// cannot configure a program to be run.
+func (g Repository) Evidence(ctx context.Context, commit, below, after string) *signed.Objects {
 	prefix, err := g.Line(ctx, "rev-parse", "--show-prefix")
 	if err != nil {
 		return nil
@@ -56,20 +57,26 @@ func (g Repository) Evidence(ctx context.Context, commit, below string) *signed.
 		if err != nil {
 			return nil
 		}
-		if e.Trees != nil {
-			return e
+		if isSigned(e.Commit) {
+			first = e
+			break
 		}
 		first = cmp.Or(first, e)
+	}
+	if first != nil && after != "" {
+		first.Between = g.between(ctx, first.Commit, after)
 	}
 	return first
 }
 
-// evidence is Evidence of one commit; of one that nobody signed the commit alone.
+func isSigned(commit []byte) bool { return bytes.Contains(commit, []byte("\ngpgsig")) }
+
+// evidence is Evidence of one commit, and of none that it comes after.
 func (g Repository) evidence(ctx context.Context, commit, folder string) (*signed.Objects, error) {
 	e := &signed.Objects{Folder: folder}
 	err := g.objects(ctx, "commit", []string{commit}, MostBytes, func(_ int, body []byte) { e.Commit = body })
-	if err != nil || !bytes.Contains(e.Commit, []byte("\ngpgsig")) {
-		return e, err
+	if err != nil {
+		return nil, err
 	}
 	trees := []string{commit + "^{tree}"}
 	for i := range folder {

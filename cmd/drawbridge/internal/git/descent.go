@@ -1,0 +1,73 @@
+package git
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"drawbridge/policy/signed"
+)
+
+// mostWalked bounds how many commits are looked at on the way to another one.
+const mostWalked = 100_000
+
+// A step is a commit on the way, and the one from which it was come to.
+type step struct {
+	raw  []byte
+	from *step
+}
+
+// between returns the commits by which one comes after another, newest first, on the shortest
+// way; none where there is no way, as in a clone that has only the newest commits. What a
+// shallow clone, or a replacement, makes git say of a commit's parents has no say.
+func (g Repository) between(ctx context.Context, commit []byte, after string) (way [][]byte) {
+	names, ask := io.Pipe()
+	defer names.Close()
+	err := g.run(ctx, names, func(out *bufio.Reader) error {
+		defer ask.Close()
+		met := map[string]bool{}
+		for queue := []*step{{raw: commit}}; len(queue) > 0; queue = queue[1:] {
+			here := queue[0]
+			before := signed.Before(here.raw)
+			if slices.Contains(before, after) {
+				for ; here.from != nil; here = here.from {
+					way = append(way, here.raw)
+				}
+				return nil
+			}
+			for _, id := range before {
+				if met[id] || len(met) == mostWalked {
+					continue
+				}
+				met[id] = true
+				raw, err := commitNamed(ask, out, id)
+				if err != nil {
+					return err
+				}
+				if raw != nil {
+					queue = append(queue, &step{raw, here})
+				}
+			}
+		}
+		return nil
+	}, "cat-file", "--batch")
+	if err != nil {
+		return nil
+	}
+	slices.Reverse(way)
+	return way
+}
+
+// commitNamed reads one commit from git cat-file --batch; nothing where it is not there.
+func commitNamed(ask io.Writer, out *bufio.Reader, id string) ([]byte, error) {
+	if _, err := io.WriteString(ask, id+"\n"); err != nil {
+		return nil, err
+	}
+	if line, err := out.Peek(len(id) + len(" missing")); err == nil && strings.HasSuffix(string(line), " missing") {
+		_, err := out.ReadString('\n')
+		return nil, err
+	}
+	return readObject(out, "commit", MostBytes)
+}
