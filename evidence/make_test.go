@@ -12,6 +12,7 @@ import (
 	"drawbridge/evidence"
 	"drawbridge/evidence/pack"
 	"drawbridge/schema"
+	"drawbridge/store"
 )
 
 // TestPacks makes a pack of each framework and verifies it with the public key alone.
@@ -160,6 +161,35 @@ func TestPeriods(t *testing.T) {
 		err = w.makeIn(w.request("soc9"), t.TempDir())
 		if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "soc2") {
 			t.Errorf("of a framework that is none: got %v, want the names of those there are", err)
+		}
+	})
+}
+
+// TestWhoSignedAPolicy reads who signed it in the register of policies, and their name
+// nowhere in a pack that is to have none.
+func TestWhoSignedAPolicy(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.update(func(tx store.Tx) error {
+			for q, err := range store.Publications.All(tx) {
+				if err != nil {
+					return err
+				}
+				q.Signer = "ann@example.com"
+				return store.Publications.Put(tx, q)
+			}
+			return errors.New("no policy was published")
+		})
+		request := w.request("soc2")
+		for _, pseudonyms := range []bool{false, true} {
+			request.Pseudonyms = pseudonyms
+			var signed []string
+			_, err := pack.ReadTable(strings.NewReader(tree(t, w.make(request))["populations/policy-versions.csv"]), func(row map[string]string) error {
+				signed = append(signed, row["signedBy"])
+				return nil
+			})
+			if err != nil || len(signed) != 1 || signed[0] == "" || (signed[0] == "ann@example.com") == pseudonyms {
+				t.Errorf("with pseudonyms %v it is signed by %q, %v", pseudonyms, signed, err)
+			}
 		}
 	})
 }

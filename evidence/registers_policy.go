@@ -16,7 +16,7 @@ type rowFunc = func(cells ...string) error
 // policyRegisters are what the policy says that was in force at the end of the period.
 func policyRegisters() []*table {
 	return []*table{
-		{name: "policy-versions", says: "a policy that was in force in the period; its documents are in policy/", columns: []string{"inForceFrom", "by", "commit", "author", "approvedBy", "plan", "documents"}, list: listVersions},
+		{name: "policy-versions", says: "a policy that was in force in the period; its documents are in policy/", columns: []string{"inForceFrom", "by", "commit", "author", "signedBy", "approvedBy", "plan", "documents"}, list: listVersions},
 		{name: "sources", says: "a place that identities or signals may come from", columns: []string{"owner", "deputy", "protocol", "trust", "authoritativeFor", "staleAfter", "deactivationsPerHour", "percentPerDay", "rotateEvery"}, list: listSources},
 		{name: "connectors", says: "a target, and how far automation goes there", columns: []string{"owner", "deputy", "type", "mode", "authority", "entitlements"}, list: listConnectors},
 		{name: "entitlements", says: "something that can be held at a target", columns: []string{"connector", "target", "owner", "risk", "privileged", "environment", "confers"}, list: listEntitlements},
@@ -272,7 +272,7 @@ func listVersions(ctx context.Context, m *making, row rowFunc) error {
 				}
 			}
 			q := v.publication
-			err = row(q.ID, stamp(v.from), m.actor(q.Published), q.Commit, m.person(q.Author), m.people(by), q.Plan, "policy/"+q.Digest+"/ ("+number(len(kept.Files))+" files)")
+			err = row(q.ID, stamp(v.from), m.actor(q.Published), q.Commit, m.person(q.Author), m.person(q.Signer), m.people(by), q.Plan, "policy/"+q.Digest+"/ ("+number(len(kept.Files))+" files)")
 			if err != nil {
 				return err
 			}
