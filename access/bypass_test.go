@@ -43,6 +43,7 @@ spec:
   onEnd: { verifyRemoved: true, rotate: [root-password], within: 15m }
   triggers: [leaver]
   concurrent: { max: 2 }
+  review: { every: 365d }
 ---
 `
 

@@ -54,6 +54,12 @@ const (
 	readsLess = "grants: [{ connector: wiki, entitlement: readers }]\n  triggers: [leaver, moved]"
 )
 
+// forGood and again are the lines after those: why it needs no end, and when people look again.
+const (
+	forGood = "  permanent: { because: Held for the length of employment. }"
+	again   = "  review: { every: 365d }"
+)
+
 // writes is the same of the role writer, which a constraint keeps apart from the role admin.
 const writes = "grants: [{ connector: wiki, entitlement: writers }]\n  triggers: [leaver]"
 

@@ -21,6 +21,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 `
 

@@ -95,6 +95,7 @@ spec:
   grants: [{ connector: wiki, entitlement: keepers }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 `
 
 const editorTriggers = "  duration: { default: 8h, max: 24h, renewable: true }\n  triggers: [leaver"

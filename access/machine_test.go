@@ -39,6 +39,7 @@ spec:
   permanent: { because: Lives as long as the workload. }
   triggers: [machine]
   nhi: { interactiveLogin: deny, environments: [prod] }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: NHI

@@ -435,6 +435,7 @@ spec:
   triggers: [leaver]
   permanent: { because: It ends with the register. }
   nhi: { interactiveLogin: deny, sharedUse: deny, environments: [prod] }
+  review: { every: 365d }
 `
 
 // anyDraft is any of very many policies, of all kinds of documents, some of which refuse a

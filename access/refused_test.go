@@ -23,6 +23,7 @@ func TestRefusedRoleIsTakenByItsTriggers(t *testing.T) {
 		"nobody owns it":              {[]string{reads, readsLess, "engineer, owner: { user: lead@example.com, deputy: second@example.com }", "engineer"}, "E-OWNER", ""},
 		"it survives a leaver":        {[]string{reads, strings.Replace(reads, "leaver", "moved", 1)}, "E-LEAVER", ""},
 		"a set that is not there":     {[]string{reads, strings.Replace(reads, "leaver", "leaver, moved, nobody", 1)}, "E-TRIGGER", ""},
+		"nobody looks again":          {[]string{reads + "\n" + forGood + "\n" + again, readsLess + "\n" + forGood}, "E-REVIEW", ""},
 		"a bound":                     {[]string{reads, readsLess + "\n  matchPercentMax: 0"}, "E-DECODE", ""},
 		"a key that is not":           {[]string{reads, readsLess + "\n  trigers: [leaver]"}, "E-FIELD", ""},
 		"a rule that is none":         {[]string{reads, readsLess, `assign: identity.kind == "human" && identity.department == "Engineering"`, "assign: identity.nothing"}, "E-CEL", ""},

@@ -81,6 +81,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 8h, max: 24h, renewable: true }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -96,6 +97,7 @@ spec:
   duration: { default: 2h, max: 8h }
   concurrent: { max: 1 }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -109,6 +111,7 @@ spec:
   grants: [{ connector: wiki, entitlement: payers }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -121,6 +124,7 @@ spec:
   grants: [{ connector: wiki, entitlement: desk }]
   triggers: [leaver]
   permanent: { because: It follows the group. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Constraint

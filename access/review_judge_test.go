@@ -141,7 +141,7 @@ const movers = `  triggers: [leaver]
 func TestMoverIsReviewed(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.governors()
-		w.publish(book(t, "  triggers: [leaver]\n  permanent: { because: Held for as long as they are in the group. }\n", movers))
+		w.publish(book(t, "  triggers: [leaver]\n  permanent: { because: Held for as long as they are in the group. }\n  review: { every: 365d }\n", movers))
 		ada := w.admit(person{name: "ada", department: "Engineering"})
 		w.update(func(tx store.Tx) error {
 			g, err := access.AdmitGroup(tx, w.hr(), schema.Group{DisplayName: "writers"})

@@ -87,6 +87,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 500h, max: 500h }
   triggers: [leaver, risky]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -99,6 +100,7 @@ spec:
   grants: [{ connector: wiki, entitlement: writers }]
   triggers: [workload]
   permanent: { because: It lives as long as the workload. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -112,6 +114,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   duration: { default: 1000h, max: 1000h }
   triggers: [leaver, risky, mover, unused]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: ApprovalFlow

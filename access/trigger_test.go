@@ -211,6 +211,7 @@ spec:
   intent: It is ended by what is tried.
   grants: [{ connector: wiki, entitlement: %[1]s }]
   triggers: [leaver, by-%[1]s]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1`, name, c.on, c.when, a.action, more, held)
 	}

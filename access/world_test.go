@@ -89,6 +89,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -101,6 +102,7 @@ spec:
   grants: [{ connector: crm, entitlement: sales }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -113,6 +115,7 @@ spec:
   grants: [{ connector: wiki, entitlement: admins }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -125,6 +128,7 @@ spec:
   grants: [{ connector: wiki, entitlement: writers }]
   triggers: [leaver]
   permanent: { because: Held for as long as they are in the group. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -138,6 +142,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 `
 
 // book compiles documents, after replacing some of their text: old, new, ...

@@ -26,6 +26,7 @@ spec:
   triggers: [leaver]
   duration: { default: 1h, max: 4h }
   ticket: { valid: 'ticket.kind == "` + name + `"', expiresWithTicket: true }
+  review: { every: 365d }
 `
 	}
 	text += `---

@@ -31,6 +31,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   permanent: { because: Held for the length of employment. }
   triggers: [leaver]
+  review: { every: 365d }
 `
 
 // R-EXC-1, R-EXC-5: a warning about one document is accepted by an exception that names

@@ -38,6 +38,7 @@ const (
 	CodeTrigger     Code = "E-TRIGGER"   // nothing ends it
 	CodeLeaver      Code = "E-LEAVER"    // it survives the end of employment
 	CodeUnbounded   Code = "E-UNBOUNDED" // neither a duration nor a stated permanence
+	CodeReview      Code = "E-REVIEW"    // nobody looks again at who holds it
 	CodeStanding    Code = "E-STANDING-PRIVILEGE"
 	CodeWildcard    Code = "E-WILDCARD"    // a target that is a pattern
 	CodeEmpty       Code = "E-EMPTY"       // grants nothing

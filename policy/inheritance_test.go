@@ -89,6 +89,7 @@ spec:
   grants: [{ connector: crm, entitlement: sales }GIVES]
   triggers: [leaver]
   permanent: { because: "It follows the department." }
+  review: { every: 365d }
 `
 	_, found := circles(t, roles+strings.Replace(constraint, "GIVES", ", { connector: crm, entitlement: a }", 1))
 	i := slices.IndexFunc(found, func(f Finding) bool { return f.Code == CodeSOD })

@@ -29,6 +29,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver, asleep]
   permanent: { because: "It ends with employment." }
+  review: { every: 365d }
 `
 
 // TestLastLoginThatIsNotKnown holds triggers to what docs/sweeps.md says: of an account of

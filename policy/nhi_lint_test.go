@@ -3,8 +3,12 @@ package policy
 import (
 	"io/fs"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"drawbridge/schema"
 )
 
 // TestEachRiskHasItsLint looks for a broken document for each of the ten risks of
@@ -30,6 +34,37 @@ func TestEachRiskHasItsLint(t *testing.T) {
 		if !seen[string(r.ID)] {
 			t.Errorf("no document in testdata/bad is at risk of %s (%s)", r.ID, r.Title)
 		}
+	}
+}
+
+// TestTheTenRisksAreInThePage holds docs/machine-identities.md to what is: its table has a
+// row for each risk, by its id and title, with each code that lint has for it and no
+// other of the ten's, and names no trigger that is not there, and each that is. NHI1:2025 to NHI10:2025.
+func TestTheTenRisksAreInThePage(t *testing.T) {
+	page, err := os.ReadFile("../docs/machine-identities.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## The ten risks")
+	table, _, _ = strings.Cut(table, "\n## ")
+	codes := staticCodes(t)
+	for _, r := range Risks() {
+		number, _, _ := strings.Cut(string(r.ID), ":")
+		row := regexp.MustCompile(`(?m)^\| ` + string(r.ID) + ` \| ` + regexp.QuoteMeta(r.Title) + ` \|.*$`).FindString(table)
+		if row == "" {
+			t.Errorf("there is no row of %s, %s", r.ID, r.Title)
+		}
+		for _, code := range codes {
+			_, of, _ := strings.Cut(string(code), "-")
+			if says := strings.Contains(row, "`"+string(code)+"`"); strings.HasPrefix(of, "NHI") && says != (of == number) {
+				t.Errorf("the row of %s has %s: %v", r.ID, code, says)
+			}
+		}
+	}
+	named := schema.Sorted(regexp.MustCompile(`nhi/[a-z-]+`).FindAllString(table, -1)...)
+	there := slices.DeleteFunc(schema.Sorted(machineTriggers...), func(name string) bool { return !strings.HasPrefix(name, "nhi/") })
+	if !slices.Equal(named, there) {
+		t.Errorf("triggers are %v, want %v", named, there)
 	}
 }
 

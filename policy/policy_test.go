@@ -29,6 +29,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: "It ends with employment." }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -45,6 +46,7 @@ spec:
     - { connector: crm, entitlement: sales }
   duration: { default: 30d, max: 90d }
   triggers: [leaver, unused]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -58,6 +60,7 @@ spec:
   triggers: [workload]
   permanent: { because: "It ends with the workload." }
   nhi: { interactiveLogin: deny }
+  review: { every: 365d }
 `
 
 func bookOf(t testing.TB, documents string) *Book {

@@ -10,25 +10,26 @@ type Role struct {
 }
 
 // RoleSpec is the body of a Role. Assign is the rule of a birthright and an nhi
-// role; Eligible says who may ask for one of the other types.
+// role; Eligible says who may ask for one of the other types. What the schema requires
+// and may be left out when it is read, lint has a code of its own for.
 type RoleSpec struct {
 	Type            schema.RoleType `json:"type" jsonschema:"enum=birthright,enum=requestable,enum=jit,enum=break-glass,enum=nhi"`
 	Mode            schema.Mode     `json:"mode,omitempty" jsonschema:"enum=observe,enum=propose,enum=enforce"`
-	Intent          string          `json:"intent,omitempty"`
+	Intent          string          `json:"intent,omitempty" jsonschema:"required"`
 	Assign          string          `json:"assign,omitempty"`
 	Eligible        string          `json:"eligible,omitempty"`
 	Approval        string          `json:"approval,omitempty"`
 	Ticket          *TicketBond     `json:"ticket,omitempty"`
 	Bypass          *Bypass         `json:"bypass,omitempty"`
-	Grants          []Holding       `json:"grants,omitempty"`
+	Grants          []Holding       `json:"grants,omitempty" jsonschema:"required"`
 	Duration        *Span           `json:"duration,omitempty"`
 	Permanent       *Permanence     `json:"permanent,omitempty"`
 	OnEnd           *OnEnd          `json:"onEnd,omitempty"`
-	Triggers        []string        `json:"triggers,omitempty"`
+	Triggers        []string        `json:"triggers,omitempty" jsonschema:"required"`
 	Concurrent      *Concurrency    `json:"concurrent,omitempty"`
 	NHI             *MachineRules   `json:"nhi,omitempty"`
 	MatchPercentMax int             `json:"matchPercentMax,omitempty" jsonschema:"minimum=1,maximum=100"`
-	Review          *Review         `json:"review,omitempty"`
+	Review          *Review         `json:"review,omitempty" jsonschema:"required"`
 }
 
 // ByRule reports whether the role is held by rule alone, without being asked for.

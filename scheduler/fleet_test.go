@@ -122,6 +122,7 @@ spec:
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
   grants: [%s]
+  review: { every: 365d }
 `
 	general, _, _ := strings.Cut(documents, "---\napiVersion: drawbridge/v1\nkind: Connector")
 	_, triggers, _ := strings.Cut(documents, "---\napiVersion: drawbridge/v1\nkind: TriggerSet")

@@ -78,6 +78,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -91,6 +92,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 `
 
 // A target is a system in memory that judges: it is never told of the same

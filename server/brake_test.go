@@ -61,6 +61,7 @@ spec:
   grants: [{ connector: wiki, entitlement: writers }]
   triggers: [leaver]
   permanent: { because: Held for as long as they are in the group. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -73,6 +74,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for as long as they are engineers. }
+  review: { every: 365d }
 `
 
 // A braked is a bridge with people in a group, whose work is done by hand.

@@ -67,6 +67,7 @@ spec:
   grants: [{ connector: queues, entitlement: watch }, { connector: queues, entitlement: consume }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 `
 
 // A world is a bridge with the broker as its one target.

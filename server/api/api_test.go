@@ -76,6 +76,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -89,6 +90,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -101,6 +103,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 `
 
 // compile compiles documents, of which a role may be refused.

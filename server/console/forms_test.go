@@ -95,6 +95,7 @@ spec:
   onEnd: { verifyRemoved: true, within: 15m }
   triggers: [leaver]
   concurrent: { max: 2 }
+  review: { every: 365d }
 `
 
 // offering is a world in which everything that can be done is there to be done.

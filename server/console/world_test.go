@@ -80,6 +80,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -93,6 +94,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -106,6 +108,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }, { connector: wiki, entitlement: readers }]
   duration: { default: 8h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -118,6 +121,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 `
 
 // A world is a bridge with a console, over HTTP.

@@ -43,6 +43,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -52,6 +53,7 @@ spec:
   mode: enforce
   assign: "true"
   grants: [{ connector: wiki, entitlement: readers }]
+  review: { every: 365d }
 `
 
 // TestCatalogues reads what policy has: roles in force, and entitlements.

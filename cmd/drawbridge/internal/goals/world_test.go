@@ -94,6 +94,7 @@ spec:
   grants: [{ connector: %s, entitlement: extra }]
   duration: { default: 8h, max: 90d }
   triggers: [leaver]
+  review: { every: 365d }
 `, names[0]))
 	return strings.Join(docs, "---\n")
 }
@@ -110,6 +111,7 @@ spec:
   grants: [%s]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 `, name, assign, grants)
 }
 

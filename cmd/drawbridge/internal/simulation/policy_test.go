@@ -109,6 +109,7 @@ spec:
   grants: [{ connector: wiki, entitlement: readers }, { connector: code, entitlement: devs }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -121,6 +122,7 @@ spec:
   grants: [{ connector: crm, entitlement: sales }, { connector: chat, entitlement: members }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -133,6 +135,7 @@ spec:
   grants: [{ connector: wiki, entitlement: admins }, { connector: desk, entitlement: agents }, { connector: desk, entitlement: leads }]
   triggers: [leaver]
   permanent: { because: Held for the length of employment. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -145,6 +148,7 @@ spec:
   grants: [{ connector: wiki, entitlement: writers }, { connector: chat, entitlement: writers }]
   triggers: [leaver]
   permanent: { because: Held for as long as they are in the group. }
+  review: { every: 365d }
 ---
 apiVersion: drawbridge/v1
 kind: Role
@@ -158,6 +162,7 @@ spec:
   grants: [{ connector: wiki, entitlement: editors }, { connector: crm, entitlement: editors }]
   duration: { default: 2h, max: 24h }
   triggers: [leaver]
+  review: { every: 365d }
 `
 
 // variants are the policies that come into force, as what differs from the
