@@ -14,18 +14,17 @@ import (
 	"drawbridge/store"
 )
 
-// The gate before automation goes further. Where the policy in force demands it
-// (publication.require: [modes]), another policy under which a role goes further at a
-// connector than it does now, be it by the role, the connector or the policy set,
+// The gate before automation goes further. Another policy under which a role goes further
+// at a connector than it does now, be it by the role, the connector or the policy set,
 // comes into force only if
 //
 //   - the role has been decided about as it is for long enough (observeFor, 14 days), so
 //     that what it would have done is known;
 //   - its owner, or the deputy, reviewed the plan, which is younger than 24 hours.
 //
-// Whatever is demanded, a role that exceptions dominate is not enforced anew. One that
-// lint refuses does not go anywhere. The first policy of a store has nothing before it. An exception that names the gate and the role lets it pass. To lower a mode
-// asks for nothing.
+// A role that exceptions dominate is not enforced anew, and one that lint refuses does not
+// go anywhere. The first policy of a store has nothing before it. An exception that names
+// the gate, and the role or the policy set, lets it pass. To lower a mode asks for nothing.
 
 // A Reviewed is who looked at the plan of a policy, and when it was made.
 type Reviewed struct {
@@ -36,19 +35,19 @@ type Reviewed struct {
 // reviewedWithin is how old a plan may be that lets a mode be raised.
 const reviewedWithin = 24 * time.Hour
 
-// settingGate is what the policy in force demands of the next one's modes, as JSON.
+// settingGate is what the policy in force says of the gate before the next one, as JSON.
 const settingGate = "gate"
 
-// A gate is what the policy in force demands of the next one's modes.
+// A gate is what the policy in force says of the one before the next.
 type gate struct {
-	Demanded   bool          `json:"demanded"`
 	ObserveFor time.Duration `json:"observeFor"`
 }
 
+// readGate reads the gate; of a store that knows of none it is as where nothing is said.
 func readGate(r store.Reader) (g gate, err error) {
 	row, err := store.Settings.Get(r, settingGate)
 	if schema.IsNotFound(err) {
-		return g, nil
+		return gate{policy.Publication{}.Observation()}, nil
 	}
 	if err != nil {
 		return g, err
@@ -97,10 +96,8 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 			if raise.To == schema.Enforce && deviate[roleRule(name)] >= pressed {
 				raise.Lacks = append(raise.Lacks, dominate(deviate[roleRule(name)])+"; mend its rule or its constraint")
 			}
-			if g.Demanded {
-				if err := raise.judge(r, to, was, g, by); err != nil {
-					return nil, err
-				}
+			if err := raise.judge(r, to, was, g, by); err != nil {
+				return nil, err
 			}
 			if len(raise.Lacks) > 0 {
 				if raise.Excepted, err = passesGate(r, to, name); err != nil {
@@ -169,12 +166,11 @@ func reviewedBy(r store.Reader, book *policy.Book, role *policy.Role, by Reviewe
 }
 
 // passesGate returns the exception that lets a role pass the gate: one of the policy that
-// is to come, which names both, has not expired, and was allowed by somebody who is there
-// and is not its author.
+// is to come, has not expired, and was allowed by somebody who is there and is not its
+// author.
 func passesGate(r store.Reader, to *policy.Book, role string) (string, error) {
 	for _, e := range to.Exceptions() {
-		w := e.Spec.Waives
-		if w.Gate != policy.GateModes || w.Role != role || r.Now().Before(e.Spec.ApprovedAt) || !r.Now().Before(e.Spec.Expires) {
+		if !e.Spec.Waives.Ungates(role) || r.Now().Before(e.Spec.ApprovedAt) || !r.Now().Before(e.Spec.Expires) {
 			continue
 		}
 		for _, name := range e.Spec.ApprovedBy {
@@ -228,7 +224,7 @@ func passGate(r store.Reader, q *schema.Publication, to *policy.Book) error {
 	}
 	excepted, err := mayRaise(r, to, Reviewed{By: by, Planned: q.Planned})
 	if err == nil && len(excepted) > 0 {
-		q.Outcome = "modes are raised by " + strings.Join(excepted, ", ")
+		q.Outcome = strings.TrimPrefix(q.Outcome+"; modes are raised by "+strings.Join(excepted, ", "), "; ")
 	}
 	return err
 }
@@ -251,8 +247,7 @@ func keepModes(tx store.Tx, book *policy.Book) error {
 	if err != nil {
 		return err
 	}
-	demands := book.Publication()
-	value, err := json.Marshal(gate{Demanded: demands.GatesModes(), ObserveFor: demands.Observation()})
+	value, err := json.Marshal(gate{book.Publication().Observation()})
 	if err != nil {
 		return err
 	}
@@ -264,7 +259,8 @@ func keepModes(tx store.Tx, book *policy.Book) error {
 		if err != nil {
 			return err
 		}
-		if _, ok := book.Role(o.Role); !ok {
+		_, inForce := book.Role(o.Role)
+		if _, refused := book.Refusal(o.Role); !inForce && !refused { // one that is mended goes as far as it went
 			gone = append(gone, o.Role)
 		}
 	}

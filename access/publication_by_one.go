@@ -32,9 +32,6 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 	if err != nil {
 		return q, err
 	}
-	if err := passGate(tx, &q, x.Draft.Book); err != nil {
-		return q, err
-	}
 	why := ""
 	switch n := book.Publication().Needs(); {
 	case n == 0 && nobody == "":
@@ -47,6 +44,9 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 			return q, err
 		}
 		q.Outcome = strings.Trim(q.Outcome+"; "+why, "; ")
+	}
+	if err := passGate(tx, &q, x.Draft.Book); err != nil { // last, for to have it raised again takes time or people
+		return q, err
 	}
 	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err != nil {
 		return q, err

@@ -103,7 +103,7 @@ func TestSignedFolder(t *testing.T) {
 		}
 		first := c.rules.Book().Digest()
 		next := func(says string) *access.Draft {
-			return draft(t, oneMode, signing(""), "Engineers read the wiki.", "Engineers may read "+says+".")
+			return draft(t, oneMode, signing(""), firstOther, ungated(), "Engineers read the wiki.", "Engineers may read "+says+".")
 		}
 		take(next("it"), "no commit of git came with it")
 		take(by(nobodyElse, "ada@example.com", next("it")), "is none of those that the policy in force names")
@@ -116,7 +116,7 @@ func TestSignedFolder(t *testing.T) {
 		signedThird := by(oneSigns, "ada@example.com", next("all of it"), signedtest.ID(*signedSecond.Evidence))
 		take(by(oneSigns, "ada@example.com", next("nothing of it")), "it does not come after the commit "+signedtest.ID(*signedSecond.Evidence))
 		take(signedThird, "")
-		lowered := draft(t, oneMode, strings.Replace(signing(""), "enforce", "propose", 1), "Engineers read the wiki.", "Engineers may read all of it.")
+		lowered := draft(t, oneMode, strings.Replace(signing(""), "enforce", "propose", 1), firstOther, ungated(), "Engineers read the wiki.", "Engineers may read all of it.")
 		take(lowered, "")
 
 		back := func(digest string) error {

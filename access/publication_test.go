@@ -447,6 +447,7 @@ func anyDraft(r *rapid.T, t testing.TB) *access.Draft {
 		"MODE", pick("observe", "propose", "enforce"), "SUBJECT", pick("robot", "robot", "another"),
 	).Replace(moreKinds))
 	return draft(t,
+		firstOther, ungated(),
 		`identity.department == "Engineering"`+"\n  grants", `identity.department == "`+pick("Engineering", "Sales", "Operations")+`"`+"\n  grants",
 		"grants: [{ connector: wiki, entitlement: readers }]", "grants: [{ connector: wiki, entitlement: "+pick("readers", "editors", "writers")+" }]",
 		"grants: [{ connector: wiki, entitlement: admins }]", pick("grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: readers }, { connector: crm, entitlement: sales }]"),
@@ -468,6 +469,7 @@ func anyPublication(r *rapid.T, w *world) {
 	c := &council{w, map[string]string{"ada": ""}}
 	c.force(anyDraft(r, w.t))
 	w.admit(person{name: "boss", department: "Operations"})
+	w.admit(person{name: "one"}) // who lets modes rise
 	for i := range rapid.IntRange(0, 6).Draw(r, "people") {
 		id := w.admit(person{
 			name: fmt.Sprint("p", i), inactive: rapid.IntRange(0, 5).Draw(r, "inactive") == 0,

@@ -181,7 +181,10 @@ func listConstraints(_ context.Context, m *making, row rowFunc) error {
 func listExceptions(ctx context.Context, m *making, row rowFunc) error {
 	for _, e := range m.book.Exceptions() {
 		s := e.Spec
-		waives := strings.TrimSpace(s.Waives.Rule() + " " + s.Waives.Gate)
+		waives := s.Waives.Rule()
+		if s.Waives.Role != "" && s.Waives.Gate != "" {
+			waives += " " + s.Waives.Gate
+		}
 		state := "live"
 		if !m.request.To.Before(s.Expires) {
 			state = string(schema.ExceptionExpired)

@@ -42,7 +42,6 @@ func (c *compiler) compile() (*Book, Findings) {
 	}
 	c.registers()
 	c.register()
-	c.ungated()
 	c.overlaps()
 	c.tests()
 	// What a document seems to lack is not said of one that was not read as written.

@@ -97,8 +97,7 @@ type Publication struct {
 	Approvers     Reviewers `json:"approvers,omitzero"`
 	Require       []string  `json:"require,omitempty"`
 	PlanMaxAge    Duration  `json:"planMaxAge,omitempty" some:""`
-	Ungated       string    `json:"ungatedBecause,omitempty"` // why modes may be raised at a word: the reason not to require modes
-	ObserveFor    *Duration `json:"observeFor,omitempty"`     // before a mode is raised; left out: 14 days
+	ObserveFor    *Duration `json:"observeFor,omitempty"` // before a mode is raised; left out: 14 days
 	SignedCommits bool      `json:"signedCommits,omitempty"`
 	Signers       []Signer  `json:"signers,omitempty"` // who may sign what is published next
 	Folder        string    `json:"folder,omitempty"`  // of the repository, in which that is; left out: the one that what is in force is of

@@ -42,7 +42,7 @@ func (p Pass) Spares(trigger, role string) bool {
 }
 
 // Rule names what is waived, as decisions name it: constraint/NAME, role/NAME,
-// trigger/SET/NAME, lint/CODE/KIND/NAME or nhi/NAME/RISK. It is empty where nothing is,
+// trigger/SET/NAME, gate/modes, lint/CODE/KIND/NAME or nhi/NAME/RISK. It is empty where nothing is,
 // or several things at once.
 func (w Waiver) Rule() string {
 	switch w {
@@ -56,6 +56,8 @@ func (w Waiver) Rule() string {
 		return "trigger/" + w.Trigger
 	case Waiver{Lint: w.Lint, Document: w.Document}:
 		return "lint/" + string(w.Lint) + "/" + w.Document
+	case Waiver{Gate: w.Gate, Document: w.Document}:
+		return "gate/" + w.Gate
 	case Waiver{NHI: w.NHI, Risk: w.Risk}:
 		return "nhi/" + w.NHI + "/" + string(w.Risk)
 	}
@@ -141,8 +143,8 @@ func (c *compiler) waiver(e *Exception) {
 		if !slices.ContainsFunc(c.set.Registers.Constraints, func(k *Constraint) bool { return k.Metadata.Name == w.Constraint }) {
 			wrong("constraint", "there is no constraint %q", w.Constraint)
 		}
-	case w.Gate != "" && (w.Gate != GateModes || w.Role == ""):
-		wrong("", "exception %q must say of which role which gate is passed", e.Metadata.Name).hint("write waives: { gate: modes, role: NAME }")
+	case w.Gate != "":
+		c.ungated(w, wrong)
 	case w.Duration != 0 && w.Role == "":
 		wrong("duration", "exception %q must say which role may be held for longer", e.Metadata.Name).hint("write waives: { role: NAME, duration: 30d }")
 	case w.Trigger != "":
@@ -181,6 +183,17 @@ func (c *compiler) spared(w Waiver, wrong func(field, format string, args ...any
 	set, _, _ := strings.Cut(w.Trigger, "/")
 	if r := c.roleNamed(w.Role); r != nil && !slices.Contains(r.Spec.Triggers, set) {
 		wrong("role", "role %q has no trigger set %q", w.Role, set)
+	}
+}
+
+// ungated checks that an exception says of which role which gate is passed, or of the policy
+// set that it is of all.
+func (c *compiler) ungated(w Waiver, wrong func(field, format string, args ...any) *reported) {
+	switch {
+	case w.Gate != GateModes || (w.Role == "") == (w.Document == ""):
+		wrong("", "an exception must say of which role which gate is passed").hint("write waives: { gate: modes, role: NAME }, or of all of them { gate: modes, document: PolicySet/NAME }")
+	case w.Document != "" && (c.set.Policy == nil || c.set.Policy.Ref() != w.Document):
+		wrong("document", "there is no %s", w.Document).hint("write PolicySet/NAME")
 	}
 }
 

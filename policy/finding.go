@@ -79,7 +79,6 @@ const (
 	CodeReuse         Code = "W-NHI9"     // used by several, or by nobody knows whom
 	CodeInteractive   Code = "E-NHI10"    // people may sign in as it
 	CodeInteractively Code = "W-NHI10"    // nobody wrote that they may not
-	CodeUngated       Code = "W-UNGATED"  // modes rise at a word
 	CodeUntested      Code = "W-UNTESTED" // no test names it
 )
 

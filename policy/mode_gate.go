@@ -9,33 +9,18 @@ import (
 	"drawbridge/schema"
 )
 
-// GateModes is the gate before a mode that is raised, as a PolicySet demands it of
-// publications (publication.require) and exceptions waive it (waives.gate).
+// GateModes is the gate before a mode that is raised. Every publication passes it; exceptions
+// waive it (waives.gate), and a PolicySet may say that it is there (publication.require).
 const GateModes = "modes"
 
 // standardObservation is for how long a role is observed before its mode is raised, where
 // nothing is said.
 const standardObservation = 14 * 24 * time.Hour
 
-// GatesModes reports whether a policy set demands that raising a mode passes the gate.
-func (p Publication) GatesModes() bool { return p.Requires(GateModes) }
-
-// ungated warns of a policy under which something is written, and more of it may be at a
-// word: neither is raising a mode gated, nor did anybody write why not.
-func (c *compiler) ungated() {
-	set := c.set.Policy
-	if set == nil || c.bad[set.Ref()] || set.Spec.Publication.GatesModes() || set.Spec.Publication.Ungated != "" {
-		return
-	}
-	for _, r := range c.compiled {
-		for _, h := range r.holdings {
-			if h.mode == schema.Enforce && !c.bad[r.Ref()] {
-				c.report(&set.Header, CodeUngated, in("spec", "publication"), "role %q is enforced at %s, and the next one may be at a word", r.Metadata.Name, h.Connector).
-					hint("write modes in publication.require, or publication.ungatedBecause: why not")
-				return
-			}
-		}
-	}
+// Ungates reports whether an exception lets a role's mode be raised past the gate: one of
+// that role, or of the policy set, which lets all of them pass.
+func (w Waiver) Ungates(role string) bool {
+	return w.Gate == GateModes && (w.Role == role || w.Role == "" && w.Document != "")
 }
 
 // Observation returns for how long a role is observed, as it is, before its mode is

@@ -35,7 +35,7 @@ type harmless struct {
 var harmlessOnes = []harmless{
 	{"facts", "of a test: other facts, or less is expected; whether it comes true is for policy test to say", regexp.MustCompile(`^Test `)},
 	{"words", "it is for people to read: any other words, or none, may be meant", regexp.MustCompile(
-		`\.(title|rationale|reason|mitigations|compensating|intent|because|purpose|usedBy|ticket|onEnd\.rotate|ungatedBecause|evidence[A-Z]\w+|notify) |` +
+		`\.(title|rationale|reason|mitigations|compensating|intent|because|purpose|usedBy|ticket|onEnd\.rotate|evidence[A-Z]\w+|notify) |` +
 			`\.vendor\.(name|scopes) |^Role \.spec\.ticket\.system `)},
 	{"person", "whether that is somebody who is there, only data tells: E-OWNER-INACTIVE, findings, who may decide", regexp.MustCompile(
 		`\.(owner\.user|owner\.deputy|signers\[\]\.user|entitlements\[\]\.owner|subjects|approvedBy|approvers(\[\])?\.(group|user)|reviewers\.group) names`)},
