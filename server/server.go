@@ -18,6 +18,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
 	"drawbridge/notice"
 	wire "drawbridge/schema/scim"
@@ -42,6 +43,7 @@ type Options struct {
 	Hearing     *access.Hearing  // remembers when sources were heard; may be nil
 	Uses        *tokens.Uses     // remembers which credentials are shown; may be nil
 	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
+	Exposure    *exposure.Meter  // remembers how long access outlived what ended it; may be nil
 	Sweeps      []string         // names, for status and to run now
 	Connectors  []string         // names
 	Targets     map[string]api.Target
@@ -103,7 +105,7 @@ func New(o Options) (*Server, error) {
 	g.tells = provider.Tells
 	a := api.New(api.Options{
 		Store: o.Store, Rules: o.Rules, Log: o.Log, Version: o.Version, Sweeps: o.Sweeps, Connectors: o.Connectors, Issuers: o.Issuers.Names(), Targets: o.Targets,
-		Unmapped: o.Unmapped, Hearing: o.Hearing, Breaker: o.Breaker,
+		Unmapped: o.Unmapped, Hearing: o.Hearing, Exposure: o.Exposure, Breaker: o.Breaker,
 		Sign: o.Sign, Signer: o.Signer, Preview: o.Preview, Trial: o.Trial, TokenKey: o.TokenKey, Standing: o.Standing,
 	})
 	e := echo.New()

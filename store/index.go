@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"iter"
 	"time"
 
@@ -102,6 +103,32 @@ func (x *Index[R]) Count(r Reader, limit int, value ...string) (n int, err error
 // it.
 func (x *Index[R]) CountUntil(r Reader, limit int, at time.Time) (n int, err error) {
 	return x.all.count(r.transaction(), limit, nil, after(makeKey(timePart(at))))
+}
+
+// CountBetween is Count of the records that a time index has from one time on and before
+// another.
+func (x *Index[R]) CountBetween(r Reader, limit int, from, to time.Time) (n int, err error) {
+	return x.all.count(r.transaction(), limit, makeKey(timePart(from)), makeKey(timePart(to)))
+}
+
+// SumBetween is a sum of the times and keys of the records that a time index has from one
+// time on and before another: with the same seed it is the same as long as these are. It
+// reads rows of the index, and no records.
+func (x *Index[R]) SumBetween(r Reader, seed maphash.Seed, from, to time.Time) (uint64, error) {
+	return x.all.sum(r.transaction(), seed, makeKey(timePart(from)), makeKey(timePart(to)))
+}
+
+func (x *entries) sum(t *transaction, seed maphash.Seed, from, to []byte) (uint64, error) {
+	var sum maphash.Hash
+	sum.SetSeed(seed)
+	for row, err := range t.rows(x.name, from, to) {
+		if err != nil {
+			return 0, err
+		}
+		_, _ = sum.Write(row.Key) // never fails
+		_, _ = sum.Write(row.Value)
+	}
+	return sum.Sum64(), nil
 }
 
 func (x *entries) count(t *transaction, limit int, from, to []byte) (n int, err error) {

@@ -33,11 +33,6 @@ func (c *Collection[R]) KeysUntil(r Reader, x *Index[R], at time.Time) iter.Seq2
 	return c.all.keys(r.transaction(), x.all, nil, after(makeKey(timePart(at))))
 }
 
-// KeysBetween walks the keys of the records that Between walks, and reads none of these.
-func (c *Collection[R]) KeysBetween(r Reader, x *Index[R], from, to time.Time) iter.Seq2[[]string, error] {
-	return c.all.keys(r.transaction(), x.all, makeKey(timePart(from)), makeKey(timePart(to)))
-}
-
 // OpenObjective is how AccountObjective names what waits for its objective, and what
 // has missed it.
 func OpenObjective(missed bool) string {

@@ -9,28 +9,36 @@ import (
 )
 
 // A Meter measures as Measure does, and remembers what it counted of each whole hour of
-// the last days: whoever looks again reads what is new, and of the rest the keys alone.
-// A window that closed does not change, so that an hour with the same keys counts the
-// same. The zero Meter is ready, for several goroutines at once.
+// the last days, and of each five minutes where a period begins or ends within an hour:
+// whoever looks again reads what is new, and of the rest rows of an index alone. A window
+// that closed does not change, so that a stretch with the same keys counts the same. The
+// zero Meter is ready, for several goroutines at once.
 type Meter struct {
-	mu    sync.Mutex
-	hours map[hour]counted
+	mu     sync.Mutex
+	pieces map[piece]counted
 }
 
-// An hour is one by what its windows are counted by.
-type hour struct {
+// A piece is a stretch of time, and what its windows are counted by.
+type piece struct {
 	by    string
 	began time.Time // in UTC
+	lasts time.Duration
 }
 
 // counted is what the windows with these keys come to.
 type counted struct {
 	keys  uint64
 	tally *tally
+	asked time.Time // when it was last asked for
 }
 
-// remembered is how long ago an hour is that is remembered.
-const remembered = 8 * 24 * time.Hour
+const (
+	remembered = 8 * 24 * time.Hour // how long ago a piece is that is remembered
+	unasked    = 200                // how many times as long as a piece lasts it is remembered when nobody asks for it
+)
+
+// lengths are how long pieces last. What is too short for one is told in the next.
+var lengths = []time.Duration{time.Hour, 5 * time.Minute}
 
 var seed = maphash.MakeSeed()
 
@@ -40,91 +48,102 @@ func (m *Meter) Measure(r store.Reader, from, to time.Time, by string) (Report, 
 	if by == ByPerson {
 		return Measure(r, from, to, by)
 	}
-	first, last := kept(r.Now(), from, to)
-	if !first.Before(last) {
-		return Measure(r, from, to, by)
-	}
-	return measure(r, from, to, by, func(all *tally) error {
-		if err := all.addAll(closedWindows(r, from, first, false)); err != nil {
-			return err
-		}
-		for begin := first; begin.Before(last); begin = begin.Add(time.Hour) {
-			part, err := m.part(r, hour{by, begin})
-			if err != nil {
-				return err
-			}
-			all.join(part)
-		}
-		return all.addAll(closedWindows(r, last, to, false))
-	})
+	return measure(r, from, to, by, func(all *tally) error { return m.add(r, all, from, to, lengths) })
 }
 
-// kept is the part of a period that is remembered: from when its first hour begins that
-// is whole, and not long ago, to when its last one ends that is over. It is empty where
-// there is none. However long a period is, it has no more hours than were of late.
-func kept(now, from, to time.Time) (first, last time.Time) {
+// CountAhead counts what is remembered and was not counted before, so that whoever looks
+// first need not wait for it.
+func (m *Meter) CountAhead(r store.Reader) error {
+	for _, by := range []string{ByConnector, ByTrigger} {
+		if _, err := m.Measure(r, r.Now().Add(-remembered), r.Now(), by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add counts the windows of a period: in pieces as long as may be, and what is left at
+// both ends in shorter ones, or one by one.
+func (m *Meter) add(r store.Reader, all *tally, from, to time.Time, lengths []time.Duration) error {
+	if len(lengths) == 0 {
+		return all.addAll(closedWindows(r, from, to, false))
+	}
+	lasts, shorter := lengths[0], lengths[1:]
+	first, last := whole(r.Now(), from, to, lasts)
+	if !first.Before(last) {
+		return m.add(r, all, from, to, shorter)
+	}
+	if err := m.add(r, all, from, first, shorter); err != nil {
+		return err
+	}
+	for begin := first; begin.Before(last); begin = begin.Add(lasts) {
+		part, err := m.part(r, piece{all.by, begin, lasts})
+		if err != nil {
+			return err
+		}
+		all.join(part)
+	}
+	return m.add(r, all, last, to, shorter)
+}
+
+// whole is the part of a period that is remembered in pieces of a length: from when the
+// first begins that is in it, and not long ago, to when the last one ends that is over. It
+// is empty where there is none. However long a period is, it has no more of them than
+// were of late.
+func whole(now, from, to time.Time, lasts time.Duration) (first, last time.Time) {
 	if oldest := now.Add(-remembered); from.Before(oldest) {
 		from = oldest
 	}
 	if now.Before(to) {
 		to = now
 	}
-	first = from.UTC().Truncate(time.Hour)
+	first = from.UTC().Truncate(lasts)
 	if first.Before(from) {
-		first = first.Add(time.Hour)
+		first = first.Add(lasts)
 	}
-	return first, to.UTC().Truncate(time.Hour)
+	return first, to.UTC().Truncate(lasts)
 }
 
-// part counts the windows of an hour that is remembered.
-func (m *Meter) part(r store.Reader, h hour) (*tally, error) {
-	end := h.began.Add(time.Hour)
-	keys, err := keysOf(r, h.began, end)
+// part counts the windows of a piece that is remembered.
+func (m *Meter) part(r store.Reader, p piece) (*tally, error) {
+	end := p.began.Add(p.lasts)
+	keys, err := store.WindowReceived.SumBetween(r, seed, p.began, end)
 	if err != nil {
 		return nil, err
 	}
-	if c, ok := m.recall(h); ok && c.keys == keys {
+	if c, ok := m.recall(p, r.Now()); ok && c.keys == keys {
 		return c.tally, nil
 	}
-	t := newTally(h.by)
-	if err := t.addAll(closedWindows(r, h.began, end, false)); err != nil {
+	t := newTally(p.by)
+	if err := t.addAll(closedWindows(r, p.began, end, false)); err != nil {
 		return nil, err
 	}
-	m.remember(h, counted{keys, t}, r.Now())
+	m.remember(p, counted{keys, t, r.Now()})
 	return t, nil
 }
 
-// keysOf is a sum of the keys of the windows that were opened in a time and closed.
-func keysOf(r store.Reader, begin, end time.Time) (uint64, error) {
-	var sum maphash.Hash
-	sum.SetSeed(seed)
-	for key, err := range store.Windows.KeysBetween(r, store.WindowReceived, begin, end) {
-		if err != nil {
-			return 0, err
-		}
-		_, _ = sum.WriteString(key[0]) // never fails
-	}
-	return sum.Sum64(), nil
-}
-
-func (m *Meter) recall(h hour) (counted, bool) {
+func (m *Meter) recall(p piece, now time.Time) (counted, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c, ok := m.hours[h]
+	c, ok := m.pieces[p]
+	if ok {
+		c.asked = now
+		m.pieces[p] = c
+	}
 	return c, ok
 }
 
-// remember keeps what an hour comes to, and forgets hours that are long ago.
-func (m *Meter) remember(h hour, c counted, now time.Time) {
+// remember keeps what a piece comes to, and forgets what nobody asks for any more.
+func (m *Meter) remember(p piece, c counted) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.hours == nil {
-		m.hours = map[hour]counted{}
+	if m.pieces == nil {
+		m.pieces = map[piece]counted{}
 	}
-	for other := range m.hours {
-		if now.Sub(other.began) >= remembered {
-			delete(m.hours, other)
+	for other, is := range m.pieces {
+		if c.asked.Sub(is.asked) > unasked*other.lasts {
+			delete(m.pieces, other)
 		}
 	}
-	m.hours[h] = c
+	m.pieces[p] = c
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -147,7 +148,7 @@ func TestMeterRemembers(t *testing.T) {
 		}
 	}
 	now := time.Now().UTC()
-	first := now.Truncate(time.Hour).Add(-hours * time.Hour)
+	first := now.Truncate(5 * time.Minute).Add(-hours * time.Hour)
 	for h := range hours {
 		closes(each, first.Add(time.Duration(h)*time.Hour))
 	}
@@ -167,28 +168,59 @@ func TestMeterRemembers(t *testing.T) {
 		}
 		return engine.gets.Load() - before
 	}
-	if n := reads(hours * each); n < hours*each {
-		t.Errorf("at first %d rows are read of %d windows", n, hours*each)
-	}
 	const others = mostWorst + 10 // whose the worst are, and how many are held
-	if n := reads(hours * each); n > others {
-		t.Errorf("the second time %d rows are read, want %d at most", n, others)
+	if err := s.View(t.Context(), m.CountAhead); err != nil {
+		t.Fatal(err)
 	}
-	closes(1, first.Add(30*time.Minute))
-	if n := reads(hours*each + 1); n < each+1 || n > each+1+others {
+	if n := engine.gets.Load(); n < hours*each {
+		t.Errorf("%d rows were read of %d windows", n, hours*each)
+	}
+	if n := reads(hours * each); n > each+others { // of the hour that the period begins in
+		t.Errorf("%d rows are read of what was counted ahead, want %d at most", n, each+others)
+	}
+	if n := reads(hours * each); n > others {
+		t.Errorf("once more, %d rows are read, want %d at most", n, others)
+	}
+	closes(1, first.Add(4*time.Hour))
+	if n := reads(hours*each + 1); n < each+1 || n > 2*each+1+others {
 		t.Errorf("%d rows are read once one more closed in an hour of %d", n, each)
 	}
 }
 
-// BenchmarkMeter reports on very many windows of a week, again and again.
+// TestMeterForgets asks while two days pass: pieces that nobody asks for any more are not
+// remembered.
+func TestMeterForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := accesstest.Store(t)
+		var m Meter
+		for range 48 * 4 {
+			if err := s.View(t.Context(), m.CountAhead); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(15 * time.Minute)
+		}
+		short := 0
+		for p := range m.pieces {
+			if p.lasts < time.Hour {
+				short++
+			}
+		}
+		// Both ends of the period move on, with all the five minutes of an hour at most.
+		if most := 2 * 2 * (unasked + 24); short > most || short == 0 {
+			t.Errorf("%d pieces of five minutes are remembered, want some and %d at most", short, most)
+		}
+	})
+}
+
+// BenchmarkMeter reports on very many windows of a day, again and again, and on the newest.
 func BenchmarkMeter(b *testing.B) {
 	s := accesstest.Store(b)
-	const many, week = 50_000, 7 * 24 * time.Hour
+	const many, day = 50_000, 24 * time.Hour
 	now := time.Now().UTC()
 	for from := 0; from < many; from += 1000 {
 		err := s.Update(b.Context(), func(tx store.Tx) error {
 			for i := from; i < from+1000; i++ {
-				at := now.Add(-week * time.Duration(i) / many)
+				at := now.Add(-day * time.Duration(i) / many)
 				c := schema.Change{Ends: true, Received: at, Decided: at, Sent: at, Acknowledged: at, Verified: at, Triggers: []string{"leaver/ended"}}
 				if err := store.Windows.Put(tx, schema.Window{ID: tx.NewID(), Connector: fmt.Sprint("c", i%20), Identity: fmt.Sprint(i), Change: c}); err != nil {
 					return err
@@ -205,7 +237,7 @@ func BenchmarkMeter(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				err := s.View(b.Context(), func(r store.Reader) error {
-					_, err := measure(r, now.Add(-week), now.Add(time.Minute), ByConnector)
+					_, err := measure(r, now.Add(-7*day), now.Add(time.Minute), ByConnector)
 					return err
 				})
 				if err != nil {
@@ -214,6 +246,13 @@ func BenchmarkMeter(b *testing.B) {
 			}
 		})
 	}
+	b.Run("latest", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.View(b.Context(), func(r store.Reader) error { _, err := Latest(r); return err }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // TestMeterOfAnyPeriod asks of periods that nothing bounds, with nothing to report: what
@@ -221,12 +260,12 @@ func BenchmarkMeter(b *testing.B) {
 func TestMeterOfAnyPeriod(t *testing.T) {
 	engine := &counting{Engine: accesstest.Engine(t)}
 	s := accesstest.StoreOn(t, engine)
-	const ofLate = int(remembered / time.Hour)
+	const ofLate = int(remembered/time.Hour) + 2*11 // hours, and five minutes at both ends
 	var m Meter
 	for _, c := range []struct {
 		name     string
 		from, to int // in years from now
-		most     int // hours that are remembered behind it
+		most     int // pieces that are remembered behind it
 	}{
 		{"to come", 0, 100, 0},
 		{"to come, and not soon", 1, 2, 0},
@@ -244,8 +283,8 @@ func TestMeterOfAnyPeriod(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(m.hours) > c.most {
-				t.Errorf("%d hours are remembered, want %d at most", len(m.hours), c.most)
+			if len(m.pieces) > c.most {
+				t.Errorf("%d pieces are remembered, want %d at most", len(m.pieces), c.most)
 			}
 			if n, most := engine.scans.Load()-before, int64(2*ofLate+9); n > most {
 				t.Errorf("%d walks are begun, want %d at most", n, most)

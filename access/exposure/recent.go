@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"iter"
 	"slices"
 	"time"
 
@@ -41,54 +40,68 @@ type Within struct {
 // are open.
 const mostRecent = 2000
 
-// Latest tells of the newest endings.
-func Latest(r store.Reader) (x Recent, err error) {
+// Latest tells of the newest endings. Which of them it reads it learns from an index, so
+// that it reads none twice.
+func Latest(r store.Reader) (Recent, error) {
+	x := Recent{To: r.Now()}
+	open, err := x.openOnes(r)
+	if err != nil {
+		return x, err
+	}
+	many := x.More // of those that are open: then as few as may be of the others
 	for _, span := range []time.Duration{24 * time.Hour, time.Hour, 5 * time.Minute} {
-		if x, err = recent(r, r.Now().Add(-span)); err != nil || !x.More {
+		x.From = x.To.Add(-span)
+		n, err := store.WindowReceived.CountBetween(r, mostRecent+1, x.From, x.end())
+		if err != nil {
+			return x, err
+		}
+		if x.More = many || n > mostRecent; !x.More {
 			break
 		}
 	}
-	return x, err
+	return x, x.tell(r, open)
 }
 
-func recent(r store.Reader, from time.Time) (Recent, error) {
-	x := Recent{From: from, To: r.Now()}
-	var took []time.Duration
-	for w, err := range some(store.Windows.Between(r, store.WindowReceived, from, x.To.Add(time.Minute)), &x.More) {
+// end is when the newest endings end: a little later than now, for clocks differ.
+func (x *Recent) end() time.Time { return x.To.Add(time.Minute) }
+
+// openOnes are the first mostRecent windows that are open.
+func (x *Recent) openOnes(r store.Reader) (open []Window, err error) {
+	for a, err := range store.Accounts.By(r, store.AccountOpen) {
 		if err != nil {
-			return x, err
+			return nil, err
+		}
+		if len(open) == mostRecent {
+			x.More = true
+			break
+		}
+		open = append(open, openWindow(a, x.To))
+	}
+	return open, nil
+}
+
+// tell says what came of those that were opened since then.
+func (x *Recent) tell(r store.Reader, open []Window) error {
+	var took []time.Duration
+	for w, err := range store.Windows.Between(r, store.WindowReceived, x.From, x.end()) {
+		if err != nil {
+			return err
+		}
+		if len(took) == mostRecent {
+			break
 		}
 		v := windowOf(w)
 		x.judge(v)
 		took = append(took, duration(v.Seconds))
 	}
-	for a, err := range some(store.Accounts.By(r, store.AccountOpen), &x.More) {
-		if err != nil {
-			return x, err
-		}
-		if v := openWindow(a, x.To); !a.Due.Received.Before(from) {
+	for _, v := range open {
+		if !v.Change.Received.Before(x.From) {
 			x.judge(v)
 			x.Open, x.Oldest = x.Open+1, max(x.Oldest, v.Seconds)
 		}
 	}
 	x.spread(took)
-	return x, nil
-}
-
-// some walks the first mostRecent, and says whether there are more.
-func some[R any](all iter.Seq2[R, error], more *bool) iter.Seq2[R, error] {
-	return func(yield func(R, error) bool) {
-		n := 0
-		for one, err := range all {
-			if n++; n > mostRecent {
-				*more = true
-				return
-			}
-			if !yield(one, err) {
-				return
-			}
-		}
-	}
+	return nil
 }
 
 func (x *Recent) judge(v Window) {

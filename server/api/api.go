@@ -43,6 +43,8 @@ type Options struct {
 	Hearing  *access.Hearing  // when sources were heard since it was written down; may be nil
 	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
 
+	Exposure *exposure.Meter // remembers what was measured; may be nil
+
 	// Breaker, where it is not nil, says whether a connector's target is called.
 	Breaker func(connector string) BreakerView
 	// Standing, where it is not nil, says how credentials stand.
@@ -62,13 +64,15 @@ type API struct {
 	Options
 	planning chan struct{} // one plan at a time: each compiles a policy
 	packing  chan struct{} // one pack of evidence at a time: each walks the log
-	exposure exposure.Meter
 }
 
 // New returns the API.
 func New(o Options) *API {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Exposure == nil {
+		o.Exposure = &exposure.Meter{}
 	}
 	return &API{Options: o, planning: make(chan struct{}, 1), packing: make(chan struct{}, 1)}
 }

@@ -35,7 +35,7 @@ type exposureInput struct {
 func (a *API) readExposure(ctx context.Context, in *exposureInput) (*Reply[exposure.Report], error) {
 	var out exposure.Report
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		out, err = a.exposure.Measure(r, in.From, in.To, in.By)
+		out, err = a.Exposure.Measure(r, in.From, in.To, in.By)
 		return err
 	})
 	return reply(out), err

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
 	"drawbridge/configs"
 	"drawbridge/connectors"
@@ -73,6 +74,7 @@ type Bridge struct {
 	unmapped access.Unmapped
 	uses     tokens.Uses
 	hearing  access.Hearing
+	exposure exposure.Meter
 	targets  map[string]connectors.Connector // by name
 	breakers map[string]*scheduler.Breaker   // likewise
 	feeds    map[string]*scheduler.Feed      // likewise

@@ -189,7 +189,7 @@ func (b *Bridge) openServer(ctx context.Context) (err error) {
 			UserBody: l.UserBody, GroupBody: l.GroupBody, Operations: l.Operations, Depth: l.Depth, Scan: l.Scan,
 			BulkBody: l.BulkBody, BulkOperations: l.BulkOperations,
 		},
-		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Catalogues: b.cfg.Catalogues, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Standing: b.standing,
+		Extensions: b.cfg.Extensions, GroupExtensions: b.cfg.GroupExtensions, Catalogues: b.cfg.Catalogues, Unmapped: &b.unmapped, Uses: &b.uses, Hearing: &b.hearing, Exposure: &b.exposure, Standing: b.standing,
 		Signer:  b.signer,
 		Preview: b.preview,
 		Sign:    b.sign,

@@ -36,7 +36,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	signing := start(ctx, fail, b.checkpoints)
 	working := start(ctx, fail, append(b.scheduled(sweeper), b.probe, b.reread, b.keepKeys)...)
 	watchSweeps := func(ctx context.Context) error { return sweeper.KeepWatch(ctx, b.Log) }
-	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.keepUnique, b.watchCredentials, watchSweeps)...)
+	counting := start(ctx, fail, append(b.watchFeeds(), b.countUnmapped, b.countExposure, b.keepUnique, b.watchCredentials, watchSweeps)...)
 	serving := start(ctx, fail, b.serve)
 	b.running.Store(true)
 	b.Log.InfoContext(ctx, "running", "url", b.url, "listen", b.Addr())
@@ -111,6 +111,25 @@ func (b *Bridge) countUnmapped(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// exposureEvery is how often it is counted how long access outlived what ended it.
+const exposureEvery = 5 * time.Minute
+
+// countExposure counts that ahead of whoever looks.
+func (b *Bridge) countExposure(ctx context.Context) error {
+	tick := time.NewTicker(exposureEvery)
+	defer tick.Stop()
+	for {
+		if err := b.store.View(ctx, b.exposure.CountAhead); err != nil && ctx.Err() == nil {
+			b.Log.ErrorContext(ctx, "how long access outlives what ends it could not be counted", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // scheduled returns the lanes as functions to run.
