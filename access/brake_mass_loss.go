@@ -271,7 +271,7 @@ func carryOutLosses(ctx context.Context, s *store.Store, h schema.Hold) (Finish,
 					return err
 				}
 				if loss.Round < h.Round {
-					if err := letLossThrough(tx, loss, "two people released it: "+actors(h)); err != nil {
+					if err := letLossThrough(tx, loss, releasedBy+actors(h)); err != nil {
 						return err
 					}
 				}

@@ -58,14 +58,13 @@ func Release(tx store.Tx, book *policy.Book, r Releasing) (schema.Hold, error) {
 		return h, fmt.Errorf("%s: you agreed already; a second person has to: %w", h.ID, schema.ErrForbidden)
 	}
 	h.Agreed = append(h.Agreed, schema.Agreement{By: r.By, At: tx.Now(), Plan: r.Plan})
-	verb, reason := schema.Agreed, fmt.Sprintf("agreed to plan %s; a second person has to", r.Plan)
-	if len(h.Agreed) >= needed {
-		verb, reason = schema.Released, fmt.Sprintf("plan %s, of %d, was agreed to by %s", r.Plan, h.Count, actors(h))
-		h.Released = tx.Now()
-	}
-	detail, err := json.Marshal(map[string]string{"reason": r.Reason})
+	detail, err := json.Marshal(releaseBasis{Reason: r.Reason, Plan: h.Plan, Count: h.Count, Agreed: h.Agreed})
 	if err != nil {
 		return h, err
+	}
+	verb, reason := comesTo(h)
+	if verb == schema.Released {
+		h.Released = tx.Now()
 	}
 	_, err = tx.Record(schema.Decision{
 		Actor: r.By, Verb: verb, Subject: h.Subject, Reason: reason, Policy: book.Digest(), Detail: detail,
@@ -78,6 +77,29 @@ func Release(tx store.Tx, book *policy.Book, r Releasing) (schema.Hold, error) {
 	}
 	return h, release(tx, h)
 }
+
+// A releaseBasis is what stands beside somebody's yes: their words, and what it was decided
+// from that it comes to.
+type releaseBasis struct {
+	Reason string             `json:"reason"`
+	Plan   string             `json:"plan,omitempty"` // empty where an older version recorded it
+	Count  int                `json:"count,omitempty"`
+	Agreed []schema.Agreement `json:"agreed,omitempty"` // to that plan, this one the last
+}
+
+// comesTo says what the yeses to the plan of a hold come to.
+func comesTo(h schema.Hold) (schema.Verb, string) {
+	if len(h.Agreed) < needed {
+		return schema.Agreed, fmt.Sprintf("agreed to plan %s; a second person has to", h.Plan)
+	}
+	return schema.Released, fmt.Sprintf("plan %s, of %d, %s%s", h.Plan, h.Count, agreedBy, actors(h))
+}
+
+// Beginnings of what is said before who agreed: of a release, and of what is done by it.
+const (
+	agreedBy   = "was agreed to by "
+	releasedBy = "two people released it: "
+)
 
 // Awaits returns how many more people have to agree before a hold is released.
 func Awaits(h schema.Hold) int {
@@ -171,7 +193,7 @@ func carryOutEnds(ctx context.Context, s *store.Store, book *policy.Book, h sche
 					return err
 				}
 				if held.Round < h.Round {
-					if err := letGo(tx, book, "bridge", held, "two people released it: "+actors(h)); err != nil {
+					if err := letGo(tx, book, "bridge", held, releasedBy+actors(h)); err != nil {
 						return err
 					}
 				}
@@ -239,6 +261,6 @@ func carryOutPolicy(ctx context.Context, s *store.Store, rules *Rules, h schema.
 			now.By = is.By
 			return time.Time{}, keepHold(tx, book, now)
 		}
-		return time.Time{}, releasePolicy(tx, book, "bridge", "two people released it: "+actors(h))
+		return time.Time{}, releasePolicy(tx, book, "bridge", releasedBy+actors(h))
 	}, nil
 }

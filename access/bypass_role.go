@@ -23,7 +23,7 @@ func (g *governance) emergency(role *policy.Role) error {
 			return err
 		}
 		if last = y.Taken; y.State == schema.BypassOverdue {
-			g.quarantined[name] = fmt.Sprintf(ofBypass+"%s was not reviewed in time", y.ID)
+			g.shut(name, fmt.Sprintf(ofBypass+"%s was not reviewed in time", y.ID))
 		}
 	}
 	every := time.Duration(role.Spec.Bypass.DrillEvery)

@@ -62,7 +62,7 @@ func (g *governance) lookAgain() error {
 			return err
 		}
 		if is.Ended {
-			g.quarantined[e.Ref()] = "it was ended by a person: take it out of the policy, or have it allowed anew"
+			g.shut(e.Ref(), "it was ended by a person: take it out of the policy, or have it allowed anew")
 			continue
 		}
 		says := e.Spec.Review
@@ -76,7 +76,7 @@ func (g *governance) lookAgain() error {
 		}
 		g.lookBy(exceptionRef(e.Metadata.Name), due, late)
 		if ends := says.Overdue == schema.OverdueRevoke || says.Overdue == schema.OverdueSuspend; ends && !g.reader.Now().Before(late) {
-			g.quarantined[e.Ref()] = "nobody looked at it again by " + day(late)
+			g.shut(e.Ref(), "nobody looked at it again by "+day(late))
 		}
 	}
 	for rule, err := range store.ExceptionRule.Firsts(g.reader) {

@@ -1,6 +1,14 @@
 package access
 
-import "time"
+import (
+	"maps"
+	"time"
+
+	"drawbridge/schema"
+)
+
+// Unmade says of verbs why what nothing is kept of is not made again.
+func Unmade() map[schema.Verb]string { return maps.Clone(unmade) }
 
 // PeersWhenFull is what a census with room for one holding says of another.
 func PeersWhenFull() (others, alike int) {

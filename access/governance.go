@@ -102,6 +102,9 @@ type governance struct {
 	pressed     map[string]string         // subject of a rule to reason, where so many are excepted from it that it is wrong
 	undrilled   map[string]string         // subject of a break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
+	now         time.Time                 // as of which it is
+	asked       *attendance               // what was asked about the document that is looked at
+	standings   map[string]*attendance    // of each document, by kind and name, of a role by its name alone
 	people      bool                      // only people count
 	coming      bool                      // the policy is not in force yet
 	admitted    []schema.Observation      // of roles that were withheld, and are ready by now
@@ -109,7 +112,8 @@ type governance struct {
 
 // look works out what is so now.
 func (g *governance) look(r store.Reader) error {
-	g.reader, g.known, g.next = r, map[string]presence{}, time.Time{}
+	g.reader, g.now, g.known, g.next = r, r.Now(), map[string]presence{}, time.Time{}
+	g.standings = map[string]*attendance{}
 	g.quarantined, g.orphaned = map[string]string{}, map[string]string{}
 	g.undrilled, g.admitted = map[string]string{}, nil
 	var err error
@@ -126,7 +130,7 @@ func (g *governance) look(r store.Reader) error {
 		return err
 	}
 	for _, role := range g.book.Roles() {
-		if err := g.role(role); err != nil {
+		if err := g.about(role.Metadata.Name, func() error { return g.role(role) }); err != nil {
 			return err
 		}
 		if err := g.emergency(role); err != nil {
@@ -171,7 +175,9 @@ func (g *governance) role(role *policy.Role) error {
 		}
 	}
 	for _, ref := range g.book.RestsOn(role) {
-		if why, alone := g.quarantined[ref]; alone {
+		why, alone := g.quarantined[ref]
+		if alone {
+			g.asked.rests(ref, why)
 			g.quarantined[name] = fmt.Sprintf("it rests on %s: %s", ref, why)
 			return nil
 		}
@@ -186,11 +192,12 @@ const nameOwner = policy.NameOwner
 // outOfTime reports whether nobody was named for too long, and has the role looked at
 // again when that will be so.
 func (g *governance) outOfTime(subject string) bool {
-	end := g.reader.Now().Add(nameOwner)
+	end := g.now.Add(nameOwner)
 	if f, known := g.since[subject]; known {
 		end = f.First.Add(nameOwner)
+		g.asked.deputised(f.First)
 	}
-	if !g.reader.Now().Before(end) {
+	if !g.now.Before(end) {
 		return true
 	}
 	if g.next.IsZero() || end.Before(g.next) {
@@ -240,7 +247,7 @@ func (g *governance) write(tx store.Tx) error {
 			continue
 		}
 		freed = true
-		if err := g.decide(tx, schema.Released, role, "somebody answers for it again"); err != nil {
+		if err := g.decide(tx, schema.Released, role, hasOwner); err != nil {
 			return err
 		}
 	}
@@ -270,11 +277,11 @@ func (g *governance) keep(tx store.Tx) error {
 	return store.Settings.Put(tx, store.Setting{Name: settingQuarantine, Value: string(value)})
 }
 
+// hasOwner is why something is in quarantine no more.
+const hasOwner = "somebody answers for it again"
+
 func (g *governance) decide(tx store.Tx, verb schema.Verb, role, reason string) error {
-	_, err := tx.Record(schema.Decision{
-		Actor: "bridge", Verb: verb, Subject: subjectOf(role), Object: "quarantine", Reason: reason, Policy: g.book.Digest(),
-	})
-	return err
+	return g.record(tx, role, schema.Decision{Verb: verb, Subject: subjectOf(role), Object: objectQuarantine, Reason: reason})
 }
 
 // report raises the findings that hold, and resolves those that do no more.
@@ -315,7 +322,7 @@ func (g *governance) report(tx store.Tx) error {
 				return err
 			}
 			if kind == findingOwner {
-				if err := g.promote(tx, f.Subject, "whom it names answers for it"); err != nil {
+				if err := g.promote(tx, f.Subject, ownerIsBack); err != nil {
 					return err
 				}
 			}

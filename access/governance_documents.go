@@ -46,35 +46,39 @@ func (g *governance) documents() error {
 		if strings.HasPrefix(d.Ref, "Role/") || strings.HasPrefix(d.Ref, "NHI/") {
 			continue
 		}
-		away, err := g.away(d.User)
-		if err != nil {
+		if err := g.about(d.Ref, func() error { return g.document(d) }); err != nil {
 			return err
-		}
-		if !away {
-			continue
-		}
-		deputy, err := g.presence(d.Deputy)
-		if err != nil {
-			return err
-		}
-		subject, stands := subjectOf(d.Ref), "nobody stands in"
-		if deputy == here {
-			stands = "the deputy " + d.Deputy + " answers for it"
-		}
-		g.orphaned[subject] = fmt.Sprintf("its owner %s left; %s until a new owner is named", d.User, stands)
-		if g.outOfTime(subject) {
-			g.quarantined[d.Ref] = fmt.Sprintf("its owner %s left, and for %s nobody named another", d.User, policy.Duration(nameOwner))
 		}
 	}
 	return nil
 }
 
+func (g *governance) document(d policy.Owned) error {
+	away, err := g.away(d.User)
+	if err != nil || !away {
+		return err
+	}
+	deputy, err := g.presence(d.Deputy)
+	if err != nil {
+		return err
+	}
+	subject, stands := subjectOf(d.Ref), "nobody stands in"
+	if deputy == here {
+		stands = "the deputy " + d.Deputy + " answers for it"
+	}
+	g.orphaned[subject] = fmt.Sprintf("its owner %s left; %s until a new owner is named", d.User, stands)
+	if g.outOfTime(subject) {
+		g.quarantined[d.Ref] = fmt.Sprintf("its owner %s left, and for %s nobody named another", d.User, policy.Duration(nameOwner))
+	}
+	return nil
+}
+
+// ownerIsBack is why a deputy answers for something no more.
+const ownerIsBack = "whom it names answers for it"
+
 // promote records who answers for something from now on.
 func (g *governance) promote(tx store.Tx, subject, reason string) error {
-	_, err := tx.Record(schema.Decision{
-		Actor: "bridge", Verb: schema.Reassigned, Subject: subject, Object: "owner", Reason: reason, Policy: g.book.Digest(),
-	})
-	return err
+	return g.record(tx, g.called(subject), schema.Decision{Verb: schema.Reassigned, Subject: subject, Object: objectOwner, Reason: reason})
 }
 
 // settingOwners is who answers for the documents of the policy in force, as JSON, by kind
@@ -88,18 +92,15 @@ func keepOwners(tx store.Tx, book *policy.Book, q schema.Publication, by Decider
 	if err != nil {
 		return err
 	}
-	now := map[string]policy.Owner{}
-	for _, d := range book.Owned() {
-		now[d.Ref] = d.Owner
-	}
+	now := ownersIn(book)
 	for _, ref := range slices.Sorted(maps.Keys(now)) {
 		before, known := was[ref]
 		if !known || before == now[ref] {
 			continue
 		}
 		_, err := tx.Record(schema.Decision{
-			Actor: by.Actor, Verb: schema.Reassigned, Subject: subjectOf(ref), Object: "owner", Because: []string{publicationRef(q.ID)},
-			Reason: fmt.Sprintf("%s answered for it, and %s does now", named(before), named(now[ref])), Policy: q.Digest,
+			Actor: by.Actor, Verb: schema.Reassigned, Subject: subjectOf(ref), Object: objectOwner, Because: []string{publicationRef(q.ID)},
+			Reason: handedOver(before, now[ref]), Policy: q.Digest,
 		})
 		if err != nil {
 			return err
@@ -113,6 +114,19 @@ func keepOwners(tx store.Tx, book *policy.Book, q schema.Publication, by Decider
 		return err
 	}
 	return store.Settings.Put(tx, store.Setting{Name: settingOwners, Value: string(value)})
+}
+
+// ownersIn are those who answer for the documents of a policy, by kind and name.
+func ownersIn(book *policy.Book) map[string]policy.Owner {
+	owners := map[string]policy.Owner{}
+	for _, d := range book.Owned() {
+		owners[d.Ref] = d.Owner
+	}
+	return owners
+}
+
+func handedOver(was, is policy.Owner) string {
+	return fmt.Sprintf("%s answered for it, and %s does now", named(was), named(is))
 }
 
 func readOwners(r store.Reader) (owners map[string]policy.Owner, err error) {

@@ -60,7 +60,7 @@ func (g *governance) withheld(role *policy.Role) error {
 		return err
 	}
 	if why != "" {
-		g.quarantined[name] = why
+		g.shut(name, why)
 	} else if was.Withheld != "" {
 		g.admitted = append(g.admitted, was)
 	}

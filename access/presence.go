@@ -21,9 +21,19 @@ const (
 // there: active at a source, and employed as far as is known.
 func (g *governance) presence(email string) (presence, error) {
 	folded := store.Fold(email)
-	if there, ok := g.known[folded]; ok || folded == "" {
-		return there, nil
+	there, ok := g.known[folded]
+	if !ok && folded != "" && g.reader != nil {
+		var err error
+		if there, err = g.lookFor(folded); err != nil {
+			return unheard, err
+		}
+		g.known[folded] = there
 	}
+	g.asked.found(folded, there)
+	return there, nil
+}
+
+func (g *governance) lookFor(folded string) (presence, error) {
 	there := unheard
 	for _, look := range []func(store.Reader, string) ([]schema.Identity, error){byID, byEmail, byUserName, byFormerName} {
 		found, err := look(g.reader, folded)
@@ -43,7 +53,6 @@ func (g *governance) presence(email string) (presence, error) {
 			}
 		}
 	}
-	g.known[folded] = there
 	return there, nil
 }
 
@@ -71,9 +80,25 @@ func (g *governance) active(id schema.Identity) (active, known bool, err error) 
 	return true, true, nil
 }
 
-// group says whether anybody is in the groups of a name. One in a group in it
-// counts without a look.
+// group says whether anybody is in the groups of a name.
 func (g *governance) group(name string) (presence, error) {
+	called := groupNamed + store.Fold(name)
+	there := g.known[called]
+	if g.reader != nil {
+		var err error
+		if there, err = g.lookIn(name); err != nil {
+			return there, err
+		}
+	}
+	g.asked.found(called, there)
+	return there, nil
+}
+
+// groupNamed is before the name of a group among what is known of people.
+const groupNamed = "group/"
+
+// lookIn looks into the groups of a name. One in a group in it counts without a look.
+func (g *governance) lookIn(name string) (presence, error) {
 	there := unheard
 	for source, err := range store.GroupName.Firsts(g.reader) {
 		if err != nil {

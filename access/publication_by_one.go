@@ -88,7 +88,7 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	switch {
 	case n > 0:
 	case alone:
-		return fmt.Sprintf("%s: on the word of %s alone", nobody, q.By), nil
+		return nobody + ": " + onTheWordOf(q), nil
 	default:
 		return "", fmt.Errorf("%s: one person may publish it all the same, on their own word alone: %w", nobody, schema.ErrHeld)
 	}
@@ -105,6 +105,9 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	case len(able) >= n:
 		return "", fmt.Errorf("%d of the group %s must agree to it, and as many could: propose it: %w", n, group, schema.ErrForbidden)
 	}
-	why := fmt.Sprintf("%d of the group %s had to agree, and %d could: on the word of %s alone", n, group, len(able), q.By)
+	why := fmt.Sprintf("%d of the group %s had to agree, and %d could: %s", n, group, len(able), onTheWordOf(q))
 	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
 }
+
+// onTheWordOf says who put a policy in force by themselves.
+func onTheWordOf(q schema.Publication) string { return "on the word of " + q.By + " alone" }

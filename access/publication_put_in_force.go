@@ -149,19 +149,9 @@ func recordInForce(tx store.Tx, book *policy.Book, q schema.Publication, by Deci
 	for _, a := range q.Approvals {
 		because = append(because, a.By)
 	}
-	reason := fmt.Sprintf("%d roles in force, %d refused", len(book.Roles()), len(book.Refused()))
-	if q.Back {
-		reason += "; back to a version that was in force before"
-	}
-	if q.Signer != "" {
-		reason += "; commit " + q.Commit + ", signed by " + q.Signer
-	}
-	if q.Outcome != "" {
-		reason += "; " + q.Outcome
-	}
 	_, err := tx.Record(schema.Decision{
 		Actor: by.Actor, Verb: schema.Published, Subject: "policy/" + q.Digest, Object: publicationRef(q.ID), Because: schema.Sorted(because...),
-		Policy: q.Digest, Reason: reason,
+		Policy: q.Digest, Reason: inForceBecause(book, q),
 	})
 	if err != nil {
 		return err
@@ -175,6 +165,21 @@ func recordInForce(tx store.Tx, book *policy.Book, q schema.Publication, by Deci
 		}
 	}
 	return nil
+}
+
+// inForceBecause says what a policy that came into force comes to, and how it did.
+func inForceBecause(book *policy.Book, q schema.Publication) string {
+	reason := fmt.Sprintf("%d roles in force, %d refused", len(book.Roles()), len(book.Refused()))
+	if q.Back {
+		reason += "; back to a version that was in force before"
+	}
+	if q.Signer != "" {
+		reason += "; commit " + q.Commit + ", signed by " + q.Signer
+	}
+	if q.Outcome != "" {
+		reason += "; " + q.Outcome
+	}
+	return reason
 }
 
 // overtake makes stale what was proposed under the policy that was in force until now.

@@ -73,7 +73,7 @@ func (m *Remaker) Again(r store.Reader, e store.Entry) (Again, error) {
 	a := Again{Seq: e.Seq, ID: d.ID, Time: d.Time, Verb: d.Verb, Subject: d.Subject, Object: d.Object}
 	if d.Inputs == "" {
 		var err error
-		if a.Sameness, a.Why, err = m.recorded(d); err == nil && a.Sameness == "" {
+		if a.Sameness, a.Why, err = m.recorded(e); err == nil && a.Sameness == "" {
 			a.Sameness, a.Why = Unasked, unasked(d)
 		}
 		return a, err

@@ -11,20 +11,49 @@ import (
 	"drawbridge/store"
 )
 
-// recorded makes again what rules made of nothing but records: the end of a grant whose
-// time had come, and a grant to which everybody agreed who had to. The sameness is empty
-// for any other decision.
-func (m *Remaker) recorded(d schema.Decision) (Sameness, string, error) {
-	if !strings.HasPrefix(d.Object, "role/") {
-		return "", "", nil
-	}
+// recorded makes again what rules made of nothing but records, or of little that is kept
+// beside the decision: the end of a grant whose time had come, a grant to which everybody
+// agreed who had to, who answers for what, what people released, and how a policy came
+// into force. The sameness is empty for any other decision.
+func (m *Remaker) recorded(e store.Entry) (Sameness, string, error) {
+	d := e.Decision
+	aboutRole := strings.HasPrefix(d.Object, "role/")
 	switch {
-	case d.Verb == schema.Expired && refOf(d, "grant/") != "":
+	case aboutRole && d.Verb == schema.Expired && refOf(d, "grant/") != "":
 		return m.reachedAgain(d)
-	case d.Verb == schema.Granted && d.Actor == "bridge" && refOf(d, "role-request/") != "":
+	case aboutRole && d.Verb == schema.Granted && d.Actor == "bridge" && refOf(d, "role-request/") != "":
 		return m.agreedAgain(d)
+	case d.Actor == "bridge" && (d.Object == objectQuarantine || d.Object == objectOwner):
+		return m.answeredAgain(d)
+	case d.Verb == schema.Agreed, d.Verb == schema.Released && strings.Contains(d.Reason, agreedBy):
+		return m.releasedAgain(e)
+	case d.Verb == schema.Released && strings.HasPrefix(d.Reason, releasedBy):
+		return m.carriedOutAgain(e)
+	case d.Verb == schema.Published:
+		return m.publishedAgain(d)
+	case d.Verb == schema.Refused:
+		return m.refusedAgain(d)
+	case d.Verb == schema.Reassigned && refOf(d, "publication/") != "":
+		return m.handedOverAgain(d)
 	}
 	return "", "", nil
+}
+
+// keptBeside reads what is kept beside a decision, or says why it can not be had.
+func (m *Remaker) keptBeside(d schema.Decision, what string, into any) (why string, err error) {
+	raw, err := store.HashedDetail(m.reader, d)
+	switch {
+	case schema.IsNotFound(err):
+		return what + " was forgotten, or pruned", nil
+	case errors.Is(err, audit.ErrTampered):
+		return what + " is not what was hashed: it was changed since", nil
+	case err != nil:
+		return "", err
+	}
+	if err := json.Unmarshal(raw, into); err != nil {
+		return "", fmt.Errorf("decision %s: %s: %w", d.ID, what, err)
+	}
+	return "", nil
 }
 
 // reachedAgain asks whether a grant's time had come.
@@ -45,20 +74,11 @@ func (m *Remaker) reachedAgain(d schema.Decision) (Sameness, string, error) {
 // agreedAgain asks whether as many people agreed to a request as the policy of then
 // demanded. Whether each of them might is not asked: that hangs on who was there.
 func (m *Remaker) agreedAgain(d schema.Decision) (Sameness, string, error) {
-	raw, err := store.HashedDetail(m.reader, d)
-	switch {
-	case schema.IsNotFound(err):
-		return Unknown, "who agreed was forgotten, or pruned", nil
-	case errors.Is(err, audit.ErrTampered):
-		return Unknown, "who agreed is not what was hashed: it was changed since", nil
-	case err != nil:
-		return "", "", err
-	}
 	var kept struct {
 		Approvals []schema.Approval `json:"approvals"`
 	}
-	if err := json.Unmarshal(raw, &kept); err != nil {
-		return "", "", fmt.Errorf("decision %s: who agreed: %w", d.ID, err)
+	if why, err := m.keptBeside(d, "who agreed", &kept); why != "" || err != nil {
+		return Unknown, why, err
 	}
 	book, err := m.book(d.Policy)
 	if err != nil {
@@ -107,27 +127,4 @@ func refOf(d schema.Decision, prefix string) string {
 // noPolicy says that the policy of a decision can not be had.
 func noPolicy(d schema.Decision) string {
 	return "the policy of then, " + d.Policy + ", is not in the store with its documents, or this version reads something else in them"
-}
-
-// unasked says why a decision can not be made again: what it follows from is not kept with
-// it, or is somebody's choice.
-func unasked(d schema.Decision) string {
-	kind, _, _ := strings.Cut(d.Actor, "/")
-	switch {
-	case kind == "source":
-		return "it tells of what a source said"
-	case kind == "connector":
-		return "it tells of what a target did"
-	case kind == "sweep":
-		return "it tells of what a sweep found, which is not kept"
-	case kind == "token", kind == "local", kind == "identity":
-		return "a person decided it"
-	case d.Verb == schema.Requested, d.Verb == schema.Denied, d.Verb == schema.Held, d.Verb == schema.Escalated:
-		return "it hangs on who was there to decide, which is not kept with it"
-	case d.Verb == schema.Quarantined, d.Verb == schema.Reassigned, d.Verb == schema.Refused, d.Verb == schema.Suspended:
-		return "it hangs on who answered for a document, and since when nobody did, which is not kept with it"
-	case d.Verb == schema.Provisioned, d.Verb == schema.Verified, d.Verb == schema.Failed, d.Verb == schema.Drifted, d.Verb == schema.Adopted:
-		return "it tells of what a target did"
-	}
-	return "it tells of what came of others, or of what was found"
 }

@@ -42,6 +42,9 @@ func (w *world) unlike() (wrong []string) {
 		if a.Sameness == access.Differs || a.Sameness == access.Unknown && !strings.Contains(a.Why, "forgotten") && !strings.Contains(a.Why, "pruned") {
 			wrong = append(wrong, fmt.Sprintf("made again, decision %d (%s %s) %s: %s", a.Seq, a.Verb, a.Object, a.Sameness, a.Why))
 		}
+		if a.Sameness == access.Unasked && a.Why == "" {
+			wrong = append(wrong, fmt.Sprintf("decision %d (%s %s) is not made again, and nothing says why", a.Seq, a.Verb, a.Object))
+		}
 	}
 	return wrong
 }
