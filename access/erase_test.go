@@ -39,11 +39,7 @@ func TestErase(t *testing.T) {
 			}
 		}
 		w = openedWorld(t, path)
-		var done erasure.Erased
-		w.update(func(tx store.Tx) (err error) {
-			done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: "token/dpo", Reason: "asked for"})
-			return err
-		})
+		done := w.forget(who)
 		if len(done.Kept) != 1 || !strings.Contains(done.Kept[0], "the id of their account at wiki") {
 			t.Errorf("kept %q", done.Kept)
 		}
@@ -182,11 +178,7 @@ func TestEraseWhatIsNeeded(t *testing.T) {
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), bob) })
 		forget := func(who, want string) {
 			t.Helper()
-			var done erasure.Erased
-			w.update(func(tx store.Tx) (err error) {
-				done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: "token/dpo", Reason: "asked for"})
-				return err
-			})
+			done := w.forget(who)
 			if !strings.Contains(strings.Join(done.Kept, "; "), want) {
 				t.Errorf("kept %q, want %q", done.Kept, want)
 			}
@@ -221,11 +213,7 @@ func TestEraseLeavesWhatIsOfOthers(t *testing.T) {
 				access.Notify(tx, schema.Notice{To: bob, Kind: "work", Subject: "d", What: "something"}))
 		})
 		w.work()
-		var done erasure.Erased
-		w.update(func(tx store.Tx) (err error) {
-			done, err = erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: bob, By: "token/dpo", Reason: "asked for"})
-			return err
-		})
+		done := w.forget(bob)
 		if !strings.Contains(strings.Join(done.Kept, "; "), "the id of their account at former") {
 			t.Errorf("kept %q, and nothing is said of the account at former", done.Kept)
 		}
@@ -249,4 +237,14 @@ func TestEraseLeavesWhatIsOfOthers(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// forget forgets somebody.
+func (w *world) forget(who string) erasure.Erased {
+	w.t.Helper()
+	done, err := erasure.Forget(w.t.Context(), w.store, w.rules.Book(), erasure.Forgetting{Identity: who, By: "token/dpo", Reason: "asked for"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return done
 }

@@ -39,12 +39,8 @@ func TestForget(t *testing.T) {
 		w.grant(ada, "editor")
 		w.work()
 		forget := func(who, by, reason string) (n int, err error) {
-			err = w.try(func(tx store.Tx) (err error) {
-				done, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: who, By: by, Reason: reason})
-				n = done.Decisions
-				return err
-			})
-			return n, err
+			done, err := erasure.Forget(t.Context(), w.store, w.rules.Book(), erasure.Forgetting{Identity: who, By: by, Reason: reason})
+			return done.Decisions, err
 		}
 		had := len(w.details(ada))
 		if had == 0 {
@@ -97,10 +93,7 @@ func TestForgetRawCopy(t *testing.T) {
 			})
 		}
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
-		w.update(func(tx store.Tx) error {
-			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
-			return err
-		})
+		w.forget(ada)
 		w.view(func(r store.Reader) error {
 			if _, err := access.Raw(r, ada, ""); !errors.Is(err, schema.ErrNotFound) {
 				t.Errorf("of who is forgotten there is still a raw copy (%v)", err)
@@ -142,10 +135,7 @@ func TestForgetWhoWasAwaited(t *testing.T) {
 		}
 		ada := w.admit(person{name: "ada"})
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
-		w.update(func(tx store.Tx) error {
-			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
-			return err
-		})
+		w.forget(ada)
 		w.work()
 		if n := awaited(); n != 1 {
 			t.Errorf("%d names are known, want one: the other's", n)

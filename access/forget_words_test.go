@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"drawbridge/access"
-	"drawbridge/access/erasure"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -46,10 +45,7 @@ func TestForgetWords(t *testing.T) {
 		if n := w.mentions(secret); n == 0 {
 			t.Fatal("there is nothing to forget")
 		}
-		w.update(func(tx store.Tx) error {
-			_, err := erasure.Forget(tx, w.rules.Book(), erasure.Forgetting{Identity: ada, By: "token/dpo", Reason: "asked for"})
-			return err
-		})
+		w.forget(ada)
 		w.work()
 		for _, word := range []string{secret, "to write the manual"} {
 			if n := w.mentions(word); n > 0 {

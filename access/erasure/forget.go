@@ -3,6 +3,7 @@
 package erasure
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 type Forgetting struct {
 	Identity   string // by id
 	By, Reason string
+	DryRun     bool // say what would be forgotten, and do nothing
 }
 
 // Forget deletes what is kept beside the log's decisions about an identity, and destroys
@@ -31,7 +33,37 @@ type Forgetting struct {
 // It returns how many decisions had details, and what stays for now. Of an identity that
 // a source has as active it is ErrForbidden, because what somebody holds must stay
 // explained in full.
-func Forget(tx store.Tx, book *policy.Book, e Forgetting) (done Erased, err error) {
+func Forget(ctx context.Context, s *store.Store, book *policy.Book, e Forgetting) (done Erased, err error) {
+	var who person
+	err = s.View(ctx, func(r store.Reader) error {
+		id, err := store.Identities.Get(r, e.Identity)
+		if err != nil {
+			return err
+		}
+		records, err := recordsOf(r, id)
+		who = personOf(records)
+		return err
+	})
+	if err != nil {
+		return done, err
+	}
+	found, err := find(ctx, s, who)
+	if err != nil {
+		return done, err
+	}
+	change := s.Update
+	if e.DryRun {
+		change = s.Try
+	}
+	err = change(ctx, func(tx store.Tx) (err error) {
+		done, err = forget(tx, book, e, found)
+		return err
+	})
+	return done, err
+}
+
+// forget does it, of what was found and of what an index tells.
+func forget(tx store.Tx, book *policy.Book, e Forgetting, found mentions) (done Erased, err error) {
 	if e.By == "" || e.Reason == "" {
 		return done, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
 	}
@@ -48,11 +80,11 @@ func Forget(tx store.Tx, book *policy.Book, e Forgetting) (done Erased, err erro
 			return done, err
 		}
 	}
-	if err := errors.Join(forgetWords(tx, id.ID), eraseFindings(tx, records), store.Baselines.Delete(tx, id.ID)); err != nil {
+	if err := errors.Join(forgetWords(tx, id.ID), eraseFindings(tx, found.findings), store.Baselines.Delete(tx, id.ID)); err != nil {
 		return done, err
 	}
 	done.Decisions = len(known)
-	if done.Kept, err = eraseRecords(tx, book, records); err != nil {
+	if done.Kept, err = eraseRecords(tx, book, records, found); err != nil {
 		return done, err
 	}
 	return done, recordForgotten(tx, e, id.ID, len(known))
@@ -117,15 +149,23 @@ func detailed(r store.Reader, identity string) (decisions []string, err error) {
 	return decisions, nil
 }
 
+// recordsOf returns an identity with each of its records.
+func recordsOf(r store.Reader, id schema.Identity) ([]schema.Identity, error) {
+	records := []schema.Identity{id}
+	for rec, err := range store.Identities.By(r, store.IdentityOf, id.ID) {
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
 // forgettable returns the decisions that have details about an identity, and about each
 // of its records, whose raw copies it deletes; and these.
 func forgettable(tx store.Tx, id schema.Identity) (known []string, records []schema.Identity, err error) {
-	records = []schema.Identity{id}
-	for rec, err := range store.Identities.By(tx, store.IdentityOf, id.ID) {
-		if err != nil {
-			return nil, nil, err
-		}
-		records = append(records, rec)
+	if records, err = recordsOf(tx, id); err != nil {
+		return nil, nil, err
 	}
 	for _, rec := range records {
 		if rec.Active && !rec.Gone() {

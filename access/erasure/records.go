@@ -3,12 +3,10 @@ package erasure
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -28,7 +26,7 @@ type Erased struct {
 // an account that is still at its target, the target's own id is kept: without it nobody
 // could say whose it is. As long as one is in use, or waits for something, the names stay
 // that protect it.
-func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity) (kept []string, err error) {
+func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity, found mentions) (kept []string, err error) {
 	base := records[0].Base()
 	for _, rec := range records {
 		held, err := store.WithheldIdentities.Has(tx, rec.ID)
@@ -43,10 +41,8 @@ func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity) (ke
 	if err != nil || busy {
 		return kept, err
 	}
-	var names []string
+	who := personOf(records)
 	for _, rec := range records {
-		names = append(names, rec.UserName, rec.Email)
-		names = append(names, rec.OtherEmails...)
 		if !rec.Gone() {
 			kept = append(kept, "their record of source "+rec.Source+", until that deletes it")
 			continue
@@ -55,11 +51,11 @@ func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity) (ke
 			return nil, err
 		}
 	}
-	plans, err := erasePlans(tx, base)
+	plans, err := erasePlans(tx, base, found.plans)
 	if err != nil {
 		return nil, err
 	}
-	return append(kept, plans...), eraseNotices(tx, base, names)
+	return append(kept, plans...), eraseNotices(tx, who, found.notices)
 }
 
 // erasedName is what somebody is called who was forgotten: by nothing but their id.
@@ -152,26 +148,22 @@ func withAccounts(r store.Reader) (connectors []string, err error) {
 
 // eraseNotices takes away what somebody was to be told, and their names out of what others
 // are told: that is theirs, and may be yet to be told.
-func eraseNotices(tx store.Tx, identity string, names []string) error {
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
-	for n, err := range store.Notices.All(tx) {
+func eraseNotices(tx store.Tx, who person, found [][]string) error {
+	for _, key := range found {
+		n, err := store.Notices.Get(tx, key...)
+		if schema.IsNotFound(err) {
+			continue // meanwhile
+		}
 		if err != nil {
 			return err
 		}
-		address, isAddress := strings.CutPrefix(n.To, access.MailTo)
-		if n.To == identity || isAddress && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, address) }) {
-			if err := store.Notices.Delete(tx, n.To, n.Kind, n.Subject); err != nil {
+		if who.told(n) {
+			if err := store.Notices.Delete(tx, key...); err != nil {
 				return err
 			}
 			continue
 		}
-		was := n.What
-		for _, name := range names {
-			n.What = replaceName(n.What, name, erasedName(identity))
-		}
-		if n.What == was {
-			continue
-		}
+		n.What = who.unnamed(n.What)
 		if err := store.Notices.Put(tx, n); err != nil {
 			return err
 		}
@@ -180,8 +172,15 @@ func eraseNotices(tx store.Tx, identity string, names []string) error {
 }
 
 // replaceName puts something else for a name wherever that stands by itself: bob is
-// neither in bobby nor in bob.smith or bob@example.com.
+// neither in bobby nor in bob.smith or bob@example.com. Where a text was cut, a word that
+// the name begins with is taken for it.
 func replaceName(text, name, with string) string {
+	if whole, wasCut := strings.CutSuffix(text, cut); wasCut {
+		last := whole[strings.LastIndexByte(whole, ' ')+1:]
+		if last != "" && strings.HasPrefix(name, last) {
+			text = strings.TrimSuffix(whole, last) + with + cut
+		}
+	}
 	var b strings.Builder
 	for rest := text; ; {
 		i := strings.Index(rest, name)
@@ -201,6 +200,9 @@ func replaceName(text, name, with string) string {
 	}
 }
 
+// cut ends a text that was longer.
+const cut = "…"
+
 // joiners are what names have between their words.
 const joiners = ".-_+@/\\"
 
@@ -217,14 +219,14 @@ func joinsAfter(text string) bool {
 }
 
 // eraseFindings takes out what people said when they decided about findings about somebody.
-func eraseFindings(tx store.Tx, records []schema.Identity) error {
-	for f, err := range store.Findings.All(tx) {
+func eraseFindings(tx store.Tx, found [][]string) error {
+	for _, key := range found {
+		f, err := store.Findings.Get(tx, key...)
+		if schema.IsNotFound(err) || err == nil && f.Settled == nil {
+			continue // meanwhile
+		}
 		if err != nil {
 			return err
-		}
-		about := slices.ContainsFunc(records, func(rec schema.Identity) bool { return f.Subject == rec.ID })
-		if !about || f.Settled == nil {
-			continue
 		}
 		s := *f.Settled
 		if unsay(&s.Reason); len(s.Compensating) > 0 {
@@ -239,8 +241,9 @@ func eraseFindings(tx store.Tx, records []schema.Identity) error {
 }
 
 // erasePlans takes somebody's names out of the plans of publications that are settled.
-func erasePlans(tx store.Tx, identity string) (kept []string, err error) {
-	for q, err := range store.Publications.All(tx) {
+func erasePlans(tx store.Tx, identity string, found [][]string) (kept []string, err error) {
+	for _, key := range found {
+		q, err := store.Publications.Get(tx, key...)
 		if err != nil {
 			return nil, err
 		}

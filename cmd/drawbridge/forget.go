@@ -9,7 +9,6 @@ import (
 
 	"drawbridge/access/erasure"
 	"drawbridge/server/api"
-	"drawbridge/store"
 )
 
 func auditForgetCommand() *cobra.Command {
@@ -25,7 +24,7 @@ func auditForgetCommand() *cobra.Command {
 			if reason == "" {
 				return fmt.Errorf("%w: --reason says why, for the decision log", errUsage)
 			}
-			v, err := forget(cmd.Context(), a, erasure.Forgetting{Identity: args[0], By: local(), Reason: reason}, dryRun)
+			v, err := forget(cmd.Context(), a, erasure.Forgetting{Identity: args[0], By: local(), Reason: reason, DryRun: dryRun})
 			if err != nil {
 				return err
 			}
@@ -52,24 +51,21 @@ func auditForgetCommand() *cobra.Command {
 	return cmd
 }
 
-func forget(ctx context.Context, a about, e erasure.Forgetting, dryRun bool) (v api.Forgotten, err error) {
+func forget(ctx context.Context, a about, e erasure.Forgetting) (v api.Forgotten, err error) {
 	c, err := a.client()
 	if err != nil {
 		return v, err
 	}
 	if c != nil {
-		return c.forget(ctx, e, dryRun)
+		return c.forget(ctx, e, e.DryRun)
 	}
 	err = a.change(func(s stopped) error {
 		rules, err := s.rules(ctx)
 		if err != nil {
 			return err
 		}
-		return s.try(ctx, dryRun, func(tx store.Tx) error {
-			v, err = api.Forget(tx, rules.Book(), e)
-			v.DryRun = dryRun
-			return err
-		})
+		v, err = api.Forget(ctx, s.store, rules.Book(), e)
+		return err
 	})
 	return v, err
 }

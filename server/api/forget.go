@@ -26,23 +26,23 @@ type Forgotten struct {
 }
 
 func (a *API) forget(ctx context.Context, in *forgetInput) (*Reply[Forgotten], error) {
-	var out Forgotten
-	err := a.change(ctx, in.DryRun, func(tx store.Tx) (err error) {
-		out, err = Forget(tx, a.Rules.Book(), erasure.Forgetting{Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason})
-		return err
+	out, err := Forget(ctx, a.Store, a.Rules.Book(), erasure.Forgetting{
+		Identity: in.Body.Identity, By: callerOf(ctx).Actor(), Reason: in.Body.Reason, DryRun: in.Dry,
 	})
-	out.DryRun = in.Dry
 	return reply(out), err
 }
 
 // Forget forgets the details about an identity, which may be named as people
 // name it.
-func Forget(tx store.Tx, book *policy.Book, e erasure.Forgetting) (Forgotten, error) {
-	id, err := access.FindCalled(tx, book, e.Identity)
+func Forget(ctx context.Context, s *store.Store, book *policy.Book, e erasure.Forgetting) (Forgotten, error) {
+	err := s.View(ctx, func(r store.Reader) error {
+		id, err := access.FindCalled(r, book, e.Identity)
+		e.Identity = id.ID
+		return err
+	})
 	if err != nil {
 		return Forgotten{}, err
 	}
-	e.Identity = id.ID
-	done, err := erasure.Forget(tx, book, e)
-	return Forgotten{Identity: id.ID, Decisions: done.Decisions, Kept: done.Kept}, err
+	done, err := erasure.Forget(ctx, s, book, e)
+	return Forgotten{Identity: e.Identity, Decisions: done.Decisions, Kept: done.Kept, DryRun: e.DryRun}, err
 }

@@ -1,0 +1,131 @@
+package erasure
+
+import (
+	"context"
+	"iter"
+	"strings"
+
+	"drawbridge/access"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// Who is forgotten may be named in what is told to others, in what people said of findings,
+// and in plans of publications; no index says where. That is looked for a page at a time,
+// beside everybody else's writes, so that the one transaction that forgets looks at nothing
+// but what was found, however much there is.
+
+// mentions are the keys of what names somebody.
+type mentions struct {
+	notices, findings, plans [][]string
+}
+
+// page is how many records are read in one view of the store.
+const page = 500
+
+// find looks for what names somebody.
+func find(ctx context.Context, s *store.Store, p person) (m mentions, err error) {
+	m.notices, err = keysOf(ctx, s, store.Notices.From, func(n schema.Notice) []string { return []string{n.To, n.Kind, n.Subject} },
+		func(_ store.Reader, n schema.Notice) (bool, error) {
+			return p.told(n) || p.unnamed(n.What) != n.What, nil
+		})
+	if err != nil {
+		return m, err
+	}
+	m.findings, err = keysOf(ctx, s, store.Findings.From, func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} },
+		func(_ store.Reader, f schema.Finding) (bool, error) { return f.Settled != nil && p.is(f.Subject), nil })
+	if err != nil {
+		return m, err
+	}
+	m.plans, err = keysOf(ctx, s, store.Publications.From, func(q schema.Publication) []string { return []string{q.ID} },
+		func(r store.Reader, q schema.Publication) (bool, error) {
+			plan, err := store.Plans.Get(r, q.ID)
+			if schema.IsNotFound(err) {
+				return false, nil
+			}
+			return err == nil && strings.Contains(string(plan.Plan), p.id), err
+		})
+	return m, err
+}
+
+// keysOf returns the keys of the records that are asked for.
+func keysOf[R any](ctx context.Context, s *store.Store, from func(store.Reader, ...string) iter.Seq2[R, error], key func(R) []string, asked func(store.Reader, R) (bool, error)) (keys [][]string, err error) {
+	var last []string
+	for more := true; more; {
+		err := s.View(ctx, func(r store.Reader) error {
+			looked := 0
+			for rec, err := range from(r, last...) {
+				if err != nil {
+					return err
+				}
+				yes, err := asked(r, rec)
+				if err != nil {
+					return err
+				}
+				if last = key(rec); yes {
+					keys = append(keys, last)
+				}
+				if looked++; looked == page {
+					return nil
+				}
+			}
+			more = false
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+}
+
+// A person is who is to be forgotten, by the ids of their records and by their names.
+type person struct {
+	id, name string // of the identity, and what stands in the place of names
+	ids      []string
+	names    []string
+}
+
+func personOf(records []schema.Identity) person {
+	p := person{id: records[0].Base(), name: erasedName(records[0].Base())}
+	for _, rec := range records {
+		p.ids = append(p.ids, rec.ID)
+		for _, name := range append([]string{rec.UserName, rec.Email}, rec.OtherEmails...) {
+			if name != "" {
+				p.names = append(p.names, name)
+			}
+		}
+	}
+	return p
+}
+
+func (p person) is(id string) bool {
+	for _, own := range p.ids {
+		if id == own {
+			return true
+		}
+	}
+	return false
+}
+
+// told reports whether a notice is for them.
+func (p person) told(n schema.Notice) bool {
+	address, isAddress := strings.CutPrefix(n.To, access.MailTo)
+	if !isAddress {
+		return n.To == p.id
+	}
+	for _, name := range p.names {
+		if strings.EqualFold(name, address) {
+			return true
+		}
+	}
+	return false
+}
+
+// unnamed is a text without their names.
+func (p person) unnamed(text string) string {
+	for _, name := range p.names {
+		text = replaceName(text, name, p.name)
+	}
+	return text
+}

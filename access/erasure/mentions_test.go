@@ -1,0 +1,159 @@
+package erasure
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"drawbridge/access/accesstest"
+	"drawbridge/policy/booktest"
+	"drawbridge/schema"
+	"drawbridge/store"
+)
+
+// A weighing engine counts the rows that each transaction walks that writes.
+type weighing struct {
+	store.Engine
+	most atomic.Int64 // of one of them
+}
+
+func (e *weighing) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	txn, err := e.Engine.Begin(ctx, write)
+	if err != nil || !write {
+		return txn, err
+	}
+	return &weighed{Txn: txn, engine: e}, nil
+}
+
+type weighed struct {
+	store.Txn
+	engine *weighing
+	rows   int64
+}
+
+func (t *weighed) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		for row, err := range t.Txn.Scan(table, from, to) {
+			t.rows++
+			if most := t.engine.most.Load(); t.rows > most { // there is one writer
+				t.engine.most.Store(t.rows)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestForgetLooksBesideTheWriter forgets somebody among very many notices, findings and
+// publications, a few of which name them: no transaction that writes walks the others.
+// R-LOG-6.
+func TestForgetLooksBesideTheWriter(t *testing.T) {
+	engine := &weighing{Engine: accesstest.Engine(t)}
+	s := accesstest.StoreOn(t, engine)
+	const many, few = 4 * page, 4
+	settled := &schema.Settlement{Reason: "her knee hurts"}
+	for from := 0; from < many; from += page {
+		accesstest.Update(t, s, func(tx store.Tx) error {
+			for i := from; i < from+page; i++ {
+				who, name := fmt.Sprint("other", i), "bobby"
+				if i%(many/few) == 1 {
+					who, name = "bob-1", "bob"
+				}
+				n := schema.Notice{To: "bea", Kind: "work", Subject: fmt.Sprint(i), What: "at wiki, for " + name + ": something"}
+				if err := store.Notices.Put(tx, n); err != nil {
+					return err
+				}
+				if err := store.Findings.Put(tx, schema.Finding{Kind: "drift", Subject: who, Object: fmt.Sprint(i), Settled: settled}); err != nil {
+					return err
+				}
+				plan := fmt.Appendf(nil, `{"lines":[{"identity":%q,"userName":%q}]}`, who, name)
+				q := schema.Publication{ID: fmt.Sprintf("%05d", i), State: schema.PublicationPublished}
+				if err := store.Publications.Put(tx, q); err != nil {
+					return err
+				}
+				if err := store.Plans.Put(tx, store.KeptPlan{Publication: q.ID, Plan: plan}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	accesstest.Update(t, s, func(tx store.Tx) error {
+		return store.Identities.Put(tx, schema.Identity{ID: "bob-1", Source: "hr", UserName: "bob", Deleted: tx.Now()})
+	})
+	book := booktest.Compile(t, `
+apiVersion: drawbridge/v1
+kind: PolicySet
+metadata: { name: test, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec: { mode: enforce }
+`)
+	engine.most.Store(0)
+	if _, err := Forget(t.Context(), s, book, Forgetting{Identity: "bob-1", By: "token/dpo", Reason: "asked for"}); err != nil {
+		t.Fatal(err)
+	}
+	if most := engine.most.Load(); most > page {
+		t.Errorf("a transaction that writes walks %d rows of %d, want %d at most", most, 3*many, page)
+	}
+	count := map[string]int{}
+	err := s.View(t.Context(), func(r store.Reader) error {
+		for n, err := range store.Notices.All(r) {
+			if err != nil {
+				return err
+			}
+			count[strings.TrimPrefix(n.What, "at wiki, for ")]++
+		}
+		for f, err := range store.Findings.All(r) {
+			if err != nil {
+				return err
+			}
+			count[f.Settled.Reason]++
+		}
+		for q, err := range store.Publications.All(r) {
+			if err != nil {
+				return err
+			}
+			plan, err := store.Plans.Get(r, q.ID)
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(plan.Plan), erasedName("bob-1")) {
+				count["plan"]++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, want := range map[string]int{
+		"bob: something": 0, "forgotten/bob-1: something": few, "bobby: something": many - few,
+		"(forgotten)": few, "her knee hurts": many - few, "plan": few,
+	} {
+		if count[what] != want {
+			t.Errorf("%q is there %d times, want %d", what, count[what], want)
+		}
+	}
+}
+
+// TestReplaceName takes a name out of texts, whole and cut.
+func TestReplaceName(t *testing.T) {
+	const name, with = "bob.smith@example.com", "forgotten/1"
+	for text, want := range map[string]string{
+		"for bob.smith@example.com: a thing": "for forgotten/1: a thing",
+		"for bob.smith@example.com":          "for forgotten/1",
+		"for jim-bob.smith@example.com":      "for jim-bob.smith@example.com",
+		"for bob.smith@exam…":                "for forgotten/1…",
+		"bob.s…":                             "forgotten/1…",
+		"for bob.smythe…":                    "for bob.smythe…",
+		"for bob.smith@example.com …":        "for forgotten/1 …",
+		"for bob.smith@exam and…":            "for bob.smith@exam and…",
+	} {
+		if got := replaceName(text, name, with); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
