@@ -2,16 +2,20 @@ package access_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/access/search"
 	"drawbridge/audit"
 	"drawbridge/schema"
@@ -316,4 +320,115 @@ func TestPrunedIsSaid(t *testing.T) {
 		})
 		w.forged = true // check has everything made again, and not all can be
 	})
+}
+
+// A touching engine counts what each transaction that writes reads and writes.
+type touching struct {
+	store.Engine
+	most atomic.Int64 // of one of them
+}
+
+func (e *touching) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	txn, err := e.Engine.Begin(ctx, write)
+	if err != nil || !write {
+		return txn, err
+	}
+	return &touched{Txn: txn, engine: e}, nil
+}
+
+type touched struct {
+	store.Txn
+	engine *touching
+	rows   int64
+}
+
+func (t *touched) touch(n int) {
+	t.rows += int64(n)
+	if most := t.engine.most.Load(); t.rows > most { // there is one writer
+		t.engine.most.Store(t.rows)
+	}
+}
+
+func (t *touched) Get(table string, keys ...[]byte) ([][]byte, error) {
+	t.touch(len(keys))
+	return t.Txn.Get(table, keys...)
+}
+
+func (t *touched) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
+	return func(yield func(store.Row, error) bool) {
+		for row, err := range t.Txn.Scan(table, from, to) {
+			if t.touch(1); !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+func (t *touched) Put(table string, key, value []byte) error {
+	t.touch(1)
+	return t.Txn.Put(table, key, value)
+}
+
+func (t *touched) Delete(table string, key []byte) error {
+	t.touch(1)
+	return t.Txn.Delete(table, key)
+}
+
+// TestPruneTouchesLittleAtOnce prunes a log and one four times as long, of many people and
+// of one: no transaction touches more of the longer one. R-LOG-8.
+func TestPruneTouchesLittleAtOnce(t *testing.T) {
+	const short, turn = 3_000, 500
+	for name, subject := range map[string]func(i int) string{
+		"of many people": func(i int) string { return fmt.Sprint("id-", i) },
+		"of one":         func(int) string { return "id" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			signer, _ := keys(t)
+			rules := book(t)
+			pruned := func(entries int) (most int64) {
+				engine := &touching{Engine: accesstest.Engine(t)}
+				s := accesstest.StoreOn(t, engine)
+				for from := 0; from < entries; from += 1000 {
+					accesstest.Update(t, s, func(tx store.Tx) error {
+						for i := from; i < from+1000; i++ {
+							d := schema.Decision{Actor: "source/hr", Verb: schema.Admitted, Subject: subject(i), Object: "x", Reason: "told", Detail: []byte(`{"x":1}`)}
+							if _, err := tx.Record(d); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}
+				for moved := 1; moved > 0; {
+					var err error
+					if moved, err = s.Sequence(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if _, err := s.SignCheckpoint(t.Context(), signer, "test"); err != nil {
+					t.Fatal(err)
+				}
+				if err := s.IndexLog(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				engine.most.Store(0)
+				looked := 0
+				for more := true; more; {
+					accesstest.Update(t, s, func(tx store.Tx) error {
+						turn, err := access.PruneLog(tx, rules, access.Retention{Before: int64(entries), Plain: int64(entries), Time: time.Now()})
+						looked, more = looked+turn.Looked, turn.More
+						return err
+					})
+				}
+				if looked < entries {
+					t.Errorf("%d entries of %d were looked at", looked, entries)
+				}
+				return engine.most.Load()
+			}
+			few, many := pruned(short), pruned(4*short)
+			if many > few || many > 20*turn {
+				t.Errorf("a transaction touches %d rows of %d entries and %d of %d, want no more and %d at most", few, short, many, 4*short, 20*turn)
+			}
+		})
+	}
 }
