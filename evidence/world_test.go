@@ -94,6 +94,7 @@ type world struct {
 	t      testing.TB
 	path   string
 	store  *store.Store
+	engine *watched
 	rules  *access.Rules
 	signer note.Signer
 	public note.Verifier
@@ -148,7 +149,8 @@ func (w *world) open(o bolt.Options) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.store, err = store.Open(e); err != nil {
+	w.engine = &watched{Engine: e}
+	if w.store, err = store.Open(w.engine); err != nil {
 		w.t.Fatal(err)
 	}
 }
