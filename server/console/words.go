@@ -137,7 +137,7 @@ func (c *Console) about(s sheet, ref string) (text, at string) {
 		return ref, c.link("connectors", name)
 	case "hold":
 		return ref, c.link("held")
-	case "grant", "exception", "run":
+	case "grant", "exception", "run", "policy":
 		return kind + " " + short(name), ""
 	}
 	return ref, ""
