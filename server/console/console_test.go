@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"encoding/json"
+	"errors"
 	"html"
 	"io"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/access/tokens"
 	"drawbridge/connectors"
 	"drawbridge/schema"
@@ -392,6 +394,37 @@ func TestSessionCookie(t *testing.T) {
 		if to := res.Header.Get("Location"); public != "" && strings.HasSuffix(public, "/base") && to != "/base/console/" {
 			t.Errorf("who logged in is sent to %s", to)
 		}
+	}
+}
+
+// TestProposalShowsItsText proposes a policy: its page shows which lines come and which go,
+// and nothing of it is a page's own.
+func TestProposalShowsItsText(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	const was, is = "Edit the wiki for a while.", "Edit " + evil
+	w.update(func(tx store.Tx) error {
+		book := w.rules.Book()
+		if _, err := access.Publish(tx, book, "token/admin", map[string]string{"policy.yaml": documents}); err != nil {
+			return err
+		}
+		q := schema.Publication{ID: "p1", Digest: "5f0c", From: book.Digest(), State: schema.PublicationProposed, By: "token/admin", Made: tx.Now()}
+		plan, err := json.Marshal(map[string]any{"files": map[string]string{"policy.yaml": strings.Replace(documents, was, is, 1), "more.yaml": "more\n"}})
+		if err != nil {
+			return err
+		}
+		return errors.Join(store.Publications.Put(tx, q), store.Plans.Put(tx, store.KeptPlan{Publication: q.ID, Plan: plan}))
+	})
+	_, text := w.as("viewer").get("/console/policy/publications/p1")
+	for _, want := range []string{
+		"What changes in the text", "<del>  intent: " + was, "<ins>  intent: " + html.EscapeString(is), "1 line comes, 1 line goes", "<code>more.yaml</code>", "<span>  eligible:",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not show %q\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, evil) {
+		t.Error("what the policy says is the page's own")
 	}
 }
 

@@ -201,8 +201,12 @@ func showPolicy(v *visit) (any, error) {
 	return p, nil
 }
 
-// publicationPage is one proposal of a policy, with the plan that people agree to.
-type publicationPage struct{ publicationView }
+// publicationPage is one proposal of a policy, with what it changes and the plan that
+// people agree to.
+type publicationPage struct {
+	publicationView
+	Changes []fileDiff
+}
 
 // PageTitle names the version.
 func (p publicationPage) PageTitle() string { return "Policy " + short(p.Digest) }
@@ -210,6 +214,9 @@ func (p publicationPage) PageTitle() string { return "Policy " + short(p.Digest)
 func showPublication(v *visit) (any, error) {
 	var p publicationPage
 	err := v.get(v.ctx, "/publications/"+seg(v.r.PathValue("id")), &p.publicationView)
+	if err == nil {
+		p.Changes, err = v.changes(p.publicationView)
+	}
 	return p, err
 }
 

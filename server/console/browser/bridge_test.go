@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -239,6 +240,13 @@ func (b *bridge) populate() {
 		}, &made)
 		ids[p.name] = made.ID
 	}
+	var board []any
+	for _, who := range []string{"priya.nair", "ines.costa", "tomas.berg"} {
+		board = append(board, map[string]any{"value": ids[who]})
+	}
+	b.call(http.MethodPost, "/scim/v2/Groups", sourceToken, map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Group"}, "displayName": "Access Board", "members": board,
+	}, nil)
 	b.settled()
 	b.call(http.MethodPatch, "/scim/v2/Users/"+ids["julia.weber"], sourceToken, map[string]any{
 		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}},
@@ -263,6 +271,40 @@ func (b *bridge) populate() {
 		b.call(http.MethodGet, "/api/v1/sweeps", adminToken, nil, &all)
 		return slices.ContainsFunc(all.Items, func(s sweep) bool { return s.Name == "expiry" && s.Last != nil })
 	})
+}
+
+// proposes proposes a policy that says more of one role than the one in force, and returns
+// the publication.
+func (b *bridge) proposes() (id string) {
+	b.t.Helper()
+	files := map[string]string{}
+	folder := os.DirFS(root + "/configs/policy")
+	err := fs.WalkDir(folder, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(name) != ".yaml" {
+			return err
+		}
+		text, err := fs.ReadFile(folder, name)
+		files[name] = string(text)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	const role, was = "roles/crm-export.yaml", "for one piece of work."
+	if !strings.Contains(files[role], was) {
+		b.t.Fatalf("%s does not say %q", role, was)
+	}
+	files[role] = strings.Replace(files[role], was, "for one piece of work, and no longer.", 1)
+	var plan map[string]json.RawMessage
+	b.call(http.MethodPost, "/api/v1/policy/plan", adminToken, map[string]any{"files": files}, &plan)
+	delete(plan, "findings") // it is an answer, and not of the plan
+	var made struct {
+		ID string `json:"id"`
+	}
+	b.call(http.MethodPost, "/api/v1/publications", adminToken, map[string]any{
+		"files": files, "seen": plan, "reason": "so that nobody takes it for longer", "author": "lucia.rossi" + domain,
+	}, &made)
+	return made.ID
 }
 
 // first returns the id of the first thing in a list.

@@ -31,7 +31,8 @@ func TestPages(t *testing.T) {
 	p.sees("Roles")
 	p.opens("/console/")
 	p.sees("is explained") // counted, and shown without loading the page again
-	all := append(slices.Clone(paths), "/console/findings/"+b.first("findings"), "/console/reviews/"+b.first("reviews"), "/console/requests/"+b.first("requests"))
+	all := append(slices.Clone(paths), "/console/findings/"+b.first("findings"), "/console/reviews/"+b.first("reviews"), "/console/requests/"+b.first("requests"),
+		"/console/policy/publications/"+b.proposes())
 	for _, l := range []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"phone", 360, "light"}} {
 		p.looks(l)
 		for _, path := range all {
