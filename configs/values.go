@@ -159,7 +159,7 @@ func (r *reader) sweep(i int, s *Sweep) {
 // which nothing is said are about none of them. The table in docs/sweeps.md says the same.
 var scopes = map[string]struct{ connectors, roles, people bool }{
 	"expiry":      {connectors: true, roles: true, people: true},
-	"drift":       {connectors: true},
+	"drift":       {connectors: true, people: true},
 	"orphans":     {connectors: true},
 	"unused":      {connectors: true, roles: true, people: true},
 	"unmanaged":   {connectors: true, people: true},

@@ -19,12 +19,19 @@ import (
 // does an empty one where accounts are known. What a listing lacks is gone only if
 // it can not be read either, where the target can be read. Where the guard lets it
 // go on, what was given up is tried again too. What a target says of when its accounts
-// were used is kept, whatever becomes of the rest.
+// were used is kept, whatever becomes of the rest. Bound to some people, it leaves the
+// accounts of others alone, and what is no person's.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
 		before := time.Now()
-		if err := nesting(ctx, s, rules, sweep, name, lister); err != nil {
+		whom, err := sweep.whom(rules.Book())
+		if err != nil {
 			return err
+		}
+		if whom == nil {
+			if err := nesting(ctx, s, rules, sweep, name, lister); err != nil {
+				return err
+			}
 		}
 		used := &usage{store: s, rules: rules, connector: name, tells: connectors.TellsUse(lister), dry: sweep.dry}
 		seen, others, err := differing(ctx, s, name, lister, used)
@@ -35,7 +42,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 			return err
 		}
 		subject := "sweep/" + sweep.Name + "/" + name
-		d, err := compare(ctx, s, subject, name, seen, others, before)
+		d, err := compare(ctx, s, subject, name, seen, others, before, whom)
 		if err != nil {
 			return err
 		}
@@ -57,7 +64,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err := undo(ctx, s, rules, t, run, append(d.differing, gone...)); err != nil {
 			return err
 		}
-		return retry(ctx, s, sweep, run, name)
+		return retry(ctx, s, sweep, run, name, whom)
 	})
 }
 
@@ -175,8 +182,11 @@ type drifted struct {
 
 // compare returns how the target differs from what is remembered. Accounts written
 // to since the listing began, or about to be, are passed over: the listing is older
-// than what is known of them.
-func compare(ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time) (d drifted, err error) {
+// than what is known of them. Where it is said whom, so is what differs of others.
+func compare(
+	ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time,
+	whom func(store.Reader, string) (bool, error),
+) (d drifted, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		d = drifted{would: access.NewIntent(subject)}
 		for known, err := range store.Accounts.All(r, name) {
@@ -190,13 +200,21 @@ func compare(ctx context.Context, s *store.Store, subject, name string, seen *co
 			if !known.Due.IsZero() || !known.Observed.Before(before) {
 				continue
 			}
-			if !seen.Has(known.RemoteID) {
-				d.lacking = append(d.lacking, known)
-				d.would.Add(known.Identity, "is not listed")
+			account, other := others[known.RemoteID]
+			listed := seen.Has(known.RemoteID)
+			if listed && !other {
 				continue
 			}
-			account, other := others[known.RemoteID]
-			if !other {
+			if whom != nil {
+				if is, err := whom(r, known.Identity); err != nil {
+					return err
+				} else if !is {
+					continue
+				}
+			}
+			if !listed {
+				d.lacking = append(d.lacking, known)
+				d.would.Add(known.Identity, "is not listed")
 				continue
 			}
 			account.Identity = known.Identity

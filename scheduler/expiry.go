@@ -62,20 +62,16 @@ func (s Sweep) grants(book *policy.Book) (grantScope, error) {
 	if len(s.Scope.Roles)+len(s.Scope.Connectors) == 0 && s.Scope.Where == "" {
 		return nil, nil //nolint:nilnil // all
 	}
-	meets, err := s.meets(book)
+	whom, err := s.whom(book)
 	if err != nil {
 		return nil, err
 	}
 	return func(r store.Reader, g schema.Grant) (bool, error) {
 		at := len(s.Scope.Connectors) == 0 || slices.ContainsFunc(book.Gives(g.Role), func(e schema.Entitlement) bool { return s.Scope.at(e.Connector) })
-		if !at || !s.Scope.of(g.Role) || meets == nil {
+		if !at || !s.Scope.of(g.Role) || whom == nil {
 			return at && s.Scope.of(g.Role), nil
 		}
-		facts, err := access.Gather(r, book, g.Identity)
-		if schema.IsNotFound(err) {
-			return false, nil
-		}
-		return err == nil && meets(facts, r.Now()), err
+		return whom(r, g.Identity)
 	}, nil
 }
 

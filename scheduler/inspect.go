@@ -74,6 +74,22 @@ func (s Sweep) bound(book *policy.Book) (func(store.Reader) access.Bound, error)
 	}, nil
 }
 
+// whom reports of an identity, by its id, whether a sweep is about it; nil is everybody. Of
+// one that is not known any more it is about none.
+func (s Sweep) whom(book *policy.Book) (func(store.Reader, string) (bool, error), error) {
+	meets, err := s.meets(book)
+	if meets == nil || err != nil {
+		return nil, err
+	}
+	return func(r store.Reader, identity string) (bool, error) {
+		facts, err := access.Gather(r, book, identity)
+		if schema.IsNotFound(err) {
+			return false, nil
+		}
+		return err == nil && meets(facts, r.Now()), err
+	}, nil
+}
+
 // meets is who is within a sweep's scope; nil is everybody.
 func (s Sweep) meets(book *policy.Book) (func(policy.Facts, time.Time) bool, error) {
 	if s.Scope.Where == "" {

@@ -13,8 +13,8 @@ import (
 // bridge that a target was mended. It wakes as many as one run may change, those
 // that were tried longest ago first, so that a target which still refuses is not
 // flooded and each account has its turn.
-func retry(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, connector string) error {
-	parked, err := parkedAt(ctx, s, connector)
+func retry(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, connector string, whom func(store.Reader, string) (bool, error)) error {
+	parked, err := parkedAt(ctx, s, connector, whom)
 	if err != nil {
 		return err
 	}
@@ -48,13 +48,21 @@ func retry(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, co
 	return nil
 }
 
-// parkedAt returns the parked accounts of a connector, by when they were tried.
-func parkedAt(ctx context.Context, s *store.Store, connector string) (parked []schema.Account, err error) {
+// parkedAt returns the parked accounts of a connector, by when they were tried; where it is
+// said whose, only theirs.
+func parkedAt(ctx context.Context, s *store.Store, connector string, whom func(store.Reader, string) (bool, error)) (parked []schema.Account, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
 		parked = nil
 		for a, err := range store.Accounts.By(r, store.AccountState, connector, string(schema.Parked)) {
 			if err != nil {
 				return err
+			}
+			if whom != nil {
+				if is, err := whom(r, a.Identity); err != nil {
+					return err
+				} else if !is {
+					continue
+				}
 			}
 			parked = append(parked, schema.Account{Identity: a.Identity, Observed: a.Observed})
 		}

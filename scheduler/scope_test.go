@@ -2,9 +2,11 @@ package scheduler_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
@@ -68,6 +70,49 @@ func TestExpiryWithinItsScope(t *testing.T) {
 				}
 				if !slices.Equal(ended, test.want) || run.Done != len(test.want) || (run.Held != "") != test.held || run.Problem != "" {
 					t.Errorf("it ended %v, want %v: %+v", ended, test.want, run)
+				}
+			})
+		})
+	}
+}
+
+// TestDriftWithinItsScope has accounts of two people differ, and a third account be given up:
+// a sweep that is bound to some people leaves the others' alone. R-SWEEP-2, R-DRIFT-1.
+func TestDriftWithinItsScope(t *testing.T) {
+	for name, test := range map[string]struct {
+		where      string
+		ada, bob   string // what they hold then
+		found, did int
+	}{
+		"everybody":    {"", "Readers", "Readers", 2, 2},
+		"some people":  {`identity.department == "Engineering" && identity.userName == "bob"`, "Editors Readers", "Readers", 1, 1},
+		"nobody there": {`identity.department == "Press"`, "Editors Readers", "Editors Readers", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inspecting(t, func(w *inspectWorld) {
+				ids := map[string]string{}
+				for _, who := range []string{"ada", "bob"} {
+					ids[who] = w.admitNamed(who, "", "Engineering", true)
+				}
+				settle(time.Second)
+				for _, id := range ids {
+					a := w.target.accounts["r-"+id]
+					a.Entitlements = []string{"Editors", "Readers"}
+					w.target.accounts["r-"+id] = a
+				}
+				settle(time.Second)
+				run := w.run(scheduler.Sweep{
+					Name: "drift", Scope: scheduler.Scope{Where: test.where}, Limits: policy.Brake{Count: 10, Percent: 100},
+					Run: scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target}),
+				})
+				settle(time.Second)
+				if run.Found != test.found || run.Done != test.did || run.Problem != "" {
+					t.Errorf("%+v, want %d found and %d woken", run, test.found, test.did)
+				}
+				for who, want := range map[string]string{"ada": test.ada, "bob": test.bob} {
+					if got := strings.Join(w.target.accounts["r-"+ids[who]].Entitlements, " "); got != want {
+						t.Errorf("%s holds %q, want %q", who, got, want)
+					}
 				}
 			})
 		})
