@@ -82,9 +82,7 @@ func TestEmptyListingProvesNothing(t *testing.T) {
 		id := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
-		w.target.mu.Lock()
-		w.target.lists = func(schema.Account) bool { return false }
-		w.target.mu.Unlock()
+		w.target.change(func(g *target) { g.lists = func(schema.Account) bool { return false } })
 		run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
 		if err == nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want an error, and nothing done", run, err)
@@ -102,22 +100,16 @@ func TestShrunkenListingProvesNothing(t *testing.T) {
 		bob := w.admitNamed("bob", "", "Engineering", true)
 		settle(2 * time.Second)
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
-		w.target.mu.Lock()
-		w.target.lists = func(a schema.Account) bool { return a.RemoteID != "r-"+ada }
-		w.target.mu.Unlock()
+		w.target.change(func(g *target) { g.lists = func(a schema.Account) bool { return a.RemoteID != "r-"+ada } })
 		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 0 {
 			t.Errorf("%+v, %v; want nothing done", run, err)
 		}
 		if a := w.account(ada); !a.Exists() {
 			t.Error("the account was forgotten")
 		}
-		w.target.mu.Lock()
-		w.target.lists = nil
-		w.target.mu.Unlock()
+		w.target.change(func(g *target) { g.lists = nil })
 		settle(time.Second)
-		w.target.mu.Lock()
-		delete(w.target.accounts, "r-"+bob)
-		w.target.mu.Unlock()
+		w.target.change(func(g *target) { delete(g.accounts, "r-"+bob) })
 		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
 			t.Errorf("%+v, %v; want the one that is gone woken", run, err)
 		}

@@ -63,14 +63,12 @@ func TestWhatACrashGaveIsTakenBack(t *testing.T) {
 func TestWhatACrashKeptFromBeingMadeIsMade(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.dies.Store(true)
-		w.target.dead = true
+		w.target.change(func(g *target) { g.dead = true })
 		id := w.admit("", "Engineering", true)
 		settle(time.Second)
 		w.want(id, false)
 		w.dies.Store(false)
-		w.target.mu.Lock()
-		w.target.dead = false
-		w.target.mu.Unlock()
+		w.target.change(func(g *target) { g.dead = false })
 		settle(3 * time.Minute)
 		w.want(id, true, "Readers")
 	})

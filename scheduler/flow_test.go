@@ -124,8 +124,11 @@ func (g *target) Apply(ctx context.Context, have, want schema.Account) (schema.A
 		}
 	}
 	got, err := g.apply(have, want)
-	if g.answer != nil {
-		g.answer(want)
+	g.mu.Lock()
+	answer := g.answer
+	g.mu.Unlock()
+	if answer != nil {
+		answer(want)
 	}
 	return got, err
 }
@@ -212,10 +215,35 @@ func (g *target) List(context.Context) iter.Seq2[schema.Account, error] {
 	}
 }
 
-func (g *target) holds(identity string) (active bool, entitlements []string) {
+// change has the target be otherwise from now on: the lanes may be calling it.
+func (g *target) change(how func(*target)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	a := g.accounts["r-"+identity]
+	how(g)
+}
+
+// edit is somebody's hand on an account, which is made if it is not there.
+func (g *target) edit(id string, how func(*schema.Account)) {
+	g.change(func(g *target) {
+		a := g.accounts[id]
+		a.RemoteID = id
+		how(&a)
+		g.accounts[id] = a
+	})
+}
+
+func (g *target) account(id string) (a schema.Account) {
+	g.change(func(g *target) { a = g.accounts[id] })
+	return a
+}
+
+func (g *target) called() (times int) {
+	g.change(func(g *target) { times = g.calls })
+	return times
+}
+
+func (g *target) holds(identity string) (active bool, entitlements []string) {
+	a := g.account("r-" + identity)
 	return a.Active, a.Entitlements
 }
 
@@ -444,12 +472,14 @@ func TestEveryCallMayFail(t *testing.T) {
 	for failing := 1; failing <= 4; failing++ {
 		t.Run(fmt.Sprint(failing), func(t *testing.T) {
 			inBubble(t, func(w *world) {
-				w.target.fail = func(call int) error {
-					if call <= failing {
-						return errors.New("the line broke")
+				w.target.change(func(g *target) {
+					g.fail = func(call int) error {
+						if call <= failing {
+							return errors.New("the line broke")
+						}
+						return nil
 					}
-					return nil
-				}
+				})
 				id := w.admit("", "Engineering", true)
 				settle(10 * time.Minute)
 				w.want(id, true, "Readers")
@@ -463,11 +493,13 @@ func TestEveryCallMayFail(t *testing.T) {
 
 func TestPermanentFailureIsParked(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.target.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such plan")} }
+		w.target.change(func(g *target) {
+			g.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such plan")} }
+		})
 		id := w.admit("", "Engineering", true)
 		settle(24 * time.Hour)
-		if w.target.calls != 1 {
-			t.Errorf("%d calls, want one and then patience", w.target.calls)
+		if calls := w.target.called(); calls != 1 {
+			t.Errorf("%d calls, want one and then patience", calls)
 		}
 		err := w.store.View(t.Context(), func(r store.Reader) error {
 			a, err := store.Accounts.Get(r, "wiki", id)
@@ -488,16 +520,14 @@ func TestDrift(t *testing.T) {
 		id := w.admit("", "Engineering", true)
 		settle(time.Second)
 		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
-		a := w.target.accounts["r-"+id]
-		a.Entitlements = []string{"Editors", "Readers"}
-		w.target.accounts["r-"+id] = a
+		w.target.edit("r-"+id, func(a *schema.Account) { a.Entitlements = []string{"Editors", "Readers"} })
 		settle(time.Second)
 
-		w.target.broken = true
+		w.target.change(func(g *target) { g.broken = true })
 		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err == nil || run.Done != 0 {
 			t.Errorf("after an incomplete listing: %+v, %v; want nothing done, and an error", run, err)
 		}
-		w.target.broken = false
+		w.target.change(func(g *target) { g.broken = false })
 		if run, err := w.sweep("drift", drift, policy.Brake{}); !errors.Is(err, schema.ErrHeld) || run.Done != 0 {
 			t.Errorf("over its limit: %+v, %v; want it held", run, err)
 		}
@@ -514,12 +544,12 @@ func TestDrift(t *testing.T) {
 // TestOrphansAreReportedAndNotTouched proves R-INH-6.
 func TestOrphansAreReportedAndNotTouched(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.target.accounts["stranger"] = schema.Account{RemoteID: "stranger", Active: true, Entitlements: []string{"Editors"}}
+		w.target.edit("stranger", func(a *schema.Account) { a.Active, a.Entitlements = true, []string{"Editors"} })
 		orphans := scheduler.Orphans(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
 		if run, err := w.sweep("orphans", orphans, policy.Brake{}); err != nil || run.Reported != 1 || run.Done != 0 {
 			t.Errorf("%+v, %v; want one reported", run, err)
 		}
-		if !w.target.accounts["stranger"].Active || w.target.calls != 0 {
+		if !w.target.account("stranger").Active || w.target.called() != 0 {
 			t.Error("the account was touched")
 		}
 	})

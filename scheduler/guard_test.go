@@ -59,9 +59,7 @@ func (w *world) release(id string) (h schema.Hold) {
 
 // tamper has somebody add an entitlement at the target, past the bridge.
 func (w *world) tamper(identity string) {
-	a := w.target.accounts["r-"+identity]
-	a.Entitlements = schema.Sorted(append(a.Entitlements, "Editors")...)
-	w.target.accounts["r-"+identity] = a
+	w.target.edit("r-"+identity, func(a *schema.Account) { a.Entitlements = schema.Sorted(append(a.Entitlements, "Editors")...) })
 }
 
 func TestReleasedDriftIsUndoneOnce(t *testing.T) {
@@ -108,11 +106,11 @@ func TestFailedListingKeepsTheHold(t *testing.T) {
 		settle(time.Second)
 		w.sweeping("drift")
 		w.release("sweep:drift:wiki")
-		w.target.broken = true
+		w.target.change(func(g *target) { g.broken = true })
 		if run := w.sweeping("drift"); run.Problem == "" {
 			t.Errorf("%+v, want a problem", run)
 		}
-		w.target.broken = false
+		w.target.change(func(g *target) { g.broken = false })
 		if run := w.sweeping("drift"); run.Done != 1 {
 			t.Errorf("%+v, want done what people released", run)
 		}

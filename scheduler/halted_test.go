@@ -34,8 +34,8 @@ func TestNobodyIsMadeWhileHalted(t *testing.T) {
 			return tx.WakeUrgent(access.LaneAccount("wiki"), id)
 		})
 		settle(time.Minute)
-		if w.target.calls > 0 {
-			t.Errorf("the target was called %d times while it was halted", w.target.calls)
+		if calls := w.target.called(); calls > 0 {
+			t.Errorf("the target was called %d times while it was halted", calls)
 		}
 		w.update(func(tx store.Tx) error {
 			_, err := access.Resume(tx, halting)

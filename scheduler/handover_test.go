@@ -48,7 +48,7 @@ func TestDeletedAndCreatedAgain(t *testing.T) {
 	}{{"at once", 0}, {"later", time.Minute}} {
 		t.Run(row.name, func(t *testing.T) {
 			inBubble(t, func(w *world) {
-				w.target.adopts = true
+				w.target.change(func(g *target) { g.adopts = true })
 				old := w.admit("", "Engineering", true)
 				settle(time.Second)
 				grantEditor(w, old)
@@ -87,19 +87,21 @@ func TestDeletedAndCreatedAgain(t *testing.T) {
 // over: its new holder has it again.
 func TestLateCallForAFormerHolder(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.target.adopts = true
+		w.target.change(func(g *target) { g.adopts = true })
 		old := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
 		slow := true
-		w.target.answer = func(want schema.Account) {
-			if want.Identity == old && slow {
-				slow = false
-				time.Sleep(30 * time.Second)                                                       //nolint:forbidigo // of the bubble's own time
-				if _, err := w.target.apply(schema.Account{RemoteID: "r-ada"}, want); err != nil { // now it takes effect
-					t.Error(err)
+		w.target.change(func(g *target) {
+			g.answer = func(want schema.Account) {
+				if want.Identity == old && slow {
+					slow = false
+					time.Sleep(30 * time.Second)                                                       //nolint:forbidigo // of the bubble's own time
+					if _, err := w.target.apply(schema.Account{RemoteID: "r-ada"}, want); err != nil { // now it takes effect
+						t.Error(err)
+					}
 				}
 			}
-		}
+		})
 		w.remove(old)
 		id := w.admit("", "Engineering", true)
 		settle(10 * time.Minute)
@@ -113,7 +115,7 @@ func TestLateCallForAFormerHolder(t *testing.T) {
 // Two who are both there are not given one account.
 func TestTwoWithOneAccount(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.target.adopts = true
+		w.target.change(func(g *target) { g.adopts = true })
 		first := w.admitNamed("ada", "", "Engineering", true)
 		settle(2 * time.Second)
 		w.admitNamed("ada.lovelace", first, "Sales", true) // who keeps her account, disabled
@@ -133,7 +135,7 @@ func TestTwoWithOneAccount(t *testing.T) {
 // their account, not even for a moment.
 func TestTheNameOfSomebodyAway(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.target.adopts = true
+		w.target.change(func(g *target) { g.adopts = true })
 		away := w.admitNamed("ada", "", "Engineering", true)
 		settle(2 * time.Second)
 		w.admitNamed("ada", away, "Engineering", false)
@@ -145,9 +147,11 @@ func TestTheNameOfSomebodyAway(t *testing.T) {
 			t.Errorf("the second has %+v, want it parked for %s", a, away)
 		}
 		w.want("ada", false)
-		if slices.ContainsFunc(w.target.log, func(c call) bool { return c.identity == second }) {
-			t.Error("the target was told to change it for the second")
-		}
+		w.target.change(func(g *target) {
+			if slices.ContainsFunc(g.log, func(c call) bool { return c.identity == second }) {
+				t.Error("the target was told to change it for the second")
+			}
+		})
 	})
 }
 
@@ -158,12 +162,14 @@ func TestReadingBackFails(t *testing.T) {
 		id := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
 		fails := 3
-		w.target.blind = func() error {
-			if fails--; fails >= 0 {
-				return errors.New("the line broke")
+		w.target.change(func(g *target) {
+			g.blind = func() error {
+				if fails--; fails >= 0 {
+					return errors.New("the line broke")
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		w.admit(id, "Engineering", false)
 		settle(10 * time.Minute)
 		w.want(id, false)

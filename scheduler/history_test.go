@@ -69,7 +69,9 @@ func (s *somebody) want(now time.Time) (active bool, entitlements []string) {
 
 func anyHistory(r *rapid.T, w *world) {
 	failures := rapid.SliceOfN(rapid.IntRange(0, 9), 8, 32).Draw(r, "failures")
-	w.target.fail = func(call int) error { return failure(failures[call%len(failures)]) }
+	w.target.change(func(g *target) {
+		g.fail = func(call int) error { return failure(failures[call%len(failures)]) }
+	})
 	people := make([]*somebody, 3)
 	for i := range people {
 		s := &somebody{name: fmt.Sprint("p", i), department: "Engineering", active: true}
@@ -80,9 +82,7 @@ func anyHistory(r *rapid.T, w *world) {
 		happen(r, w, people[rapid.IntRange(0, 2).Draw(r, "who")])
 		settle(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second, time.Minute, time.Hour}).Draw(r, "pass"))
 	}
-	w.target.mu.Lock()
-	w.target.fail, w.target.dead = nil, false
-	w.target.mu.Unlock()
+	w.target.change(func(g *target) { g.fail, g.dead = nil, false })
 	settle(time.Second)        // what is under way is written down
 	for _, s := range people { // what was given up waits for a person's word, or a change
 		w.update(func(tx store.Tx) error {

@@ -34,12 +34,14 @@ func TestALeaverIsDisabledFirst(t *testing.T) {
 		w.target.taken()
 		var broken atomic.Bool
 		broken.Store(true)
-		w.target.refuse = func(s connectors.Step) error {
-			if broken.Load() && s.Verb == connectors.Revoke {
-				return errors.New("the groups cannot be written")
+		w.target.change(func(g *target) {
+			g.refuse = func(s connectors.Step) error {
+				if broken.Load() && s.Verb == connectors.Revoke {
+					return errors.New("the groups cannot be written")
+				}
+				return nil
 			}
-			return nil
-		}
+		})
 		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id) })
 		settle(time.Second)
 		w.want(id, false, "Editors", "Readers") // out, although nothing could be taken

@@ -50,7 +50,7 @@ func TestEveryPreviewWritesNothing(t *testing.T) {
 		settle(time.Second)
 		w.tamper(ada)
 		w.admitNamed("pressed", "", "Press", true) // holds a role that is reviewed
-		w.target.accounts["stranger"] = schema.Account{RemoteID: "stranger", Active: true}
+		w.target.edit("stranger", func(a *schema.Account) { a.Active = true })
 		w.run(scheduler.Sweep{Name: "reviews", Run: scheduler.Reviews(w.store, w.rules)}) // since when they are waited for
 		time.Sleep(3 * 365 * 24 * time.Hour)                                              //nolint:forbidigo // of the bubble's own time
 		settle(time.Hour)

@@ -19,7 +19,7 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 		refuses := func(int) error {
 			return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no such group")}
 		}
-		w.target.fail = refuses
+		w.target.change(func(g *target) { g.fail = refuses })
 		var ids []string
 		for i := range 3 {
 			ids = append(ids, w.admitNamed(fmt.Sprint("p", i), "", "Engineering", true))
@@ -32,14 +32,14 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 			t.Errorf("%+v, %v; want three found and woken", run, err)
 		}
 		settle(time.Second)
-		if got := w.states()[schema.Parked]; got != 3 || w.target.calls != 6 {
-			t.Errorf("%d parked after %d calls, want each tried once more and given up again", got, w.target.calls)
+		if got, calls := w.states()[schema.Parked], w.target.called(); got != 3 || calls != 6 {
+			t.Errorf("%d parked after %d calls, want each tried once more and given up again", got, calls)
 		}
 		if more := w.logged(ids...) - told; more != 0 {
 			t.Errorf("%d log entries of what failed as before, want none", more)
 		}
 
-		w.target.fail = nil
+		w.target.change(func(g *target) { g.fail = nil })
 		for want := range 4 { // the guard lets no more than one go in a run
 			if got := w.states()[schema.Settled]; got != want {
 				t.Fatalf("%d settled after %d runs", got, want)
@@ -59,17 +59,19 @@ func TestDriftThatIsHeldWakesNothingParked(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admitNamed("ada", "", "Engineering", true)
 		settle(time.Second)
-		w.target.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no seats")} }
+		w.target.change(func(g *target) {
+			g.fail = func(int) error { return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no seats")} }
+		})
 		w.admitNamed("bob", "", "Engineering", true)
 		settle(time.Second)
 		w.tamper(id)
 		settle(time.Second)
-		calls := w.target.calls
+		calls := w.target.called()
 		if run := w.sweeping("drift"); run.Held == "" || run.Done != 0 {
 			t.Errorf("%+v; want it held", run)
 		}
 		settle(time.Second)
-		if w.target.calls != calls {
+		if w.target.called() != calls {
 			t.Error("a parked account was tried although the run was held")
 		}
 	})

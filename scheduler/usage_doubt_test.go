@@ -13,9 +13,9 @@ import (
 // TestOwnAccountProvesNothing has a target that shows the bridge its own last sign-in, and nobody else's.
 func TestOwnAccountProvesNothing(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.people(longAgo+oneDay, map[string]func(*schema.Account){"ada": never, "bob": never})
-		w.target.accounts["svc-drawbridge"] = schema.Account{RemoteID: "svc-drawbridge", Active: true, LastUsed: time.Now()}
+		w.target.edit("svc-drawbridge", func(a *schema.Account) { a.Active, a.LastUsed = true, time.Now() })
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
 		}
@@ -28,16 +28,15 @@ func TestOwnAccountProvesNothing(t *testing.T) {
 // TestNeverAfterUseIsUnclear has a target that told that ada signed in, and then says she never did.
 func TestNeverAfterUseIsUnclear(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.people(longAgo+oneDay, map[string]func(*schema.Account){"ada": usedAgo(oneDay), "bob": usedAgo(oneDay)})
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
 		}
 		for range 95 {
 			settle(oneDay)
-			a, b := w.target.accounts["r-ada"], w.target.accounts["r-bob"]
-			a.LastUsed, b.LastUsed = time.Time{}, time.Now() // her part of the tree is shown no more
-			w.target.accounts["r-ada"], w.target.accounts["r-bob"] = a, b
+			w.target.edit("r-ada", func(a *schema.Account) { a.LastUsed = time.Time{} }) // her part of the tree is shown no more
+			w.target.edit("r-bob", func(a *schema.Account) { a.LastUsed = time.Now() })
 			if err := w.listed(); err != nil {
 				t.Fatal(err)
 			}
@@ -51,15 +50,13 @@ func TestNeverAfterUseIsUnclear(t *testing.T) {
 // TestUseSinceTheListingIsNotKnown proves R-SWEEP-2: the last listing is 71 hours old; ada used it since.
 func TestUseSinceTheListingIsNotKnown(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.people(longAgo+oneDay, map[string]func(*schema.Account){"ada": usedAgo(88 * oneDay)})
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
 		}
 		settle(time.Hour)
-		a := w.target.accounts["r-ada"]
-		a.LastUsed = time.Now() // nobody lists for three days
-		w.target.accounts["r-ada"] = a
+		w.target.edit("r-ada", func(a *schema.Account) { a.LastUsed = time.Now() }) // nobody lists for three days
 		settle(70 * time.Hour)
 		if got := w.unused(); len(got) != 0 {
 			t.Errorf("it found %v, who used it 70 hours ago", got)

@@ -16,7 +16,10 @@ import (
 )
 
 // TellsUse reports whether the target tells when accounts were used.
-func (g *target) TellsUse() bool { return g.tells }
+func (g *target) TellsUse() (tells bool) {
+	g.change(func(g *target) { tells = g.tells })
+	return tells
+}
 
 const (
 	oneDay   = 24 * time.Hour
@@ -36,7 +39,7 @@ func (w *inspectWorld) people(given time.Duration, used map[string]func(*schema.
 			line := schema.Assignment{Identity: name, Connector: withWiki, Entitlement: "readers", Because: []string{"role/engineer"}, Mode: schema.Enforce, Since: tx.Now().Add(-given)}
 			errs = append(errs, store.Accounts.Put(tx, a), store.Assignments.Put(tx, line))
 			how(&a)
-			w.target.accounts[a.RemoteID] = a
+			w.target.edit(a.RemoteID, func(there *schema.Account) { *there = a })
 		}
 		return errors.Join(errs...)
 	})
@@ -93,7 +96,7 @@ func TestTargetsTellOfUse(t *testing.T) {
 		if got := w.unused(); len(got) != 0 {
 			t.Errorf("the target is none that tells, and it found %v", got)
 		}
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +119,7 @@ func TestTargetsTellOfUse(t *testing.T) {
 		if got, want := w.unused(), []string{"wiki eve readers", "wiki mal readers"}; !slices.Equal(got, want) {
 			t.Errorf("ada signed in, mal's clock was set, and it found %v; want %v", got, want)
 		}
-		w.target.tells = false
+		w.target.change(func(g *target) { g.tells = false })
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +139,7 @@ func TestSilentListings(t *testing.T) {
 		waiting time.Duration
 	}{
 		"it tells of nobody":            {used: map[string]func(*schema.Account){"ada": never, "bob": never}},
-		"it breaks off":                 {used: map[string]func(*schema.Account){"ada": never, "bob": usedAgo(time.Hour)}, before: func(w *inspectWorld) { w.target.broken = true }},
+		"it breaks off":                 {used: map[string]func(*schema.Account){"ada": never, "bob": usedAgo(time.Hour)}, before: func(w *inspectWorld) { w.target.change(func(g *target) { g.broken = true }) }},
 		"it was given lately":           {used: map[string]func(*schema.Account){"ada": usedAgo(longAgo), "eve": never, "bob": usedAgo(time.Hour)}, given: oneDay},
 		"nobody asked it for four days": {used: map[string]func(*schema.Account){"ada": usedAgo(longAgo), "bob": usedAgo(time.Hour)}, waiting: 4 * oneDay},
 		"it tells":                      {used: map[string]func(*schema.Account){"ada": never, "bob": usedAgo(time.Hour)}, want: []string{"wiki ada readers"}},
@@ -148,7 +151,7 @@ func TestSilentListings(t *testing.T) {
 					given = longAgo
 				}
 				w.people(given, test.used)
-				w.target.tells = true
+				w.target.change(func(g *target) { g.tells = true })
 				if test.before != nil {
 					test.before(w)
 				}
@@ -176,7 +179,7 @@ func TestSilentListings(t *testing.T) {
 func TestFinerUseCounts(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
 		w.people(longAgo+oneDay, map[string]func(*schema.Account){"ada": usedAgo(time.Hour), "bob": usedAgo(longAgo)})
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.update(func(tx store.Tx) error {
 			old, late := tx.Now().Add(-longAgo), tx.Now().Add(-time.Hour)
 			return errors.Join(
@@ -205,7 +208,7 @@ func TestFinerUseCounts(t *testing.T) {
 // an hour.
 func TestUseIsKeptSeldom(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.people(longAgo, map[string]func(*schema.Account){"ada": usedAgo(0)})
 		if err := w.listed(); err != nil {
 			t.Fatal(err)
@@ -214,9 +217,7 @@ func TestUseIsKeptSeldom(t *testing.T) {
 		for range 5 * 24 * 4 {
 			settle(15 * time.Minute)
 			if time.Since(began) < 2*oneDay-time.Hour {
-				a := w.target.accounts["r-ada"]
-				a.LastUsed = time.Now()
-				w.target.accounts["r-ada"] = a
+				w.target.edit("r-ada", func(a *schema.Account) { a.LastUsed = time.Now() })
 			}
 			before := w.use("ada")
 			if err := w.listed(); err != nil {
@@ -229,7 +230,7 @@ func TestUseIsKeptSeldom(t *testing.T) {
 		if kept != 2 {
 			t.Errorf("it was written down %d times in two days; want once after the first, and when the last was over", kept)
 		}
-		if got, want := w.use("ada").LastUsed, w.target.accounts["r-ada"].LastUsed; !got.Equal(want) {
+		if got, want := w.use("ada").LastUsed, w.target.account("r-ada").LastUsed; !got.Equal(want) {
 			t.Errorf("the last use is kept as %s; want %s", got, want)
 		}
 	})
@@ -238,7 +239,7 @@ func TestUseIsKeptSeldom(t *testing.T) {
 // TestOldUsesHaveTheirSource reads what was kept before anybody said who told.
 func TestOldUsesHaveTheirSource(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
-		w.target.tells = true
+		w.target.change(func(g *target) { g.tells = true })
 		w.people(longAgo, map[string]func(*schema.Account){"ada": usedAgo(3 * oneDay)})
 		w.update(func(tx store.Tx) error {
 			return store.Uses.Put(tx, schema.Use{Identity: "ada", Connector: withWiki, LastUsed: tx.Now().Add(-2 * oneDay), Rotated: tx.Now()})
