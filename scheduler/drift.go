@@ -182,7 +182,9 @@ type drifted struct {
 
 // compare returns how the target differs from what is remembered. Accounts written
 // to since the listing began, or about to be, are passed over: the listing is older
-// than what is known of them. Where it is said whom, so is what differs of others.
+// than what is known of them. One that was given up is about to be written to by nobody,
+// and may stay so for long: what somebody gives it by hand is found as elsewhere. Where it
+// is said whom, so is what differs of others.
 func compare(
 	ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time,
 	whom func(store.Reader, string) (bool, error),
@@ -197,7 +199,8 @@ func compare(
 				continue
 			}
 			d.looked++
-			if !known.Due.IsZero() || !known.Observed.Before(before) {
+			awaited := !known.Due.IsZero() && known.State != schema.Parked
+			if awaited || !known.Observed.Before(before) {
 				continue
 			}
 			account, other := others[known.RemoteID]

@@ -55,6 +55,36 @@ func TestDriftTriesWhatIsParked(t *testing.T) {
 	})
 }
 
+// TestWhatAParkedAccountIsGivenByHand has a target refuse a change of an account for good,
+// which is nothing to what somebody else gives it meanwhile: that is taken away. R-DRIFT-1.
+func TestWhatAParkedAccountIsGivenByHand(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.target.change(func(g *target) {
+			g.refuse = func(s connectors.Step) error {
+				if s.Verb != connectors.Update {
+					return nil
+				}
+				return &connectors.Error{Kind: connectors.Exists, Err: errors.New("somebody else has the name")}
+			}
+		})
+		w.admitNamed("lovelace", id, "Engineering", true)
+		settle(time.Second)
+		if a := w.account(id); a.State != schema.Parked {
+			t.Fatalf("the account is %s, want it parked", a.State)
+		}
+		w.tamper(id)
+		settle(time.Second)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
+			t.Errorf("%+v, %v; want one account woken", run, err)
+		}
+		settle(time.Second)
+		w.want(id, true, "Readers")
+	})
+}
+
 func TestDriftThatIsHeldWakesNothingParked(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admitNamed("ada", "", "Engineering", true)
