@@ -2,6 +2,8 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,41 +14,50 @@ import (
 	"drawbridge/store"
 )
 
-// A blind target shows nobody who is there.
-type blind struct{ looks int }
+// A blind target shows nobody who is there, once it can be asked.
+type blind struct {
+	looks int
+	away  int // how many of the first looks fail
+}
 
-func (b *blind) Apply(context.Context, schema.Account, schema.Account) (schema.Account, error) {
-	b.looks++
+func (b *blind) Apply(_ context.Context, have, _ schema.Account) (schema.Account, error) {
+	if b.looks++; b.looks <= b.away {
+		return have, errors.New("the line broke")
+	}
 	return schema.Account{}, nil
 }
 
-// TestWhatAProcessThatDiedMadeIsLookedForTwice has the bridge die while it makes an account
-// of somebody who leaves meanwhile: that its successor is not shown it at once does not
-// mean that nobody is there.
-func TestWhatAProcessThatDiedMadeIsLookedForTwice(t *testing.T) {
-	inBubble(t, func(w *world) {
-		id := w.admit("", "Engineering", false)
-		settle(time.Second)
-		w.update(func(tx store.Tx) error {
-			return store.Accounts.Put(tx, schema.Account{
-				Connector: "wiki", Identity: id, RemoteID: connectors.Unnamed("ada"), Active: true, State: schema.Retrying,
-				Attributes: map[string]string{"userName": "ada"}, Due: schema.Change{Received: tx.Now()},
-			})
+// TestWhatMayBeMadeIsLookedForTwice has somebody leave of whom an account was being made
+// when the bridge died, or when the target went away: that the target does not show it,
+// once it can be asked, does not mean that nobody is there.
+func TestWhatMayBeMadeIsLookedForTwice(t *testing.T) {
+	for _, away := range []int{0, 3} {
+		t.Run(fmt.Sprint(away, " looks fail"), func(t *testing.T) {
+			inBubble(t, func(w *world) { lookedForTwice(t, w, &blind{away: away}) })
 		})
-		target := &blind{}
-		p := &scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: target}
-		item := store.Item{Lane: access.LaneAccount("wiki"), ID: id, Attempt: 2}
-		finish, err := p.Handle(t.Context(), item)
-		if connectors.KindOf(err) != connectors.Transient || err == nil {
-			t.Fatalf("the first look: %v, want it to be looked at again", err)
+	}
+}
+
+func lookedForTwice(t *testing.T, w *world, target *blind) {
+	id := w.admit("", "Engineering", false)
+	settle(time.Second)
+	w.update(func(tx store.Tx) error {
+		return store.Accounts.Put(tx, schema.Account{
+			Connector: "wiki", Identity: id, RemoteID: connectors.Unnamed("ada"), Active: true, State: schema.Retrying,
+			Attributes: map[string]string{"userName": "ada"}, Due: schema.Change{Received: tx.Now()},
+		})
+	})
+	p := &scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: target}
+	for attempt := 2; attempt <= target.away+3; attempt++ {
+		finish, err := p.Handle(t.Context(), store.Item{Lane: access.LaneAccount("wiki"), ID: id, Attempt: attempt})
+		if last := attempt == target.away+3; last && err != nil {
+			t.Errorf("the second time that it says so: %v, want it to be believed", err)
+		} else if !last && (connectors.KindOf(err) != connectors.Transient || err == nil) {
+			t.Fatalf("look %d: %v, want it to be looked at again", target.looks, err)
 		}
 		w.update(func(tx store.Tx) error {
 			_, err := finish(tx)
 			return err
 		})
-		item.Attempt = 3
-		if _, err := p.Handle(t.Context(), item); err != nil || target.looks != 2 {
-			t.Errorf("the second of %d looks: %v, want it to be believed", target.looks, err)
-		}
-	})
+	}
 }

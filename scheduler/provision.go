@@ -69,7 +69,7 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
 	}
-	doubted(&o, attempt)
+	doubted(&o)
 	o.Park = o.Err != nil && parks(o.Err)
 	finish := func(tx store.Tx) (time.Time, error) {
 		done, err := access.Observe(tx, p.Rules, item, o)
@@ -84,18 +84,21 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	return finish, o.Err
 }
 
+// errNotShown is what comes of the first look for an account in doubt that finds nobody.
+var errNotShown = &connectors.Error{
+	Kind: connectors.Transient, Err: errors.New("the account may have been made, and the target does not show it: it is looked for once more"),
+}
+
 // doubted has an account looked for once more that may have been made by a call of which
-// nobody is left to tell. The target has said once that it is not there, and its searches
-// may be behind; of a call that failed, whoever made it looked as well.
-func doubted(o *access.Outcome, attempt int) {
+// nobody heard what came of it, once the target has said that it is not there: its
+// searches may be behind. Looks that failed meanwhile have said nothing.
+func doubted(o *access.Outcome) {
 	have := o.Work.Have
-	heard := attempt < 2 || have.Attempt == attempt-1
-	if heard || o.Err != nil || !connectors.IsUnnamed(have.RemoteID) || o.Got.Exists() {
+	said := have.Problem == errNotShown.Error()
+	if said || o.Err != nil || !connectors.IsUnnamed(have.RemoteID) || o.Got.Exists() {
 		return
 	}
-	o.Got, o.Err = have, &connectors.Error{
-		Kind: connectors.Transient, Err: errors.New("the account may have been made, and the target does not show it: it is looked for once more"),
-	}
+	o.Got, o.Err = have, errNotShown
 }
 
 // catchUp has what was decided numbered where an account is in doubt, for what it may
