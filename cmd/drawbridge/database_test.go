@@ -3,8 +3,6 @@ package main
 import (
 	"database/sql"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -25,13 +23,9 @@ func TestDatabases(t *testing.T) {
 			p := params("testdata/database")
 			p.Setup = func(env *testscript.Env) error {
 				stand(env)
-				env.Setenv("CRM_PASSWORD", sqltest.Password)
-				config, err := os.ReadFile(filepath.Join(env.WorkDir, "crm.yaml"))
-				if err != nil {
-					return err
-				}
-				written := strings.NewReplacer("SCHEME", scheme, "DATABASE", database.url).Replace(string(config))
-				return os.WriteFile(filepath.Join(env.WorkDir, "drawbridge.yaml"), []byte(written), 0o600)
+				env.Setenv("TOOLS_PASSWORD", sqltest.Password)
+				return tools(env.WorkDir, "sql", `{ name: tools, kind: sql, profile: `+scheme+`-tables, baseURL: "`+database.url+
+					`", auth: { user: drawbridge, password: env:TOOLS_PASSWORD } }`)
 			}
 			p.Cmds["query"] = func(ts *testscript.TestScript, _ bool, args []string) { database.query(ts, args[0]) }
 			testscript.Run(t, p)

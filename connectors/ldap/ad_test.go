@@ -346,7 +346,7 @@ func TestInitialPassword(t *testing.T) {
 	if set := e.GetAttributeValue("pwdLastSet"); set == "" || set == "0" {
 		t.Errorf("pwdLastSet is %q, want a time: there is no password", set)
 	}
-	raw, err := d.secure()
+	raw, err := d.Secure()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,11 +429,11 @@ func TestEncryptedDomain(t *testing.T) {
 		options map[string]string
 		want    string
 	}{
-		"ldaps":               {"ldaps://" + d.address, map[string]string{"caFile": d.caFile()}, ""},
-		"ldaps, not trusted":  {"ldaps://" + d.address, nil, "certificate"},
-		"StartTLS":            {"ldap://" + d.address, map[string]string{"startTLS": "true", "caFile": d.caFile()}, ""},
-		"StartTLS, untrusted": {"ldap://" + d.address, map[string]string{"startTLS": "true"}, "start TLS"},
-		"in clear text":       {"ldap://" + d.address, map[string]string{"initialPassword": ""}, "8: connect: bind as"},
+		"ldaps":               {"ldaps://" + d.Address, map[string]string{"caFile": d.CAFile()}, ""},
+		"ldaps, not trusted":  {"ldaps://" + d.Address, nil, "certificate"},
+		"StartTLS":            {"ldap://" + d.Address, map[string]string{"startTLS": "true", "caFile": d.CAFile()}, ""},
+		"StartTLS, untrusted": {"ldap://" + d.Address, map[string]string{"startTLS": "true"}, "start TLS"},
+		"in clear text":       {"ldap://" + d.Address, map[string]string{"initialPassword": ""}, "8: connect: bind as"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := map[string]string{"userBase": "cn=users," + domain, "groupBase": "cn=builtin," + domain, "timeout": "20s"}

@@ -1,18 +1,11 @@
 package ldap
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/url"
 	"os"
@@ -24,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"drawbridge/connectors/ldap/ldaptest"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
@@ -66,8 +61,8 @@ func TestMain(m *testing.M) {
 	if s, err := theServer(); err == nil {
 		s.stop()
 	}
-	if theDC.started() {
-		theDC.stop()
+	if theDC.Domain != nil {
+		theDC.Stop()
 	}
 	os.Exit(code)
 }
@@ -179,38 +174,11 @@ func (s *server) prepare(schema, modules string) error {
 			return err
 		}
 	}
-	if err := certificate(s.dir, net.IPv4(127, 0, 0, 1)); err != nil {
+	if err := ldaptest.Certificate(s.dir, net.IPv4(127, 0, 0, 1)); err != nil {
 		return err
 	}
 	conf := strings.NewReplacer("SCHEMA", schema, "MODULES", modules, "DIR", s.dir, "PASSWORD", rootPassword).Replace(slapdConf)
 	return os.WriteFile(filepath.Join(s.dir, "slapd.conf"), []byte(conf), 0o600)
-}
-
-// certificate makes one for the address, which vouches for itself, with its key,
-// as ca.pem and key.pem in the folder.
-func certificate(dir string, address net.IP) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
-	}
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), address},
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
-	if err != nil {
-		return err
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(dir, "ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
-	)
 }
 
 // run starts the server and waits until it answers.
