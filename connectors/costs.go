@@ -2,13 +2,24 @@ package connectors
 
 import "net/http"
 
-// CallsMade are calls to a target, by HTTP method.
-type CallsMade map[string]int
+// CallsMade are calls to a target, by what a rate limit sees of each, as far as that is
+// known: of an API of its own the method alone.
+type CallsMade map[Call]int
+
+// by returns how many have the method.
+func (c CallsMade) by(method string) (n int) {
+	for call, k := range c {
+		if call.Method == method {
+			n += k
+		}
+	}
+	return n
+}
 
 // add counts calls n times.
 func (c CallsMade) add(calls CallsMade, n int) {
-	for method, k := range calls {
-		c[method] += n * k
+	for call, k := range calls {
+		c[call] += n * k
 	}
 }
 
@@ -61,31 +72,33 @@ func CostsOf(c Connector, p Profile) Costs {
 // a guess, a call for each thing to do.
 func (p Profile) costs() Costs {
 	spoken := p.Kind == "" || p.Kind == "scim"
-	changed := func(by Method) CallsMade {
-		if by == UpdatePut {
-			return CallsMade{http.MethodGet: 1, http.MethodPut: 1} // what is written back whole is read before
+	const users, user, groups, group = "/Users", "/Users/ID", "/Groups", "/Groups/ID"
+	changed := func(by Method, path string) CallsMade {
+		if by == UpdatePut { // what is written back whole is read before
+			return CallsMade{{Method: http.MethodGet, Path: path}: 1, {Method: http.MethodPut, Path: path}: 1}
 		}
-		return CallsMade{http.MethodPatch: 1}
+		return CallsMade{{Method: http.MethodPatch, Path: path}: 1}
 	}
+	update := changed(p.Update, user)
 	c := Costs{
-		Create: CallsMade{http.MethodPost: 1}, Update: changed(p.Update), Enable: changed(p.Update), Disable: changed(p.Update),
-		Read: CallsMade{http.MethodGet: 1},
+		Create: CallsMade{{Method: http.MethodPost, Path: users}: 1}, Update: update, Enable: update, Disable: update,
+		Read: CallsMade{{Method: http.MethodGet, Path: user}: 1},
 	}
 	if p.Find == FindFirst {
-		c.Create[http.MethodGet] = len(p.Match)
+		c.Create[Call{Method: http.MethodGet, Path: users}] = len(p.Match)
 	}
 	if p.Deactivate == DeactivateDelete {
-		c.Disable = CallsMade{http.MethodDelete: 1}
+		c.Disable = CallsMade{{Method: http.MethodDelete, Path: user}: 1}
 	}
-	member := Membership{Calls: changed(p.Groups.Update), Batch: 1}
+	member := Membership{Calls: changed(p.Groups.Update, group), Batch: 1}
 	if spoken {
 		member.Batch = Together(p.Groups.MaxMembers)
 		if p.Groups.Update == UpdatePut {
 			member.Batch = Together(0)
 		}
-		c.Find = CallsMade{http.MethodGet: 1}
+		c.Find = CallsMade{{Method: http.MethodGet, Path: groups}: 1}
 		if p.Groups.Of != GroupsOfUser && p.Groups.Of != GroupsOfNone {
-			c.Read[http.MethodGet]++ // of pairs, one for each group: mostly one
+			c.Read[Call{Method: http.MethodGet, Path: groups}]++ // of pairs, one for each group: mostly one
 		}
 	}
 	c.Grant = func(entitlement string) Membership {
@@ -97,7 +110,7 @@ func (p Profile) costs() Costs {
 	c.Revoke, c.Gone = c.Grant, c.Read
 	c.Leave = func(entitlement string) Membership { return p.Leaving(c.Revoke(entitlement)) }
 	if p.Deactivate == DeactivateDelete && spoken {
-		c.Gone = CallsMade{http.MethodGet: 2} // that it is not there is believed when the list of users is
+		c.Gone = CallsMade{{Method: http.MethodGet, Path: user}: 1, {Method: http.MethodGet, Path: users}: 1} // that it is not there is believed when the list of users is
 	}
 	return c
 }
@@ -130,13 +143,22 @@ func (c Costs) Tally(t Tally, verify string) CallsMade {
 	return calls
 }
 
+// bytesOfMember is about how long a request is for each member that it names: an id and
+// what is around it.
+const bytesOfMember = 50
+
 // members counts the calls that n memberships take, and returns how often they are made.
 func (c CallsMade) members(m Membership, n int) int {
 	if len(m.Calls) == 0 {
 		return 0
 	}
 	times := (n + m.Batch - 1) / m.Batch
-	c.add(m.Calls, times)
+	for call, k := range m.Calls {
+		if call.Method != http.MethodGet {
+			call.Bytes = bytesOfMember * min(n, m.Batch)
+		}
+		c[call] += times * k
+	}
 	return times
 }
 

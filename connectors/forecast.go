@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,17 +75,27 @@ type Forecast struct {
 // connector has the costs, read back as verify says.
 func (p Profile) Forecast(t Tally, costs Costs, verify string) Forecast {
 	calls := costs.Tally(t, verify)
-	f := Forecast{Reads: calls[http.MethodGet]}
-	for method, n := range calls {
-		if method != http.MethodGet {
-			f.Writes += n
-		}
+	f := Forecast{Reads: calls.by(http.MethodGet)}
+	for _, n := range calls {
+		f.Writes += n
 	}
+	f.Writes -= f.Reads
 	f.limit(f.Writes+f.Reads, p.Rate.PerSecond, p.Rate.PerHour, "")
-	for _, method := range slices.Sorted(maps.Keys(calls)) {
-		if m, ok := p.Rate.Methods[method]; ok {
-			f.limit(calls[method], m.PerSecond, m.PerHour, " "+method)
+	for _, method := range slices.Sorted(maps.Keys(p.Rate.Methods)) {
+		m := p.Rate.Methods[method]
+		f.limit(calls.by(method), m.PerSecond, m.PerHour, " "+method)
+	}
+	for _, r := range p.Rate.Calls {
+		n := 0
+		for call, k := range calls {
+			if r.Of(call) {
+				n += k
+			}
 		}
+		f.limit(n, r.PerSecond, r.PerHour, " "+strings.TrimSpace(r.Method+" "+r.Path))
+	}
+	for e, n := range t.Members {
+		f.limit(n-t.Revoked[e]-t.Left[e], 0, p.Groups.PerHour, " members of one group")
 	}
 	return f
 }

@@ -39,6 +39,14 @@ func TestForecast(t *testing.T) {
 			connectors.Tally{Updates: 7}, "7 writes, 7 reads; no rate limit is known"},
 		{"an API of its own", profile(func(p *connectors.Profile) { p.Kind = "rest" }),
 			connectors.Tally{Members: map[string]int{"a": 30}}, "30 writes; no rate limit is known"},
+		{"a limit of some calls", profile(func(p *connectors.Profile) {
+			p.Rate.Calls = []connectors.CallRate{{Method: "POST", Path: "/Users", PerSecond: 3}, {Method: "PATCH", Path: "/Users", PerSecond: 0.1}}
+		}), connectors.Tally{Creates: 10800}, "10,800 writes, 10,800 reads, 1 h 0 min at 3 POST /Users a second"},
+		{"a limit of long calls", profile(func(p *connectors.Profile) {
+			p.Rate.Calls = []connectors.CallRate{{Method: "PATCH", Path: "/Groups", Over: 499, PerSecond: 0.1}}
+		}), connectors.Tally{Members: map[string]int{"a": 36_000, "b": 2}}, "361 writes, 2 reads, 1 h 0 min at 0.1 PATCH /Groups a second"},
+		{"who may join a group in an hour", profile(func(p *connectors.Profile) { p.Groups.PerHour = 1000 }),
+			connectors.Tally{Members: map[string]int{"a": 2500, "b": 900}, Revoked: map[string]int{"a": 500}}, "34 writes, 2 reads, 2 h 0 min at 1,000 members of one group an hour"},
 	} {
 		if got := fmt.Sprint(row.p.Forecast(row.tally, connectors.CostsOf(nil, row.p), connectors.VerifyRevocations)); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)

@@ -9,14 +9,15 @@ import (
 // Costs returns the calls that the declaration makes.
 func (c *Connector) Costs() connectors.Costs {
 	accounts := c.d.Accounts
-	look := connectors.CallsMade{http.MethodGet: max(1, len(accounts.Find))}
+	get := connectors.Call{Method: http.MethodGet}
+	look := connectors.CallsMade{get: max(1, len(accounts.Find))}
 	costs := connectors.Costs{
 		Create: sum(calls(accounts.Create), look), Update: calls(accounts.Update),
-		Enable: calls(accounts.Enable), Disable: calls(accounts.Disable), Read: connectors.CallsMade{http.MethodGet: 1},
+		Enable: calls(accounts.Enable), Disable: calls(accounts.Disable), Read: connectors.CallsMade{get: 1},
 	}
 	for _, k := range c.kinds {
 		if k.Of != nil && k.Of.asks() || k.Of == nil && k.Holds != nil {
-			costs.Read[http.MethodGet]++
+			costs.Read[get]++
 		}
 	}
 	if accounts.Elsewhere {
@@ -50,13 +51,13 @@ func calls(all steps) connectors.CallsMade {
 	made, writes := connectors.CallsMade{}, false
 	for _, r := range all {
 		if !r.When.given() {
-			made[r.method]++
+			made[connectors.Call{Method: r.method}]++
 			writes = writes || r.method != http.MethodGet
 		}
 	}
 	for _, r := range all {
 		if r.When.given() && !writes && r.method != http.MethodGet {
-			made[r.method]++
+			made[connectors.Call{Method: r.method}]++
 			writes = true
 		}
 	}
@@ -64,8 +65,8 @@ func calls(all steps) connectors.CallsMade {
 }
 
 func sum(a, b connectors.CallsMade) connectors.CallsMade {
-	for method, n := range b {
-		a[method] += n
+	for call, n := range b {
+		a[call] += n
 	}
 	return a
 }
