@@ -4,6 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"drawbridge/schema"
 )
 
 // An Absence is an entitlement that its system does not have under the name.
@@ -54,32 +57,10 @@ type likeness struct {
 }
 
 func (l *likeness) look(there string) {
-	if d := distance(strings.ToLower(l.to), strings.ToLower(there), l.far); d <= l.far && (l.near == "" || d < l.far) {
+	if longer := utf8.RuneCountInString(there) - utf8.RuneCountInString(l.to); max(longer, -longer) > l.far {
+		return // so many are to be put in or left out at least
+	}
+	if d := schema.Distance(strings.ToLower(l.to), strings.ToLower(there)); d <= l.far && (l.near == "" || d < l.far) {
 		l.near, l.far = there, d
 	}
-}
-
-// distance is how many letters are to be changed, put in or left out to make one word
-// of the other; more than most is most + 1.
-func distance(a, b string, most int) int {
-	from, to := []rune(a), []rune(b)
-	if len(from)-len(to) > most || len(to)-len(from) > most {
-		return most + 1
-	}
-	row := make([]int, len(to)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, r := range from {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, s := range to {
-			cost := diagonal
-			if r != s {
-				cost++
-			}
-			diagonal, row[j+1] = row[j+1], min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(to)]
 }
