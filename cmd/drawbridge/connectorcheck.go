@@ -181,6 +181,7 @@ func (l *looking) look(ctx context.Context) error {
 		}
 	}
 	l.rates()
+	l.use(ctx)
 	return l.compare(ctx)
 }
 
@@ -243,7 +244,43 @@ func (l *looking) walk(ctx context.Context, canary map[string]string) error {
 	if slices.ContainsFunc(l.report.Facts, func(f checkedFact) bool { return f.Verdict == connectors.Differs && f.Target == "fails" }) {
 		err = errChecked
 	}
+	l.use(ctx)
 	return errors.Join(l.write(), err, l.compare(ctx))
+}
+
+// mostAsked is of how many accounts it is looked whether they say when they were used.
+const mostAsked = 100
+
+// use looks whether accounts say when they were used last, where the profile says that they
+// do: of a target that never says it, nothing is ever found unused, and nobody notices.
+func (l *looking) use(ctx context.Context) {
+	lister, lists := l.target.(connectors.Lister)
+	if !lists || !connectors.TellsUse(l.target) {
+		return
+	}
+	looked, told := 0, 0
+	f := connectors.Fact{Key: "last use", Profile: "told"}
+	for a, err := range lister.List(ctx) {
+		if err != nil {
+			f.Note = err.Error()
+			l.tell(f)
+			return
+		}
+		looked++
+		if !a.LastUsed.IsZero() {
+			told++
+		}
+		if looked == mostAsked {
+			break
+		}
+	}
+	f.Note = fmt.Sprintf("%d of the first %s say when they were used last", told, plural(looked, "account"))
+	if told > 0 {
+		f.Target = f.Profile
+	} else {
+		f.Note += ": as long as none does, nothing is found unused there"
+	}
+	l.tell(f)
 }
 
 // rates tells what answers said of rates.

@@ -206,6 +206,10 @@ func (w *Walk) adopt(ctx context.Context) error {
 }
 
 func (w *Walk) update(ctx context.Context) error {
+	if slices.Contains(w.Config.Profile.Attributes.Fixed, "*") {
+		w.Tell(connectors.Fact{Key: "change", Note: "the profile says that what is written with a new account is never changed: it is not tried"})
+		return nil
+	}
 	changed := map[string]string{"displayName": "Drawbridge Canary, changed"}
 	if _, keeps := w.account.Attributes["displayName"]; !keeps {
 		changed = map[string]string{"emails.value": "changed-" + w.Canary["emails.value"]}
@@ -214,7 +218,11 @@ func (w *Walk) update(ctx context.Context) error {
 	if hopeless(ctx, err) {
 		return err
 	}
-	w.works("change", err, "by "+string(w.Config.Profile.Update))
+	note := "" // of a kind of its own: how is its affair
+	if kind := w.Config.Profile.Kind; kind == "" || kind == "scim" {
+		note = "by " + string(w.Config.Profile.Update)
+	}
+	w.works("change", err, note)
 	return nil
 }
 

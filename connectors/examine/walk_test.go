@@ -117,8 +117,12 @@ func TestWalkAgreesWithEachProfile(t *testing.T) {
 				}
 			}
 			for _, key := range []string{"create", "read back", "created twice", "change", "delete"} {
-				if c.facts[key].Verdict() != connectors.Agrees {
-					t.Errorf("%s: %+v, want it to work", key, c.facts[key])
+				want := connectors.Agrees
+				if key == "change" && slices.Contains(p.Attributes.Fixed, "*") {
+					want = connectors.Unknown // it is not tried
+				}
+				if c.facts[key].Verdict() != want {
+					t.Errorf("%s: %+v, want that to %s", key, c.facts[key], want)
 				}
 			}
 			if made := c.wire.Made(); made > 60 {
