@@ -127,10 +127,11 @@ func (a *API) compare(ctx context.Context, found *access.Import) error {
 	if !ok || len(found.Missing) == 0 {
 		return nil
 	}
-	if found.Absent, err = connectors.Absent(ctx, lister, found.Missing); errors.Is(err, errors.ErrUnsupported) {
+	found.Absent, err = connectors.Absent(ctx, lister, found.Missing)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
-	return err
+	return fmt.Errorf("connector %s: what there is to hold can not be listed whole: %w: %w", found.Connector, schema.ErrUnavailable, err)
 }
 
 func (a *API) lister(name string) (connectors.Lister, error) {

@@ -129,12 +129,18 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldAt(t, nil)
+}
+
+// newWorldAt is a world with targets that the API can ask.
+func newWorldAt(t *testing.T, targets map[string]api.Target) *world {
+	t.Helper()
 	s := accesstest.Store(t)
 	w := &world{t: t, store: s, rules: access.NewRules(compile(t, documents), nil)}
 	o := server.Options{
 		TokenKey: tokenKey,
 		Store:    s, Rules: w.rules, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), PublicURL: "http://127.0.0.1", Version: "test",
-		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"},
+		Sweeps: []string{"expiry", "drift"}, Connectors: []string{"wiki"}, Targets: targets,
 		Breaker: func(string) api.BreakerView { return w.breaker }, Limits: server.Limits{API: -1},
 		Trial: func(_ context.Context, to access.Addressee) []notice.Trial {
 			w.tried = append(w.tried, to.To+" "+to.Address)

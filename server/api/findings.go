@@ -202,8 +202,11 @@ func (a *API) adoptFinding(ctx context.Context, in *settleInput) (*Reply[Finding
 		return nil, fmt.Errorf("connector %s cannot read one account: use connector import and adopt: %w", f.Connector, schema.ErrConflict)
 	}
 	account, err := reader.Read(ctx, f.Subject)
+	if connectors.KindOf(err) == connectors.Gone {
+		return nil, fmt.Errorf("connector %s: its target has account %s no more: %w", f.Connector, f.Subject, schema.ErrNotFound)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("account %s: %w", f.Subject, err)
+		return nil, fmt.Errorf("connector %s: account %s can not be read: %w: %w", f.Connector, f.Subject, schema.ErrUnavailable, err)
 	}
 	account.Connector = f.Connector
 	return a.settling(ctx, in, func(tx store.Tx, s access.Settling) (schema.Finding, error) {
