@@ -137,9 +137,11 @@ func google(d *directory) http.Handler {
 	})
 	mux.HandleFunc("POST /groups/{group}/members", func(w http.ResponseWriter, r *http.Request) {
 		sent, ok := body(w, r, "id", "email", "role")
-		g, h := d.group(r.PathValue("group")), find(word(sent["id"]))
+		g, h := d.group(r.PathValue("group")), find(word(sent["email"]))
 		switch {
 		case !ok:
+		case word(sent["email"]) == "":
+			refused(w, http.StatusBadRequest, "required")
 		case g == nil || h == nil || sent["role"] != "MEMBER":
 			refused(w, http.StatusNotFound, "notFound")
 		case g.members[h.id]:
