@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 import (
@@ -29,7 +27,7 @@ func (s *simulation) happen() {
 			break
 		}
 	}
-	s.oracle.pass(time.Now())
+	s.passed()
 }
 
 // somebody who is there, by chance.
@@ -62,8 +60,10 @@ func (s *simulation) employ(name string) {
 		return
 	}
 	p.id = id
-	s.oracle.follow(p, name)
-	s.oracle.people = append(s.oracle.people, p)
+	s.oracle.know(func() {
+		s.oracle.follow(p, name)
+		s.oracle.people = append(s.oracle.people, p)
+	})
 }
 
 // appoint tells of who owns the role that is asked for.
@@ -95,12 +95,14 @@ func (s *simulation) change(p *person, how func(*person)) {
 	if _, ok := s.admit(next); !ok {
 		return
 	}
-	if next.name != p.name {
-		p.formerly = append(p.formerly, p.name)
-		s.oracle.follow(p, next.name)
-	}
-	p.name, p.department, p.inactive = next.name, next.department, next.inactive
-	p.asked.moved = p.asked.moved || !p.eligible()
+	s.oracle.know(func() {
+		if next.name != p.name {
+			p.formerly = append(p.formerly, p.name)
+			s.oracle.follow(p, next.name)
+		}
+		p.name, p.department, p.inactive = next.name, next.department, next.inactive
+		p.asked.moved = p.asked.moved || !p.eligible()
+	})
 }
 
 func (s *simulation) move() {
@@ -145,7 +147,7 @@ func (s *simulation) again() {
 func (s *simulation) leave() {
 	p := s.somebody()
 	if p != nil && s.tell("hr deletes "+p.id+" "+p.name, func(tx store.Tx) error { return access.Remove(tx, s.hr(), p.id) }) {
-		p.gone, p.writer, p.until = time.Now(), false, time.Time{}
+		s.oracle.know(func() { p.gone, p.writer, p.until = time.Now(), false, time.Time{} })
 	}
 }
 
@@ -173,7 +175,7 @@ func (s *simulation) joinOrPart() {
 		return err
 	})
 	if ok {
-		p.writer = in
+		s.oracle.know(func() { p.writer = in })
 	}
 }
 
@@ -185,9 +187,11 @@ func (s *simulation) dropGroup() {
 	}
 	if s.tell("hr deletes the group", func(tx store.Tx) error { return access.RemoveGroup(tx, s.hr(), s.group) }) {
 		s.group = ""
-		for _, p := range s.oracle.people {
-			p.writer = false
-		}
+		s.oracle.know(func() {
+			for _, p := range s.oracle.people {
+				p.writer = false
+			}
+		})
 	}
 }
 
@@ -206,9 +210,11 @@ func (s *simulation) grant() {
 		s.broke("%+v was granted editor: %v", *p, ok)
 	}
 	if ok {
-		p.until = time.Now().Add(editFor)
-		p.asked.moved = true
-		delete(p.revoked, "editor")
+		s.oracle.know(func() {
+			p.until = time.Now().Add(editFor)
+			p.asked.moved = true
+			delete(p.revoked, "editor")
+		})
 	}
 }
 
@@ -222,10 +228,12 @@ func (s *simulation) revoke() {
 		return access.Revoke(tx, s.life.rules.Book(), access.Revocation{Identity: p.id, Role: role, By: "token/test", Reason: "why not"})
 	})
 	if ok {
-		p.revoked[role], p.asked.moved = true, true
-		if role == "editor" {
-			p.until = time.Time{}
-		}
+		s.oracle.know(func() {
+			p.revoked[role], p.asked.moved = true, true
+			if role == "editor" {
+				p.until = time.Time{}
+			}
+		})
 	}
 }
 
@@ -238,7 +246,7 @@ func (s *simulation) publish() {
 		_, err := access.Publish(tx, book, "token/test", nil)
 		return err
 	}) {
-		s.oracle.variant = variant
+		s.oracle.know(func() { s.oracle.variant = variant })
 	} else {
 		s.life.rules.Use(was)
 	}
@@ -339,6 +347,9 @@ func (s *simulation) edit() {
 		a.Entitlements = t.some(s.r)
 	case 3:
 		a.Attributes["displayName"] = "Changed by hand"
+	}
+	if t.owner[a.RemoteID] == "" && t.taken[a.RemoteID] == "" { // the bridge never wrote to it: whoever has it then has that from before
+		t.kept[a.RemoteID] = schema.Sorted(append(slices.Clone(t.kept[a.RemoteID]), a.Entitlements...)...)
 	}
 	s.told("%s: account %s by hand: active=%v %v", t.name, a.RemoteID, a.Active, a.Entitlements)
 	t.put(a)

@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 import (
@@ -60,8 +58,11 @@ type person struct {
 
 func (p *person) there() bool { return p.gone.IsZero() }
 
-// An oracle says what everybody is to have, from what was told and decided.
+// An oracle says what everybody is to have, from what was told and decided. What is done
+// at targets is judged by it while more is told: whoever asks it holds its facts, and so
+// does whoever changes them. Only the one who tells may read people without.
 type oracle struct {
+	facts   sync.Mutex
 	people  []*person
 	variant int // of the policy in force
 	looked  time.Time
@@ -74,6 +75,13 @@ type oracle struct {
 
 func newOracle(now time.Time) *oracle {
 	return &oracle{looked: now, wanted: map[string]map[right]time.Time{}, met: map[string]int{}}
+}
+
+// know changes what it knows.
+func (o *oracle) know(change func()) {
+	o.facts.Lock()
+	defer o.facts.Unlock()
+	change()
 }
 
 // wants is all that somebody is to have at a time.
@@ -112,7 +120,7 @@ func (o *oracle) at(p *person, target string, now time.Time) (names []string) {
 }
 
 // pass notes until when everybody was to have what. It is called before anything
-// changes, and after.
+// changes, and after, by whoever holds the facts.
 func (o *oracle) pass(now time.Time) {
 	for _, p := range o.people {
 		if p.until.After(o.looked) && !p.until.After(now) {

@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 import (
@@ -55,7 +53,7 @@ func (s *simulation) ask() {
 	case !ok && may && p.asked.id == "" && !s.life.isDead():
 		s.broke("%+v may ask to be an editor, and is refused", *p)
 	case ok:
-		p.asked = asked{id: q.ID, at: now}
+		s.oracle.know(func() { p.asked = asked{id: q.ID, at: now} })
 	}
 }
 
@@ -93,10 +91,12 @@ func (s *simulation) approve(p *person) {
 	if fulfilled != may && (fulfilled || !p.asked.moved) {
 		s.broke("%+v is an editor by request: %v (%s), want %v", *p, fulfilled, q.State, may)
 	}
-	if p.asked = (asked{}); fulfilled {
-		p.until = now.Add(editFor)
-		delete(p.revoked, "editor")
-	}
+	s.oracle.know(func() {
+		if p.asked = (asked{}); fulfilled {
+			p.until = now.Add(editFor)
+			delete(p.revoked, "editor")
+		}
+	})
 }
 
 func (s *simulation) refuse(p *person) {
@@ -105,6 +105,6 @@ func (s *simulation) refuse(p *person) {
 		return err
 	})
 	if ok || !s.life.isDead() {
-		p.asked = asked{}
+		s.oracle.know(func() { p.asked = asked{} })
 	}
 }

@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 import (
@@ -30,7 +28,7 @@ import (
 )
 
 var (
-	seeds  = flag.Int("seeds", 150, "how many seeds to try")
+	seeds  = flag.Int("seeds", usually, "how many seeds to try")
 	first  = flag.Uint64("first", 1, "the first of them")
 	one    = flag.Uint64("seed", 0, "the one to try again, with its history")
 	within = flag.Duration("within", 0, "begin no other seed after so long")
@@ -154,6 +152,12 @@ func (s *simulation) broke(format string, args ...any) {
 	s.history = append(s.history, stamp(time.Now())+"  BROKEN "+s.broken[len(s.broken)-1])
 }
 
+func (s *simulation) isBroken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.broken) > 0
+}
+
 func (s *simulation) told(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,7 +209,7 @@ func (s *simulation) run() {
 			s.happen()
 		}
 		s.pass([]time.Duration{0, 50 * time.Millisecond, time.Second, 20 * time.Second, 3 * time.Minute, 15 * time.Minute, 50 * time.Minute}[s.r.IntN(7)])
-		if len(s.broken) > 0 {
+		if s.isBroken() {
 			return
 		}
 	}
@@ -229,7 +233,7 @@ func (s *simulation) pass(d time.Duration) {
 		select {
 		case <-timer.C:
 			synctest.Wait()
-			s.oracle.pass(time.Now())
+			s.passed()
 			if s.life.isDead() {
 				s.restart()
 			}
@@ -240,6 +244,9 @@ func (s *simulation) pass(d time.Duration) {
 	}
 }
 
+// passed has the oracle look at the clock.
+func (s *simulation) passed() { s.oracle.know(func() { s.oracle.pass(time.Now()) }) }
+
 func (s *simulation) restart() {
 	s.told("the bridge died")
 	if err := s.life.end(); err != nil && !errors.Is(err, schema.ErrUnavailable) {
@@ -248,14 +255,14 @@ func (s *simulation) restart() {
 	if s.r.IntN(2) == 0 {
 		time.Sleep(time.Duration(s.r.IntN(1800)) * time.Second) //nolint:forbidigo // of the bubble's own time
 	}
-	s.oracle.pass(time.Now())
+	s.passed()
 	s.told("the bridge starts again")
 	s.start()
 }
 
 // tell runs what somebody outside does. It reports whether it was done.
 func (s *simulation) tell(what string, fn func(store.Tx) error) bool {
-	s.oracle.pass(time.Now())
+	s.passed()
 	err := s.life.tell(s.t.Context(), fn)
 	s.told("%s: %v", what, err)
 	return err == nil
@@ -358,11 +365,13 @@ func (s *simulation) orphans() {
 		s.broke("the findings: %v", err)
 	}
 	for _, t := range s.targets {
+		t.mu.Lock()
 		for id := range t.is {
 			name := t.name + "/" + id
 			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] {
 				s.broke("account %s, which is of %q: known %v, reported as an orphan %v", name, t.owner[id], known[name], reported[name])
 			}
 		}
+		t.mu.Unlock()
 	}
 }

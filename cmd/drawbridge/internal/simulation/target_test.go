@@ -1,5 +1,3 @@
-//go:build !race
-
 package simulation
 
 import (
@@ -207,6 +205,8 @@ func (t *target) now() map[string]schema.Account {
 // judge looks at what the bridge did just now. Answered says that the bridge was
 // told that it succeeded.
 func (t *target) judge(what string, answered bool) {
+	t.oracle.facts.Lock()
+	defer t.oracle.facts.Unlock()
 	was, is := t.is, t.now()
 	t.is = is
 	for _, id := range slices.Sorted(maps.Keys(is)) {
@@ -327,6 +327,10 @@ func without(a, b []string) []string {
 
 // agrees compares the target with what the oracle says, once all is quiet.
 func (t *target) agrees() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.oracle.facts.Lock()
+	defer t.oracle.facts.Unlock()
 	now := time.Now()
 	t.oracle.pass(now)
 	for _, p := range t.oracle.people {
