@@ -39,7 +39,7 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 	if err != nil || open == 0 || v.Next.After(time.Now()) {
 		return err
 	}
-	escalate := v.Overdue == schema.OverdueEscalate && v.Level == 0 && !time.Now().Before(v.Due)
+	late, escalated := v.Level == 0 && !time.Now().Before(v.Due), false
 	waiting := map[string]int{} // by whom it waits for
 	for after, done := []string(nil), false; !done; {
 		var some []schema.ReviewItem
@@ -49,7 +49,7 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 		err := w.Store.Update(store.Background(ctx), func(tx store.Tx) error {
 			b := newBench(tx, w.Rules.Book(), v)
 			for i := range some {
-				if err := refresh(tx, b, &some[i], escalate); err != nil {
+				if err := refresh(tx, b, &some[i], late); err != nil {
 					return err
 				}
 			}
@@ -62,12 +62,13 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 			if !i.Awaited() {
 				continue
 			}
+			escalated = escalated || late && v.OverdueOf(i) == schema.OverdueEscalate
 			for _, to := range i.Awaits {
 				waiting[to]++
 			}
 		}
 	}
-	return w.remind(ctx, v, waiting, escalate)
+	return w.remind(ctx, v, waiting, escalated)
 }
 
 // open returns the next items of a review that people have yet to decide about.
@@ -100,8 +101,9 @@ func (w *Reviews) open(ctx context.Context, v schema.Review, after []string) (so
 }
 
 // refresh lets go of an item whose access ended by itself, and finds anew who may decide
-// about it. The item is then as it is written.
-func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, escalate bool) error {
+// about it: whoever comes next too, if it is late and is to be escalated. The item is then
+// as it is written.
+func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, late bool) error {
 	now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
 	if err != nil {
 		return err
@@ -127,6 +129,7 @@ func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, escalate bool) error {
 		i.State, i.Decided, i.By, i.Reason = schema.ItemLapsed, tx.Now(), "bridge", "it ended before anybody decided"
 		return store.ReviewItems.Put(tx, *i)
 	}
+	escalate := late && b.review.OverdueOf(*i) == schema.OverdueEscalate
 	if escalate { // again where this was cut off
 		i.Level = max(i.Level, b.review.Level+1)
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ import (
 // in a transaction, so that a hundred thousand of them are no more trouble than ten.
 // Where there is nothing to review, nobody hears of it.
 
-// standardWithin is how long reviewers have, where nobody says.
+// standardReview is how long reviewers have, where nobody says.
 const standardReview = 14 * 24 * time.Hour
 
 // An Opening is a review that is to begin.
@@ -33,7 +34,7 @@ type Opening struct {
 	Of       string   // a role, a connector, or an identity's id
 	Roles    []string // only these
 	Within   time.Duration
-	Reviewer schema.Reviewer // empty is what the role says, or what is usual for the kind
+	Reviewer schema.Reviewer // empty is what each role says, or what is usual for the kind
 	Overdue  string          // likewise
 	By       Decider
 	Reason   string
@@ -55,6 +56,12 @@ func OpenReview(tx store.Tx, rules *Rules, o Opening) (schema.Review, error) {
 			return v, fmt.Errorf("review %s of %s is running: %w", other.ID, v.About(), schema.ErrConflict)
 		}
 	}
+	return beginReview(tx, book, v, o.By)
+}
+
+// beginReview writes that a review begins, which was checked; ErrNotFound is that there is
+// nothing to review.
+func beginReview(tx store.Tx, book *policy.Book, v schema.Review, by Decider) (schema.Review, error) {
 	some, err := anything(tx, book, v)
 	if err != nil {
 		return v, err
@@ -63,7 +70,7 @@ func OpenReview(tx store.Tx, rules *Rules, o Opening) (schema.Review, error) {
 		return v, fmt.Errorf("%s: there is nothing to review: %w", v.About(), schema.ErrNotFound)
 	}
 	v.ID, v.Opened, v.Due, v.Policy = tx.NewID(), tx.Now(), tx.Now().Add(v.Within), book.Digest()
-	if err := recordReview(tx, book, v, schema.Opened, o.By, "opened, to be decided by "+day(v.Due), o.Reason); err != nil {
+	if err := recordReview(tx, book, v, schema.Opened, by, "opened, to be decided by "+day(v.Due), v.Reason); err != nil {
 		return v, err
 	}
 	if v.Kind == schema.ReviewRole {
@@ -89,31 +96,33 @@ func (o Opening) review(r store.Reader, book *policy.Book) (schema.Review, error
 	if err := o.exists(r, book); err != nil {
 		return v, err
 	}
-	terms := policy.Terms{Within: standardReview, Reviewer: schema.ByOwner, Overdue: schema.OverdueEscalate}
-	if says, ok := book.ReviewOf(o.Of, nil, r.Now()); ok && o.Kind == schema.ReviewRole {
-		terms = says
-	}
-	if o.Kind == schema.ReviewManager || o.Kind == schema.ReviewChange {
-		terms.Reviewer = schema.ByManager
-	}
-	if v.Within == 0 {
-		v.Within = terms.Within
-	}
-	if v.Reviewer == "" {
-		v.Reviewer = terms.Reviewer
-	}
-	if v.Overdue == "" {
-		v.Overdue = terms.Overdue
-	}
 	switch {
 	case v.Within < 0:
 		return v, fmt.Errorf("review of %s: it ends before it begins: %w", v.About(), schema.ErrInvalid)
-	case !slices.Contains([]string{schema.OverdueEscalate, schema.OverdueSuspend, schema.OverdueRevoke}, v.Overdue):
+	case !slices.Contains([]string{"", schema.OverdueEscalate, schema.OverdueSuspend, schema.OverdueRevoke}, v.Overdue):
 		return v, fmt.Errorf("review of %s: %q: what is overdue is to escalate, suspend or revoke: %w", v.About(), v.Overdue, schema.ErrInvalid)
-	case !slices.Contains([]schema.Reviewer{schema.ByOwner, schema.ByManager, schema.ByEntitlementOwner}, v.Reviewer):
+	case !slices.Contains([]schema.Reviewer{"", schema.ByOwner, schema.ByManager, schema.ByEntitlementOwner}, v.Reviewer):
 		return v, fmt.Errorf("review of %s: %q: the reviewer is the owner, the manager or the entitlementOwner: %w", v.About(), v.Reviewer, schema.ErrInvalid)
 	}
+	terms := termsOf(r, book, o.Kind, o.Of)
+	v.Within = cmp.Or(v.Within, terms.Within)
+	if v.Kind != schema.ReviewChange { // in which each role says its own
+		v.Reviewer, v.Overdue = cmp.Or(v.Reviewer, terms.Reviewer), cmp.Or(v.Overdue, terms.Overdue)
+	}
 	return v, nil
+}
+
+// termsOf is how a review of a kind goes where nobody says otherwise: as the role says
+// that it is of, or else as is usual.
+func termsOf(r store.Reader, book *policy.Book, kind schema.ReviewKind, role string) policy.Terms {
+	if says, ok := book.ReviewOf(role, nil, r.Now()); ok && kind == schema.ReviewRole {
+		return says
+	}
+	usual := policy.Terms{Within: standardReview, Reviewer: schema.ByOwner, Overdue: schema.OverdueEscalate}
+	if kind == schema.ReviewManager {
+		usual.Reviewer = schema.ByManager
+	}
+	return usual
 }
 
 // exists returns nil where there is what is to be reviewed.

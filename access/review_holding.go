@@ -174,8 +174,25 @@ func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem
 		}
 	}
 	i.Unseen = schema.Sorted(i.Unseen...)
+	o.terms(r.Now(), i)
 	i.Awaits, err = o.bench.awaits(*i, f)
 	return err
+}
+
+// terms adds who looks at an item first, and what becomes of it, where the review leaves
+// that to each role. Of one that says nothing of reviews that is the manager.
+func (o *lookOver) terms(now time.Time, i *schema.ReviewItem) {
+	role, _ := roleOf(i.Holding)
+	says, ok := o.book.ReviewOf(role, nil, now)
+	if !ok {
+		says = policy.Terms{Reviewer: schema.ByManager, Overdue: schema.OverdueEscalate}
+	}
+	if o.bench.review.Reviewer == "" {
+		i.Reviewer = says.Reviewer
+	}
+	if o.bench.review.Overdue == "" {
+		i.Overdue = says.Overdue
+	}
 }
 
 // riskRank orders risks.

@@ -33,7 +33,7 @@ func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (
 	if can, err := canAct(tx, rules, v, now); err != nil || !can {
 		return false, err
 	}
-	switch v.Overdue {
+	switch v.OverdueOf(now) {
 	case schema.OverdueSuspend:
 		return suspendItem(tx, book, actor, v, now)
 	case schema.OverdueRevoke:
@@ -44,7 +44,7 @@ func OverdueItem(tx store.Tx, rules *Rules, actor string, i schema.ReviewItem) (
 
 // OverdueActs reports whether OverdueItem would do anything about an item of a review.
 func OverdueActs(r store.Reader, rules *Rules, v schema.Review, i schema.ReviewItem) (bool, error) {
-	if i.State != schema.ItemOpen {
+	if i.State != schema.ItemOpen || v.OverdueOf(i) == schema.OverdueEscalate {
 		return false, nil
 	}
 	return canAct(r, rules, v, i)
@@ -59,11 +59,12 @@ func canAct(r store.Reader, rules *Rules, v schema.Review, i schema.ReviewItem) 
 		return false, err
 	}
 	role, isRole := roleOf(i.Holding)
-	if isRole && v.Overdue == schema.OverdueSuspend {
+	rests := v.OverdueOf(i) == schema.OverdueSuspend
+	if isRole && rests {
 		buried, err := store.Tombstones.Has(r, i.Identity, role)
 		return !buried, err
 	}
-	if isRole || v.Overdue == schema.OverdueSuspend {
+	if isRole || rests {
 		return isRole, nil
 	}
 	connector, _, _ := entitlementOf(i.Holding)
@@ -175,39 +176,6 @@ func Escalate(tx store.Tx, book *policy.Book, j Judgement) (schema.ReviewItem, e
 		return i, err
 	}
 	return i, store.ReviewItems.Put(tx, i)
-}
-
-// reviewMoved opens a review of what somebody holds whose role says that they are
-// reviewed when something about them changes. One that runs already looks at it.
-func (l *look) reviewMoved(tx store.Tx) error {
-	if len(l.facts.Changed) == 0 || l.facts.Into != "" || isLeaver(l.facts) {
-		return nil
-	}
-	held := schema.RolesHeld(l.held)
-	for _, g := range l.facts.Grants {
-		if g.Live(l.now) {
-			held = append(held, g.Role)
-		}
-	}
-	roles := l.book.ReviewedOn(l.facts.Changed, schema.Sorted(held...))
-	if len(roles) == 0 {
-		return nil
-	}
-	o := Opening{
-		Kind: schema.ReviewChange, Of: l.facts.Identity.ID, Roles: roles, By: Decider{Actor: "bridge"},
-		Reason: "attributes of the holder changed: " + joinLimited(l.facts.Changed, firstDeeds),
-	}
-	for n, role := range roles { // the strictest terms of them
-		t, ok := l.book.ReviewOf(role, nil, l.now)
-		if ok && (n == 0 || t.Within < o.Within) {
-			o.Within, o.Overdue, o.Reviewer = t.Within, t.Overdue, t.Reviewer
-		}
-	}
-	_, err := OpenReview(tx, l.rules, o)
-	if err != nil && nothingToReview(err) {
-		err = nil
-	}
-	return err
 }
 
 // ReviewDue returns the review of a role that is to begin now, if one is. It says why a

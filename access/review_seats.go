@@ -34,7 +34,7 @@ func newBench(r store.Reader, book *policy.Book, v schema.Review) *bench {
 func (b *bench) chain(i schema.ReviewItem) []policy.Approver {
 	owner := b.owner(i.Holding)
 	var links []policy.Approver
-	switch b.review.Reviewer {
+	switch b.review.ReviewerOf(i) {
 	case schema.ByManager:
 		links = append(links, policy.Approver{Manager: true})
 	case schema.ByEntitlementOwner:

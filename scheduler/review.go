@@ -137,7 +137,7 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 				return err
 			}
 			if acts { // people are asked about nothing else
-				would.Add(i.Identity, v.Overdue+" "+i.Holding)
+				would.Add(i.Identity, v.OverdueOf(i)+" "+i.Holding)
 			}
 		}
 		return nil

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -59,9 +60,9 @@ type Review struct {
 	Reason   string        `json:"reason"`
 	Opened   time.Time     `json:"opened"`
 	Within   time.Duration `json:"within"`
-	Due      time.Time     `json:"due"`     // when it is to be decided
-	Overdue  string        `json:"overdue"` // what becomes of what is not: escalate, suspend or revoke
-	Reviewer Reviewer      `json:"reviewer"`
+	Due      time.Time     `json:"due"`                // when it is to be decided
+	Overdue  string        `json:"overdue,omitempty"`  // what becomes of what is not: escalate, suspend or revoke; empty: each item says
+	Reviewer Reviewer      `json:"reviewer,omitempty"` // who looks first; empty: each item says
 	State    ReviewState   `json:"state"`
 	Policy   string        `json:"policy"` // digest of the one in force when it was opened
 
@@ -86,6 +87,14 @@ func (r Review) About() string {
 	}
 	return string(r.Kind) + "/" + r.Of
 }
+
+// ReviewerOf returns who looks at an item first: what the review says of all, or else the
+// item's own.
+func (r Review) ReviewerOf(i ReviewItem) Reviewer { return cmp.Or(r.Reviewer, i.Reviewer) }
+
+// OverdueOf returns what becomes of an item that nobody decides in time: what the review
+// says of all, or else the item's own.
+func (r Review) OverdueOf(i ReviewItem) string { return cmp.Or(r.Overdue, i.Overdue) }
 
 // Running reports whether items of it are still to be decided.
 func (r Review) Running() bool { return r.State == ReviewPreparing || r.State == ReviewOpen }
@@ -129,6 +138,9 @@ type ReviewItem struct {
 	Alike      int       `json:"alike"`         // of those, who hold it too
 	Why        []string  `json:"why,omitempty"` // the chain of reasons, as decisions cite them
 	Because    string    `json:"because"`       // one sentence of it
+
+	Reviewer Reviewer `json:"reviewer,omitempty"` // who looks first, where the review leaves it to each item
+	Overdue  string   `json:"overdue,omitempty"`  // likewise, what becomes of it: escalate, suspend or revoke
 
 	State     ItemState `json:"state"`
 	Awaits    []string  `json:"awaits,omitempty"` // by which names those find it who may decide: identity/ID, person/NAME
