@@ -73,7 +73,7 @@ func Rotations(r store.Reader, rules *Rules, machine string) (due []Rotation, wa
 	if err != nil {
 		return nil, false, err
 	}
-	f, _, err := gather(r, book, machine)
+	f, _, err := GatherAll(r, book, machine)
 	if schema.IsNotFound(err) {
 		return nil, false, nil
 	}
@@ -155,7 +155,7 @@ func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome
 	case err != nil:
 		return err
 	}
-	f, _, err := gather(tx, book, machine)
+	f, _, err := GatherAll(tx, book, machine)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@
 //	what may hold it      Release, after a brake on mass change · Halt · Resume ·
 //	                      SetRamp · Climb · the mode of what it is about
 //	what nobody said      Drift · Inspections · RecordRun, as sweeps find it
-//	what is only looked   Explain · ExplainAt · SavePlan · Ready · ReportMachines
+//	what is only looked   Explain · ExplainAt · SavePlan · Ready
 //
 // The background half of a verb is the function of a lane (lanes.go): it looks, and
 // returns a Finish, which ends its lease in the transaction that writes what came of it.
@@ -32,6 +32,6 @@
 // nothing but it.
 //
 // The credentials that the bridge issues are below it, in access/tokens; what finds,
-// measures and forgets what was written here is above it, in access/search,
-// access/exposure and access/erasure.
+// shows, measures and forgets what was written here is above it, in access/search,
+// access/nhi, access/exposure and access/erasure.
 package access

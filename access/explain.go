@@ -209,7 +209,7 @@ func (e *Explanation) account(r store.Reader, book *policy.Book, connector, enti
 
 // roles asks each role that confers it what it says now.
 func (e *Explanation) roles(r store.Reader, book *policy.Book) error {
-	facts, _, err := gather(r, book, e.Identity)
+	facts, _, err := GatherAll(r, book, e.Identity)
 	if err != nil {
 		return err
 	}

@@ -92,9 +92,10 @@ func record(r store.Reader, row schema.Identity, grouped bool) (rec policy.Recor
 	return rec, err
 }
 
-// gather is Gather, with what the policy in force makes known beyond it: what exceptions
-// allow, whether who answers for a machine is there, and when that may change by itself.
-func gather(r store.Reader, book *policy.Book, identity string) (f policy.Facts, until time.Time, err error) {
+// GatherAll is Gather, with what the policy in force makes known beyond it: what exceptions
+// allow, whether who answers for a machine is there, and until when, if that may change by
+// itself.
+func GatherAll(r store.Reader, book *policy.Book, identity string) (f policy.Facts, until time.Time, err error) {
 	if f, err = Gather(r, book, identity); err != nil {
 		return f, until, err
 	}

@@ -155,6 +155,13 @@ func byFormerName(r store.Reader, folded string) (found []schema.Identity, err e
 	return found, nil
 }
 
+// FindMachine is FindIdentity of machines: a person of the name is not meant.
+func FindMachine(r store.Reader, name string) (schema.Identity, error) {
+	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity {
+		return slices.DeleteFunc(records, func(rec schema.Identity) bool { return !policy.IsMachine(rec.Kind) })
+	})
+}
+
 func ambiguous(name string, found []schema.Identity) error {
 	var ids []string
 	for _, id := range found {

@@ -83,7 +83,7 @@ func ownerlessRoles(_ query, f schema.Finding) ([]string, error) {
 // ownerlessMachine says why nobody answers for a machine; nothing where somebody does, or
 // it is gone.
 func ownerlessMachine(q query, id string) (string, error) {
-	f, _, err := gather(q.r, q.book, id)
+	f, _, err := GatherAll(q.r, q.book, id)
 	if schema.IsNotFound(err) || err == nil && (f.Identity.Gone() || !f.Identity.Active || f.Into != "") {
 		return "", nil
 	}

@@ -141,7 +141,7 @@ func machineOf(tx store.Tx, book *policy.Book, c MachineChange) (f policy.Facts,
 	if c.By.Actor == "" || c.Reason == "" {
 		return f, fmt.Errorf("machine identity %s: say who decides and why: %w", c.Identity, schema.ErrInvalid)
 	}
-	if f, _, err = gather(tx, book, c.Identity); err != nil {
+	if f, _, err = GatherAll(tx, book, c.Identity); err != nil {
 		return f, err
 	}
 	if !policy.IsMachine(f.Identity.Kind) {

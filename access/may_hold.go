@@ -20,7 +20,7 @@ func mayHold(r store.Reader, book *policy.Book, role *policy.Role, g *schema.Gra
 	if err != nil {
 		return err
 	}
-	facts, _, err := gather(r, governed, g.Identity)
+	facts, _, err := GatherAll(r, governed, g.Identity)
 	if err != nil {
 		return err
 	}

@@ -316,7 +316,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 // compare gathers all that an identity's difference under a policy depends on, but
 // for what the policy was held from, and came after.
 func compare(r store.Reader, book *policy.Book, identity string) (*comparison, error) {
-	facts, _, err := gather(r, book, identity)
+	facts, _, err := GatherAll(r, book, identity)
 	if err != nil {
 		return nil, err
 	}

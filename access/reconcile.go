@@ -91,7 +91,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	if l.brake, l.formers, err = rules.held(r, l.book); err != nil {
 		return nil, err
 	}
-	if l.facts, l.owned, err = gather(r, l.book, item.ID); err != nil {
+	if l.facts, l.owned, err = GatherAll(r, l.book, item.ID); err != nil {
 		return nil, err
 	}
 	if l.unfounded, err = takeUnfounded(r, l.book, &l.facts, l.now); err != nil {

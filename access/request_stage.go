@@ -266,7 +266,7 @@ func attend(tx store.Tx, book *policy.Book, q schema.Request) (schema.Request, e
 // outOfReach says why the role can not be given any more to whom it was asked for:
 // they left, or are not eligible. What is undecided meanwhile waits.
 func outOfReach(tx store.Tx, book *policy.Book, q schema.Request) (why, err error) {
-	facts, _, err := gather(tx, book, q.Identity)
+	facts, _, err := GatherAll(tx, book, q.Identity)
 	if schema.IsNotFound(err) {
 		return err, nil
 	}

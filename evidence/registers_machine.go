@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/store"
 )
 
@@ -13,7 +13,7 @@ func machineRegisters() []*table {
 	return []*table{
 		{name: "machines", says: "a machine identity: what it is for, who answers for it", columns: []string{
 			"userName", "kind", "registered", "purpose", "environment", "usedBy", "owner", "ownerIs", "deputy", "deputyIs", "vendor", "contractEnd", "scopes", "stopped"}, tally: "kind",
-			list: listMachines(func(m *making, v access.MachineView, row rowFunc) error {
+			list: listMachines(func(m *making, v nhi.MachineView, row rowFunc) error {
 				vendor, end, scopes := "", "", ""
 				if v.Vendor != nil {
 					vendor, end, scopes = v.Vendor.Name, stamp(v.Vendor.ContractEnd), words(v.Vendor.Scopes)
@@ -23,7 +23,7 @@ func machineRegisters() []*table {
 			})},
 		{name: "machine-credentials", says: "a credential of a machine: where it is kept, and its age at the end of the period; what it is, nobody here knows", columns: []string{
 			"identity", "userName", "name", "type", "reference", "opens", "since", "known", "ageDays", "maxAge", "overdue"}, tally: "type",
-			list: listMachines(func(m *making, v access.MachineView, row rowFunc) error {
+			list: listMachines(func(m *making, v nhi.MachineView, row rowFunc) error {
 				for _, c := range v.Credentials {
 					age, overdue := "", ""
 					if !c.Since.IsZero() {
@@ -40,7 +40,7 @@ func machineRegisters() []*table {
 			})},
 		{name: "machine-holdings", says: "an entitlement that a machine holds, and when it was used last", columns: []string{
 			"identity", "userName", "entitlement", "privileged", "since", "lastUsed", "unusedDays", "toldBy"}, tally: "privileged",
-			list: listMachines(func(m *making, v access.MachineView, row rowFunc) error {
+			list: listMachines(func(m *making, v nhi.MachineView, row rowFunc) error {
 				for _, h := range v.Holds {
 					unused := "unknown"
 					if !h.LastUsed.IsZero() {
@@ -58,13 +58,13 @@ func machineRegisters() []*table {
 }
 
 // listMachines lists something of each machine, a machine at a time.
-func listMachines(each func(*making, access.MachineView, rowFunc) error) func(context.Context, *making, rowFunc) error {
+func listMachines(each func(*making, nhi.MachineView, rowFunc) error) func(context.Context, *making, rowFunc) error {
 	return func(ctx context.Context, m *making, row rowFunc) error {
 		last := ""
 		for full := true; full; {
 			err := m.Store.View(ctx, func(r store.Reader) error {
 				n := 0
-				for v, err := range access.Machines(r, m.book, last) {
+				for v, err := range nhi.All(r, m.book, last) {
 					if err != nil {
 						return err
 					}

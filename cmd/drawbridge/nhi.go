@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -63,7 +64,7 @@ func nhiListCommand() *cobra.Command {
 }
 
 // ownerText names who answers for a machine, and says whether they are there.
-func ownerText(v access.MachineView) string {
+func ownerText(v nhi.MachineView) string {
 	if v.OwnerIs == "here" {
 		return v.Owner
 	}
@@ -71,7 +72,7 @@ func ownerText(v access.MachineView) string {
 }
 
 // risksOf names the risks that a machine is at, each once.
-func risksOf(v access.MachineView) string {
+func risksOf(v nhi.MachineView) string {
 	var ids []string
 	for _, id := range policy.RiskIDs() {
 		if api.MachineIs(v, string(id), "") {
@@ -81,7 +82,7 @@ func risksOf(v access.MachineView) string {
 	return strings.Join(ids, ",")
 }
 
-func listMachines(ctx context.Context, a about, risk, owner string) (all []access.MachineView, err error) {
+func listMachines(ctx context.Context, a about, risk, owner string) (all []nhi.MachineView, err error) {
 	c, err := a.client()
 	if err != nil {
 		return nil, err
@@ -93,11 +94,11 @@ func listMachines(ctx context.Context, a about, risk, owner string) (all []acces
 				query.Set(name, value)
 			}
 		}
-		return pages[access.MachineView](ctx, c, "/api/v1/nhi", query, mostListed)
+		return pages[nhi.MachineView](ctx, c, "/api/v1/nhi", query, mostListed)
 	}
-	all = []access.MachineView{}
+	all = []nhi.MachineView{}
 	err = a.look(ctx, func(r store.Reader, book *policy.Book) error {
-		for v, err := range access.Machines(r, book) {
+		for v, err := range nhi.All(r, book) {
 			if err != nil {
 				return err
 			}
@@ -121,7 +122,7 @@ func (a *about) look(ctx context.Context, fn func(store.Reader, *policy.Book) er
 	})
 }
 
-func nhiShowCommand(name, short string, text func(access.MachineView) func(io.Writer) error) *cobra.Command {
+func nhiShowCommand(name, short string, text func(nhi.MachineView) func(io.Writer) error) *cobra.Command {
 	var a about
 	var f format
 	cmd := &cobra.Command{
@@ -145,7 +146,7 @@ func nhiShowCommand(name, short string, text func(access.MachineView) func(io.Wr
 	return cmd
 }
 
-func showMachine(ctx context.Context, a about, name string) (v access.MachineView, err error) {
+func showMachine(ctx context.Context, a about, name string) (v nhi.MachineView, err error) {
 	c, err := a.client()
 	if err != nil {
 		return v, err
@@ -157,7 +158,7 @@ func showMachine(ctx context.Context, a about, name string) (v access.MachineVie
 	err = a.look(ctx, func(r store.Reader, book *policy.Book) error {
 		id, err := access.FindMachine(r, name)
 		if err == nil {
-			v, err = access.ViewMachine(r, book, id.ID)
+			v, err = nhi.View(r, book, id.ID)
 		}
 		return err
 	})
@@ -249,7 +250,7 @@ func nhiChange(use, short string, made func(machine string) decision) *cobra.Com
 	return cmd
 }
 
-func (d decision) make(ctx context.Context, w *who, name, reason string, dryRun bool) (v access.MachineView, err error) {
+func (d decision) make(ctx context.Context, w *who, name, reason string, dryRun bool) (v nhi.MachineView, err error) {
 	c, err := w.client()
 	if err != nil {
 		return v, err
@@ -267,7 +268,7 @@ func (d decision) make(ctx context.Context, w *who, name, reason string, dryRun 
 		if _, err := d.verb(tx, book, access.MachineChange{Identity: id.ID, By: by, Reason: reason}); err != nil {
 			return err
 		}
-		v, err = access.ViewMachine(tx, book, id.ID)
+		v, err = nhi.View(tx, book, id.ID)
 		v.DryRun = dryRun
 		return err
 	})

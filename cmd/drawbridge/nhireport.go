@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/policy"
 	"drawbridge/store"
 )
@@ -38,7 +38,7 @@ func nhiReportCommand() *cobra.Command {
 	return cmd
 }
 
-func reportMachines(ctx context.Context, a about) (report access.MachineReport, err error) {
+func reportMachines(ctx context.Context, a about) (report nhi.MachineReport, err error) {
 	c, err := a.client()
 	if err != nil {
 		return report, err
@@ -48,13 +48,13 @@ func reportMachines(ctx context.Context, a about) (report access.MachineReport, 
 		return report, err
 	}
 	err = a.look(ctx, func(r store.Reader, book *policy.Book) (err error) {
-		report, err = access.ReportMachines(r, book)
+		report, err = nhi.Report(r, book)
 		return err
 	})
 	return report, err
 }
 
-func reportText(report access.MachineReport) func(io.Writer) error {
+func reportText(report nhi.MachineReport) func(io.Writer) error {
 	return func(out io.Writer) error {
 		fmt.Fprintf(out, "%s, %s among them; at %s, by policy %s\n",
 			plural(report.Machines, "machine"), plural(report.Agents, "agent"), moment(report.At), report.Policy[:min(12, len(report.Policy))])
@@ -83,7 +83,7 @@ func reportText(report access.MachineReport) func(io.Writer) error {
 }
 
 // machineText says how a machine stands.
-func machineText(v access.MachineView) func(io.Writer) error {
+func machineText(v nhi.MachineView) func(io.Writer) error {
 	return func(out io.Writer) error {
 		is := "is"
 		if v.DryRun {
@@ -117,7 +117,7 @@ func machineText(v access.MachineView) func(io.Writer) error {
 
 // credentialsText lists the credentials of a machine. Of a secret it says where it is
 // kept; what it is nobody here knows.
-func credentialsText(v access.MachineView) func(io.Writer) error {
+func credentialsText(v nhi.MachineView) func(io.Writer) error {
 	return func(out io.Writer) error {
 		var rows [][]string
 		for _, c := range v.Credentials {

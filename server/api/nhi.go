@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -30,16 +31,16 @@ type machinesInput struct {
 	Owner string `query:"owner" maxLength:"200" doc:"Only those of this owner, as the register or its source names them."`
 }
 
-func (a *API) listMachines(ctx context.Context, in *machinesInput) (*Reply[List[access.MachineView]], error) {
+func (a *API) listMachines(ctx context.Context, in *machinesInput) (*Reply[List[nhi.MachineView]], error) {
 	after, err := in.after(1)
 	if err != nil {
 		return nil, err
 	}
-	var list List[access.MachineView]
+	var list List[nhi.MachineView]
 	err = a.Store.View(ctx, func(r store.Reader) (err error) {
-		list, err = page(in.Paging, access.Machines(r, a.Rules.Book(), after...), pick[access.MachineView]{
-			keep: func(v access.MachineView) bool { return MachineIs(v, in.Risk, in.Owner) },
-			key:  func(v access.MachineView) []string { return []string{v.Identity} },
+		list, err = page(in.Paging, nhi.All(r, a.Rules.Book(), after...), pick[nhi.MachineView]{
+			keep: func(v nhi.MachineView) bool { return MachineIs(v, in.Risk, in.Owner) },
+			key:  func(v nhi.MachineView) []string { return []string{v.Identity} },
 		})
 		return err
 	})
@@ -47,7 +48,7 @@ func (a *API) listMachines(ctx context.Context, in *machinesInput) (*Reply[List[
 }
 
 // MachineIs reports whether a machine is at a risk and of an owner; an empty one is any.
-func MachineIs(v access.MachineView, risk, owner string) bool {
+func MachineIs(v nhi.MachineView, risk, owner string) bool {
 	at := risk == ""
 	for _, r := range v.Risks {
 		at = at || string(r.Risk) == risk
@@ -55,10 +56,10 @@ func MachineIs(v access.MachineView, risk, owner string) bool {
 	return at && (owner == "" || store.Fold(v.Owner) == store.Fold(owner))
 }
 
-func (a *API) reportMachines(ctx context.Context, _ *struct{}) (*Reply[access.MachineReport], error) {
-	var report access.MachineReport
+func (a *API) reportMachines(ctx context.Context, _ *struct{}) (*Reply[nhi.MachineReport], error) {
+	var report nhi.MachineReport
 	err := a.Store.View(ctx, func(r store.Reader) (err error) {
-		report, err = access.ReportMachines(r, a.Rules.Book())
+		report, err = nhi.Report(r, a.Rules.Book())
 		return err
 	})
 	return reply(report), err
@@ -69,14 +70,14 @@ type MachineNamed struct {
 	Identity string `path:"identity" maxLength:"200" doc:"An id, a userName or an email address."`
 }
 
-func (a *API) readMachine(ctx context.Context, in *MachineNamed) (*Reply[access.MachineView], error) {
-	var v access.MachineView
+func (a *API) readMachine(ctx context.Context, in *MachineNamed) (*Reply[nhi.MachineView], error) {
+	var v nhi.MachineView
 	err := a.Store.View(ctx, func(r store.Reader) error {
 		id, err := access.FindMachine(r, in.Identity)
 		if err != nil {
 			return err
 		}
-		v, err = access.ViewMachine(r, a.Rules.Book(), id.ID)
+		v, err = nhi.View(r, a.Rules.Book(), id.ID)
 		return err
 	})
 	return reply(v), err
@@ -125,9 +126,9 @@ type settleMachineInput struct {
 // decideMachine lets the caller decide about a machine, and says how it then stands.
 func (a *API) decideMachine(ctx context.Context, name string, dry DryRun, words Words,
 	decide func(store.Tx, *policy.Book, access.MachineChange) (schema.Machine, error),
-) (*Reply[access.MachineView], error) {
+) (*Reply[nhi.MachineView], error) {
 	book := a.Rules.Book()
-	var v access.MachineView
+	var v nhi.MachineView
 	err := a.change(ctx, dry, func(tx store.Tx) error {
 		id, err := access.FindMachine(tx, name)
 		if err != nil {
@@ -140,34 +141,34 @@ func (a *API) decideMachine(ctx context.Context, name string, dry DryRun, words 
 		if _, err := decide(tx, book, access.MachineChange{Identity: id.ID, By: by, Reason: words.Reason}); err != nil {
 			return err
 		}
-		v, err = access.ViewMachine(tx, book, id.ID)
+		v, err = nhi.View(tx, book, id.ID)
 		v.DryRun = dry.Dry
 		return err
 	})
 	return reply(v), err
 }
 
-func (a *API) assignMachine(ctx context.Context, in *assignMachineInput) (*Reply[access.MachineView], error) {
+func (a *API) assignMachine(ctx context.Context, in *assignMachineInput) (*Reply[nhi.MachineView], error) {
 	return a.decideMachine(ctx, in.Identity, in.DryRun, in.Body.Words, func(tx store.Tx, book *policy.Book, c access.MachineChange) (schema.Machine, error) {
 		return access.Assign(tx, book, c, in.Body.Owner, in.Body.Deputy)
 	})
 }
 
-func (a *API) rotatedMachine(ctx context.Context, in *rotatedMachineInput) (*Reply[access.MachineView], error) {
+func (a *API) rotatedMachine(ctx context.Context, in *rotatedMachineInput) (*Reply[nhi.MachineView], error) {
 	return a.decideMachine(ctx, in.Identity, in.DryRun, in.Body.Words, func(tx store.Tx, book *policy.Book, c access.MachineChange) (schema.Machine, error) {
 		return access.Rotated(tx, book, c, in.Body.Credential, in.Body.At)
 	})
 }
 
-func (a *API) stopMachine(ctx context.Context, in *decideMachineInput) (*Reply[access.MachineView], error) {
+func (a *API) stopMachine(ctx context.Context, in *decideMachineInput) (*Reply[nhi.MachineView], error) {
 	return a.decideMachine(ctx, in.Identity, in.DryRun, in.Body, access.Stop)
 }
 
-func (a *API) startMachine(ctx context.Context, in *decideMachineInput) (*Reply[access.MachineView], error) {
+func (a *API) startMachine(ctx context.Context, in *decideMachineInput) (*Reply[nhi.MachineView], error) {
 	return a.decideMachine(ctx, in.Identity, in.DryRun, in.Body, access.Start)
 }
 
-func (a *API) settleMachine(ctx context.Context, in *settleMachineInput) (*Reply[access.MachineView], error) {
+func (a *API) settleMachine(ctx context.Context, in *settleMachineInput) (*Reply[nhi.MachineView], error) {
 	return a.decideMachine(ctx, in.Identity, in.DryRun, in.Body.Words, func(tx store.Tx, book *policy.Book, c access.MachineChange) (schema.Machine, error) {
 		return access.Settle(tx, book, c, in.Body.Risk)
 	})

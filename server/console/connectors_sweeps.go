@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/schema"
 )
 
@@ -191,18 +192,18 @@ func showWork(v *visit) (any, error) {
 
 // machinesPage is the register of machine identities.
 type machinesPage struct {
-	Machines []access.MachineView
+	Machines []nhi.MachineView
 	More     string
 }
 
 func showMachines(v *visit) (any, error) {
-	var found list[access.MachineView]
+	var found list[nhi.MachineView]
 	err := v.get(v.ctx, "/nhi", &found, "risk", v.q("risk"), "owner", v.q("owner"), "limit", "50", "cursor", v.cursor())
 	return machinesPage{found.Items, v.more(found.Next)}, err
 }
 
 // machinePage is one machine identity.
-type machinePage struct{ access.MachineView }
+type machinePage struct{ nhi.MachineView }
 
 // PageTitle is what the machine is called.
 func (p machinePage) PageTitle() string { return p.UserName }

@@ -1,9 +1,12 @@
-package access
+// Package nhi shows how machine identities stand: what is known of each, and what all of them
+// are at risk of. It only looks; what people decide about machines is in access.
+package nhi
 
 import (
-	"slices"
+	"strings"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -65,16 +68,19 @@ type CredentialView struct {
 	Why    string    `json:"why,omitempty"` // why it is to be changed now
 }
 
-// ViewMachine returns how a machine identity stands. The error is ErrInvalid of who is
-// no machine.
-func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineView, err error) {
-	f, _, err := gather(r, book, identity)
+// View returns how a machine identity stands.
+func View(r store.Reader, book *policy.Book, identity string) (MachineView, error) {
+	f, _, err := access.GatherAll(r, book, identity)
 	if err != nil {
-		return v, err
+		return MachineView{}, err
 	}
+	return view(book, f, r.Now()), nil
+}
+
+func view(book *policy.Book, f policy.Facts, now time.Time) MachineView {
 	f.About = schema.RolesHeld(f.Held)
-	a := book.Evaluate(f, r.Now())
-	v = MachineView{
+	a := book.Evaluate(f, now)
+	v := MachineView{
 		Identity: f.Identity.ID, UserName: f.Identity.UserName, Kind: f.Identity.Kind, Stopped: f.Machine.Stopped,
 		Workload: map[string]any{}, Holds: []MachineHolding{}, Credentials: []CredentialView{}, Risks: a.Risks,
 	}
@@ -95,12 +101,12 @@ func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineV
 		}
 	}
 	for name, value := range book.Values(f) {
-		if len(name) > 9 && name[:9] == "workload." {
-			v.Workload[name[9:]] = value
+		if name, is := strings.CutPrefix(name, "workload."); is {
+			v.Workload[name] = value
 		}
 	}
 	v.enter(book, f)
-	v.hold(book, f, r.Now())
+	v.hold(book, f, now)
 	for _, s := range a.Secrets {
 		c := CredentialView{Name: s.Name, Type: s.Type, Ref: s.Ref, Opens: s.Connector, Known: s.Known, Due: s.Due, Why: s.Why, Since: s.Since}
 		if s.MaxAge > 0 {
@@ -108,7 +114,7 @@ func ViewMachine(r store.Reader, book *policy.Book, identity string) (v MachineV
 		}
 		v.Credentials = append(v.Credentials, c)
 	}
-	return v, nil
+	return v
 }
 
 var presenceWords = map[schema.Presence]string{schema.Unheard: "unknown", schema.Present: "here", schema.Departed: "left"}
@@ -135,37 +141,25 @@ func (v *MachineView) hold(book *policy.Book, f policy.Facts, now time.Time) {
 	}
 }
 
-// Machines yields how each machine identity stands, by id, from behind one.
-func Machines(r store.Reader, book *policy.Book, after ...string) func(yield func(MachineView, error) bool) {
+// All yields how each machine identity stands, by id, from behind one.
+func All(r store.Reader, book *policy.Book, after ...string) func(yield func(MachineView, error) bool) {
 	return func(yield func(MachineView, error) bool) {
 		for m, err := range store.Machines.From(r, after...) {
 			if err != nil {
 				yield(MachineView{}, err)
 				return
 			}
-			id, err := store.Identities.Get(r, m.Identity)
+			f, _, err := access.GatherAll(r, book, m.Identity)
 			if err != nil {
 				yield(MachineView{}, err)
 				return
 			}
-			there, err := whole(r, book, id.ID, false)
-			if err == nil && (id.Of != "" || there.Identity.Gone() || !policy.IsMachine(there.Identity.Kind)) {
+			if f.Into != "" || f.Identity.Gone() || !policy.IsMachine(f.Identity.Kind) {
 				continue
 			}
-			var v MachineView
-			if err == nil {
-				v, err = ViewMachine(r, book, id.ID)
-			}
-			if !yield(v, err) || err != nil {
+			if !yield(view(book, f, r.Now()), nil) {
 				return
 			}
 		}
 	}
-}
-
-// FindMachine is FindIdentity of machines: a person of the name is not meant.
-func FindMachine(r store.Reader, name string) (schema.Identity, error) {
-	return findAmong(r, name, func(records []schema.Identity, _ string) []schema.Identity {
-		return slices.DeleteFunc(records, func(rec schema.Identity) bool { return !policy.IsMachine(rec.Kind) })
-	})
 }

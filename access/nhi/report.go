@@ -1,4 +1,4 @@
-package access
+package nhi
 
 import (
 	"fmt"
@@ -44,13 +44,13 @@ type RiskLine struct {
 	Since    time.Time `json:"since,omitzero"` // since when the bridge knows
 }
 
-// ReportMachines looks at every machine identity.
-func ReportMachines(r store.Reader, book *policy.Book) (MachineReport, error) {
+// Report looks at every machine identity.
+func Report(r store.Reader, book *policy.Book) (MachineReport, error) {
 	report := MachineReport{At: r.Now(), Policy: book.Digest()}
 	for _, risk := range policy.Risks() {
 		report.Blocks = append(report.Blocks, RiskSection{Risk: risk, Counts: map[string]int{}, Findings: []RiskLine{}, Register: []RiskLine{}})
 	}
-	for v, err := range Machines(r, book) {
+	for v, err := range All(r, book) {
 		if err != nil {
 			return report, err
 		}
