@@ -33,5 +33,5 @@
 //
 // The credentials that the bridge issues are below it, in access/tokens; what finds,
 // shows, measures and forgets what was written here is above it, in access/search,
-// access/nhi, access/exposure and access/erasure.
+// access/nhi, access/exposure, access/erasure and access/pruning.
 package access

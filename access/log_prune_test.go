@@ -16,6 +16,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/access/accesstest"
+	"drawbridge/access/pruning"
 	"drawbridge/access/search"
 	"drawbridge/audit"
 	"drawbridge/schema"
@@ -161,21 +162,21 @@ func (w *world) refused(who string, at time.Time) {
 // prune prunes what was decided before a moment, as the sweep does.
 func (w *world) prune(at time.Time, signer note.Signer) {
 	w.t.Helper()
-	var old access.Retention
+	var old pruning.Retention
 	w.view(func(r store.Reader) (err error) {
 		old.Time = at
 		old.Before, err = store.LogSince(r, at)
 		old.Plain = old.Before
 		return err
 	})
-	w.update(func(tx store.Tx) error { return access.DecidePruning(tx, w.rules.Book(), "sweep/retention", old) })
+	w.update(func(tx store.Tx) error { return pruning.Decide(tx, w.rules.Book(), "sweep/retention", old) })
 	w.sign(signer)
 	if err := w.store.IndexLog(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	for more := true; more; {
 		w.update(func(tx store.Tx) error {
-			turn, err := access.PruneLog(tx, w.rules.Book(), old)
+			turn, err := pruning.Turn(tx, w.rules.Book(), old)
 			more = turn.More
 			return err
 		})

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/pruning"
 	"drawbridge/evidence/pack"
 	"drawbridge/store"
 )
@@ -49,12 +49,12 @@ func TestPackOfPruned(t *testing.T) {
 
 func (w *world) prune() {
 	w.t.Helper()
-	var old access.Retention
+	var old pruning.Retention
 	w.update(func(tx store.Tx) (err error) {
-		if old, err = access.RetentionOf(tx, w.rules.Book()); err != nil {
+		if old, err = pruning.RetentionOf(tx, w.rules.Book()); err != nil {
 			return err
 		}
-		return access.DecidePruning(tx, w.rules.Book(), "sweep/retention", old)
+		return pruning.Decide(tx, w.rules.Book(), "sweep/retention", old)
 	})
 	w.sign()
 	if err := w.store.IndexLog(w.t.Context()); err != nil {
@@ -62,7 +62,7 @@ func (w *world) prune() {
 	}
 	for more := true; more; {
 		w.update(func(tx store.Tx) error {
-			turn, err := access.PruneLog(tx, w.rules.Book(), old)
+			turn, err := pruning.Turn(tx, w.rules.Book(), old)
 			more = turn.More
 			return err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"drawbridge/access"
+	"drawbridge/access/pruning"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -14,10 +15,10 @@ import (
 func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) error) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
 		book := rules.Book()
-		var old access.Retention
+		var old pruning.Retention
 		var due int64
 		err := s.View(ctx, func(r store.Reader) (err error) {
-			if old, err = access.RetentionOf(r, book); err == nil {
+			if old, err = pruning.RetentionOf(r, book); err == nil {
 				due, err = old.Due(r)
 			}
 			return err
@@ -30,7 +31,7 @@ func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) e
 			return nil
 		}
 		err = s.Update(store.Background(ctx), func(tx store.Tx) error {
-			return access.DecidePruning(tx, book, "sweep/"+sweep.Name, old)
+			return pruning.Decide(tx, book, "sweep/"+sweep.Name, old)
 		})
 		if err != nil {
 			return err
@@ -44,7 +45,7 @@ func Retention(s *store.Store, rules *access.Rules, sign func(context.Context) e
 		for more := true; more; {
 			var is schema.Run
 			err := s.Update(store.Background(ctx), func(tx store.Tx) error {
-				turn, err := access.PruneLog(tx, rules.Book(), old)
+				turn, err := pruning.Turn(tx, rules.Book(), old)
 				if err != nil {
 					return err
 				}

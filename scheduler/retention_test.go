@@ -9,7 +9,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"drawbridge/access"
+	"drawbridge/access/pruning"
 	"drawbridge/audit"
 	"drawbridge/policy"
 	"drawbridge/policy/booktest"
@@ -108,9 +108,9 @@ func TestRetentionUnreadable(t *testing.T) {
 		w.decide(0, 10)
 		time.Sleep(8 * 365 * 24 * time.Hour) //nolint:forbidigo // of the bubble's own time
 		w.decide(1, 10)
-		var old access.Retention
+		var old pruning.Retention
 		w.update(func(tx store.Tx) (err error) {
-			old, err = access.RetentionOf(tx, w.rules.Book())
+			old, err = pruning.RetentionOf(tx, w.rules.Book())
 			return err
 		})
 		if old.Before < 10 {
@@ -131,8 +131,8 @@ func TestRetentionUnreadable(t *testing.T) {
 			t.Errorf("the run says %q, not why it did nothing", run.Problem)
 		}
 		err := w.store.Update(t.Context(), func(tx store.Tx) error {
-			decided := access.DecidePruning(tx, w.rules.Book(), "sweep/retention", old)
-			_, pruned := access.PruneLog(tx, w.rules.Book(), old)
+			decided := pruning.Decide(tx, w.rules.Book(), "sweep/retention", old)
+			_, pruned := pruning.Turn(tx, w.rules.Book(), old)
 			if !errors.Is(decided, schema.ErrUnavailable) || !errors.Is(pruned, schema.ErrUnavailable) {
 				t.Errorf("what another policy had begun goes on: %v, %v", decided, pruned)
 			}

@@ -1,4 +1,5 @@
-package access
+// Package pruning lets go of what of the decision log is older than the policy keeps it.
+package pruning
 
 import (
 	"errors"
@@ -45,10 +46,10 @@ func (rt Retention) Due(r store.Reader) (int64, error) {
 	return max(0, rt.Before-h.Before) + max(0, rt.Plain-max(h.Plain, rt.Before)), err
 }
 
-// DecidePruning records that entries are to be pruned, where that was not decided before.
+// Decide records that entries are to be pruned, where that was not decided before.
 // It must be signed before any is: who verifies the log believes nobody else that an entry
 // may be missing.
-func DecidePruning(tx store.Tx, book *policy.Book, actor string, rt Retention) error {
+func Decide(tx store.Tx, book *policy.Book, actor string, rt Retention) error {
 	keep, err := book.Retention()
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func DecidePruning(tx store.Tx, book *policy.Book, actor string, rt Retention) e
 		return err
 	}
 	if rt.Before > h.Before {
-		err := decidePruning(tx, schema.Decision{
+		err := decide(tx, schema.Decision{
 			Actor: actor, Object: audit.PruningObject(rt.Before), Policy: book.Digest(),
 			Reason: fmt.Sprintf("entries before it are older than %s; their hashes stay, and the decisions that were in force then", keep.Decisions),
 		})
@@ -67,7 +68,7 @@ func DecidePruning(tx store.Tx, book *policy.Book, actor string, rt Retention) e
 		}
 	}
 	if rt.Plain > max(h.Plain, rt.Before) {
-		return decidePruning(tx, schema.Decision{
+		return decide(tx, schema.Decision{
 			Actor: actor, Object: fmt.Sprintf("detail/%d", rt.Plain), Policy: book.Digest(),
 			Reason: fmt.Sprintf("what stands beside entries before it is older than %s", keep.Evidence),
 		})
@@ -75,8 +76,8 @@ func DecidePruning(tx store.Tx, book *policy.Book, actor string, rt Retention) e
 	return nil
 }
 
-// decidePruning records a decision about the log, once.
-func decidePruning(tx store.Tx, d schema.Decision) error {
+// decide records a decision about the log, once.
+func decide(tx store.Tx, d schema.Decision) error {
 	d.Verb, d.Subject = schema.Pruned, audit.PruningSubject
 	_, err := store.LogLatest(tx, d.Subject, d.Object)
 	if errors.Is(err, schema.ErrNotFound) {
@@ -88,9 +89,9 @@ func decidePruning(tx store.Tx, d schema.Decision) error {
 // mostPruned is how many entries one transaction looks at, so that nobody waits long.
 const mostPruned = 500
 
-// PruneLog takes one turn at pruning what is too old. The policy is the one in force now:
+// Turn takes one turn at pruning what is too old. The policy is the one in force now:
 // where it cannot be read, what was decided by another waits.
-func PruneLog(tx store.Tx, book *policy.Book, rt Retention) (store.Turn, error) {
+func Turn(tx store.Tx, book *policy.Book, rt Retention) (store.Turn, error) {
 	if _, err := book.Retention(); err != nil {
 		return store.Turn{}, err
 	}
