@@ -33,5 +33,6 @@
 //
 // The credentials that the bridge issues are below it, in access/tokens; what finds,
 // shows, measures and forgets what was written here is above it, in access/search,
-// access/nhi, access/exposure, access/erasure and access/pruning.
+// access/nhi, access/exposure, access/erasure and access/pruning; and access/unmapped
+// counts what of sources nothing here looks at.
 package access

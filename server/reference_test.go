@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"drawbridge/access"
+	"drawbridge/access/unmapped"
 	"drawbridge/server"
 	"drawbridge/store"
 )
@@ -13,9 +13,9 @@ import (
 // the web where it refers to a resource. Senders write other things there, which must
 // fail nothing: they are dropped as what no schema has, and told to the operator.
 func TestReferences(t *testing.T) {
-	var unmapped access.Unmapped
+	var counter unmapped.Counter
 	var s *store.Store
-	c := newClient(t, func(o *server.Options) { o.Unmapped, s = &unmapped, o.Store })
+	c := newClient(t, func(o *server.Options) { o.Unmapped, s = &counter, o.Store })
 	for value, kept := range map[string]bool{
 		"https://example.com/ada?a=b#c": true, "HTTP://EXAMPLE.COM/": true, "/people/ada": true, "../Users/1": true, "www.example.com/ada": true, "#ada": true, "//cdn.example.com/a.png": true, "https://example.com/\u00e4da": true,
 		"not given": false, "javascript:alert(1)": false, "data:image/png;base64,AAAA": false, "C:\\\\photos\\\\ada.png": false, "c:/photos/ada.png": false, "https://": false,
@@ -49,7 +49,7 @@ func TestReferences(t *testing.T) {
 	}
 	var named []string
 	err := s.View(t.Context(), func(r store.Reader) error {
-		all, err := unmapped.Of(r, "workday")
+		all, err := counter.Of(r, "workday")
 		for _, one := range all {
 			named = append(named, one.Attribute)
 		}

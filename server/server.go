@@ -20,6 +20,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
+	"drawbridge/access/unmapped"
 	"drawbridge/notice"
 	wire "drawbridge/schema/scim"
 	"drawbridge/server/api"
@@ -40,12 +41,12 @@ type Options struct {
 	Issuers     *issuer.Set // of signed tokens; nil: none
 	TokenKey    tokens.Key  // of the tokens that the bridge issues
 	Metrics     *metrics.Metrics
-	Hearing     *access.Hearing  // remembers when sources were heard; may be nil
-	Uses        *tokens.Uses     // remembers which credentials are shown; may be nil
-	Unmapped    *access.Unmapped // counts what sources send and no schema has; may be nil
-	Exposure    *exposure.Meter  // remembers how long access outlived what ended it; may be nil
-	Sweeps      []string         // names, for status and to run now
-	Connectors  []string         // names
+	Hearing     *access.Hearing   // remembers when sources were heard; may be nil
+	Uses        *tokens.Uses      // remembers which credentials are shown; may be nil
+	Unmapped    *unmapped.Counter // counts what sources send and no schema has; may be nil
+	Exposure    *exposure.Meter   // remembers how long access outlived what ended it; may be nil
+	Sweeps      []string          // names, for status and to run now
+	Connectors  []string          // names
 	Targets     map[string]api.Target
 	Limits      Limits
 	SCIM        scim.Limits

@@ -21,6 +21,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
+	"drawbridge/access/unmapped"
 	"drawbridge/notice"
 	"drawbridge/policy"
 	"drawbridge/store"
@@ -40,8 +41,8 @@ type Options struct {
 
 	TokenKey tokens.Key // of the tokens that are issued
 
-	Hearing  *access.Hearing  // when sources were heard since it was written down; may be nil
-	Unmapped *access.Unmapped // what sources send and no schema has, as counted since it was stored; may be nil
+	Hearing  *access.Hearing   // when sources were heard since it was written down; may be nil
+	Unmapped *unmapped.Counter // what sources send and no schema has, as counted since it was stored; may be nil
 
 	Exposure *exposure.Meter // remembers what was measured; may be nil
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/unmapped"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -33,7 +34,7 @@ type SourceView struct {
 
 // SourcesOf says how sources stand: those of the book, which may be nil, and
 // those that told of somebody. Unmapped may be nil.
-func SourcesOf(r store.Reader, book *policy.Book, unmapped *access.Unmapped) ([]SourceView, error) {
+func SourcesOf(r store.Reader, book *policy.Book, counter *unmapped.Counter) ([]SourceView, error) {
 	var names []string
 	if book != nil {
 		for _, s := range book.Sources() {
@@ -50,7 +51,7 @@ func SourcesOf(r store.Reader, book *policy.Book, unmapped *access.Unmapped) ([]
 	}
 	views := []SourceView{}
 	for _, name := range schema.Sorted(names...) {
-		v, err := viewSource(r, book, unmapped, name)
+		v, err := viewSource(r, book, counter, name)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +60,7 @@ func SourcesOf(r store.Reader, book *policy.Book, unmapped *access.Unmapped) ([]
 	return views, nil
 }
 
-func viewSource(r store.Reader, book *policy.Book, unmapped *access.Unmapped, name string) (v SourceView, err error) {
+func viewSource(r store.Reader, book *policy.Book, counter *unmapped.Counter, name string) (v SourceView, err error) {
 	v.Name = name
 	if book != nil {
 		if s, ok := book.Source(name); ok {
@@ -95,7 +96,7 @@ func viewSource(r store.Reader, book *policy.Book, unmapped *access.Unmapped, na
 	if v.Heard, v.Stale, err = access.HeardOf(r, book, name); err != nil {
 		return v, err
 	}
-	rows, err := unmapped.Of(r, name)
+	rows, err := counter.Of(r, name)
 	v.Unmapped = len(rows)
 	return v, err
 }
@@ -140,8 +141,8 @@ func (a *API) listUnmapped(ctx context.Context, in *sourceInput) (*Reply[List[Un
 }
 
 // UnmappedOf returns what a source sends and no schema has. Unmapped may be nil.
-func UnmappedOf(r store.Reader, unmapped *access.Unmapped, source string) ([]UnmappedView, error) {
-	rows, err := unmapped.Of(r, source)
+func UnmappedOf(r store.Reader, counter *unmapped.Counter, source string) ([]UnmappedView, error) {
+	rows, err := counter.Of(r, source)
 	views := []UnmappedView{}
 	for _, u := range rows {
 		views = append(views, UnmappedView{u.Attribute, u.Count, u.First, u.Last, u.Example})
@@ -155,8 +156,8 @@ func (a *API) known(r store.Reader, name string) error {
 
 // KnownSource returns an error unless there is a source of that name. The book
 // may be nil, and so may what is unmapped.
-func KnownSource(r store.Reader, book *policy.Book, unmapped *access.Unmapped, name string) error {
-	all, err := SourcesOf(r, book, unmapped)
+func KnownSource(r store.Reader, book *policy.Book, counter *unmapped.Counter, name string) error {
+	all, err := SourcesOf(r, book, counter)
 	if err == nil && !slices.ContainsFunc(all, func(v SourceView) bool { return v.Name == name }) {
 		err = fmt.Errorf("source %s: %w", name, schema.ErrNotFound)
 	}

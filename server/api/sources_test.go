@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/unmapped"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -32,7 +33,7 @@ func TestSources(t *testing.T) {
 		return access.KeepRaw(tx, p, schema.RawCopy{Resource: id.ID, Method: "POST", Attributes: []string{"hat"}, Body: []byte(`{"hat":"red"}`)})
 	})
 	seen := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	var u access.Unmapped
+	var u unmapped.Counter
 	u.Saw("hr", "hat", "Users/"+user, seen)
 	if err := u.Keep(t.Context(), w.store); err != nil {
 		t.Fatal(err)

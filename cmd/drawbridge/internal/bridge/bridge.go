@@ -26,6 +26,7 @@ import (
 	"drawbridge/access"
 	"drawbridge/access/exposure"
 	"drawbridge/access/tokens"
+	"drawbridge/access/unmapped"
 	"drawbridge/configs"
 	"drawbridge/connectors"
 	"drawbridge/connectors/builtin"
@@ -71,7 +72,7 @@ type Bridge struct {
 	tokenKey tokens.Key
 	rules    *access.Rules
 	metrics  *metrics.Metrics
-	unmapped access.Unmapped
+	unmapped unmapped.Counter
 	uses     tokens.Uses
 	hearing  access.Hearing
 	exposure exposure.Meter

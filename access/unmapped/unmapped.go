@@ -1,4 +1,5 @@
-package access
+// Package unmapped counts the attributes that sources send and no schema has.
+package unmapped
 
 import (
 	"context"
@@ -16,26 +17,26 @@ import (
 // that names without end fill nothing.
 const maxUnmapped = 500
 
-// OtherAttributes stands for the attributes of a source that are counted together.
-const OtherAttributes = "(others)"
+// Others stands for the attributes of a source that are counted together.
+const Others = "(others)"
 
-// Unmapped counts the attributes that sources send and no schema has. It counts
+// A Counter counts the attributes that sources send and no schema has. It counts
 // in memory, which costs requests nothing, until Keep adds that to what is
 // stored; what was counted since is lost if the process dies. It is safe for
 // concurrent use.
-type Unmapped struct {
+type Counter struct {
 	mu      sync.Mutex
 	counted map[string]map[string]schema.Unmapped // by source and attribute
 }
 
 // Saw counts one attribute of one request, and where it was.
-func (u *Unmapped) Saw(source, attribute, where string, at time.Time) {
+func (u *Counter) Saw(source, attribute, where string, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.add(schema.Unmapped{Source: source, Attribute: attribute, Count: 1, First: at, Last: at, Example: where})
 }
 
-func (u *Unmapped) add(seen schema.Unmapped) {
+func (u *Counter) add(seen schema.Unmapped) {
 	if u.counted == nil {
 		u.counted = map[string]map[string]schema.Unmapped{}
 	}
@@ -46,8 +47,8 @@ func (u *Unmapped) add(seen schema.Unmapped) {
 	}
 	was, known := of[seen.Attribute]
 	if !known && len(of) >= maxUnmapped {
-		seen.Attribute = OtherAttributes
-		was = of[OtherAttributes]
+		seen.Attribute = Others
+		was = of[Others]
 	}
 	of[seen.Attribute] = both(was, seen)
 }
@@ -70,7 +71,7 @@ func both(a, b schema.Unmapped) schema.Unmapped {
 
 // Keep adds what was counted to what is stored. If nothing was, nothing is
 // written.
-func (u *Unmapped) Keep(ctx context.Context, s *store.Store) error {
+func (u *Counter) Keep(ctx context.Context, s *store.Store) error {
 	u.mu.Lock()
 	counted := u.counted
 	u.counted = nil
@@ -106,7 +107,7 @@ func keep(tx store.Tx, seen schema.Unmapped) error {
 	if schema.IsNotFound(err) {
 		var n int64
 		if n, err = store.UnmappedSource.Kept(tx, seen.Source); err == nil && n >= maxUnmapped {
-			seen.Attribute = OtherAttributes
+			seen.Attribute = Others
 			was, err = store.UnmappedAttributes.Get(tx, seen.Source, seen.Attribute)
 		}
 	}
@@ -117,8 +118,8 @@ func keep(tx store.Tx, seen schema.Unmapped) error {
 }
 
 // Of returns the attributes of a source, the most often sent first: what is
-// stored, and what was counted since. A nil Unmapped has counted nothing.
-func (u *Unmapped) Of(r store.Reader, source string) ([]schema.Unmapped, error) {
+// stored, and what was counted since. A nil Counter has counted nothing.
+func (u *Counter) Of(r store.Reader, source string) ([]schema.Unmapped, error) {
 	all := map[string]schema.Unmapped{}
 	for row, err := range store.UnmappedAttributes.All(r, source) {
 		if err != nil {
