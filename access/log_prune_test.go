@@ -416,7 +416,7 @@ func TestPruneTouchesLittleAtOnce(t *testing.T) {
 				looked := 0
 				for more := true; more; {
 					accesstest.Update(t, s, func(tx store.Tx) error {
-						turn, err := access.PruneLog(tx, rules, access.Retention{Before: int64(entries), Plain: int64(entries), Time: time.Now()})
+						turn, err := pruning.Turn(tx, rules, pruning.Retention{Before: int64(entries), Plain: int64(entries), Time: time.Now()})
 						looked, more = looked+turn.Looked, turn.More
 						return err
 					})
