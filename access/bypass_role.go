@@ -26,10 +26,9 @@ func (g *governance) emergency(role *policy.Role) error {
 			g.shut(name, fmt.Sprintf(ofBypass+"%s was not reviewed in time", y.ID))
 		}
 	}
-	every := time.Duration(role.Spec.Bypass.DrillEvery)
-	due := last.Add(every)
+	due, demanded := role.DrillDue(last)
 	switch {
-	case every <= 0:
+	case !demanded:
 	case last.IsZero():
 		g.undrilled["role/"+name] = "nobody tried yet whether it can be taken; a drill is due every " + role.Spec.Bypass.DrillEvery.String()
 	case !g.reader.Now().Before(due):

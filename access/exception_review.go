@@ -65,17 +65,12 @@ func (g *governance) lookAgain() error {
 			g.shut(e.Ref(), "it was ended by a person: take it out of the policy, or have it allowed anew")
 			continue
 		}
-		says := e.Spec.Review
-		if says == nil || says.Every <= 0 {
+		due, late, again := e.LookBy(is.At)
+		if !again {
 			continue
 		}
-		due := latest(e.Spec.ApprovedAt, is.At).Add(time.Duration(says.Every))
-		late := due.Add(time.Duration(says.Within))
-		if says.Within == 0 {
-			late = due.Add(lookWithin)
-		}
 		g.lookBy(exceptionRef(e.Metadata.Name), due, late)
-		if ends := says.Overdue == schema.OverdueRevoke || says.Overdue == schema.OverdueSuspend; ends && !g.reader.Now().Before(late) {
+		if e.Lapses() && !g.reader.Now().Before(late) {
 			g.shut(e.Ref(), "nobody looked at it again by "+day(late))
 		}
 	}

@@ -16,9 +16,6 @@ import (
 // is a rule that nobody wrote: from the second time on it takes whoever owns what it
 // waives.
 
-// pressed is how many exceptions that hold at once say that the rule is wrong.
-const pressed = 5
-
 func dominate(n int) string {
 	return fmt.Sprintf("%d exceptions hold: exceptions dominate, and the policy is wrong", n)
 }
@@ -38,19 +35,9 @@ func documentOf(rule string) string {
 	return "Role/" + name
 }
 
-// deviations counts, by rule, who is excepted from it now: by a document, for each that
-// it names, or because they asked; of a role, also who has it only by an exception from
-// something else.
-func deviations(r store.Reader, book *policy.Book) (map[string]int, error) {
-	n, own := map[string]int{}, map[string]bool{} // exceptions from a role itself, which its grants are not counted for again
-	for _, e := range book.Exceptions() {
-		p := e.Pass()
-		if !p.Waives.Personal() || !p.Live(r.Now()) {
-			continue
-		}
-		n[p.Waives.Rule()] += len(e.Spec.Subjects)
-		own[p.Exception] = p.Waives.Rule() == roleRule(p.Waives.Role)
-	}
+// deviations counts who is excepted from each rule now.
+func deviations(r store.Reader, book *policy.Book) (*policy.Deviations, error) {
+	d := book.Deviations(r.Now())
 	for rule, err := range store.ExceptionRule.Firsts(r) {
 		if err != nil {
 			return nil, err
@@ -59,10 +46,7 @@ func deviations(r store.Reader, book *policy.Book) (map[string]int, error) {
 			if err != nil {
 				return nil, err
 			}
-			if e.Live(r.Now()) {
-				n[rule]++
-				own[exceptionRef(e.ID)] = rule == roleRule(e.Role)
-			}
+			d.Asked(e)
 		}
 	}
 	for role, err := range store.GrantExcepted.Firsts(r) {
@@ -73,12 +57,10 @@ func deviations(r store.Reader, book *policy.Book) (map[string]int, error) {
 			if err != nil {
 				return nil, err
 			}
-			if g.Live(r.Now()) && !own[g.Excepted[0]] {
-				n[roleRule(role)]++
-			}
+			d.Granted(g)
 		}
 	}
-	return n, nil
+	return d, nil
 }
 
 // wakePressure has it looked at whether exceptions dominate, where a grant rests on one.
@@ -97,10 +79,8 @@ func (g *governance) exceptions() error {
 	if err != nil {
 		return err
 	}
-	for rule, n := range deviate {
-		if n >= pressed {
-			g.pressed[rule] = dominate(n)
-		}
+	for _, rule := range deviate.Dominated() {
+		g.pressed[rule] = dominate(deviate.Of(rule))
 	}
 	for _, e := range g.book.Exceptions() {
 		for _, at := range []time.Time{e.Spec.ApprovedAt, e.Spec.Expires} {

@@ -249,10 +249,8 @@ func (l *liveness) exceptions() error {
 	if err != nil {
 		return err
 	}
-	for _, rule := range slices.Sorted(maps.Keys(deviate)) {
-		if n := deviate[rule]; n >= pressed {
-			l.say(policy.CodePressure, documentOf(rule), "%s", dominate(n))
-		}
+	for _, rule := range deviate.Dominated() {
+		l.say(policy.CodePressure, documentOf(rule), "%s", dominate(deviate.Of(rule)))
 	}
 	held := map[string]int{} // by constraint
 	for f, err := range store.Findings.All(l.reader, noticeBreak) {

@@ -93,8 +93,8 @@ func Raises(r store.Reader, to *policy.Book, by Reviewed) ([]Raise, error) {
 			if schema.Least(raise.From, raise.To) == raise.To {
 				continue
 			}
-			if raise.To == schema.Enforce && deviate[roleRule(name)] >= pressed {
-				raise.Lacks = append(raise.Lacks, dominate(deviate[roleRule(name)])+"; mend its rule or its constraint")
+			if n := deviate.Of(roleRule(name)); raise.To == schema.Enforce && n >= policy.Pressed {
+				raise.Lacks = append(raise.Lacks, dominate(n)+"; mend its rule or its constraint")
 			}
 			if err := raise.judge(r, to, was, g, by); err != nil {
 				return nil, err

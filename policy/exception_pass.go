@@ -120,6 +120,28 @@ func (e *Exception) Pass() Pass {
 	}
 }
 
+// LookBy returns when an exception of the policy is to be looked at again, and until when
+// somebody has time for it, given when somebody did last; again is false of one that says
+// nothing of it.
+func (e *Exception) LookBy(last time.Time) (due, late time.Time, again bool) {
+	says := e.Spec.Review
+	if says == nil || says.Every <= 0 {
+		return due, late, false
+	}
+	within := time.Duration(says.Within)
+	if within == 0 {
+		within = ReviewWithin
+	}
+	due = later(e.Spec.ApprovedAt, last).Add(time.Duration(says.Every))
+	return due, due.Add(within), true
+}
+
+// Lapses reports whether it allows nothing once nobody looked at it in time.
+func (e *Exception) Lapses() bool {
+	says := e.Spec.Review
+	return says != nil && (says.Overdue == schema.OverdueRevoke || says.Overdue == schema.OverdueSuspend)
+}
+
 // waiver checks that an exception waives one thing, which is there and may be waived.
 func (c *compiler) waiver(e *Exception) {
 	w := e.Spec.Waives

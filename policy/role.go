@@ -1,6 +1,10 @@
 package policy
 
-import "drawbridge/schema"
+import (
+	"time"
+
+	"drawbridge/schema"
+)
 
 // Role is a role template: who qualifies, what they then hold, who answers for
 // it, who approves it and what ends it.
@@ -96,6 +100,17 @@ type Bypass struct {
 	ReviewWithin   Duration  `json:"reviewWithin,omitempty"`
 	Notify         []string  `json:"notify,omitempty"`
 	DrillEvery     Duration  `json:"drillEvery,omitempty"`
+}
+
+// DrillDue returns when a break-glass role is to be taken again, if only to see that it can
+// be, given when it was last; demanded is false of any other role. One that never was taken
+// is due.
+func (r *Role) DrillDue(last time.Time) (due time.Time, demanded bool) {
+	b := r.Spec.Bypass
+	if r.Spec.Type != schema.BreakGlass || b == nil || b.DrillEvery <= 0 || last.IsZero() {
+		return time.Time{}, r.Spec.Type == schema.BreakGlass && b != nil && b.DrillEvery > 0
+	}
+	return last.Add(time.Duration(b.DrillEvery)), true
 }
 
 // Reviewers are the people who must agree: how many of which group.

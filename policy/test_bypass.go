@@ -64,6 +64,7 @@ func (r *rehearsal) take(a TestAct) error {
 	if err != nil {
 		return err
 	}
+	r.tookAt[a.Role] = r.spec.Now
 	r.bypass = &rehearsedBypass{
 		role: role, grant: g.ID, state: schema.BypassOpen, owed: schema.Sorted(rules.EvidenceAfter...),
 		reviewBy: r.spec.Now.Add(time.Duration(rules.ReviewWithin)),

@@ -37,12 +37,18 @@ type TestSpec struct {
 	People  map[string]map[string]any `json:"people,omitempty"`
 	Holders map[string]int            `json:"holders,omitempty"` // by role: how many others hold it
 
+	// Waived says how many others are excepted from a rule (constraint/NAME, role/NAME,
+	// trigger/SET/NAME), and Taken when a break-glass role was taken last, by anybody.
+	Waived map[string]int       `json:"waived,omitempty"`
+	Taken  map[string]time.Time `json:"taken,omitempty"`
+
 	When   *TestAct     `json:"when,omitempty"`
 	Expect Expectation  `json:"expect"`
 	Then   []TestMoment `json:"then,omitempty"` // what is so later, one moment after the other
 }
 
 // A TestAct is what somebody does at a moment of a Test. A reason for it is always given.
+// Which fields an act reads is said by actFields; another is refused.
 type TestAct struct {
 	Who        string    `json:"who,omitempty"` // an email address; left out: the identity itself
 	Does       string    `json:"does" jsonschema:"enum=ask,enum=approve,enum=deny,enum=withdraw,enum=revoke,enum=take,enum=furnish,enum=review,enum=reject,enum=rotate,enum=except,enum=end,enum=keep,enum=halt,enum=resume"`
@@ -58,6 +64,8 @@ type TestAct struct {
 	Scope      []string  `json:"scope,omitempty"`      // entitlements (connector/id) of the constraint that it is for alone
 	Trigger    string    `json:"trigger,omitempty"`    // SET/NAME that somebody answers; left out: all that asks about the role
 	Connector  string    `json:"connector,omitempty"`  // that is halted, or resumed; left out: everything
+	Exception  string    `json:"exception,omitempty"`  // that is kept or ended: of the policy, or asked-1; left out: the one that was asked for last
+	Review     Duration  `json:"review,omitempty"`     // after which the exception that is asked for is to be looked at again
 }
 
 // A TestMachine is what is known of a machine identity beside what rules read. The
@@ -87,6 +95,8 @@ type TestMoment struct {
 
 	People  map[string]map[string]any `json:"people,omitempty"` // attributes that are different now
 	Holders map[string]int            `json:"holders,omitempty"`
+	Waived  map[string]int            `json:"waived,omitempty"`
+	Taken   map[string]time.Time      `json:"taken,omitempty"`
 	When    *TestAct                  `json:"when,omitempty"`
 	Expect  Expectation               `json:"expect"`
 }
@@ -132,8 +142,11 @@ type Expectation struct {
 	Exception string   `json:"exception,omitempty" jsonschema:"enum=open,enum=approved,enum=denied,enum=expired,enum=ended"`
 	Targets   []string `json:"targets,omitempty"` // what targets have (connector/id), where they are enforced; complete
 	Bypass    string   `json:"bypass,omitempty" jsonschema:"enum=open,enum=reviewed,enum=overdue,enum=rejected"`
-	Owed      []string `json:"owed,omitempty"`   // evidence of the bypass that is; complete
-	Rotate    []string `json:"rotate,omitempty"` // credentials that are to be, because of the bypass; complete
+	Owed      []string `json:"owed,omitempty"`      // evidence of the bypass that is; complete
+	LookAgain []string `json:"lookAgain,omitempty"` // exceptions that are to be looked at again; complete
+	Dominated []string `json:"dominated,omitempty"` // rules from which so many are excepted that they are wrong; complete
+	Undrilled []string `json:"undrilled,omitempty"` // break-glass roles that nobody took for too long; complete
+	Rotate    []string `json:"rotate,omitempty"`    // credentials that are to be, because of the bypass; complete
 }
 
 // A TestFiring is a trigger that has held for a time: for each grant of the role,

@@ -18,6 +18,7 @@ func (r *rehearsal) except(a TestAct) error {
 		ID: fmt.Sprintf("asked-%d", len(r.exceptions)+1), Constraint: a.Constraint, Role: a.Role, Trigger: a.Trigger,
 		Seconds: int64(time.Duration(a.Lasts) / time.Second), Identity: r.held.Identity.ID, Entitlements: schema.Sorted(a.Scope...),
 		By: a.Who, Requester: a.Who, Ticket: a.Ticket, Expires: r.spec.Now.Add(time.Duration(a.For)),
+		Review: int64(time.Duration(a.Review) / time.Second),
 	}
 	if err := r.book.Except(&e, r.spec.Now); err != nil {
 		return err
@@ -68,8 +69,7 @@ func (r *rehearsal) allow(who string, agrees bool) error {
 
 // endException ends one before its time: whoever asked may, whom it is for, and who
 // answers for what is waived.
-func (r *rehearsal) endException(who string) error {
-	e := r.asked()
+func (r *rehearsal) endException(e *schema.Exception, who string) error {
 	if e == nil || e.State != schema.ExceptionOpen && e.State != schema.ExceptionApproved {
 		return errors.New("no exception is to be ended")
 	}

@@ -17,11 +17,13 @@ func (c *compiler) tests() {
 		c.testFacts(t)
 		c.testFeeds(t, in("spec"), t.Spec.Heard, t.Spec.Changed)
 		c.testActs(t, in("spec"), t.Spec.When, t.Spec.Holders)
+		c.testRegisters(t, in("spec"), t.Spec.Waived, t.Spec.Taken)
 		c.testExpects(t, in("spec", "expect"), t.Spec.Expect)
 		for i, m := range t.Spec.Then {
 			path := in("spec", "then", nth(i))
 			c.testFeeds(t, path, m.Heard, m.Changed)
 			c.testActs(t, path, m.When, m.Holders)
+			c.testRegisters(t, path, m.Waived, m.Taken)
 			c.testExpects(t, append(path, "expect"), m.Expect)
 		}
 		for i, role := range t.Spec.Buried {
@@ -74,10 +76,16 @@ func (c *compiler) testExpects(t *Test, path []string, x Expectation) {
 	for i, name := range x.Breaks {
 		c.testConstraint(t, under("breaks", nth(i)), name)
 	}
-	for i, name := range x.Excepted {
-		if !isAsked(name) && !slices.ContainsFunc(c.set.Registers.Exceptions, func(e *Exception) bool { return e.Metadata.Name == name }) {
-			c.report(&t.Header, CodeDecode, under("excepted", nth(i)), "there is no exception %q", name)
+	for field, names := range map[string][]string{"excepted": x.Excepted, "lookAgain": x.LookAgain} {
+		for i, name := range names {
+			c.testException(t, under(field, nth(i)), name)
 		}
+	}
+	for i, rule := range x.Dominated {
+		c.testRule(t, under("dominated", nth(i)), rule)
+	}
+	for i, role := range x.Undrilled {
+		c.testGlass(t, under("undrilled", nth(i)), role)
 	}
 	for i, id := range x.Risks {
 		if !slices.Contains(RiskIDs(), id) {

@@ -1,6 +1,42 @@
 package policy
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// actFields are what each act reads, beside who does it.
+var actFields = map[string][]string{
+	"ask":      {"role", "from", "for", "ticket"},
+	"approve":  {},
+	"deny":     {},
+	"withdraw": {},
+	"except":   {"constraint", "role", "trigger", "for", "lasts", "scope", "ticket", "review"},
+	"keep":     {"role", "trigger", "exception"},
+	"end":      {"exception"},
+	"revoke":   {"role"},
+	"take":     {"role", "for", "ticket", "evidence", "unverified"},
+	"furnish":  {"evidence"},
+	"review":   {},
+	"reject":   {},
+	"rotate":   {"credential"},
+	"halt":     {"connector"},
+	"resume":   {"connector"},
+}
+
+// idle returns the fields of an act that are written and that it does not read.
+func (a *TestAct) idle() (names []string) {
+	reads, known := actFields[a.Does]
+	v := reflect.ValueOf(*a)
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if known && !v.Field(i).IsZero() && name != "who" && name != "does" && !slices.Contains(reads, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // testActs checks what somebody does in a test.
 func (c *compiler) testActs(t *Test, path []string, a *TestAct, holders map[string]int) {
@@ -15,8 +51,18 @@ func (c *compiler) testActs(t *Test, path []string, a *TestAct, holders map[stri
 		return
 	}
 	path = append(slices.Clone(path), "when")
+	if idle := a.idle(); len(idle) > 0 {
+		for _, name := range idle {
+			c.report(&t.Header, CodeField, append(slices.Clone(path), name), "who does %s says nothing by %s", a.Does, name).hint("leave it out")
+		}
+		return
+	}
 	needs := slices.Contains([]string{"ask", "take", "revoke", "keep"}, a.Does)
 	switch {
+	case a.Does == "keep" && a.Exception != "":
+		if a.Role != "" || a.Trigger != "" {
+			c.report(&t.Header, CodeDecode, path, "an exception is kept, or a role").hint("write an act for each")
+		}
 	case needs && a.Role == "":
 		c.report(&t.Header, CodeDecode, path, "it does not say which role they %s", a.Does).hint("write role")
 	case a.Role != "":
@@ -31,6 +77,9 @@ func (c *compiler) testActs(t *Test, path []string, a *TestAct, holders map[stri
 	}
 	if a.Constraint != "" {
 		c.testConstraint(t, append(slices.Clone(path), "constraint"), a.Constraint)
+	}
+	if a.Exception != "" {
+		c.testException(t, append(slices.Clone(path), "exception"), a.Exception)
 	}
 	if a.Trigger != "" {
 		c.testTrigger(t, append(path, "trigger"), a.Trigger)

@@ -30,6 +30,9 @@ type Standing struct {
 	Reaches     []string             // all that is held, and what comes with it
 	Exception   schema.ExceptionState
 	Targets     []string // what targets have
+	LookAgain   []string // exceptions that are to be looked at again
+	Dominated   []string // rules from which too many are excepted
+	Undrilled   []string // break-glass roles that nobody took for too long
 }
 
 // A rehearsal is a Test at one of its moments, and what is known from those before.
@@ -47,8 +50,10 @@ type rehearsal struct {
 	requests   []*rehearsedRequest
 	request    *rehearsedRequest // the last, which is decided about
 	bypass     *rehearsedBypass
-	exceptions []schema.Exception // that were asked for, whose ids are asked-1 and so on
-	excepting  bool               // what was asked for last is an exception
+	exceptions []schema.Exception       // that were asked for, whose ids are asked-1 and so on
+	excepting  bool                     // what was asked for last is an exception
+	looked     map[string]rehearsedLook // exceptions of the policy
+	tookAt     map[string]time.Time     // break-glass roles
 	targets    map[string]*rehearsedTarget
 	halts      map[string]bool // connectors, or schema.Everywhere
 }
@@ -57,7 +62,7 @@ func (b *Book) rehearse(t *Test) *rehearsal {
 	blank := b.blank(t)
 	r := &rehearsal{
 		book: b, spec: t.Spec, blank: blank, held: blank, since: map[string]time.Time{}, observable: map[string]bool{},
-		targets: map[string]*rehearsedTarget{}, halts: map[string]bool{},
+		looked: map[string]rehearsedLook{}, tookAt: map[string]time.Time{}, targets: map[string]*rehearsedTarget{}, halts: map[string]bool{},
 	}
 	for i, g := range t.Spec.Grants {
 		id := strconv.Itoa(i + 1)
@@ -139,7 +144,7 @@ func (r *rehearsal) passes(alone map[string]string) (all []Pass) {
 		allowed := slices.ContainsFunc(e.Spec.ApprovedBy, func(name string) bool {
 			return !r.means(name) && !strings.EqualFold(name, e.Metadata.Owner.User) && r.present(name) == nil
 		})
-		if _, orphaned := alone[e.Ref()]; allowed && !orphaned && e.Spec.Waives.Personal() && slices.ContainsFunc(e.Spec.Subjects, r.means) {
+		if _, orphaned := alone[e.Ref()]; allowed && !orphaned && !r.lapsed(e) && e.Spec.Waives.Personal() && slices.ContainsFunc(e.Spec.Subjects, r.means) {
 			all = append(all, e.Pass())
 		}
 	}
@@ -198,5 +203,6 @@ func (r *rehearsal) standing(a Access) Standing {
 	if r.bypass != nil {
 		r.bypass.stand(r, &s)
 	}
+	s.LookAgain, s.Dominated, s.Undrilled = r.lookAgain(), r.dominated(), r.undrilled()
 	return s
 }

@@ -47,8 +47,14 @@ func (r *rehearsal) act(a TestAct) error {
 	case "except":
 		return r.except(a)
 	case "end":
-		return r.endException(a.Who)
+		if a.Exception != "" {
+			return r.look(a.Exception, a.Who, true)
+		}
+		return r.endException(r.asked(), a.Who)
 	case "keep":
+		if a.Exception != "" {
+			return r.look(a.Exception, a.Who, false)
+		}
 		return r.keep(a)
 	case "halt", "resume":
 		return r.halt(a.Connector, a.Does == "halt")

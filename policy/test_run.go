@@ -60,6 +60,7 @@ func (s TestSpec) then(m TestMoment) TestSpec {
 	s.Now = s.Now.Add(time.Duration(m.After))
 	s.Identity, s.Ticket, s.Workload = overlay(s.Identity, m.Identity), overlay(s.Ticket, m.Ticket), overlay(s.Workload, m.Workload)
 	s.Account, s.Risk, s.Heard, s.Holders = overlay(s.Account, m.Account), overlay(s.Risk, m.Risk), overlay(s.Heard, m.Heard), overlay(s.Holders, m.Holders)
+	s.Waived, s.Taken = overlay(s.Waived, m.Waived), overlay(s.Taken, m.Taken)
 	s.When, s.Expect = m.When, m.Expect
 	people := overlay(s.People, nil)
 	for name, is := range m.People {

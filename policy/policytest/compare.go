@@ -80,6 +80,9 @@ func (c *comparison) lists() {
 	c.complete("breaks", want.Breaks, breaks)
 	c.complete("excepted", want.Excepted, c.Excepted)
 	c.complete("owed", want.Owed, c.Owed)
+	c.complete("lookAgain", want.LookAgain, c.LookAgain)
+	c.complete("dominated", want.Dominated, c.Dominated)
+	c.complete("undrilled", want.Undrilled, c.Undrilled)
 	c.complete("rotate", want.Rotate, c.Rotate)
 	c.complete("mayDecide", folded(want.MayDecide), c.MayDecide)
 	for _, ref := range slices.Sorted(maps.Keys(want.Modes)) {
