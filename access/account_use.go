@@ -11,7 +11,7 @@ import (
 // useTime is how much later a use must be for its identity to be looked at.
 const useTime = time.Hour
 
-// tellUse keeps when an account was used, and when its secret was changed.
+// tellUse keeps when an account was used or disabled, and when its secret was changed.
 func tellUse(tx store.Tx, p Provenance, sig schema.Signal) error {
 	u := *sig.Use
 	if _, ok := p.Book.Connector(u.Connector); !ok {
@@ -43,12 +43,13 @@ func use(tx store.Tx, u schema.Use) error {
 	if err != nil && !schema.IsNotFound(err) {
 		return err
 	}
-	told := u.Rotated.After(old.Rotated) || u.Interactive.After(old.Interactive)
+	told := u.Rotated.After(old.Rotated) || u.Interactive.After(old.Interactive) || u.Disabled.After(old.Disabled) || u.Enabled.After(old.Enabled)
 	later := u.LastUsed.Sub(old.LastUsed) >= useTime
 	if u.Unclear = old.Unclear; !u.LastUsed.After(old.LastUsed) {
 		u.By = old.By
 	}
 	u.LastUsed, u.Rotated, u.Interactive = latest(old.LastUsed, u.LastUsed), latest(old.Rotated, u.Rotated), latest(old.Interactive, u.Interactive)
+	u.Disabled, u.Enabled = latest(old.Disabled, u.Disabled), latest(old.Enabled, u.Enabled)
 	if u.LastUsed.Equal(old.LastUsed) && !told {
 		return nil
 	}

@@ -81,7 +81,9 @@ func sound(tx store.Tx, sig schema.Signal) error {
 		return wrong("it does not say which risk")
 	case sig.Topic == schema.TopicUse && (sig.Use == nil || sig.Use.Connector == "" || sig.Use.Account == "" && sig.Subject.IsZero()):
 		return wrong("it does not say which account was used")
-	case sig.Topic == schema.TopicUse && latest(latest(sig.Use.LastUsed, sig.Use.Rotated), sig.Use.Interactive).After(tx.Now().Add(clockSkew)):
+	case sig.Topic == schema.TopicUse && sig.Use.Entitlement != "" && !latest(sig.Use.Disabled, sig.Use.Enabled).IsZero():
+		return wrong("an account is disabled as a whole, and no entitlement of it")
+	case sig.Topic == schema.TopicUse && sig.Use.Newest().After(tx.Now().Add(clockSkew)):
 		return wrong("it says that the account is to be used or changed, which is yet to come")
 	}
 	return nil

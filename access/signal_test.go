@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -395,6 +396,55 @@ func TestUnused(t *testing.T) {
 		w.want(eve, "Admins") // never used, and nobody agreed
 		w.pass(200 * time.Hour)
 		w.want(bob, "Admins Readers") // the feed is silent
+	})
+}
+
+// TestDisabledAtItsTarget ends what a role gives where somebody disabled the account: who
+// tells of it, or who enables it again, is believed by the later word. R-REV-5, R-REV-7.
+func TestDisabledAtItsTarget(t *testing.T) {
+	const off = `
+apiVersion: drawbridge/v1
+kind: TriggerSet
+metadata: { name: off, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  triggers:
+    - { name: disabled, on: [event, sweep], when: has(account.disabled) && account.disabled, action: suspend, grace: 48h }
+---` + outside
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", strings.Replace(off, "[leaver, risky, mover, unused]", "[leaver, off]", 1),
+			"department: { type: string, from: [hr] }", "department: { type: string, from: [hr] }\n    title: { type: string, from: [hr] }"))
+		bob, eve := w.admit(person{name: "bob", department: "Operations"}), w.admit(person{name: "eve", department: "Operations"})
+		w.grant(bob, "helper")
+		w.grant(eve, "helper")
+		w.work()
+		switched := func(change func(*schema.Use)) {
+			sig := useSignal("r-" + bob)
+			change(sig.Use)
+			w.signal("idp", sig)
+			w.work()
+		}
+		w.want(bob, "Admins Readers")
+		at := time.Now()
+		switched(func(u *schema.Use) { u.Disabled = at })
+		w.want(bob, "Admins")
+		w.want(eve, "Admins Readers")
+		switched(func(u *schema.Use) { u.Enabled = at.Add(-time.Hour) })
+		w.want(bob, "Admins") // that was before
+		switched(func(u *schema.Use) { u.Enabled = time.Now() })
+		w.want(bob, "Admins Readers")
+		switched(func(u *schema.Use) { u.Disabled = time.Now() })
+		w.pass(50 * time.Hour)
+		switched(func(u *schema.Use) { u.Enabled = time.Now() })
+		w.want(bob, "Admins") // nobody enabled it in time
+		sig := useSignal("r-" + bob)
+		sig.Use.Entitlement, sig.Use.Disabled = "readers", time.Now()
+		err := w.store.Update(t.Context(), func(tx store.Tx) error {
+			_, err := access.Tell(tx, access.Provenance{Source: "idp", Received: tx.Now(), Book: w.rules.Book()}, sig)
+			return err
+		})
+		if !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("an entitlement is disabled: %v", err)
+		}
 	})
 }
 

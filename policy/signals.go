@@ -317,8 +317,14 @@ func (e *evaluation) accountsOf(t *compiledTrigger, o occasion) []*object {
 			a.set("lastLogin", types.Timestamp{Time: used.Reckoned(time.Time{}, e.now)})
 		}
 		for _, u := range e.facts.Uses {
-			if u.Connector == h.Connector && u.Entitlement == "" && !u.Rotated.IsZero() {
+			if u.Connector != h.Connector || u.Entitlement != "" {
+				continue
+			}
+			if !u.Rotated.IsZero() {
 				a.set("secretRotatedAt", types.Timestamp{Time: u.Rotated})
+			}
+			if disabled, told := u.IsDisabled(); told {
+				a.set("disabled", types.Bool(disabled))
 			}
 		}
 		accounts = append(accounts, a)

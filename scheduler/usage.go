@@ -2,13 +2,15 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 
 	"drawbridge/access"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
 
-// A usage is what one listing says of when its accounts were used. That somebody used one
+// A usage is what one listing says of when its accounts were used, and of which somebody
+// disabled there. That somebody used one
 // is so, however the listing ends; that somebody did not only counts once it was complete,
 // and said of at least one account that it was used: a target that shows such times to
 // nobody, or to others than the bridge, has told nothing.
@@ -21,12 +23,21 @@ type usage struct {
 
 	told bool         // it said so of one account at least, which is somebody's and not a protected one
 	news []schema.Use // to be kept
+
+	switched []schema.Use // accounts that are disabled, or enabled again
 }
 
 // see looks at what the listing says of an account.
 func (u *usage) see(r store.Reader, known, listed schema.Account) error {
-	if !u.tells || u.dry {
+	if u.dry {
 		return nil
+	}
+	is, switched, err := access.Switched(r, known, listed)
+	if switched {
+		u.switched = append(u.switched, is)
+	}
+	if err != nil || !u.tells {
+		return err
 	}
 	if !listed.LastUsed.IsZero() && known.Identity != "" && !u.rules.Protected(u.connector, listed.Attributes["userName"]) {
 		u.told = true
@@ -40,11 +51,13 @@ func (u *usage) see(r store.Reader, known, listed schema.Account) error {
 
 // keep writes down what is new so far.
 func (u *usage) keep(ctx context.Context) error {
-	if len(u.news) == 0 {
+	if len(u.news)+len(u.switched) == 0 {
 		return nil
 	}
-	err := u.store.Update(store.Background(ctx), func(tx store.Tx) error { return access.TellListed(tx, u.rules.Book(), u.news) })
-	u.news = u.news[:0]
+	err := u.store.Update(store.Background(ctx), func(tx store.Tx) error {
+		return errors.Join(access.TellListed(tx, u.rules.Book(), u.news), access.TellSwitched(tx, u.rules.Book(), u.switched))
+	})
+	u.news, u.switched = u.news[:0], u.switched[:0]
 	return err
 }
 

@@ -60,6 +60,39 @@ func (w *inspectWorld) listed() error {
 	return err
 }
 
+// TestListingsTellOfDisabledAccounts has somebody disable an account at its target, and
+// enable it again: a listing tells, of a target that tells nothing of use, too. What the
+// bridge disabled, or is about to change, nobody else did. R-REV-5, R-DRIFT-1.
+func TestListingsTellOfDisabledAccounts(t *testing.T) {
+	inspecting(t, func(w *inspectWorld) {
+		off := func(a *schema.Account) { a.Active = false }
+		switched := func(when, name string, want bool) {
+			t.Helper()
+			if err := w.listed(); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := w.use(name).IsDisabled(); got != want {
+				t.Errorf("%s: %s is disabled: %v", when, name, got)
+			}
+		}
+		w.people(oneDay, map[string]func(*schema.Account){"ada": off, "bob": never, "eve": off})
+		w.update(func(tx store.Tx) error {
+			a, err := store.Accounts.Get(tx, withWiki, "eve")
+			if err != nil {
+				return err
+			}
+			a.State = schema.Pending
+			return store.Accounts.Put(tx, a)
+		})
+		switched("somebody disabled it", "ada", true)
+		switched("nobody did", "bob", false)
+		switched("the bridge is about to change it", "eve", false)
+		time.Sleep(time.Minute)
+		w.people(oneDay, map[string]func(*schema.Account){"ada": never})
+		switched("somebody enabled it", "ada", false)
+	})
+}
+
 // unused runs a sweep for what is unused, and returns what it found.
 func (w *inspectWorld) unused() []string {
 	w.t.Helper()

@@ -102,9 +102,27 @@ type Use struct {
 	LastUsed    time.Time `json:"lastUsed,omitzero"`
 	Rotated     time.Time `json:"rotated,omitzero"`
 	Interactive time.Time `json:"interactive,omitzero"` // when a person last signed in as it
+	Disabled    time.Time `json:"disabled,omitzero"`    // of an account: when somebody, and not the bridge, disabled it at its target
+	Enabled     time.Time `json:"enabled,omitzero"`     // and when it was found enabled there after that
 	By          string    `json:"by,omitempty"`         // who told of LastUsed: source/NAME, or connector/NAME where it was the target itself
 	Unclear     bool      `json:"unclear,omitempty"`    // of an account: when it was used, its target says in a way that cannot be right
 	Account     string    `json:"-"`                    // of a signal: the account's id at its target, where no subject is named
+}
+
+// IsDisabled reports whether somebody disabled the account at its target, and whether
+// anybody told: the later word stands.
+func (u Use) IsDisabled() (is, told bool) {
+	return u.Disabled.After(u.Enabled), !u.Disabled.IsZero() || !u.Enabled.IsZero()
+}
+
+// Newest returns the newest of the times that it says.
+func (u Use) Newest() (at time.Time) {
+	for _, said := range []time.Time{u.LastUsed, u.Rotated, u.Interactive, u.Disabled, u.Enabled} {
+		if said.After(at) {
+			at = said
+		}
+	}
+	return at
 }
 
 // OfTarget is in the place of a source, whose name no source can have, where it is

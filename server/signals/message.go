@@ -59,6 +59,8 @@ type use struct {
 	LastUsed    time.Time `json:"lastUsed"`
 	Rotated     time.Time `json:"rotated"`
 	Interactive time.Time `json:"interactive"`
+	Disabled    time.Time `json:"disabled"`
+	Enabled     time.Time `json:"enabled"`
 }
 
 // signal returns what the message says, in our terms.
@@ -93,6 +95,7 @@ func (m message) signal() (schema.Signal, error) {
 	if u := m.Use; about(u != nil, schema.TopicUse) {
 		s.Use = &schema.Use{
 			Connector: u.Connector, Account: u.Account, Entitlement: u.Entitlement, LastUsed: u.LastUsed, Rotated: u.Rotated, Interactive: u.Interactive,
+			Disabled: u.Disabled, Enabled: u.Enabled,
 		}
 	}
 	about(m.Alive, schema.TopicAlive)
