@@ -60,8 +60,9 @@ func (l *look) rotate(tx store.Tx) error {
 	if !policy.IsMachine(l.facts.Identity.Kind) {
 		return nil
 	}
-	if len(rotations(l.book, l.access)) == 0 {
-		return nil
+	due := rotations(l.book, l.access)
+	if err := l.rotatedElsewhere(tx, due); err != nil || len(due) == 0 {
+		return err
 	}
 	return tx.Wake(LaneRotation, l.facts.Identity.ID, l.now)
 }
@@ -155,14 +156,21 @@ func rotatedBy(tx store.Tx, book *policy.Book, machine string, o RotationOutcome
 	case err != nil:
 		return err
 	}
+	return accountRotated(tx, book, machine, o.Connector)
+}
+
+// accountRotated notes that the account of a machine has another secret, once all that are
+// kept there were changed: whose secret is the account's is not known.
+func accountRotated(tx store.Tx, book *policy.Book, machine, connector string) error {
 	f, _, err := GatherAll(tx, book, machine)
 	if err != nil {
 		return err
 	}
-	if at = allChanged(book.Evaluate(f, tx.Now()).Secrets, o.Connector); at.IsZero() {
-		return nil // whose secret it is at the target is not known
+	at := allChanged(book.Evaluate(f, tx.Now()).Secrets, connector)
+	if at.IsZero() {
+		return nil
 	}
-	return use(tx, schema.Use{Identity: machine, Connector: o.Connector, Rotated: at})
+	return use(tx, schema.Use{Identity: machine, Connector: connector, Rotated: at})
 }
 
 // allChanged returns since when no secret of a machine at a connector is older, whichever

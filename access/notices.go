@@ -116,7 +116,7 @@ func notifyTaken(tx store.Tx, book *policy.Book, y schema.Bypass, names []string
 func notifyAsked(tx store.Tx, book *policy.Book, w schema.WorkItem) error {
 	owner := ownerOf(book, "connector/"+w.Connector)
 	return notifyEach(tx, book, schema.Notice{
-		Kind: "work", Subject: "work/" + w.Connector + "/" + w.Identity, Due: w.Due, Path: "/console/work",
+		Kind: "work", Subject: "work/" + strings.Join(w.Key(), "/"), Due: w.Due, Path: "/console/work",
 		What: "at " + w.Connector + ", for " + w.UserName + ": " + w.What,
 	}, cmp.Or(w.Assignee, owner.User))
 }

@@ -141,9 +141,18 @@ func remind(tx store.Tx, rules *Rules, w schema.WorkItem, terms connectors.Terms
 	if err := task(tx, w, book.Digest(), "reminded: "+why); err != nil {
 		return now, err
 	}
-	return now.Add(terms.Remind), Report(tx, book, "bridge", schema.Finding{
-		Kind: findingOverdue, Connector: w.Connector, Subject: w.Identity, Reason: why,
-	})
+	late := overdueWork(w)
+	late.Reason = why
+	return now.Add(terms.Remind), Report(tx, book, "bridge", late)
+}
+
+// overdueWork is what is found of a work item that nobody confirmed in time.
+func overdueWork(w schema.WorkItem) schema.Finding {
+	f := schema.Finding{Kind: findingOverdue, Connector: w.Connector, Subject: w.Identity}
+	if w.Credential != "" {
+		f.Object = rotationObject(w.Credential)
+	}
+	return f
 }
 
 // closeItem ends a work item that nobody has to do any more.
@@ -155,10 +164,10 @@ func closeItem(tx store.Tx, w schema.WorkItem, digest, reason string) error {
 }
 
 func dropItem(tx store.Tx, w schema.WorkItem) error {
-	if err := store.WorkItems.Delete(tx, w.Connector, w.Identity); err != nil {
+	if err := store.WorkItems.Delete(tx, w.Key()...); err != nil {
 		return err
 	}
-	return resolve(tx, schema.Finding{Kind: findingOverdue, Connector: w.Connector, Subject: w.Identity})
+	return resolve(tx, overdueWork(w))
 }
 
 // leastPlan is how much of a plan tells it from others.
@@ -181,6 +190,9 @@ func Confirm(tx store.Tx, rules *Rules, c Confirmation) (schema.WorkItem, error)
 	w, err := taken(tx, c)
 	if err != nil {
 		return w, err
+	}
+	if w.Credential != "" {
+		return confirmRotation(tx, rules, w, c)
 	}
 	now, err := account(tx, w.Connector, w.Identity)
 	if err != nil {
@@ -222,6 +234,9 @@ func Decline(tx store.Tx, rules *Rules, c Confirmation) (schema.WorkItem, error)
 	if err != nil {
 		return w, err
 	}
+	if w.Credential != "" {
+		return declineRotation(tx, rules, w, c)
+	}
 	now, err := account(tx, w.Connector, w.Identity)
 	if err != nil {
 		return w, err
@@ -238,7 +253,7 @@ func Decline(tx store.Tx, rules *Rules, c Confirmation) (schema.WorkItem, error)
 
 // taken returns the work item that somebody has their say on, if they may.
 func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
-	w, err := store.WorkItems.Get(r, c.Connector, c.Identity)
+	w, err := asks(r, c)
 	switch {
 	case schema.IsNotFound(err):
 		return w, fmt.Errorf("nobody is asked to do anything for %s at %s: %w", c.Identity, c.Connector, schema.ErrNotFound)
@@ -252,6 +267,21 @@ func taken(r store.Reader, c Confirmation) (schema.WorkItem, error) {
 		return w, fmt.Errorf("nobody confirms what is asked about themselves: %w", schema.ErrForbidden)
 	}
 	return w, nil
+}
+
+// asks returns the work item that somebody looked at, by its plan: of several about one
+// identity any other where none has that plan.
+func asks(r store.Reader, c Confirmation) (found schema.WorkItem, err error) {
+	err = fmt.Errorf("work item %s/%s: %w", c.Connector, c.Identity, schema.ErrNotFound)
+	for w, failed := range store.WorkItems.All(r, c.Connector, c.Identity) {
+		if failed != nil {
+			return found, failed
+		}
+		if err != nil || len(c.Plan) >= leastPlan && strings.HasPrefix(w.Plan, c.Plan) {
+			found, err = w, nil
+		}
+	}
+	return found, err
 }
 
 func said(tx store.Tx, c Confirmation, verb schema.Verb, digest string, because []string, reason string) error {

@@ -11,8 +11,8 @@ import (
 )
 
 // Rotate has secrets of machines changed that are too old, or that somebody who left
-// could read: by whoever keeps them, where a connector can ask for that. What people
-// have to do themselves is theirs.
+// could read: by whoever keeps them, where a connector can ask for that, or by people, where
+// they tend the target. What else people have to do themselves is theirs.
 func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, store.Item) (access.Finish, error) {
 	return func(ctx context.Context, item store.Item) (access.Finish, error) {
 		var due []access.Rotation
@@ -25,8 +25,13 @@ func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.C
 			return nil, err
 		}
 		var done []access.RotationOutcome
-		var failed error // for now: what was changed is noted first, and the rest tried again with patience
+		asked := map[access.Rotation]connectors.Terms{} // of people
+		var failed error                                // for now: what was changed is noted first, and the rest tried again with patience
 		for _, d := range due {
+			if people, ok := targets[d.Connector].(connectors.Asker); ok {
+				asked[d] = people.Terms()
+				continue
+			}
 			target, ok := targets[d.Connector].(connectors.Rotator)
 			if !ok || !target.Rotates() {
 				continue
@@ -39,7 +44,18 @@ func Rotate(s *store.Store, rules *access.Rules, targets map[string]connectors.C
 			done = append(done, access.RotationOutcome{Rotation: d, At: at, Err: err})
 		}
 		return func(tx store.Tx) (time.Time, error) {
-			return access.RotateDone(tx, rules.Book(), item.ID, done, wait)
+			again, err := access.RotateDone(tx, rules.Book(), item.ID, done, wait)
+			for _, d := range due {
+				terms, asks := asked[d]
+				if err != nil || !asks {
+					continue
+				}
+				var next time.Time
+				if next, err = access.AskRotation(tx, rules, item.ID, d, terms); !next.IsZero() && (again.IsZero() || next.Before(again)) {
+					again = next
+				}
+			}
+			return again, err
 		}, failed
 	}
 }

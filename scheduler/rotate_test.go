@@ -46,6 +46,90 @@ func (k *keeper) Rotate(_ context.Context, r connectors.Rotation) (time.Time, er
 	return time.Now(), k.fails[r.Credential]
 }
 
+// A desk is a target that people tend.
+type desk struct{ *target }
+
+func (desk) Terms() connectors.Terms {
+	return connectors.Terms{Assignee: "desk@example.com", Within: 24 * time.Hour, Remind: 24 * time.Hour}
+}
+
+// R-NHI-3: at a target that people tend they are asked, by a work item for each secret:
+// once, until it was changed, be it as they confirm or another way. One who declines is
+// asked no more, and that stays found.
+func TestPeopleAreAskedToRotate(t *testing.T) {
+	inBubble(t, func(w *world) {
+		book := booktest.Compile(t, documents+twoSecrets)
+		w.rules.Use(book)
+		var machine string
+		w.update(func(tx store.Tx) error {
+			got, err := access.Admit(tx, access.Provenance{Source: "hr", Received: tx.Now(), Book: book}, schema.Identity{UserName: "svc-billing", Kind: schema.Service, Active: true})
+			machine = got.ID
+			return err
+		})
+		settle(31 * 24 * time.Hour)
+		rotate := func() (next time.Time) {
+			t.Helper()
+			finish, err := scheduler.Rotate(w.store, w.rules, map[string]connectors.Connector{"wiki": desk{w.target}})(t.Context(), store.Item{ID: machine})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.update(func(tx store.Tx) (err error) { next, err = finish(tx); return err })
+			return next
+		}
+		items := func(want ...string) (all map[string]schema.WorkItem) {
+			t.Helper()
+			var got []string
+			all = map[string]schema.WorkItem{}
+			err := w.store.View(t.Context(), func(r store.Reader) error {
+				for item, err := range store.WorkItems.All(r, "wiki", machine) {
+					if err != nil {
+						return err
+					}
+					got, all[item.Credential] = append(got, item.Credential), item
+				}
+				return nil
+			})
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("work items for %v, %v; want %v", got, err, want)
+			}
+			return all
+		}
+		say := func(say func(store.Tx, *access.Rules, access.Confirmation) (schema.WorkItem, error), item schema.WorkItem) {
+			t.Helper()
+			w.update(func(tx store.Tx) error {
+				_, err := say(tx, w.rules, access.Confirmation{Connector: "wiki", Identity: machine, Plan: item.Plan[:12], By: "token/desk", Words: "CHG-7"})
+				return err
+			})
+		}
+		if next := rotate(); !next.Equal(time.Now().Add(24 * time.Hour)) {
+			t.Errorf("it is looked at again at %s", next)
+		}
+		asked := items("first", "second")
+		if got := asked["first"]; got.Assignee != "desk@example.com" || got.UserName != "svc-billing" || got.Steps[0].Attributes["ref"] != "vault:first" {
+			t.Errorf("asked is %+v", got)
+		}
+		rotate()
+		if again := items("first", "second"); !again["first"].Opened.Equal(asked["first"].Opened) {
+			t.Error("it is asked anew")
+		}
+		say(access.Confirm, asked["first"])
+		items("second")
+		say(access.Decline, asked["second"])
+		rotate()
+		items()
+		err := w.store.View(t.Context(), func(r store.Reader) error {
+			found, err := store.Findings.Has(r, "rotation-failed", "wiki", machine, "credential/second")
+			if !found {
+				t.Error("that people declined is not found")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // R-NHI-3: secrets are changed where a connector can; what fails is tried again, without
 // what was changed already.
 func TestRotate(t *testing.T) {

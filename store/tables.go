@@ -295,8 +295,8 @@ var (
 	Windows = define("windows", func(w schema.Window) []string { return []string{w.ID} }, WindowReceived, WindowIdentity).reading(readWindow)
 )
 
-// WorkItems are what people are asked to do, by connector and identity.
-var WorkItems = define("workItems", func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} })
+// WorkItems are what people are asked to do, by connector and identity, and credential.
+var WorkItems = define("workItems", schema.WorkItem.Key)
 
 // Ramps are how far targets are written to, by connector.
 var Ramps = define("ramps", func(r schema.Ramp) []string { return []string{r.Connector} })

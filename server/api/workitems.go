@@ -28,7 +28,7 @@ func (a *API) listWorkItems(ctx context.Context, in *workItemsInput) (*Reply[Lis
 		list, err = page(in.Paging, store.WorkItems.From(r, after...), pick[schema.WorkItem]{
 			within: func(w schema.WorkItem) bool { return in.Connector == "" || w.Connector == in.Connector },
 			keep:   func(w schema.WorkItem) bool { return !in.Overdue || w.Overdue(r.Now()) },
-			key:    func(w schema.WorkItem) []string { return []string{w.Connector, w.Identity} },
+			key:    schema.WorkItem.Key,
 		})
 		return err
 	})
