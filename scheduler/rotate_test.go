@@ -46,10 +46,10 @@ func (k *keeper) Rotate(_ context.Context, r connectors.Rotation) (time.Time, er
 	return time.Now(), k.fails[r.Credential]
 }
 
-// A desk is a target that people tend.
-type desk struct{ *target }
+// A tended target is one where people do what is to be done.
+type tended struct{ *target }
 
-func (desk) Terms() connectors.Terms {
+func (tended) Terms() connectors.Terms {
 	return connectors.Terms{Assignee: "desk@example.com", Within: 24 * time.Hour, Remind: 24 * time.Hour}
 }
 
@@ -69,7 +69,7 @@ func TestPeopleAreAskedToRotate(t *testing.T) {
 		settle(31 * 24 * time.Hour)
 		rotate := func() (next time.Time) {
 			t.Helper()
-			finish, err := scheduler.Rotate(w.store, w.rules, map[string]connectors.Connector{"wiki": desk{w.target}})(t.Context(), store.Item{ID: machine})
+			finish, err := scheduler.Rotate(w.store, w.rules, map[string]connectors.Connector{"wiki": tended{w.target}})(t.Context(), store.Item{ID: machine})
 			if err != nil {
 				t.Fatal(err)
 			}
