@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+	"time"
 
 	"drawbridge/schema"
 )
@@ -17,6 +18,7 @@ import (
 type Beginning struct {
 	Owner, Deputy string // the email addresses of two people, who answer for all of it
 	Listen        string // host:port
+	Begun         time.Time
 }
 
 //go:embed starters/bridge

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ func initCommand() *cobra.Command {
 			if b.Owner == "" || b.Deputy == "" {
 				return fmt.Errorf("%w: say who answers for it: --owner and --deputy, the email addresses of two people", errUsage)
 			}
+			b.Begun = time.Now()
 			return begin(cmd.OutOrStdout(), b, filepath.Clean(cmp.Or(append(args, "")[0], ".")))
 		},
 	}
