@@ -12,7 +12,7 @@ import (
 
 // readsSigned is the policy of signing in which engineers read something.
 func readsSigned(t *testing.T, what string) *access.Draft {
-	return draft(t, oneMode, signing(""), "Engineers read the wiki.", "Engineers read "+what+".")
+	return draft(t, oneMode, signing(""), firstOther, ungated(), "Engineers read the wiki.", "Engineers read "+what+".")
 }
 
 // publishNow has one person publish.
@@ -95,7 +95,7 @@ func TestDescentIsNotForgotten(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		lowered := draft(t, oneMode, strings.Replace(signing(""), "enforce", "propose", 1), "Engineers read the wiki.", "Engineers read two pages.")
+		lowered := draft(t, oneMode, strings.Replace(signing(""), "enforce", "propose", 1), firstOther, ungated(), "Engineers read the wiki.", "Engineers read two pages.")
 		skipped := adaSigns.Commit("ada@example.com", lowered.Files, signedtest.ID(*one.Evidence))
 		lowered.Evidence = &skipped
 		if err := c.publishNow(lowered); err != nil {

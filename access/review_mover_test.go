@@ -210,7 +210,7 @@ func TestWhoOpensMaySayWhoDecides(t *testing.T) {
 		}
 		manager, lead, iam := "identity/"+m.before, "identity/"+m.lead, "identity/"+m.iam
 		for who, c := range map[schema.Reviewer]map[string]string{
-			"":               {"role/engineer": manager, "role/guide": manager, "role/keeper": lead, "role/scribe": iam}, // of engineers no role says
+			"":               {"role/engineer": lead, "role/guide": manager, "role/keeper": lead, "role/scribe": iam}, // of engineers the role does not say
 			schema.ByOwner:   {"role/engineer": lead, "role/guide": lead, "role/keeper": lead, "role/scribe": iam},
 			schema.ByManager: {"role/engineer": manager, "role/guide": manager, "role/keeper": manager, "role/scribe": manager},
 		} {

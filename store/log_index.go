@@ -87,7 +87,8 @@ func (x *logIndex) write(t *transaction, n turn) error {
 	return t.put(tableMeta, []byte(x.meta), seqKey(n.to))
 }
 
-// indexBy brings an index to where the log was when it began.
+// indexBy brings an index to where the log was when it began, whoever else is at it: of a
+// turn that another took, only what is stored says how far it went.
 func (s *Store) indexBy(ctx context.Context, x *logIndex) error {
 	goal, pace := int64(-1), s.Pace(fewestRows, firstRows, mostRows)
 	for {
@@ -99,11 +100,10 @@ func (s *Store) indexBy(ctx context.Context, x *logIndex) error {
 		if goal < 0 {
 			goal = next.end
 		}
-		if err != nil || next.to == next.from {
+		if err != nil || next.from >= goal || next.to == next.from {
 			return err
 		}
-		err = pace.Update(ctx, len(next.keys), func(tx Tx) error { return x.write(tx.transaction(), next) })
-		if err != nil || next.to >= goal {
+		if err := pace.Update(ctx, len(next.keys), func(tx Tx) error { return x.write(tx.transaction(), next) }); err != nil {
 			return err
 		}
 	}
