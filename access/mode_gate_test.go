@@ -117,6 +117,25 @@ func TestAnExceptionPassesTheGate(t *testing.T) {
 	}
 }
 
+// TestRaisedOnOneWordIsMadeAgain has one person raise a mode by an exception where others
+// should have agreed and could not: decided again, that is the same. R-ENG-2.
+func TestRaisedOnOneWordIsMadeAgain(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		two := strings.Replace(gating, "min: 1", "min: 9", 1)
+		c := newCouncil(w, draft(t, oneMode, two, engineers, observed))
+		next := draft(t, oneMode, two, firstOther, excepting("{ gate: modes, role: engineer }", ""))
+		w.update(func(tx store.Tx) error {
+			_, err := access.PublishNow(tx, c.rules.Book(), c.proposing(next), true)
+			return err
+		})
+		c.rules.Use(next.Book)
+		w.work()
+		if same := w.samenesses("policy/"+next.Book.Digest(), access.Same); same[schema.Published] != 1 {
+			t.Errorf("made again and the same: %v; want that it came into force", same)
+		}
+	})
+}
+
 // TestMendedRolesGoAsFarAsTheyWent has a role refused that is enforced, as by a newer
 // version's lint, another policy published meanwhile, and the role mended: that raises no
 // mode. R-MODE-2, R-READY-1.

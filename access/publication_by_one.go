@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"drawbridge/policy"
@@ -107,6 +108,12 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	}
 	why := fmt.Sprintf("%d of the group %s had to agree, and %d could: %s", n, group, len(able), onTheWordOf(q))
 	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
+}
+
+// onOnesOwnWord reports whether that is how a publication came into force, whatever else
+// its outcome says.
+func onOnesOwnWord(q schema.Publication) bool {
+	return slices.ContainsFunc(strings.Split(q.Outcome, "; "), func(part string) bool { return strings.HasSuffix(part, onTheWordOf(q)) })
 }
 
 // onTheWordOf says who put a policy in force by themselves.

@@ -119,7 +119,7 @@ func (m *Remaker) barred(from, to *policy.Book, q schema.Publication) (string, e
 		return "whoever proposed it agreed to it themselves", nil
 	case from == nil || from.OnlyLowers(to) == nil:
 		return "", nil
-	case strings.HasSuffix(q.Outcome, onTheWordOf(q)):
+	case onOnesOwnWord(q):
 		return "", nil // that others could not is not kept
 	case rules.Signed() && (q.Signer == "" || !rules.Names(q.Signer)) && !strings.Contains(q.Outcome, nobodySigns):
 		return "nobody signed it whom the policy of then names", nil
