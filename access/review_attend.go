@@ -126,7 +126,7 @@ func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, late bool) error {
 		}
 	}
 	if !held || f.Into != "" || ended(b.book, f, tx.Now()) {
-		i.State, i.Decided, i.By, i.Reason = schema.ItemLapsed, tx.Now(), "bridge", "it ended before anybody decided"
+		i.State, i.Awaits, i.Decided, i.By, i.Reason = schema.ItemLapsed, nil, tx.Now(), "bridge", "it ended before anybody decided"
 		return store.ReviewItems.Put(tx, *i)
 	}
 	escalate := late && b.review.OverdueOf(*i) == schema.OverdueEscalate

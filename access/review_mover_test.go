@@ -105,11 +105,17 @@ func (m *moving) waiting() map[string]int {
 }
 
 // all returns the items about the engineer.
-func (m *moving) all() (items []schema.ReviewItem) {
+func (m *moving) all() []schema.ReviewItem {
 	m.t.Helper()
-	m.view(func(r store.Reader) error {
+	return m.about(m.ada)
+}
+
+// about returns the items about somebody.
+func (w *world) about(who string) (items []schema.ReviewItem) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
 		items = nil
-		for i, err := range store.ReviewItems.By(r, store.ItemIdentity, m.ada) {
+		for i, err := range store.ReviewItems.By(r, store.ItemIdentity, who) {
 			if err != nil {
 				return err
 			}
