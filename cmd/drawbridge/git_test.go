@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"drawbridge/cmd/drawbridge/internal/git"
+	"drawbridge/policy/signed"
+	"drawbridge/policy/signed/signedtest"
 	"drawbridge/schema"
 )
 
@@ -24,15 +26,57 @@ func commitAll(t *testing.T, change func(policy string)) (dir string) {
 		t.Fatal(err)
 	}
 	change(dir)
-	for _, args := range [][]string{
-		{"init", "-q", "-b", "proposed"}, {"add", "."},
-		{"-c", "user.name=Ann", "-c", "user.email=ann@corp.example", "-c", "commit.gpgsign=false", "commit", "-q", "-m", "Propose"},
-	} {
-		if out, err := exec.Command("git", append([]string{"-C", root}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("git %s: %v: %s", args, err, out)
-		}
+	for _, args := range [][]string{{"init", "-q", "-b", "proposed"}, {"add", "."}, {"commit", "-q", "-m", "Propose"}} {
+		runGit(t, root, args...)
 	}
 	return dir
+}
+
+// runGit has Ann run git in a folder, and returns what it says.
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=Ann", "-c", "user.email=ann@corp.example", "-c", "commit.gpgsign=false"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// commitWords commits nothing but a message, and returns the id.
+func commitWords(t *testing.T, dir, words string) string {
+	t.Helper()
+	runGit(t, dir, "commit", "-q", "--allow-empty", "-m", words)
+	return runGit(t, dir, "rev-parse", "HEAD")
+}
+
+// sends is whether these commits are sent, newest first, to tell that the last one comes
+// after another.
+func sends(t *testing.T, dir, after string, want ...string) {
+	t.Helper()
+	e := git.Repository{Dir: dir}.Evidence(t.Context(), "HEAD", ".", after)
+	if e == nil {
+		t.Fatal("nothing is sent")
+	}
+	var got []string
+	for _, raw := range e.Between {
+		got = append(got, signedtest.ID(signed.Objects{Commit: raw}))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("sends %q, want %q", got, want)
+	}
+}
+
+// TestGitGoesByParents has somebody's message, in a branch that is merged, say that it comes
+// after what is in force, which is no way to it: the other one is sent, though it is longer.
+func TestGitGoesByParents(t *testing.T) {
+	dir := commitAll(t, func(string) {})
+	inForce := commitWords(t, dir, "In force")
+	first, second := commitWords(t, dir, "Go on"), commitWords(t, dir, "Go on again")
+	runGit(t, dir, "checkout", "-q", "-b", "contributed", inForce+"~1")
+	commitWords(t, dir, "Help\n\nFollows: "+inForce)
+	runGit(t, dir, "checkout", "-q", "proposed")
+	runGit(t, dir, "merge", "-q", "--no-ff", "-m", "Merge it", "contributed")
+	sends(t, dir, inForce, second, first)
 }
 
 func put(t *testing.T, text string, path ...string) {

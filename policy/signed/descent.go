@@ -21,23 +21,40 @@ const MostBetween = 2000
 // is too long to be sent.
 const follows = "Follows: "
 
-// Before returns the commits that one comes after at once, by its own word: its parents, and
-// those of which its message says that it follows them. Of what is no commit there are none.
+// Before returns the commits that a signed one comes after at once, by its own word: its
+// parents, and those of which its message says that it follows them. Of what is no commit
+// there are none.
 func Before(raw []byte) []string {
-	head, words, _ := bytes.Cut(raw, []byte("\n\n"))
-	return slices.Concat(named(head, "parent "), named(words, follows))
-}
-
-// named returns what the lines name that begin with a word. A line that begins with a space
-// belongs to the header before it, and may be anything.
-func named(text []byte, word string) (ids []string) {
-	for line := range strings.Lines(string(text)) {
-		id, ok := strings.CutPrefix(line, word)
-		if id = strings.TrimSpace(id); ok && isName(id) {
-			ids = append(ids, id)
+	before := Parents(raw)
+	_, words, _ := bytes.Cut(raw, []byte("\n\n"))
+	for line := range strings.Lines(string(words)) {
+		if id, ok := named(line, follows); ok {
+			before = append(before, id)
 		}
 	}
+	return before
+}
+
+// Parents returns those of a commit, which is all that one counts for that lies between: its
+// message may be of anybody. They are in the lines after that of the tree; one further down
+// git reads over, and who signs a merge does not see it.
+func Parents(raw []byte) (ids []string) {
+	_, rest, _ := strings.Cut(string(raw), "\n")
+	for line := range strings.Lines(rest) {
+		id, ok := named(line, "parent ")
+		if !ok {
+			break
+		}
+		ids = append(ids, id)
+	}
 	return ids
+}
+
+// named returns the commit that a line names after a word.
+func named(line, word string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(line, word)
+	id = strings.TrimSpace(id)
+	return id, ok && isName(id)
 }
 
 // isName reports whether something is a name of an object, in full.
@@ -59,7 +76,7 @@ func (c commit) after(other string, between [][]byte) error {
 		if !slices.Contains(before, c.sum("commit", raw)) {
 			break
 		}
-		before = Before(raw)
+		before = Parents(raw)
 	}
 	if slices.Contains(before, other) {
 		return nil

@@ -1,6 +1,7 @@
 package signed_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -58,6 +59,13 @@ func (h history) add(name, words string, after ...string) {
 	})
 }
 
+// disguise adds a header after those that git itself writes, which it reads over.
+func (h history) disguise(name, header string) {
+	e := h[name]
+	e.Commit = bytes.Replace(e.Commit, []byte("\n\n"), []byte("\n"+header+"\n\n"), 1)
+	h[name] = e
+}
+
 func (h history) id(name string) string { return signedtest.ID(h[name]) }
 
 // TestDescent is R-PUB-2: a commit comes after another one where the commits between say so,
@@ -71,6 +79,13 @@ func TestDescent(t *testing.T) {
 	h.add("merge", "", "side", "three")
 	h.add("anew", "Because.\n\nFollows: "+h.id("three")+"\n")
 	h.add("after", "", "anew")
+	h["contributed"] = lead.Unsigned(signedtest.Work{
+		Author: "eve@example.com", Folder: "rules/policy", Documents: documents, Parents: []string{h.id("one")}, Words: "Help\n\nFollows: " + h.id("three"),
+	})
+	h.add("merge of that", "", "one", "contributed")
+	h["disguised"] = lead.Unsigned(signedtest.Work{Author: "eve@example.com", Folder: "rules/policy", Documents: documents, Parents: []string{h.id("one")}})
+	h.disguise("disguised", "parent "+h.id("three"))
+	h.add("merge of it", "", "one", "disguised")
 	h.add("quoted", "> Follows: "+h.id("three"))
 	for name, test := range map[string]struct {
 		is, after string
@@ -90,7 +105,9 @@ func TestDescent(t *testing.T) {
 		"in another order":              {is: "merge", after: "one", between: "two three", want: "does not come after"},
 		"one that is none of them":      {is: "three", after: "one", between: "side", want: "does not come after"},
 		"written anew":                  {is: "anew", after: "three"},
-		"after it was written anew":     {is: "after", after: "three", between: "anew"},
+		"after it was written anew":     {is: "after", after: "three", between: "anew", want: "does not come after"},
+		"what nobody signed says so":    {is: "merge of that", after: "three", between: "contributed", want: "does not come after"},
+		"a parent that git sees not":    {is: "merge of it", after: "three", between: "disguised", want: "does not come after"},
 		"somebody else's words":         {is: "quoted", after: "three", want: "say in a line of the message, and sign it: Follows: " + h.id("three")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,9 +28,12 @@ func (g Repository) between(ctx context.Context, commit []byte, after string) (w
 	err := g.run(ctx, names, func(out *bufio.Reader) error {
 		defer ask.Close()
 		met := map[string]bool{}
+		before := signed.Before(commit) // of those on the way, what anybody wrote into a message has no say
 		for queue := []*step{{raw: commit}}; len(queue) > 0; queue = queue[1:] {
 			here := queue[0]
-			before := signed.Before(here.raw)
+			if here.from != nil {
+				before = signed.Parents(here.raw)
+			}
 			if slices.Contains(before, after) {
 				for ; here.from != nil; here = here.from {
 					way = append(way, here.raw)
