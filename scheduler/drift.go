@@ -183,8 +183,9 @@ type drifted struct {
 // compare returns how the target differs from what is remembered. Accounts written
 // to since the listing began, or about to be, are passed over: the listing is older
 // than what is known of them. One that was given up is about to be written to by nobody,
-// and may stay so for long: what somebody gives it by hand is found as elsewhere. Where it
-// is said whom, so is what differs of others.
+// and may stay so for long: what somebody gives it by hand is found as elsewhere. One that
+// may be there and has no known id no listing tells of: it is looked for when it is tried
+// again. Where it is said whom, so is what differs of others.
 func compare(
 	ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time,
 	whom func(store.Reader, string) (bool, error),
@@ -195,7 +196,7 @@ func compare(
 			if err != nil {
 				return err
 			}
-			if !known.Exists() {
+			if !known.Exists() || connectors.IsUnnamed(known.RemoteID) {
 				continue
 			}
 			d.looked++
