@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -62,13 +63,17 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 }
 
 // Differences says how what was seen of an account differs from what is
-// remembered, in terms of what the bridge writes; nothing if it does not.
+// remembered, in terms of what the bridge writes; nothing if it does not. Of one that was
+// given up in doubt is remembered what it may have: only what it has beyond that counts.
 func Differences(acc, seen schema.Account) []string {
 	var what []string
+	doubted := acc.State == schema.Parked && connectors.Doubtful(acc)
 	switch {
+	case doubted && !seen.Exists():
+		return nil
 	case acc.Exists() && !seen.Exists():
 		return []string{"the account is gone"}
-	case acc.Active != seen.Active:
+	case acc.Active != seen.Active && !(doubted && acc.Active):
 		what = append(what, fmt.Sprintf("active is %v", seen.Active))
 	}
 	for _, target := range seen.Entitlements {
@@ -77,7 +82,7 @@ func Differences(acc, seen schema.Account) []string {
 		}
 	}
 	for _, target := range acc.Entitlements {
-		if !seen.Holds(target) {
+		if !doubted && !seen.Holds(target) {
 			what = append(what, "lacks "+target)
 		}
 	}

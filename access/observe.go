@@ -105,7 +105,7 @@ func merge(book *policy.Book, now schema.Account, o Outcome, at time.Time) schem
 		return o.Work.Have.Holds(target) && !slices.Contains(o.Work.Have.Managed, target) // it was there before, and is not asked for by this
 	})
 	managed := slices.Concat(now.Managed, o.Work.Have.Managed, decided)
-	doubtful := connectors.IsUnnamed(now.RemoteID) || now.Exists() && len(now.Attributes) == 0 // nobody knows what it holds
+	doubtful := connectors.Doubtful(now)
 	now.Managed = slices.DeleteFunc(schema.Sorted(managed...), func(target string) bool { return !doubtful && !now.Holds(target) })
 	now.Observed = at
 	return now

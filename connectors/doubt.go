@@ -7,6 +7,12 @@ import (
 	"drawbridge/schema"
 )
 
+// Doubtful reports whether the account is there, or may be, and nobody knows how: see
+// Doubt.
+func Doubtful(a schema.Account) bool {
+	return a.Exists() && (len(a.Attributes) == 0 || IsUnnamed(a.RemoteID))
+}
+
 // Doubt returns what an account may be after a call failed that was to make it as
 // wanted, if the error leaves open whether it took effect: active, with all that it
 // held or was to be given, and to be looked at before anything is written. One whose

@@ -216,6 +216,9 @@ func compare(
 					continue
 				}
 			}
+			if !listed && len(access.Differences(known, schema.Account{})) == 0 {
+				continue
+			}
 			if !listed {
 				d.lacking = append(d.lacking, known)
 				d.would.Add(known.Identity, "is not listed")

@@ -56,3 +56,51 @@ func TestDriftLeavesWhoMayBeThere(t *testing.T) {
 		})
 	}
 }
+
+// TestDriftKnowsTheBridgesOwnDoubt has an account given up of which a call left open whether
+// it took effect: what it may have and has not is nobody else's doing, what it has beside
+// that is. R-DRIFT-1.
+func TestDriftKnowsTheBridgesOwnDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		there  func(*schema.Account) // how the target has it
+		undone int
+	}{
+		"the call took no effect": {there: func(a *schema.Account) { a.Active, a.Entitlements = false, nil }},
+		"the call made an end":    {there: func(a *schema.Account) { *a = schema.Account{} }},
+		"somebody gave it more": {
+			there:  func(a *schema.Account) { a.Entitlements = []string{"Editors", "Readers"} },
+			undone: 1,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				id := w.admit("", "Engineering", true)
+				w.admitNamed("eve", "", "Engineering", true)
+				settle(time.Second)
+				w.update(func(tx store.Tx) error {
+					a, err := store.Accounts.Get(tx, "wiki", id)
+					if err != nil {
+						return err
+					}
+					a.State, a.Attributes, a.Due = schema.Parked, nil, schema.Change{Received: tx.Now()}
+					return store.Accounts.Put(tx, a)
+				})
+				w.target.change(func(g *target) {
+					a := g.accounts["r-"+id]
+					delete(g.accounts, "r-"+id)
+					if c.there(&a); a.Exists() {
+						g.accounts["r-"+id] = a
+					}
+				})
+				settle(time.Second)
+				drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+				run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
+				if err != nil || run.Done != c.undone || run.Found != 1 || run.Done+run.Retried != 1 {
+					t.Errorf("%+v, %v; want %d undone, and tried again if not", run, err, c.undone)
+				}
+				settle(time.Second)
+				w.want(id, true, "Readers")
+			})
+		})
+	}
+}

@@ -76,7 +76,7 @@ func (c *Course) run(ctx context.Context, t Target) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if c.doubtful() {
+	if connectors.Doubtful(c.Is) {
 		if err := t.Look(ctx); err != nil {
 			return err
 		}
@@ -220,9 +220,4 @@ func (c *Course) Doubt(step connectors.Step) {
 	if step.Verb == connectors.Grant {
 		c.Is.Entitlements = append(slices.Clone(c.Is.Entitlements), step.Entitlements...)
 	}
-}
-
-// doubtful reports whether the account is there, or may be, and nobody knows how.
-func (c *Course) doubtful() bool {
-	return c.Is.Exists() && (len(c.Is.Attributes) == 0 || connectors.IsUnnamed(c.Is.RemoteID))
 }
