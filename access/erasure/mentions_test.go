@@ -141,7 +141,8 @@ spec: { mode: enforce }
 
 // TestReplaceName takes a name out of texts, whole and cut.
 func TestReplaceName(t *testing.T) {
-	const name, with = "bob.smith@example.com", "forgotten/1"
+	const with = "forgotten/1"
+	name := "bob.smith@example.com"
 	for text, want := range map[string]string{
 		"for bob.smith@example.com: a thing": "for forgotten/1: a thing",
 		"for bob.smith@example.com":          "for forgotten/1",
@@ -151,6 +152,23 @@ func TestReplaceName(t *testing.T) {
 		"for bob.smythe…":                    "for bob.smythe…",
 		"for bob.smith@example.com …":        "for forgotten/1 …",
 		"for bob.smith@exam and…":            "for bob.smith@exam and…",
+		"at wiki (bob.smith@…":               "at wiki (forgotten/1…",
+		`for "bob.sm…`:                       `for "forgotten/1…`,
+		"for jim-bob.sm…":                    "for jim-bob.sm…",
+		"a jo…":                              "a jo…",
+		"a b…":                               "a b…",
+	} {
+		if got := replaceName(text, name, with); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+	name = "Bob Smith"
+	for text, want := range map[string]string{
+		"for Bob Smith: a thing":    "for forgotten/1: a thing",
+		"for Bob Sm…":               "for forgotten/1…",
+		"(Bob…":                     "(forgotten/1…",
+		"for Bo…":                   "for Bo…",
+		"Bob Smith is for Bob Smi…": "forgotten/1 is for forgotten/1…",
 	} {
 		if got := replaceName(text, name, with); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

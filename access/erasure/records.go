@@ -172,14 +172,15 @@ func eraseNotices(tx store.Tx, who person, found [][]string) error {
 }
 
 // replaceName puts something else for a name wherever that stands by itself: bob is
-// neither in bobby nor in bob.smith or bob@example.com. Where a text was cut, a word that
-// the name begins with is taken for it.
+// neither in bobby nor in bob.smith or bob@example.com. So it does for what the name
+// begins with at the end of a text that was cut.
 func replaceName(text, name, with string) string {
 	if whole, wasCut := strings.CutSuffix(text, cut); wasCut {
-		last := whole[strings.LastIndexByte(whole, ' ')+1:]
-		if last != "" && strings.HasPrefix(name, last) {
-			text = strings.TrimSuffix(whole, last) + with + cut
+		text = whole[:len(whole)-lastOf(whole, name)]
+		if text != whole {
+			text += with
 		}
+		text += cut
 	}
 	var b strings.Builder
 	for rest := text; ; {
@@ -202,6 +203,20 @@ func replaceName(text, name, with string) string {
 
 // cut ends a text that was longer.
 const cut = "…"
+
+// fewest is how many letters tell whom a name that was cut is of: with fewer begin too
+// many other words.
+const fewest = 3
+
+// lastOf is how many bytes at the end of a text that was cut are the beginning of a name.
+func lastOf(text, name string) int {
+	for n := min(len(name)-1, len(text)); utf8.RuneCountInString(name[:max(n, 0)]) >= fewest; n-- {
+		if before, ends := strings.CutSuffix(text, name[:n]); ends && !joinsBefore(before) {
+			return n
+		}
+	}
+	return 0
+}
 
 // joiners are what names have between their words.
 const joiners = ".-_+@/\\"
