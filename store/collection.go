@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,10 +78,10 @@ func (c *Collection[R]) All(r Reader, prefix ...string) iter.Seq2[R, error] {
 }
 
 // From walks the records that come after the key, in key order, to go on where
-// an earlier walk ended. No key, or an empty one, is before all.
+// an earlier walk ended. No key, or one of empty parts, is before all.
 func (c *Collection[R]) From(r Reader, after ...string) iter.Seq2[R, error] {
 	var from []byte
-	if len(after) > 0 && after[0] != "" {
+	if slices.ContainsFunc(after, func(part string) bool { return part != "" }) {
 		from = append(makeKey(after...), 0)
 	}
 	return typed[R](c.all.scan(r.transaction(), from, nil))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"drawbridge/access/accesstest"
 	"drawbridge/policy/booktest"
@@ -173,5 +174,24 @@ func TestReplaceName(t *testing.T) {
 		if got := replaceName(text, name, with); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestLookGoesOnBehindAnEmptyKey looks through more than a page of notices to nobody. R-LOG-6.
+func TestLookGoesOnBehindAnEmptyKey(t *testing.T) {
+	s := accesstest.StoreOn(t, accesstest.Engine(t))
+	accesstest.Update(t, s, func(tx store.Tx) error {
+		for i := range page + 1 {
+			if err := store.Notices.Put(tx, schema.Notice{Kind: "work", Subject: fmt.Sprint(i), What: "for bob"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	found, err := find(ctx, s, person{id: "bob-1", names: []string{"bob"}})
+	if err != nil || len(found.notices) != page+1 {
+		t.Errorf("found %d notices, %v; want %d", len(found.notices), err, page+1)
 	}
 }
