@@ -158,11 +158,11 @@ func TestEveryVerbIsMadeAgainOrSaidWhy(t *testing.T) {
 }
 
 // samenesses counts, by verb, what became of decisions about a subject that were made again.
-func (w *world) samenesses(subject string, is access.Sameness) map[schema.Verb]int {
+func (w *world) samenesses(subject string) map[schema.Verb]int {
 	w.t.Helper()
 	n := map[schema.Verb]int{}
 	for _, a := range w.decidedAgain() {
-		if a.Subject == subject && a.Sameness == is {
+		if a.Subject == subject && a.Sameness == access.Same {
 			n[a.Verb]++
 		}
 	}
@@ -183,7 +183,7 @@ func TestAnsweredAgain(t *testing.T) {
 		w.work()
 		w.admit(person{id: lead, name: "lead", department: "Engineering"})
 		w.work()
-		same := w.samenesses("role/engineer", access.Same)
+		same := w.samenesses("role/engineer")
 		if same[schema.Reassigned] < 2 || same[schema.Quarantined] != 1 || same[schema.Released] != 1 {
 			t.Errorf("made again and the same: %v; want that the deputy answers and the owner does, and in and out of quarantine", same)
 		}
@@ -224,12 +224,12 @@ func TestReleasedAgain(t *testing.T) {
 		h := w.held("source:hr")
 		w.release("source:hr", "it is as it should be")
 		w.work()
-		if same := w.samenesses("source/hr", access.Same); same[schema.Agreed] != 1 || same[schema.Released] != 1 {
+		if same := w.samenesses("source/hr"); same[schema.Agreed] != 1 || same[schema.Released] != 1 {
 			t.Errorf("made again and the same: %v; want both yeses", same)
 		}
 		through := 0
 		for _, id := range people {
-			through += w.samenesses(id, access.Same)[schema.Released]
+			through += w.samenesses(id)[schema.Released]
 		}
 		if through != 3 {
 			t.Errorf("made again and the same: that %d were let through, want 3", through)
@@ -281,10 +281,10 @@ func TestPublishedAgain(t *testing.T) {
 		q = c.must(c.publishPlanned(q, next))
 		w.work()
 		subject := "policy/" + next.Book.Digest()
-		if same := w.samenesses(subject, access.Same); same[schema.Published] != 1 {
+		if same := w.samenesses(subject); same[schema.Published] != 1 {
 			t.Fatalf("made again and the same: %v; want that it came into force", same)
 		}
-		if same := w.samenesses("role/engineer", access.Same); same[schema.Reassigned] != 1 {
+		if same := w.samenesses("role/engineer"); same[schema.Reassigned] != 1 {
 			t.Errorf("made again and the same: %v; want that somebody else answers for the role", same)
 		}
 		w.forged = true

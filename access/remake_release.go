@@ -46,7 +46,7 @@ func (m *Remaker) releasedAgain(e store.Entry) (Sameness, string, error) {
 			return d.Actor == yes.By && d.Verb == first && strings.Contains(d.Reason, kept.Plan)
 		}
 		if found, err := m.before(e, d.Subject, is); err != nil || found.ID == "" {
-			return m.missing(e, "that "+yes.By+" agreed", err)
+			return m.missing("that "+yes.By+" agreed", err)
 		}
 	}
 	return Same, "", nil
@@ -64,7 +64,7 @@ func (m *Remaker) carriedOutAgain(e store.Entry) (Sameness, string, error) {
 		return d.Verb == schema.Released && strings.HasSuffix(d.Reason, agreedBy+names)
 	}
 	if found, err := m.before(e, subject, is); err != nil || found.ID == "" {
-		return m.missing(e, "that "+names+" released "+subject, err)
+		return m.missing("that "+names+" released "+subject, err)
 	}
 	return Same, "", nil
 }
@@ -90,7 +90,7 @@ func (m *Remaker) before(e store.Entry, subject string, is func(schema.Decision)
 }
 
 // missing is the answer where something is not in the log that should be before an entry.
-func (m *Remaker) missing(e store.Entry, what string, err error) (Sameness, string, error) {
+func (m *Remaker) missing(what string, err error) (Sameness, string, error) {
 	if err != nil {
 		return "", "", err
 	}

@@ -405,13 +405,13 @@ func TestDisabledAtItsTarget(t *testing.T) {
 	const off = `
 apiVersion: drawbridge/v1
 kind: TriggerSet
-metadata: { name: off, owner: { user: iam@example.com, deputy: iam2@example.com } }
+metadata: { name: switched, owner: { user: iam@example.com, deputy: iam2@example.com } }
 spec:
   triggers:
     - { name: disabled, on: [event, sweep], when: has(account.disabled) && account.disabled, action: suspend, grace: 48h }
 ---` + outside
 	engines(t, func(t *testing.T, w *world) {
-		w.publish(book(t, "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", strings.Replace(off, "[leaver, risky, mover, unused]", "[leaver, off]", 1),
+		w.publish(book(t, "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", strings.Replace(off, "[leaver, risky, mover, unused]", "[leaver, switched]", 1),
 			"department: { type: string, from: [hr] }", "department: { type: string, from: [hr] }\n    title: { type: string, from: [hr] }"))
 		bob, eve := w.admit(person{name: "bob", department: "Operations"}), w.admit(person{name: "eve", department: "Operations"})
 		w.grant(bob, "helper")

@@ -87,7 +87,7 @@ func TestListingsTellOfDisabledAccounts(t *testing.T) {
 		switched("somebody disabled it", "ada", true)
 		switched("nobody did", "bob", false)
 		switched("the bridge is about to change it", "eve", false)
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		w.people(oneDay, map[string]func(*schema.Account){"ada": never})
 		switched("somebody enabled it", "ada", false)
 	})

@@ -22,16 +22,22 @@ func define[R any](name string, key func(R) []string, indexes ...*Index[R]) *Col
 	all := &records{
 		name:  name,
 		fresh: func() any { return new(R) },
-		key:   func(rec any) []string { return key(*rec.(*R)) },
+		key:   func(rec any) []string { return key(*as[R](rec)) },
 	}
 	for _, x := range indexes {
 		x.all = &entries{
 			name: name + "/" + x.by, unique: x.unique, kept: x.kept, marked: x.marked,
-			of: func(rec any) [][]string { return x.of(*rec.(*R)) },
+			of: func(rec any) [][]string { return x.of(*as[R](rec)) },
 		}
 		all.indexes = append(all.indexes, x.all)
 	}
 	return &Collection[R]{all}
+}
+
+// as is a record as what it is: whoever made it is of the same collection.
+func as[R any](rec any) *R {
+	r, _ := rec.(*R)
+	return r
 }
 
 // reading adds a way to decode most records that is faster than the one for all.
@@ -39,7 +45,7 @@ func (c *Collection[R]) reading(read func(key, value []byte) (R, bool)) *Collect
 	c.all.read = func(key, value []byte, rec any) bool {
 		r, ok := read(key, value)
 		if ok {
-			*rec.(*R) = r
+			*as[R](rec) = r
 		}
 		return ok
 	}
@@ -48,14 +54,14 @@ func (c *Collection[R]) reading(read func(key, value []byte) (R, bool)) *Collect
 
 // writing adds a way to encode most records that is faster than the one for all.
 func (c *Collection[R]) writing(write func(room *slab, rec R) ([]byte, bool)) *Collection[R] {
-	c.all.written = func(room *slab, rec any) ([]byte, bool) { return write(room, *rec.(*R)) }
+	c.all.written = func(room *slab, rec any) ([]byte, bool) { return write(room, *as[R](rec)) }
 	return c
 }
 
 // typed walks records as what they are.
 func typed[R any](walk iter.Seq2[any, error]) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
-		walk(func(rec any, err error) bool { return yield(*rec.(*R), err) })
+		walk(func(rec any, err error) bool { return yield(*as[R](rec), err) })
 	}
 }
 

@@ -94,7 +94,7 @@ func (c *Collection[R]) Walk(r Reader, x *Index[R], place Place, value ...string
 	}
 	return func(yield func(Placed[R], error) bool) {
 		c.all.walk(r.transaction(), x.all, from, after(prefix))(func(p placed, err error) bool {
-			return yield(Placed[R]{Record: *p.rec.(*R), Place: p.place}, err)
+			return yield(Placed[R]{Record: *as[R](p.rec), Place: p.place}, err)
 		})
 	}
 }

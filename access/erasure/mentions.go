@@ -3,6 +3,7 @@ package erasure
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
 	"drawbridge/access"
@@ -100,12 +101,7 @@ func personOf(records []schema.Identity) person {
 }
 
 func (p person) is(id string) bool {
-	for _, own := range p.ids {
-		if id == own {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(p.ids, id)
 }
 
 // told reports whether a notice is for them.

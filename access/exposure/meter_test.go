@@ -197,7 +197,7 @@ func TestMeterForgets(t *testing.T) {
 			if err := s.View(t.Context(), m.CountAhead); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(15 * time.Minute)
+			<-time.After(15 * time.Minute)
 		}
 		short := 0
 		for p := range m.pieces {

@@ -82,7 +82,7 @@ func Start() (*Domain, error) {
 	if err := d.choose(); err != nil {
 		return d, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) //nolint:forbidigo // a whole package's tests share it
 	defer cancel()
 	provision := exec.CommandContext(ctx, tool, "domain", "provision", "--realm=EXAMPLE.INTERNAL", "--domain=EXAMPLE",
 		"--server-role=dc", "--dns-backend=NONE", "--use-rfc2307", "--adminpass="+Password, "--host-name=dc1",
@@ -100,7 +100,7 @@ func Start() (*Domain, error) {
 func (d *Domain) choose() error {
 	for range 20 {
 		d.Address = fmt.Sprintf("127.%d.%d.%d", 1+chance.IntN(254), chance.IntN(256), 1+chance.IntN(254))
-		l, err := net.Listen("tcp", d.Address+":389")
+		l, err := net.Listen("tcp", d.Address+":389") //nolint:noctx // it is closed at once
 		if err == nil {
 			return l.Close()
 		}
@@ -147,7 +147,8 @@ func (d *Domain) run(samba string) (err error) {
 	if d.log, err = os.Create(filepath.Join(d.dir, "out")); err != nil {
 		return err
 	}
-	d.cmd = exec.Command(samba, "--interactive", "--debug-stdout", "--model=single", "--maximum-runtime=1200",
+	d.cmd = exec.Command(samba, //nolint:noctx // Stop ends it
+		"--interactive", "--debug-stdout", "--model=single", "--maximum-runtime=1200",
 		"--no-process-group", "--configfile="+filepath.Join(d.dir, "smb.conf"))
 	d.cmd.Stdout, d.cmd.Stderr = d.log, d.log
 	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
@@ -193,7 +194,7 @@ func (d *Domain) CAFile() string { return filepath.Join(d.dir, "ca.pem") }
 
 // Secure connects, encrypted, past any proxy.
 func (d *Domain) Secure() (net.Conn, error) {
-	return tls.Dial("tcp", d.Address+":636", &tls.Config{InsecureSkipVerify: true})
+	return tls.Dial("tcp", d.Address+":636", &tls.Config{InsecureSkipVerify: true}) //nolint:noctx // on loopback
 }
 
 // Dial connects as the domain's administrator.

@@ -3,6 +3,7 @@
 package signedtest
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/ed25519"
 	"crypto/sha1" //nolint:gosec // what git names things by
@@ -92,12 +93,13 @@ func (h Hand) commit(w Work) signed.Objects {
 			}
 		}
 	}
-	text := fmt.Sprintf("tree %x\n", add(root))
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "tree %x\n", add(root))
 	for _, id := range w.Parents {
-		text += "parent " + id + "\n"
+		fmt.Fprintf(&text, "parent %s\n", id)
 	}
-	text += fmt.Sprintf("author Ann <%s> 1795770000 +0100\ncommitter %s <%[2]s> 1795770000 +0100\n\n%s\n", w.Author, h.User, cmp.Or(w.Words, "Change a role\n\nBecause."))
-	e.Commit = []byte(text)
+	fmt.Fprintf(&text, "author Ann <%s> 1795770000 +0100\ncommitter %s <%[2]s> 1795770000 +0100\n\n%s\n", w.Author, h.User, cmp.Or(w.Words, "Change a role\n\nBecause."))
+	e.Commit = text.Bytes()
 	return e
 }
 

@@ -24,9 +24,9 @@ type step struct {
 // shallow clone, or a replacement, makes git say of a commit's parents has no say.
 func (g Repository) between(ctx context.Context, commit []byte, after string) (way [][]byte) {
 	names, ask := io.Pipe()
-	defer names.Close()
+	defer func() { _ = names.Close() }()
 	err := g.run(ctx, names, func(out *bufio.Reader) error {
-		defer ask.Close()
+		defer func() { _ = ask.Close() }()
 		met := map[string]bool{}
 		before := signed.Before(commit) // of those on the way, what anybody wrote into a message has no say
 		for queue := []*step{{raw: commit}}; len(queue) > 0; queue = queue[1:] {
