@@ -73,7 +73,7 @@ func Differences(acc, seen schema.Account) []string {
 		return nil
 	case acc.Exists() && !seen.Exists():
 		return []string{"the account is gone"}
-	case acc.Active != seen.Active && !(doubted && acc.Active):
+	case acc.Active != seen.Active && (seen.Active || !doubted):
 		what = append(what, fmt.Sprintf("active is %v", seen.Active))
 	}
 	for _, target := range seen.Entitlements {

@@ -130,7 +130,7 @@ func TestRaisedOnOneWordIsMadeAgain(t *testing.T) {
 		})
 		c.rules.Use(next.Book)
 		w.work()
-		if same := w.samenesses("policy/"+next.Book.Digest()); same[schema.Published] != 1 {
+		if same := w.samenesses("policy/" + next.Book.Digest()); same[schema.Published] != 1 {
 			t.Errorf("made again and the same: %v; want that it came into force", same)
 		}
 	})
