@@ -59,7 +59,7 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 			was = fmt.Sprintf("policy %s was put in force without its documents", brief(inForce))
 		}
 	}
-	q := schema.Publication{Outcome: was, Commit: commit.ID, Folder: commit.Folder, Author: commit.Author, Signer: commit.Signer}
+	q := schema.Publication{Outcome: was, Reread: was != "", Commit: commit.ID, Folder: commit.Folder, Author: commit.Author, Signer: commit.Signer}
 	_, t.Changed, err = putInForce(tx, t.Draft.Book, t.Draft.Files, q, Decider{Actor: by})
 	if err != nil {
 		return t, err

@@ -136,6 +136,60 @@ func TestFolderMoves(t *testing.T) {
 	})
 }
 
+// TestReadAnewIsNotNewer has a store from before folders were kept go back to an older
+// version, which another version of the program reads as another policy: of what was signed
+// the newest stays the newest.
+func TestReadAnewIsNotNewer(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		c := newCouncil(w, readsSigned(t, "the wiki"))
+		one := by(adaSigns, "ada@example.com", readsSigned(t, "a page"))
+		two := by(oneSigns, "ada@example.com", readsSigned(t, "two pages"), signedtest.ID(*one.Evidence))
+		for _, d := range []*access.Draft{one, two} {
+			if err := c.publishNow(d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.update(func(tx store.Tx) error {
+			for _, d := range []*access.Draft{one, two} {
+				for q, err := range store.Publications.By(tx, store.PublicationDigest, d.Book.Digest()) {
+					if err != nil {
+						return err
+					}
+					q.Folder = ""
+					if err := store.Publications.Put(tx, q); err != nil {
+						return err
+					}
+				}
+			}
+			v, err := store.Policies.Get(tx, one.Book.Digest())
+			if err != nil {
+				return err
+			}
+			w.forged, v.Digest = true, "as it was read before" // which nothing can be decided by again
+			if err := store.Policies.Put(tx, v); err != nil {
+				return err
+			}
+			if err := store.Settings.Put(tx, store.Setting{Name: store.SettingPolicy, Value: v.Digest}); err != nil {
+				return err
+			}
+			now, err := access.InForce(tx)
+			if err != nil {
+				return err
+			}
+			got, err := access.TakeUp(tx, now, now, "bridge")
+			if err == nil && !got.Changed {
+				t.Error("it was not read anew")
+			}
+			c.rules.Use(got.Draft.Book)
+			return err
+		})
+		c.refuses("what comes after the older one", c.publishNow(by(adaSigns, "ada@example.com", readsSigned(t, "all"), signedtest.ID(*one.Evidence))), schema.ErrForbidden)
+		if err := c.publishNow(by(adaSigns, "ada@example.com", readsSigned(t, "all"), signedtest.ID(*two.Evidence))); err != nil {
+			t.Errorf("what comes after the newest: %v", err)
+		}
+	})
+}
+
 // TestCommitsFromBeforeFoldersWereKept has what was published by a version of the program
 // that kept no folder be the newest commit, but not where it went back to it.
 func TestCommitsFromBeforeFoldersWereKept(t *testing.T) {

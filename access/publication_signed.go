@@ -30,8 +30,8 @@ import (
 const nobodySigns = "the policy in force demands that somebody signed it whom it names, and none of them is there any more"
 
 // vouched returns the commit that a draft is of, where the policy in force demands that
-// somebody signed it, or where the draft demands that of the next. Where nobody did, or nobody who may, the error is ErrForbidden; where
-// nobody could, nobody says so.
+// somebody signed it, or where the draft demands that of the next. Where nobody did, or
+// nobody who may, the error is ErrForbidden; where nobody could, nobody says so.
 func vouched(r store.Reader, book *policy.Book, d *Draft) (c signed.Commit, nobody string, err error) {
 	rules := book.Publication()
 	switch {
@@ -82,7 +82,7 @@ func newestCommit(r store.Reader) (newest schema.Publication, err error) {
 		if err != nil {
 			return newest, err
 		}
-		if q.Folder != "" || newest.Folder == "" && q.Signer != "" && !q.Back {
+		if q.Folder != "" || newest.Folder == "" && q.Signer != "" && !q.Back && !q.Reread {
 			newest = q
 		}
 	}

@@ -30,8 +30,9 @@ type Publication struct {
 	Folder   string           `json:"folder,omitempty"`   // of the repository, where it was verified that the documents are those of the commit: "." is all of it
 	Signer   string           `json:"signer,omitempty"`   // who signed that, where it was verified: then it is so, and not as was said
 	Reason   string           `json:"reason,omitempty"`
-	Back     bool             `json:"back,omitempty"` // it goes back to a version that was in force before
-	Plan     string           `json:"plan,omitempty"` // hash of the plan that people agree to
+	Back     bool             `json:"back,omitempty"`   // it goes back to a version that was in force before
+	Reread   bool             `json:"reread,omitempty"` // it is what was in force already, as this version of the program reads it
+	Plan     string           `json:"plan,omitempty"`   // hash of the plan that people agree to
 	Planned  time.Time        `json:"planned,omitzero"`
 	Owners   []string         `json:"owners,omitempty"` // email addresses of those who answer for its roles and connectors, case folded
 	Made     time.Time        `json:"made"`

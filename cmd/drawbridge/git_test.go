@@ -79,6 +79,28 @@ func TestGitGoesByParents(t *testing.T) {
 	sends(t, dir, inForce, second, first)
 }
 
+// TestGitPassesOverWhatIsNoCommit has what is signed say that it follows a file, a folder and
+// a tag: that is no way to anywhere, and keeps nothing else from being found.
+func TestGitPassesOverWhatIsNoCommit(t *testing.T) {
+	dir := commitAll(t, func(string) {})
+	inForce := commitWords(t, dir, "In force")
+	between := commitWords(t, dir, "Go on")
+	runGit(t, dir, "-c", "tag.gpgsign=false", "tag", "-a", "-m", "A tag", "v1")
+	words := "Go on again\n"
+	for _, name := range []string{"v1", "HEAD^{tree}", "HEAD:" + firstFile(t, dir)} {
+		words += "\nFollows: " + runGit(t, dir, "rev-parse", name)
+	}
+	commitWords(t, dir, words)
+	// From its parent only is there a way, which is asked for behind them.
+	sends(t, dir, inForce, between)
+}
+
+func firstFile(t *testing.T, dir string) string {
+	t.Helper()
+	name, _, _ := strings.Cut(runGit(t, dir, "ls-tree", "-r", "--full-tree", "--name-only", "HEAD"), "\n")
+	return name
+}
+
 func put(t *testing.T, text string, path ...string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(path...), []byte(text), 0o600); err != nil {

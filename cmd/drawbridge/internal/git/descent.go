@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"slices"
-	"strings"
 
 	"drawbridge/policy/signed"
 )
@@ -56,21 +55,26 @@ func (g Repository) between(ctx context.Context, commit []byte, after string) (w
 		}
 		return nil
 	}, "cat-file", "--batch")
-	if err != nil {
+	if err != nil || len(way) > signed.MostBetween { // so many are refused, and what to do is said where there are none, too
 		return nil
 	}
 	slices.Reverse(way)
 	return way
 }
 
-// commitNamed reads one commit from git cat-file --batch; nothing where it is not there.
+// commitNamed reads one commit from git cat-file --batch; nothing where there is none of
+// that name. What somebody says that theirs follows may be anything.
 func commitNamed(ask io.Writer, out *bufio.Reader, id string) ([]byte, error) {
 	if _, err := io.WriteString(ask, id+"\n"); err != nil {
 		return nil, err
 	}
-	if line, err := out.Peek(len(id) + len(" missing")); err == nil && strings.HasSuffix(string(line), " missing") {
-		_, err := out.ReadString('\n')
+	o, err := readHead(out)
+	switch {
+	case err != nil || o.kind == "":
+		return nil, err
+	case o.kind != "commit" || o.id != id || o.size > MostBytes:
+		_, err := io.CopyN(io.Discard, out, o.size+1)
 		return nil, err
 	}
-	return readObject(out, "commit", MostBytes)
+	return o.body(out)
 }

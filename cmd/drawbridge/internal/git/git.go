@@ -134,24 +134,42 @@ func (g Repository) blobs(ctx context.Context, tree string, most int64) (blobs [
 // readObject reads the next of what git cat-file --batch writes: the object, its type and
 // its size, then its bytes and a line's end.
 func readObject(out *bufio.Reader, kind string, most int64) ([]byte, error) {
-	line, err := out.ReadString('\n')
-	if err != nil {
+	o, err := readHead(out)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	of := strings.Fields(line)
-	if len(of) != 3 || of[1] != kind {
-		return nil, fmt.Errorf("git cannot read it: %s: %w", strings.TrimSpace(line), schema.ErrInvalid)
-	}
-	size, err := strconv.ParseInt(of[2], 10, 64)
-	if err != nil {
-		return nil, err
-	}
-	if size > most {
+	case o.kind != kind:
+		return nil, fmt.Errorf("git cannot read it: %s: %w", o.line, schema.ErrInvalid)
+	case o.size > most:
 		return nil, tooLarge()
 	}
-	body := make([]byte, size+1)
-	_, err = io.ReadFull(out, body)
-	return body[:size], err
+	return o.body(out)
+}
+
+// A head is what git cat-file says of an object before the object itself.
+type head struct {
+	line     string
+	id, kind string // empty where there is no object, but a complaint
+	size     int64
+}
+
+func readHead(out *bufio.Reader) (h head, err error) {
+	if h.line, err = out.ReadString('\n'); err != nil {
+		return h, err
+	}
+	h.line = strings.TrimSpace(h.line)
+	if of := strings.Fields(h.line); len(of) == 3 {
+		h.id, h.kind = of[0], of[1]
+		h.size, err = strconv.ParseInt(of[2], 10, 64)
+	}
+	return h, err
+}
+
+// body reads the object, and the line's end behind it.
+func (h head) body(out *bufio.Reader) ([]byte, error) {
+	body := make([]byte, h.size+1)
+	_, err := io.ReadFull(out, body)
+	return body[:h.size], err
 }
 
 func tooLarge() error {
