@@ -334,8 +334,11 @@ func (k *killable) settled() error {
 		return fmt.Errorf("no lanes: %s", text)
 	}
 	for _, lane := range lanes.Items {
-		yet := lane.Leased == 0 && lane.Oldest.After(time.Now().Add(24*time.Hour))                          // a secret gets old, a contract ends, a role is to be confirmed
-		if !slices.Contains([]string{"sweep", "source", "exposure"}, lane.Lane) && lane.Items > 0 && !yet { // these wait for a time to come
+		// These wait for a time to come, notices until what they are about has settled.
+		waits := slices.Contains([]string{"sweep", "source", "exposure", "notice"}, lane.Lane)
+		// As does here and there an identity: a secret gets old, a contract ends, a role is to be confirmed.
+		waits = waits || lane.Leased == 0 && lane.Oldest.After(time.Now().Add(24*time.Hour))
+		if lane.Items > 0 && !waits {
 			return fmt.Errorf("there is work: %s", text)
 		}
 	}
