@@ -63,7 +63,7 @@ func follow(t *testing.T, s *store.Store, f *scheduler.Feed) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	loop := &scheduler.Loop{
-		Store: s, Lane: access.LaneFeed, Handle: f.Handle, Workers: 1, TTL: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Store: s, Lane: access.LaneFeed, Handle: f.Handle, Workers: 1, TTL: time.Minute, Grace: time.Second, Log: slog.New(slog.DiscardHandler),
 		Backoff: scheduler.Backoff{First: time.Second, Most: 10 * time.Second},
 	}
 	running.Go(func() { _ = f.Watch(ctx) })
