@@ -25,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Under the race detector each program that ends would sleep for a second first.
+	// Scripts start hundreds.
+	_ = os.Setenv(raceOptions, "atexit_sleep_ms=0")
 	testscript.Main(m, map[string]func(){
 		"drawbridge": main,
 	})
@@ -95,12 +98,16 @@ func params(dir string) testscript.Params {
 
 // stand gives a script a stage to play on, and the credentials for it.
 func stand(env *testscript.Env) {
+	env.Setenv(raceOptions, os.Getenv(raceOptions))
 	env.Setenv("DRAWBRIDGE_TOKEN", "tester-0123456789abcdef")
 	env.Setenv("SECOND_TOKEN", "second-0123456789abcdef")
 	env.Setenv("SOURCE_TOKEN", "source-0123456789abcdef")
 	env.Values[key{}] = &stage{dir: env.WorkDir}
 	env.Defer(func() { env.Values[key{}].(*stage).stop(env.T()) })
 }
+
+// raceOptions is the variable with the options of the race detector.
+const raceOptions = "GORACE"
 
 type key struct{}
 
