@@ -427,7 +427,8 @@ func TestPruneTouchesLittleAtOnce(t *testing.T) {
 				return engine.most.Load()
 			}
 			few, many := pruned(short), pruned(4*short)
-			if many > few || many > 20*turn {
+			const slack = turn / 10 // some rows are of the turn itself, and of the store's own work; none of the log's length
+			if many > few+slack || many > 20*turn {
 				t.Errorf("a transaction touches %d rows of %d entries and %d of %d, want no more and %d at most", few, short, many, 4*short, 20*turn)
 			}
 		})
