@@ -16,14 +16,14 @@ const (
 	mostGarbage = 96 << 20 // bytes: of more it is collected as usual
 )
 
-// collectSeldom lets more garbage gather before it is collected than Go's own
+// CollectSeldom lets more garbage gather before it is collected than Go's own
 // setting does, until the returned function is called. What lives here is a few
 // megabytes, for what the bridge knows is on disk; a fifth of the processor's time
 // went into finding that out again and again. While much lives, as when several large
 // bodies are read at once, four times as much garbage would be more than anybody
 // expects of the bridge: then it is no more than mostGarbage, or than Go would let
 // gather. Whoever sets GOGC has decided.
-func collectSeldom() (restore func()) {
+func CollectSeldom() (restore func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
 	}

@@ -14,7 +14,7 @@ func TestGarbageIsBounded(t *testing.T) {
 	t.Setenv("GOGC", "")
 	before := debug.SetGCPercent(usual)
 	debug.SetGCPercent(before)
-	restore := collectSeldom()
+	restore := CollectSeldom()
 	goal := func() (live, goal uint64) {
 		s := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/goal:bytes"}}
 		metrics.Read(s)
@@ -52,7 +52,7 @@ func TestWhoSetsGOGCHasDecided(t *testing.T) {
 	t.Setenv("GOGC", "150")
 	before := debug.SetGCPercent(150)
 	defer debug.SetGCPercent(before)
-	defer collectSeldom()()
+	defer CollectSeldom()()
 	runtime.GC()
 	if now := debug.SetGCPercent(150); now != 150 {
 		t.Errorf("percent %d, want 150", now)

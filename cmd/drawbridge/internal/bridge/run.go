@@ -28,7 +28,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	if err := sweeper.Plan(ctx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("plan the sweeps: %w", err)
 	}
-	defer collectSeldom()()
+	defer CollectSeldom()()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	// Each part has a context of its own, so that they end one after the other.

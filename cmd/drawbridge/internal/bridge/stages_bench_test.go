@@ -108,7 +108,7 @@ func benchBridge(b *testing.B) (*Bridge, *scheduler.Sweeper) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(collectSeldom())
+	b.Cleanup(CollectSeldom())
 	return br, sweeper
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/policy"
 	"drawbridge/scheduler"
 	"drawbridge/store"
@@ -46,6 +47,7 @@ type republisher struct {
 // publicationForMany is G17: a role that everybody has is changed, and everybody is
 // evaluated against all roles anew, and written; people who leave meanwhile overtake them.
 func publicationForMany(m *measure) {
+	defer bridge.CollectSeldom()()
 	roles := max(20, m.edits/2)
 	const seat, extra = "{ connector: c00, entitlement: seat }", "{ connector: c00, entitlement: extra }"
 	before, after := compiled(m, rolesOf(roles, seat)), compiled(m, rolesOf(roles, seat+", "+extra))

@@ -120,6 +120,7 @@ func (m *measure) expiryOf(of *seed) (*store.Store, func(context.Context, schedu
 
 // sweep is the other half of G11, that ends what is due, without anything else at work.
 func (m *measure) sweep(of *seed) {
+	defer bridge.CollectSeldom()()
 	ctx, due := context.Background(), m.grants/100
 	limits := policy.Brake{Count: 1e9, Percent: 100}
 	inOrder, apart := grouped(m, m.first), groupedApart(m, of, "grants", 100, m.first)
