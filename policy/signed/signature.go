@@ -35,6 +35,13 @@ type message struct {
 	Hash                           []byte
 }
 
+// A signature is one that was read: its body, and what of it is kept there as bytes.
+type signature struct {
+	body
+	key   ssh.PublicKey
+	value ssh.Signature
+}
+
 // signer returns whose signature a commit has, of those who may sign.
 func (c commit) signer(all []policy.Signer) (string, error) {
 	switch {
@@ -43,42 +50,49 @@ func (c commit) signer(all []policy.Signer) (string, error) {
 	case !strings.Contains(c.signature, "BEGIN SSH SIGNATURE"):
 		return "", fmt.Errorf("it is signed in another way than with an SSH key: git config gpg.format ssh: %w", schema.ErrForbidden)
 	}
-	s, key, err := unpack(c.signature)
+	s, err := unpack(c.signature)
 	if err != nil {
 		return "", err
 	}
 	i := slices.IndexFunc(all, func(x policy.Signer) bool {
 		named, err := x.PublicKey()
-		return err == nil && bytes.Equal(named.Marshal(), key.Marshal())
+		return err == nil && bytes.Equal(named.Marshal(), s.key.Marshal())
 	})
 	if i < 0 {
-		return "", fmt.Errorf("it is signed with the key %s, which is none of those that the policy in force names: %w", ssh.FingerprintSHA256(key), schema.ErrForbidden)
+		return "", fmt.Errorf("it is signed with the key %s, which is none of those that the policy in force names: %w", ssh.FingerprintSHA256(s.key), schema.ErrForbidden)
 	}
 	if s.Namespace != namespace {
 		return "", fmt.Errorf("its signature was made for %q, and not for git: %w", s.Namespace, schema.ErrForbidden)
 	}
-	if err := s.verify(key, c.payload); err != nil {
+	if err := s.verify(c.payload); err != nil {
 		return "", fmt.Errorf("its signature is not over what it says: %w: %w", err, schema.ErrForbidden)
+	}
+	if !bytes.Equal(c.with(s.armoured()), c.raw) {
+		return "", fmt.Errorf("its signature is not written as git and ssh-keygen write it, and would have one commit have many names: "+
+			"sign it with them: git commit --amend --no-edit -S: %w", schema.ErrForbidden)
 	}
 	return all[i].User, nil
 }
 
-func unpack(armoured string) (s body, key ssh.PublicKey, err error) {
+func unpack(armoured string) (s signature, err error) {
 	block, _ := pem.Decode([]byte(armoured + "\n"))
 	if block == nil {
-		return s, nil, fmt.Errorf("its signature cannot be read: %w", schema.ErrInvalid)
+		return s, fmt.Errorf("its signature cannot be read: %w", schema.ErrInvalid)
 	}
 	rest, ok := bytes.CutPrefix(block.Bytes, []byte(begin))
-	if err = ssh.Unmarshal(rest, &s); !ok || err != nil || s.Version != 1 {
-		return s, nil, fmt.Errorf("its signature cannot be read: %w", schema.ErrInvalid)
+	if err = ssh.Unmarshal(rest, &s.body); !ok || err != nil || s.Version != 1 {
+		return s, fmt.Errorf("its signature cannot be read: %w", schema.ErrInvalid)
 	}
-	if key, err = ssh.ParsePublicKey(s.Key); err != nil {
-		return s, nil, fmt.Errorf("the key of its signature cannot be read: %w: %w", err, schema.ErrInvalid)
+	if s.key, err = ssh.ParsePublicKey(s.Key); err != nil {
+		return s, fmt.Errorf("the key of its signature cannot be read: %w: %w", err, schema.ErrInvalid)
 	}
-	return s, key, nil
+	if err = ssh.Unmarshal(s.Signature, &s.value); err != nil {
+		return s, fmt.Errorf("its signature cannot be read: %w: %w", err, schema.ErrInvalid)
+	}
+	return s, nil
 }
 
-func (s body) verify(key ssh.PublicKey, payload []byte) error {
+func (s signature) verify(payload []byte) error {
 	m := message{Namespace: s.Namespace, Reserved: s.Reserved, Algorithm: s.Algorithm}
 	switch s.Algorithm {
 	case "sha256":
@@ -90,12 +104,8 @@ func (s body) verify(key ssh.PublicKey, payload []byte) error {
 	default:
 		return fmt.Errorf("of the hash %q: %w", s.Algorithm, schema.ErrInvalid)
 	}
-	var signature ssh.Signature
-	if err := ssh.Unmarshal(s.Signature, &signature); err != nil {
-		return err
+	if f := s.value.Format; f == ssh.KeyAlgoRSA || f == ssh.InsecureKeyAlgoDSA { // over SHA-1
+		return fmt.Errorf("of the kind %q, which anybody may make: %w", f, schema.ErrInvalid)
 	}
-	if signature.Format == ssh.KeyAlgoRSA { // over SHA-1
-		return fmt.Errorf("of the kind %q, which anybody may make: %w", signature.Format, schema.ErrInvalid)
-	}
-	return key.Verify(append([]byte(begin), ssh.Marshal(m)...), &signature)
+	return s.key.Verify(append([]byte(begin), ssh.Marshal(m)...), &s.value)
 }

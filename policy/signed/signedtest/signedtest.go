@@ -9,7 +9,6 @@ import (
 	"crypto/sha1" //nolint:gosec // what git names things by
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"maps"
 	"slices"
@@ -151,7 +150,10 @@ func (h Hand) signed(commit string) string {
 		Namespace, Reserved, Algorithm string
 		Signature                      []byte
 	}{1, h.public(), namespace, "", "sha512", signature})
-	armoured := pem.EncodeToMemory(&pem.Block{Type: "SSH SIGNATURE", Bytes: append([]byte("SSHSIG"), body...)})
 	head, words, _ := strings.Cut(commit, "\n\n")
-	return head + "\ngpgsig " + strings.ReplaceAll(strings.TrimSpace(string(armoured)), "\n", "\n ") + "\n\n" + words
+	text := head + "\ngpgsig -----BEGIN SSH SIGNATURE-----\n"
+	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(append([]byte("SSHSIG"), body...))), 70) {
+		text += " " + string(line) + "\n"
+	}
+	return text + " -----END SSH SIGNATURE-----\n\n" + words
 }
