@@ -33,6 +33,9 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 	if err != nil && !schema.IsNotFound(err) {
 		return t, err
 	}
+	if err := noteCommit(tx, schema.Publication{}); err != nil { // which another version of the program may not have kept
+		return t, err
+	}
 	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
 	var commit signed.Commit
 	seen := true

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"drawbridge/policy/signed/signedtest"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/enginetest"
 )
 
 // readsSigned is the policy of signing in which engineers read something.
@@ -150,6 +152,9 @@ func TestReadAnewIsNotNewer(t *testing.T) {
 			}
 		}
 		w.update(func(tx store.Tx) error {
+			if err := store.Settings.Delete(tx, "policyCommit"); err != nil {
+				return err
+			}
 			for _, d := range []*access.Draft{one, two} {
 				for q, err := range store.Publications.By(tx, store.PublicationDigest, d.Book.Digest()) {
 					if err != nil {
@@ -200,6 +205,9 @@ func TestCommitsFromBeforeFoldersWereKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.update(func(tx store.Tx) error {
+			if err := store.Settings.Delete(tx, "policyCommit"); err != nil {
+				return err
+			}
 			for q, err := range store.Publications.By(tx, store.PublicationDigest, one.Book.Digest()) {
 				if err != nil {
 					return err
@@ -218,4 +226,37 @@ func TestCommitsFromBeforeFoldersWereKept(t *testing.T) {
 			t.Errorf("what comes after it: %v", err)
 		}
 	})
+}
+
+// TestNewestCommitIsAtHand has many policies come into force, by which it takes no longer to
+// tell what the next one has to come after.
+func TestNewestCommitIsAtHand(t *testing.T) {
+	e := &counting{Engine: enginetest.Memory(1)}
+	w := newWorld(t, e)
+	defer w.store.Close()
+	c := newCouncil(w, readsSigned(t, "the wiki"))
+	var last, id string
+	publish := func(n int) (reads int) {
+		var parents []string
+		if id != "" {
+			parents = []string{id}
+		}
+		d := by(adaSigns, "ada@example.com", readsSigned(t, fmt.Sprint(n, " pages")), parents...)
+		if err := c.publishNow(d); err != nil {
+			t.Fatal(err)
+		}
+		id = signedtest.ID(*d.Evidence)
+		before := e.reads
+		w.view(func(r store.Reader) (err error) {
+			last, err = access.NewestCommit(r)
+			return err
+		})
+		return e.reads - before
+	}
+	first := publish(0)
+	for n := range 9 {
+		if reads := publish(n + 1); reads > first || last != id {
+			t.Fatalf("after %d publications it takes %d reads to find %s, after one %d; want %s", n+2, reads, last, first, id)
+		}
+	}
 }

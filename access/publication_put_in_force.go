@@ -91,6 +91,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 			}
 			return store.Policies.Put(tx, v)
 		},
+		func() error { return noteCommit(tx, q) },
 		func() error { return store.Publications.Put(tx, q) },
 		func() error { return forgetDocuments(tx, q) },
 		func() error { return NoteReadable(tx, book) },

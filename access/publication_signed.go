@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -64,29 +65,67 @@ func verified(r store.Reader, rules policy.Publication, d *Draft) (signed.Commit
 	if err != nil {
 		return signed.Commit{}, err
 	}
-	demand := signed.Demand{Signers: rules.Signers, Folder: cmp.Or(rules.Folder, newest.Folder), After: newest.Commit}
+	demand := signed.Demand{Signers: rules.Signers, Folder: cmp.Or(rules.Folder, newest.Folder), After: newest.ID}
 	return demand.Verify(*d.Evidence, d.Files)
 }
 
 // NewestCommit returns the commit that the next one comes after where it has to be signed:
 // the newest of those that were in force. It is empty where none was.
 func NewestCommit(r store.Reader) (string, error) {
-	q, err := newestCommit(r)
-	return q.Commit, err
+	newest, err := newestCommit(r)
+	return newest.ID, err
 }
 
-// newestCommit returns the publication of the newest commit that was verified. Those from
-// before folders were kept tell of none.
-func newestCommit(r store.Reader) (newest schema.Publication, err error) {
+// settingCommit keeps the newest commit that was verified, so that it need not be sought
+// among all that was ever published.
+const settingCommit = "policyCommit"
+
+// newestCommit returns the newest commit that was verified, and its folder.
+func newestCommit(r store.Reader) (newest signed.Commit, err error) {
+	row, err := store.Settings.Get(r, settingCommit)
+	switch {
+	case schema.IsNotFound(err):
+		return newestPublished(r)
+	case err != nil:
+		return newest, err
+	}
+	return newest, json.Unmarshal([]byte(row.Value), &newest)
+}
+
+// newestPublished is newestCommit of a store in which no version of the program kept it yet.
+// What was published before folders were kept tells of none.
+func newestPublished(r store.Reader) (newest signed.Commit, err error) {
 	for q, err := range store.Publications.By(r, store.PublicationState, string(schema.PublicationPublished)) {
 		if err != nil {
 			return newest, err
 		}
 		if q.Folder != "" || newest.Folder == "" && q.Signer != "" && !q.Back && !q.Reread {
-			newest = q
+			newest = commitOf(q)
 		}
 	}
 	return newest, nil
+}
+
+// noteCommit keeps which commit is the newest when a policy comes into force: its own where
+// that was verified, and otherwise the one that was it before.
+func noteCommit(tx store.Tx, q schema.Publication) error {
+	newest := commitOf(q)
+	if q.Folder == "" {
+		var err error
+		if newest, err = newestCommit(tx); err != nil {
+			return err
+		}
+	}
+	value, err := json.Marshal(newest)
+	if err != nil {
+		return err
+	}
+	return store.Settings.Put(tx, store.Setting{Name: settingCommit, Value: string(value)})
+}
+
+// commitOf is of which commit something was published, without whoever wrote or signed it.
+func commitOf(q schema.Publication) signed.Commit {
+	return signed.Commit{ID: q.Commit, Folder: q.Folder}
 }
 
 // began returns the commit of a policy of which nobody demands that it is signed, and which
