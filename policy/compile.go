@@ -167,6 +167,7 @@ func (c *compiler) sources() {
 				hint("write where the secret is kept, as in env:HR_TOKEN, and change the secret if this was it")
 		}
 		c.topics(s)
+		c.idleSource(s)
 		if c.sound(s.Ref()) {
 			b.sources[s.Metadata.Name] = s
 		}
@@ -222,6 +223,7 @@ func (c *compiler) flows() {
 		if f.Spec.Rules.SelfApproval {
 			c.report(&f.Header, CodeSelf, in("spec", "rules", "selfApproval"), "people may approve what they ask for themselves")
 		}
+		c.idleFlow(f)
 		if text := f.Spec.Rules.ApproverMustBe; text != "" {
 			if condition := c.rule(&f.Header, in("spec", "rules", "approverMustBe"), text, "approver", "identity", "now"); condition != nil {
 				c.constant(&f.Header, in("spec", "rules", "approverMustBe"), condition, CodeEveryone)
@@ -257,7 +259,9 @@ func (c *compiler) triggerSets() map[string][]*compiledTrigger {
 			if r.names["event"] && !slices.Equal(t.On, []string{"event"}) {
 				c.report(&set.Header, CodeEvent, path, "trigger %q reads an event, and also runs when there is none", t.Name).hint("write on: [event]")
 			}
-			triggers = append(triggers, c.trigger(t, set.Metadata.Name+"/"+t.Name, r))
+			compiled := c.trigger(t, set.Metadata.Name+"/"+t.Name, r)
+			c.idleTrigger(set, i, compiled)
+			triggers = append(triggers, compiled)
 		}
 		if c.bad[set.Ref()] {
 			triggers = nil

@@ -24,6 +24,7 @@ func (c *compiler) role(r *Role, sets map[string][]*compiledTrigger) {
 	compiled.triggers = c.roleTriggers(r, compiled.rule, sets)
 	c.approved(r)
 	c.bounded(r)
+	c.idleRole(r)
 	if r.Spec.Review == nil {
 		c.report(&r.Header, CodeReview, in("spec"), "nobody looks again at who holds role %q", r.Metadata.Name).hint("write spec.review: { every: 180d }")
 	}

@@ -28,7 +28,14 @@ type NHISpec struct {
 	ThirdParty  bool                `json:"thirdParty,omitempty"`
 	Vendor      *Vendor             `json:"vendor,omitempty"`
 	Offboard    Offboarding         `json:"offboard,omitzero"`
-	Review      *Review             `json:"review,omitempty"`
+	Review      *MachineReview      `json:"review,omitempty"`
+}
+
+// A MachineReview says how often whoever answers for a machine identity looks at its entry
+// again; who holds a role is reviewed as the role says.
+type MachineReview struct {
+	Every Duration `json:"every" some:""`
+	By    string   `json:"by,omitempty" jsonschema:"enum=owner"`
 }
 
 // A WorkloadBond says which workload a machine identity is. Everything that it says

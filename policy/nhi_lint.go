@@ -52,7 +52,6 @@ func (c *compiler) accepted(machine string, risk RiskID) bool {
 
 // machine checks what every entry of the register says (R-NHI-1).
 func (c *compiler) machine(n *NHI) {
-	c.reviewed(&n.Header, n.Spec.Review)
 	name := n.Metadata.Name
 	if n.Spec.Purpose == "" {
 		c.report(&n.Header, CodeIntent, in("spec"), "nobody wrote what machine identity %q is for", name).hint("write spec.purpose, one sentence")

@@ -104,6 +104,8 @@ func (c *compiler) publication(set *PolicySet) {
 		c.report(&set.Header, CodeDecode, in("spec", "publication", "folder"), "%q is no folder of a repository", from).
 			hint("write the path from the top of it, as in access/policy, or . for all of it")
 	}
+	c.denies(&set.Header, "who wrote or proposed it never agrees to it", "spec", "publication", "approvers", "excludeAuthor")
+	c.denies(&set.Header, "it is about nobody in particular", "spec", "publication", "approvers", "excludeSubject")
 	c.signers(set)
 }
 

@@ -41,7 +41,7 @@ type MachineView struct {
 	DryRun      bool             `json:"dryRun,omitempty"`
 
 	claims policy.WorkloadBond
-	review *policy.Review
+	review *policy.MachineReview
 }
 
 // A MachineHolding is one entitlement that a machine holds, and when it was last used, as far
