@@ -18,7 +18,7 @@ const separation = `
 apiVersion: drawbridge/v1
 kind: Constraint
 metadata: { name: read-vs-write, owner: { user: boss@example.com, deputy: boss2@example.com } }
-spec: { type: separation-of-duties, rationale: Whoever writes does not proof-read., conflict: [[wiki/readers], [wiki/writers]], enforcement: ENFORCE }
+spec: { type: separation-of-duties, rationale: Whoever writes does not proof-read., conflict: [[wiki/readers], [wiki/writers]], enforcement: ENFORCE, mitigations: [a third one reads it] }
 `
 
 func separated(t testing.TB, enforcement string) *policy.Book {
@@ -109,6 +109,9 @@ func TestHeldTogetherIsSaid(t *testing.T) {
 		w.want(ada, "Readers Writers")
 		if got := w.findings("separation"); len(got) != 1 || got[0] != ada {
 			t.Errorf("findings about %v, want ada", got)
+		}
+		if got := w.reasons("separation"); len(got) != 1 || !strings.HasSuffix(got[0], "; meanwhile: a third one reads it") {
+			t.Errorf("it says %q", got)
 		}
 		writers(ada, false)
 		w.want(ada, "Readers")

@@ -206,6 +206,9 @@ func (l *look) notice(tx store.Tx, n notice) error {
 		return nil
 	}
 	f := schema.Finding{Kind: n.kind, Subject: id, Object: n.object, Reason: n.reason, First: tx.Now(), Last: tx.Now()}
+	if constraint, ok := strings.CutPrefix(n.object, "constraint/"); ok {
+		f.Reason += l.book.Meanwhile(constraint)
+	}
 	f.Code = string(codeOf(f))
 	if err := store.Findings.Put(tx, f); err != nil {
 		return err

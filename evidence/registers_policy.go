@@ -24,7 +24,7 @@ func policyRegisters() []*table {
 			"owner", "deputy", "type", "mode", "intent", "rule", "gives", "approval", "triggers", "lasts", "permanentBecause", "reviewEvery", "refused"}, list: listRoles},
 		{name: "triggers", says: "what ends access, and how soon", columns: []string{"when", "on", "action", "within", "grace", "failClosed"}, list: listTriggers},
 		{name: "approval-flows", says: "a stage of an approval: who may agree, how many, and how long it waits", columns: []string{"stage", "approvers", "min", "within", "selfApproval", "distinctApprovers", "onTimeout"}, list: listFlows},
-		{name: "sod-matrix", says: "what nobody may hold together, or what who holds something must be", columns: []string{"type", "risk", "sides", "appliesTo", "require", "enforcement", "rationale", "owner"}, list: listConstraints},
+		{name: "sod-matrix", says: "what nobody may hold together, or what who holds something must be", columns: []string{"type", "risk", "sides", "appliesTo", "require", "enforcement", "rationale", "mitigations", "owner"}, list: listConstraints},
 		{name: "exception-register", says: "a deviation that is a document of the policy, or was asked for", columns: []string{
 			"waives", "subjects", "entitlements", "reason", "compensating", "approvedBy", "approvedAt", "ticket", "expires", "state"}, tally: "state", list: listExceptions},
 		{name: "owners", says: "who answers for a document", columns: []string{"owner", "deputy"}, list: listOwners},
@@ -138,7 +138,7 @@ func listFlows(_ context.Context, m *making, row rowFunc) error {
 			}
 			rules := f.Spec.Rules
 			name := f.Metadata.Name + "/" + number(i+1)
-			err := row(name, number(i+1), words(who), number(max(1, stage.Min)), policy.Duration(stage.Time()).String(), yes(rules.SelfApproval), yes(rules.DistinctApprovers), "deny")
+			err := row(name, number(i+1), words(who), number(max(1, stage.Min)), policy.Duration(stage.Time()).String(), yes(rules.SelfApproval), yes(true), "deny") // nobody agrees twice, said or not
 			if err != nil {
 				return err
 			}
@@ -169,7 +169,7 @@ func listConstraints(_ context.Context, m *making, row rowFunc) error {
 		if k.Spec.AppliesTo.Privileged {
 			about = strings.TrimSpace("privileged " + about)
 		}
-		err := row(k.Metadata.Name, k.Spec.Type, k.Spec.Risk, strings.Join(sides, " | "), about, k.Spec.Require, k.Spec.Enforcement, k.Spec.Rationale, m.person(k.Metadata.Owner.User))
+		err := row(k.Metadata.Name, k.Spec.Type, k.Spec.Risk, strings.Join(sides, " | "), about, k.Spec.Require, k.Spec.Enforcement, k.Spec.Rationale, strings.Join(k.Spec.Mitigations, "; "), m.person(k.Metadata.Owner.User))
 		if err != nil {
 			return err
 		}

@@ -119,6 +119,16 @@ func (b *Book) Constraint(name string) (*Constraint, bool) {
 	return nil, false
 }
 
+// Meanwhile says what is done where a constraint is broken, for whoever reads that it is;
+// nothing where nobody wrote it.
+func (b *Book) Meanwhile(constraint string) string {
+	k, ok := b.Constraint(constraint)
+	if !ok || len(k.Spec.Mitigations) == 0 {
+		return ""
+	}
+	return "; meanwhile: " + strings.Join(k.Spec.Mitigations, "; ")
+}
+
 // Constraints returns the constraints, by name.
 func (b *Book) Constraints() []*Constraint { return b.set.Registers.Constraints }
 
