@@ -37,7 +37,14 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 		if err != nil {
 			return err
 		}
-		if book.Answers(f, a.Trigger) {
+		if !book.Answers(f, a.Trigger) {
+			continue
+		}
+		over, err := isOver(tx, f)
+		if err != nil {
+			return err
+		}
+		if !over {
 			asked = append(asked, f)
 		}
 	}
@@ -71,6 +78,19 @@ func Reapprove(tx store.Tx, book *policy.Book, a Answer) error {
 		return err
 	}
 	return tx.Wake(LaneIdentity, a.Identity, tx.Now())
+}
+
+// isOver reports whether the grant that a trigger asks about is over: it is too late to say
+// that it stays, though nobody looked at it since.
+func isOver(r store.Reader, f schema.Firing) (bool, error) {
+	if f.Grant == "" {
+		return false, nil
+	}
+	g, err := store.Grants.Get(r, f.Identity, f.Grant)
+	if schema.IsNotFound(err) {
+		return true, nil
+	}
+	return err == nil && (!g.Ended.IsZero() || !g.Until.IsZero() && !r.Now().Before(g.Until)), err
 }
 
 // reviewed notes on the grant that somebody looked at it.

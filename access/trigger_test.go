@@ -356,6 +356,31 @@ func tryCause(c *causes) {
 	})
 }
 
+// TestNobodyAgreesTooLate has what a trigger asks about end, because nobody agreed in time,
+// while nothing is written: that it stays is not to be said any more. R-REV-2, R-BG-7.
+func TestNobodyAgreesTooLate(t *testing.T) {
+	for _, halted := range []bool{false, true} {
+		engines(t, func(t *testing.T, w *world) {
+			c := newCauses(w, causeNamed("movement"))
+			if halted {
+				w.halt(schema.Everywhere)
+			}
+			c.begin(c)
+			c.work()
+			c.wait(25 * time.Hour)
+			if halted {
+				w.resume(schema.Everywhere)
+				c.work()
+			}
+			for _, a := range causeActions {
+				if a.grace > 0 && c.answer("goes-on", a.role()) {
+					t.Errorf("halted %v: %s ended, and somebody agreed that it stays", halted, a.role())
+				}
+			}
+		})
+	}
+}
+
 // holdsBack tries to give once more what is held.
 func (c *causes) holdsBack() {
 	if c.cause.machine {
