@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,9 @@ func TestTestsSayWhatTheBridgeDoes(t *testing.T) {
 		play := &rehearsed{office: newRegister(w).office, r: r, manager: "boss"}
 		w.rules.Use(compiled(t, askedFor+newManagers, "  duration: { default: 8h, max: 24h, renewable: true }\n  triggers: [leaver]", "  duration: { default: 8h, max: 24h, renewable: true }\n  triggers: [leaver, mover]"))
 		play.begin()
+		for _, next := range chapters[rapid.SampledFrom(slices.Sorted(maps.Keys(chapters))).Draw(r, "chapter")] {
+			play.does(next)
+		}
 		for range rapid.IntRange(1, 8).Draw(r, "steps") {
 			play.step()
 		}
@@ -42,6 +46,30 @@ type rehearsed struct {
 	waiver  schema.Exception // that was asked for last
 	manager string
 }
+
+// A deed is one thing that happens: what, about what or by whom, and for how long.
+type deed struct {
+	what, of, who string
+	lasts         time.Duration
+}
+
+// chapters are how a history begins, by what it tells of: what a random one hardly ever comes
+// to, because much has to happen before it, and in order.
+var chapters = map[string][]deed{
+	"nothing":           nil,
+	"given":             given,
+	"kept":              then(given, deed{what: "manage", who: "chief"}, deed{what: "keep", who: "boss"}, deed{what: "pass", lasts: 5 * time.Hour}),
+	"asked anew":        then(given, deed{what: "manage", who: "chief"}, deed{what: "keep", who: "ada"}, deed{what: "pass", lasts: 5 * time.Hour}),
+	"halted before":     then([]deed{{what: "halt"}}, then(given, deed{what: "pass", lasts: time.Hour}, deed{what: "resume"})...),
+	"halted, and ended": then(given, deed{what: "halt"}, deed{what: "revoke", of: "editor"}, deed{what: "pass", lasts: time.Hour}),
+	"halted, and asked": then(given, deed{what: "halt"}, deed{what: "manage", who: "chief"}, deed{what: "pass", lasts: 5 * time.Hour}, deed{what: "resume"}),
+	"halted, and late":  then(given, deed{what: "halt"}, deed{what: "pass", lasts: 9 * time.Hour}, deed{what: "resume"}),
+}
+
+// given is what it takes that ada edits the wiki.
+var given = []deed{{what: "ask", of: "editor"}, {what: "decide", of: "approve", who: "boss"}, {what: "decide", of: "approve", who: "owner"}}
+
+func then(before []deed, after ...deed) []deed { return slices.Concat(before, after) }
 
 // newManagers asks anew about what somebody may edit whose manager is another one.
 const newManagers = `
@@ -87,82 +115,107 @@ func (p *rehearsed) pick(what string, from ...string) string {
 	return rapid.SampledFrom(from).Draw(p.r, what)
 }
 
-// step is one thing that happens, and what comes of it here and there.
+// step is one thing that happens, whatever it is.
 func (p *rehearsed) step() {
-	switch what := p.pick("what", "ask", "decide", "decide", "decide", "decide", "revoke", "leave", "move", "pass", "except", "allow", "allow", "end", "manage", "keep", "halt", "resume"); what {
+	next := deed{what: p.pick("what", "ask", "decide", "decide", "decide", "decide", "revoke", "leave", "move", "pass", "except", "allow", "allow", "end", "manage", "keep", "halt", "resume")}
+	switch next.what {
 	case "ask":
-		role := p.pick("role", "editor", "keeper", "payer", "clerk")
-		q, err := p.ask(p.asking(role, "ada"))
+		next.of = p.pick("role", "editor", "keeper", "payer", "clerk")
+	case "decide":
+		next.who, next.of = p.pick("who", "boss", "owner", "deputy", "sec1", "sec2", "chief", "ada", "bob"), p.pick("does", "approve", "approve", "approve", "deny", "withdraw")
+	case "revoke":
+		next.of = p.pick("role", "editor", "keeper")
+	case "leave":
+		next.who, next.of = p.pick("who", "boss", "owner", "deputy", "chief"), p.pick("gone", "gone", "back")
+	case "move":
+		next.of, next.who = p.pick("department", "Engineering", "Sales"), p.pick("gone", "no", "no", "yes")
+	case "pass":
+		next.lasts = rapid.SampledFrom([]time.Duration{time.Hour, 5 * time.Hour, 50 * time.Hour}).Draw(p.r, "for")
+	case "except":
+		next.lasts = rapid.SampledFrom([]time.Duration{6 * time.Hour, 500 * oneDay}).Draw(p.r, "lasts")
+	case "allow", "end":
+		next.who, next.of = p.pick("who", "iam", "iam", "iam2", "ada", "boss"), p.pick("agrees", "approve", "deny")
+	case "manage":
+		next.who = p.pick("manager", "boss", "chief")
+	case "keep":
+		next.who = p.pick("who", "boss", "ada")
+	}
+	p.does(next)
+}
+
+// does has one thing happen, and compares what comes of it here and there.
+func (p *rehearsed) does(next deed) {
+	who := next.who
+	switch next.what {
+	case "ask":
+		q, err := p.ask(p.asking(next.of, "ada"))
 		if err == nil {
 			p.request = q
 		}
-		p.acted(policy.TestAct{Does: "ask", Role: role, Ticket: "CHG-1"}, err)
-	case "except", "allow", "end", "manage", "keep", "halt", "resume":
-		p.answer(what)
+		p.acted(policy.TestAct{Does: "ask", Role: next.of, Ticket: "CHG-1"}, err)
 	case "decide":
-		who, does := p.pick("who", "boss", "owner", "deputy", "sec1", "sec2", "chief", "ada", "bob"), p.pick("does", "approve", "approve", "approve", "deny", "withdraw")
 		if p.request.ID == "" || p.waiver.Made.After(p.request.Made) {
 			return
 		}
-		_, err := p.decide(map[string]deciding{"approve": access.Approve, "deny": access.Refuse, "withdraw": access.Withdraw}[does], p.request, who)
-		p.acted(policy.TestAct{Who: address(who), Does: does}, err)
+		_, err := p.decide(map[string]deciding{"approve": access.Approve, "deny": access.Refuse, "withdraw": access.Withdraw}[next.of], p.request, who)
+		p.acted(policy.TestAct{Who: address(who), Does: next.of}, err)
 	case "revoke":
-		role := p.pick("role", "editor", "keeper")
 		p.update(func(tx store.Tx) error {
-			return access.Revoke(tx, p.rules.Book(), access.Revocation{Identity: p.ids["ada"], Role: role, By: "token/test", Reason: "why not"})
+			return access.Revoke(tx, p.rules.Book(), access.Revocation{Identity: p.ids["ada"], Role: next.of, By: "token/test", Reason: "why not"})
 		})
-		p.acted(policy.TestAct{Who: address("boss"), Does: "revoke", Role: role}, nil)
+		p.acted(policy.TestAct{Who: address("boss"), Does: "revoke", Role: next.of}, nil)
 	case "leave":
-		who, gone := p.pick("who", "boss", "owner", "deputy", "chief"), rapid.Bool().Draw(p.r, "gone")
+		gone := next.of == "gone"
 		p.tell(who, "Office", "", gone)
 		p.then(policy.TestMoment{People: map[string]map[string]any{address(who): {"active": !gone}}})
 	case "move":
-		department, gone := p.pick("department", "Engineering", "Sales"), p.pick("gone", "no", "no", "yes") == "yes"
-		p.tell("ada", department, p.manager, gone)
-		p.then(policy.TestMoment{Identity: map[string]any{"department": department, "active": !gone}})
+		gone := who == "yes"
+		p.tell("ada", next.of, p.manager, gone)
+		p.then(policy.TestMoment{Identity: map[string]any{"department": next.of, "active": !gone}})
 	case "pass":
-		time.Sleep(rapid.SampledFrom([]time.Duration{time.Hour, 5 * time.Hour, 50 * time.Hour}).Draw(p.r, "for")) //nolint:forbidigo // of the bubble's own time
+		time.Sleep(next.lasts) //nolint:forbidigo // of the bubble's own time
+	default:
+		p.answer(next)
 	}
 	p.compare()
 }
 
 // answer is what happens beside requests: exceptions, answers to triggers, and halts.
-func (p *rehearsed) answer(what string) {
+func (p *rehearsed) answer(next deed) {
 	tried := func(fn func(store.Tx) error) error { return p.store.Update(p.t.Context(), fn) }
-	book := p.rules.Book()
-	switch what {
+	book, who := p.rules.Book(), next.who
+	switch next.what {
 	case "except":
-		lasts := rapid.SampledFrom([]time.Duration{6 * time.Hour, 500 * oneDay}).Draw(p.r, "lasts")
-		e, err := (&register{p.office}).except("ada", lasts)
+		e, err := (&register{p.office}).except("ada", next.lasts)
 		if err == nil {
 			p.waiver = e
 		}
-		p.acted(policy.TestAct{Does: "except", Constraint: "vendor-vs-payment", For: policy.Duration(lasts)}, err)
+		p.acted(policy.TestAct{Does: "except", Constraint: "vendor-vs-payment", For: policy.Duration(next.lasts)}, err)
 	case "allow", "end":
-		who := p.pick("who", "iam", "iam", "iam2", "ada", "boss")
-		if p.waiver.ID == "" || what == "allow" && p.request.Made.After(p.waiver.Made) {
+		if p.waiver.ID == "" || next.what == "allow" && p.request.Made.After(p.waiver.Made) {
 			return
 		}
 		choice := access.Choice{Request: p.waiver.ID, By: p.as(who), Reason: "why not"}
-		if what == "end" {
+		if next.what == "end" {
 			err := tried(func(tx store.Tx) error { _, err := access.EndException(tx, book, choice); return err })
 			p.acted(policy.TestAct{Who: address(who), Does: "end"}, err)
 			return
 		}
-		agrees := rapid.Bool().Draw(p.r, "agrees")
-		err := tried(func(tx store.Tx) error { _, err := access.DecideException(tx, book, choice, agrees); return err })
-		p.acted(policy.TestAct{Who: address(who), Does: map[bool]string{true: "approve", false: "deny"}[agrees]}, err)
+		err := tried(func(tx store.Tx) error {
+			_, err := access.DecideException(tx, book, choice, next.of == "approve")
+			return err
+		})
+		p.acted(policy.TestAct{Who: address(who), Does: next.of}, err)
 	case "manage":
-		was := p.manager
-		if p.manager = p.pick("manager", "boss", "chief"); p.manager == was {
+		if who == p.manager {
 			return
 		}
+		p.manager = who
 		p.tell("ada", "Engineering", p.manager, false)
 		p.then(policy.TestMoment{
 			Identity: map[string]any{"manager": address(p.manager), "department": "Engineering", "active": true}, Changed: []string{"manager"},
 		})
 	case "keep":
-		who := p.pick("who", "boss", "ada")
 		err := tried(func(tx store.Tx) error {
 			return access.Reapprove(tx, book, access.Answer{Identity: p.ids["ada"], Role: "editor", By: "identity/" + p.ids[who], Person: p.ids[who], Reason: "why not"})
 		})

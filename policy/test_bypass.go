@@ -50,8 +50,7 @@ func (r *rehearsal) take(a TestAct) error {
 	if err := r.present(a.Who); err != nil {
 		return err
 	}
-	in := r.in
-	in.at(r.spec.Now)
+	in := r.with(a.Ticket)
 	outcome, why := ticketed(r.book.admitting[a.Role], &in)
 	if err := role.Takes(outcome, why, a.Unverified); err != nil {
 		return err
