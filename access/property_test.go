@@ -65,8 +65,9 @@ func (s *somebody) want() string {
 
 // inBubbles checks a property many times, each in a bubble with a clock of its own.
 // What is raised there, by violated or by rapid, is raised again outside, where rapid
-// waits for it.
+// waits for it. Properties are what takes long, and are checked beside each other.
 func inBubbles(t *testing.T, property func(t *testing.T, r *rapid.T)) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		var raised any
 		synctest.Test(t, func(t *testing.T) {

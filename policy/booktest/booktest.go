@@ -3,6 +3,7 @@ package booktest
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -20,16 +21,25 @@ func Compile(t testing.TB, text string, replace ...string) *policy.Book {
 	return b
 }
 
+// before are the books that were compiled already, by kind and text. Nothing changes a book,
+// and properties want the same one in each of their many histories.
+var before sync.Map
+
 // CompileBut is Compile, where documents of a kind may have errors, such as Role: these
 // are refused.
 func CompileBut(t testing.TB, kind, text string, replace ...string) *policy.Book {
 	t.Helper()
-	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(strings.NewReplacer(replace...).Replace(text))}})
+	text = strings.NewReplacer(replace...).Replace(text)
+	if b, ok := before.Load([2]string{kind, text}); ok {
+		return b.(*policy.Book)
+	}
+	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
 	b, more := policy.Compile(set)
 	for _, f := range append(findings, more...) {
 		if f.Severity == policy.Error && (kind == "" || !strings.HasPrefix(f.Object, kind+"/")) {
 			t.Fatal(f)
 		}
 	}
+	before.Store([2]string{kind, text}, b)
 	return b
 }
