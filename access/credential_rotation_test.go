@@ -42,7 +42,7 @@ func changes(access.Rotation) (time.Time, error) { return time.Now(), nil }
 
 const theKey = "wiki/key vault:billing"
 
-// R-NHI-3, R-NHI-8, NHI7:2025: a secret that is too old, or that an owner who left could
+// R-NHI-3, R-NHI-8, R-REV-9, NHI7:2025: a secret that is too old, or that an owner who left could
 // read, is changed by the connector that the register names, once, and then it is young.
 func TestSecretsAreRotated(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

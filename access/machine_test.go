@@ -108,7 +108,7 @@ func change(machine string) access.MachineChange {
 	return access.MachineChange{Identity: machine, By: access.Decider{Actor: "token/test"}, Reason: "we agreed"}
 }
 
-// TestOwnerLeaves is R-NHI-2, R-NHI-8 and R-OWN-2, NHI1:2025: when an owner leaves the
+// TestOwnerLeaves is R-NHI-2, R-NHI-8, R-OWN-2 and R-REV-9, NHI1:2025: when an owner leaves the
 // deputy answers, secrets are to be changed at once, and the access ends in 14 days
 // unless somebody is named.
 func TestOwnerLeaves(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 // TestDisablingIsDoneWhole disables an account in two requests, of which each may
 // fail, with its effect or without: that the account reads as disabled after the
-// first is no reason to leave out the second, which ends what is open.
+// first is no reason to leave out the second, which ends what is open. R-REV-9.
 func TestDisablingIsDoneWhole(t *testing.T) {
 	text := strings.Replace(people, "disable: { post: '/people/{id}/suspend' }",
 		"disable: [{ post: '/people/{id}/suspend' }, { post: '/people/{id}/signOut' }]", 1)

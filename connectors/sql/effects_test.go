@@ -334,7 +334,7 @@ func TestATokenThatDoesNotEnd(t *testing.T) {
 	})
 }
 
-// TestASessionEnds logs in as somebody who is then disabled.
+// TestASessionEnds logs in as somebody who is then disabled. R-REV-9.
 func TestASessionEnds(t *testing.T) {
 	for scheme, server := range servers {
 		t.Run(scheme, func(t *testing.T) {
