@@ -83,6 +83,39 @@ func TestForget(t *testing.T) {
 	})
 }
 
+// TestForgetWhileLookedAt forgets a leaver while somebody works out what their end means, who
+// had read of them before: what is decided then is decided without what they were. R-LOG-6.
+func TestForgetWhileLookedAt(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(w.rules.Book())
+		ada := w.admit(person{name: "ada", department: "Sales"}) // the targets that they are at are observed
+		w.work()
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), ada) })
+		w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+			finish, err := access.Reconcile(t.Context(), w.store, w.rules, item)
+			if done := w.forget(ada); len(done.Kept) > 0 {
+				t.Errorf("kept %q", done.Kept)
+			}
+			return finish, err
+		})
+		w.work()
+		if got := w.verbs(ada); !slices.Contains(got, schema.Unassigned) {
+			t.Fatalf("decisions %v, want that what they held ended", got)
+		}
+		w.view(func(r store.Reader) error {
+			for e, err := range store.LogAbout(r, ada) {
+				if err != nil {
+					return err
+				}
+				if text, err := store.Detail(r, e.Decision.ID); err == nil && strings.Contains(string(text), "Sales") {
+					t.Errorf("%s says still what they were: %s", e.Decision.Verb, text)
+				}
+			}
+			return nil
+		})
+	})
+}
+
 // TestForgetRawCopy forgets what was sent of a leaver beyond their record.
 func TestForgetRawCopy(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

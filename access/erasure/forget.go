@@ -33,6 +33,13 @@ type Forgetting struct {
 // It returns how many decisions had details, and what stays for now. Of an identity that
 // a source has as active it is ErrForbidden, because what somebody holds must stay
 // explained in full.
+//
+// One transaction forgets all that an index tells of, as it is in that moment. What names
+// somebody elsewhere is found beside it, so that something may be written of them between
+// the look and the transaction: what is left of their names is looked for again afterwards
+// until nothing is, and where others write of them all the time, that is said. Whoever works
+// on the identity in that moment begins anew, and knows no more than there is. What somebody
+// writes of them later, because they know the name, is not looked for.
 func Forget(ctx context.Context, s *store.Store, book *policy.Book, e Forgetting) (done Erased, err error) {
 	var who person
 	err = s.View(ctx, func(r store.Reader) error {
@@ -55,39 +62,70 @@ func Forget(ctx context.Context, s *store.Store, book *policy.Book, e Forgetting
 	if e.DryRun {
 		change = s.Try
 	}
+	var then person // as they were when they were forgotten
 	err = change(ctx, func(tx store.Tx) (err error) {
-		done, err = forget(tx, book, e, found)
+		done, then, err = forget(tx, book, e, found)
 		return err
 	})
+	if err != nil || e.DryRun {
+		return done, err
+	}
+	late, err := forgetLate(ctx, s, then.also(who))
+	done.Kept = schema.Sorted(append(done.Kept, late...)...)
 	return done, err
 }
 
-// forget does it, of what was found and of what an index tells.
-func forget(tx store.Tx, book *policy.Book, e Forgetting, found mentions) (done Erased, err error) {
+// forget does it, of what was found and of what an index tells. It returns who that was.
+func forget(tx store.Tx, book *policy.Book, e Forgetting, found mentions) (done Erased, who person, err error) {
 	if e.By == "" || e.Reason == "" {
-		return done, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
+		return done, who, fmt.Errorf("forgetting of %s: say who decided and why: %w", e.Identity, schema.ErrInvalid)
 	}
 	id, err := store.Identities.Get(tx, e.Identity)
 	if err != nil {
-		return done, err
+		return done, who, err
 	}
 	known, records, err := forgettable(tx, id)
 	if err != nil {
-		return done, err
+		return done, who, err
 	}
+	who = personOf(records)
 	for _, decision := range known {
 		if err := store.Forget(tx, decision); err != nil {
-			return done, err
+			return done, who, err
 		}
 	}
 	if err := errors.Join(forgetWords(tx, id.ID), eraseFindings(tx, found.findings), store.Baselines.Delete(tx, id.ID)); err != nil {
-		return done, err
+		return done, who, err
 	}
 	done.Decisions = len(known)
-	if done.Kept, err = eraseRecords(tx, book, records, found); err != nil {
-		return done, err
+	if done.Kept, who.stays, err = eraseRecords(tx, book, records, found); err != nil {
+		return done, who, err
 	}
-	return done, recordForgotten(tx, e, id.ID, len(known))
+	// Who looks at them now has what they were called in mind, and looks again.
+	return done, who, errors.Join(recordForgotten(tx, e, id.ID, len(known)), tx.Wake(access.LaneIdentity, id.ID, tx.Now()))
+}
+
+// rounds is how often what names somebody is looked for again. What one look leaves is what
+// was written while it went on, or more than one transaction erases.
+const rounds = 8
+
+// forgetLate forgets what was written of somebody while they were being forgotten, and goes
+// by what they were called before.
+func forgetLate(ctx context.Context, s *store.Store, who person) (kept []string, err error) {
+	for range rounds {
+		found, err := find(ctx, s, who)
+		if err != nil || found.count() == len(kept) { // what stays is found again
+			return kept, err
+		}
+		err = s.Update(ctx, func(tx store.Tx) (err error) {
+			kept, err = eraseMentions(tx, who, found)
+			return errors.Join(err, eraseFindings(tx, found.findings))
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return append(kept, "some of what others write of them, without end, while they are being forgotten"), nil
 }
 
 // DisownKeys begins anew with other keys of people, where a store's own are lost: what was

@@ -21,20 +21,27 @@ type mentions struct {
 	notices, findings, plans [][]string
 }
 
-// page is how many records are read in one view of the store.
-const page = 500
+func (m mentions) count() int { return len(m.notices) + len(m.findings) + len(m.plans) }
 
-// find looks for what names somebody.
+const (
+	page = 500       // how many records are read in one view of the store
+	most = 10 * page // how many of a kind that name somebody are erased in one transaction
+)
+
+// find looks for what names somebody, and finds nothing twice: what was erased names them
+// no more. While their names stay, it looks for people's words about them alone.
 func find(ctx context.Context, s *store.Store, p person) (m mentions, err error) {
+	m.findings, err = keysOf(ctx, s, store.Findings.From, func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} },
+		func(_ store.Reader, f schema.Finding) (bool, error) {
+			return p.is(f.Subject) && hasWords(f.Settled), nil
+		})
+	if err != nil || p.stays {
+		return m, err
+	}
 	m.notices, err = keysOf(ctx, s, store.Notices.From, func(n schema.Notice) []string { return []string{n.To, n.Kind, n.Subject} },
 		func(_ store.Reader, n schema.Notice) (bool, error) {
 			return p.told(n) || p.unnamed(n.What) != n.What, nil
 		})
-	if err != nil {
-		return m, err
-	}
-	m.findings, err = keysOf(ctx, s, store.Findings.From, func(f schema.Finding) []string { return []string{f.Kind, f.Connector, f.Subject, f.Object} },
-		func(_ store.Reader, f schema.Finding) (bool, error) { return f.Settled != nil && p.is(f.Subject), nil })
 	if err != nil {
 		return m, err
 	}
@@ -44,12 +51,17 @@ func find(ctx context.Context, s *store.Store, p person) (m mentions, err error)
 			if schema.IsNotFound(err) {
 				return false, nil
 			}
-			return err == nil && strings.Contains(string(plan.Plan), p.id), err
+			if err != nil {
+				return false, err
+			}
+			_, named, err := erasedPlan(plan.Plan, p.id)
+			return named, err
 		})
 	return m, err
 }
 
-// keysOf returns the keys of the records that are asked for.
+// keysOf returns the keys of the records that are asked for, the first of them where they
+// are very many.
 func keysOf[R any](ctx context.Context, s *store.Store, from func(store.Reader, ...string) iter.Seq2[R, error], key func(R) []string, asked func(store.Reader, R) (bool, error)) (keys [][]string, err error) {
 	var last []string
 	for more := true; more; {
@@ -65,6 +77,9 @@ func keysOf[R any](ctx context.Context, s *store.Store, from func(store.Reader, 
 				}
 				if last = key(rec); yes {
 					keys = append(keys, last)
+				}
+				if more = len(keys) < most; !more {
+					return nil
 				}
 				if looked++; looked == page {
 					return nil
@@ -85,6 +100,7 @@ type person struct {
 	id, name string // of the identity, and what stands in the place of names
 	ids      []string
 	names    []string
+	stays    bool // their names do, because they are needed still
 }
 
 func personOf(records []schema.Identity) person {
@@ -97,6 +113,12 @@ func personOf(records []schema.Identity) person {
 			}
 		}
 	}
+	return p
+}
+
+// also is a person by what they were called before, too.
+func (p person) also(before person) person {
+	p.ids, p.names = schema.Sorted(append(p.ids, before.ids...)...), schema.Sorted(append(p.names, before.names...)...)
 	return p
 }
 

@@ -2,8 +2,10 @@ package erasure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,12 +88,7 @@ func TestForgetLooksBesideTheWriter(t *testing.T) {
 	accesstest.Update(t, s, func(tx store.Tx) error {
 		return store.Identities.Put(tx, schema.Identity{ID: "bob-1", Source: "hr", UserName: "bob", Deleted: tx.Now()})
 	})
-	book := booktest.Compile(t, `
-apiVersion: drawbridge/v1
-kind: PolicySet
-metadata: { name: test, owner: { user: iam@example.com, deputy: iam2@example.com } }
-spec: { mode: enforce }
-`)
+	book := booktest.Compile(t, nobodysPolicy)
 	engine.most.Store(0)
 	if _, err := Forget(t.Context(), s, book, Forgetting{Identity: "bob-1", By: "token/dpo", Reason: "asked for"}); err != nil {
 		t.Fatal(err)
@@ -139,6 +136,160 @@ spec: { mode: enforce }
 		}
 	}
 }
+
+// An overtaken engine has somebody write as soon as a look at publications has ended, which
+// is the last thing that is looked at.
+type overtaken struct {
+	store.Engine
+	write func()
+}
+
+func (e *overtaken) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	txn, err := e.Engine.Begin(ctx, write)
+	if err != nil || write {
+		return txn, err
+	}
+	return &overtakenLook{Txn: txn, engine: e}, nil
+}
+
+type overtakenLook struct {
+	store.Txn
+	engine *overtaken
+	last   bool
+}
+
+func (t *overtakenLook) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
+	t.last = t.last || table == "publications"
+	return t.Txn.Scan(table, from, to)
+}
+
+func (t *overtakenLook) Rollback() error {
+	err := t.Txn.Rollback()
+	if t.last && t.engine.write != nil {
+		t.last = false
+		t.engine.write()
+	}
+	return err
+}
+
+// mention writes of bob in every place that is looked for and in none that an index tells.
+func mention(t *testing.T, s *store.Store, n int) {
+	t.Helper()
+	name := fmt.Sprint(n)
+	accesstest.Update(t, s, func(tx store.Tx) error {
+		q := schema.Publication{ID: name, State: schema.PublicationPublished}
+		return errors.Join(
+			store.Notices.Put(tx, schema.Notice{To: "bea", Kind: "work", Subject: name, What: "at wiki, for bob: something"}),
+			store.Notices.Put(tx, schema.Notice{To: "mailto:bob@example.com", Kind: "work", Subject: name, What: "something"}),
+			store.Findings.Put(tx, schema.Finding{Kind: "drift", Subject: "bob-1", Object: name, Settled: &schema.Settlement{Reason: "his knee hurts"}}),
+			store.Publications.Put(tx, q),
+			store.Plans.Put(tx, store.KeptPlan{Publication: name, Plan: []byte(`{"lines":[{"identity":"bob-1","userName":"bob"}]}`)}))
+	})
+}
+
+// mentioned is where somebody is named still.
+func mentioned(t *testing.T, s *store.Store) (where []string) {
+	t.Helper()
+	accesstest.View(t, s, func(r store.Reader) error {
+		where = nil
+		for n, err := range store.Notices.All(r) {
+			if err != nil {
+				return err
+			}
+			if strings.Contains(n.To+n.What, "bob:") || strings.Contains(n.To, "bob@") {
+				where = append(where, "notice to "+n.To)
+			}
+		}
+		for f, err := range store.Findings.All(r) {
+			if err != nil {
+				return err
+			}
+			if strings.Contains(f.Settled.Reason, "knee") {
+				where = append(where, "finding")
+			}
+		}
+		for q, err := range store.Publications.All(r) {
+			if err != nil {
+				return err
+			}
+			plan, err := store.Plans.Get(r, q.ID)
+			if err != nil {
+				return err
+			}
+			if strings.Contains(string(plan.Plan), `"bob"`) {
+				where = append(where, "plan")
+			}
+		}
+		return nil
+	})
+	return where
+}
+
+// TestForgetWhatWasWrittenMeanwhile forgets somebody of whom others write between the look
+// for what names them and the transaction that forgets, once and for ever. R-LOG-6.
+func TestForgetWhatWasWrittenMeanwhile(t *testing.T) {
+	book := booktest.Compile(t, nobodysPolicy)
+	for name, times := range map[string]int{"once": 1, "twice": 2, "for ever": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			engine := &overtaken{Engine: accesstest.Engine(t)}
+			s := accesstest.StoreOn(t, engine)
+			accesstest.Update(t, s, func(tx store.Tx) error {
+				return store.Identities.Put(tx, schema.Identity{ID: "bob-1", Source: "hr", UserName: "bob", Email: "bob@example.com", Deleted: tx.Now()})
+			})
+			written := 0
+			engine.write = func() {
+				if written++; written <= times {
+					mention(t, s, written)
+				}
+			}
+			done, err := Forget(t.Context(), s, book, Forgetting{Identity: "bob-1", By: "token/dpo", Reason: "asked for"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			engine.write = nil
+			goesOn := slices.ContainsFunc(done.Kept, func(why string) bool { return strings.Contains(why, "being forgotten") })
+			if forever := times > 2; goesOn != forever {
+				t.Errorf("kept %q after %d times", done.Kept, written)
+			}
+			if left := mentioned(t, s); len(left) > 0 && !goesOn {
+				t.Errorf("named still in %q", left)
+			} else if most := len(places); goesOn && len(left) > most {
+				t.Errorf("named still in %q, want what was written last alone", left)
+			}
+		})
+	}
+}
+
+// TestForgetSeesNoMore has nothing written again where nothing names anybody any more, and
+// a look tell of nothing that has been erased. R-LOG-6.
+func TestForgetSeesNoMore(t *testing.T) {
+	s := accesstest.StoreOn(t, accesstest.Engine(t))
+	accesstest.Update(t, s, func(tx store.Tx) error {
+		return store.Identities.Put(tx, schema.Identity{ID: "bob-1", Source: "hr", UserName: "bob", Email: "bob@example.com", Deleted: tx.Now()})
+	})
+	mention(t, s, 1)
+	who := person{id: "bob-1", name: erasedName("bob-1"), ids: []string{"bob-1"}, names: []string{"bob", "bob@example.com"}}
+	found, err := find(t.Context(), s, who)
+	if err != nil || found.count() != len(places) {
+		t.Fatalf("found %+v, %v; want one of each of %q", found, err, places)
+	}
+	if _, err := Forget(t.Context(), s, booktest.Compile(t, nobodysPolicy), Forgetting{Identity: "bob-1", By: "token/dpo", Reason: "asked for"}); err != nil {
+		t.Fatal(err)
+	}
+	if found, err = find(t.Context(), s, who); err != nil || found.count() != 0 {
+		t.Errorf("found %+v, %v when they are forgotten", found, err)
+	}
+}
+
+// places are where mention writes of somebody.
+var places = []string{"notice to others", "notice to them", "finding", "plan"}
+
+const nobodysPolicy = `
+apiVersion: drawbridge/v1
+kind: PolicySet
+metadata: { name: test, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec: { mode: enforce }
+`
 
 // TestReplaceName takes a name out of texts, whole and cut.
 func TestReplaceName(t *testing.T) {

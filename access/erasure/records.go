@@ -3,6 +3,7 @@ package erasure
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,37 +26,40 @@ type Erased struct {
 // A record that a source still has is the source's to delete, and would be told again. Of
 // an account that is still at its target, the target's own id is kept: without it nobody
 // could say whose it is. As long as one is in use, or waits for something, the names stay
-// that protect it.
-func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity, found mentions) (kept []string, err error) {
-	base := records[0].Base()
+// that protect it; needed reports that.
+func eraseRecords(tx store.Tx, book *policy.Book, records []schema.Identity, found mentions) (kept []string, needed bool, err error) {
 	for _, rec := range records {
 		held, err := store.WithheldIdentities.Has(tx, rec.ID)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if held {
-			return []string{"everything of who they are, until people let their end through, which is held"}, nil
+			return []string{"everything of who they are, until people let their end through, which is held"}, true, nil
 		}
 	}
-	kept, busy, err := eraseAccounts(tx, book, base)
+	kept, busy, err := eraseAccounts(tx, book, records[0].Base())
 	if err != nil || busy {
-		return kept, err
+		return kept, busy, err
 	}
-	who := personOf(records)
 	for _, rec := range records {
 		if !rec.Gone() {
 			kept = append(kept, "their record of source "+rec.Source+", until that deletes it")
 			continue
 		}
 		if err := eraseRecord(tx, rec); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	plans, err := erasePlans(tx, base, found.plans)
-	if err != nil {
+	plans, err := eraseMentions(tx, personOf(records), found)
+	return append(kept, plans...), false, err
+}
+
+// eraseMentions takes somebody's names out of what names them.
+func eraseMentions(tx store.Tx, who person, found mentions) (kept []string, err error) {
+	if kept, err = erasePlans(tx, who.id, found.plans); err != nil {
 		return nil, err
 	}
-	return append(kept, plans...), eraseNotices(tx, who, found.notices)
+	return kept, eraseNotices(tx, who, found.notices)
 }
 
 // erasedName is what somebody is called who was forgotten: by nothing but their id.
@@ -233,6 +237,12 @@ func joinsAfter(text string) bool {
 	return trimmed != "" && (unicode.IsLetter(r) || unicode.IsDigit(r)) || strings.HasPrefix(text, "_")
 }
 
+// hasWords reports whether people's words are in what was decided about a finding.
+func hasWords(s *schema.Settlement) bool {
+	said := func(text string) bool { return text != "" && text != wordsForgotten }
+	return s != nil && (said(s.Reason) || slices.ContainsFunc(s.Compensating, said))
+}
+
 // eraseFindings takes out what people said when they decided about findings about somebody.
 func eraseFindings(tx store.Tx, found [][]string) error {
 	for _, key := range found {
@@ -306,7 +316,7 @@ func eraseIn(tree any, identity string) (changed bool) {
 			changed = eraseIn(child, identity) || changed
 		}
 	case map[string]any:
-		if _, named := t["userName"]; named && t["identity"] == identity {
+		if name, named := t["userName"]; named && t["identity"] == identity && name != erasedName(identity) {
 			t["userName"], changed = erasedName(identity), true
 		}
 		for _, child := range t {
