@@ -46,11 +46,13 @@ func (i *Intent) Add(identity string, what ...string) {
 	}
 }
 
-// write is unambiguous: two lists of words never come out alike.
-func (i *Intent) write(words ...string) {
-	fmt.Fprintf(i.sum, "%d:", len(words))
+func (i *Intent) write(words ...string) { writeWords(i.sum, words...) }
+
+// writeWords is unambiguous: two lists of words never come out alike.
+func writeWords(sum hash.Hash, words ...string) {
+	fmt.Fprintf(sum, "%d:", len(words))
 	for _, word := range words {
-		fmt.Fprintf(i.sum, "%d:%s", len(word), word)
+		fmt.Fprintf(sum, "%d:%s", len(word), word)
 	}
 }
 

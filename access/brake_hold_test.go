@@ -312,11 +312,11 @@ func TestKeepHolds(t *testing.T) {
 		})
 	}
 	plan := func(connector string, identities ...string) schema.Hold {
-		i := access.NewIntent("sweep/drift/" + connector)
+		i := access.NewAgenda("sweep/drift/" + connector)
 		for _, id := range identities {
 			i.Add(id, "has Editors")
 		}
-		return i.Hold(schema.SweepHold, "sweep/drift/"+connector, "too many")
+		return i.Hold("too many")
 	}
 	const wiki, crm = "sweep:drift:wiki", "sweep:drift:crm"
 	first := w.plansAfter(func() { run(true, nil, plan("wiki", "x", "y"), plan("crm", "z")) })
@@ -375,9 +375,9 @@ func TestNothingIsReleasedByOne(t *testing.T) {
 		behind := map[string]map[string]bool{} // plan to who agreed to it since it is the present one
 		for range rapid.IntRange(1, 12).Draw(t, "steps") {
 			if plan == "" || rapid.IntRange(0, 3).Draw(t, "step") == 0 {
-				would := access.NewIntent(subject)
+				would := access.NewAgenda(subject)
 				would.Add(fmt.Sprint("person ", rapid.IntRange(0, 2).Draw(t, "of")), "loses it")
-				h := would.Hold(schema.SweepHold, subject, "too much")
+				h := would.Hold("too much")
 				w.update(func(tx store.Tx) error {
 					return access.KeepHolds(tx, &policy.Book{}, schema.Run{Sweep: "drift"}, []schema.Hold{h}, false)
 				})

@@ -209,43 +209,44 @@ func known(r store.Reader, book *policy.Book, identity, role string) error {
 // reports whether this call ended it.
 func Expire(tx store.Tx, actor, policyDigest string, g schema.Grant) (bool, error) {
 	ended, err := ExpireAll(tx, actor, policyDigest, []schema.Grant{g})
-	return ended > 0, err
+	return len(ended) > 0, err
 }
 
 // ExpireAll is Expire of many grants, of which nothing but the keys is looked at. It
-// returns how many this call ended.
-func ExpireAll(tx store.Tx, actor, policyDigest string, grants []schema.Grant) (ended int, err error) {
+// returns those that this call ended.
+func ExpireAll(tx store.Tx, actor, policyDigest string, grants []schema.Grant) (ended []schema.Grant, err error) {
 	var identities, roles []string
 	excepted := false
 	for _, g := range grants {
 		g, err := store.Grants.Get(tx, g.Identity, g.ID)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if !g.Ended.IsZero() || g.Until.IsZero() || tx.Now().Before(g.Until) {
 			continue
 		}
 		end := ending{g, actor, schema.Expired, "expired", reached(g)}
 		if err := markEnded(tx, end.grant, end.by); err != nil {
-			return 0, err
+			return nil, err
 		}
 		if _, err := tx.Record(end.decision(policyDigest)); err != nil {
-			return 0, err
+			return nil, err
 		}
+		ended = append(ended, g)
 		identities, roles = append(identities, g.Identity), append(roles, g.Role)
 		excepted = excepted || len(g.Excepted) > 0
 	}
 	if excepted {
 		if err := wakeGovernance(tx); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	for _, role := range schema.Sorted(roles...) {
 		if err := wakeWaiting(tx, role); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
-	return len(identities), tx.WakeAllUrgent(LaneIdentity, schema.Sorted(identities...))
+	return ended, tx.WakeAllUrgent(LaneIdentity, schema.Sorted(identities...))
 }
 
 // reached says when a grant came to its end.

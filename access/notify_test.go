@@ -236,9 +236,9 @@ func TestHeldSweepsAreTold(t *testing.T) {
 		owner := w.admit(person{name: "wiki"})
 		held := func() {
 			w.update(func(tx store.Tx) error {
-				would := access.NewIntent("sweep/drift/wiki")
+				would := access.NewAgenda("sweep/drift/wiki")
 				would.Add("p1", "revoke Readers")
-				h := would.Hold(schema.SweepHold, "sweep/drift/wiki", "1 is more than 0")
+				h := would.Hold("1 is more than 0")
 				return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "drift"}, []schema.Hold{h}, true)
 			})
 		}
@@ -269,9 +269,9 @@ func TestHeldReviewsAreTold(t *testing.T) {
 			}
 			var holds []schema.Hold
 			for _, id := range []string{"r1", "gone"} {
-				would := access.NewIntent("sweep/reviews/" + id)
+				would := access.NewAgenda("sweep/reviews/" + id)
 				would.Add("p1", "revoke role engineer")
-				holds = append(holds, would.Hold(schema.SweepHold, "sweep/reviews/"+id, "1 is more than 0"))
+				holds = append(holds, would.Hold("1 is more than 0"))
 			}
 			return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "reviews"}, holds, true)
 		})

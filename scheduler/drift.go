@@ -49,12 +49,12 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if seen.Len() == 0 && d.looked > 0 {
 			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.looked)
 		}
-		t := &tally{sweep: sweep, run: *run}
+		t := &tally{sweep: sweep, about: subject, run: *run}
 		run.Looked += d.looked
 		run.Found += d.would.Count()
 		run.First = some(run.First, d.would.First())
 		t.run.First = run.First
-		if err := sweep.check(run, subject, d.would, d.looked); err != nil {
+		if err := sweep.check(run, d.would, d.looked); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
 		gone, err := confirm(ctx, lister, d.lacking)
@@ -69,19 +69,19 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 }
 
 // undo has what differs undone or reported, some of it in a transaction.
-func undo(ctx context.Context, s *store.Store, rules *access.Rules, t *tally, run *schema.Run, all []schema.Account) error {
+func undo(ctx context.Context, s *store.Store, rules *access.Rules, t *tally, run *schema.Run, all []difference) error {
 	for differing := range slices.Chunk(all, 100) {
-		woken, err := t.act(updating(ctx, s), func(tx store.Tx) (woken int, err error) {
-			for _, account := range differing {
-				acted, err := access.Drift(tx, rules, run.ID, account)
+		woken, err := t.act(updating(ctx, s), func(tx store.Tx, done *access.Agenda) error {
+			for _, d := range differing {
+				acted, err := access.Drift(tx, rules, run.ID, d.account)
 				if err != nil {
-					return 0, err
+					return err
 				}
 				if acted {
-					woken++
+					done.Add(d.account.Identity, d.how...)
 				}
 			}
-			return woken, nil
+			return nil
 		})
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func eachLister(
 // confirm reads those accounts that a listing lacks, as they are remembered, and
 // returns them as the target has them: those that are gone without anything but
 // whose they are, and those that are there after all if they differ.
-func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Account) (differing []schema.Account, err error) {
+func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Account) (differing []difference, err error) {
 	reader, reads := lister.(connectors.Reader)
 	for _, known := range lacking {
 		var account schema.Account
@@ -166,7 +166,7 @@ func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Acc
 		}
 		account.Connector, account.Identity = known.Connector, known.Identity
 		if len(access.Differences(known, account)) > 0 {
-			differing = append(differing, account)
+			differing = append(differing, difference{account, []string{notListed}})
 		}
 	}
 	return differing, nil
@@ -174,11 +174,21 @@ func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Acc
 
 // A drifted is how a target differs from what is remembered.
 type drifted struct {
-	differing []schema.Account // as the target has them
+	differing []difference
 	lacking   []schema.Account // as they are remembered, those that are not in the listing
-	would     *access.Intent   // sums up both
+	would     *access.Agenda   // sums up both
 	looked    int
 }
+
+// A difference is an account that is not as it is remembered: as the target has it, and how
+// it differs, as the plan says it.
+type difference struct {
+	account schema.Account
+	how     []string
+}
+
+// notListed is how an account differs that a listing lacks.
+const notListed = "is not listed"
 
 // compare returns how the target differs from what is remembered. Accounts written
 // to since the listing began, or about to be, are passed over: the listing is older
@@ -191,7 +201,7 @@ func compare(
 	whom func(store.Reader, string) (bool, error),
 ) (d drifted, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		d = drifted{would: access.NewIntent(subject)}
+		d = drifted{would: access.NewAgenda(subject)}
 		for known, err := range store.Accounts.All(r, name) {
 			if err != nil {
 				return err
@@ -221,12 +231,12 @@ func compare(
 			}
 			if !listed {
 				d.lacking = append(d.lacking, known)
-				d.would.Add(known.Identity, "is not listed")
+				d.would.Add(known.Identity, notListed)
 				continue
 			}
 			account.Identity = known.Identity
 			if how := access.Differences(known, account); len(how) > 0 {
-				d.differing = append(d.differing, account)
+				d.differing = append(d.differing, difference{account, how})
 				d.would.Add(known.Identity, how...)
 			}
 		}

@@ -15,16 +15,18 @@ import (
 )
 
 // Expiry ends the grants whose time has come. Access ends without it, by the
-// identity's own item and at every read; this is the second pair of eyes. Cut off, it
+// identity's own item and at every read; this is the second pair of eyes. Its limits hold
+// for all grants, and for those of each role and at each connector. Cut off, it
 // goes on: what it ended is in its index no more. Bound to a scope, it looks at each
 // grant that is due.
 func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *schema.Run) error {
 	return func(ctx context.Context, sweep Sweep, run *schema.Run) error {
-		within, err := sweep.grants(rules.Book())
+		book := rules.Book()
+		within, err := sweep.grants(book)
 		if err != nil {
 			return err
 		}
-		due, population, err := dueGrants(ctx, s, sweep.Limits.Count, within)
+		due, why, err := dueGrants(ctx, s, book, sweep.Limits, within)
 		if err != nil {
 			return err
 		}
@@ -32,8 +34,8 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 			run.Looked, run.Found = due, due
 		}
 		until := time.Time{} // whatever falls due while it runs may end too
-		if !sweep.bounded(due, population) {
-			if until, err = held(ctx, s, sweep, run, within); err != nil {
+		if why != "" || !sweep.acts() {
+			if until, err = held(ctx, s, book, sweep, run, within, why); err != nil {
 				return err
 			}
 		}
@@ -44,7 +46,7 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 			}
 			for len(due) > 0 {
 				some := due[:min(pace.Rows(), len(due))]
-				if err := expireSome(ctx, pace, rules.Book().Digest(), sweep, run, some); err != nil {
+				if err := expireSome(ctx, pace, book.Digest(), sweep, run, some); err != nil {
 					return err
 				}
 				due = due[len(some):]
@@ -90,66 +92,82 @@ func dueWithin(r store.Reader, at time.Time, within grantScope) iter.Seq2[schema
 	}
 }
 
-// dueGrants counts the due grants, up to one more than the guard would let
-// through, and all grants.
-func dueGrants(ctx context.Context, s *store.Store, limit int, within grantScope) (due, population int, err error) {
-	if limit <= 0 {
-		limit = mostCounted
+// dueGrants counts the due grants, up to one more than the guard would let through, and says
+// why they may not end by themselves, if so. Where no share is limited, the due index is all
+// that is read.
+func dueGrants(ctx context.Context, s *store.Store, book *policy.Book, limits policy.Brake, within grantScope) (due int, why string, err error) {
+	most := limits.Count
+	if most <= 0 {
+		most = mostCounted
 	}
-	err = s.View(ctx, func(r store.Reader) error {
-		all, err := store.Grants.Count(r)
-		if err != nil {
+	err = s.View(ctx, func(r store.Reader) (err error) {
+		if within == nil && !shares(limits) {
+			due, err = store.GrantUntil.CountUntil(r, most+1, r.Now())
+			why = limits.Exceeds(due, due)
 			return err
 		}
-		population = int(all)
-		if within == nil {
-			due, err = store.GrantUntil.CountUntil(r, limit+1, r.Now())
-			return err
-		}
-		due = 0
-		for _, err := range dueWithin(r, r.Now(), within) {
+		ending := newToll(book)
+		for g, err := range dueWithin(r, r.Now(), within) {
 			if err != nil {
 				return err
 			}
-			if due++; due > limit {
+			if ending.add(g); ending.all > most {
 				break
 			}
 		}
-		return nil
+		due = ending.all
+		why, err = ending.exceeds(r, limits)
+		return err
 	})
-	return due, population, err
+	return due, why, err
 }
 
 // mostCounted bounds what is counted where no limit does.
 const mostCounted = 1 << 30
 
 // held returns the time up to which grants may end although not all may by themselves:
-// because those are what people released.
-func held(ctx context.Context, s *store.Store, sweep Sweep, run *schema.Run, within grantScope) (until time.Time, err error) {
+// because those are what people released. What fell due since they were asked of, and the
+// run was cut off, is the next run's.
+func held(
+	ctx context.Context, s *store.Store, book *policy.Book, sweep Sweep, run *schema.Run, within grantScope, why string,
+) (until time.Time, err error) {
 	if sweep.guard == nil { // nobody asks what it would do
-		return until, fmt.Errorf("%s: %w", sweep.Limits.Exceeds(run.Found, run.Found), schema.ErrHeld)
+		return until, fmt.Errorf("%s: %w", why, schema.ErrHeld)
 	}
-	subject := "sweep/" + sweep.Name
-	would, population := access.NewIntent(subject), int64(0)
+	would := access.NewAgenda(sweep.subject())
+	part := sweep.guard.partOf(would.HoldID())
 	err = s.View(ctx, func(r store.Reader) (err error) {
-		would, until = access.NewIntent(subject), r.Now()
-		if population, err = store.Grants.Count(r); err != nil {
-			return err
+		would, until = access.NewAgenda(sweep.subject()), part.Until
+		if until.IsZero() {
+			until = r.Now()
 		}
+		ending := newToll(book)
 		for g, err := range dueWithin(r, until, within) {
 			if err != nil {
 				return err
 			}
-			would.Add(g.Identity, "grant "+g.ID+" of role "+g.Role+" ends")
+			would.Add(g.Identity, grantEnds(g))
+			ending.add(g)
 		}
-		return nil
+		why, err = ending.exceeds(r, sweep.Limits)
+		return err
 	})
 	if err != nil {
 		return until, err
 	}
-	run.Looked, run.Found, run.First = would.Count(), would.Count(), would.First()
-	return until, sweep.check(run, subject, would, int(population))
+	run.Looked, run.Found = part.Count+would.Count(), part.Count+would.Count()
+	run.First = some(run.First, would.First())
+	if err := sweep.checkFor(run, would, why); err != nil {
+		return until, err
+	}
+	sweep.guard.part.Until = until
+	return until, nil
 }
+
+func (s Sweep) subject() string { return "sweep/" + s.Name }
+
+// grantEnds is what becomes of a grant, as the plan says it.
+func grantEnds(g schema.Grant) string { return "grant " + g.ID + " of role " + g.Role + " ends" }
 
 // How many grants are known of at once, and how many of those, or of what is open in a
 // review, one transaction ends: the more, the less each costs, but none is to keep
@@ -199,13 +217,23 @@ func firstDue(ctx context.Context, s *store.Store, until time.Time, within grant
 // expireSome ends some grants, and notes how far the run came.
 func expireSome(ctx context.Context, pace *store.Pace, digest string, sweep Sweep, run *schema.Run, due []schema.Grant) error {
 	var is schema.Run
+	before := sweep.guard.partOf(access.HoldID(sweep.subject()))
 	err := pace.Update(store.Background(ctx), len(due), func(tx store.Tx) error {
 		ended, err := access.ExpireAll(tx, "sweep/expiry", digest, due)
 		if err != nil {
 			return fmt.Errorf("grants of %s and after: %w", due[0].Identity, err)
 		}
 		is = *run
-		is.Done += ended
+		is.Done += len(ended)
+		if before.Hold != "" {
+			done := access.NewAgenda(sweep.subject())
+			for _, g := range ended {
+				done.Add(g.Identity, grantEnds(g))
+			}
+			if err := sweep.guard.did(before, done); err != nil {
+				return err
+			}
+		}
 		return sweep.note(tx, is)
 	})
 	if err == nil {

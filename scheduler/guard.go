@@ -14,18 +14,17 @@ var errLooking = errors.New("it only looks")
 // A guard is one run's: it knows what people released of what earlier runs were
 // held from, and remembers what this one came to. A nil one releases nothing.
 type guard struct {
-	released   map[string]string // plans, by the holds' ids
+	plans      map[string]string // that people released, by the holds' ids
 	held       []schema.Hold
 	past       []string         // ids of holds that it let the run past
 	incomplete bool             // the run did not come to everything
 	troubles   []schema.Trouble // what became of the parts of it that it did not do
+	part       schema.PlanPart  // what is done of the released plan that the run is at
 }
 
-// bounded reports whether a run may do so much by itself, so that it need not be summed
-// up first.
-func (s Sweep) bounded(n, population int) bool {
-	return !s.dry && s.mode() == schema.Enforce && !s.Limits.Stops(n, population)
-}
+// acts reports whether a run does by itself what is within its limits, so that it need not
+// be summed up first.
+func (s Sweep) acts() bool { return !s.dry && s.mode() == schema.Enforce }
 
 func (s Sweep) mode() schema.Mode {
 	if s.Mode == "" {
@@ -36,14 +35,19 @@ func (s Sweep) mode() schema.Mode {
 
 // check looks at all that a run would do about one subject before any of it is done.
 // Beyond its limits it is held, all of it, unless it is to the last thing what people
-// released; so is anything where the sweep proposes. A run that only looks does nothing.
-func (s Sweep) check(run *schema.Run, subject string, would *access.Intent, population int) error {
-	why := s.Limits.Exceeds(would.Count(), population)
+// released, with what was done of that before the run was cut off; so is anything where the
+// sweep proposes. A run that only looks does nothing.
+func (s Sweep) check(run *schema.Run, would *access.Agenda, population int) error {
+	return s.checkFor(run, would, s.Limits.Exceeds(would.Count(), population))
+}
+
+// checkFor is check where it is known why people are to be asked; nothing if they are not.
+func (s Sweep) checkFor(run *schema.Run, would *access.Agenda, why string) error {
 	switch {
 	case would.Count() == 0:
 		return nil
 	case s.dry:
-		s.guard.held = append(s.guard.held, would.Hold(schema.SweepHold, subject, why))
+		s.guard.held = append(s.guard.held, would.Hold(why))
 		run.Proposed += would.Count()
 		return errLooking
 	case s.mode() == schema.Observe:
@@ -55,14 +59,51 @@ func (s Sweep) check(run *schema.Run, subject string, would *access.Intent, popu
 		why = fmt.Sprintf("%d changes are proposed, and wait for people", would.Count())
 	}
 	if s.guard != nil {
-		h := would.Hold(schema.SweepHold, subject, why)
-		if s.guard.released[h.ID] == h.Plan {
-			s.guard.past = append(s.guard.past, h.ID)
-			return nil
+		if is, err := s.guard.released(would); is || err != nil {
+			return err
 		}
-		s.guard.held = append(s.guard.held, h)
+		s.guard.held = append(s.guard.held, would.Hold(why))
 	}
 	return fmt.Errorf("%s: %w", why, schema.ErrHeld)
+}
+
+// released reports whether people released what a run would do, and has the run be at that.
+func (g *guard) released(would *access.Agenda) (bool, error) {
+	id := would.HoldID()
+	whole, part := *would, g.partOf(id)
+	if err := whole.AddPart(part); err != nil {
+		return false, err
+	}
+	if g.plans[id] != whole.Plan() {
+		return false, nil
+	}
+	g.past = append(g.past, id)
+	part.Hold = id
+	g.part = part
+	return true, nil
+}
+
+// partOf is what is done of a hold's plan.
+func (g *guard) partOf(hold string) schema.PlanPart {
+	if g == nil || g.part.Hold != hold {
+		return schema.PlanPart{}
+	}
+	return g.part
+}
+
+// did adds to what is done of the plan that the run is at, from where it was; nothing if
+// it is at none. It may be called again for the same, by a transaction that is run again.
+func (g *guard) did(before schema.PlanPart, done *access.Agenda) error {
+	if before.Hold == "" || before.Hold != done.HoldID() {
+		return nil
+	}
+	if err := done.AddPart(before); err != nil {
+		return err
+	}
+	now := done.Part()
+	now.Hold, now.Until = before.Hold, before.Until
+	g.part = now
+	return nil
 }
 
 // missed notes that something could not be looked at.

@@ -43,6 +43,21 @@ func resumed() map[string]func(w *inspectWorld) scheduler.Sweep {
 			})
 			return scheduler.Sweep{Run: scheduler.Reviews(w.store, w.rules), Limits: policy.Brake{Count: resumeMany}}
 		},
+		"drift, released": func(w *inspectWorld) scheduler.Sweep {
+			sweep := scheduler.Sweep{Name: "drift", Mode: schema.Propose, Run: scheduler.Drift(w.store, w.rules, w.threeTargets(true))}
+			return w.releasing(sweep, "sweep:drift:crm", "sweep:drift:wiki")
+		},
+		"reviews, released": func(w *inspectWorld) scheduler.Sweep {
+			w.overdue("a", 3*resumeMany/2)
+			w.overdue("b", resumeMany)
+			sweep := scheduler.Sweep{Name: "reviews", Run: scheduler.Reviews(w.store, w.rules), Limits: policy.Brake{Count: 1}}
+			return w.releasing(sweep, "sweep:reviews:a", "sweep:reviews:b")
+		},
+		"expiry, released": func(w *inspectWorld) scheduler.Sweep {
+			w.ended("editor", 4*resumeMany)
+			sweep := scheduler.Sweep{Name: "expiry", Run: scheduler.Expiry(w.store, w.rules), Limits: policy.Brake{Count: 1}}
+			return w.releasing(sweep, "sweep:expiry")
+		},
 		"retention": func(w *inspectWorld) scheduler.Sweep {
 			_, signer, _ := signedLog(w.t)
 			w.keepFor("decisions: 400d, evidence: 400d")
@@ -101,7 +116,10 @@ func afterCut(t *testing.T, name string, setUp func(*inspectWorld) scheduler.Swe
 		defer w.stop()
 		w.rules.Use(booktest.Compile(t, watched))
 		sweep := setUp(w)
-		sweep.Name = name
+		if sweep.Name == "" {
+			sweep.Name = name
+		}
+		name := sweep.Name
 		settle(time.Second)
 		if cut = w.cutOffSweep(sweep, at); at > 0 && !cut {
 			return
@@ -170,6 +188,82 @@ func (w *inspectWorld) outcome(name string) (is outcome) {
 	}
 	slices.Sort(is.Findings)
 	return is
+}
+
+// releasing has two people release what a run of a sweep is held from.
+func (w *inspectWorld) releasing(sweep scheduler.Sweep, holds ...string) scheduler.Sweep {
+	w.t.Helper()
+	settle(time.Second)
+	if run := w.run(sweep); run.Held == "" {
+		w.t.Fatalf("it is not held: %+v", run)
+	}
+	for _, id := range holds {
+		w.release(id)
+	}
+	settle(time.Second)
+	return sweep
+}
+
+// ended makes grants of a role that reached their end and that nobody looked at.
+func (w *inspectWorld) ended(role string, n int) {
+	w.t.Helper()
+	w.update(func(tx store.Tx) error {
+		return each(n, func(i int) error {
+			return store.Grants.Put(tx, schema.Grant{
+				ID: fmt.Sprintf("g-%s-%04d", role, i), Identity: fmt.Sprintf("p%04d", i), Role: role, From: tx.Now().Add(-2 * time.Hour), Until: tx.Now().Add(-time.Hour),
+			})
+		})
+	})
+}
+
+// TestResumedPlanIsThatPlan has something more, or something else, come to be due while a
+// run is cut off in the middle of what people released: that nobody released. R-BRAKE-1, R-BRAKE-5.
+func TestResumedPlanIsThatPlan(t *testing.T) {
+	const many = 4 * resumeMany
+	for name, test := range map[string]struct {
+		meanwhile func(w *inspectWorld, tx store.Tx) error
+		held      bool
+	}{
+		"nothing": {func(*inspectWorld, store.Tx) error { return nil }, false},
+		"one more": {func(_ *inspectWorld, tx store.Tx) error {
+			return store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour))
+		}, true},
+		"later": {func(_ *inspectWorld, tx store.Tx) error { return store.Grants.Put(tx, grantThatEnded(tx, "x", -500*time.Millisecond)) }, false},
+		"one less": {func(_ *inspectWorld, tx store.Tx) error {
+			return store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1))
+		}, true},
+		"in exchange": {func(_ *inspectWorld, tx store.Tx) error {
+			return errors.Join(store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour)), store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1)))
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &inspectWorld{}
+				w.world = idleWorldOn(t, reads{accesstest.Engine(t), &w.rows, &w.write})
+				defer w.stop()
+				w.rules.Use(booktest.Compile(t, watched))
+				w.ended("editor", many)
+				sweep := w.releasing(scheduler.Sweep{Name: "expiry", Run: scheduler.Expiry(w.store, w.rules), Limits: policy.Brake{Count: 1}}, "sweep:expiry")
+				if !w.cutOffSweep(sweep, 4) || !w.came("expiry") {
+					t.Fatal("it was not cut off in the middle")
+				}
+				w.update(func(tx store.Tx) error { return test.meanwhile(w, tx) })
+				settle(time.Second)
+				run := w.run(sweep)
+				if held := run.Held != ""; held != test.held || run.Resumed != 1 || run.Done == 0 || !held && run.Done != many || held && run.Done >= many {
+					t.Errorf("it goes on to %+v; want it held: %v", run, test.held)
+				}
+				if next := w.run(sweep); test.held && next.Held == "" {
+					t.Errorf("what was held anew is done by the next run: %+v", next)
+				}
+			})
+		})
+	}
+}
+
+// grantThatEnded is somebody's that reached its end so long ago.
+func grantThatEnded(tx store.Tx, whose string, ago time.Duration) schema.Grant {
+	return schema.Grant{ID: "g-" + whose, Identity: whose, Role: "editor", From: tx.Now().Add(-2 * time.Hour), Until: tx.Now().Add(-ago)}
 }
 
 // threeTargets are one that cannot be listed, one that the bridge only reports about and one

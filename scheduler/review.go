@@ -125,9 +125,9 @@ func overdueReviews(ctx context.Context, s *store.Store, sweep Sweep) (overdue [
 // on: what it acted on is open no more.
 func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep, run *schema.Run, v schema.Review) error {
 	subject := "sweep/" + sweep.Name + "/" + v.ID
-	would := access.NewIntent(subject)
+	would := access.NewAgenda(subject)
 	err := s.View(ctx, func(r store.Reader) error {
-		would = access.NewIntent(subject)
+		would = access.NewAgenda(subject)
 		for i, err := range store.ReviewItems.By(r, store.ItemState, store.ItemsIn(v.ID, schema.ItemOpen)) {
 			if err != nil {
 				return err
@@ -137,7 +137,7 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 				return err
 			}
 			if acts { // people are asked about nothing else
-				would.Add(i.Identity, v.OverdueOf(i)+" "+i.Holding)
+				would.Add(i.Identity, overdueDeed(v, i))
 			}
 		}
 		return nil
@@ -145,15 +145,20 @@ func actOn(ctx context.Context, s *store.Store, rules *access.Rules, sweep Sweep
 	if err != nil {
 		return err
 	}
-	t := &tally{sweep: sweep, run: *run, once: true}
+	t := &tally{sweep: sweep, about: subject, run: *run, once: true}
 	run.Looked += would.Count()
 	run.Found += would.Count()
 	run.First = some(run.First, would.First())
 	t.run.First = run.First
-	if err := sweep.check(run, subject, would, v.Items); err != nil {
+	if err := sweep.check(run, would, v.Items); err != nil {
 		return fmt.Errorf("%s: %w", v.About(), err)
 	}
 	return actOnAll(ctx, s, rules, t, run, v)
+}
+
+// overdueDeed is what becomes of an item, as the plan says it.
+func overdueDeed(v schema.Review, i schema.ReviewItem) string {
+	return v.OverdueOf(i) + " " + i.Holding
 }
 
 // actOnAll acts on what is open in a review, some of it in a transaction.
@@ -179,17 +184,17 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, t *tally
 		last := items[len(items)-1]
 		after = []string{last.Review, last.Identity, last.Holding}
 		update := func(fn func(store.Tx) error) error { return pace.Update(store.Background(ctx), len(items), fn) }
-		acted, err := t.act(update, func(tx store.Tx) (n int, err error) {
+		acted, err := t.act(update, func(tx store.Tx, done *access.Agenda) error {
 			for _, i := range items {
 				acted, err := access.OverdueItem(tx, rules, "sweep/"+t.sweep.Name, i)
 				if err != nil {
-					return 0, err
+					return err
 				}
 				if acted {
-					n++
+					done.Add(i.Identity, overdueDeed(v, i))
 				}
 			}
-			return n, nil
+			return nil
 		})
 		if err != nil {
 			return err

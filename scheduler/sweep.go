@@ -120,7 +120,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 	sweep.guard = &guard{}
 	fresh := schema.Run{Sweep: sweep.Name, Started: time.Now()}
 	err = w.Store.Update(ctx, func(tx store.Tx) (err error) {
-		if sweep.guard.released, err = access.ReleasedPlans(tx, sweep.Name); err != nil {
+		if sweep.guard.plans, err = access.ReleasedPlans(tx, sweep.Name); err != nil {
 			return err
 		}
 		switch p, err := store.SweepProgress.Get(tx, sweep.Name); {
@@ -128,6 +128,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 			run, sweep.after = p.Run, p.Cursor
 			run.Resumed++
 			sweep.guard.held, sweep.guard.past, sweep.guard.incomplete, sweep.guard.troubles = p.Held, p.Past, p.Incomplete, p.Troubles
+			sweep.guard.part = p.Part
 		case errors.Is(err, schema.ErrNotFound):
 			run = fresh
 			run.ID = tx.NewID()
@@ -140,6 +141,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 	sweep.keep = func(tx store.Tx, run schema.Run, cursor []string) error {
 		return store.SweepProgress.Put(tx, schema.Progress{
 			Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete, Troubles: guard.troubles,
+			Part: guard.part,
 		})
 	}
 	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {

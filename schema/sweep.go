@@ -82,7 +82,21 @@ type Progress struct {
 	Incomplete bool     `json:"incomplete,omitempty"`
 
 	Troubles []Trouble `json:"troubles,omitempty"` // what became of parts of it that it did not do
+
+	Part PlanPart `json:"part,omitzero"` // what it did of the released plan that it is at
 }
+
+// A PlanPart is what a run did of a plan that people released: with what is left it comes
+// to that plan.
+type PlanPart struct {
+	Hold  string    `json:"hold"`           // the plan's
+	Sum   []byte    `json:"sum,omitempty"`  // of all that is done
+	Count int       `json:"count"`          // how much that is
+	Until time.Time `json:"until,omitzero"` // what falls due later is not of the plan, where it hangs on time
+}
+
+// IsZero reports whether a run is at no plan that people released.
+func (p PlanPart) IsZero() bool { return p.Hold == "" }
 
 // A Trouble is why a run did not do a part of what it is for.
 type Trouble struct {
