@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/policy"
@@ -28,7 +30,7 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	}
 	what := joinLimited(differences, 5)
 	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
-		return false, Report(tx, book, "sweep/drift", schema.Finding{
+		return false, Report(tx, book, sweepDrift, schema.Finding{
 			Kind: findingDrift, Connector: seen.Connector, Subject: seen.Identity, Reason: what,
 		})
 	}
@@ -37,12 +39,12 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 		return false, err
 	}
 	if bypass != "" {
-		return false, Report(tx, book, "sweep/drift", schema.Finding{
+		return false, Report(tx, book, sweepDrift, schema.Finding{
 			Kind: findingDrift, Connector: seen.Connector, Subject: seen.Identity, Reason: what + "; left until " + bypass + " is reviewed",
 		})
 	}
 	d, err := tx.Record(schema.Decision{
-		Actor: "sweep/drift", Verb: schema.Drifted, Subject: seen.Identity, Object: seen.Connector,
+		Actor: sweepDrift, Verb: schema.Drifted, Subject: seen.Identity, Object: seen.Connector,
 		Because: []string{"run/" + run}, Reason: what, Policy: book.Digest(),
 	})
 	if err != nil {
@@ -93,4 +95,49 @@ func Differences(acc, seen schema.Account) []string {
 	}
 	slices.Sort(what)
 	return what
+}
+
+// sweepDrift is who finds drift.
+const sweepDrift = "sweep/drift"
+
+// An Unlooked is whose account could not be compared with its target, and since when that
+// has not agreed to what was decided.
+type Unlooked struct {
+	Identity string
+	Since    time.Time
+}
+
+// ReportUnlooked reports the accounts of a connector that no drift sweep could look at for
+// so long that people are to know: whatever somebody does there by hand is not seen. What
+// was said before, and is over by whose it is, is resolved.
+func ReportUnlooked(
+	ctx context.Context, s *store.Store, book *policy.Book, connector string, unlooked []Unlooked, over func(r store.Reader, identity string) (bool, error),
+) error {
+	still := map[string]bool{}
+	for some := range slices.Chunk(unlooked, chunk) {
+		for _, a := range some {
+			still[a.Identity] = true
+		}
+		err := reportAll(ctx, s, book, sweepDrift, some, func(a Unlooked) schema.Finding {
+			return schema.Finding{
+				Kind: findingUnlooked, Connector: connector, Subject: a.Identity,
+				Reason: "its target has not agreed since " + day(a.Since) + " to what was decided: until then nobody can tell who changed it",
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return settleAll(ctx, s, book, sweepDrift, findingUnlooked, connector, func(r store.Reader, identity string) (bool, error) {
+		if still[identity] {
+			return false, nil
+		}
+		return over(r, identity)
+	})
+}
+
+// SettleDrift resolves what was found to have drifted at a connector and is as it should
+// be again, as over says by whose it is.
+func SettleDrift(ctx context.Context, s *store.Store, book *policy.Book, connector string, over func(r store.Reader, identity string) (bool, error)) error {
+	return settleAll(ctx, s, book, sweepDrift, findingDrift, connector, over)
 }

@@ -8,6 +8,7 @@ package access
 const (
 	findingOrphan    = "orphan"              // an account that no identity explains, by its remote id
 	findingDrift     = "drift"               // an account is not as it was left
+	findingUnlooked  = "drift-unknown"       // its target has not agreed for more than a day: whether it drifted nobody can tell
 	findingUnmanaged = "unmanaged"           // an account holds what nobody decided
 	findingUnused    = "unused"              // what is held was not used for long, or never
 	findingNesting   = "nesting"             // a group at a target is in another, its object, and no catalogue says so

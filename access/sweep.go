@@ -64,11 +64,40 @@ func nothingNew(last, run schema.Run) bool {
 // accounts, those of a complete listing: new ones are raised, those that are gone are
 // resolved.
 func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []string) error {
-	const kind = findingOrphan
+	const actor = "sweep/orphans"
 	there := map[string]bool{}
-	for _, id := range orphans {
-		there[id] = true
+	for some := range slices.Chunk(orphans, chunk) {
+		for _, id := range some {
+			there[id] = true
+		}
+		err := reportAll(ctx, s, book, actor, some, func(id string) schema.Finding {
+			return schema.Finding{Kind: findingOrphan, Connector: connector, Subject: id, Reason: "no identity explains this account"}
+		})
+		if err != nil {
+			return err
+		}
 	}
+	return settleAll(ctx, s, book, actor, findingOrphan, connector, func(_ store.Reader, id string) (bool, error) { return !there[id], nil })
+}
+
+// reportAll reports a finding about each of some, in one transaction.
+func reportAll[T any](ctx context.Context, s *store.Store, book *policy.Book, actor string, some []T, about func(T) schema.Finding) error {
+	return s.Update(store.Background(ctx), func(tx store.Tx) error {
+		for _, one := range some {
+			if err := Report(tx, book, actor, about(one)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settleAll resolves the findings of a kind at a connector that are over, as is said of
+// each by its subject.
+func settleAll(
+	ctx context.Context, s *store.Store, book *policy.Book, actor string, kind schema.FindingKind, connector string,
+	over func(r store.Reader, subject string) (bool, error),
+) error {
 	var resolved []schema.Finding
 	err := s.View(ctx, func(r store.Reader) error {
 		resolved = nil
@@ -76,7 +105,11 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 			if err != nil {
 				return err
 			}
-			if !there[f.Subject] {
+			is, err := over(r, f.Subject)
+			if err != nil {
+				return err
+			}
+			if is {
 				resolved = append(resolved, f)
 			}
 		}
@@ -85,26 +118,10 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 	if err != nil {
 		return err
 	}
-	for some := range slices.Chunk(orphans, chunk) {
-		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
-			for _, id := range some {
-				err := Report(tx, book, "sweep/orphans", schema.Finding{
-					Kind: kind, Connector: connector, Subject: id, Reason: "no identity explains this account",
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
 	for some := range slices.Chunk(resolved, chunk) {
 		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
 			for _, f := range some {
-				if err := mended(tx, book, "sweep/orphans", f); err != nil {
+				if err := mended(tx, book, actor, f); err != nil {
 					return err
 				}
 			}

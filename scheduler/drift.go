@@ -19,7 +19,8 @@ import (
 // does an empty one where accounts are known. What a listing lacks is gone only if
 // it can not be read either, where the target can be read. Where the guard lets it
 // go on, what was given up is tried again too. What a target says of when its accounts
-// were used is kept, whatever becomes of the rest. Bound to some people, it leaves the
+// were used is kept, whatever becomes of the rest. What it can not look at it counts, and
+// reports where that stays so. Bound to some people, it leaves the
 // accounts of others alone, and what is no person's.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
@@ -42,26 +43,39 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 			return err
 		}
 		subject := "sweep/" + sweep.Name + "/" + name
-		d, err := compare(ctx, s, subject, name, seen, others, before, whom)
-		if err != nil {
+		d := &drifted{seen: seen, others: others, before: before, whom: whom}
+		if run.Resumed > 0 {
+			d.resumed = run.Started
+		}
+		if err := d.compare(ctx, s, subject, name); err != nil {
 			return err
 		}
-		if seen.Len() == 0 && d.looked > 0 {
-			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.looked)
+		if seen.Len() == 0 && d.known > 0 {
+			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.known)
+		}
+		if !sweep.dry {
+			if err := access.ReportUnlooked(ctx, s, rules.Book(), name, d.unlooked, d.within); err != nil {
+				return err
+			}
 		}
 		t := &tally{sweep: sweep, about: subject, run: *run}
 		run.Looked += d.looked
+		run.PassedOver = sums(run.PassedOver, d.passed)
 		run.Found += d.would.Count()
 		run.First = some(run.First, d.would.First())
 		t.run.First = run.First
-		if err := sweep.check(run, d.would, d.looked); err != nil {
+		if err := sweep.check(run, d.would, d.known); err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
 		gone, err := confirm(ctx, lister, d.lacking)
 		if err != nil {
 			return fmt.Errorf("connector %s: %w", name, err)
 		}
-		if err := undo(ctx, s, rules, t, run, append(d.differing, gone...)); err != nil {
+		all := append(d.differing, gone...)
+		if err := undo(ctx, s, rules, t, run, all); err != nil {
+			return err
+		}
+		if err := access.SettleDrift(ctx, s, rules.Book(), name, d.but(name, all)); err != nil {
 			return err
 		}
 		return retry(ctx, s, sweep, run, name, whom)
@@ -170,79 +184,6 @@ func confirm(ctx context.Context, lister connectors.Lister, lacking []schema.Acc
 		}
 	}
 	return differing, nil
-}
-
-// A drifted is how a target differs from what is remembered.
-type drifted struct {
-	differing []difference
-	lacking   []schema.Account // as they are remembered, those that are not in the listing
-	would     *access.Agenda   // sums up both
-	looked    int
-}
-
-// A difference is an account that is not as it is remembered: as the target has it, and how
-// it differs, as the plan says it.
-type difference struct {
-	account schema.Account
-	how     []string
-}
-
-// notListed is how an account differs that a listing lacks.
-const notListed = "is not listed"
-
-// compare returns how the target differs from what is remembered. Accounts written
-// to since the listing began, or about to be, are passed over: the listing is older
-// than what is known of them. One that was given up is about to be written to by nobody,
-// and may stay so for long: what somebody gives it by hand is found as elsewhere. One that
-// may be there and has no known id no listing tells of: it is looked for when it is tried
-// again. Where it is said whom, so is what differs of others.
-func compare(
-	ctx context.Context, s *store.Store, subject, name string, seen *connectors.Seen, others map[string]schema.Account, before time.Time,
-	whom func(store.Reader, string) (bool, error),
-) (d drifted, err error) {
-	err = s.View(ctx, func(r store.Reader) error {
-		d = drifted{would: access.NewAgenda(subject)}
-		for known, err := range store.Accounts.All(r, name) {
-			if err != nil {
-				return err
-			}
-			if !known.Exists() || connectors.IsUnnamed(known.RemoteID) {
-				continue
-			}
-			d.looked++
-			awaited := !known.Due.IsZero() && known.State != schema.Parked
-			if awaited || !known.Observed.Before(before) {
-				continue
-			}
-			account, other := others[known.RemoteID]
-			listed := seen.Has(known.RemoteID)
-			if listed && !other {
-				continue
-			}
-			if whom != nil {
-				if is, err := whom(r, known.Identity); err != nil {
-					return err
-				} else if !is {
-					continue
-				}
-			}
-			if !listed && len(access.Differences(known, schema.Account{})) == 0 {
-				continue
-			}
-			if !listed {
-				d.lacking = append(d.lacking, known)
-				d.would.Add(known.Identity, notListed)
-				continue
-			}
-			account.Identity = known.Identity
-			if how := access.Differences(known, account); len(how) > 0 {
-				d.differing = append(d.differing, difference{account, how})
-				d.would.Add(known.Identity, how...)
-			}
-		}
-		return nil
-	})
-	return d, err
 }
 
 // mostFirst is how much of what a run found its record tells of.

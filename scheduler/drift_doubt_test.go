@@ -2,11 +2,15 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/connectors"
 	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -103,4 +107,84 @@ func TestDriftKnowsTheBridgesOwnDoubt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDriftSaysWhomItPassesOver has a target fail at one person's account for ever, which
+// somebody changes meanwhile. That is not compared, for nobody knows what came of the last
+// call; so the run says that it was not, and after a day a finding does, until the target
+// agrees. R-DRIFT-1.
+func TestDriftSaysWhomItPassesOver(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		w.admitNamed("eve", "", "Engineering", true)
+		settle(time.Second)
+		w.target.change(func(g *target) {
+			g.refuse = func(s connectors.Step) error { return errors.New("the " + s.Verb.String() + " came to nothing") }
+		})
+		grantEditor(w, id)
+		settle(time.Minute)
+		w.target.edit("r-"+id, func(a *schema.Account) { a.Attributes = map[string]string{"userName": "mallory"} })
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		look := func(looked, passed, findings int) {
+			t.Helper()
+			run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
+			if err != nil || run.Looked != looked || run.PassedOver["their target has yet to agree to what was decided"] != passed {
+				t.Errorf("%+v, %v; want %d looked at, and %d passed over", run, err, looked, passed)
+			}
+			if open := w.open("drift-unknown"); len(open) != findings || findings > 0 && (open[0].Subject != id || open[0].Connector != "wiki") {
+				t.Errorf("%+v stand, want %d of %s", open, findings, id)
+			}
+		}
+		look(1, 1, 0)
+		settle(25 * time.Hour)
+		look(1, 1, 1)
+		w.target.change(func(g *target) { g.refuse = nil })
+		settle(2 * time.Minute)
+		look(2, 0, 0)
+	})
+}
+
+// TestDriftIsMended has an account at a target that others write to as well be otherwise for
+// a while: that is found, and the finding ends with it. R-DRIFT-1.
+func TestDriftIsMended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.rules.Use(booktest.Compile(t, strings.Replace(documents, "authority: exclusive", "authority: shared", 1)))
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		for i, c := range []struct {
+			active bool
+			want   int
+		}{{false, 1}, {true, 0}} {
+			w.target.edit("r-"+id, func(a *schema.Account) { a.Active = c.active })
+			settle(time.Second)
+			if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Found != c.want {
+				t.Errorf("%d: %+v, %v; want %d found", i, run, err, c.want)
+			}
+			if open := w.open("drift"); len(open) != c.want {
+				t.Errorf("%d: %+v stand, want %d", i, open, c.want)
+			}
+		}
+	})
+}
+
+// open returns the open findings of a kind.
+func (w *world) open(kind schema.FindingKind) (all []schema.Finding) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(r store.Reader) error {
+		all = nil
+		for f, err := range store.Findings.All(r, kind) {
+			if err != nil {
+				return err
+			}
+			all = append(all, f)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
 }

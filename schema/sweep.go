@@ -26,6 +26,10 @@ type Run struct {
 	Resumed  int       `json:"resumed,omitempty"` // how often it was cut off, and went on where it was
 	First    []Deed    `json:"first,omitempty"`   // some of what it found
 
+	// PassedOver is how many things it did not look at, though they are its to look at, by
+	// why it did not. They are not among those looked at.
+	PassedOver map[string]int `json:"passedOver,omitempty"`
+
 	// A run that comes to the same as the one before it is kept as that one again.
 	Again int       `json:"again,omitempty"` // how often it came to the same since
 	Since time.Time `json:"since,omitzero"`  // then: when it first did

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,6 +86,9 @@ func lastRun(r *schema.Run) (when, outcome string) {
 		outcome = fmt.Sprintf("%d looked at, %d found, %d acted on, %d reported", r.Looked, r.Found, r.Done, r.Reported)
 		if r.Retried > 0 {
 			outcome += fmt.Sprintf(", %d tried again", r.Retried)
+		}
+		for _, why := range slices.Sorted(maps.Keys(r.PassedOver)) {
+			outcome += fmt.Sprintf(", %d passed over (%s)", r.PassedOver[why], why)
 		}
 	}
 	return moment(r.Started), outcome

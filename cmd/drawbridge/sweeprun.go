@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -99,6 +100,11 @@ func runText(out io.Writer, r schema.Run) error {
 	for _, line := range []string{ifAny("held: ", r.Held), ifAny("failed: ", r.Problem)} {
 		if err == nil && line != "" {
 			_, err = fmt.Fprintln(out, line)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(r.PassedOver)) {
+		if err == nil {
+			_, err = fmt.Fprintf(out, "passed over: %d, for %s\n", r.PassedOver[why], why)
 		}
 	}
 	if err == nil && r.Resumed > 0 {
