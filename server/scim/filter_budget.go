@@ -14,6 +14,7 @@ type effort struct {
 	q           *request
 	ask         query
 	comparisons int64
+	most        int // resources that it may look at
 	looked      int
 	work        int64
 	chunk       int64 // work since the transaction began
@@ -27,7 +28,7 @@ const maxChunkWork = 32 << 20
 const leastWork = 256
 
 func (q *request) effort(ask query) *effort {
-	return &effort{q: q, ask: ask, comparisons: int64(1 + ask.filter.Comparisons())}
+	return &effort{q: q, ask: ask, comparisons: int64(1 + ask.filter.Comparisons()), most: q.limits.Scan}
 }
 
 // begin begins a transaction's part.
@@ -61,19 +62,22 @@ func (e *effort) add(n int64) { e.work, e.chunk = e.work+n, e.chunk+n }
 func (e *effort) rests() bool { return e.chunk > maxChunkWork }
 
 // spent reports whether the request has done as much as it may.
-func (e *effort) spent() bool { return e.looked >= e.q.limits.Scan || e.work > e.q.limits.Work }
+func (e *effort) spent() bool { return e.looked >= e.most || e.work > e.q.limits.Work }
 
 // tooMuch is what is said where there is more to look at.
 func (e *effort) tooMuch(t *wire.Type, natural string) error {
 	switch {
-	case e.looked < e.q.limits.Scan:
+	case e.looked < e.most && e.ask.sorts(natural):
+		return wire.Invalid(wire.TooMany, "sortBy: there are more bytes to look through for this order than one request may; sort by %s, or ask for fewer by a filter on %s with eq",
+			natural, indexed(t))
+	case e.looked < e.most:
 		return errOverspent
 	case byTime(e.ask.filter.Lookups()):
 		return wire.Invalid(wire.TooMany, "filter: more than %d resources changed since; ask for a later time, or page by cursor", e.q.limits.Scan)
 	case e.ask.filter.Lookups() != nil:
 		return wire.Invalid(wire.TooMany, "filter: more than %d resources are to be looked at for it; ask for less at once", e.q.limits.Scan)
 	}
-	return e.q.tooManyToLookAt(t, natural, e.ask)
+	return e.q.tooManyToLookAt(t)
 }
 
 // fewLooked is how many resources any request may look at without waiting for a

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -177,19 +178,24 @@ func scan[R any](ctx context.Context, q *request, k kind[R], ask query) (found l
 	return found, err
 }
 
-// lookAtAll hands on those of the source's resources that the filter means.
+// lookAtAll hands on those of the source's resources that the filter means. For an order
+// that no index has it looks at any number of them, within what one request may look through.
 func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, keep func(R, *wire.Candidate)) (err error) {
 	if err := q.takeSlot(ctx); err != nil {
 		return err
 	}
 	defer q.freeSlot()
 	e := q.effort(ask)
+	if ask.sorts(k.natural) {
+		e.most = math.MaxInt // whatever comes first may be the last that is looked at
+	}
+	var place store.Place
 	for more := true; more && err == nil; {
 		more = false
 		err = q.store.View(ctx, func(r store.Reader) error {
 			e.begin()
 			n := 0
-			for rec, err := range k.in.Skip(r, k.order, e.looked, q.source) {
+			for p, err := range k.in.Walk(r, k.order, place, q.source) {
 				if err != nil {
 					return err
 				}
@@ -200,7 +206,8 @@ func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, kee
 					break
 				}
 				n++
-				c := k.candidate(r, rec)
+				place = p.Place
+				c := k.candidate(r, p.Record)
 				if err := e.one(ctx, &c); err != nil {
 					return err
 				}
@@ -209,7 +216,7 @@ func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, kee
 					return err
 				}
 				if ok {
-					keep(rec, &c)
+					keep(p.Record, &c)
 				}
 			}
 			return nil
@@ -218,11 +225,7 @@ func lookAtAll[R any](ctx context.Context, q *request, k kind[R], ask query, kee
 	return err
 }
 
-func (q *request) tooManyToLookAt(t *wire.Type, natural string, ask query) error {
-	if ask.sorts(natural) {
-		return wire.Invalid(wire.TooMany, "sortBy: there are more than %d resources to sort; sort by %s, or ask for fewer by a filter on %s with eq",
-			q.limits.Scan, natural, indexed(t))
-	}
+func (q *request) tooManyToLookAt(t *wire.Type) error {
 	return wire.Invalid(wire.TooMany, "filter: no index serves it, and there are more than %d resources to look at; "+
 		"ask for %s with eq, alone or with and, or page by cursor", q.limits.Scan, indexed(t))
 }

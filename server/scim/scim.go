@@ -60,7 +60,7 @@ type Limits struct {
 	GroupBody  int64 // bytes; 16 MiB
 	Operations int   // of one PATCH; 5,000
 	Depth      int   // of nested JSON; 32
-	Scan       int   // identities or groups looked at for a filter that no index serves; 10,000
+	Scan       int   // identities or groups looked at for a filter that no index serves, and where pages by index end in such an order; 10,000
 
 	Work int64 // bytes looked through for a filter, as often as it compares something with them; 1 GiB
 

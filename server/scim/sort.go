@@ -13,10 +13,12 @@ import (
 	"drawbridge/store"
 )
 
-// Lists are in the order of an index, which may be walked from its end as well.
-// In any other order, and of what a filter found, a bounded number of resources is
-// ranked: of each only its key and its id are kept, so that ten thousand large
-// ones take no more memory than ten thousand small ones.
+// Lists are in the order of an index, which may be walked from its end as well. In any
+// other order all that the filter means is looked at, and ranked: no more ranks are kept
+// than come before the end of the page, and of each only its key and its id, so that a
+// page of a million large resources takes no more memory than one of some small ones.
+// Since that is more the further a page lies behind the first, pages by index end where
+// Limits.Scan does; by cursor, each begins behind the last, and they have no end.
 
 // sorts reports whether an order is asked for that is not there by itself.
 func (ask query) sorts(natural string) bool {
@@ -29,10 +31,11 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 	if ask.sort.By(k.natural) && ask.sort.Descending && ask.filter.All() {
 		return backwards(ctx, q, k, ask)
 	}
-	var all ranks
+	before := ask.page.StartIndex - 1
+	first := &foremostRanks{most: min(before, q.limits.Scan) + ask.page.Count + 1, descending: ask.sort.Descending, after: ask.after}
 	add := func(_ R, c *wire.Candidate) {
 		key, ok := ask.sort.Key(c)
-		all = append(all, rank{id: c.ID, key: key, none: !ok})
+		first.add(rank{id: c.ID, key: key, none: !ok})
 	}
 	var err error
 	if lookups := ask.filter.Lookups(); lookups != nil {
@@ -40,13 +43,15 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 	} else {
 		err = lookAtAll(ctx, q, k, ask, add)
 	}
-	found := listing[R]{total: len(all)}
+	found := listing[R]{total: first.total}
 	if err != nil {
 		return found, err
 	}
-	all.sort(ask.sort.Descending)
-	all = all.behind(ask.after, ask.sort.Descending)
-	all = all[min(ask.page.StartIndex-1, len(all)):]
+	if before > q.limits.Scan && before < found.total {
+		return found, wire.Invalid(wire.TooMany, "startIndex: in this order, pages by index begin at %d at most; page by cursor", q.limits.Scan+1)
+	}
+	all := first.ranks()
+	all = all[min(before, len(all)):]
 	err = q.store.View(ctx, func(r store.Reader) error {
 		for i, one := range all {
 			if found.full(ask.page) {
@@ -111,6 +116,51 @@ func (all ranks) behind(shown *rank, descending bool) ranks {
 		at++
 	}
 	return all[at:]
+}
+
+// foremostRanks are those of ranks that come first in an order, behind one that was shown.
+type foremostRanks struct {
+	most       int // that are kept
+	descending bool
+	after      *rank // nil: behind nobody
+	total      int   // that were added, in whatever place
+
+	some ranks // twice as many at most, in no order
+	last *rank // of the first, when they were counted; nil: they are not that many yet
+}
+
+func (f *foremostRanks) add(one rank) {
+	f.total++
+	if f.after != nil && !f.less(*f.after, one) || f.last != nil && !f.less(one, *f.last) {
+		return
+	}
+	if f.some = append(f.some, one); len(f.some) == 2*f.most {
+		f.count()
+	}
+}
+
+// count leaves nothing but the first.
+func (f *foremostRanks) count() {
+	f.some.sort(f.descending)
+	if len(f.some) >= f.most {
+		clear(f.some[f.most:])
+		f.some = f.some[:f.most]
+		last := f.some[f.most-1]
+		f.last = &last
+	}
+}
+
+// ranks returns them in their order.
+func (f *foremostRanks) ranks() ranks {
+	f.count()
+	return f.some
+}
+
+func (f *foremostRanks) less(a, b rank) bool {
+	if f.descending {
+		a, b = b, a
+	}
+	return a.compare(b) < 0
 }
 
 // place is a rank as a cursor has it.

@@ -1,13 +1,16 @@
 package scim_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	library "github.com/elimity-com/scim/schema"
 	"github.com/labstack/echo/v4"
+	"pgregory.net/rapid"
 
 	"drawbridge/access"
 	"drawbridge/server/scim"
@@ -82,7 +85,6 @@ func TestSorting(t *testing.T) {
 	for i := range 4 {
 		small.user(fmt.Sprint(i))
 	}
-	small.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
 	if got := small.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").names(); got != "3 2 1 0" {
 		t.Errorf("an order of any size: %s", got)
 	}
@@ -257,16 +259,65 @@ func TestCharacteristics(t *testing.T) {
 	w.send("PATCH", "/Users/"+id, patch(`{"op":"add","path":"externalId","value":"E"}`)).refuses(409, "uniqueness", "externalId")
 }
 
-// TestSortIsBounded asks for orders that no index has, of more than may be sorted.
+// TestSortIsBounded asks for orders that no index has, of more than pages by index may lie
+// behind, and of more than one request may look through.
 func TestSortIsBounded(t *testing.T) {
-	w := newWorld(t, scim.Options{Limits: scim.Limits{Scan: 3}})
-	for _, name := range []string{"a", "b", "c"} {
-		w.send("POST", "/Users", `{"userName":"`+name+`","title":"t"}`).is(201)
+	w := newWorld(t, scim.Options{Limits: scim.Limits{Scan: 3, Work: 10 << 10}})
+	for i := range 9 {
+		w.send("POST", "/Users", fmt.Sprintf(`{"userName":"%d","title":"t%d"}`, i, 9-i)).is(201)
 	}
-	w.send("GET", "/Users?sortBy=title", "").is(200).has(3.0, "totalResults")
-	w.send("POST", "/Users", `{"userName":"d","title":"t"}`).is(201)
+	w.send("GET", "/Users?sortBy=title&startIndex=4&count=2", "").is(200).has(9.0, "totalResults")
+	w.send("GET", "/Users?sortBy=title&startIndex=5&count=2", "").refuses(400, "tooMany", "page by cursor")
+	w.send("GET", "/Users?sortBy=title&startIndex=11", "").is(200).has(9.0, "totalResults")
+	if got := w.send("POST", "/Users/.search", `{"sortBy":"title","filter":"title pr","count":3}`).names(); got != "8 7 6" {
+		t.Errorf("the first of a search: %s", got)
+	}
+	if got, pages := w.pages("/Users?sortBy=title&count=2", "userName"); strings.Join(got, " ") != "8 7 6 5 4 3 2 1 0" || pages != 5 {
+		t.Errorf("by cursor: %v in %d pages", got, pages)
+	}
+	w.send("GET", "/Users?filter="+escape(`title pr`), "").refuses(400, "tooMany", "page by cursor")
+	for i := range 40 {
+		w.user(fmt.Sprint("x", i))
+	}
 	w.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
-	w.send("POST", "/Users/.search", `{"sortBy":"title","filter":"title pr"}`).refuses(400, "tooMany", "sort by userName")
-	w.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").is(200).has("d", "Resources", 0, "userName")
-	w.send("GET", "/Users?sortBy=title&filter="+escape(`userName eq "b"`), "").is(200).has(1.0, "totalResults")
+	w.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").is(200).has("x9", "Resources", 0, "userName")
+	w.send("GET", "/Users?sortBy=title&filter="+escape(`userName eq "1"`), "").is(200).has(1.0, "totalResults")
+}
+
+// TestSortsLikeAModel makes up users and pages of them, in orders that no index has.
+func TestSortsLikeAModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t, scim.Options{Limits: scim.Limits{Scan: rapid.IntRange(1, 12).Draw(rt, "scan")}})
+		type person struct{ name, title string }
+		var people []person
+		for i := range rapid.IntRange(0, 12).Draw(rt, "people") {
+			p := person{fmt.Sprintf("p%02d", i), rapid.SampledFrom([]string{"", "a", "b", "C"}).Draw(rt, "title")}
+			w.send("POST", "/Users", fmt.Sprintf(`{"userName":%q,"title":%q}`, p.name, p.title)).is(201) // ids are in this order
+			people = append(people, p)
+		}
+		down := rapid.Bool().Draw(rt, "descending")
+		slices.SortStableFunc(people, func(a, b person) int {
+			if (a.title == "") != (b.title == "") {
+				return cmp.Compare(b.title, a.title) // who has none is last
+			}
+			return cmp.Compare(strings.ToLower(a.title), strings.ToLower(b.title))
+		})
+		order := ""
+		if down {
+			slices.Reverse(people)
+			order = "&sortOrder=descending"
+		}
+		var want []string
+		for _, p := range people {
+			want = append(want, p.name)
+		}
+		count := rapid.IntRange(1, 5).Draw(rt, "count")
+		if got, _ := w.pages(fmt.Sprintf("/Users?sortBy=title%s&count=%d", order, count), "userName"); !slices.Equal(got, want) {
+			t.Errorf("by cursor: %v, want %v", got, want)
+		}
+		got := w.send("GET", fmt.Sprintf("/Users?sortBy=title%s&count=%d", order, count), "").names()
+		if want := strings.Join(want[:min(count, len(want))], " "); got != want {
+			t.Errorf("the first page: %s, want %s", got, want)
+		}
+	})
 }
