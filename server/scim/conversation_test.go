@@ -35,8 +35,9 @@ func TestConversations(t *testing.T) {
 			server := httptest.NewServer(w.handler)
 			defer server.Close()
 			ids := map[string]string{}
-			for i, step := range txtar.Parse(text).Files {
-				if !t.Run(fmt.Sprintf("%d %s", i+1, step.Name), func(t *testing.T) { play(t, server, ids, step) }) {
+			archive := txtar.Parse(text)
+			for i, step := range archive.Files {
+				if !t.Run(fmt.Sprintf("%d %s", i+1, step.Name), func(t *testing.T) { play(t, server, contentType(archive), ids, step) }) {
 					return
 				}
 			}
@@ -58,7 +59,20 @@ func hr(t *testing.T) library.Schema {
 	return s
 }
 
-func play(t *testing.T, server *httptest.Server, ids map[string]string, step txtar.File) {
+// scimType is what bodies are, unless their sender says otherwise.
+const scimType = "application/scim+json"
+
+// contentType is what the top of a conversation says that its bodies are.
+func contentType(a *txtar.Archive) string {
+	for line := range strings.Lines(string(a.Comment)) {
+		if kind, ok := strings.CutPrefix(line, "Content-Type: "); ok {
+			return strings.TrimSpace(kind)
+		}
+	}
+	return scimType
+}
+
+func play(t *testing.T, server *httptest.Server, kind string, ids map[string]string, step txtar.File) {
 	request, keep, _ := strings.Cut(step.Name, " -> ")
 	parts := strings.Fields(request)
 	if len(parts) != 3 {
@@ -77,7 +91,8 @@ func play(t *testing.T, server *httptest.Server, ids map[string]string, step txt
 		t.Fatal(err)
 	}
 	r.Header.Set("From", "hr")
-	r.Header.Set("Content-Type", "application/scim+json")
+	r.Header.Set("Content-Type", kind)
+	r.Header.Set("Accept", kind)
 	res, err := server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,9 @@ package scim_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,23 +38,26 @@ var everyStep = []string{
 	groups, groupRenames, inBulk, byList, byFilter, byReplace, disables, enables, deletes, ends,
 }
 
+var update = flag.Bool("update", false, "write which sender takes which step to schema/scim/testdata/README.md")
+
 // TestSendersTakeEveryStep plays each conversation once more, and looks at what
 // each request was and did. A sender of which a step is missing must say on top of
-// its file that it does not take it, and why; one that says so must not take it.
+// its file that it does not take it, and why; one that says so must not take it. The
+// README has a table of all that, and of who sends what nonsense.
 func TestSendersTakeEveryStep(t *testing.T) {
 	names, err := filepath.Glob("../../schema/scim/testdata/*/*.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
 	took, not := map[string]map[string]bool{}, map[string]map[string]string{}
-	everyNonsense := map[string]bool{}
+	sends := map[string]map[string]bool{} // kinds of nonsense
 	for _, name := range names {
 		sender := filepath.Base(filepath.Dir(name))
 		if sender == "entra" || sender == "okta" { // two dialects each
 			sender += " " + strings.TrimSuffix(filepath.Base(name), ".txtar")
 		}
 		if took[sender] == nil {
-			took[sender], not[sender] = map[string]bool{}, map[string]string{}
+			took[sender], not[sender], sends[sender] = map[string]bool{}, map[string]string{}, map[string]bool{}
 		}
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -68,7 +73,7 @@ func TestSendersTakeEveryStep(t *testing.T) {
 				not[sender][step] = why
 			}
 		}
-		watch(t, archive.Files, took[sender], everyNonsense)
+		watch(t, archive, took[sender], sends[sender])
 	}
 	for sender, steps := range took {
 		steps[imports] = slices.ContainsFunc(importers, func(i importer) bool { return i.sender == sender }) // TestSendersImportWhoIsThere
@@ -90,9 +95,48 @@ func TestSendersTakeEveryStep(t *testing.T) {
 		t.Errorf("there are conversations with %d senders, want 13", len(took))
 	}
 	for kind := range kindsOfNonsense {
-		if !everyNonsense[kind] {
+		if !slices.ContainsFunc(slices.Collect(maps.Values(sends)), func(kinds map[string]bool) bool { return kinds[kind] }) {
 			t.Errorf("nobody sends %s", kind)
 		}
+	}
+	tabled(t, took, sends)
+}
+
+// tabled holds the README's table to who took which step, and who sent what nonsense.
+func tabled(t *testing.T, took, sends map[string]map[string]bool) {
+	t.Helper()
+	senders := slices.Sorted(maps.Keys(took))
+	table := "| | " + strings.Join(senders, " | ") + " |\n|---|" + strings.Repeat("---|", len(senders)) + "\n"
+	row := func(what string, has map[string]map[string]bool) {
+		table += "| " + what + " |"
+		for _, sender := range senders {
+			table += map[bool]string{true: " yes |", false: " |"}[has[sender][what]]
+		}
+		table += "\n"
+	}
+	for _, step := range everyStep {
+		if step != nonsense {
+			row(step, took)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kindsOfNonsense)) {
+		row(kind, sends)
+	}
+	const file, mark = "../../schema/scim/testdata/README.md", "<!-- go test ./server/scim -run TestSendersTakeEveryStep -update -->\n"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, was, ok := strings.Cut(string(text), mark)
+	switch {
+	case !ok:
+		t.Errorf("%s has no place for the table: %s", file, mark)
+	case was != table && *update:
+		if err := os.WriteFile(file, []byte(before+mark+table), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	case was != table:
+		t.Errorf("the table in %s is otherwise than the conversations: write it anew with -update", file)
 	}
 }
 
@@ -105,13 +149,14 @@ type sight struct {
 }
 
 // watch plays a conversation and credits it with the steps it takes.
-func watch(t *testing.T, files []txtar.File, took, everyNonsense map[string]bool) {
+func watch(t *testing.T, archive *txtar.Archive, took, sends map[string]bool) {
 	t.Helper()
 	w := newWorld(t, scim.Options{Extensions: []library.Schema{hr(t)}})
 	server := httptest.NewServer(w.handler)
 	defer server.Close()
-	ids := map[string]string{}
-	for i, file := range files {
+	ids, media := map[string]string{}, contentType(archive)
+	sends[otherType] = media != scimType
+	for i, file := range archive.Files {
 		request, keep, _ := strings.Cut(file.Name, " -> ")
 		parts := strings.Fields(request)
 		s := sight{method: parts[0], path: parts[1], status: parts[2], body: string(file.Data)}
@@ -120,7 +165,7 @@ func watch(t *testing.T, files []txtar.File, took, everyNonsense map[string]bool
 		}
 		at, _, _ := strings.Cut(s.path, "?")
 		s.before = w.resource(server, at)
-		play(t, server, ids, file)
+		play(t, server, media, ids, file)
 		if s.method == http.MethodPost && keep != "" {
 			at += "/" + ids[keep]
 		}
@@ -137,7 +182,7 @@ func watch(t *testing.T, files []txtar.File, took, everyNonsense map[string]bool
 		}
 		for kind, is := range kindsOfNonsense {
 			if s.method != http.MethodGet && is(s) {
-				took[nonsense], everyNonsense[kind] = true, true
+				took[nonsense], sends[kind] = true, true
 			}
 		}
 	}
@@ -308,6 +353,9 @@ func byKind(v any) map[string]string {
 	return kinds
 }
 
+// otherType is the kind of whoever says that what it sends is plain JSON.
+const otherType = "application/json"
+
 // kindsOfNonsense are what senders send that the RFCs do not have.
 var kindsOfNonsense = map[string]func(s sight) bool{
 	"a truth value as text": func(s sight) bool { return holdsAny(s.body, `"True"`, `"False"`, `"true"`, `"false"`) },
@@ -340,6 +388,8 @@ var kindsOfNonsense = map[string]func(s sight) bool{
 		return s.body != "" && s.method != http.MethodDelete && !strings.Contains(s.body, `"schemas"`)
 	},
 	"schemas as text":          func(s sight) bool { return strings.Contains(s.body, `"schemas":"`) },
+	otherType:                  func(sight) bool { return false }, // all that is sent, as the top of its file says
+	"a user's groups":          func(s sight) bool { return strings.Contains(s.body, `"groups":[{`) },
 	"no operations":            func(s sight) bool { return strings.Contains(s.body, `"Operations":[]`) },
 	"operations as one object": func(s sight) bool { return strings.Contains(s.body, `"Operations":{`) },
 	"an id in the body of a PATCH": func(s sight) bool {
