@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
@@ -12,6 +13,16 @@ import (
 func Doubtful(a schema.Account) bool {
 	return a.Exists() && (len(a.Attributes) == 0 || IsUnnamed(a.RemoteID))
 }
+
+// ErrNotShown is what comes of the first search that finds nobody for an account that may
+// have been made: the target's searches may be behind. It is remembered as the account's
+// Problem, and the next search that finds nobody is believed.
+var ErrNotShown error = &Error{
+	Kind: Transient, Err: errors.New("the account may have been made, and the target does not show it: it is looked for once more"),
+}
+
+// NotShown reports whether the last look for the account found nobody.
+func NotShown(a schema.Account) bool { return a.Problem == ErrNotShown.Error() }
 
 // Doubt returns what an account may be after a call failed that was to make it as
 // wanted, if the error leaves open whether it took effect: active, with all that it

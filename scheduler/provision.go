@@ -84,21 +84,15 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	return finish, o.Err
 }
 
-// errNotShown is what comes of the first look for an account in doubt that finds nobody.
-var errNotShown = &connectors.Error{
-	Kind: connectors.Transient, Err: errors.New("the account may have been made, and the target does not show it: it is looked for once more"),
-}
-
 // doubted has an account looked for once more that may have been made by a call of which
 // nobody heard what came of it, once the target has said that it is not there: its
 // searches may be behind. Looks that failed meanwhile have said nothing.
 func doubted(o *access.Outcome) {
 	have := o.Work.Have
-	said := have.Problem == errNotShown.Error()
-	if said || o.Err != nil || !connectors.IsUnnamed(have.RemoteID) || o.Got.Exists() {
+	if connectors.NotShown(have) || o.Err != nil || !connectors.IsUnnamed(have.RemoteID) || o.Got.Exists() {
 		return
 	}
-	o.Got, o.Err = have, errNotShown
+	o.Got, o.Err = have, connectors.ErrNotShown
 }
 
 // catchUp has what was decided numbered where an account is in doubt, for what it may

@@ -29,7 +29,7 @@ var ErrAgain = errors.New("plan again")
 
 // A Target is where one account is, as its course sees it.
 type Target interface {
-	// Look finds out what is there, and tells the course by Become or Gone.
+	// Look finds out what is there, and tells the course by Become, Gone or Nobody.
 	Look(ctx context.Context) error
 	// Plan returns the steps that are left; Course.Plan does, for most.
 	Plan() []connectors.Step
@@ -175,6 +175,18 @@ func (c *Course) Unshown(err error) error {
 		return err
 	}
 	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("the account was made, it seems, and is not shown yet: %w", err)}
+}
+
+// Nobody says that a search found nobody. Where that was for one that may have been made
+// by another name than it is to have now, its target would make the same person anew, and
+// agree: then it has to say so twice.
+func (c *Course) Nobody() error {
+	renamed := c.Want.Active && c.Is.Attributes["userName"] != c.Want.Attributes["userName"]
+	if c.unheard && renamed && !connectors.NotShown(c.Is) {
+		return connectors.ErrNotShown
+	}
+	c.Gone()
+	return nil
 }
 
 // Gone forgets an account that is not there.

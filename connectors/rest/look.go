@@ -17,9 +17,11 @@ func (m *move) Look(ctx context.Context) error {
 		found, err = m.fetch(ctx, m.Is.RemoteID)
 	}
 	switch {
-	case isMissing(err), err == nil && found == nil:
+	case isMissing(err):
 		m.Gone()
 		return nil
+	case err == nil && found == nil:
+		return m.Nobody()
 	case err != nil:
 		return err
 	}

@@ -155,7 +155,7 @@ func (m *move) update(ctx context.Context, changed map[string]string) error {
 
 // create finds the account, or makes it.
 func (m *move) create(ctx context.Context) error {
-	if m.profile.Find == connectors.FindFirst {
+	if m.profile.Find == connectors.FindFirst || m.Unheard() {
 		if found, err := m.find(ctx, m.Want.Attributes); err != nil || found != nil {
 			return m.adopt(ctx, found, err)
 		}
@@ -207,9 +207,11 @@ func (m *move) Look(ctx context.Context) error {
 		found, err = m.get(ctx, m.Is.RemoteID)
 	}
 	switch {
-	case err != nil && connectors.KindOf(err) == connectors.Gone, err == nil && found == nil:
+	case err != nil && connectors.KindOf(err) == connectors.Gone:
 		m.Gone()
 		return nil
+	case err == nil && found == nil:
+		return m.Nobody()
 	case err != nil:
 		return err
 	}

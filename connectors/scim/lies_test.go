@@ -144,6 +144,38 @@ func TestMadeAndNotShownForLong(t *testing.T) {
 	}
 }
 
+// TestRenamedWhileNobodyIsShown has somebody be renamed of whom it is not known whether they
+// were made, at a target whose searches are behind: by the new name the target would take
+// them for somebody else, so that they are looked for by the old one until it has said
+// twice that nobody has it. R-PROV-2.
+func TestRenamedWhileNobodyIsShown(t *testing.T) {
+	for name, made := range map[string]bool{"they were made": true, "they were not": false} {
+		t.Run(name, func(t *testing.T) {
+			c, target := open(t, connectors.DefaultProfile())
+			was, want := schema.Account{Active: true, Attributes: connectortest.Person(1)}, schema.Account{Active: true, Attributes: connectortest.Person(2)}
+			if made {
+				if _, err := target.Put(t.Context(), was); err != nil {
+					t.Fatal(err)
+				}
+			}
+			have := schema.Account{RemoteID: connectors.Unnamed("p0001@example.com"), Active: true, Attributes: connectortest.Person(1)}
+			target.Lie(fake.Lies{Blind: 1})
+			got, err := c.Apply(t.Context(), have, want)
+			if connectors.KindOf(err) != connectors.Transient || err == nil || got.RemoteID != have.RemoteID {
+				t.Fatalf("Apply: %+v, %v; want an error that passes, and the doubt to stay", got, err)
+			}
+			got.Problem = err.Error() // which the bridge remembers
+			if got, err = c.Apply(t.Context(), got, want); err != nil {
+				t.Fatalf("Apply again: %v", err)
+			}
+			users := target.Users()
+			if len(users) != 1 || users[0].RemoteID != got.RemoteID || users[0].Attributes["userName"] != want.Attributes["userName"] {
+				t.Errorf("the target has %+v, want one account, by the new name", users)
+			}
+		})
+	}
+}
+
 // TestInDoubtAndRenamed has somebody be renamed of whom it is not known whether they were
 // made, and somebody else get the name: that one is left alone, and they are made.
 func TestInDoubtAndRenamed(t *testing.T) {
