@@ -1,10 +1,13 @@
 package scheduler_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
@@ -108,6 +111,81 @@ func TestLateCallForAFormerHolder(t *testing.T) {
 		w.has("Readers")
 		if a := w.account(id); a.State != schema.Settled || !a.Active {
 			t.Errorf("the one who came has %+v", a)
+		}
+	})
+}
+
+// Nobody takes over an account that is being written to for its former holder: either
+// would write to it what the other knows nothing of. R-PROV-2.
+func TestNothingGoesOverWhileItIsWritten(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.change(func(g *target) { g.adopts = true })
+		old := w.admit("", "Engineering", true)
+		settle(2 * time.Second)
+		slow := true
+		w.target.change(func(g *target) {
+			g.answer = func(want schema.Account) {
+				if want.Identity == old && slow {
+					slow = false
+					time.Sleep(30 * time.Second) //nolint:forbidigo // of the bubble's own time
+				}
+			}
+		})
+		grantEditor(w, old)
+		settle(3 * time.Second)
+		w.remove(old)
+		id := w.admit("", "Engineering", true)
+		settle(20 * time.Second)
+		w.target.change(func(g *target) {
+			if slices.ContainsFunc(g.log, func(c call) bool { return c.identity == id }) {
+				t.Error("it was written to for the one who came while a call for the other was under way")
+			}
+		})
+		settle(10 * time.Minute)
+		w.has("Readers")
+		if a := w.account(id); a.State != schema.Settled || a.RemoteID != "r-ada" {
+			t.Errorf("the one who came has %+v", a)
+		}
+	})
+}
+
+// A finder finds the same account for everybody, and takes its time.
+type finder struct{ took []string }
+
+func (f *finder) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
+	if _, err := connectors.Claim(ctx, have, want, schema.Account{RemoteID: "r-1"}); err != nil {
+		return have, err
+	}
+	f.took = append(f.took, want.Identity)
+	time.Sleep(time.Second) //nolint:forbidigo // of the bubble's own time
+	return schema.Account{RemoteID: "r-1", Active: true, Attributes: want.Attributes, Adopted: true}, nil
+}
+
+// One of two who find an account at the same time takes it, and the other looks again,
+// also while it is yet to be written down who did. R-PROV-2.
+func TestOneOfTwoTakesIt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.down(true)
+		ids := []string{w.admitNamed("ada", "", "Engineering", true), w.admitNamed("eve", "", "Engineering", true)}
+		settle(time.Second)
+		f := &finder{}
+		p := &scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: f}
+		handle := func(n int) error {
+			_, err := p.Handle(t.Context(), store.Item{Lane: access.LaneAccount("wiki"), ID: ids[n], Attempt: 1})
+			return err
+		}
+		var first error
+		var wg sync.WaitGroup
+		wg.Go(func() { first = handle(0) })
+		synctest.Wait()
+		for _, when := range []string{"at the same time", "before it is written down"} {
+			if err := handle(1); err == nil || connectors.KindOf(err) != connectors.Transient {
+				t.Errorf("%s: %v, want an error that passes", when, err)
+			}
+			wg.Wait()
+		}
+		if first != nil || !slices.Equal(f.took, ids[:1]) {
+			t.Errorf("%v took it, %v; want the first alone", f.took, first)
 		}
 	})
 }

@@ -33,6 +33,8 @@ type Provision struct {
 	Verify    string   // one of connectors' Verify constants; empty means VerifyRevocations
 	Breaker   *Breaker // is told what comes of each call; nil if there is none
 	Observer  Observer
+
+	seats seats
 }
 
 // Handle provisions the account of the identity the item names: desired minus
@@ -111,10 +113,19 @@ func (p *Provision) catchUp(ctx context.Context, doubt bool) error {
 
 // apply asks the connector for it, and reads back what was taken away.
 func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
+	have := o.Work.Have
+	defer p.seats.stand(have.Identity)
+	if connectors.Named(have.RemoteID) == nil {
+		if o.Err = p.seats.sit(have.RemoteID, have.Identity); o.Err != nil {
+			return
+		}
+	}
 	o.Sent = time.Now()
 	ctx = connectors.WithOwners(ctx, func(ctx context.Context, found schema.Account) error {
-		return p.Store.View(ctx, func(r store.Reader) error {
-			return access.MayTake(r, p.Rules, p.Name, o.Work.Have.Identity, found)
+		return p.seats.take(found.RemoteID, have.Identity, func() error {
+			return p.Store.View(ctx, func(r store.Reader) error {
+				return access.MayTake(r, p.Rules, p.Name, have.Identity, found)
+			})
 		})
 	})
 	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)

@@ -1,0 +1,96 @@
+package scheduler
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"drawbridge/connectors"
+)
+
+// Seats are which identities are writing to which accounts of one target. An account of
+// somebody who is gone goes over to whoever finds it there by its name: only once nothing
+// is under way for the former holder, and to one of several who find it at the same time,
+// for what either writes the other knows nothing of. Whose it is is in the store when
+// what came of the taking is; until then it is here. The zero value is ready, and safe
+// for concurrent use.
+type seats struct {
+	mu    sync.Mutex
+	busy  map[string]string // identities, by the ids of the accounts that are written to
+	taken map[string]taking // by the ids of accounts that were found
+}
+
+// A taking is who takes over an account. Nobody else does before it is written down.
+type taking struct {
+	by    string
+	until time.Time // zero: as long as they write to it
+}
+
+// writeDown is how long after a taking it is certainly written down.
+const writeDown = time.Minute
+
+// sit begins to write to an account, which stand ends.
+func (s *seats) sit(account, identity string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.free(account, identity); err != nil {
+		return err
+	}
+	if s.busy == nil {
+		s.busy = map[string]string{}
+	}
+	s.busy[account] = identity
+	return nil
+}
+
+// take begins to take over an account that was found, if it may be taken, which stand ends.
+func (s *seats) take(account, identity string, may func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.free(account, identity); err != nil {
+		return err
+	}
+	if err := may(); err != nil {
+		return err
+	}
+	if s.taken == nil {
+		s.taken = map[string]taking{}
+	}
+	s.taken[account] = taking{by: identity}
+	return nil
+}
+
+// stand ends what an identity does at the target.
+func (s *seats) stand(identity string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for account, by := range s.busy {
+		if by == identity {
+			delete(s.busy, account)
+		}
+	}
+	for account, t := range s.taken {
+		switch {
+		case t.by == identity && t.until.IsZero():
+			s.taken[account] = taking{identity, now.Add(writeDown)}
+		case !t.until.IsZero() && now.After(t.until):
+			delete(s.taken, account)
+		}
+	}
+}
+
+// free returns an error, which passes, if another identity is at an account.
+func (s *seats) free(account, identity string) error {
+	if by, busy := s.busy[account]; busy && by != identity {
+		return inUse(account, by)
+	}
+	if t, taken := s.taken[account]; taken && t.by != identity && (t.until.IsZero() || time.Now().Before(t.until)) {
+		return inUse(account, t.by)
+	}
+	return nil
+}
+
+func inUse(account, by string) error {
+	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("account %s is being written to for identity %s: it is looked at again", account, by)}
+}
