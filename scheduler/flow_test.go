@@ -406,6 +406,27 @@ func TestJoinerMoverLeaver(t *testing.T) {
 	})
 }
 
+// TestNothingIsWrittenBeforeItIsDecided has an account looked at, as after its connector was
+// halted, before anybody decided about the change that came meanwhile. R-PROV-1.
+func TestNothingIsWrittenBeforeItIsDecided(t *testing.T) {
+	w := idleWorldOn(t, accesstest.Engine(t))
+	defer w.stop()
+	id := w.admit("", "Engineering", true)
+	w.target.edit("r-"+id, func(a *schema.Account) { a.Active = true })
+	w.update(func(tx store.Tx) error {
+		return store.Accounts.Put(tx, schema.Account{Connector: "wiki", Identity: id, RemoteID: "r-" + id, Active: true, State: schema.Settled, Observed: tx.Now()})
+	})
+	p := scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: w.target}
+	finish, err := p.Handle(t.Context(), store.Item{Lane: access.LaneAccount("wiki"), ID: id, Attempt: 1})
+	if err != nil || w.target.called() != 0 {
+		t.Errorf("%v; %d calls, want none before it is decided", err, w.target.called())
+	}
+	w.update(func(tx store.Tx) error {
+		_, err := finish(tx)
+		return err
+	})
+}
+
 // TestUnknownIsNotFalse proves R-ENG-3.
 func TestUnknownIsNotFalse(t *testing.T) {
 	inBubble(t, func(w *world) {

@@ -68,6 +68,9 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	if asks {
 		return func(tx store.Tx) (time.Time, error) { return access.Ask(tx, p.Rules, item, o, asker.Terms()) }, nil
 	}
+	if len(o.Steps) > 0 && work.Have.Due.IsZero() {
+		return decidedFirst(item), nil
+	}
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
 	}
@@ -84,6 +87,14 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return finish, nil
 	}
 	return finish, o.Err
+}
+
+// decidedFirst has an identity decided about of whom something is to be done that nobody
+// decided yet: a change came since, and the account was looked at before it was.
+func decidedFirst(item store.Item) access.Finish {
+	return func(tx store.Tx) (time.Time, error) {
+		return time.Time{}, tx.Wake(access.LaneIdentity, item.ID, tx.Now())
+	}
 }
 
 // doubted has an account looked for once more that may have been made by a call of which
