@@ -228,7 +228,9 @@ func TestResumedPlanIsThatPlan(t *testing.T) {
 		"one more": {func(_ *inspectWorld, tx store.Tx) error {
 			return store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour))
 		}, true},
-		"later": {func(_ *inspectWorld, tx store.Tx) error { return store.Grants.Put(tx, grantThatEnded(tx, "x", -500*time.Millisecond)) }, false},
+		"later": {func(_ *inspectWorld, tx store.Tx) error {
+			return store.Grants.Put(tx, grantThatEnded(tx, "x", -500*time.Millisecond))
+		}, false},
 		"one less": {func(_ *inspectWorld, tx store.Tx) error {
 			return store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1))
 		}, true},
