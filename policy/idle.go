@@ -113,7 +113,6 @@ func (c *compiler) idleSource(s *Source) {
 	}{
 		{"scope", s.Spec.Scope != ""},
 		{"correlateBy", len(s.Spec.CorrelateBy) > 0},
-		{"massChange", s.Spec.MassChange != (MassChange{})},
 	} {
 		if f.written {
 			c.idle(&s.Header, in("spec", f.field), "signals tell of tickets, machines and risks, and of nobody's being there", "leave it out")

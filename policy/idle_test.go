@@ -89,7 +89,6 @@ func TestNothingIsIdle(t *testing.T) {
 		"sides of what is demanded":                 {demands, "  require", "  conflict: [[crm/sales], [crm/sales]]\n  require"},
 		"of whom a service desk tells":              {desk, "  trust", `  scope: identity.kind == "human"` + "\n  trust"},
 		"by what a service desk correlates":         {desk, "  trust", "  correlateBy: [externalId]\n  trust"},
-		"how many a service desk ends":              {desk, "  trust", "  massChange: { deactivationsPerHour: 5 }\n  trust"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			said := func(text string) (codes []string) {
