@@ -40,6 +40,9 @@ func (c *compiler) idleRole(r *Role) {
 	if s.Duration != nil && s.Permanent != nil && !s.ByRule() {
 		c.idle(&r.Header, in("spec", "permanent"), "it has a duration, and ends", "leave one of the two out")
 	}
+	if s.Duration != nil && s.Duration.Renewable && s.Type == schema.BreakGlass {
+		c.idle(&r.Header, in("spec", "duration", "renewable"), "who needs it for longer takes it again", "leave it out")
+	}
 	if t := s.Ticket; t != nil && t.Silence != nil && !t.ExpiresWithTicket && !s.ByRule() {
 		c.idle(&r.Header, in("spec", "ticket", "silence"), "the ticket is looked at when it is asked for, and never again", "write expiresWithTicket: true")
 	}

@@ -21,6 +21,29 @@ spec:
   triggers: [leaver]
   review: { every: 180d }
 `
+	taken = `apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: subject, owner: { user: a@example.org, deputy: b@example.org } }
+spec:
+  type: break-glass
+  mode: enforce
+  intent: To mend what is broken.
+  eligible: identity.kind == "human" && identity.userType == "employee"
+  bypass:
+    when: ticket.kind == "incident"
+    evidenceBefore: [reason]
+    evidenceAfter: [session]
+    evidenceWithin: 24h
+    reviewers: { group: Board, min: 2 }
+    reviewWithin: 48h
+    notify: [a@example.org]
+    drillEvery: 90d
+  grants: [{ connector: crm, entitlement: sales }]
+  triggers: [leaver]
+  duration: { default: 1h }
+  onEnd: { verifyRemoved: true }
+  review: { every: 90d }
+`
 	agreed = `apiVersion: drawbridge/v1
 kind: ApprovalFlow
 metadata: { name: two, owner: { user: a@example.org, deputy: b@example.org } }
@@ -80,6 +103,9 @@ func TestNothingIsIdle(t *testing.T) {
 		"secrets that change at the end of a grant": {template, "  grants", "  onEnd: { rotate: [password] }\n  grants"},
 		"that nobody looks whether it is removed":   {template, "  grants", "  onEnd: { verifyRemoved: false }\n  grants"},
 		"the silence of a ticket that ends nothing": {template, "  grants", "  ticket: { valid: 'ticket.state == \"open\"', silence: { after: 1h, action: hold } }\n  grants"},
+		"who approves what is taken":                {taken, "  grants", "  approval: manager\n  grants"},
+		"that who takes it may review it":           {taken, "min: 2", "min: 2, excludeSubject: false"},
+		"that what is taken is renewed":             {taken, "default: 1h", "default: 1h, renewable: true"},
 		"that one may agree twice":                  {agreed, "requireReason", "distinctApprovers: false, requireReason"},
 		"the silence of what no signal tells of":    {fires, "action: revoke", "action: revoke, silence: { after: 24h, action: hold }"},
 		"the grace of what is held":                 {fires, "action: revoke", "action: hold, grace: 5d"},
