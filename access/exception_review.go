@@ -52,7 +52,7 @@ func lookedAt(r store.Reader, e *policy.Exception) (is looked, err error) {
 
 // lookAgain looks for the exceptions whose time to be looked at again has come.
 func (g *governance) lookAgain() error {
-	g.unlooked = map[string]string{}
+	g.unlooked, g.overlooked = map[string]string{}, map[string]bool{}
 	for _, e := range g.book.Exceptions() {
 		if !g.reader.Now().Before(e.Spec.Expires) {
 			continue
@@ -101,20 +101,31 @@ func (g *governance) lookBy(ref string, due, late time.Time) {
 		g.unlooked[ref] = "it is to be looked at again since " + day(due) + ": keep it, or end it"
 	default:
 		g.unlooked[ref] = "it was to be looked at again by " + day(late) + ", and nobody did: keep it, or end it"
+		g.overlooked[ref] = true
 	}
 }
 
-// tellAsked has those told who answer for an exception that was asked for, once it is to
-// be looked at again. Of a document, whoever owns it is told of the finding.
-func (g *governance) tellAsked(tx store.Tx, subject, reason string) error {
+// tellWaived has those told who answer for what an exception waives: of one that was asked
+// for once it is to be looked at again, and of a document, whose owner is told of the
+// finding, once that is over in vain and it says nothing else of it (overdue: escalate).
+func (g *governance) tellWaived(tx store.Tx, subject, reason string) error {
 	_, id := cutRef(subject)
-	e, err := store.Exceptions.Get(tx, id)
-	if err != nil {
-		return orAbsent(err)
+	waives, rule := policy.Waiver{}, ""
+	if doc, ok := exceptionCalled(g.book, id); ok {
+		if !g.overlooked[subject] || doc.Lapses() {
+			return nil
+		}
+		waives, rule = doc.Spec.Waives, doc.Spec.Waives.Rule()
+	} else {
+		e, err := store.Exceptions.Get(tx, id)
+		if err != nil {
+			return orAbsent(err)
+		}
+		waives, rule = policy.WaiverOf(e), e.Rule()
 	}
-	owner, _ := g.book.Waiving(policy.WaiverOf(e))
+	owner, _ := g.book.Waiving(waives)
 	return notifyEach(tx, g.book, schema.Notice{
-		Kind: "review", Subject: subject, Path: "/console/exceptions", What: "the exception to " + e.Rule() + ": " + reason,
+		Kind: "review", Subject: subject, Path: "/console/exceptions", What: "the exception to " + rule + ": " + reason,
 	}, owner.User, owner.Deputy)
 }
 

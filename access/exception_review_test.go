@@ -126,6 +126,32 @@ func TestUnlookedExceptionAllowsNothing(t *testing.T) {
 	}
 }
 
+// TestUnlookedExceptionEscalates has nobody look at a document that says nothing else of it:
+// then those are told who answer for what it waives. R-EXC-1.
+func TestUnlookedExceptionEscalates(t *testing.T) {
+	for review, told := range map[string]bool{
+		"{ every: 7d, within: 3d }":                    true,
+		"{ every: 7d, within: 3d, overdue: escalate }": true,
+		"{ every: 7d, within: 3d, overdue: suspend }":  false,
+	} {
+		engines(t, func(t *testing.T, w *world) {
+			g := newRegister(w)
+			w.publish(compiled(t, lookedAgain(review)))
+			is := func(when string, want bool) {
+				t.Helper()
+				if got := slices.Contains(w.dueFor(g.ids["iam2"]), "review"); got != want {
+					t.Errorf("%s, %s: who stands in for the constraint's owner is told %v, want %v", review, when, got, want)
+				}
+			}
+			g.wait(8)
+			is("while there is time", false)
+			g.wait(3)
+			is("too late", told)
+			g.mayPay("too late", told)
+		})
+	}
+}
+
 // TestAskedExceptionIsLookedAtAgain is the same of one that was asked for. R-EXC-1.
 func TestAskedExceptionIsLookedAtAgain(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

@@ -99,6 +99,7 @@ type governance struct {
 	orphaned    map[string]string         // subject to reason, where the deputy answers for it
 	since       map[string]schema.Finding // those that are known to be orphaned, by subject
 	unlooked    map[string]string         // subject of an exception to reason, where it is to be looked at again
+	overlooked  map[string]bool           // those of them that nobody looked at in time
 	pressed     map[string]string         // subject of a rule to reason, where so many are excepted from it that it is wrong
 	undrilled   map[string]string         // subject of a break-glass role to reason, where nobody tried for too long whether it can be taken
 	next        time.Time                 // when somebody's last day is over, or a deputy's time is; zero if none is known
@@ -309,7 +310,7 @@ func (g *governance) report(tx store.Tx) error {
 				}
 			}
 			if kind == findingLookAgain {
-				if err := g.tellAsked(tx, subject, reason); err != nil {
+				if err := g.tellWaived(tx, subject, reason); err != nil {
 					return err
 				}
 			}
