@@ -7,9 +7,10 @@
 // the bridge dies between any two commits and is started again. Meanwhile its targets
 // fail, each in its own way: calls time out before they did anything and after, answers
 // are cut off, throttled, refused or garbage, tokens end, pages repeat, skip or end
-// early, searches are behind, a batch is done by half, every clock is another. Two
-// targets are of one vendor, and have one limit between them. What the bridge stands on
-// is a file or memory, has one writer or several, and may run transactions again.
+// early, searches are behind, names are not unique, a batch is done by half, every clock
+// is another. Two targets are of one vendor, and have one limit between them. What the
+// bridge stands on is a file or memory, has one writer or several, and may run
+// transactions again.
 //
 // All of it happens in a bubble of testing/synctest, so that hours take
 // milliseconds. Whatever the bridge does at a target is judged when it does it:
@@ -19,6 +20,7 @@
 //   - nothing is given that nobody decided, nor again after its removal was answered
 //     with success, unless it was decided anew;
 //   - an account is never taken from somebody who is there;
+//   - nobody is made twice, unless two searches did not show the first;
 //   - nobody holds by request what they may not, or what was agreed to too late;
 //   - the targets that share a limit are not called more often than it says.
 //
