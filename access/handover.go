@@ -43,6 +43,7 @@ func handOver(tx store.Tx, book *policy.Book, now *schema.Account, o *Outcome) (
 			return false, nil
 		}
 		now.Managed = schema.Sorted(append(now.Managed, other.Managed...)...)
+		now.RemoteID, now.Entitlements = remote, other.Entitlements // what it has beyond that somebody gave it since
 		if rec, err := store.Identities.Get(tx, other.Identity); err == nil && rec.Base() == now.Identity {
 			now.From = cmp.Or(other.From, other.Identity)
 		} else if err != nil && !schema.IsNotFound(err) {

@@ -115,6 +115,27 @@ func TestLateCallForAFormerHolder(t *testing.T) {
 	})
 }
 
+// What somebody gave by hand to the account of one who is gone does not go over with it as
+// though it had been there before the bridge was. R-DRIFT-1.
+func TestWhatAFormerHolderWasGivenByHand(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.target.change(func(g *target) { g.adopts = true })
+		old := w.admit("", "Engineering", true)
+		settle(2 * time.Second)
+		w.remove(old)
+		settle(2 * time.Second)
+		w.target.edit("r-ada", func(a *schema.Account) { a.Entitlements = []string{"Editors"} })
+		w.admit("", "Engineering", true)
+		settle(time.Minute)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 1 {
+			t.Errorf("%+v, %v; want one account mended", run, err)
+		}
+		settle(time.Minute)
+		w.has("Readers")
+	})
+}
+
 // Nobody takes over an account that is being written to for its former holder: either
 // would write to it what the other knows nothing of. R-PROV-2.
 func TestNothingGoesOverWhileItIsWritten(t *testing.T) {
