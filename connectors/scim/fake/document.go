@@ -196,7 +196,7 @@ func (p *Provider) judge(is *entry, doc map[string]any) error {
 	if name == "" {
 		return invalid("userName is required")
 	}
-	if id, taken := p.byName[name]; taken && (is == nil || is.id != id) && !p.liar.now().Twice {
+	if _, taken := p.byName[name]; taken && (is == nil || folded(is.doc) != name) && !p.liar.now().Twice {
 		return refuse(http.StatusConflict, "uniqueness", "userName is taken")
 	}
 	for _, name := range wishes.Required {

@@ -133,8 +133,23 @@ func (p *Provider) drop(user *entry) {
 	for id := range maps.Clone(user.links) {
 		p.link(p.groups.rows[id], user, false)
 	}
-	delete(p.byName, folded(user.doc))
 	p.users.remove(user.id)
+	p.unname(user)
+}
+
+// unname forgets that a user has its name, which another one may have as well.
+func (p *Provider) unname(user *entry) {
+	name := folded(user.doc)
+	delete(p.byName, name)
+	if !p.liar.mayDouble() {
+		return
+	}
+	for _, id := range p.users.order {
+		if other := p.users.rows[id]; other != user && folded(other.doc) == name {
+			p.byName[name] = id
+			return
+		}
+	}
 }
 
 func folded(doc map[string]any) string { return strings.ToLower(text(doc["userName"])) }

@@ -118,7 +118,7 @@ func (p *Provider) Put(_ context.Context, account schema.Account) (schema.Accoun
 	case !ok:
 		return schema.Account{}, fmt.Errorf("user %s: %w", account.RemoteID, schema.ErrNotFound)
 	default:
-		delete(p.byName, folded(u.doc))
+		p.unname(u)
 		u.doc = doc
 		u.version++
 	}

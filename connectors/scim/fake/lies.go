@@ -15,7 +15,7 @@ type Lies struct {
 	// Blind is how many of the next searches for a user find nobody: an index that
 	// is not there yet.
 	Blind int
-	// Twice lets users have a name that somebody has already.
+	// Twice lets users have a name that somebody has already. They keep it.
 	Twice bool
 	// Pages changes the page of a listing that begins at an offset, given as the
 	// offsets of the entries on it, and how many there are of all. nil: it is right.
@@ -30,8 +30,9 @@ type Lies struct {
 
 // A liar keeps what is left of the lies.
 type liar struct {
-	mu   sync.Mutex
-	lies Lies
+	mu      sync.Mutex
+	lies    Lies
+	doubled bool // two users may have one name
 }
 
 // Lie makes the target lie from now on.
@@ -39,12 +40,20 @@ func (p *Provider) Lie(l Lies) {
 	p.liar.mu.Lock()
 	defer p.liar.mu.Unlock()
 	p.liar.lies = l
+	p.liar.doubled = p.liar.doubled || l.Twice
 }
 
 func (l *liar) now() Lies {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.lies
+}
+
+// mayDouble reports whether two users may have one name.
+func (l *liar) mayDouble() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.doubled
 }
 
 // spend reports whether there is one of those left, and takes it.

@@ -113,7 +113,7 @@ func (p *Provider) matching(filter string, t *table) ([]string, error) {
 		return nil, refuse(http.StatusBadRequest, "invalidFilter", "groups cannot be filtered by their members")
 	}
 	candidates := t.order
-	if t == &p.users && terms[0].attribute == "userName" && !p.liar.now().Twice {
+	if t == &p.users && terms[0].attribute == "userName" && !p.liar.mayDouble() {
 		id, ok := p.byName[strings.ToLower(terms[0].value)]
 		if !ok {
 			return nil, nil

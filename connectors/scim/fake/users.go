@@ -113,7 +113,7 @@ func (p *Provider) store(u *entry, doc map[string]any) (reply, error) {
 			return reply{status: http.StatusNoContent}, nil
 		}
 	}
-	delete(p.byName, folded(u.doc))
+	p.unname(u)
 	u.doc = doc
 	u.version++
 	p.byName[folded(doc)] = u.id

@@ -241,7 +241,7 @@ func (l *life) holders(ctx context.Context, connector string) (map[string]string
 
 // namesakes are the words of problems with names that an account of somebody else has,
 // who is away or gone: people have to settle that.
-var namesakes = []string{"userName is taken", "is that of identity", "has the user name"}
+var namesakes = []string{"userName is taken", "is that of identity", "has the user name", "has several users with this"}
 
 // settled says what is left to do, once all is quiet.
 func (l *life) settled(ctx context.Context) (left []string, err error) {

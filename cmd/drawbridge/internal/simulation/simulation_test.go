@@ -368,7 +368,7 @@ func (s *simulation) orphans() {
 		t.mu.Lock()
 		for id := range t.is {
 			name := t.name + "/" + id
-			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] {
+			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] && !t.lost[id] {
 				s.broke("account %s, which is of %q: known %v, reported as an orphan %v", name, t.owner[id], known[name], reported[name])
 			}
 		}

@@ -55,13 +55,16 @@ type target struct {
 	broke  func(format string, args ...any) // is told of what must not be
 	told   func(format string, args ...any) // of all that happens
 
-	life  *life      // the bridge that is connected to it
-	mu    sync.Mutex // held while something is done to it
-	rough int        // of a hundred calls, how many fail
-	weird bool       // it lies too
-	out   time.Time  // until then it knows nobody's token
-	turns map[string]uint64
-	stale map[string][]byte // the last answers, by path
+	life    *life           // the bridge that is connected to it
+	mu      sync.Mutex      // held while something is done to it
+	rough   int             // of a hundred calls, how many fail
+	weird   bool            // it lies too
+	out     time.Time       // until then it knows nobody's token
+	doubled bool            // two accounts may have one name
+	blinded map[string]int  // by name: how many searches for whoever has it found nobody since they were made
+	lost    map[string]bool // accounts that two searches did not show: nobody may know of them but who lists what is there
+	turns   map[string]uint64
+	stale   map[string][]byte // the last answers, by path
 
 	is      map[string]schema.Account // as it is, by id
 	nobodys map[string]bool           // accounts that nobody may touch
@@ -79,7 +82,7 @@ const extra = "Extra"
 func newTarget(name string, seed uint64, o *oracle) *target {
 	return &target{
 		name: name, seed: seed, oracle: o, profile: connectors.DefaultProfile(),
-		turns: map[string]uint64{}, stale: map[string][]byte{}, is: map[string]schema.Account{},
+		turns: map[string]uint64{}, blinded: map[string]int{}, lost: map[string]bool{}, stale: map[string][]byte{}, is: map[string]schema.Account{},
 		nobodys: map[string]bool{}, kept: map[string][]string{}, loose: map[string]bool{}, owner: map[string]string{}, taken: map[string]string{}, removed: map[string]map[right]time.Time{},
 	}
 }
@@ -241,6 +244,9 @@ func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answ
 		return
 	}
 	t.owned(what, id, is)
+	if !existed {
+		t.made(what, id, is)
+	}
 	owner := t.owner[id]
 	if p := t.oracle.called(was.Attributes["userName"]); owner == "" && t.taken[id] == "" && p != nil {
 		t.taken[id] = p.id
@@ -284,6 +290,29 @@ func (t *target) owned(what, id string, is schema.Account) {
 	t.owner[id] = owner
 }
 
+// made judges an account that is new. Its owner may have another one already only where
+// two searches did not show that.
+func (t *target) made(what, id string, is schema.Account) {
+	name := strings.ToLower(is.Attributes["userName"])
+	for other := range t.is {
+		if other != id && t.owner[id] != "" && t.owner[other] == t.owner[id] && t.blinded[name] < 2 {
+			t.broke("%s: %s made account %s beside %s, which is of %s as well and was not hidden", t.name, what, id, other, t.owner[id])
+		}
+	}
+	t.blinded[name] = 0
+}
+
+// hid notes that a search found nobody although somebody has the name.
+func (t *target) hid(name string) {
+	name = strings.ToLower(name)
+	t.blinded[name]++
+	for id, a := range t.is {
+		if t.blinded[name] > 1 && strings.EqualFold(a.Attributes["userName"], name) {
+			t.lost[id] = true
+		}
+	}
+}
+
 func (t *target) everWanted(identity, name string) time.Time {
 	return t.oracle.lastWanted(identity, right{t.name, name}, time.Now())
 }
@@ -296,6 +325,10 @@ func (t *target) everWantedBy(userName, name string) bool {
 	})
 }
 
+// moment is how long the bridge may be behind what was told at one time: of several
+// changes then, what the first takes away a later one may have given, which is done last.
+const moment = time.Second
+
 // mayGive judges whether somebody may be given something now; with no name, an
 // account that is active.
 func (t *target) mayGive(what, id, owner, name string) {
@@ -303,7 +336,7 @@ func (t *target) mayGive(what, id, owner, name string) {
 	switch {
 	case wanted.IsZero():
 		t.broke("%s: %s gave account %s of %s %q, which was never decided", t.name, what, id, owner, name)
-	case wanted.Before(removed):
+	case wanted.Add(moment).Before(removed):
 		t.broke("%s: %s gave account %s of %s %q again: it was decided last at %s, and taken away with success at %s",
 			t.name, what, id, owner, name, stamp(wanted), stamp(removed))
 	}
@@ -339,6 +372,10 @@ func (t *target) agrees() {
 		}
 		want := t.oracle.at(p, t.name, now)
 		own, named := t.of(p)
+		own = slices.DeleteFunc(own, func(a schema.Account) bool { return t.lost[a.RemoteID] && t.holder[a.RemoteID] != p.id })
+		if t.doubled && len(own) == 0 && len(named) > 1 {
+			continue // which of them is whose, people have to settle
+		}
 		switch {
 		case len(own) > 1:
 			t.broke("%s: %s has %d accounts: %+v", t.name, p.name, len(own), own)
@@ -384,8 +421,8 @@ func (t *target) isAtMost(p *person, a schema.Account, want []string) {
 
 // isEmpty checks the account of somebody who is to have none.
 func (t *target) isEmpty(p *person, a schema.Account) {
-	if t.owner[a.RemoteID] == "" {
-		return // nobody's: it was there, and the bridge never had a reason to touch it
+	if t.owner[a.RemoteID] == "" || t.lost[a.RemoteID] && t.holder[a.RemoteID] == "" {
+		return // nobody's: it was there, and the bridge never had a reason to touch it; or an orphan, which is reported
 	}
 	if a.Active {
 		t.broke("%s: the account of %s is active, with %v, and is to be disabled", t.name, p.name, a.Entitlements)

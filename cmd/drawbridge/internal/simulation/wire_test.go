@@ -207,6 +207,9 @@ func (w *wire) do(req *http.Request, body []byte, answered bool) *http.Response 
 		if resp.StatusCode == http.StatusOK {
 			w.stale[call] = rec.Body.Bytes()
 		}
+		if name, ok := strings.CutPrefix(req.URL.Query().Get("filter"), `userName eq "`); ok && strings.Contains(rec.Body.String(), `"totalResults":0`) {
+			w.hid(strings.TrimSuffix(name, `"`))
+		}
 		return resp
 	}
 	w.judge(w.short(call), answered && resp.StatusCode/100 == 2)
@@ -257,7 +260,11 @@ func (t *target) lie(r *rand.Rand) {
 	if t.provider == nil {
 		return
 	}
-	l := fake.Lies{Half: r.IntN(4), Blind: r.IntN(3)}
+	_, own := t.fate("twice") // which leaves the histories of seeds as they are
+	l := fake.Lies{Half: r.IntN(4), Blind: r.IntN(3), Twice: own.IntN(6) == 0}
+	if l.Twice {
+		l.Blind += own.IntN(4)
+	}
 	if r.IntN(2) == 0 {
 		n := r.IntN(3)
 		l.Pages = func(from, to, all int) (int, int) {
@@ -270,6 +277,9 @@ func (t *target) lie(r *rand.Rand) {
 			return from, max(from, to-1) // it ends early
 		}
 	}
+	t.mu.Lock()
+	t.doubled = t.doubled || l.Twice
+	t.mu.Unlock()
 	t.provider.Lie(l)
 }
 
