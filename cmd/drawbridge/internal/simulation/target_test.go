@@ -62,7 +62,7 @@ type target struct {
 	out     time.Time       // until then it knows nobody's token
 	doubled bool            // two accounts may have one name
 	blinded map[string]int  // by name: how many searches for whoever has it found nobody since they were made
-	lost    map[string]bool // accounts that two searches did not show: nobody may know of them but who lists what is there
+	lost    map[string]bool // accounts that two searches did not show, or one of several by a name: nobody may know of them but who lists what is there
 	turns   map[string]uint64
 	stale   map[string][]byte // the last answers, by path
 
@@ -372,9 +372,13 @@ func (t *target) agrees() {
 		}
 		want := t.oracle.at(p, t.name, now)
 		own, named := t.of(p)
-		own = slices.DeleteFunc(own, func(a schema.Account) bool { return t.lost[a.RemoteID] && t.holder[a.RemoteID] != p.id })
-		if t.doubled && len(own) == 0 && len(named) > 1 {
-			continue // which of them is whose, people have to settle
+		several := t.doubled && len(own)+len(named) > 1 // which of them is whose, people have to settle
+		own = slices.DeleteFunc(own, func(a schema.Account) bool {
+			t.lost[a.RemoteID] = t.lost[a.RemoteID] || several
+			return t.lost[a.RemoteID] && t.holder[a.RemoteID] != p.id
+		})
+		if several && len(own) == 0 {
+			continue
 		}
 		switch {
 		case len(own) > 1:
