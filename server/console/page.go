@@ -260,7 +260,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, p p
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(text.Bytes()) // a browser that left misses nothing
+	_, _ = w.Write(withBreaks(text.Bytes())) // a browser that left misses nothing
 }
 
 // A file is a page that browsers keep.

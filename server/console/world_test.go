@@ -336,7 +336,7 @@ func (b *browser) do(req *http.Request) (answer, string) {
 	if found := formToken.FindSubmatch(text); found != nil {
 		b.form = string(found[1])
 	}
-	return answer{res.StatusCode, res.Header, res.Cookies()}, string(text)
+	return answer{res.StatusCode, res.Header, res.Cookies()}, strings.ReplaceAll(string(text), "<wbr>", "") // a place to break is no text
 }
 
 func (b *browser) request(method, path string, form url.Values) *http.Request {

@@ -11,7 +11,7 @@ import (
 
 // paths are the pages that are looked at.
 var paths = []string{
-	"/console/", "/console/inbox", "/console/requests", "/console/reviews", "/console/halt", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
+	"/console/", "/console/inbox", "/console/requests", "/console/reviews", "/console/reviews/mine", "/console/halt", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
 	"/console/people/julia.weber@northwind.example", "/console/people/julia.weber@northwind.example/why?entitlement=crm/invoices",
 	"/console/roles", "/console/roles/finance", "/console/roles/crm-export", "/console/machines", "/console/exceptions", "/console/held", "/console/findings",
 	"/console/work", "/console/sweeps", "/console/sweeps/expiry", "/console/sweeps/expiry/runs/quiet:expiry", "/console/connectors", "/console/connectors/crm", "/console/policy",
@@ -33,7 +33,7 @@ func TestPages(t *testing.T) {
 	p.sees("is explained") // counted, and shown without loading the page again
 	all := append(slices.Clone(paths), "/console/findings/"+b.first("findings"), "/console/reviews/"+b.first("reviews"), "/console/requests/"+b.first("requests"),
 		"/console/policy/publications/"+b.proposes())
-	for _, l := range []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"phone", 360, "light"}} {
+	for _, l := range []look{{"light", 1280, "light"}, {"dark", 1280, "dark"}, {"phone", 360, "light"}, {"phone-dark", 390, "dark"}} {
 		p.looks(l)
 		for _, path := range all {
 			p.complaints()
@@ -50,10 +50,32 @@ func TestPages(t *testing.T) {
 			if wide > 0 {
 				t.Errorf("%s: it is %d pixels wider than the screen", where, wide)
 			}
+			var broken []string
+			p.asks(brokenWords, &broken)
+			for _, text := range broken {
+				t.Errorf("%s: a line ends inside a word of %q", where, text)
+			}
 			p.judged(where)
 		}
 	}
 }
+
+// brokenWords are the addresses of which a line ends inside a word, and not behind it.
+const brokenWords = `(() => {
+	const all = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+	while (texts.nextNode()) {
+		const text = texts.currentNode, of = text.parentElement
+		if (!of.textContent.includes("@") || of.closest("textarea, option, script")) continue
+		for (const word of text.data.matchAll(/[\p{L}\p{N}]{1,24}(?![\p{L}\p{N}])/gu)) {
+			const is = document.createRange()
+			is.setStart(text, word.index)
+			is.setEnd(text, word.index + word[0].length)
+			const lines = new Set([...is.getClientRects()].map(r => Math.round(r.top)))
+			if (lines.size > 1) all.push(of.textContent.trim().slice(0, 80))
+		}
+	}
+	return all
+})()`
 
 // TestApproveByKeyboard decides about a request without a mouse.
 func TestApproveByKeyboard(t *testing.T) {
