@@ -278,3 +278,36 @@ func TestReadingBackFails(t *testing.T) {
 		}
 	})
 }
+
+// Somebody is to have again what was just taken from them, and that cannot be read back:
+// they get it, although what is remembered of them says that they have it.
+func TestReinstatedWhileReadingBackFails(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(2 * time.Second)
+		slow, blind := true, true
+		w.target.change(func(g *target) {
+			g.answer = func(want schema.Account) {
+				if !want.Active && slow {
+					slow = false
+					time.Sleep(time.Second) //nolint:forbidigo // of the bubble's own time
+				}
+			}
+			g.blind = func() error {
+				if blind {
+					blind = false
+					return errors.New("the line broke")
+				}
+				return nil
+			}
+		})
+		w.admit(id, "Engineering", false)
+		settle(500 * time.Millisecond)
+		w.admit(id, "Engineering", true)
+		settle(10 * time.Minute)
+		w.want(id, true, "Readers")
+		if a := w.account(id); a.State != schema.Settled || !a.Due.IsZero() {
+			t.Errorf("the account is %+v", a)
+		}
+	})
+}

@@ -166,8 +166,9 @@ func (p *Provision) readBack(ctx context.Context, reader connectors.Reader, o *a
 	read, err := reader.Read(ctx, is.RemoteID)
 	p.Breaker.Record(err)
 	if err != nil && connectors.KindOf(err) != connectors.Gone {
-		// What was there counts as there until it was read back: it is told again.
-		is.Active, is.Entitlements = o.Work.Have.Active, o.Work.Have.Entitlements
+		// What was there counts as there until it was read back: it is told again. Whether it
+		// is nobody knows, so that it is looked at although somebody is to have it again.
+		is.Active, is.Attributes, is.Entitlements = o.Work.Have.Active, nil, o.Work.Have.Entitlements
 		o.Got, o.Err = is, fmt.Errorf("read back: %w", err)
 		return
 	}
