@@ -78,7 +78,7 @@ func (c *Course) run(ctx context.Context, t Target) error {
 	}
 	if connectors.Doubtful(c.Is) {
 		if err := t.Look(ctx); err != nil {
-			return err
+			return c.endUnseen(ctx, t, err)
 		}
 	}
 	for range attempts {
@@ -96,6 +96,19 @@ func (c *Course) run(ctx context.Context, t Target) error {
 		}
 	}
 	return &connectors.Error{Kind: connectors.Transient, Err: errors.New("the account changed at the target each time it was written to")}
+}
+
+// endUnseen ends access at an account that cannot be looked at, for the reason that is
+// given: what takes something away does not wait for a target to be readable again.
+func (c *Course) endUnseen(ctx context.Context, t Target, unseen error) error {
+	if connectors.Named(c.Is.RemoteID) != nil {
+		return unseen
+	}
+	steps := slices.DeleteFunc(t.Plan(), func(s connectors.Step) bool { return !s.Ends() })
+	if err := c.take(ctx, t, steps); err != nil && !errors.Is(err, ErrAgain) {
+		return connectors.Worst([]error{unseen, err})
+	}
+	return unseen
 }
 
 // Plan returns the steps that are left.

@@ -20,12 +20,16 @@ import (
 
 // wired returns a connector to the target without a network between, for tests in
 // which time is made.
-func wired(t *testing.T, p connectors.Profile, to http.Handler) connectors.Connector {
+func wired(t *testing.T, p connectors.Profile, to http.Handler, change ...func(*connectors.Options)) connectors.Connector {
 	t.Helper()
-	c, err := connectors.Kinds{"scim": scim.Open}.Open(connectors.Options{
+	o := connectors.Options{
 		Config:    connectors.Config{Name: "wiki", Kind: "scim", BaseURL: "http://127.0.0.1/scim/v2", Profile: p},
 		Transport: wire{to},
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	c, err := connectors.Kinds{"scim": scim.Open}.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,4 +341,36 @@ func TestThrottledWith500(t *testing.T) {
 			t.Errorf("%s hold it, want all five", got)
 		}
 	})
+}
+
+// TestEndsWhatItCannotSee has a target that takes writes and shows nobody: what ends access
+// is written all the same, also of an account of which it is not known what is there.
+func TestEndsWhatItCannotSee(t *testing.T) {
+	for name, want := range map[string]schema.Account{
+		"a mover":  {Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers"}},
+		"a leaver": {Attributes: connectortest.Person(1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target := newFake(connectors.DefaultProfile())
+			have, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers", "writers"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			have.Managed, have.Attributes = have.Entitlements, nil // it is in doubt
+			want.RemoteID = have.RemoteID
+			c := wired(t, connectors.DefaultProfile(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/Users") {
+					http.Error(w, "down", http.StatusInternalServerError)
+					return
+				}
+				target.ServeHTTP(w, r)
+			}), func(o *connectors.Options) { o.Auth = connectors.Auth{Secret: token, User: "bridge"} })
+			if _, err := c.Apply(t.Context(), have, want); err == nil {
+				t.Error("nobody heard that it could not be looked at")
+			}
+			if got := target.Users()[0]; got.Active != want.Active || slices.Contains(target.Members("writers"), got.Attributes["userName"]) {
+				t.Errorf("the target has %+v, writers %q; want what ends access done", got, target.Members("writers"))
+			}
+		})
+	}
 }
