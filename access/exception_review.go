@@ -110,7 +110,8 @@ func (g *governance) lookBy(ref string, due, late time.Time) {
 // finding, once that is over in vain and it says nothing else of it (overdue: escalate).
 func (g *governance) tellWaived(tx store.Tx, subject, reason string) error {
 	_, id := cutRef(subject)
-	waives, rule := policy.Waiver{}, ""
+	var waives policy.Waiver
+	var rule string
 	if doc, ok := exceptionCalled(g.book, id); ok {
 		if !g.overlooked[subject] || doc.Lapses() {
 			return nil

@@ -114,7 +114,7 @@ func (p *registers) compare() {
 		{"drill-overdue", "role/", m.Undrilled},
 	} {
 		found := slices.Collect(func(yield func(string) bool) {
-			for _, subject := range p.rehearsed.findings(string(both.kind)) {
+			for _, subject := range p.rehearsed.findings(both.kind) {
 				if !yield(strings.TrimPrefix(subject, both.about)) {
 					return
 				}

@@ -30,8 +30,9 @@ var before sync.Map
 func CompileBut(t testing.TB, kind, text string, replace ...string) *policy.Book {
 	t.Helper()
 	text = strings.NewReplacer(replace...).Replace(text)
-	if b, ok := before.Load([2]string{kind, text}); ok {
-		return b.(*policy.Book)
+	known, _ := before.Load([2]string{kind, text})
+	if b, ok := known.(*policy.Book); ok {
+		return b
 	}
 	set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
 	b, more := policy.Compile(set)

@@ -92,6 +92,9 @@ func unpack(armoured string) (s signature, err error) {
 	return s, nil
 }
 
+// dsa is the kind of key that the library knows and nobody may use any more.
+const dsa = "ssh-dss"
+
 func (s signature) verify(payload []byte) error {
 	m := message{Namespace: s.Namespace, Reserved: s.Reserved, Algorithm: s.Algorithm}
 	switch s.Algorithm {
@@ -104,7 +107,7 @@ func (s signature) verify(payload []byte) error {
 	default:
 		return fmt.Errorf("of the hash %q: %w", s.Algorithm, schema.ErrInvalid)
 	}
-	if f := s.value.Format; f == ssh.KeyAlgoRSA || f == ssh.InsecureKeyAlgoDSA { // over SHA-1
+	if f := s.value.Format; f == ssh.KeyAlgoRSA || f == dsa { // over SHA-1
 		return fmt.Errorf("of the kind %q, which anybody may make: %w", f, schema.ErrInvalid)
 	}
 	return s.key.Verify(append([]byte(begin), ssh.Marshal(m)...), &s.value)

@@ -151,9 +151,10 @@ func (h Hand) signed(commit string) string {
 		Signature                      []byte
 	}{1, h.public(), namespace, "", "sha512", signature})
 	head, words, _ := strings.Cut(commit, "\n\n")
-	text := head + "\ngpgsig -----BEGIN SSH SIGNATURE-----\n"
+	var text strings.Builder
+	text.WriteString(head + "\ngpgsig -----BEGIN SSH SIGNATURE-----\n")
 	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(append([]byte("SSHSIG"), body...))), 70) {
-		text += " " + string(line) + "\n"
+		text.WriteString(" " + string(line) + "\n")
 	}
-	return text + " -----END SSH SIGNATURE-----\n\n" + words
+	return text.String() + " -----END SSH SIGNATURE-----\n\n" + words
 }
