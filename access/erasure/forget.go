@@ -70,7 +70,8 @@ func Forget(ctx context.Context, s *store.Store, book *policy.Book, e Forgetting
 	if err != nil || e.DryRun {
 		return done, err
 	}
-	late, err := forgetLate(ctx, s, then.also(who))
+	// Nobody knows their names afterwards: whoever asked may be gone, and it goes on.
+	late, err := forgetLate(context.WithoutCancel(ctx), s, then.also(who))
 	done.Kept = schema.Sorted(append(done.Kept, late...)...)
 	return done, err
 }
@@ -114,7 +115,7 @@ const rounds = 8
 func forgetLate(ctx context.Context, s *store.Store, who person) (kept []string, err error) {
 	for range rounds {
 		found, err := find(ctx, s, who)
-		if err != nil || found.count() == len(kept) { // what stays is found again
+		if err != nil || found.only(len(kept)) { // what stays is found again
 			return kept, err
 		}
 		err = s.Update(ctx, func(tx store.Tx) (err error) {

@@ -21,7 +21,10 @@ type mentions struct {
 	notices, findings, plans [][]string
 }
 
-func (m mentions) count() int { return len(m.notices) + len(m.findings) + len(m.plans) }
+// only reports whether nothing was found but so many plans.
+func (m mentions) only(plans int) bool {
+	return len(m.notices)+len(m.findings) == 0 && len(m.plans) == plans
+}
 
 const (
 	page = 500       // how many records are read in one view of the store
