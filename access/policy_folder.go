@@ -33,7 +33,11 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 	if err != nil && !schema.IsNotFound(err) {
 		return t, err
 	}
-	if err := noteCommit(tx, schema.Publication{}); err != nil { // which another version of the program may not have kept
+	before, err := store.PolicyInForce(tx)
+	if err != nil {
+		return t, err
+	}
+	if err := noteCommit(tx, schema.Publication{Digest: before}); err != nil { // which another version of the program may not have kept
 		return t, err
 	}
 	t.Draft, t.Stays = folder, stays(now, folder, last.Value)
@@ -54,12 +58,10 @@ func TakeUp(tx store.Tx, now, folder *Draft, by string) (t TakenUp, err error) {
 		t.Draft, commit = now, now.Signed
 	}
 	was := "" // why it is published under another digest than it was
-	if inForce, err := store.PolicyInForce(tx); err != nil {
-		return t, err
-	} else if inForce != "" && inForce != t.Draft.Book.Digest() && (now == nil || now.Book.Digest() == t.Draft.Book.Digest()) {
-		was = fmt.Sprintf("policy %s as this version of the program reads it", brief(inForce))
+	if before != "" && before != t.Draft.Book.Digest() && (now == nil || now.Book.Digest() == t.Draft.Book.Digest()) {
+		was = fmt.Sprintf("policy %s as this version of the program reads it", brief(before))
 		if now == nil {
-			was = fmt.Sprintf("policy %s was put in force without its documents", brief(inForce))
+			was = fmt.Sprintf("policy %s was put in force without its documents", brief(before))
 		}
 	}
 	q := schema.Publication{Outcome: was, Reread: was != "", Commit: commit.ID, Folder: commit.Folder, Author: commit.Author, Signer: commit.Signer}

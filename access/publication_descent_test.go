@@ -260,3 +260,29 @@ func TestNewestCommitIsAtHand(t *testing.T) {
 		}
 	}
 }
+
+// TestNewestCommitAfterAnOlderVersion has a version of the program publish that keeps no
+// newest commit: what was kept before it is the newest no more.
+func TestNewestCommitAfterAnOlderVersion(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		c := newCouncil(w, readsSigned(t, "the wiki"))
+		one := by(adaSigns, "ada@example.com", readsSigned(t, "a page"))
+		two := by(oneSigns, "ada@example.com", readsSigned(t, "two pages"), signedtest.ID(*one.Evidence))
+		if err := c.publishNow(one); err != nil {
+			t.Fatal(err)
+		}
+		var kept store.Setting
+		w.update(func(tx store.Tx) (err error) {
+			kept, err = store.Settings.Get(tx, "policyCommit")
+			return err
+		})
+		if err := c.publishNow(two); err != nil {
+			t.Fatal(err)
+		}
+		w.update(func(tx store.Tx) error { return store.Settings.Put(tx, kept) })
+		c.refuses("what comes after the older one", c.publishNow(by(adaSigns, "ada@example.com", readsSigned(t, "all"), signedtest.ID(*one.Evidence))), schema.ErrForbidden)
+		if err := c.publishNow(by(adaSigns, "ada@example.com", readsSigned(t, "all"), signedtest.ID(*two.Evidence))); err != nil {
+			t.Errorf("what comes after the newest: %v", err)
+		}
+	})
+}

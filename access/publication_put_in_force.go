@@ -83,6 +83,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 	}
 	q = begun(tx, q, before, by)
 	for _, put := range []func() error{
+		func() error { return noteCommit(tx, q) },
 		func() error { return store.Settings.Put(tx, store.Setting{Name: store.SettingPolicy, Value: q.Digest}) },
 		func() error {
 			v := store.PolicyVersion{Digest: q.Digest, Published: tx.Now(), By: by.Actor, Files: files}
@@ -91,7 +92,6 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 			}
 			return store.Policies.Put(tx, v)
 		},
-		func() error { return noteCommit(tx, q) },
 		func() error { return store.Publications.Put(tx, q) },
 		func() error { return forgetDocuments(tx, q) },
 		func() error { return NoteReadable(tx, book) },

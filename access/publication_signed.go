@@ -80,19 +80,31 @@ func NewestCommit(r store.Reader) (string, error) {
 // among all that was ever published.
 const settingCommit = "policyCommit"
 
+// A newestKept is that commit as it is kept, and the policy that was in force then: where it
+// is another now, a version of the program published it that keeps no such thing.
+type newestKept struct {
+	signed.Commit
+	Policy string `json:"policy"`
+}
+
 // newestCommit returns the newest commit that was verified, and its folder.
 func newestCommit(r store.Reader) (newest signed.Commit, err error) {
 	row, err := store.Settings.Get(r, settingCommit)
-	switch {
-	case schema.IsNotFound(err):
+	if schema.IsNotFound(err) {
 		return newestPublished(r)
-	case err != nil:
-		return newest, err
 	}
-	return newest, json.Unmarshal([]byte(row.Value), &newest)
+	inForce, missing := store.PolicyInForce(r)
+	var kept newestKept
+	if err = errors.Join(err, missing); err == nil {
+		err = json.Unmarshal([]byte(row.Value), &kept)
+	}
+	if err == nil && kept.Policy != inForce {
+		return newestPublished(r)
+	}
+	return kept.Commit, err
 }
 
-// newestPublished is newestCommit of a store in which no version of the program kept it yet.
+// newestPublished is newestCommit of a store in which it was not kept.
 // What was published before folders were kept tells of none.
 func newestPublished(r store.Reader) (newest signed.Commit, err error) {
 	for q, err := range store.Publications.By(r, store.PublicationState, string(schema.PublicationPublished)) {
@@ -106,8 +118,8 @@ func newestPublished(r store.Reader) (newest signed.Commit, err error) {
 	return newest, nil
 }
 
-// noteCommit keeps which commit is the newest when a policy comes into force: its own where
-// that was verified, and otherwise the one that was it before.
+// noteCommit keeps which commit is the newest when a policy is about to come into force: its
+// own where that was verified, and otherwise the one that was it before.
 func noteCommit(tx store.Tx, q schema.Publication) error {
 	newest := commitOf(q)
 	if q.Folder == "" {
@@ -116,7 +128,7 @@ func noteCommit(tx store.Tx, q schema.Publication) error {
 			return err
 		}
 	}
-	value, err := json.Marshal(newest)
+	value, err := json.Marshal(newestKept{Commit: newest, Policy: q.Digest})
 	if err != nil {
 		return err
 	}
