@@ -75,8 +75,10 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if err := undo(ctx, s, rules, t, run, all); err != nil {
 			return err
 		}
-		if err := access.SettleDrift(ctx, s, rules.Book(), name, d.but(name, all)); err != nil {
-			return err
+		if !sweep.dry {
+			if err := access.SettleDrift(ctx, s, rules.Book(), name, d.but(name, all)); err != nil {
+				return err
+			}
 		}
 		return retry(ctx, s, sweep, run, name, whom)
 	})

@@ -3,13 +3,18 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/robfig/cron/v3"
 
 	"drawbridge/access"
 	"drawbridge/configs"
+	"drawbridge/connectors"
+	"drawbridge/policy"
+	"drawbridge/policy/booktest"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -91,6 +96,34 @@ func TestEveryPreviewWritesNothing(t *testing.T) {
 			if now, more := w.everything(), w.store.Stats().Commits-commits; now != rows || more != 0 {
 				t.Errorf("%s: something was written, %d times: %d rows before, %d after", known.Name, more, rows, now)
 			}
+		}
+	})
+}
+
+// TestPreviewSettlesNothing has an account be otherwise at its target, which is found, and as
+// it should be again: looking what drift would do leaves the finding for a run to settle. R-SWEEP-1.
+func TestPreviewSettlesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.stop()
+		w.rules.Use(booktest.Compile(t, strings.Replace(documents, "authority: exclusive", "authority: shared", 1)))
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		w.target.edit("r-"+id, func(a *schema.Account) { a.Active = false })
+		settle(time.Second)
+		if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Reported != 1 {
+			t.Fatalf("%+v, %v; want it reported", run, err)
+		}
+		w.target.edit("r-"+id, func(a *schema.Account) { a.Active = true })
+		settle(time.Second)
+		s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{"drift": {Name: "drift", Run: drift}}}
+		commits := w.store.Stats().Commits
+		if p, err := s.Preview(t.Context(), "drift"); err != nil || p.Run.Problem != "" || p.Run.Looked != 1 || p.Run.Found != 0 {
+			t.Errorf("%+v, %v; want one looked at", p.Run, err)
+		}
+		if more := w.store.Stats().Commits - commits; more != 0 || len(w.open("drift")) != 1 {
+			t.Errorf("something was written, %d times; these stand: %v", more, w.open("drift"))
 		}
 	})
 }
