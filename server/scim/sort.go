@@ -50,8 +50,8 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 	if before > q.limits.Scan && before < found.total {
 		return found, wire.Invalid(wire.TooMany, "startIndex: in this order, pages by index begin at %d at most; page by cursor", q.limits.Scan+1)
 	}
-	all := first.ranks()
-	all = all[min(before, len(all)):]
+	kept := first.ranks()
+	all := kept[min(before, len(kept)):]
 	err = q.store.View(ctx, func(r store.Reader) error {
 		for i, one := range all {
 			if found.full(ask.page) {
@@ -69,6 +69,7 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 			c := k.candidate(r, rec)
 			found.page, found.size = append(found.page, rec), found.size+len(c.Resource)
 		}
+		found.more = len(kept) == first.most // some of them went, and those behind the last were not kept
 		return nil
 	})
 	return found, err

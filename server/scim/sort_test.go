@@ -2,10 +2,13 @@ package scim_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	library "github.com/elimity-com/scim/schema"
@@ -14,6 +17,8 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/server/scim"
+	"drawbridge/store"
+	"drawbridge/store/bolt"
 )
 
 // names returns the userName of each resource in a list, in its order.
@@ -282,6 +287,49 @@ func TestSortIsBounded(t *testing.T) {
 	w.send("GET", "/Users?sortBy=title", "").refuses(400, "tooMany", "sort by userName")
 	w.send("GET", "/Users?sortBy=userName&sortOrder=descending", "").is(200).has("x9", "Resources", 0, "userName")
 	w.send("GET", "/Users?sortBy=title&filter="+escape(`userName eq "1"`), "").is(200).has(1.0, "totalResults")
+}
+
+// An interrupted engine runs something once, when somebody begins to read for the nth time.
+type interrupted struct {
+	store.Engine
+	left atomic.Int64 // reads until then
+	then func()
+}
+
+func (e *interrupted) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	if !write && e.left.Add(-1) == 0 {
+		e.then()
+	}
+	return e.Engine.Begin(ctx, write)
+}
+
+// TestSortedPagesMissNobody has the foremost of a list deleted, at each read of a request for a
+// page of them in an order that no index has: the pages behind it still have all that is left.
+func TestSortedPagesMissNobody(t *testing.T) {
+	for read := range 8 {
+		for count := 1; count <= 3; count++ {
+			opened, err := bolt.Open(filepath.Join(t.TempDir(), "test.db"), bolt.Options{NoSync: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := &interrupted{Engine: opened}
+			w := worldOn(t, e, scim.Options{})
+			var ids []string
+			for i := range 6 {
+				ids = append(ids, w.send("POST", "/Groups", fmt.Sprintf(`{"displayName":"g","externalId":"%d"}`, i)).is(201).text("id"))
+			}
+			e.then = func() {
+				for _, id := range ids[:2] {
+					w.send("DELETE", "/Groups/"+id, "").is(204)
+				}
+			}
+			e.left.Store(int64(read) + 1)
+			got, _ := w.pages(fmt.Sprintf("/Groups?sortBy=externalId&count=%d", count), "externalId")
+			if all := strings.Join(got, ""); !strings.HasSuffix(all, "2345") {
+				t.Errorf("deleted at read %d, pages of %d: %s", read, count, all)
+			}
+		}
+	}
 }
 
 // TestSortsLikeAModel makes up users and pages of them, in orders that no index has.
