@@ -29,14 +29,15 @@ type Draft struct {
 // ReadDraft reads and compiles a folder of documents. A role, source or
 // connector with mistakes is refused by itself; a folder of which something
 // could not be read at all, or without a sound policy set, is schema.ErrInvalid:
-// what is missing in it would look as if it had been taken away.
+// what is missing in it would look as if it had been taken away. A policy set that
+// says what has no effect is sound: lint refuses it, and its other words hold.
 func ReadDraft(fsys fs.FS) (*Draft, error) {
 	set, found := policy.Load(fsys)
 	book, more := policy.Compile(set)
 	d := &Draft{Set: set, Book: book, Findings: append(found, more...), Files: map[string]string{}}
 	var unusable []error
 	for _, f := range d.Findings {
-		if f.Severity == policy.Error && (f.Object == "" || strings.HasPrefix(f.Object, "PolicySet/")) {
+		if f.Severity == policy.Error && f.Code != policy.CodeIdle && (f.Object == "" || strings.HasPrefix(f.Object, "PolicySet/")) {
 			unusable = append(unusable, errors.New(f.String()))
 		}
 	}

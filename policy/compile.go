@@ -12,7 +12,7 @@ import (
 // Compile makes a book of a set. Its findings are those beyond what Load found;
 // for what is refused, both count. A role with an error is refused by itself:
 // the others are in force. So is a source. A connector or policy set with an
-// error observes, whatever mode it asks for.
+// error observes, whatever mode it asks for. CodeIdle refuses roles alone.
 func Compile(set *Set) (*Book, Findings) { return newCompiler(set).compile() }
 
 func newCompiler(set *Set) *compiler {
@@ -75,7 +75,7 @@ type compiler struct {
 func (c *compiler) report(h *Header, code Code, path []string, format string, args ...any) *reported {
 	f := h.at.at(finding(code, h.Ref(), format, args...), path...)
 	c.found = append(c.found, f)
-	c.bad[h.Ref()] = c.bad[h.Ref()] || f.Severity == Error
+	c.bad[h.Ref()] = c.bad[h.Ref()] || f.Severity == Error && (code != CodeIdle || h.Kind == "Role")
 	return (*reported)(&c.found[len(c.found)-1])
 }
 

@@ -39,7 +39,7 @@ const (
 	CodeLeaver      Code = "E-LEAVER"    // it survives the end of employment
 	CodeUnbounded   Code = "E-UNBOUNDED" // neither a duration nor a stated permanence
 	CodeReview      Code = "E-REVIEW"    // nobody looks again at who holds it
-	CodeIdle        Code = "E-IDLE"      // a field that nothing goes by where it stands
+	CodeIdle        Code = "E-IDLE"      // a field that nothing goes by where it stands; it refuses roles alone
 	CodeStanding    Code = "E-STANDING-PRIVILEGE"
 	CodeWildcard    Code = "E-WILDCARD"    // a target that is a pattern
 	CodeEmpty       Code = "E-EMPTY"       // grants nothing

@@ -9,7 +9,9 @@ import (
 // A field may be one of its kind, and still be read by nothing where it stands: a birthright
 // role that names who approves it is given to whoever matches, and nobody is asked. And one
 // may say that something does not hold which always does. Either looks as if it had an
-// effect, and is refused.
+// effect, and is an error. But it refuses roles alone: what else says so does all that it did
+// before, for a set of triggers that ended nothing, or a service desk that nobody believed,
+// would leave people what they are to lose.
 
 // idle reports a field that says what nothing goes by.
 func (c *compiler) idle(h *Header, path []string, because, instead string) {

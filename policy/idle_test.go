@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"drawbridge/schema"
 )
 
 // What lacks nothing, a document of each kind of which a field may be read by nothing.
@@ -146,5 +148,40 @@ func TestNobodyIsLetIn(t *testing.T) {
 		if got := strings.Count(found.String(), "E-IDLE"); got != want || len(found) != want {
 			t.Errorf("of %s it says %s", what, found)
 		}
+	}
+}
+
+// TestWhatIsIdleIsUsed has what is no role say something idle: lint refuses it, and all else
+// that the document says holds. A set of triggers still ends what is held, a service desk is
+// still believed, and a flow still says who approves. R-POL-2, R-REV-1.
+func TestWhatIsIdleIsUsed(t *testing.T) {
+	idle := func(text, was, is string) string { return strings.Replace(text, was, is, 1) }
+	book, found := lint(folder(t, map[string]string{
+		"set.yaml":  idle(strings.Replace(fires, `userType == "contractor"`, "level == 3", 1), "action: revoke", "action: revoke, silence: { after: 24h, action: hold }"),
+		"desk.yaml": idle(desk, "  trust", `  scope: identity.kind == "human"`+"\n  trust"),
+		"flow.yaml": idle(agreed, "requireReason", "distinctApprovers: false, requireReason"),
+		"role.yaml": idle(byItsRule, "[leaver]", "[leaver, more]"),
+		"asked.yaml": strings.NewReplacer("name: subject", "name: asked", "type: birthright", "type: requestable", "assign:", "eligible:",
+			"permanent: { because: \"It follows employment.\" }", "approval: two\n  duration: { default: 30d }").Replace(byItsRule),
+	}))
+	for _, f := range found {
+		if f.Severity == Error && f.Code != CodeIdle {
+			t.Errorf("lint says %s", f)
+		}
+	}
+	if got := strings.Count(found.String(), "E-IDLE"); got != 3 {
+		t.Errorf("%d of 3 are idle: %s", got, found)
+	}
+	for _, role := range []string{"subject", "asked"} {
+		if _, ok := book.Role(role); !ok {
+			t.Errorf("role %s is refused: %v", role, book.Refused())
+		}
+	}
+	got := book.Evaluate(Facts{Identity: person(employee + `,"level":3`)}, noon)
+	if !slices.ContainsFunc(got.Fired, func(f Fired) bool { return f.Trigger == "more/one" }) {
+		t.Errorf("the set of triggers ends nothing: %+v", got)
+	}
+	if !book.Tells("desk", schema.TopicTicket) {
+		t.Error("what the service desk tells is refused")
 	}
 }
