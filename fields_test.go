@@ -39,7 +39,7 @@ var compiled = map[string]string{
 	"MachineReview.By":              "owner is all that it can be",
 	"MachineRules.InteractiveLogin": "allow is refused, and nothing said is told: E-NHI10, W-NHI10",
 	"MachineRules.SharedUse":        "allow is told: W-NHI9",
-	"OnEnd.VerifyRemoved":           "targets are always read back: false is refused, E-BYPASS and E-IDLE",
+	"OnEnd.VerifyRemoved":           "the connector says whether targets are read back: false is refused, E-BYPASS and E-IDLE",
 	"Reviewers.ExcludeAuthor":       "they always are: false is refused, E-IDLE",
 	"Reviewers.ExcludeSubject":      "likewise",
 }

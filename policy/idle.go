@@ -55,7 +55,7 @@ func (c *compiler) idleRole(r *Role) {
 		c.idle(&r.Header, in("spec", "review", "grace"), "no grant could end by it", "write what becomes of what nobody decides: overdue: revoke")
 	}
 	if s.Type != schema.BreakGlass { // of which it is said that it lacks it
-		c.denies(&r.Header, "targets are read back in any case", "spec", "onEnd", "verifyRemoved")
+		c.denies(&r.Header, "targets are read back all the same, unless the connector says verify: never or cannot read", "spec", "onEnd", "verifyRemoved")
 	}
 	c.denies(&r.Header, "who takes it never reviews it", "spec", "bypass", "reviewers", "excludeSubject")
 	c.denies(&r.Header, "who takes it never reviews it", "spec", "bypass", "reviewers", "excludeAuthor")
