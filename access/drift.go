@@ -107,33 +107,55 @@ type Unlooked struct {
 	Since    time.Time
 }
 
+// mostUnlooked is how many accounts of a connector are named each that could not be looked
+// at: where there are more, it is not the accounts that people are to look at.
+const mostUnlooked = 100
+
 // ReportUnlooked reports the accounts of a connector that no drift sweep could look at for
-// so long that people are to know: whatever somebody does there by hand is not seen. What
-// was said before, and is over by whose it is, is resolved.
+// so long that people are to know: whatever somebody does there by hand is not seen. Of very
+// many it is the connector that is reported. What was said before, and is over by whose it
+// is, is resolved.
 func ReportUnlooked(
 	ctx context.Context, s *store.Store, book *policy.Book, connector string, unlooked []Unlooked, over func(r store.Reader, identity string) (bool, error),
 ) error {
-	still := map[string]bool{}
-	for some := range slices.Chunk(unlooked, chunk) {
-		for _, a := range some {
-			still[a.Identity] = true
-		}
-		err := reportAll(ctx, s, book, sweepDrift, some, func(a Unlooked) schema.Finding {
-			return schema.Finding{
-				Kind: findingUnlooked, Connector: connector, Subject: a.Identity,
-				Reason: "its target has not agreed since " + day(a.Since) + " to what was decided: until then nobody can tell who changed it",
-			}
-		})
-		if err != nil {
-			return err
-		}
+	found := unlookedFindings(connector, unlooked)
+	err := reportAll(ctx, s, book, sweepDrift, found, func(f schema.Finding) schema.Finding { return f })
+	if err != nil {
+		return err
 	}
-	return settleAll(ctx, s, book, sweepDrift, findingUnlooked, connector, func(r store.Reader, identity string) (bool, error) {
-		if still[identity] {
+	still := map[string]bool{}
+	for _, f := range found {
+		still[f.Subject] = true
+	}
+	for _, a := range unlooked { // those that were named before there were too many
+		still[a.Identity] = true
+	}
+	return settleAll(ctx, s, book, sweepDrift, findingUnlooked, connector, func(r store.Reader, subject string) (bool, error) {
+		switch {
+		case still[subject]:
 			return false, nil
+		case subject == "connector/"+connector: // they are few now
+			return true, nil
 		}
-		return over(r, identity)
+		return over(r, subject)
 	})
+}
+
+// unlookedFindings are what is found of accounts that could not be looked at: of each, or of
+// their connector. They are few enough for one transaction.
+func unlookedFindings(connector string, unlooked []Unlooked) (found []schema.Finding) {
+	about := func(subject, reason string) {
+		found = append(found, schema.Finding{Kind: findingUnlooked, Connector: connector, Subject: subject, Reason: reason})
+	}
+	if len(unlooked) > mostUnlooked {
+		first := slices.MinFunc(unlooked, func(a, b Unlooked) int { return a.Since.Compare(b.Since) })
+		about("connector/"+connector, fmt.Sprintf("it has not agreed to what was decided about %d accounts, of the first since %s: until then nobody can tell who changed them", len(unlooked), day(first.Since)))
+		return found
+	}
+	for _, a := range unlooked {
+		about(a.Identity, "its target has not agreed since "+day(a.Since)+" to what was decided: until then nobody can tell who changed it")
+	}
+	return found
 }
 
 // SettleDrift resolves what was found to have drifted at a connector and is as it should

@@ -20,7 +20,7 @@ import (
 // it can not be read either, where the target can be read. Where the guard lets it
 // go on, what was given up is tried again too. What a target says of when its accounts
 // were used is kept, whatever becomes of the rest. What it can not look at it counts, and
-// reports where that stays so. Bound to some people, it leaves the
+// reports where that stays so at a target that nobody halted. Bound to some people, it leaves the
 // accounts of others alone, and what is no person's.
 func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
@@ -53,7 +53,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 		if seen.Len() == 0 && d.known > 0 {
 			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.known)
 		}
-		if !sweep.dry {
+		if !sweep.dry && !d.halted {
 			if err := access.ReportUnlooked(ctx, s, rules.Book(), name, d.unlooked, d.within); err != nil {
 				return err
 			}

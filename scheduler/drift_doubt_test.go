@@ -3,11 +3,13 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/connectors"
 	"drawbridge/policy"
 	"drawbridge/policy/booktest"
@@ -141,6 +143,65 @@ func TestDriftSaysWhomItPassesOver(t *testing.T) {
 		w.target.change(func(g *target) { g.refuse = nil })
 		settle(2 * time.Minute)
 		look(2, 0, 0)
+	})
+}
+
+// TestDriftUnderAHalt has an account wait for longer than a day for a target that is halted: nothing
+// was sent that could have come to nothing, and nobody is told that it was not compared. R-DRIFT-1.
+func TestDriftUnderAHalt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		w.admitNamed("eve", "", "Engineering", true)
+		settle(time.Second)
+		w.update(func(tx store.Tx) error {
+			_, err := access.Halt(tx, access.Halting{Connector: "wiki", Known: []string{"wiki"}, By: "token/test", Reason: "an incident"})
+			return err
+		})
+		w.admit(id, "Sales", true) // loses what they have
+		settle(25 * time.Hour)
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
+		if err != nil || run.Looked != 1 || len(run.PassedOver) != 1 {
+			t.Errorf("%+v, %v; want one looked at, and one passed over", run, err)
+		}
+		if open := w.open("drift-unknown"); len(open) > 0 {
+			t.Errorf("%+v stand", open)
+		}
+	})
+}
+
+// TestDriftSaysOnceOfManyWhomItPassesOver has a target not agree for long to what was decided
+// about very many accounts: that is one finding, about the target, until there are few enough
+// to name each. R-DRIFT-1.
+func TestDriftSaysOnceOfManyWhomItPassesOver(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.admitNamed("eve", "", "Engineering", true)
+		settle(25 * time.Hour)
+		account := func(i int) schema.Account {
+			id := fmt.Sprintf("q%04d", i)
+			return schema.Account{Connector: "wiki", Identity: id, RemoteID: "r-" + id, Active: true, State: schema.Retrying}
+		}
+		w.update(func(tx store.Tx) error {
+			return each(101, func(i int) error {
+				a := account(i)
+				a.Due = schema.Change{Received: tx.Now().Add(-25 * time.Hour)}
+				return store.Accounts.Put(tx, a)
+			})
+		})
+		drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		look := func(passed, findings int, first string) {
+			t.Helper()
+			run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100})
+			if err != nil || run.PassedOver["their target has yet to agree to what was decided"] != passed {
+				t.Errorf("%+v, %v; want %d passed over", run, err, passed)
+			}
+			if open := w.open("drift-unknown"); len(open) != findings || open[0].Subject != first {
+				t.Errorf("%d stand, want %d, and of %s first: %+v", len(open), findings, first, open[:min(1, len(open))])
+			}
+		}
+		look(101, 1, "connector/wiki")
+		w.update(func(tx store.Tx) error { return store.Accounts.Delete(tx, "wiki", account(0).Identity) })
+		look(100, 100, "q0001")
 	})
 }
 

@@ -36,6 +36,7 @@ type drifted struct {
 	looked    int               // those of them that were compared
 	passed    map[string]int    // how many were not, by why
 	unlooked  []access.Unlooked // those of them that people are to know of
+	halted    bool              // they wait because somebody halted the target
 }
 
 // A difference is an account that is not as it is remembered: as the target has it, and how
@@ -52,7 +53,10 @@ const notListed = "is not listed"
 // is about to be written to by nobody, and may stay so for long: what somebody gives it by
 // hand is found as elsewhere.
 func (d *drifted) compare(ctx context.Context, s *store.Store, subject, name string) error {
-	return s.View(ctx, func(r store.Reader) error {
+	return s.View(ctx, func(r store.Reader) (err error) {
+		if _, d.halted, err = access.HaltOf(r, name); err != nil {
+			return err
+		}
 		d.would, d.passed = access.NewAgenda(subject), map[string]int{}
 		d.differing, d.lacking, d.unlooked, d.known, d.looked = nil, nil, nil, 0, 0
 		for known, err := range store.Accounts.All(r, name) {
