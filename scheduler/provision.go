@@ -69,7 +69,7 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 		return func(tx store.Tx) (time.Time, error) { return access.Ask(tx, p.Rules, item, o, asker.Terms()) }, nil
 	}
 	if len(o.Steps) > 0 && work.Have.Due.IsZero() {
-		return decidedFirst(item), nil
+		return decidedFirst(item, o.Steps), nil
 	}
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
@@ -90,9 +90,13 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 }
 
 // decidedFirst has an identity decided about of whom something is to be done that nobody
-// decided yet: a change came since, and the account was looked at before it was.
-func decidedFirst(item store.Item) access.Finish {
+// decided yet: a change came since, and the account was looked at before it was. That goes
+// before others where the account did, or where some of it ends access.
+func decidedFirst(item store.Item, steps []connectors.Step) access.Finish {
 	return func(tx store.Tx) (time.Time, error) {
+		if item.Urgent || slices.ContainsFunc(steps, connectors.Step.Ends) {
+			return time.Time{}, tx.WakeUrgent(access.LaneIdentity, item.ID)
+		}
 		return time.Time{}, tx.Wake(access.LaneIdentity, item.ID, tx.Now())
 	}
 }
