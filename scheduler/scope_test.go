@@ -31,7 +31,8 @@ func TestExpiryWithinItsScope(t *testing.T) {
 		"a role beyond its limit": {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Count: 1}, held: true},
 		"a role within its limit": {scope: scheduler.Scope{Roles: []string{"nothing"}}, limits: policy.Brake{Count: 1}, want: []string{"nothing/cyd"}},
 		"everything, beyond it":   {limits: policy.Brake{Count: 2}, held: true},
-		"beyond the percentage":   {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Percent: 50}, held: true},
+		"beyond the percentage":   {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Percent: 25}, held: true},
+		"all of a small role":     {scope: scheduler.Scope{Roles: []string{"engineer"}}, limits: policy.Brake{Percent: 50}, want: []string{"engineer/ada", "engineer/bob"}},
 		"within the percentage":   {scope: scheduler.Scope{Roles: []string{"nothing"}}, limits: policy.Brake{Percent: 50}, want: []string{"nothing/cyd"}},
 	} {
 		t.Run(name, func(t *testing.T) {

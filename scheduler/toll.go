@@ -10,6 +10,12 @@ import (
 	"drawbridge/store"
 )
 
+// leastShared is how many grants of a role, or at a connector, live at least where a percentage
+// of them says anything. What ends here has reached its own time, and is not to outlive it
+// because few have the role: of a handful that were given on one day, for one project, most end
+// in one minute as a matter of course. Where they are so few, the limits of all hold.
+const leastShared = 20
+
 // A toll is how many grants a run would end: of all, of each role and at each connector. It
 // counts as they are walked, and is as big as the policy, however many there are.
 type toll struct {
@@ -27,8 +33,9 @@ func (t *toll) add(g schema.Grant) {
 
 // exceeds says by how much it is beyond the limits; nothing where it is not. A role's grants
 // are no more than all, so that one limit of how many holds for both; what it is of the
-// living grants is asked of all, of each role, and of all roles that give something at a
-// connector. What lives is counted as far as it decides, in the index of roles.
+// living grants is asked of all, and, where these are not few, of each role and of all roles
+// that give something at a connector. What lives is counted as far as it decides, in the index
+// of roles. A role that the policy no longer has gives nothing anywhere.
 func (t *toll) exceeds(r store.Reader, limits policy.Brake) (string, error) {
 	if why := (policy.Brake{Count: limits.Count}).Exceeds(t.all, t.all); why != "" || !shares(limits) {
 		return why, nil
@@ -46,7 +53,7 @@ func (t *toll) exceeds(r store.Reader, limits policy.Brake) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if why := limits.Exceeds(n, live); why != "" {
+		if why := limits.Exceeds(n, live); why != "" && live >= leastShared {
 			return "role " + role + ": " + why, nil
 		}
 	}
@@ -74,7 +81,7 @@ func (t *toll) exceedsAt(r store.Reader, limits policy.Brake) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if why := limits.Exceeds(n, live); why != "" {
+		if why := limits.Exceeds(n, live); why != "" && live >= leastShared {
 			return "connector " + connector + ": " + why, nil
 		}
 	}

@@ -60,10 +60,12 @@ func TestExpiryIsHeldBy(t *testing.T) {
 		"how many":             {policy.Brake{Count: 4}, map[string]int{"editor": 3, "writer": 2}, map[string]int{"editor": 900}, 0, "5 changes, and the limit is 4 a run"},
 		"the share of all":     {fifth, map[string]int{"editor": 15, "writer": 15}, map[string]int{"editor": 35, "writer": 35}, 0, "30 changes of 100, and the limit is 20% a run"},
 		"what lives of all":    {fifth, map[string]int{"editor": 3}, map[string]int{"editor": 1}, 1000, "3 changes of 4, and"},
-		"the share of a role":  {fifth, map[string]int{"editor": 5}, map[string]int{"editor": 5, "writer": 90}, 0, "role editor: 5 changes of 10, and the limit is 20% a run"},
-		"a role that is gone":  {fifth, map[string]int{"former": 2}, map[string]int{"writer": 90}, 0, "role former: 2 changes of 2"},
-		"a connector":          {fifth, map[string]int{"lab-a": 1, "lab-b": 1, "lab-c": 1}, map[string]int{"writer": 90}, 0, "connector lab: 3 changes of 3"},
-		"less of a connector":  {fifth, map[string]int{"lab-a": 1, "lab-b": 1, "lab-c": 1}, map[string]int{"lab-a": 10, "writer": 90}, 0, ""},
+		"the share of a role":  {fifth, map[string]int{"editor": 10}, map[string]int{"editor": 10, "writer": 180}, 0, "role editor: 10 changes of 20, and the limit is 20% a run"},
+		"a small role":         {fifth, map[string]int{"editor": 9}, map[string]int{"editor": 10, "writer": 181}, 0, ""},
+		"a role that is gone":  {fifth, map[string]int{"former": 20}, map[string]int{"writer": 180}, 0, "role former: 20 changes of 20"},
+		"a connector":          {fifth, map[string]int{"lab-a": 7, "lab-b": 7, "lab-c": 6}, map[string]int{"writer": 180}, 0, "connector lab: 20 changes of 20"},
+		"a small connector":    {fifth, map[string]int{"lab-a": 7, "lab-b": 6, "lab-c": 6}, map[string]int{"writer": 180}, 0, ""},
+		"less of a connector":  {fifth, map[string]int{"lab-a": 7, "lab-b": 7, "lab-c": 6}, map[string]int{"lab-a": 80, "writer": 180}, 0, ""},
 		"no share that can be": {policy.Brake{Percent: 100}, map[string]int{"editor": 5}, nil, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
