@@ -43,7 +43,6 @@ func (c *compiler) constraint(k *Constraint) {
 	if s.Risk == "" {
 		c.report(&k.Header, CodeRisk, in("spec"), "nobody wrote what is at risk where constraint %q is broken", name).hint("write spec.risk: low, moderate, high or critical")
 	}
-	c.idleConstraint(k)
 	switch {
 	case s.Type == "separation-of-duties" && (len(s.Conflict) < 2 || slices.ContainsFunc(s.Conflict, func(side []string) bool { return len(side) == 0 })):
 		c.report(&k.Header, CodeEmpty, in("spec", "conflict"), "constraint %q keeps nothing apart", name).hint("write spec.conflict with two sides or more")

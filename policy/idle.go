@@ -94,19 +94,6 @@ func (c *compiler) idleTrigger(set *TriggerSet, i int, t *compiledTrigger) {
 	}
 }
 
-// idleConstraint reports what a constraint of its type does not go by.
-func (c *compiler) idleConstraint(k *Constraint) {
-	s := k.Spec
-	switch {
-	case s.Type == "invariant" && len(s.Conflict) > 0:
-		c.idle(&k.Header, in("spec", "conflict"), "an invariant demands something, and keeps nothing apart", "write a constraint of its own, of type: separation-of-duties")
-	case s.Type == "separation-of-duties" && s.Require != "":
-		c.idle(&k.Header, in("spec", "require"), "what is kept apart is, from everybody", "write a constraint of its own, of type: invariant")
-	case s.Type == "separation-of-duties" && (s.AppliesTo.Privileged || len(s.AppliesTo.Entitlements) > 0):
-		c.idle(&k.Header, in("spec", "appliesTo"), "the sides of conflict say what it is about", "leave it out")
-	}
-}
-
 // idleSource reports what a source of signals, which tells of nobody, does not go by.
 func (c *compiler) idleSource(s *Source) {
 	if s.Spec.Protocol != ProtocolSignals {

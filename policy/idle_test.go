@@ -112,9 +112,6 @@ func TestNothingIsIdle(t *testing.T) {
 		"the silence of what no signal tells of":    {fires, "action: revoke", "action: revoke, silence: { after: 24h, action: hold }"},
 		"the grace of what is held":                 {fires, "action: revoke", "action: hold, grace: 5d"},
 		"what happens in the dark":                  {fires, "on: [event, sweep]", "failClosed: true, on: [event]"},
-		"what is demanded where things are apart":   {apart, "  conflict", `  require: identity.kind == "human"` + "\n  conflict"},
-		"about what things are apart":               {apart, "  conflict", "  appliesTo: { privileged: true }\n  conflict"},
-		"sides of what is demanded":                 {demands, "  require", "  conflict: [[crm/sales], [crm/sales]]\n  require"},
 		"of whom a service desk tells":              {desk, "  trust", `  scope: identity.kind == "human"` + "\n  trust"},
 		"by what a service desk correlates":         {desk, "  trust", "  correlateBy: [externalId]\n  trust"},
 	} {
@@ -183,5 +180,35 @@ func TestWhatIsIdleIsUsed(t *testing.T) {
 	}
 	if !book.Tells("desk", schema.TopicTicket) {
 		t.Error("what the service desk tells is refused")
+	}
+}
+
+// TestConstraintsAreBothKinds has an invariant keep things apart, and a separation of duties
+// demand something: each holds, so that neither is idle.
+func TestConstraintsAreBothKinds(t *testing.T) {
+	book, found := lint(folder(t, map[string]string{
+		"role.yaml": strings.Replace(byItsRule, "crm, entitlement: sales", "wiki, entitlement: readers", 1),
+		"constraints.yaml": strings.Replace(demands, "  require", "  conflict: [[wiki/admins], [wiki/readers]]\n  require", 1) + "---\n" +
+			strings.Replace(apart, "[[crm/sales], [crm/sales]]", `[[crm/sales], [wiki/admins]]
+  appliesTo: { entitlements: [wiki/readers] }
+  require: identity.kind == "service"`, 1),
+	}))
+	if found.Errors() {
+		t.Error(found)
+	}
+	role, ok := book.Role("subject")
+	if !ok {
+		t.Fatal(book.Refused())
+	}
+	var broken []string
+	for _, b := range book.Breaches(Facts{Identity: person(employee)}, []string{"wiki/admins"}, role, noon) {
+		broken = append(broken, b.Constraint+": "+b.Reason)
+	}
+	want := []string{
+		"apart: they are not who may hold wiki/readers",
+		"demands: wiki/admins, which is held; and wiki/readers by role subject",
+	}
+	if slices.Sort(broken); !slices.Equal(broken, want) {
+		t.Errorf("broken are %q, want %q", broken, want)
 	}
 }
