@@ -123,7 +123,7 @@ func (r *rehearsal) keep(a TestAct) error {
 	answered := []string{}
 	r.held.Firings = slices.Clone(r.held.Firings)
 	for i, f := range r.held.Firings {
-		if f.Role == a.Role && r.book.Answers(f, a.Trigger) {
+		if f.Role == a.Role && r.book.Answers(f, a.Trigger) && !r.tooLate(f.Grant) {
 			r.held.Firings[i].Settled, r.held.Firings[i].By = r.spec.Now, a.Who
 			answered = append(answered, f.Grant)
 		}
@@ -138,6 +138,11 @@ func (r *rehearsal) keep(a TestAct) error {
 		}
 	}
 	return nil
+}
+
+// tooLate reports whether a grant is over: it is too late to say that it stays.
+func (r *rehearsal) tooLate(grant string) bool {
+	return grant != "" && !slices.ContainsFunc(r.held.Grants, func(g schema.Grant) bool { return g.ID == grant && g.Live(r.spec.Now) })
 }
 
 // isAsked reports whether a name is that of an exception which a test asks for.
