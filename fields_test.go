@@ -33,6 +33,7 @@ var compiled = map[string]string{
 	"NHISpec.ThirdParty":            "a vendor is demanded, and its contract ends access",
 	"Credential.Ref":                "that it is a reference, and no secret",
 	"Bypass.Approval":               "after is all that it can be",
+	"FlowRules.DistinctApprovers":   "nobody ever agrees twice: false is refused, E-IDLE",
 	"FlowRules.OnTimeout":           "deny is all that it can be",
 	"Limits.OnExceeded":             "hold is all that it can be",
 	"MassChange.OnExceeded":         "likewise",

@@ -20,10 +20,9 @@ import (
 // a hash of that and of how much it is. Ids of people, which the bridge makes, are in each:
 // nobody chooses enough of them to have two plans alike.
 type Agenda struct {
+	deeds
 	about string
 	sum   [8]uint64
-	count int
-	first []schema.Deed
 }
 
 // NewAgenda returns an empty one. What it is about is part of its plan.
@@ -34,9 +33,7 @@ func (a *Agenda) Add(identity string, what ...string) {
 	sum := sha512.New()
 	writeWords(sum, append([]string{identity}, what...)...)
 	a.plus(sum.Sum(nil))
-	if a.count++; a.count <= firstDeeds {
-		a.first = append(a.first, schema.Deed{Identity: identity, What: joinLimited(what, firstDeeds)})
-	}
+	a.add(identity, what)
 }
 
 // AddPart adds what was done of the same plan before.
@@ -69,12 +66,6 @@ func (a *Agenda) bytes() (n []byte) {
 	}
 	return n
 }
-
-// Count returns how many things were added.
-func (a *Agenda) Count() int { return a.count }
-
-// First returns some of what was added.
-func (a *Agenda) First() []schema.Deed { return slices.Clone(a.first) }
 
 // Plan names exactly the things that were added, and what they are about.
 func (a *Agenda) Plan() string {

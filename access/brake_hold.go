@@ -26,9 +26,8 @@ const mostStanding = 500
 // An Intent sums up what would be done without keeping it: how much it is, some of
 // it, and a hash over all of it in the order in which it is added.
 type Intent struct {
-	sum   hash.Hash
-	count int
-	first []schema.Deed
+	deeds
+	sum hash.Hash
 }
 
 // NewIntent returns an empty one. What it is about is part of its hash.
@@ -41,9 +40,7 @@ func NewIntent(about string) *Intent {
 // Add adds one thing: about whom, and what in as many words as it takes.
 func (i *Intent) Add(identity string, what ...string) {
 	i.write(append([]string{identity}, what...)...)
-	if i.count++; i.count <= firstDeeds {
-		i.first = append(i.first, schema.Deed{Identity: identity, What: joinLimited(what, firstDeeds)})
-	}
+	i.add(identity, what)
 }
 
 func (i *Intent) write(words ...string) { writeWords(i.sum, words...) }
@@ -56,11 +53,23 @@ func writeWords(sum hash.Hash, words ...string) {
 	}
 }
 
+// Deeds are how many things were added to a plan, and some of them.
+type deeds struct {
+	count int
+	first []schema.Deed
+}
+
+func (d *deeds) add(identity string, what []string) {
+	if d.count++; d.count <= firstDeeds {
+		d.first = append(d.first, schema.Deed{Identity: identity, What: joinLimited(what, firstDeeds)})
+	}
+}
+
 // Count returns how many things were added.
-func (i *Intent) Count() int { return i.count }
+func (d *deeds) Count() int { return d.count }
 
 // First returns some of what was added.
-func (i *Intent) First() []schema.Deed { return slices.Clone(i.first) }
+func (d *deeds) First() []schema.Deed { return slices.Clone(d.first) }
 
 // Hold returns what is held if these things are not to be done: subject is as the
 // log has it, kind/NAME.

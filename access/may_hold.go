@@ -95,7 +95,7 @@ func heldOrComing(r store.Reader, book *policy.Book, f policy.Facts, now time.Ti
 	}
 	for _, g := range f.Grants {
 		role, ok := book.Role(g.Role)
-		if !ok || !g.Ended.IsZero() || !g.Until.IsZero() && !now.Before(g.Until) {
+		if !ok || g.Over(now) {
 			continue
 		}
 		for _, h := range role.Spec.Grants {

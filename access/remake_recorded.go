@@ -96,19 +96,19 @@ func (m *Remaker) agreedAgain(d schema.Decision) (Sameness, string, error) {
 		return Differs, "the policy of then names nobody who could agree", nil
 	}
 	q := schema.Request{Approvals: kept.Approvals}
-	stageOf := map[string]int{}
+	agreed := map[string]bool{}
 	for _, a := range q.Standing() {
 		if identityOf(a.By) == d.Subject {
 			return Differs, "whose it is agreed to it themselves", nil
 		}
-		if was, twice := stageOf[a.By]; twice && (was == a.Stage || flow.Spec.Rules.DistinctApprovers) {
+		if agreed[a.By] { // nobody agrees twice, whatever the flow says
 			return Differs, a.By + " is counted twice", nil
 		}
-		stageOf[a.By] = a.Stage
+		agreed[a.By] = true
 	}
 	for n, stage := range flow.Spec.Stages {
-		if agreed := agreedAt(q, n); agreed < stage.Needs() {
-			return Differs, fmt.Sprintf("stage %d takes %d people, and %d agreed", n+1, stage.Needs(), agreed), nil
+		if some := agreedAt(q, n); some < stage.Needs() {
+			return Differs, fmt.Sprintf("stage %d takes %d people, and %d agreed", n+1, stage.Needs(), some), nil
 		}
 	}
 	return Same, "", nil

@@ -114,7 +114,7 @@ func renews(r store.Reader, role *policy.Role, q schema.Request) (grant string, 
 		if err != nil {
 			return "", err
 		}
-		if g.Role != q.Role || !g.Ended.IsZero() || !g.Until.IsZero() && g.Until.Before(from) || !g.Until.IsZero() && !r.Now().Before(g.Until) {
+		if g.Role != q.Role || g.Over(r.Now()) || !g.Until.IsZero() && g.Until.Before(from) {
 			continue
 		}
 		if d := role.Spec.Duration; d == nil || !d.Renewable {

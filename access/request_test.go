@@ -60,7 +60,7 @@ spec:
   stages:
     - { approvers: [{ manager: true }], min: 1, within: 48h }
     - { approvers: [{ roleOwner: true }], min: 1, within: 72h }
-  rules: { distinctApprovers: true, onTimeout: deny, requireReason: true, approverMustBe: 'approver.department != "Interns"' }
+  rules: { onTimeout: deny, requireReason: true, approverMustBe: 'approver.department != "Interns"' }
 ---
 apiVersion: drawbridge/v1
 kind: ApprovalFlow

@@ -90,7 +90,7 @@ func isOver(r store.Reader, f schema.Firing) (bool, error) {
 	if schema.IsNotFound(err) {
 		return true, nil
 	}
-	return err == nil && (!g.Ended.IsZero() || !g.Until.IsZero() && !r.Now().Before(g.Until)), err
+	return err == nil && g.Over(r.Now()), err
 }
 
 // reviewed notes on the grant that somebody looked at it.

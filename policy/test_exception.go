@@ -142,7 +142,7 @@ func (r *rehearsal) keep(a TestAct) error {
 
 // tooLate reports whether a grant is over: it is too late to say that it stays.
 func (r *rehearsal) tooLate(grant string) bool {
-	return grant != "" && !slices.ContainsFunc(r.held.Grants, func(g schema.Grant) bool { return g.ID == grant && g.Live(r.spec.Now) })
+	return grant != "" && !slices.ContainsFunc(r.held.Grants, func(g schema.Grant) bool { return g.ID == grant && !g.Over(r.spec.Now) })
 }
 
 // isAsked reports whether a name is that of an exception which a test asks for.

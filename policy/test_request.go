@@ -91,7 +91,7 @@ func (r *rehearsal) ask(a TestAct) error {
 	}
 	q := &rehearsedRequest{role: role, asked: a.Who, grant: r.grantOf(a)}
 	for _, g := range r.held.Grants {
-		over := !g.Ended.IsZero() || !g.Until.IsZero() && (g.Until.Before(q.grant.From) || !r.spec.Now.Before(g.Until))
+		over := g.Over(r.spec.Now) || !g.Until.IsZero() && g.Until.Before(q.grant.From)
 		if g.Role == a.Role && !over && (role.Spec.Duration == nil || !role.Spec.Duration.Renewable) {
 			return fmt.Errorf("role %s is held already, and is not renewable", a.Role)
 		}

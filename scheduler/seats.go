@@ -44,13 +44,14 @@ func (s *seats) sit(account, identity string) error {
 }
 
 // take begins to take over an account that was found, if it may be taken, which stand ends.
+// That is asked first, and of a store: whoever takes it meanwhile has it for long enough.
 func (s *seats) take(account, identity string, may func() error) error {
+	if err := may(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.free(account, identity); err != nil {
-		return err
-	}
-	if err := may(); err != nil {
 		return err
 	}
 	if s.taken == nil {

@@ -37,7 +37,7 @@ func (t *toll) add(g schema.Grant) {
 // that give something at a connector. What lives is counted as far as it decides, in the index
 // of roles. A role that the policy no longer has gives nothing anywhere.
 func (t *toll) exceeds(r store.Reader, limits policy.Brake) (string, error) {
-	if why := (policy.Brake{Count: limits.Count}).Exceeds(t.all, t.all); why != "" || !shares(limits) {
+	if why := (policy.Brake{Count: limits.Count}).Exceeds(t.all, t.all); why != "" || t.all == 0 || !shares(limits) {
 		return why, nil
 	}
 	live, err := store.GrantRole.Count(r, deciding(t.all, limits))

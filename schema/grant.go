@@ -24,7 +24,12 @@ type Grant struct {
 // Live reports whether the grant gives access at the time. The gate is here, at
 // the read, so that an expired grant is never effective however late a sweep is.
 func (g Grant) Live(now time.Time) bool {
-	return g.Ended.IsZero() && !now.Before(g.From) && (g.Until.IsZero() || now.Before(g.Until))
+	return !g.Over(now) && !now.Before(g.From)
+}
+
+// Over reports whether the grant gives no access any more at the time, nor will again.
+func (g Grant) Over(now time.Time) bool {
+	return !g.Ended.IsZero() || !g.Until.IsZero() && !now.Before(g.Until)
 }
 
 // Causes returns what decisions that rest on the grant cite: it, the request that it

@@ -31,10 +31,9 @@ const columns = 70
 
 // armoured returns a signature as ssh-keygen writes it, but for the end of its last line.
 func (s signature) armoured() string {
-	text := base64.StdEncoding.EncodeToString(s.packed())
 	lines := []string{"-----BEGIN SSH SIGNATURE-----"}
-	for ; text != ""; text = text[min(columns, len(text)):] {
-		lines = append(lines, text[:min(columns, len(text))])
+	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(s.packed())), columns) {
+		lines = append(lines, string(line))
 	}
 	return strings.Join(append(lines, "-----END SSH SIGNATURE-----"), "\n")
 }
