@@ -86,6 +86,20 @@ func TestDeletedAndCreatedAgain(t *testing.T) {
 	}
 }
 
+// late has the next call for an identity take half a minute, and take effect by then.
+func (w *world) late(identity string, effect func(want schema.Account)) {
+	first := true
+	w.target.change(func(g *target) {
+		g.answer = func(want schema.Account) {
+			if want.Identity == identity && first {
+				first = false
+				time.Sleep(30 * time.Second) //nolint:forbidigo // of the bubble's own time
+				effect(want)
+			}
+		}
+	})
+}
+
 // What was under way for the former holder of an account reaches it after it went
 // over: its new holder has it again.
 func TestLateCallForAFormerHolder(t *testing.T) {
@@ -93,16 +107,9 @@ func TestLateCallForAFormerHolder(t *testing.T) {
 		w.target.change(func(g *target) { g.adopts = true })
 		old := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
-		slow := true
-		w.target.change(func(g *target) {
-			g.answer = func(want schema.Account) {
-				if want.Identity == old && slow {
-					slow = false
-					time.Sleep(30 * time.Second)                                                       //nolint:forbidigo // of the bubble's own time
-					if _, err := w.target.apply(schema.Account{RemoteID: "r-ada"}, want); err != nil { // now it takes effect
-						t.Error(err)
-					}
-				}
+		w.late(old, func(want schema.Account) {
+			if _, err := w.target.apply(schema.Account{RemoteID: "r-ada"}, want); err != nil { // now it takes effect
+				t.Error(err)
 			}
 		})
 		w.remove(old)
@@ -143,15 +150,7 @@ func TestNothingGoesOverWhileItIsWritten(t *testing.T) {
 		w.target.change(func(g *target) { g.adopts = true })
 		old := w.admit("", "Engineering", true)
 		settle(2 * time.Second)
-		slow := true
-		w.target.change(func(g *target) {
-			g.answer = func(want schema.Account) {
-				if want.Identity == old && slow {
-					slow = false
-					time.Sleep(30 * time.Second) //nolint:forbidigo // of the bubble's own time
-				}
-			}
-		})
+		w.late(old, func(schema.Account) {})
 		grantEditor(w, old)
 		settle(3 * time.Second)
 		w.remove(old)
