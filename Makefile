@@ -8,8 +8,11 @@ LINTER   := go tool -modfile=tools/go.mod golangci-lint
 
 # The race detector needs a C compiler; without one the tests still run. In CI
 # it is not negotiable, and go test says what is missing.
-# It has nothing to find in access, which starts no goroutine and has the longest suite.
-SERIAL := ^drawbridge/access\b
+# Where one goroutine is at work it has nothing to find, and takes ten times as long to do so: in
+# access, which starts none and has the longest suite, and in the long tests of others.
+SERIAL := ^drawbridge/access$$
+LONG := TestLargePatchTakesLittleMemory|TestLongAnswersTakeLittleMemory|TestMembershipsGoInBatchesAllTheWay|TestMemoryIsFlat|TestMutations|TestResumedWhereverCut|TestVeryManyNobodies|TestVeryManyWait
+OF_LONG := ./evidence ./policy ./scheduler ./server/scim
 RACE := $(if $(CI)$(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
@@ -27,8 +30,9 @@ test: ## run every test, with the race detector where there is a C compiler
 	@PATH="$$PATH:/usr/sbin" command -v samba >/dev/null || echo 'no samba: the LDAP connector is not tried against a real Active Directory'
 	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
 	@test -d server/testdata/strangers/node_modules || echo 'no node_modules in server/testdata/strangers: no library of others judges the SCIM endpoint (npm ci --prefix server/testdata/strangers)'
-	go test $(RACE) -shuffle=on -timeout 20m $$(go list ./... | grep -v '$(SERIAL)')
-	go test -shuffle=on -timeout 20m $$(go list ./... | grep '$(SERIAL)') $(if $(RACE),./cmd/drawbridge/internal/simulation)
+	go test $(RACE) $(if $(RACE),-skip '^($(LONG))$$') -shuffle=on -timeout 20m $$(go list ./... | grep -Ev '$(SERIAL)')
+	go test -shuffle=on -timeout 20m $$(go list ./... | grep -E '$(SERIAL)') $(if $(RACE),./cmd/drawbridge/internal/simulation)
+	$(if $(RACE),go test -run '^($(LONG))$$' -shuffle=on -timeout 20m $(OF_LONG))
 	go -C server/console/browser test -timeout 10m ./...
 
 simulate: ## try the bridge against made-up bad days: SEEDS=5000 of them from FIRST, within MINUTES=30, or one SEED=4711 again
