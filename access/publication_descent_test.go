@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"drawbridge/access"
 	"drawbridge/policy/signed/signedtest"
@@ -231,34 +232,36 @@ func TestCommitsFromBeforeFoldersWereKept(t *testing.T) {
 // TestNewestCommitIsAtHand has many policies come into force, by which it takes no longer to
 // tell what the next one has to come after.
 func TestNewestCommitIsAtHand(t *testing.T) {
-	e := &counting{Engine: enginetest.Memory(1)}
-	w := newWorld(t, e)
-	defer w.store.Close()
-	c := newCouncil(w, readsSigned(t, "the wiki"))
-	var last, id string
-	publish := func(n int) (reads int) {
-		var parents []string
-		if id != "" {
-			parents = []string{id}
+	synctest.Test(t, func(t *testing.T) {
+		e := &counting{Engine: enginetest.Memory(1)}
+		w := newWorld(t, e)
+		defer w.store.Close()
+		c := newCouncil(w, readsSigned(t, "the wiki"))
+		var last, id string
+		publish := func(n int) (reads int) {
+			var parents []string
+			if id != "" {
+				parents = []string{id}
+			}
+			d := by(adaSigns, "ada@example.com", readsSigned(t, fmt.Sprint(n, " pages")), parents...)
+			if err := c.publishNow(d); err != nil {
+				t.Fatal(err)
+			}
+			id = signedtest.ID(*d.Evidence)
+			before := e.reads
+			w.view(func(r store.Reader) (err error) {
+				last, err = access.NewestCommit(r)
+				return err
+			})
+			return e.reads - before
 		}
-		d := by(adaSigns, "ada@example.com", readsSigned(t, fmt.Sprint(n, " pages")), parents...)
-		if err := c.publishNow(d); err != nil {
-			t.Fatal(err)
+		first := publish(0)
+		for n := range 9 {
+			if reads := publish(n + 1); reads > first || last != id {
+				t.Fatalf("after %d publications it takes %d reads to find %s, after one %d; want %s", n+2, reads, last, first, id)
+			}
 		}
-		id = signedtest.ID(*d.Evidence)
-		before := e.reads
-		w.view(func(r store.Reader) (err error) {
-			last, err = access.NewestCommit(r)
-			return err
-		})
-		return e.reads - before
-	}
-	first := publish(0)
-	for n := range 9 {
-		if reads := publish(n + 1); reads > first || last != id {
-			t.Fatalf("after %d publications it takes %d reads to find %s, after one %d; want %s", n+2, reads, last, first, id)
-		}
-	}
+	})
 }
 
 // TestNewestCommitAfterAnOlderVersion has a version of the program publish that keeps no

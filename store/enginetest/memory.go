@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -56,7 +55,7 @@ func (m *memory) Begin(ctx context.Context, write bool) (store.Txn, error) {
 	if m.closed {
 		return nil, fmt.Errorf("the store is closed: %w", schema.ErrUnavailable)
 	}
-	return &memoryTxn{engine: m, write: write, at: m.commits, tables: maps.Clone(m.tables), changes: map[string]map[string][]byte{}}, nil
+	return &memoryTxn{engine: m, write: write, at: m.commits, tables: maps.Clone(m.tables), changes: map[string]changed{}}, nil
 }
 
 // A memoryTxn is a snapshot and what was written on it.
@@ -66,7 +65,7 @@ type memoryTxn struct {
 	ended   bool
 	at      int64 // how many commits the snapshot has
 	tables  map[string]version
-	changes map[string]map[string][]byte // by table and key; nil is deleted
+	changes map[string]changed // by table
 }
 
 func (t *memoryTxn) Get(table string, keys ...[]byte) ([][]byte, error) {
@@ -89,9 +88,9 @@ func (v version) find(key []byte) (int, bool) {
 
 func (t *memoryTxn) Scan(table string, from, to []byte) iter.Seq2[store.Row, error] {
 	return func(yield func(store.Row, error) bool) {
-		rows := t.tables[table].with(t.changes[table])
+		rows := t.tables[table]
 		first, _ := rows.find(from)
-		for _, row := range rows[first:] {
+		for row := range rows[first:].with(t.changes[table].between(from, to)) {
 			if to != nil && bytes.Compare(row.Key, to) >= 0 || !yield(row, nil) {
 				return
 			}
@@ -99,22 +98,45 @@ func (t *memoryTxn) Scan(table string, from, to []byte) iter.Seq2[store.Row, err
 	}
 }
 
-// with returns the version with changes made to it.
-func (v version) with(changes map[string][]byte) version {
-	if len(changes) == 0 {
-		return v
-	}
-	all := slices.DeleteFunc(slices.Clone(v), func(r store.Row) bool {
-		_, changed := changes[string(r.Key)]
-		return changed
-	})
-	for key, value := range changes {
-		if value != nil {
-			all = append(all, store.Row{Key: []byte(key), Value: value})
+// A changed says what was written to a table, by key; nil is deleted.
+type changed map[string][]byte
+
+// between returns what was written from one key to before another, if there is one, as rows
+// in order.
+func (c changed) between(from, to []byte) version {
+	var rows version
+	for key, value := range c {
+		if key >= string(from) && (to == nil || key < string(to)) {
+			rows = append(rows, store.Row{Key: []byte(key), Value: value})
 		}
 	}
-	slices.SortFunc(all, func(a, b store.Row) int { return cmp.Compare(string(a.Key), string(b.Key)) })
-	return all
+	slices.SortFunc(rows, func(a, b store.Row) int { return bytes.Compare(a.Key, b.Key) })
+	return rows
+}
+
+// with walks the version as some changes leave it.
+func (v version) with(changes version) iter.Seq[store.Row] {
+	return func(yield func(store.Row) bool) {
+		for _, change := range changes {
+			at, replaced := v.find(change.Key)
+			for _, row := range v[:at] {
+				if !yield(row) {
+					return
+				}
+			}
+			if v = v[at:]; replaced {
+				v = v[1:]
+			}
+			if change.Value != nil && !yield(change) {
+				return
+			}
+		}
+		for _, row := range v {
+			if !yield(row) {
+				return
+			}
+		}
+	}
 }
 
 func (t *memoryTxn) Claim(table string, from, to []byte, n int) ([]store.Row, error) {
@@ -149,7 +171,7 @@ func (t *memoryTxn) change(table string, key, value []byte) error {
 		return fmt.Errorf("the transaction does not write: %w", schema.ErrForbidden)
 	}
 	if t.changes[table] == nil {
-		t.changes[table] = map[string][]byte{}
+		t.changes[table] = changed{}
 	}
 	t.changes[table][string(key)] = value
 	return nil
@@ -169,7 +191,8 @@ func (t *memoryTxn) Commit() error {
 	}
 	m.commits++
 	for table, changes := range t.changes {
-		m.tables[table] = m.tables[table].with(changes)
+		was := m.tables[table]
+		m.tables[table] = slices.AppendSeq(make(version, 0, len(was)+len(changes)), was.with(changes.between(nil, nil)))
 		for key := range changes {
 			m.written[cell{table, key}] = m.commits
 		}
