@@ -60,6 +60,7 @@ var chapters = map[string][]deed{
 	"given":             given,
 	"kept":              then(given, deed{what: "manage", who: "chief"}, deed{what: "keep", who: "boss"}, deed{what: "pass", lasts: 5 * time.Hour}),
 	"asked anew":        then(given, deed{what: "manage", who: "chief"}, deed{what: "keep", who: "ada"}, deed{what: "pass", lasts: 5 * time.Hour}),
+	"renewed too late":  then(given, deed{what: "ask", of: "editor"}, deed{what: "manage", who: "chief"}, deed{what: "pass", lasts: 5 * time.Hour}),
 	"halted before":     then([]deed{{what: "halt"}}, then(given, deed{what: "pass", lasts: time.Hour}, deed{what: "resume"})...),
 	"halted, and ended": then(given, deed{what: "halt"}, deed{what: "revoke", of: "editor"}, deed{what: "pass", lasts: time.Hour}),
 	"halted, and asked": then(given, deed{what: "halt"}, deed{what: "manage", who: "chief"}, deed{what: "pass", lasts: 5 * time.Hour}, deed{what: "resume"}),

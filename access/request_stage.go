@@ -264,7 +264,8 @@ func attend(tx store.Tx, book *policy.Book, q schema.Request) (schema.Request, e
 }
 
 // outOfReach says why the role can not be given any more to whom it was asked for:
-// they left, or are not eligible. What is undecided meanwhile waits.
+// they left, or are not eligible, whatever becomes of a grant of it that they have. What is
+// undecided meanwhile waits.
 func outOfReach(tx store.Tx, book *policy.Book, q schema.Request) (why, err error) {
 	facts, _, err := GatherAll(tx, book, q.Identity)
 	if schema.IsNotFound(err) {
@@ -277,7 +278,7 @@ func outOfReach(tx store.Tx, book *policy.Book, q schema.Request) (why, err erro
 		return fmt.Errorf("whom it is for has left: %w", schema.ErrForbidden), nil
 	}
 	facts.About = []string{q.Role}
-	for _, v := range book.Evaluate(facts, tx.Now()).Verdicts {
+	for _, v := range book.Evaluate(facts.Ungranted(q.Role), tx.Now()).Verdicts {
 		if v.Role == q.Role && (v.Outcome == policy.NotEligible || v.Outcome == policy.Withdrawn) {
 			return fmt.Errorf("role %s: %s (%s): %w", q.Role, v.Outcome, v.Reason, schema.ErrForbidden), nil
 		}

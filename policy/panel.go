@@ -35,7 +35,7 @@ func (q *rehearsedRequest) attend(r *rehearsal) {
 		q.close(schema.RequestDenied, "whom it is for has left")
 		return
 	}
-	for _, v := range r.by(r.book, r.held).Verdicts {
+	for _, v := range r.by(r.book, r.held.Ungranted(q.role.Metadata.Name)).Verdicts {
 		if v.Role == q.role.Metadata.Name && (v.Outcome == NotEligible || v.Outcome == Withdrawn) {
 			q.close(schema.RequestDenied, v.Reason)
 			return

@@ -9,6 +9,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"drawbridge/schema"
@@ -47,6 +48,12 @@ type Facts struct {
 	// About are roles of which there is to be a verdict in any case: those that are
 	// held, or asked about. Of others whose rule cannot match there is none.
 	About []string
+}
+
+// Ungranted returns the facts as they would be if no grant of a role were there.
+func (f Facts) Ungranted(role string) Facts {
+	f.Grants = slices.DeleteFunc(slices.Clone(f.Grants), func(g schema.Grant) bool { return g.Role == role })
+	return f
 }
 
 // An Outcome says what became of one role for one identity.
