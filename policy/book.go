@@ -126,12 +126,12 @@ func (b *Book) Source(name string) (*Source, bool) {
 }
 
 // Authority reports whether a source may say what an attribute is: its document
-// claims the attribute by name, or claims "*" and no other source claims it by
-// name; and where the PolicySet says which sources an attribute is from, it is
-// one of them. Every source may say its own externalId.
+// claims the attribute by name, or claims "*" and no other source that is believed
+// claims it by name; and where the PolicySet says which sources an attribute is
+// from, it is one of them. Every source may say its own externalId.
 func (b *Book) Authority(source, attribute string) bool {
 	s, ok := b.sources[source]
-	if !ok || s.Spec.Trust == Observed {
+	if !ok || !s.believed() {
 		return false
 	}
 	if source == RegisterSource {
@@ -154,11 +154,17 @@ func (b *Book) Authority(source, attribute string) bool {
 		return false
 	}
 	for name, other := range b.sources {
-		if name != source && name != RegisterSource && slices.Contains(other.Spec.AuthoritativeFor, attribute) {
+		if name != source && name != RegisterSource && other.believed() && slices.Contains(other.Spec.AuthoritativeFor, attribute) {
 			return false
 		}
 	}
 	return true
+}
+
+// believed reports whether anything that a source says of people counts: not what is
+// only observed, and not the topics of signals, which are no attributes.
+func (s *Source) believed() bool {
+	return s.Spec.Trust != Observed && s.Spec.Protocol != ProtocolSignals
 }
 
 // InScope reports whether an identity is one that its source may speak of. A

@@ -144,6 +144,32 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
+// TestNobodyIsSilencedByWhoSaysNothing: what an observed source claims by name, or one of
+// signals, which tells of nobody, stays with whom it was with; or who left would be found
+// out no more.
+func TestNobodyIsSilencedByWhoSaysNothing(t *testing.T) {
+	book := bookOf(t, `
+apiVersion: drawbridge/v1
+kind: Source
+metadata: { name: watcher, owner: { user: a@example.org, deputy: b@example.org } }
+spec: { protocol: scim, trust: observed, authoritativeFor: [active, employment, userType] }
+---
+apiVersion: drawbridge/v1
+kind: Source
+metadata: { name: desk, owner: { user: a@example.org, deputy: b@example.org } }
+spec: { protocol: signals, trust: contributing, authoritativeFor: [workload] }
+`)
+	for _, attribute := range []string{"active", "employment", "endDate", "userType", "workload"} {
+		if !book.Authority("hr", attribute) {
+			t.Errorf("hr has authority over everything that nobody else claims, and not over %s", attribute)
+		}
+	}
+	said := book.Attributes(person(employee+`,"urn:drawbridge:scim:schemas:extension:2.0:User":{"employmentStatus":"terminated"}`), nil).Values()
+	if said["identity.employment.status"] != "terminated" || said["identity.userType"] != "employee" {
+		t.Errorf("of who left, rules read %v", said)
+	}
+}
+
 // TestInScope proves R-SRC-5.
 func TestInScope(t *testing.T) {
 	book := bookOf(t, authorities)
