@@ -83,6 +83,8 @@ type finder struct {
 	anywhere bool   // not in the core schema: look in the enterprise extension
 	typ      string
 	words    map[string]string
+	zone     *time.Location // of days and times that say none; nil is UTC
+	last     bool           // a day that is said is the last one
 }
 
 // A view is what one source may say.
@@ -101,7 +103,7 @@ type view struct {
 
 // viewOf works out once what a source may say and where it says it.
 func (b *Book) viewOf(source string) view {
-	declared, s := b.declared(), b.language.shapes
+	declared, s, zone := b.declared(), b.language.shapes, b.sources[source].zone()
 	v := view{silences: b.silencesOf(source), active: b.Authority(source, "active"), employment: b.Authority(source, "employment"), groups: -1, ranks: map[string]int{}}
 	for _, told := range toldAttributes {
 		v.silenced = v.silenced || b.told(source, told) < 0
@@ -113,19 +115,21 @@ func (b *Book) viewOf(source string) view {
 		case f.name == "groups" && a.Path == "":
 			v.groups = i
 		default:
-			v.identity = append(v.identity, newFinder(i, f.name, a))
+			v.identity = append(v.identity, newFinder(i, f.name, a).in(zone))
 			v.ranks["identity."+f.name] = b.rankOf(source, f.name)
 		}
 	}
 	for slot, name := range map[string]string{"status": "employmentStatus", "startDate": "startDate", "endDate": "endDate"} {
 		if v.employment {
-			v.record = append(v.record, recordFinder(s.employment, slot, name, declared))
+			found := recordFinder(s.employment, slot, name, declared).in(zone)
+			found.last = slot == "endDate"
+			v.record = append(v.record, found)
 			v.ranks["identity.employment."+slot] = b.rankOf(source, "employment")
 		}
 	}
 	for _, name := range workloadAttributes {
 		if b.Authority(source, "workload") || b.Authority(source, name) {
-			v.workload = append(v.workload, recordFinder(s.workload, name, name, declared))
+			v.workload = append(v.workload, recordFinder(s.workload, name, name, declared).in(zone))
 			v.ranks["workload."+name] = b.rankOfEither(source, name, "workload")
 		}
 	}
@@ -178,6 +182,12 @@ func recordFinder(s *shape, slot, name string, declared map[string]Attribute) fi
 		return newFinder(i, name, a)
 	}
 	return finder{slot: i, name: name, urn: drawbridgeUser, key: name, typ: typ}
+}
+
+// in is the finder, of a source in a time zone.
+func (f finder) in(zone *time.Location) finder {
+	f.zone = zone
+	return f
 }
 
 // Attributes returns what rules may read of an identity, which is in the groups.
@@ -298,8 +308,10 @@ func (f finder) value(raw json.RawMessage) ref.Val {
 			return types.Int(i)
 		}
 	case "timestamp":
-		if t, ok := instant(raw); ok {
-			return types.Timestamp{Time: t}
+		if s, ok := text(raw); ok {
+			if t, ok := f.moment(s); ok {
+				return types.Timestamp{Time: t}
+			}
 		}
 	case "list":
 		return f.list(raw)
@@ -342,20 +354,6 @@ func text(raw json.RawMessage) (string, bool) {
 		return "", false
 	}
 	return s, true
-}
-
-// instant reads an xsd:dateTime, or a day, which stands for its first moment in
-// UTC.
-func instant(raw json.RawMessage) (time.Time, bool) {
-	s, ok := text(raw)
-	if !ok {
-		return time.Time{}, false
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, true
-	}
-	t, err := time.Parse(time.DateOnly, s)
-	return t, err == nil
 }
 
 // newTexts returns a list of texts that is searched without allocating.

@@ -168,6 +168,7 @@ func (c *compiler) sources() {
 		}
 		c.topics(s)
 		c.idleSource(s)
+		c.zones(s)
 		if c.sound(s.Ref()) {
 			b.sources[s.Metadata.Name] = s
 		}

@@ -164,6 +164,7 @@ type SourceSpec struct {
 	Scope            string     `json:"scope,omitempty"` // CEL over identity; empty means every identity
 	AuthoritativeFor []string   `json:"authoritativeFor,omitempty"`
 	CorrelateBy      []string   `json:"correlateBy,omitempty"`
+	TimeZone         string     `json:"timeZone,omitempty"` // of days and times that it sends without one, as in Europe/Berlin; left out: UTC
 	Freshness        Freshness  `json:"freshness,omitzero"`
 	MassChange       MassChange `json:"massChange,omitzero"`
 	Credential       Credential `json:"credential,omitzero"`

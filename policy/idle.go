@@ -105,6 +105,7 @@ func (c *compiler) idleSource(s *Source) {
 	}{
 		{"scope", s.Spec.Scope != ""},
 		{"correlateBy", len(s.Spec.CorrelateBy) > 0},
+		{"timeZone", s.Spec.TimeZone != ""},
 	} {
 		if f.written {
 			c.idle(&s.Header, in("spec", f.field), "signals tell of tickets, machines and risks, and of nobody's being there", "leave it out")

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
 	"drawbridge/schema"
 )
@@ -56,12 +55,12 @@ func (r Record) ends(was Record) bool {
 	if r.out() {
 		return true
 	}
-	last, err := time.Parse(time.RFC3339, r.employment("endDate"))
-	if err != nil {
+	last, told := instant(r.employment("endDate"))
+	if !told {
 		return false
 	}
-	before, err := time.Parse(time.RFC3339, was.employment("endDate"))
-	return err != nil || last.Before(before)
+	before, told := instant(was.employment("endDate"))
+	return !told || last.Before(before)
 }
 
 // employment is what the record says of employment, "" if nothing.
