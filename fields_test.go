@@ -29,7 +29,6 @@ var compiled = map[string]string{
 	"TicketBond.Silence":            "what that trigger does when nobody tells",
 	"Entitlement.Confers":           "the catalogue: schema.Entitlement",
 	"Entitlement.Environment":       "likewise",
-	"Entitlement.Privileged":        "likewise",
 	"NHISpec.ThirdParty":            "a vendor is demanded, and its contract ends access",
 	"Credential.Ref":                "that it is a reference, and no secret",
 	"Bypass.Approval":               "after is all that it can be",

@@ -86,9 +86,10 @@ func stays(now, folder *Draft, last string) string {
 		return ""
 	}
 	rules := now.Book.Publication()
+	must := seatsOf(rules, now.Book.Beyond(folder.Book))
 	switch err := folder.meets(rules); {
-	case rules.Needs() > 0:
-		return fmt.Sprintf("the policy folder is not what is in force, and %d of the group %s must agree to it: drawbridge policy propose", rules.Needs(), rules.Approvers.Group)
+	case len(must) > 0:
+		return fmt.Sprintf("the policy folder is not what is in force, and %s must agree to it: drawbridge policy propose", must.must())
 	case rules.Requires(policy.RequirePlan):
 		return "the policy folder is not what is in force, and it takes a plan to publish it: drawbridge policy publish --plan FILE"
 	case last == folder.Book.Digest():

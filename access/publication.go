@@ -40,12 +40,15 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 	if err != nil {
 		return q, err
 	}
-	rules := book.Publication()
 	nobody, err := x.demanded(tx, book, &q)
+	if err != nil {
+		return q, err
+	}
+	b, err := newBoard(tx, book, q)
 	switch {
 	case err != nil:
 		return q, err
-	case nobody != "" && rules.Needs() == 0:
+	case nobody != "" && len(b.seats) == 0:
 		return q, fmt.Errorf("%s, nor does anybody have to agree: it is for one person to publish on their own word: %w", nobody, schema.ErrHeld)
 	}
 	for other, err := range store.Publications.By(tx, store.PublicationDigest, q.Digest) {
@@ -56,20 +59,15 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 			return q, fmt.Errorf("this plan is proposed already, as %s: %w", other.ID, schema.ErrConflict)
 		}
 	}
-	b, err := newBoard(tx, book, q)
+	able, enough, err := b.couldAgree()
 	if err != nil {
 		return q, err
 	}
-	able, err := b.able(rules.Needs())
-	if err != nil {
-		return q, err
+	if !enough {
+		return q, fmt.Errorf("%s must agree, and %d could: the others left, or wrote or proposed it: %w", b.seats.must(), able, schema.ErrForbidden)
 	}
-	if len(able) < rules.Needs() {
-		return q, fmt.Errorf("%d of the group %s must agree, and %d could: the others left, or wrote or proposed it: %w",
-			rules.Needs(), rules.Approvers.Group, len(able), schema.ErrForbidden)
-	}
-	q.State, q.Outcome = schema.PublicationProposed, fmt.Sprintf("%d of the group %s must agree", rules.Needs(), rules.Approvers.Group)
-	if rules.Needs() == 0 {
+	q.State, q.Outcome = schema.PublicationProposed, b.seats.must()+" must agree"+escalated(q)
+	if len(b.seats) == 0 {
 		q.State, q.Outcome = schema.PublicationApproved, "the policy in force demands nobody's approval"
 	}
 	if err := recordPublication(tx, q, schema.Proposed, x.By, q.Outcome+"; plan "+brief(q.Plan), x.Reason); err != nil {
@@ -115,6 +113,7 @@ func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publica
 	if err := x.Draft.meets(rules); err != nil {
 		return "", err
 	}
+	q.Beyond = book.Beyond(x.Draft.Book)
 	c, nobody, err := vouched(r, book, x.Draft)
 	if err != nil {
 		return "", err
@@ -129,6 +128,17 @@ func (x Proposing) demanded(r store.Reader, book *policy.Book, q *schema.Publica
 		return "", fmt.Errorf("the policy in force demands a plan that somebody looked at: %w", schema.ErrForbidden)
 	}
 	return nobody, nil
+}
+
+// mostBeyond is how many documents one sentence names.
+const mostBeyond = 5
+
+// escalated says why others must agree besides those who do in any case.
+func escalated(q schema.Publication) string {
+	if len(q.Beyond) == 0 {
+		return ""
+	}
+	return ", because beyond the clearance there is " + joinLimited(q.Beyond, mostBeyond)
 }
 
 func staleError(q schema.Publication, moved []string) error {
@@ -174,7 +184,7 @@ func ApprovePublication(tx store.Tx, book *policy.Book, c Choice) (schema.Public
 	words := "reviewed by somebody who answers for a part of it"
 	if counts {
 		q.Approvals, b.q.Approvals = append(q.Approvals, yes), append(b.q.Approvals, yes)
-		words = "agreed to by one of the group " + b.rules.Approvers.Group
+		words = "agreed to by one of " + b.seats.groups()
 	} else {
 		q.Reviews = append(slices.DeleteFunc(slices.Clone(q.Reviews), func(a schema.Approval) bool { return a.By == yes.By }), yes)
 	}
@@ -192,7 +202,7 @@ func settle(tx store.Tx, b *board, q schema.Publication) (schema.Publication, er
 	}
 	q.State, q.Outcome = schema.PublicationApproved, "as many agreed as must"
 	if lacks > 0 {
-		q.State, q.Outcome = schema.PublicationProposed, fmt.Sprintf("%d more of the group %s must agree", lacks, b.rules.Approvers.Group)
+		q.State, q.Outcome = schema.PublicationProposed, fmt.Sprintf("%d more of %s must agree", lacks, b.seats.groups())
 	}
 	return q, store.Publications.Put(tx, q)
 }

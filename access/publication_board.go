@@ -13,12 +13,12 @@ import (
 // those whom the other one does, or a change could appoint its own approvers.
 type board struct {
 	panel // of no role: what it knows of groups and people
-	rules policy.Publication
+	seats seats
 	q     schema.Publication
 }
 
 func newBoard(r store.Reader, book *policy.Book, q schema.Publication) (*board, error) {
-	b := &board{panel: panel{reader: r, book: book}, rules: book.Publication(), q: q}
+	b := &board{panel: panel{reader: r, book: book}, seats: seatsOf(book.Publication(), q.Beyond), q: q}
 	if book == nil {
 		return b, nil // before the first one nobody agrees
 	}
@@ -58,25 +58,38 @@ func (b *board) may(identity string) (counts bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	in, err := b.in(schema.Identity{ID: identity}, b.rules.Approvers.Group)
+	in, err := b.sits(identity)
 	switch {
 	case err != nil:
 		return false, err
-	case in && slices.ContainsFunc(b.agreed, who.is):
+	case in != 0 && slices.ContainsFunc(b.agreed, who.is):
 		return false, fmt.Errorf("whoever agreed to it already does not agree twice: %w", schema.ErrForbidden)
-	case in:
+	case in != 0:
 		return true, nil
 	case slices.ContainsFunc(b.q.Owners, func(owner string) bool { return slices.Contains(who.names, owner) }):
 		return false, nil
 	}
-	return false, fmt.Errorf("it is for the group %s to agree to a policy, and for those to review it who answer for its roles and connectors: %w",
-		b.rules.Approvers.Group, schema.ErrForbidden)
+	return false, fmt.Errorf("it is for %s to agree to a policy, and for those to review it who answer for its roles and connectors: %w",
+		b.seats.groups(), schema.ErrForbidden)
 }
 
-// standing are the approvals that count now: of people who are still there, and still
-// among those who may.
-func (b *board) standing() ([]schema.Approval, error) {
-	var stand []schema.Approval
+// sits returns at which seats somebody may sit.
+func (b *board) sits(identity string) (at sitting, err error) {
+	for i, s := range b.seats {
+		in, err := b.in(schema.Identity{ID: identity}, s.group)
+		if err != nil {
+			return 0, err
+		}
+		if in {
+			at |= 1 << i
+		}
+	}
+	return at, nil
+}
+
+// standing are the approvals that count now, by where those sit who gave them: of people
+// who are still there, and still among those who may.
+func (b *board) standing() (stand []sitting, err error) {
 	var known []someone
 	for _, a := range b.q.Approvals {
 		who, err := b.outside(identityOf(a.By))
@@ -86,12 +99,12 @@ func (b *board) standing() ([]schema.Approval, error) {
 		if err != nil {
 			return nil, err
 		}
-		in, err := b.in(schema.Identity{ID: who.id}, b.rules.Approvers.Group)
+		at, err := b.sits(who.id)
 		if err != nil {
 			return nil, err
 		}
-		if in && !slices.ContainsFunc(known, who.is) {
-			stand, known = append(stand, a), append(known, who)
+		if at != 0 && !slices.ContainsFunc(known, who.is) {
+			stand, known = append(stand, at), append(known, who)
 		}
 	}
 	return stand, nil
@@ -100,35 +113,78 @@ func (b *board) standing() ([]schema.Approval, error) {
 // lacks returns how many more must agree.
 func (b *board) lacks() (int, error) {
 	stand, err := b.standing()
-	return max(0, b.rules.Needs()-len(stand)), err
+	return b.seats.lack(stand), err
 }
 
-// able returns up to n people who could agree now.
-func (b *board) able(n int) (able []schema.Identity, err error) {
-	if b.rules.Approvers.Group == "" || b.book == nil || n <= 0 {
+// A member is somebody who could agree, and where they sit.
+type member struct {
+	schema.Identity
+	at sitting
+}
+
+// able returns people who could agree now, up to n at each seat.
+func (b *board) able(n int) (able []member, err error) {
+	if b.book == nil {
 		return nil, nil
 	}
-	var known []someone
-	for id, err := range b.members(b.rules.Approvers.Group) {
+	for i := range b.seats {
+		if able, err = b.ableAt(i, n, able); err != nil {
+			return able, err
+		}
+	}
+	return able, nil
+}
+
+// ableAt adds to people who could agree those who could at one seat, until they are n.
+func (b *board) ableAt(seat, n int, able []member) ([]member, error) {
+	known := slices.Clone(b.agreed)
+	for _, m := range able {
+		if m.at.has(seat) {
+			n--
+		}
+		var err error
+		if known, err = b.note(known, m.ID); err != nil {
+			return able, err
+		}
+	}
+	if n <= 0 {
+		return able, nil
+	}
+	for id, err := range b.members(b.seats[seat].group) {
 		if err != nil {
 			return able, err
 		}
 		who, err := b.outside(id.ID)
-		if refusable(err) || err == nil && (slices.ContainsFunc(b.agreed, who.is) || slices.ContainsFunc(known, who.is)) {
+		if refusable(err) || err == nil && slices.ContainsFunc(known, who.is) {
 			continue
 		}
 		if err != nil {
 			return able, err
 		}
-		if able, known = append(able, id), append(known, who); len(able) == n {
+		at, err := b.sits(id.ID)
+		if err != nil {
+			return able, err
+		}
+		able, known = append(able, member{id, at}), append(known, who)
+		if n--; n == 0 {
 			break
 		}
 	}
 	return able, nil
 }
 
-// ApproversOf returns up to n people who could agree to a publication now, and how many
-// more must.
+// couldAgree returns how many could, and whether they are as many as must, at each seat.
+func (b *board) couldAgree() (n int, enough bool, err error) {
+	able, err := b.able(b.seats.needed())
+	sit := make([]sitting, len(able))
+	for i, m := range able {
+		sit[i] = m.at
+	}
+	return len(able), b.seats.lack(sit) == 0, err
+}
+
+// ApproversOf returns up to n people whose agreement a publication waits for now, and how
+// many more must agree.
 func ApproversOf(r store.Reader, book *policy.Book, q schema.Publication, n int) (able []schema.Identity, lacks int, err error) {
 	if q.Final() {
 		return nil, 0, nil
@@ -137,9 +193,15 @@ func ApproversOf(r store.Reader, book *policy.Book, q schema.Publication, n int)
 	if err != nil {
 		return nil, 0, err
 	}
-	if lacks, err = b.lacks(); err != nil || lacks == 0 {
+	stand, err := b.standing()
+	if lacks = b.seats.lack(stand); err != nil || lacks == 0 {
 		return nil, lacks, err
 	}
-	able, err = b.able(n)
+	members, err := b.able(n)
+	for _, m := range members {
+		if len(able) < n && b.seats.lack(append(slices.Clone(stand), m.at)) < lacks {
+			able = append(able, m.Identity)
+		}
+	}
 	return able, lacks, err
 }

@@ -34,8 +34,8 @@ func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema
 		return q, err
 	}
 	why := ""
-	switch n := book.Publication().Needs(); {
-	case n == 0 && nobody == "":
+	switch must := seatsOf(book.Publication(), q.Beyond); {
+	case len(must) == 0 && nobody == "":
 	case lowers:
 		q.Outcome = "it lowers modes and does nothing else"
 	case removes:
@@ -84,29 +84,26 @@ func onlyRemoves(book *policy.Book, x Proposing) error {
 // of whom there are too few, or which nobody could sign. More is why it is not for one person
 // anyway.
 func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool, more error, nobody string) (string, error) {
-	rules := book.Publication()
-	n, group := rules.Needs(), rules.Approvers.Group
+	b, err := newBoard(tx, book, q)
 	switch {
-	case n > 0:
+	case err != nil:
+		return "", err
+	case len(b.seats) > 0:
 	case alone:
 		return nobody + ": " + onTheWordOf(q), nil
 	default:
 		return "", fmt.Errorf("%s: one person may publish it all the same, on their own word alone: %w", nobody, schema.ErrHeld)
 	}
-	b, err := newBoard(tx, book, q)
-	if err != nil {
-		return "", err
-	}
-	able, err := b.able(n)
+	able, enough, err := b.couldAgree()
 	switch {
 	case err != nil:
 		return "", err
 	case !alone:
-		return "", fmt.Errorf("%d of the group %s must agree to it first: propose it; one person may only lower modes, or take access away, and %w: %w", n, group, more, schema.ErrHeld)
-	case len(able) >= n:
-		return "", fmt.Errorf("%d of the group %s must agree to it, and as many could: propose it: %w", n, group, schema.ErrForbidden)
+		return "", fmt.Errorf("%s must agree to it first%s: propose it; one person may only lower modes, or take access away, and %w: %w", b.seats.must(), escalated(q), more, schema.ErrHeld)
+	case enough:
+		return "", fmt.Errorf("%s must agree to it, and as many could: propose it: %w", b.seats.must(), schema.ErrForbidden)
 	}
-	why := fmt.Sprintf("%d of the group %s had to agree, and %d could: %s", n, group, len(able), onTheWordOf(q))
+	why := fmt.Sprintf("%s had to agree, and %d could: %s", b.seats.must(), able, onTheWordOf(q))
 	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
 }
 

@@ -175,7 +175,7 @@ func stillVouched(r store.Reader, book *policy.Book, q schema.Publication) (nobo
 	default:
 		err = stillHere(r, book, q.Signer)
 	}
-	if !errors.Is(err, schema.ErrForbidden) || rules.Needs() == 0 {
+	if !errors.Is(err, schema.ErrForbidden) || len(seatsOf(rules, q.Beyond)) == 0 {
 		return "", err
 	}
 	if nobody, unknown := orphaned(r, book); nobody != "" || unknown != nil {

@@ -111,6 +111,7 @@ func agreedToIt(q schema.Publication) (by []string) {
 // barred says why a policy might not come into force; nothing where it might.
 func (m *Remaker) barred(from, to *policy.Book, q schema.Publication) (string, error) {
 	rules := from.Publication()
+	must := seatsOf(rules, from.Beyond(to))
 	by := schema.Sorted(agreedToIt(q)...)
 	switch {
 	case len(by) < len(q.Approvals):
@@ -123,7 +124,7 @@ func (m *Remaker) barred(from, to *policy.Book, q schema.Publication) (string, e
 		return "", nil // that others could not is not kept
 	case rules.Signed() && (q.Signer == "" || !rules.Names(q.Signer)) && !strings.Contains(q.Outcome, nobodySigns):
 		return "nobody signed it whom the policy of then names", nil
-	case len(by) >= rules.Needs():
+	case len(by) >= must.needed():
 		return "", nil
 	}
 	plan, err := PlanOf(m.reader, q.ID)
@@ -131,7 +132,7 @@ func (m *Remaker) barred(from, to *policy.Book, q schema.Publication) (string, e
 		return "", err
 	}
 	if more := onlyRemoves(from, Proposing{Draft: &Draft{Book: to}, Plan: plan}); more != nil {
-		return fmt.Sprintf("%d must agree, and %d did; %v", rules.Needs(), len(by), more), nil
+		return fmt.Sprintf("%d must agree, and %d did; %v", must.needed(), len(by), more), nil
 	}
 	return "", nil
 }

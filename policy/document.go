@@ -95,6 +95,8 @@ type Attribute struct {
 // Publication says what it takes to put another policy in force.
 type Publication struct {
 	Approvers     Reviewers `json:"approvers,omitzero"`
+	Clearance     string    `json:"clearance,omitempty" jsonschema:"enum=low,enum=moderate,enum=high"` // for how much risk those are cleared
+	Escalate      Reviewers `json:"escalate,omitzero"`                                                 // who agrees besides to what is beyond that
 	Require       []string  `json:"require,omitempty"`
 	PlanMaxAge    Duration  `json:"planMaxAge,omitempty" some:""`
 	ObserveFor    *Duration `json:"observeFor,omitempty"` // before a mode is raised; left out: 14 days

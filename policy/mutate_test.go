@@ -38,7 +38,7 @@ var harmlessOnes = []harmless{
 		`\.(title|rationale|reason|mitigations|compensating|intent|because|purpose|usedBy|ticket|onEnd\.rotate|evidence[A-Z]\w+|notify) |` +
 			`\.vendor\.(name|scopes) |^Role \.spec\.ticket\.system `)},
 	{"person", "whether that is somebody who is there, only data tells: E-OWNER-INACTIVE, findings, who may decide", regexp.MustCompile(
-		`\.(owner\.user|owner\.deputy|signers\[\]\.user|entitlements\[\]\.owner|subjects|approvedBy|approvers(\[\])?\.(group|user)|reviewers\.group) names`)},
+		`\.(owner\.user|owner\.deputy|signers\[\]\.user|entitlements\[\]\.owner|subjects|approvedBy|approvers(\[\])?\.(group|user)|(reviewers|escalate)\.group) names`)},
 	{"outside", "a name or an address outside of the policy: only a source or a target tells whether it is one", regexp.MustCompile(
 		`\.(target|path|environment|repo|attestation|issuer|audience|subject|authoritativeFor|correlateBy|credential|credentials?(\[\])?\.name|metadata\.name) (names|is gone|is empty)|\.(path|map[.A-Za-z]*) |\.publication\.folder names`)},
 	{"everybody", "that is also what it is where it is left out", regexp.MustCompile(`^Source \.spec\.scope is true of everybody$`)},

@@ -106,6 +106,7 @@ func (c *compiler) publication(set *PolicySet) {
 	}
 	c.denies(&set.Header, "who wrote or proposed it never agrees to it", "spec", "publication", "approvers", "excludeAuthor")
 	c.denies(&set.Header, "it is about nobody in particular", "spec", "publication", "approvers", "excludeSubject")
+	c.clearance(set)
 	c.signers(set)
 }
 

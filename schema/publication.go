@@ -35,6 +35,7 @@ type Publication struct {
 	Plan     string           `json:"plan,omitempty"`   // hash of the plan that people agree to
 	Planned  time.Time        `json:"planned,omitzero"`
 	Owners   []string         `json:"owners,omitempty"` // email addresses of those who answer for its roles and connectors, case folded
+	Beyond   []string         `json:"beyond,omitempty"` // KIND/NAME of what is beyond those who agree: it takes others besides
 	Made     time.Time        `json:"made"`
 
 	Approvals []Approval `json:"approvals,omitempty"` // of those who must agree

@@ -1,0 +1,139 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// clearing is a policy whose board is cleared for a moderate risk, with a role of more.
+const clearing = `
+apiVersion: drawbridge/v1
+kind: ApprovalFlow
+metadata: { name: owners, owner: { user: iam@example.org, deputy: iam2@example.org } }
+spec:
+  stages: [{ approvers: [{ roleOwner: true }], min: 1, within: 4h }]
+---
+apiVersion: drawbridge/v1
+kind: Constraint
+metadata: { name: apart, owner: { user: iam@example.org, deputy: iam2@example.org } }
+spec: { type: separation-of-duties, risk: high, rationale: Nobody runs it who sells., conflict: [[wiki/admins], [crm/sales]] }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: sales, owner: { user: ann@example.org, deputy: bob@example.org } }
+spec:
+  type: birthright
+  intent: Look after customers.
+  assign: identity.userType == "employee" && identity.department == "Sales"
+  grants: [{ connector: crm, entitlement: sales }]
+  triggers: [leaver]
+  permanent: { because: It follows the department. }
+  review: { every: 365d }
+---
+apiVersion: drawbridge/v1
+kind: Role
+metadata: { name: admin, owner: { user: ann@example.org, deputy: bob@example.org } }
+spec:
+  type: jit
+  intent: Run the wiki for an hour.
+  eligible: identity.userType == "employee" && identity.department == "Operations"
+  approval: owners
+  grants: [{ connector: wiki, entitlement: admins }]
+  duration: { default: 1h, max: 2h }
+  triggers: [leaver, unused]
+  review: { every: 90d }
+---
+apiVersion: drawbridge/v1
+kind: Exception
+metadata: { name: for-now, owner: { user: iam@example.org, deputy: iam2@example.org } }
+spec:
+  waives: { role: sales }
+  subjects: [eve@example.org]
+  reason: Until the move is over.
+  approvedBy: [boss@example.org]
+  approvedAt: 2026-01-01T00:00:00Z
+  expires: 2026-06-01T00:00:00Z
+`
+
+// R-PUB-2: nobody lets a policy give more than they are cleared for: what is about more takes
+// others, whichever document says it.
+func TestBeyondClearance(t *testing.T) {
+	const board = "publication: { approvers: { group: Board }, clearance: moderate, escalate: { group: Security }, require: [modes] }"
+	cleared := []string{"publication: { require: [modes] }", board}
+	of := func(t *testing.T, replace ...string) *Book {
+		t.Helper()
+		texts := strings.NewReplacer(replace...)
+		book, found := lint(folder(t, map[string]string{"base.yaml": texts.Replace(baseText(t)), "roles.yaml": texts.Replace(clearing)}))
+		for _, f := range found {
+			if f.Severity == Error {
+				t.Fatalf("%v: %s", replace, f)
+			}
+		}
+		return book
+	}
+	from := of(t, cleared...)
+	for name, test := range map[string]struct {
+		replace []string
+		want    string
+	}{
+		"the rule of a role":              {[]string{`== "Sales"`, `in ["Sales", "Support"]`}, ""},
+		"what a role of little risk does": {[]string{"Look after customers.", "Look after all customers."}, ""},
+		"an exception from it":            {[]string{"[eve@example.org]", "[eve@example.org, ed@example.org]"}, ""},
+		"a new role of little risk":       {[]string{"metadata: { name: sales,", "metadata: { name: seller,", "waives: { role: sales }", "waives: { role: seller }"}, ""},
+		"the risk of something small":     {[]string{"target: Readers, risk: low", "target: Readers, risk: moderate"}, ""},
+
+		"who may ask for more":          {[]string{`== "Operations"`, `in ["Operations", "Sales"]`}, "Role/admin"},
+		"for how long":                  {[]string{"max: 2h", "max: 4h"}, "Role/admin"},
+		"who answers for it":            {[]string{"metadata: { name: admin, owner: { user: ann@example.org,", "metadata: { name: admin, owner: { user: eve@example.org,"}, "Role/admin"},
+		"who agrees to it":              {[]string{"[{ roleOwner: true }], min: 1, within: 4h", "[{ roleOwner: true }, { user: eve@example.org }], min: 1, within: 4h"}, "ApprovalFlow/owners"},
+		"what ends it":                  {[]string{`duration("240h")`, `duration("2400h")`}, "TriggerSet/unused"},
+		"what it gives is more":         {[]string{"grants: [{ connector: crm, entitlement: sales }]", "grants: [{ connector: wiki, entitlement: editors }]", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/wiki Role/sales"},
+		"more comes with it":            {[]string{"target: Sales, risk: moderate }", "target: Sales, risk: moderate, confers: [wiki/editors] }", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/crm Connector/wiki"},
+		"its risk is said to be less":   {[]string{"target: Admins, risk: critical, privileged: true", "target: Admins, risk: low"}, "Connector/wiki"},
+		"it goes by another name":       {[]string{"id: admins, target: Admins, risk: critical, privileged: true", "id: helpers, target: Admins, risk: low", "entitlement: admins", "entitlement: helpers", "[[wiki/admins]", "[[wiki/helpers]"}, "Connector/wiki Constraint/apart Role/admin"},
+		"the target of more":            {[]string{"mode: enforce\n  authority: exclusive", "mode: enforce\n  authority: shared"}, "Connector/wiki"},
+		"what is kept apart":            {[]string{"[[wiki/admins], [crm/sales]] }", "[[wiki/admins], [crm/sales]], enforcement: detect }"}, "Constraint/apart"},
+		"who says who somebody is":      {[]string{`trust: authoritative, authoritativeFor: ["*"]`, `trust: authoritative, scope: 'identity.kind == "human"', authoritativeFor: ["*"]`}, "Source/hr"},
+		"what the next policy takes":    {[]string{"clearance: moderate", "clearance: high"}, "PolicySet/base"},
+		"who has to agree":              {[]string{"group: Board", "group: Others"}, "PolicySet/base"},
+		"from more than one rule alone": {[]string{"waives: { role: sales }", "waives: { trigger: leaver/paused }"}, "Exception/for-now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			to := of(t, append([]string{"publication: { require: [modes] }", strings.NewReplacer(test.replace...).Replace(board)}, test.replace...)...)
+			if got := strings.Join(from.Beyond(to), " "); got != test.want {
+				t.Errorf("beyond is %q, want %q", got, test.want)
+			}
+			if back := to.Beyond(from); to.Publication().Clearance == "moderate" && slices.Contains(back, "PolicySet/base") != strings.Contains(test.want, "PolicySet") || strings.Join(back, " ") == "" && test.want != "" {
+				t.Errorf("back again, beyond is %q", back)
+			}
+			if got := of(t).Beyond(to); len(got) > 0 {
+				t.Errorf("where nothing is said of clearance, beyond is %q", got)
+			}
+		})
+	}
+}
+
+// TestClearanceNamesOthers holds that a clearance names who agrees beyond it.
+func TestClearanceNamesOthers(t *testing.T) {
+	for name, test := range map[string]struct{ publication, want string }{
+		"both":                {"clearance: high, escalate: { group: Security, min: 2 }", ""},
+		"nobody":              {"clearance: high", "E-APPROVER 16:47 what is beyond it takes others to agree"},
+		"cleared for nothing": {"escalate: { group: Security }", "E-IDLE 16:46 escalate of PolicySet/base has no effect"},
+		"for all there is":    {"clearance: critical, escalate: { group: Security }", "E-DECODE 16:47 "},
+		"whoever wrote it":    {"clearance: high, escalate: { group: Security, excludeAuthor: false }", "E-IDLE 16:97 excludeAuthor of PolicySet/base has no effect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base := strings.Replace(baseText(t), "publication: { require: [modes] }", "publication: { require: [modes], "+test.publication+" }", 1)
+			_, found := lint(folder(t, map[string]string{"base.yaml": base}))
+			var got []string
+			for _, f := range found {
+				got = append(got, fmt.Sprintf("%s %d:%d %s", f.Code, f.Line, f.Col, f.Message))
+			}
+			if len(got) > 1 || (test.want == "") != (len(got) == 0) || !strings.HasPrefix(strings.Join(got, ""), test.want) {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}
