@@ -37,7 +37,10 @@ func give(tx store.Tx, book *policy.Book, role *policy.Role, g schema.Grant) (sc
 	if err := mayHold(tx, book, role, &g); err != nil {
 		return g, err
 	}
-	g.ID, g.Ended, g.EndedBy = tx.NewID(), time.Time{}, ""
+	g.ID, g.Ended, g.EndedBy, g.Permanent = tx.NewID(), time.Time{}, "", ""
+	if g.Until.IsZero() {
+		g.Permanent = role.Endless()
+	}
 	if err := takePlace(tx, role, g); err != nil {
 		return g, err
 	}

@@ -195,7 +195,7 @@ func shorten(tx store.Tx, rules *Rules, v schema.Review, i *schema.ReviewItem, j
 		if !g.Until.IsZero() && !j.Until.Before(g.Until) {
 			continue
 		}
-		g.Until, g.Reviewed, shorter = j.Until.UTC(), tx.Now(), true
+		g.Until, g.Permanent, g.Reviewed, shorter = j.Until.UTC(), "", tx.Now(), true
 		if err := store.Grants.Put(tx, g); err != nil {
 			return "", err
 		}

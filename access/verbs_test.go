@@ -91,7 +91,38 @@ func TestAuthority(t *testing.T) {
 	})
 }
 
-// TestGrantRefuses proves R-JIT-1.
+// TestGrantEndsOrSaysWhyNot proves R-JIT-1: a grant for which nobody asked an end ends when its
+// role says, and one of a role that needs no end has the role's words for that, and nobody
+// else's.
+func TestGrantEndsOrSaysWhyNot(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		give := func(until time.Time) (g schema.Grant) {
+			t.Helper()
+			w.update(func(tx store.Tx) (err error) {
+				g, err = access.Grant(tx, w.rules.Book(), schema.Grant{
+					Identity: ada, Role: "editor", By: "token/test", Reason: "why not", Approvals: []schema.Approval{{By: "iam@example.com"}},
+					Until: until, Permanent: "I say so",
+				})
+				return err
+			})
+			return g
+		}
+		if g := give(time.Time{}); !g.Until.Equal(time.Now().Add(8*time.Hour)) || g.Permanent != "" {
+			t.Errorf("it ends at %s, and needs no end because %q; want it to end in 8 hours", g.Until, g.Permanent)
+		}
+		w.rules.Use(book(t, "duration: { default: 8h, max: 24h }", "permanent: { because: Editors stay. }"))
+		if g := give(time.Time{}); !g.Until.IsZero() || g.Permanent != "Editors stay." {
+			t.Errorf("it ends at %s, and needs no end because %q; want the role's words", g.Until, g.Permanent)
+		}
+		if g := give(time.Now().Add(time.Hour)); g.Until.IsZero() || g.Permanent != "" {
+			t.Errorf("asked for an hour, it ends at %s, and needs no end because %q", g.Until, g.Permanent)
+		}
+	})
+}
+
+// TestGrantRefuses has nobody get a role whom it is not for, nor on nobody's word, nor for
+// longer than it may be. R-JIT-1.
 func TestGrantRefuses(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		ada := w.admit(person{name: "ada", department: "Engineering"})

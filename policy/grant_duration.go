@@ -7,6 +7,14 @@ import (
 	"drawbridge/schema"
 )
 
+// Endless says why a grant of the role needs no end, where it needs none.
+func (r *Role) Endless() string {
+	if r.Spec.Duration != nil || r.Spec.Permanent == nil {
+		return ""
+	}
+	return r.Spec.Permanent.Because
+}
+
 // Bound sets when a grant of the role ends: as asked, within what the role allows, or an
 // exception does, which the grant then rests on.
 func (r *Role) Bound(g *schema.Grant, passes []Pass, now time.Time) error {

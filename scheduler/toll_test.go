@@ -121,12 +121,13 @@ func TestExpiryLooksAtLittle(t *testing.T) {
 	})
 }
 
-// granted makes grants of a role that have no end.
+// granted makes grants of a role that need no end.
 func (w *inspectWorld) granted(role string, n int, like schema.Grant) {
 	w.t.Helper()
 	w.update(func(tx store.Tx) error {
 		return each(n, func(i int) error {
 			g := like
+			g.Permanent = "it is for good"
 			g.ID, g.Identity, g.Role, g.From = fmt.Sprintf("l-%s-%04d-%t", role, i, g.Ended.IsZero()), fmt.Sprintf("q%04d", i), role, tx.Now().Add(-2*time.Hour)
 			return store.Grants.Put(tx, g)
 		})

@@ -8,8 +8,9 @@ type Grant struct {
 	Identity  string     `json:"identity"`
 	Role      string     `json:"role"`
 	From      time.Time  `json:"from"`
-	Until     time.Time  `json:"until,omitzero"` // zero only where the role states permanence
-	By        string     `json:"by"`             // the actor who decided
+	Until     time.Time  `json:"until,omitzero"`
+	Permanent string     `json:"permanent,omitempty"` // why it needs no end, as its role said when it was given; of one without Until
+	By        string     `json:"by"`                  // the actor who decided
 	Reason    string     `json:"reason"`
 	Ticket    string     `json:"ticket,omitempty"`
 	Request   string     `json:"request,omitempty"`  // id of the request that it fulfils
@@ -30,6 +31,12 @@ func (g Grant) Live(now time.Time) bool {
 // Over reports whether the grant gives no access any more at the time, nor will again.
 func (g Grant) Over(now time.Time) bool {
 	return !g.Ended.IsZero() || !g.Until.IsZero() && !now.Before(g.Until)
+}
+
+// Bounded reports whether the grant has an end, or ended, or says why it needs none. The
+// store takes no other.
+func (g Grant) Bounded() bool {
+	return !g.Until.IsZero() || !g.Ended.IsZero() || g.Permanent != ""
 }
 
 // Causes returns what decisions that rest on the grant cite: it, the request that it

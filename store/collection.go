@@ -58,6 +58,12 @@ func (c *Collection[R]) writing(write func(room *slab, rec R) ([]byte, bool)) *C
 	return c
 }
 
+// refusing has no record written of which something is the matter.
+func (c *Collection[R]) refusing(fault func(R) error) *Collection[R] {
+	c.all.fault = func(rec any) error { return fault(*as[R](rec)) }
+	return c
+}
+
 // typed walks records as what they are.
 func typed[R any](walk iter.Seq2[any, error]) iter.Seq2[R, error] {
 	return func(yield func(R, error) bool) {
@@ -122,7 +128,8 @@ func (c *Collection[R]) Count(r Reader) (int64, error) {
 }
 
 // Put writes a record and its index entries. A value that a unique index has for
-// another record is ErrConflict, and then nothing is written.
+// another record is ErrConflict, a record that the collection takes none like is
+// ErrInvalid, and then nothing is written.
 func (c *Collection[R]) Put(tx Tx, rec R) error {
 	_, err := c.all.write(tx.transaction(), &rec, true)
 	return err

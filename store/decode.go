@@ -134,6 +134,8 @@ func readGrant(_, value []byte) (g schema.Grant, ok bool) {
 			g.From = o.Time()
 		case "until":
 			g.Until = o.Time()
+		case "permanent":
+			g.Permanent = o.Text()
 		case "by":
 			g.By = o.Text()
 		case "reason":

@@ -82,8 +82,8 @@ func excepted(t *testing.T, s *store.Store) {
 		return errors.Join(
 			store.Exceptions.Put(tx, schema.Exception{ID: "e1", Identity: "ada", Constraint: "duties", State: schema.ExceptionApproved, Expires: later}),
 			store.Exceptions.Put(tx, schema.Exception{ID: "e2", Identity: "bob", Constraint: "duties", State: schema.ExceptionApproved, Expires: later}),
-			store.Grants.Put(tx, schema.Grant{ID: "g1", Identity: "ada", Role: "editor", Excepted: []string{"exception/e1"}}),
-			store.Grants.Put(tx, schema.Grant{ID: "g2", Identity: "bob", Role: "editor"}),
+			store.Grants.Put(tx, schema.Grant{ID: "g1", Identity: "ada", Role: "editor", Until: later, Excepted: []string{"exception/e1"}}),
+			store.Grants.Put(tx, schema.Grant{ID: "g2", Identity: "bob", Role: "editor", Until: later}),
 			store.ReviewItems.Put(tx, schema.ReviewItem{Review: "r", Identity: "ada", Holding: "role/editor", State: schema.ItemKept}),
 		)
 	})
@@ -212,6 +212,35 @@ func TestOpenBeforeAgreed(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestUnboundedOfBefore holds that a grant which an older version of the program wrote, without
+// an end and without a word on why, is still looked at and ended; and that none comes to be
+// one again. R-JIT-1.
+func TestUnboundedOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openPath(t, path)
+	g := schema.Grant{ID: "g", Identity: "ada", Role: "editor", Permanent: "editors stay"}
+	update(t, s, func(tx store.Tx) error { return store.Grants.Put(tx, g) })
+	older(t, s, path, 11, func(txn store.Txn) (err error) {
+		for _, key := range keysIn(t, txn, "grants") {
+			err = errors.Join(err, txn.Put("grants", key, []byte(`{"id":"g","identity":"ada","role":"editor","from":"0001-01-01T00:00:00Z","by":"","reason":""}`)))
+		}
+		return err
+	})
+	s = openPath(t, path)
+	g.Permanent, g.Reviewed = "", time.Unix(1, 0).UTC()
+	update(t, s, func(tx store.Tx) error { return store.Grants.Put(tx, g) })
+	g.Ended = time.Unix(2, 0).UTC()
+	update(t, s, func(tx store.Tx) error { return store.Grants.Put(tx, g) })
+	g.Ended = time.Time{}
+	for _, id := range []string{"g", "other"} {
+		g.ID = id
+		if err := s.Update(t.Context(), func(tx store.Tx) error { return store.Grants.Put(tx, g) }); !errors.Is(err, schema.ErrInvalid) {
+			t.Errorf("grant %s that has no end, and does not say why: %v, want it refused", id, err)
+		}
+	}
+	checkStore(t, s)
 }
 
 // older closes a store, and has its file be of an older layout, after what is written there

@@ -21,7 +21,8 @@ import (
 )
 
 // TestModel makes random histories of a store and of a model that is plain maps,
-// crashes among them, and compares the two after every step. R-ENG-6, R-LOG-4.
+// crashes among them, and compares the two after every step. What has no end and does not
+// say why is not taken. R-ENG-6, R-LOG-4, R-JIT-1.
 func TestModel(t *testing.T) {
 	for name, open := range map[string]func(t *rapid.T, dir string) *store.Store{
 		"bolt":                       func(t *rapid.T, dir string) *store.Store { return onBolt(t, dir, false) },
@@ -254,7 +255,16 @@ func (h *history) grant() op {
 	if rapid.Bool().Draw(h.T, "ended") {
 		g.Ended = time.Unix(2, 0).UTC()
 	}
+	if rapid.Bool().Draw(h.T, "permanent") {
+		g.Permanent = "it is held for life"
+	}
 	return func(tx store.Tx, m *model) error {
+		if !g.Bounded() {
+			if err := store.Grants.Put(tx, g); !errors.Is(err, schema.ErrInvalid) {
+				h.Errorf("a grant that has no end and does not say why: %v", err)
+			}
+			return nil
+		}
 		m.grants[g.ID] = g
 		return store.Grants.Put(tx, g)
 	}

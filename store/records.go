@@ -21,6 +21,7 @@ type records struct {
 	indexes []*entries
 	read    func(key, value []byte, rec any) (ok bool)        // may be nil
 	written func(room *slab, rec any) (value []byte, ok bool) // likewise
+	fault   func(rec any) error                               // why none like it is written; likewise
 }
 
 // load reads the record with a key, and reports whether it is there.
@@ -178,6 +179,9 @@ func (c *records) write(t *transaction, rec any, replaces bool) (news bool, err 
 	if news = old == nil; err != nil || !news && !replaces {
 		return false, err
 	}
+	if err := c.refuses(key, old, rec); err != nil {
+		return false, err
+	}
 	changes, err := c.changes(t, key, old, rec)
 	if err != nil {
 		return false, err
@@ -189,6 +193,26 @@ func (c *records) write(t *transaction, rec any, replaces bool) (news bool, err 
 		t.addCount(countRecords, c.name, key, 1)
 	}
 	return news, apply(t, changes)
+}
+
+// refuses returns why a record is not written: for a fault that it has, and did not have
+// when an older version of the program wrote it.
+func (c *records) refuses(key, old []byte, rec any) error {
+	if c.fault == nil {
+		return nil
+	}
+	fault := c.fault(rec)
+	if fault == nil || old == nil {
+		return fault
+	}
+	was := c.fresh()
+	if err := c.decode(key, old, was); err != nil {
+		return err
+	}
+	if c.fault(was) != nil {
+		return nil
+	}
+	return fault
 }
 
 func (c *records) encode(room *slab, rec any) ([]byte, error) {

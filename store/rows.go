@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"drawbridge/schema"
@@ -112,4 +113,13 @@ func PolicyInForce(r Reader) (digest string, err error) {
 		return "", nil
 	}
 	return current.Value, err
+}
+
+// unbounded refuses a grant that would never end by itself and does not say why: whoever
+// gives one has to decide that.
+func unbounded(g schema.Grant) error {
+	if g.Bounded() {
+		return nil
+	}
+	return fmt.Errorf("grant %s of role %s to %s has no end, and does not say why it needs none: %w", g.ID, g.Role, g.Identity, schema.ErrInvalid)
 }

@@ -146,7 +146,7 @@ var (
 	// GrantExcepted has the grants that rest on an exception, by role.
 	GrantExcepted = &Index[schema.Grant]{by: "excepted", of: one(func(g schema.Grant) []string { return unless(!g.Ended.IsZero() || len(g.Excepted) == 0, g.Role) })}
 
-	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket, GrantExcepted).reading(readGrant)
+	Grants = define("grants", func(g schema.Grant) []string { return []string{g.Identity, g.ID} }, GrantRole, GrantUntil, GrantTicket, GrantExcepted).reading(readGrant).refusing(unbounded)
 
 	Tombstones = define("tombstones", func(t schema.Tombstone) []string { return []string{t.Identity, t.Role} })
 )

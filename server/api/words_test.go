@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -63,7 +64,7 @@ func TestTicketsAreForAuditors(t *testing.T) {
 	err := w.store.Update(t.Context(), func(tx store.Tx) error {
 		puts := []error{
 			store.Identities.Put(tx, schema.Identity{ID: "ada", Source: "hr", UserName: "ada", Active: true, Resource: []byte(`{}`)}),
-			store.Grants.Put(tx, schema.Grant{ID: "g", Identity: "ada", Role: "editor", From: tx.Now(), Ticket: "CHG-77"}),
+			store.Grants.Put(tx, schema.Grant{ID: "g", Identity: "ada", Role: "editor", From: tx.Now(), Until: tx.Now().Add(time.Hour), Ticket: "CHG-77"}),
 			store.Exceptions.Put(tx, schema.Exception{ID: "e", Identity: "ada", By: "token/x", Ticket: "CHG-77", State: schema.ExceptionOpen, Expires: tx.Now()}),
 			store.Bypasses.Put(tx, schema.Bypass{ID: "b", Identity: "ada", Role: "editor", Grant: "g", By: "token/x", Ticket: "CHG-77", State: schema.BypassOpen}),
 			store.Requests.Put(tx, schema.Request{ID: "q", Identity: "ada", Role: "editor", By: "token/x", Ticket: "CHG-77", State: schema.RequestDenied}),

@@ -22,7 +22,7 @@ func TestRolePage(t *testing.T) {
 			id := fmt.Sprintf("p%03d", i)
 			puts := []error{
 				store.Identities.Put(tx, schema.Identity{ID: id, Source: "hr", UserName: "user-" + id, Active: true, Resource: []byte(`{}`)}),
-				store.Grants.Put(tx, schema.Grant{ID: "g" + id, Identity: id, Role: "author", From: tx.Now(), Reason: "because of " + id}),
+				store.Grants.Put(tx, schema.Grant{ID: "g" + id, Identity: id, Role: "author", From: tx.Now(), Permanent: "authors stay", Reason: "because of " + id}),
 				store.Assignments.Put(tx, schema.Assignment{Identity: id, Connector: "wiki", Entitlement: "editors", Because: []string{"role/author"}, Mode: schema.Enforce}),
 			}
 			if i%2 == 0 { // of what others give, too
