@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"drawbridge/access"
 	"drawbridge/access/search"
 	"drawbridge/schema"
 	"drawbridge/server/api"
@@ -48,9 +51,9 @@ func auditSearchCommand() *cobra.Command {
 			err = f.print(cmd.OutOrStdout(), entries, func(out io.Writer) error {
 				var rows [][]string
 				for _, e := range entries {
-					rows = append(rows, []string{fmt.Sprintf("#%d", e.Seq), moment(e.Time), e.Actor, string(e.Verb), nameOr(e.UserName, e.Subject), orDash(e.Object), orDash(e.Reason)})
+					rows = append(rows, []string{fmt.Sprintf("#%d", e.Seq), moment(e.Time), e.Actor, string(e.Verb), nameOr(e.UserName, e.Subject), orDash(e.Object), orDash(e.Reason), orDash(meant(e.Intents))})
 				}
-				return table(out, "number time by verb subject object reason", rows)
+				return table(out, "number time by verb subject object reason intent", rows)
 			})
 			if err == nil && more {
 				fmt.Fprintf(cmd.ErrOrStderr(), "these are the newest %d; --limit shows more\n", len(entries))
@@ -75,6 +78,15 @@ func auditSearchCommand() *cobra.Command {
 	cmd.Flags().StringVar(&until, "until", "", "decided before, likewise")
 	cmd.Flags().IntVar(&limit, "limit", mostListed, "decisions at most")
 	return cmd
+}
+
+// meant says what roles are for, in the order of their names.
+func meant(intents map[string]string) string {
+	var words []string
+	for _, role := range slices.Sorted(maps.Keys(intents)) {
+		words = append(words, role+": "+intents[role])
+	}
+	return strings.Join(words, "; ")
 }
 
 // sayPruned says how far back the log goes, where that is not as far as somebody asked.
@@ -142,6 +154,7 @@ func searchQuery(q search.Query) url.Values {
 
 func searchStore(r store.Reader, q search.Query, n int) (entries []api.EntryView, err error) {
 	entries = []api.EntryView{}
+	var intents access.Intents
 	if q, err = q.Named(r); err != nil {
 		return nil, err
 	}
@@ -151,7 +164,7 @@ func searchStore(r store.Reader, q search.Query, n int) (entries []api.EntryView
 			return nil, err
 		}
 		for _, e := range page {
-			v, err := api.ViewEntry(r, e)
+			v, err := api.ViewEntry(r, &intents, e)
 			if err != nil {
 				return nil, err
 			}

@@ -65,6 +65,7 @@ type API struct {
 	Options
 	planning chan struct{} // one plan at a time: each compiles a policy
 	packing  chan struct{} // one pack of evidence at a time: each walks the log
+	intents  access.Intents
 }
 
 // New returns the API.

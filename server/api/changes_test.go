@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -274,6 +275,51 @@ func TestTokens(t *testing.T) {
 	}
 	for _, body := range []string{`{}`, `{"source":"nowhere"}`, `{"source":"hr","name":"x","role":"viewer"}`, `{"name":"x","role":"king"}`, `{"name":"a/b","role":"viewer"}`} {
 		w.want(422, "admin", "POST", "/api/v1/tokens", body, nil)
+	}
+}
+
+// TestIntentsStandWithDecisions proves R-POL-6: with each decision that names a role stands what
+// the role was for by the policy of then, and of which policy and role nobody knows, nothing.
+func TestIntentsStandWithDecisions(t *testing.T) {
+	w := newWorld(t)
+	role := func(name, intent string) string {
+		return "---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: " + name + " }\nspec: { type: requestable, intent: " + intent + " }\n"
+	}
+	w.update(func(tx store.Tx) error {
+		err := errors.Join(
+			store.Policies.Put(tx, store.PolicyVersion{Digest: "one", Files: map[string]string{"a.yaml": role("editor", "Edit for a while.") + role("reader", "Read.")}}),
+			store.Policies.Put(tx, store.PolicyVersion{Digest: "two", Files: map[string]string{"a.yaml": role("editor", "Edit whatever there is.")}}),
+			store.Policies.Put(tx, store.PolicyVersion{Digest: "three"}),
+		)
+		for _, d := range []schema.Decision{
+			{Policy: "one", Object: "role/editor"},
+			{Policy: "two", Object: "role/editor"},
+			{Policy: "one", Object: "wiki/readers", Because: []string{"grant/g", "role/editor", "role/reader"}},
+			{Policy: "one", Subject: "role/reader"},
+			{Policy: "two", Object: "role/reader"},
+			{Policy: "three", Object: "role/editor"},
+			{Policy: "four", Object: "role/editor"},
+			{Object: "role/editor"},
+		} {
+			d.Actor, d.Verb, d.Subject = "bridge", schema.Granted, cmp.Or(d.Subject, "ada")
+			_, more := tx.Record(d)
+			err = errors.Join(err, more)
+		}
+		return err
+	})
+	want := []string{"map[editor:Edit for a while.]", "map[editor:Edit whatever there is.]", "map[editor:Edit for a while. reader:Read.]", "map[reader:Read.]", "map[]", "map[]", "map[]", "map[]"}
+	for _, path := range []string{"/api/v1/decisions?from=0", "/api/v1/log/search"} {
+		entries, _ := pages[api.EntryView](w, path)
+		var got []string
+		for _, e := range entries {
+			got = append(got, fmt.Sprint(e.Intents))
+		}
+		if path == "/api/v1/log/search" {
+			slices.Reverse(got)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
 	}
 }
 

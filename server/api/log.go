@@ -25,8 +25,9 @@ import (
 type EntryView struct {
 	Seq int64 `json:"seq" doc:"Its number in the log, from 0."`
 	schema.Decision
-	UserName string          `json:"userName,omitempty" doc:"Of the subject, if it is an identity that is still known."`
-	Detail   json.RawMessage `json:"detail,omitempty" doc:"What may have to be forgotten: what a rule read, people's own words. For auditors."`
+	UserName string            `json:"userName,omitempty" doc:"Of the subject, if it is an identity that is still known."`
+	Intents  map[string]string `json:"intents,omitempty" doc:"What each role is for that it names, as the policy says by which it was decided."`
+	Detail   json.RawMessage   `json:"detail,omitempty" doc:"What may have to be forgotten: what a rule read, people's own words. For auditors."`
 }
 
 type decisionsInput struct {
@@ -57,7 +58,7 @@ func (a *API) listDecisions(ctx context.Context, in *decisionsInput) (*Reply[Lis
 			list.Next = cursor([]string{strconv.FormatInt(next, 10)})
 		}
 		for _, e := range entries {
-			v, err := viewOf(r, e, callerOf(ctx).Role.AtLeast(seesDetail))
+			v, err := a.viewOf(r, e, callerOf(ctx).Role.AtLeast(seesDetail))
 			if err != nil {
 				return err
 			}

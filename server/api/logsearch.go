@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"drawbridge/access"
 	"drawbridge/access/search"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -59,7 +60,7 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 			list.Next = cursor([]string{strconv.FormatInt(next, 10)})
 		}
 		for _, e := range entries {
-			v, err := viewOf(r, e, words)
+			v, err := a.viewOf(r, e, words)
 			if err != nil {
 				return err
 			}
@@ -71,19 +72,19 @@ func (a *API) searchLog(ctx context.Context, in *searchInput) (*Reply[List[Entry
 }
 
 // ViewEntry is an entry without its detail.
-func ViewEntry(r store.Reader, e store.Entry) (EntryView, error) {
+func ViewEntry(r store.Reader, intents *access.Intents, e store.Entry) (EntryView, error) {
 	v := EntryView{Seq: e.Seq, Decision: e.Decision}
-	if strings.Contains(e.Decision.Subject, "/") {
-		return v, nil // of another kind
-	}
 	var err error
+	if v.Intents, err = intents.Of(r, e.Decision); err != nil || strings.Contains(e.Decision.Subject, "/") {
+		return v, err // of another kind
+	}
 	v.UserName, err = nameOf(r, e.Decision.Subject)
 	return v, err
 }
 
 // viewOf is an entry with its detail, where that may be seen.
-func viewOf(r store.Reader, e store.Entry, words bool) (EntryView, error) {
-	v, err := ViewEntry(r, e)
+func (a *API) viewOf(r store.Reader, e store.Entry, words bool) (EntryView, error) {
+	v, err := ViewEntry(r, &a.intents, e)
 	of := detailOf(e.Decision)
 	if of == "" || !words || err != nil {
 		return v, err

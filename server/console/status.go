@@ -74,8 +74,9 @@ func (s sweepView) Stands() string {
 type entryView struct {
 	Seq int64 `json:"seq"`
 	schema.Decision
-	Words  json.RawMessage `json:"detail"`
-	Called string          `json:"-"` // what its subject is called, where that is somebody
+	Words   json.RawMessage   `json:"detail"`
+	Intents map[string]string `json:"intents"` // what the roles are for that it names
+	Called  string            `json:"-"`       // what its subject is called, where that is somebody
 }
 
 // kindOf is how many findings there are of a kind, and since when.
