@@ -419,7 +419,7 @@ func TestLeaverIsNotKeptAsLastAdministrator(t *testing.T) {
 
 // TestNobodyIsNamed has a deputy answer for a role for two weeks, and nobody named: then it
 // is in quarantine, and stays so until somebody is; and it is said who owns what. R-OWN-2,
-// R-OWN-5, R-READY-2.
+// R-READY-2.
 func TestNobodyIsNamed(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		lead := w.admit(person{name: "lead", department: "Engineering"})
@@ -466,6 +466,56 @@ func TestNobodyIsNamed(t *testing.T) {
 				t.Errorf("owners: %+v; want that iam owns too many, and is not there", all.People)
 			}
 			return nil
+		})
+	})
+}
+
+// TestWhoOwnsWhat says of each person what they answer for, and of each document for which no
+// two who are there do, why: who stands in has left, nobody does, or nobody ever told of them.
+// R-OWN-5.
+func TestWhoOwnsWhat(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, ", deputy: crm2@example.com", "")) // the crm has no deputy
+		for _, name := range []string{"crm", "wiki", "wiki2", "lead", "second", "hr2"} {
+			id := w.admit(person{name: name, department: "Office"})
+			if name == "wiki2" || name == "lead" {
+				w.admit(person{id: id, name: name, department: "Office", inactive: true})
+			}
+		}
+		w.work()
+		w.view(func(r store.Reader) error {
+			all, err := access.Owners(r, w.rules.Book(), 3)
+			why := map[string]string{}
+			for _, d := range all.Alone {
+				why[d.Ref] = d.Why
+			}
+			for ref, want := range map[string]string{
+				"Connector/crm":  "it has no deputy",
+				"Connector/wiki": "its deputy left",
+				"Role/engineer":  "its owner left; the deputy answers for it",
+				"Source/hr":      "no source told of its owner",
+			} {
+				if why[ref] != want {
+					t.Errorf("of %s it says %q, want %q", ref, why[ref], want)
+				}
+			}
+			for _, p := range all.People {
+				switch p.Who {
+				case "wiki@example.com":
+					if !p.There || p.Left || p.Many || !slices.Contains(p.Owns, "Connector/wiki") {
+						t.Errorf("who answers for the wiki: %+v", p)
+					}
+				case "wiki2@example.com":
+					if p.There || !p.Left || !slices.Equal(p.DeputyOf, []string{"Connector/wiki"}) {
+						t.Errorf("who left: %+v", p)
+					}
+				case "iam@example.com":
+					if p.There || p.Left || !p.Many || len(p.Owns) < 4 {
+						t.Errorf("who owns much, and of whom nobody told: %+v", p)
+					}
+				}
+			}
+			return err
 		})
 	})
 }
