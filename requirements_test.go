@@ -27,7 +27,7 @@ func TestRequirements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proofs := provenBy(t)
+	proofs, seen := provenBy(t), map[string]bool{}
 	var lines []string
 	for line := range strings.Lines(string(text)) {
 		id := requirement.FindString(line)
@@ -35,6 +35,10 @@ func TestRequirements(t *testing.T) {
 			lines = append(lines, line)
 			continue
 		}
+		if seen[id] || len(proofs[id]) == 0 {
+			t.Errorf("%s: the row of %s is there twice, or no test says that it proves it: take the row away", page, id)
+		}
+		seen[id] = true
 		cells := strings.Split(line, "|")
 		if len(cells) != 5 {
 			t.Fatalf("%s: the row of %s has %d cells, want 3", page, id, len(cells)-2)
