@@ -27,6 +27,7 @@ func (a *API) registerBypasses(h huma.API) {
 type BypassView struct {
 	schema.Bypass
 	UserName string `json:"userName"`
+	Intent   string `json:"intent,omitempty" doc:"What the role is for."`
 	DryRun   bool   `json:"dryRun,omitempty"`
 }
 
@@ -34,6 +35,13 @@ type BypassView struct {
 func ViewBypass(r store.Reader, y schema.Bypass) (v BypassView, err error) {
 	v.Bypass = y
 	v.UserName, err = nameOf(r, y.Identity)
+	return v, err
+}
+
+// viewBypass is ViewBypass, with what the role is for.
+func (a *API) viewBypass(r store.Reader, y schema.Bypass) (BypassView, error) {
+	v, err := ViewBypass(r, y)
+	v.Intent = intentOf(a.Rules.Book(), y.Role)
 	return v, err
 }
 
@@ -145,7 +153,7 @@ func (a *API) listBypasses(ctx context.Context, in *bypassesInput) (*Reply[List[
 		}
 		views = List[BypassView]{Items: []BypassView{}, Next: list.Next}
 		for _, y := range list.Items {
-			v, err := ViewBypass(r, y)
+			v, err := a.viewBypass(r, y)
 			if err != nil {
 				return err
 			}
@@ -188,7 +196,7 @@ func (a *API) readBypass(ctx context.Context, in *requestInput) (*Reply[BypassVi
 		if err != nil {
 			return err
 		}
-		v, err := ViewBypass(r, y)
+		v, err := a.viewBypass(r, y)
 		out = a.maskedBypass(ctx, v)
 		return err
 	})

@@ -35,16 +35,22 @@ type RequestView struct {
 	DryRun        bool     `json:"dryRun,omitempty"`
 }
 
+// intentOf is what a role in force is for.
+func intentOf(book *policy.Book, name string) string {
+	role, ok := book.Role(name)
+	if !ok {
+		return ""
+	}
+	return strings.TrimSpace(role.Spec.Intent)
+}
+
 // mostDeciders is how many of those who may decide are named.
 const mostDeciders = 5
 
 // ViewRequest returns a request with the names of the people in it, who are looked
 // up as they are now.
 func ViewRequest(r store.Reader, book *policy.Book, q schema.Request) (RequestView, error) {
-	v := RequestView{Request: q}
-	if role, ok := book.Role(q.Role); ok {
-		v.Intent = strings.TrimSpace(role.Spec.Intent)
-	}
+	v := RequestView{Request: q, Intent: intentOf(book, q.Role)}
 	var err error
 	if v.UserName, err = nameOf(r, q.Identity); err != nil {
 		return v, err

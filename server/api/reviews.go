@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -76,6 +77,7 @@ func (a *API) viewReview(ctx context.Context, r store.Reader, v schema.Review) (
 type ReviewItemView struct {
 	schema.ReviewItem
 	UserName string `json:"userName"`
+	Intent   string `json:"intent,omitempty" doc:"What it is for, where it is a role."`
 	DryRun   bool   `json:"dryRun,omitempty"`
 }
 
@@ -83,6 +85,9 @@ type ReviewItemView struct {
 // for whoever spoke them.
 func (a *API) viewItem(ctx context.Context, r store.Reader, i schema.ReviewItem) (v ReviewItemView, err error) {
 	v.ReviewItem = i
+	if role, is := strings.CutPrefix(i.Holding, "role/"); is {
+		v.Intent = intentOf(a.Rules.Book(), role)
+	}
 	if c := callerOf(ctx); !c.Role.AtLeast(seesDetail) && i.By != c.Actor() {
 		v.Reason = ""
 	}

@@ -214,7 +214,7 @@ func TestApproveByForm(t *testing.T) {
 		t.Fatalf("asking says\n%s", asked)
 	}
 	b := w.as("iam@example.com")
-	inbox := b.shows("/console/inbox", "ada@example.com asks for editor", "release notes", "<span class=\"badge\">")
+	inbox := b.shows("/console/inbox", "ada@example.com asks for editor", "release notes", "It is for: Edit the wiki for a while.", "<span class=\"badge\">")
 	action := regexp.MustCompile(`action="(/console/requests/[^"]+/approve)"`).FindStringSubmatch(inbox)
 	if action == nil {
 		t.Fatalf("the inbox has no form to approve\n%s", inbox)
@@ -597,7 +597,7 @@ func TestInboxHasEverything(t *testing.T) {
 	w := newWorld(t, nil)
 	w.offering()
 	b := w.as("iam@example.com")
-	b.shows("/console/inbox", "ada@example.com asks for editor", "ada@example.com took glass", "It stays", "Pass it up", ">4<span class=\"unseen\"> waiting")
+	b.shows("/console/inbox", "ada@example.com asks for editor", "ada@example.com took glass", "It is for: Restore service when the normal path is not there.", "It stays", "It is for: Engineers read the wiki.", "Pass it up", ">4<span class=\"unseen\"> waiting")
 	if text := w.as("approver").shows("/console/inbox"); !strings.Contains(text, "decide nothing here") || strings.Contains(text, "Nothing waits for you") {
 		t.Errorf("who is nobody is told\n%s", text)
 	}

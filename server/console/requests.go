@@ -10,6 +10,7 @@ import (
 type requestView struct {
 	schema.Request
 	UserName      string   `json:"userName"`
+	Intent        string   `json:"intent"` // what the role is for
 	RequesterName string   `json:"requesterName"`
 	Deciders      []string `json:"deciders"`
 }
@@ -24,6 +25,7 @@ type exceptionView struct {
 type bypassView struct {
 	schema.Bypass
 	UserName string `json:"userName"`
+	Intent   string `json:"intent"` // what the role is for
 }
 
 // requestsPage is what somebody asked for, and what they can ask for.

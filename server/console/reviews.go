@@ -31,6 +31,7 @@ func (r reviewView) Left() int {
 type itemView struct {
 	schema.ReviewItem
 	UserName string `json:"userName"`
+	Intent   string `json:"intent"` // what it is for, where it is a role
 }
 
 // Used says whether it is used, as far as anybody tells.
