@@ -210,17 +210,17 @@ func keepHold(tx store.Tx, book *policy.Book, h schema.Hold) error {
 	return store.Holds.Put(tx, h)
 }
 
-// KeepHolds makes the holds on a sweep those of a run that ended. What it went
-// past, or no longer came to, is held no more, unless the run was incomplete and
-// may not have come to it.
-func KeepHolds(tx store.Tx, book *policy.Book, run schema.Run, held []schema.Hold, complete bool) error {
-	before, err := sweepHolds(tx, run.Sweep)
+// KeepHolds makes the holds on a sweep those of a run that ended. What people released
+// and it is done with (past, by the holds' ids), or what it no longer came to, is held no
+// more, unless the run was incomplete and may not have come to it.
+func KeepHolds(tx store.Tx, book *policy.Book, sweep string, held []schema.Hold, past []string, complete bool) error {
+	before, err := sweepHolds(tx, sweep)
 	if err != nil {
 		return err
 	}
 	for _, h := range before {
 		still := slices.ContainsFunc(held, func(k schema.Hold) bool { return k.ID == h.ID })
-		if still || !complete && !slices.Contains(run.Released, h.ID) {
+		if still || !complete && !slices.Contains(past, h.ID) {
 			continue
 		}
 		if err := store.Holds.Delete(tx, h.ID); err != nil {

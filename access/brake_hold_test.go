@@ -308,7 +308,7 @@ func TestKeepHolds(t *testing.T) {
 	defer w.store.Close()
 	run := func(complete bool, past []string, held ...schema.Hold) {
 		w.update(func(tx store.Tx) error {
-			return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "drift", Released: past}, held, complete)
+			return access.KeepHolds(tx, w.rules.Book(), "drift", held, past, complete)
 		})
 	}
 	plan := func(connector string, identities ...string) schema.Hold {
@@ -379,7 +379,7 @@ func TestNothingIsReleasedByOne(t *testing.T) {
 				would.Add(fmt.Sprint("person ", rapid.IntRange(0, 2).Draw(t, "of")), "loses it")
 				h := would.Hold("too much")
 				w.update(func(tx store.Tx) error {
-					return access.KeepHolds(tx, &policy.Book{}, schema.Run{Sweep: "drift"}, []schema.Hold{h}, false)
+					return access.KeepHolds(tx, &policy.Book{}, "drift", []schema.Hold{h}, nil, false)
 				})
 				if h.Plan != plan {
 					behind = map[string]map[string]bool{h.Plan: {}}

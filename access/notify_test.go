@@ -239,7 +239,7 @@ func TestHeldSweepsAreTold(t *testing.T) {
 				would := access.NewAgenda("sweep/drift/wiki")
 				would.Add("p1", "revoke Readers")
 				h := would.Hold("1 is more than 0")
-				return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "drift"}, []schema.Hold{h}, true)
+				return access.KeepHolds(tx, w.rules.Book(), "drift", []schema.Hold{h}, nil, true)
 			})
 		}
 		for day := range 3 {
@@ -273,7 +273,7 @@ func TestHeldReviewsAreTold(t *testing.T) {
 				would.Add("p1", "revoke role engineer")
 				holds = append(holds, would.Hold("1 is more than 0"))
 			}
-			return access.KeepHolds(tx, w.rules.Book(), schema.Run{Sweep: "reviews"}, holds, true)
+			return access.KeepHolds(tx, w.rules.Book(), "reviews", holds, nil, true)
 		})
 		if got := w.dueFor(access.Operators); !slices.Equal(got, []string{"held", "held"}) {
 			t.Errorf("the operators are to be told %v", got)

@@ -105,6 +105,7 @@ func undo(ctx context.Context, s *store.Store, rules *access.Rules, t *tally, ru
 		run.Done += woken
 		run.Reported += len(differing) - woken
 	}
+	t.over()
 	return nil
 }
 
@@ -156,7 +157,7 @@ func eachLister(
 			}
 			sweep.after = []string{name}
 			if err := sweep.came(ctx, run, sweep.after...); err != nil {
-				return err
+				return errors.Join(append(problems, err)...)
 			}
 		}
 		return errors.Join(problems...)

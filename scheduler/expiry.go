@@ -41,8 +41,12 @@ func Expiry(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *s
 		}
 		for pace := s.Pace(fewestEnded, firstEnded, mostEnded); ; {
 			due, err := firstDue(ctx, s, until, within)
-			if err != nil || len(due) == 0 {
+			if err != nil {
 				return err
+			}
+			if len(due) == 0 {
+				sweep.guard.over(access.HoldID(sweep.subject()))
+				return nil
 			}
 			for len(due) > 0 {
 				some := due[:min(pace.Rows(), len(due))]
@@ -155,12 +159,16 @@ func held(
 	if err != nil {
 		return until, err
 	}
-	run.Looked, run.Found = part.Count+would.Count(), part.Count+would.Count()
+	run.Looked = part.Count - part.Before + would.Count()
+	run.Found = run.Looked
 	run.First = some(run.First, would.First())
 	if err := sweep.checkFor(run, would, why); err != nil {
 		return until, err
 	}
-	sweep.guard.part.Until = until
+	if part = sweep.guard.partOf(would.HoldID()); part.Hold != "" {
+		part.Until = until
+		sweep.guard.at(part)
+	}
 	return until, nil
 }
 

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -16,10 +17,10 @@ var errLooking = errors.New("it only looks")
 type guard struct {
 	plans      map[string]string // that people released, by the holds' ids
 	held       []schema.Hold
-	past       []string         // ids of holds that it let the run past
-	incomplete bool             // the run did not come to everything
-	troubles   []schema.Trouble // what became of the parts of it that it did not do
-	part       schema.PlanPart  // what is done of the released plan that the run is at
+	past       []string          // ids of holds that it let the run past
+	incomplete bool              // the run did not come to everything
+	troubles   []schema.Trouble  // what became of the parts of it that it did not do
+	parts      []schema.PlanPart // what is done of released plans that it has yet to come to the end of
 }
 
 // acts reports whether a run does by itself what is within its limits, so that it need not
@@ -63,6 +64,7 @@ func (s Sweep) checkFor(run *schema.Run, would *access.Agenda, why string) error
 			return err
 		}
 		s.guard.held = append(s.guard.held, would.Hold(why))
+		s.guard.over(would.HoldID()) // what was released is void
 	}
 	return fmt.Errorf("%s: %w", why, schema.ErrHeld)
 }
@@ -79,16 +81,33 @@ func (g *guard) released(would *access.Agenda) (bool, error) {
 	}
 	g.past = append(g.past, id)
 	part.Hold = id
-	g.part = part
+	g.at(part)
 	return true, nil
 }
 
 // partOf is what is done of a hold's plan.
 func (g *guard) partOf(hold string) schema.PlanPart {
-	if g == nil || g.part.Hold != hold {
-		return schema.PlanPart{}
+	if g != nil {
+		for _, p := range g.parts {
+			if p.Hold == hold {
+				return p
+			}
+		}
 	}
-	return g.part
+	return schema.PlanPart{}
+}
+
+// at has a run be at a part of a plan.
+func (g *guard) at(part schema.PlanPart) {
+	g.over(part.Hold)
+	g.parts = append(g.parts, part)
+}
+
+// over notes that a run came to the end of a hold's plan.
+func (g *guard) over(hold string) {
+	if g != nil {
+		g.parts = slices.DeleteFunc(slices.Clone(g.parts), func(p schema.PlanPart) bool { return p.Hold == hold })
+	}
 }
 
 // did adds to what is done of the plan that the run is at, from where it was; nothing if
@@ -101,9 +120,24 @@ func (g *guard) did(before schema.PlanPart, done *access.Agenda) error {
 		return err
 	}
 	now := done.Part()
-	now.Hold, now.Until = before.Hold, before.Until
-	g.part = now
+	now.Hold, now.Before, now.Until = before.Hold, before.Before, before.Until
+	g.at(now)
 	return nil
+}
+
+// left is what a run that failed did of released plans that it did not come to the end of.
+// The next one goes on under the same release: for it, all of that was before.
+func (g *guard) left() (parts []schema.PlanPart) {
+	for _, p := range g.parts {
+		p.Before = p.Count
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// settled are the holds of which people released the plan and that the run is done with.
+func (g *guard) settled() []string {
+	return slices.DeleteFunc(schema.Sorted(g.past...), func(hold string) bool { return g.partOf(hold).Hold != "" })
 }
 
 // missed notes that something could not be looked at.

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/robfig/cron/v3"
 
 	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
@@ -311,5 +313,121 @@ func (w *inspectWorld) overdue(id string, n int) {
 				store.ReviewItems.Put(tx, schema.ReviewItem{Review: id, Identity: who, Holding: "role/writer", State: schema.ItemOpen}),
 			)
 		}))
+	})
+}
+
+// failing is an engine of which one write fails, as where a disk is full for a moment.
+type failing struct {
+	store.Engine
+	at *atomic.Int64 // how many writes until then; below 1 there is none
+}
+
+var errNoRoom = errors.New("there is no room")
+
+func (e failing) Begin(ctx context.Context, write bool) (store.Txn, error) {
+	if write && e.at.Add(-1) == 0 {
+		return nil, errNoRoom
+	}
+	return e.Engine.Begin(ctx, write)
+}
+
+// failingWorld is one in which writes can fail.
+func failingWorld(t *testing.T) (w *inspectWorld, at *atomic.Int64) {
+	w, at = &inspectWorld{}, new(atomic.Int64)
+	w.world = idleWorldOn(t, reads{failing{accesstest.Engine(t), at}, &w.rows, &w.write})
+	w.rules.Use(booktest.Compile(t, watched))
+	return w, at
+}
+
+// failAt runs a sweep of which a write fails, and keeps its record. It reports whether it
+// came to that write.
+func (w *inspectWorld) failAt(sweep scheduler.Sweep, left *atomic.Int64, at int) (run schema.Run, failed bool) {
+	w.t.Helper()
+	sweep.Schedule = cron.ConstantDelaySchedule{Delay: time.Hour}
+	o := &ran{}
+	s := scheduler.Sweeper{Store: w.store, Rules: w.rules, Sweeps: map[string]scheduler.Sweep{sweep.Name: sweep}, Observer: o}
+	left.Store(int64(at))
+	finish, err := s.Handle(w.t.Context(), store.Item{ID: sweep.Name})
+	failed = left.Load() < 1
+	left.Store(0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.update(func(tx store.Tx) error { _, err := finish(tx); return err })
+	return o.last, failed
+}
+
+// TestReleaseOutlivesAFailure has a write fail in the middle of what people released, each in
+// its turn: the run is over, and says so, and the next one does the rest under the same
+// release. R-BRAKE-5.
+func TestReleaseOutlivesAFailure(t *testing.T) {
+	for name, setUp := range map[string]func(w *inspectWorld) scheduler.Sweep{
+		"drift": func(w *inspectWorld) scheduler.Sweep {
+			target := w.threeTargets(true)["wiki"]
+			sweep := scheduler.Sweep{Name: "drift", Mode: schema.Propose, Run: scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": target})}
+			return w.releasing(sweep, "sweep:drift:wiki")
+		},
+		"reviews": resumed()["reviews, released"],
+		"expiry":  resumed()["expiry, released"],
+	} {
+		t.Run(name, func(t *testing.T) {
+			failures, done := 0, 0
+			for at := 2; ; at++ {
+				came := true
+				synctest.Test(t, func(t *testing.T) {
+					w, left := failingWorld(t)
+					defer w.stop()
+					sweep := setUp(w)
+					var run, next schema.Run
+					if run, came = w.failAt(sweep, left, at); !came {
+						if run.Done == 0 || done == 0 {
+							t.Fatalf("in one go it does %d, and cut by a failure at most %d: %+v", run.Done, done, run)
+						}
+						return
+					}
+					if !strings.Contains(run.Problem, errNoRoom.Error()) { // it was a write of the store's own
+						return
+					}
+					failures++
+					settle(time.Second)
+					next = w.run(sweep)
+					if all := run.Done + next.Done; next.Held != "" || done > 0 && all != done {
+						t.Fatalf("its write %d failed: it did %d, and the next run came to %+v; want %d in all", at, run.Done, next, done)
+					}
+					done = run.Done + next.Done
+					if is := w.outcome(sweep.Name); len(is.Holds) > 0 || w.came(sweep.Name) {
+						t.Errorf("its write %d failed, and when all is done %v is held; something is kept of it: %v", at, is.Holds, w.came(sweep.Name))
+					}
+				})
+				if t.Failed() || !came {
+					break
+				}
+			}
+			if failures < 4 {
+				t.Errorf("it failed %d times: it has three turns and more", failures)
+			}
+		})
+	}
+}
+
+// TestReleaseIsOfItsPlanAfterAFailure has something more be due when a run failed in the
+// middle of what people released: that nobody released. R-BRAKE-5.
+func TestReleaseIsOfItsPlanAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, left := failingWorld(t)
+		defer w.stop()
+		sweep := resumed()["expiry, released"](w)
+		run, failed := w.failAt(sweep, left, 4)
+		if !failed || run.Done == 0 {
+			t.Fatalf("it did not fail in the middle: %+v", run)
+		}
+		w.update(func(tx store.Tx) error { return store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour)) })
+		settle(time.Second)
+		if next := w.run(sweep); next.Held == "" || next.Done != 0 {
+			t.Errorf("the next run came to %+v; want it held anew", next)
+		}
+		if next := w.run(sweep); next.Held == "" {
+			t.Errorf("what was held anew is done: %+v", next)
+		}
 	})
 }

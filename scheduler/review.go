@@ -39,7 +39,7 @@ func Reviews(s *store.Store, rules *access.Rules) func(context.Context, Sweep, *
 			}
 			sweep.after = []string{atReview, v.ID}
 			if err := sweep.came(ctx, run, sweep.after...); err != nil {
-				return err
+				return errors.Join(append(problems, err)...)
 			}
 		}
 		return errors.Join(problems...)
@@ -178,8 +178,12 @@ func actOnAll(ctx context.Context, s *store.Store, rules *access.Rules, t *tally
 			}
 			return nil
 		})
-		if err != nil || len(items) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(items) == 0 {
+			t.over()
+			return nil
 		}
 		last := items[len(items)-1]
 		after = []string{last.Review, last.Identity, last.Holding}

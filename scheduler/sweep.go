@@ -81,7 +81,7 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 			if err := store.SweepProgress.Delete(tx, item.ID); err != nil {
 				return time.Time{}, err
 			}
-			return time.Time{}, access.KeepHolds(tx, w.Rules.Book(), schema.Run{Sweep: item.ID}, nil, true)
+			return time.Time{}, access.KeepHolds(tx, w.Rules.Book(), item.ID, nil, nil, true)
 		}, nil
 	}
 	run, err := w.begin(ctx, &sweep)
@@ -105,14 +105,24 @@ func (w *Sweeper) Handle(ctx context.Context, item store.Item) (access.Finish, e
 	}
 	return func(tx store.Tx) (time.Time, error) {
 		book := w.Rules.Book()
-		if err := store.SweepProgress.Delete(tx, sweep.Name); err != nil {
+		if err := w.leave(tx, sweep); err != nil {
 			return time.Time{}, err
 		}
-		if err := access.KeepHolds(tx, book, run, sweep.guard.held, !sweep.guard.incomplete); err != nil {
+		if err := access.KeepHolds(tx, book, sweep.Name, sweep.guard.held, sweep.guard.settled(), !sweep.guard.incomplete); err != nil {
 			return time.Time{}, err
 		}
 		return sweep.Schedule.Next(tx.Now()), access.RecordRun(tx, book, run)
 	}, nil
+}
+
+// leave ends the progress of a run. What one that failed did of released plans is kept for
+// the next.
+func (w *Sweeper) leave(tx store.Tx, sweep Sweep) error {
+	left := sweep.guard.left()
+	if len(left) == 0 {
+		return store.SweepProgress.Delete(tx, sweep.Name)
+	}
+	return store.SweepProgress.Put(tx, schema.Progress{Sweep: sweep.Name, Parts: left})
 }
 
 // begin begins a run, or takes up the one that was cut off.
@@ -123,25 +133,26 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 		if sweep.guard.plans, err = access.ReleasedPlans(tx, sweep.Name); err != nil {
 			return err
 		}
-		switch p, err := store.SweepProgress.Get(tx, sweep.Name); {
-		case err == nil:
-			run, sweep.after = p.Run, p.Cursor
-			run.Resumed++
-			sweep.guard.held, sweep.guard.past, sweep.guard.incomplete, sweep.guard.troubles = p.Held, p.Past, p.Incomplete, p.Troubles
-			sweep.guard.part = p.Part
-		case errors.Is(err, schema.ErrNotFound):
-			run = fresh
-			run.ID = tx.NewID()
-		default:
+		p, err := store.SweepProgress.Get(tx, sweep.Name)
+		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
+		sweep.guard.parts = p.Parts
+		if p.Run.ID == "" {
+			run = fresh
+			run.ID = tx.NewID()
+			return nil
+		}
+		run, sweep.after = p.Run, p.Cursor
+		run.Resumed++
+		sweep.guard.held, sweep.guard.past, sweep.guard.incomplete, sweep.guard.troubles = p.Held, p.Past, p.Incomplete, p.Troubles
 		return nil
 	})
 	guard := sweep.guard
 	sweep.keep = func(tx store.Tx, run schema.Run, cursor []string) error {
 		return store.SweepProgress.Put(tx, schema.Progress{
 			Sweep: run.Sweep, Run: run, Cursor: cursor, Held: guard.held, Past: guard.past, Incomplete: guard.incomplete, Troubles: guard.troubles,
-			Part: guard.part,
+			Parts: guard.parts,
 		})
 	}
 	sweep.save = func(ctx context.Context, run schema.Run, cursor []string) error {

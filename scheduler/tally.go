@@ -17,6 +17,9 @@ type tally struct {
 	once  bool // what it acted on is not looked at again either
 }
 
+// over notes that all of it is done.
+func (t *tally) over() { t.sweep.guard.over(access.HoldID(t.about)) }
+
 // act acts on some of what was found, and notes that in the transaction that does. Do adds
 // what it acted on, in the words of the plan. It returns how much that was.
 func (t *tally) act(update func(func(store.Tx) error) error, do func(tx store.Tx, done *access.Agenda) error) (acted int, err error) {

@@ -76,7 +76,8 @@ type Settlement struct {
 }
 
 // A Progress is how far a run came that is not over, so that it goes on there when it
-// is cut off.
+// is cut off; or, without a run, what is left of released plans that one failed in the
+// middle of, for the next.
 type Progress struct {
 	Sweep      string   `json:"sweep"`
 	Run        Run      `json:"run"`
@@ -87,20 +88,18 @@ type Progress struct {
 
 	Troubles []Trouble `json:"troubles,omitempty"` // what became of parts of it that it did not do
 
-	Part PlanPart `json:"part,omitzero"` // what it did of the released plan that it is at
+	Parts []PlanPart `json:"parts,omitempty"` // what is done of released plans that it has yet to come to the end of
 }
 
-// A PlanPart is what a run did of a plan that people released: with what is left it comes
+// A PlanPart is what is done of a plan that people released: with what is left it comes
 // to that plan.
 type PlanPart struct {
-	Hold  string    `json:"hold"`           // the plan's
-	Sum   []byte    `json:"sum,omitempty"`  // of all that is done
-	Count int       `json:"count"`          // how much that is
-	Until time.Time `json:"until,omitzero"` // what falls due later is not of the plan, where it hangs on time
+	Hold   string    `json:"hold"`             // the plan's
+	Sum    []byte    `json:"sum,omitempty"`    // of all that is done
+	Count  int       `json:"count"`            // how much that is
+	Before int       `json:"before,omitempty"` // how much of it by runs that failed before this one
+	Until  time.Time `json:"until,omitzero"`   // what falls due later is not of the plan, where it hangs on time
 }
-
-// IsZero reports whether a run is at no plan that people released.
-func (p PlanPart) IsZero() bool { return p.Hold == "" }
 
 // A Trouble is why a run did not do a part of what it is for.
 type Trouble struct {
