@@ -95,6 +95,75 @@ func TestManagersReview(t *testing.T) {
 	})
 }
 
+// TestTheManagerAbove has a manager's own manager decide once it is escalated, or the manager
+// left: deactivated or deleted, known by their id or their name. What the people of one who left
+// hold is reviewed with everybody's, and by itself. R-REV-6.
+func TestTheManagerAbove(t *testing.T) {
+	for name, ends := range map[string]func(w *world, boss, chief string){
+		"deactivated": func(w *world, boss, chief string) {
+			w.under(person{id: boss, name: "boss", department: "Leads", inactive: true}, chief)
+		},
+		"deleted": func(w *world, boss, _ string) {
+			w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), boss) })
+		},
+	} {
+		for _, called := range []string{"by id", "by name"} {
+			t.Run(name+", "+called, func(t *testing.T) {
+				engines(t, func(t *testing.T, w *world) {
+					w.managing()
+					s := w.governors()
+					chief := w.admit(person{name: "chief", department: "Leads"})
+					boss := w.under(person{name: "boss", department: "Leads"}, chief)
+					say := map[string]string{"by id": boss, "by name": "boss"}[called]
+					ada := w.under(person{name: "ada", department: "Engineering"}, say)
+					w.work()
+					v := w.openReview(access.Opening{Kind: schema.ReviewRole, Of: "engineer", Reviewer: schema.ByManager})
+					awaits := func(v schema.Review, who ...string) schema.ReviewItem {
+						t.Helper()
+						items := w.items(v.ID)
+						var refs []string
+						for _, one := range who {
+							refs = append(refs, "identity/"+one)
+						}
+						if len(items) != 1 || items[0].Identity != ada || !slices.Equal(items[0].Awaits, schema.Sorted(refs...)) {
+							t.Fatalf("it is about %+v, want what ada holds, for %v to decide", items, refs)
+						}
+						return items[0]
+					}
+					i := awaits(v, boss)
+					if err := w.judge(i, schema.ItemKept, chief); err == nil {
+						t.Error("who is above a manager who is there decided")
+					}
+					w.update(func(tx store.Tx) error {
+						_, err := access.Escalate(tx, w.rules.Book(), access.Judgement{
+							Review: v.ID, Identity: ada, Holding: i.Holding, By: access.Decider{Actor: "token/boss", Identity: boss}, Reason: "not for me",
+						})
+						return err
+					})
+					i = awaits(v, boss, chief)
+					if err := w.judge(i, schema.ItemKept, s.lead); err == nil {
+						t.Error("who answers for the role decided, and the manager's manager is there")
+					}
+					w.mustJudge(i, schema.ItemKept, chief)
+
+					ends(w, boss, chief)
+					w.work()
+					of := w.openReview(access.Opening{Kind: schema.ReviewManager, Of: boss})
+					awaits(of, chief)
+					all := w.openReview(access.Opening{Kind: schema.ReviewManager})
+					i = awaits(all, chief)
+					w.admit(person{id: chief, name: "chief", department: "Leads", inactive: true})
+					w.work()
+					if err := w.judge(i, schema.ItemKept, chief); err == nil {
+						t.Error("a manager's manager who left decided")
+					}
+					w.mustJudge(i, schema.ItemKept, s.lead)
+				})
+			})
+		}
+	}
+}
+
 // TestEntitlementOwnersReview asks whoever answers for what is held, before who answers for the
 // role. R-REV-6.
 func TestEntitlementOwnersReview(t *testing.T) {

@@ -204,14 +204,15 @@ func (o *lookOver) of(r store.Reader, id string) ([]schema.ReviewItem, error) {
 	return append(items, more...), err
 }
 
-// managed reports whether somebody is among those whose manager a review is for.
+// managed reports whether somebody is among those whose manager a review is for. Who left
+// is a manager still of whom nobody named another: what these hold is looked at too.
 func (o *lookOver) managed(f policy.Facts) (bool, error) {
-	people, err := o.bench.people(policy.Approver{Manager: true}, f)
-	if err != nil {
-		return false, err
+	of := o.bench.review.Of
+	if of == "" {
+		return o.book.ManagerOf(f) != "", nil
 	}
-	v := o.bench.review
-	return slices.ContainsFunc(people, func(p someone) bool { return v.Of == "" || p.id == v.Of }), nil
+	found, err := o.bench.managers(f)
+	return slices.ContainsFunc(found, func(id schema.Identity) bool { return id.ID == of }), err
 }
 
 // holders returns the next identities that a review may be about, by the index that

@@ -12,9 +12,16 @@ import (
 )
 
 // Who decides about an item of a review follows from relations that are looked up when
-// it matters: the manager of whose access it is, whoever answers for the role. They make
-// a chain. The first link of which somebody is there decides; where an item is escalated
-// the next one does too. Nobody is in the chain for what is their own.
+// it matters: the manager of whose access it is, and theirs; whoever answers for the role.
+// They make a chain. The first link of which somebody is there decides; where an item is
+// escalated the next one does too. Nobody is in the chain for what is their own.
+
+// A link is one place of a chain: whom the policy names, or else a manager of whose access
+// it is.
+type link struct {
+	name string
+	up   int // how far: 1 is their manager, 2 the manager's manager
+}
 
 // A bench looks up who decides about the items of one review, and remembers the people
 // it met: one owner may decide about a hundred thousand items.
@@ -31,16 +38,16 @@ func newBench(r store.Reader, book *policy.Book, v schema.Review) *bench {
 }
 
 // chain names who decides about an item, link by link.
-func (b *bench) chain(i schema.ReviewItem) []policy.Approver {
+func (b *bench) chain(i schema.ReviewItem) []link {
 	owner := b.owner(i.Holding)
-	var links []policy.Approver
+	var links []link
 	switch b.review.ReviewerOf(i) {
 	case schema.ByManager:
-		links = append(links, policy.Approver{Manager: true})
+		links = append(links, link{up: 1}, link{up: 2})
 	case schema.ByEntitlementOwner:
 		for _, ref := range i.Gives {
 			if e, ok := b.entitlement(ref); ok && e.Owner != "" {
-				links = append(links, policy.Approver{User: e.Owner})
+				links = append(links, link{name: e.Owner})
 				break
 			}
 		}
@@ -48,9 +55,8 @@ func (b *bench) chain(i schema.ReviewItem) []policy.Approver {
 	}
 	set := b.book.Owner()
 	for _, name := range []string{owner.User, owner.Deputy, set.User, set.Deputy} {
-		link := policy.Approver{User: name}
-		if name != "" && !slices.Contains(links, link) {
-			links = append(links, link)
+		if is := (link{name: name}); name != "" && !slices.Contains(links, is) {
+			links = append(links, is)
 		}
 	}
 	return links
@@ -86,8 +92,8 @@ func (b *bench) entitlement(ref string) (schema.Entitlement, bool) {
 // counts whether anybody is behind it.
 func (b *bench) seats(i schema.ReviewItem, subject policy.Facts) (able []someone, err error) {
 	own, links := someoneOf(b.book, subject), 0
-	for _, link := range b.chain(i) {
-		people, err := b.people(link, subject)
+	for _, l := range b.chain(i) {
+		people, err := b.people(l, subject)
 		if err != nil {
 			return nil, err
 		}
@@ -104,16 +110,11 @@ func (b *bench) seats(i schema.ReviewItem, subject policy.Facts) (able []someone
 }
 
 // people are those behind a link who are there.
-func (b *bench) people(link policy.Approver, subject policy.Facts) ([]someone, error) {
-	if found, ok := b.known[link.User]; ok && link.User != "" {
+func (b *bench) people(l link, subject policy.Facts) ([]someone, error) {
+	if found, ok := b.known[l.name]; ok && l.name != "" {
 		return found, nil
 	}
-	p := panel{reader: b.reader, book: b.book, subject: subject}
-	look := func() ([]schema.Identity, error) { return p.called(link.User) }
-	if link.Manager {
-		look = p.managers
-	}
-	found, err := look()
+	found, err := b.behind(l, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -127,10 +128,50 @@ func (b *bench) people(link policy.Approver, subject policy.Facts) ([]someone, e
 			able = append(able, who)
 		}
 	}
-	if link.User != "" {
-		b.known[link.User] = able
+	if l.name != "" {
+		b.known[l.name] = able
 	}
 	return able, nil
+}
+
+// behind are those behind a link, there or not.
+func (b *bench) behind(l link, subject policy.Facts) ([]schema.Identity, error) {
+	if l.name != "" {
+		return (&panel{reader: b.reader, book: b.book}).called(l.name)
+	}
+	found, err := b.managers(subject)
+	for range l.up - 1 {
+		below := found
+		found = nil
+		for _, id := range below {
+			f, err := whole(b.reader, b.book, id.ID, false)
+			if err != nil {
+				return nil, err
+			}
+			above, err := b.managers(f)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, above...)
+		}
+	}
+	return identities(found), err
+}
+
+// managers are whom sources name as somebody's manager: also one who left, be it that they
+// were deleted, and by whose name nobody is known now.
+func (b *bench) managers(subject policy.Facts) ([]schema.Identity, error) {
+	p := panel{reader: b.reader, book: b.book, subject: subject}
+	found, err := p.managers()
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	name := store.Fold(b.book.ManagerOf(subject))
+	if name == "" {
+		return nil, nil
+	}
+	former, err := byFormerName(b.reader, name)
+	return identities(answering(b.book)(former, name)), err
 }
 
 // person returns somebody who is there, and may decide.
