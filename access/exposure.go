@@ -35,26 +35,44 @@ type urge struct {
 }
 
 // urge notes why a line at a connector ends, and how soon that is to take effect: as
-// the trigger says or, where none fired, the role about its end.
+// the triggers say that demand it or, where none does, the role about its end.
 func (l *look) urge(connector string, v policy.Verdict) {
 	u := l.urged[connector]
-	name, within := v.Trigger, time.Duration(0)
+	fired := l.demanding(v)
+	for _, f := range fired {
+		u.by(f.Trigger, f.Within)
+	}
+	role, ok := l.book.Role(v.Role)
+	switch {
+	case len(fired) > 0:
+	case v.Trigger != "":
+		u.by(v.Trigger, 0)
+	case ok && role.Spec.OnEnd != nil:
+		u.by("role/"+v.Role, time.Duration(role.Spec.OnEnd.Within))
+	}
+	l.urged[connector] = u
+}
+
+// demanding are the triggers that demand that a role ends: also those that did not need to,
+// because its rule does not match any more.
+func (l *look) demanding(v policy.Verdict) (fired []policy.Fired) {
+	if v.Trigger == "" && v.Grant == "" && v.Outcome == policy.NotEligible {
+		return l.book.Demanding(l.facts, v.Role, l.now)
+	}
 	for _, f := range l.access.Fired {
-		if f.Role == v.Role && f.Trigger == v.Trigger {
-			within = f.Within
+		if f.Role == v.Role && f.Takes() {
+			fired = append(fired, f)
 		}
 	}
-	if role, ok := l.book.Role(v.Role); ok && name == "" && role.Spec.OnEnd != nil {
-		name, within = "role/"+v.Role, time.Duration(role.Spec.OnEnd.Within)
-	}
-	if name == "" {
-		return
-	}
+	return fired
+}
+
+// by adds what demands it.
+func (u *urge) by(name string, within time.Duration) {
 	u.triggers = append(u.triggers, name)
 	if within > 0 && (u.within == 0 || within < u.within) {
 		u.within = within
 	}
-	l.urged[connector] = u
 }
 
 // time says of a change that ends access what it takes away, why, and by when.

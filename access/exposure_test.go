@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,6 +139,92 @@ func TestObjectiveMissed(t *testing.T) {
 		all := w.windows()
 		if len(all) != 1 || !all[0].Change.Missed || !all[0].Change.Occurred.IsZero() {
 			t.Fatalf("windows: %+v, want one that missed its objective, of a time that the source did not say", all)
+		}
+	})
+}
+
+// TestObjectivesAreOfWhatEnds asks how soon access is to be gone, by what ends it: as each
+// trigger says, the soonest of several; as a role says where none fired; and else nobody does.
+// Reports by trigger tell them apart. R-SLO-1, R-SLO-3.
+func TestObjectivesAreOfWhatEnds(t *testing.T) {
+	const editor, engineer = "  duration: { default: 8h, max: 24h }\n", "  triggers: [leaver]\n  permanent: { because: Held for the length of employment. }\n  review: { every: 365d }\n---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: seller"
+	const mover = `---
+apiVersion: drawbridge/v1
+kind: TriggerSet
+metadata: { name: mover, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  triggers: [{ name: moved, on: [event, sweep], when: 'identity.department == "Sales"', action: revoke, within: 2h }]
+---
+apiVersion: drawbridge/v1
+kind: ApprovalFlow
+`
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(book(t, append(slices.Clone(withObjective),
+			editor, editor+"  onEnd: { within: 30m }\n",
+			engineer, strings.Replace(engineer, "[leaver]", "[leaver, mover]", 1),
+			"---\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n", mover)...))
+		begun := time.Now()
+		id := map[string]string{}
+		for _, name := range []string{"moves", "leaves", "both", "deleted", "revoked", "expires", "sells"} {
+			department := "Engineering"
+			if name == "sells" {
+				department = "Operations"
+			}
+			id[name] = w.admit(person{name: name, department: department})
+		}
+		w.work()
+		w.grant(id["revoked"], "editor")
+		w.grant(id["expires"], "editor")
+		w.work()
+		w.admit(person{id: id["moves"], name: "moves", department: "Sales"})
+		w.admit(person{id: id["leaves"], name: "leaves", department: "Engineering", inactive: true})
+		w.admit(person{id: id["both"], name: "both", department: "Sales", inactive: true})
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), id["deleted"]) })
+		for name, role := range map[string]string{"revoked": "editor", "sells": "admin"} {
+			w.update(func(tx store.Tx) error {
+				return access.Revoke(tx, w.rules.Book(), access.Revocation{Identity: id[name], Role: role, By: "token/test", Reason: "enough"})
+			})
+		}
+		w.work()
+		w.wait(9 * time.Hour) // the grant's time is over
+		w.work()
+		want := map[string]struct {
+			triggers []string
+			within   time.Duration
+		}{
+			"moves": {[]string{"mover/moved"}, 2 * time.Hour}, "leaves": {[]string{"leaver/suspended"}, 10 * time.Minute},
+			"both":    {[]string{"leaver/suspended", "mover/moved"}, 10 * time.Minute},
+			"deleted": {[]string{"leaver/ended", "leaver/suspended"}, 10 * time.Minute},
+			"revoked": {[]string{"role/editor"}, 30 * time.Minute}, "expires": {[]string{"role/editor"}, 30 * time.Minute}, "sells": {nil, 0},
+		}
+		all := w.windows()
+		if len(all) != len(want) {
+			t.Errorf("%d windows, want %d", len(all), len(want))
+		}
+		for _, win := range all {
+			for name, is := range want {
+				within := time.Duration(0)
+				if c := win.Change; !c.Objective.IsZero() {
+					within = c.Objective.Sub(c.Received)
+				}
+				if id[name] == win.Identity && (within != is.within || !slices.Equal(win.Change.Triggers, is.triggers)) {
+					t.Errorf("%s: it is to be gone within %s, because of %q; want %s, %q", name, within, win.Change.Triggers, is.within, is.triggers)
+				}
+			}
+		}
+		counts := map[string]string{}
+		w.view(func(r store.Reader) error {
+			report, err := exposure.Measure(r, begun, time.Now(), exposure.ByTrigger)
+			clear(counts)
+			for _, g := range report.Groups {
+				counts[g.Name] = fmt.Sprintf("%d, %d without an objective", g.Windows, g.NoObjective)
+			}
+			return err
+		})
+		if diff := cmp.Diff(map[string]string{
+			"mover/moved": "2, 0 without an objective", "leaver/suspended": "3, 0 without an objective", "leaver/ended": "1, 0 without an objective", "role/editor": "2, 0 without an objective", "(none)": "1, 1 without an objective",
+		}, counts); diff != "" {
+			t.Errorf("by trigger (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -98,6 +98,9 @@ type Fired struct {
 	Silent  bool      // it fires because its feeds have not been heard
 }
 
+// Takes reports whether it takes effect away from what is held.
+func (f Fired) Takes() bool { return f.Action == actionSuspend || f.Action == actionRevoke }
+
 // Access is what an identity should hold, and until when that stands.
 type Access struct {
 	Verdicts    []Verdict           // by role name; of roles that cannot match, only those that Facts.About names

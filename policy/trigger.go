@@ -107,6 +107,30 @@ func (e *evaluation) triggers(o occasion) (action, name string) {
 	return action, name
 }
 
+// Demanding returns the triggers of a role that would take it from who holds it by rule, at a
+// time: also where the rule does not match any more, so that it ends whatever they say. Somebody
+// of whom a source says at once that they left and that they are in no department loses what
+// they had by that department, and not a moment later than by the trigger.
+func (b *Book) Demanding(f Facts, role string, now time.Time) (fired []Fired) {
+	r, ok := b.byName[role]
+	if !ok {
+		return nil
+	}
+	e := b.prepare(f, now)
+	e.machine()
+	e.in.grant = e.nothing
+	e.triggers(occasion{role: r, listed: true})
+	if f.Identity.Gone() {
+		e.access.Fired = append(e.access.Fired, Fired{Role: role, Trigger: SourceDeleted, Action: actionRevoke})
+	}
+	for _, one := range e.access.Fired {
+		if one.Takes() {
+			fired = append(fired, one)
+		}
+	}
+	return fired
+}
+
 // strength orders the actions by how much they take.
 func strength(action string) int {
 	return slices.Index([]string{actionHold, actionSuspend, actionRevoke}, action) + 1
