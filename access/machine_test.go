@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/nhi"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
@@ -255,6 +256,29 @@ func TestMachineEnds(t *testing.T) {
 		told("running")
 		w.want(machine, "")
 		w.risky(machine, "NHI3", "NHI7")
+	})
+}
+
+// TestMachineHoldsWhatComesAlong has what a machine holds be privileged where what comes along
+// with it is. R-INH-2, R-NHI-5.
+func TestMachineHoldsWhatComesAlong(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, _, _ := withRegister(w)
+		const editors, admins = "{ id: editors, target: Editors, risk: moderate", "{ id: admins, target: Admins, risk: high"
+		for confers, want := range map[string]bool{"": false, ", confers: [wiki/admins]": true} {
+			inForce := refused(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", machineRegister, editors, editors+confers, admins, admins+", privileged: true")
+			w.view(func(r store.Reader) error {
+				for v, err := range nhi.All(r, inForce) {
+					if err != nil {
+						return err
+					}
+					if len(v.Holds) != 1 || v.Holds[0].Entitlement != "wiki/editors" || v.Holds[0].Privileged != want {
+						t.Errorf("with %q, %s holds %+v", confers, machine, v.Holds)
+					}
+				}
+				return nil
+			})
+		}
 	})
 }
 

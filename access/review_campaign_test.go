@@ -145,6 +145,40 @@ func TestReview(t *testing.T) {
 	})
 }
 
+// TestItemsSayWhatComesAlong has an item say how risky all is that somebody has by a role,
+// what comes along with it too, and when that was used last, as who tells of it. R-REV-6, R-INH-2.
+func TestItemsSayWhatComesAlong(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(refused(t, "spec: { protocol: scim, trust: contributing, authoritativeFor: [userName] }", "spec: { protocol: signals, trust: contributing, authoritativeFor: [use] }",
+			"{ id: editors, target: Editors, risk: moderate }", "{ id: editors, target: Editors, risk: moderate, confers: [wiki/writers] }",
+			"{ id: writers, target: Writers, risk: low }", "{ id: writers, target: Writers, risk: low, confers: [wiki/admins] }",
+			"{ id: admins, target: Admins, risk: high }", "{ id: admins, target: Admins, risk: critical, privileged: true }"))
+		w.governors()
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		w.grant(ada, "editor")
+		w.work()
+		used := time.Now().Add(-72 * time.Hour).UTC()
+		w.update(func(tx store.Tx) error {
+			return errors.Join(
+				store.Feeds.Put(tx, schema.Feed{Source: "okta", Topic: schema.TopicUse, Connector: "wiki", Heard: tx.Now()}),
+				store.Uses.Put(tx, schema.Use{Identity: ada, Connector: "wiki", Entitlement: "editors", LastUsed: used, By: "source/okta"}),
+			)
+		})
+		v := w.openReview(access.Opening{Kind: schema.ReviewRole, Of: "editor"})
+		items := w.items(v.ID)
+		if len(items) != 1 {
+			t.Fatalf("there are %+v", items)
+		}
+		if i := items[0]; i.Risk != "critical" || !i.Privileged || !slices.Equal(i.Gives, []string{"wiki/editors"}) {
+			t.Errorf("it gives %v at risk %q, privileged: %v; an administrator comes along", i.Gives, i.Risk, i.Privileged)
+		}
+		if i := items[0]; !i.LastUsed.Equal(used) || i.ToldBy != "source/okta" || len(i.Unseen) > 0 {
+			t.Errorf("it was used %s, as %q says; nobody tells of %v", i.LastUsed, i.ToldBy, i.Unseen)
+		}
+	})
+}
+
 // TestReviewers asks for everybody who may not decide, and for those who may once others
 // are not there. Nobody decides about themselves.
 func TestReviewers(t *testing.T) {

@@ -153,14 +153,14 @@ func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem
 	}
 	i.Department = attributes["department"]
 	i.Peers, i.Alike = o.census.peers(i.Department, i.Holding)
+	for _, e := range o.book.Effective(i.Gives...) {
+		i.Privileged = i.Privileged || e.Privileged
+		if riskRank(e.Risk) > riskRank(i.Risk) {
+			i.Risk = e.Risk
+		}
+	}
 	for _, ref := range i.Gives {
 		connector, id := cutRef(ref)
-		if e, ok := o.book.Entitlement(connector, id); ok {
-			i.Privileged = i.Privileged || e.Privileged
-			if riskRank(e.Risk) > riskRank(i.Risk) {
-				i.Risk = e.Risk
-			}
-		}
 		uses, err := usesAt(r, i.Identity, connector)
 		if err != nil {
 			return err

@@ -3,8 +3,10 @@ package evidence_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +35,20 @@ func TestPacks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			readme := tree(t, dir)["README.md"]
+			all := tree(t, dir)
+			for _, c := range f.Controls {
+				for _, file := range []string{c.File() + ".csv", c.File() + ".json"} {
+					if !strings.Contains(all[file], c.ID) {
+						t.Errorf("%s: %s does not show %s: %q", name, file, c.ID, all[file])
+					}
+				}
+				for _, e := range c.Evidence {
+					if !strings.Contains(all[c.File()+".csv"], c.ID+","+e+",rows,") && !strings.Contains(all[c.File()+".csv"], `"`+c.ID+`",`+e+",rows,") || !strings.Contains(all[c.File()+".json"], `"`+e+`"`) {
+						t.Errorf("%s: %s is not shown by %s", name, c.ID, e)
+					}
+				}
+			}
+			readme := all["README.md"]
 			for _, u := range f.Uncovered {
 				if !strings.Contains(readme, "**"+u.ID+"**") {
 					t.Errorf("%s: the page does not say that %s is not covered", name, u.ID)
@@ -106,6 +121,46 @@ func TestWhatIsNotKnown(t *testing.T) {
 		}
 		if !strings.Contains(all["controls/CC6.2.csv"], "outcome is unconfirmed,1") {
 			t.Errorf("the lead sheet does not say what is unconfirmed:\n%s", all["controls/CC6.2.csv"])
+		}
+	})
+}
+
+// TestPrivilegeThatComesAlong is of a group that is not privileged and is, by way of another,
+// in one that is: who has it is among the privileged, and so is that they got and lost it. R-INH-2.
+func TestPrivilegeThatComesAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOf(t, strings.Replace(documents, "entitlement: admins", "entitlement: owners", 1))
+		ann, bob := w.tell("", "ann", true), w.tell("", "bob", true)
+		w.work(true)
+		w.grant(ann)
+		w.grant(bob)
+		w.work(true)
+		w.tell(bob, "bob", false)
+		w.work(true)
+		w.sign()
+		all := tree(t, w.make(w.request("iso27001")))
+		read := func(name string, each func(row map[string]string)) {
+			t.Helper()
+			if _, err := pack.ReadTable(strings.NewReader(all["populations/"+name+".csv"]), func(row map[string]string) error { each(row); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var holders, changes []string
+		read("privileged-holders", func(row map[string]string) {
+			holders = append(holders, row["userName"]+" "+row["entitlement"]+" "+row["reaches"])
+		})
+		read("privileged-changes", func(row map[string]string) {
+			changes = append(changes, row["userName"]+" "+row["verb"]+" "+row["object"])
+		})
+		slices.Sort(changes)
+		if want := []string{"ann wiki/owners wiki/admins"}; !slices.Equal(holders, want) {
+			t.Errorf("the privileged are %q, want %q", holders, want)
+		}
+		if want := []string{"ann assigned wiki/owners", "bob assigned wiki/owners", "bob unassigned wiki/owners"}; !slices.Equal(changes, want) {
+			t.Errorf("of the privileged is said %q, want %q", changes, want)
+		}
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -18,7 +18,7 @@ func storeRegisters() []*table {
 	return []*table{
 		{name: "identities", says: "somebody or something that a source told of", columns: []string{"userName", "kind", "source", "active", "created", "deleted", "recordOf"}, tally: "kind", list: listIdentities},
 		{name: "accounts", says: "an account at a target, as the bridge knows it", columns: []string{"connector", "identity", "userName", "kind", "remoteId", "active", "managed", "unmanaged", "adopted", "state", "observed", "verified"}, tally: "state", list: listAccounts},
-		{name: "privileged-holders", says: "somebody who is to have a privileged entitlement, and because of what", columns: []string{"identity", "userName", "kind", "entitlement", "because", "mode", "since"}, tally: "entitlement", list: listPrivileged},
+		{name: "privileged-holders", says: "somebody who is to have an entitlement that is privileged, or brings one along that is (`reaches`), and because of what", columns: []string{"identity", "userName", "kind", "entitlement", "reaches", "because", "mode", "since"}, tally: "entitlement", list: listPrivileged},
 		{name: "exposure", says: "an exposure window that was opened in the period, or by which access is yet to end", columns: []string{
 			"identity", "userName", "connector", "took", "left", "occurred", "received", "decided", "sent", "acknowledged", "verified", "basis", "seconds", "secondsSinceSource", "triggers", "objective", "outcome"}, tally: "outcome", list: listExposure},
 		{name: "runs", says: "a run of a sweep in the period; of runs that came to nothing only the last is kept", columns: []string{"sweep", "started", "ended", "looked", "found", "done", "reported", "held", "problem", "again"}, tally: "sweep", list: listRuns},
@@ -54,18 +54,22 @@ func listAccounts(ctx context.Context, m *making, row rowFunc) error {
 	})
 }
 
-// privileged reports whether an entitlement (connector/id) is privileged by the policy
-// at the end of the period.
-func (m *making) privileged(ref string) bool {
-	connector, id, _ := strings.Cut(ref, "/")
-	e, ok := m.book.Entitlement(connector, id)
-	return ok && e.Privileged
+// privileged returns what is privileged, by the policy at the end of the period, of what
+// who has an entitlement (connector/id) has: it itself, or what it brings along.
+func (m *making) privileged(ref string) (refs []string) {
+	for _, e := range m.book.Effective(ref) {
+		if e.Privileged {
+			refs = append(refs, e.Ref())
+		}
+	}
+	return refs
 }
 
 func listPrivileged(ctx context.Context, m *making, row rowFunc) error {
 	for _, c := range m.book.Connectors() {
 		for _, doc := range c.Spec.Entitlements {
-			if !m.privileged(c.Metadata.Name + "/" + doc.ID) {
+			reaches := m.privileged(c.Metadata.Name + "/" + doc.ID)
+			if len(reaches) == 0 {
 				continue
 			}
 			err := m.Store.View(ctx, func(r store.Reader) error { // there are to be few of them
@@ -77,7 +81,7 @@ func listPrivileged(ctx context.Context, m *making, row rowFunc) error {
 					if err != nil && !isNotFound(err) {
 						return err
 					}
-					err = row(a.Ref()+"/"+a.Identity, a.Identity, m.person(id.UserName), string(id.Kind), a.Ref(), words(a.Because), string(a.Mode), stamp(a.Since))
+					err = row(a.Ref()+"/"+a.Identity, a.Identity, m.person(id.UserName), string(id.Kind), a.Ref(), words(reaches), words(a.Because), string(a.Mode), stamp(a.Since))
 					if err != nil {
 						return err
 					}

@@ -33,10 +33,10 @@ func accessTables() []*table {
 			columns: []string{"userName", "kind", "basis", "confirmed", "seconds"}, tally: "basis",
 			verbs: []schema.Verb{schema.Unassigned}, more: lineChange,
 		}, {
-			name: "privileged-changes", says: "a privileged entitlement, by the policy at the end of the period, was given or taken",
+			name: "privileged-changes", says: "an entitlement that is privileged, or brings one along that is, by the policy at the end of the period, was given or taken",
 			columns: []string{"userName", "kind", "basis", "confirmed", "seconds"}, tally: "verb",
 			verbs: []schema.Verb{schema.Assigned, schema.Unassigned}, more: lineChange,
-			only: func(m *making, d schema.Decision) bool { return m.privileged(d.Object) },
+			only: func(m *making, d schema.Decision) bool { return len(m.privileged(d.Object)) > 0 },
 		}, {
 			name: "reviews", says: "somebody decided whether access that was looked at again stays, or had somebody else decide",
 			columns: []string{"userName", "kind", "review"}, tally: "verb",

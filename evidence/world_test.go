@@ -43,6 +43,8 @@ spec:
   entitlements:
     - { id: readers, target: Readers, risk: low }
     - { id: admins, target: Admins, risk: high, privileged: true }
+    - { id: owners, target: Owners, risk: high, confers: [wiki/stewards] }
+    - { id: stewards, target: Stewards, risk: high, confers: [wiki/admins] }
 ---
 apiVersion: drawbridge/v1
 kind: TriggerSet
@@ -118,7 +120,10 @@ func keys(t testing.TB, seed byte) (note.Signer, note.Verifier) {
 	return signer, verifier
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, documents) }
+
+// newWorldOf is one of a policy.
+func newWorldOf(t testing.TB, documents string) *world {
 	t.Helper()
 	w := &world{t: t, path: filepath.Join(t.TempDir(), "test.db"), begun: time.Now()}
 	w.open(bolt.Options{NoSync: true})

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -92,6 +93,27 @@ func (b *Book) effective(refs ...string) map[string]schema.Entitlement {
 		}
 	}
 	return all
+}
+
+// Effective returns what who has some entitlements (connector/id) has: these, and all that
+// they confer, directly or not, by name.
+func (b *Book) Effective(refs ...string) []schema.Entitlement {
+	return slices.SortedFunc(maps.Values(b.effective(refs...)), func(x, y schema.Entitlement) int { return strings.Compare(x.Ref(), y.Ref()) })
+}
+
+// Bringing returns the entitlements (connector/id) that confer one, directly or not, by
+// name; the one itself is the first of them, also where no catalogue has it.
+func (b *Book) Bringing(ref string) []string {
+	all := []string{}
+	for connector, c := range b.connectors {
+		for id := range c.byID {
+			if with := connector + "/" + id; with != ref && b.Confers(with, ref) {
+				all = append(all, with)
+			}
+		}
+	}
+	slices.Sort(all)
+	return append([]string{ref}, all...)
 }
 
 // path returns the way from entitlements (connector/id) to another that one of them

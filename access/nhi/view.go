@@ -133,8 +133,10 @@ func (v *MachineView) enter(book *policy.Book, f policy.Facts) {
 // hold adds what it holds, and when that was used.
 func (v *MachineView) hold(book *policy.Book, f policy.Facts, now time.Time) {
 	for _, line := range f.Held {
-		e, _ := book.Entitlement(line.Connector, line.Entitlement)
-		h := MachineHolding{Entitlement: line.Ref(), Since: line.Since, Privileged: e.Privileged}
+		h := MachineHolding{Entitlement: line.Ref(), Since: line.Since}
+		for _, e := range book.Effective(line.Ref()) {
+			h.Privileged = h.Privileged || e.Privileged
+		}
 		used := book.LastUse(f.Uses, f.Feeds, line.Connector, line.Entitlement, now)
 		h.LastUsed, h.ToldBy = used.Last, used.By
 		v.Holds = append(v.Holds, h)

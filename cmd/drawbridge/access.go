@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"drawbridge/access"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/store"
@@ -116,7 +117,7 @@ func accessListCommand() *cobra.Command {
 			err = f.print(cmd.OutOrStdout(), lines, func(out io.Writer) error {
 				var rows [][]string
 				for _, l := range lines {
-					rows = append(rows, []string{cmp.Or(l.UserName, l.Identity), l.Ref(), string(l.Mode), moment(l.Since), strings.Join(l.Because, ", ")})
+					rows = append(rows, []string{cmp.Or(l.UserName, l.Identity), held(l), string(l.Mode), moment(l.Since), strings.Join(l.Because, ", ")})
 				}
 				return table(out, "who entitlement mode since because", rows)
 			})
@@ -128,10 +129,18 @@ func accessListCommand() *cobra.Command {
 	}
 	a.flags(cmd)
 	f.flag(cmd)
-	cmd.Flags().StringVar(&q.entitlement, "entitlement", "", "only who should have this one")
+	cmd.Flags().StringVar(&q.entitlement, "entitlement", "", "only who should have this one, by itself or by way of another that confers it")
 	atFlag(cmd, &when)
 	cmd.Flags().IntVar(&q.limit, "limit", mostListed, "lines at most")
 	return cmd
+}
+
+// held is what somebody has, and what it was listed for where that comes along with it.
+func held(l api.AssignmentView) string {
+	if l.Confers == "" {
+		return l.Ref()
+	}
+	return l.Ref() + " (confers " + l.Confers + ")"
 }
 
 // A heldQuery asks for lines of desired state.
@@ -175,8 +184,15 @@ func listHeld(ctx context.Context, a about, q heldQuery) (lines []api.Assignment
 		return c.held(ctx, q)
 	}
 	err = a.read(func(s stopped) error {
+		var book *policy.Book // where it is asked what confers what
+		if q.entitlement != "" {
+			if book, err = s.book(ctx); err != nil {
+				return err
+			}
+			book = cmp.Or(book, &policy.Book{})
+		}
 		return s.store.View(ctx, func(r store.Reader) error {
-			lines, more, err = q.from(r)
+			lines, more, err = q.from(r, book)
 			return err
 		})
 	})
@@ -184,14 +200,13 @@ func listHeld(ctx context.Context, a about, q heldQuery) (lines []api.Assignment
 }
 
 // from reads the lines from a store, by the index that answers.
-func (q heldQuery) from(r store.Reader) (lines []api.AssignmentView, more bool, err error) {
+func (q heldQuery) from(r store.Reader, book *policy.Book) (lines []api.AssignmentView, more bool, err error) {
 	if !q.at.IsZero() {
-		lines, next, err := api.LinesAt(r, q.who, q.entitlement, q.at, q.limit)
-		return lines, next != "", err
+		lines, next, err := api.LinesAt(r, book, q.who, q.entitlement, q.at, q.limit)
+		return lines, next != nil, err
 	}
 	names := map[string]string{}
 	all := store.Assignments.All(r)
-	connector, entitlement, byEntitlement := strings.Cut(q.entitlement, "/")
 	switch {
 	case q.who != "":
 		id, err := access.FindIdentity(r, q.who)
@@ -199,15 +214,17 @@ func (q heldQuery) from(r store.Reader) (lines []api.AssignmentView, more bool, 
 			return nil, false, err
 		}
 		all = store.Assignments.All(r, id.ID)
-	case byEntitlement:
-		all = store.Assignments.By(r, store.AssignmentHeld, connector, entitlement)
+	case q.entitlement != "":
+		if all, err = api.HeldFrom(r, book, q.entitlement, nil); err != nil {
+			return nil, false, err
+		}
 	}
 	lines = []api.AssignmentView{}
 	for line, err := range all {
 		if err != nil {
 			return nil, false, err
 		}
-		if q.entitlement != "" && line.Ref() != q.entitlement {
+		if q.entitlement != "" && !book.Confers(line.Ref(), q.entitlement) {
 			continue
 		}
 		if len(lines) == q.limit {
@@ -218,7 +235,7 @@ func (q heldQuery) from(r store.Reader) (lines []api.AssignmentView, more bool, 
 				return nil, false, err
 			}
 		}
-		lines = append(lines, api.AssignmentView{Assignment: line, UserName: names[line.Identity]})
+		lines = append(lines, api.AssignmentView{Assignment: line, UserName: names[line.Identity], Confers: api.Conferred(line, q.entitlement)})
 	}
 	return lines, false, nil
 }
