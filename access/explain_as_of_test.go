@@ -92,6 +92,41 @@ func TestAsOf(t *testing.T) {
 	})
 }
 
+// TestAsOfWhatThePolicyDropped asks for an entitlement that the policy has no more, nor the
+// role that gave it, also of somebody who was deleted since: who had it, and why. R-LOG-5.
+func TestAsOfWhatThePolicyDropped(t *testing.T) {
+	const admins, role = "    - { id: admins, target: Admins, risk: high }\n", "---\napiVersion: drawbridge/v1\nkind: Role\nmetadata: { name: admin,"
+	engines(t, func(t *testing.T, w *world) {
+		w.verifies = true
+		ada, bob := w.admit(person{name: "ada", department: "Operations"}), w.admit(person{name: "bob", department: "Operations"})
+		w.work()
+		had := w.passing(time.Hour)
+		i := strings.Index(documents, role)
+		end := i + 1 + strings.Index(documents[i+1:], "---\napiVersion")
+		w.publish(book(t, admins, "", documents[i:end], ""))
+		w.work()
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), bob) })
+		w.work()
+		gone := w.passing(time.Hour)
+		both := []string{ada, bob}
+		slices.Sort(both)
+		if got := w.holdersAt("wiki/admins", had); !slices.Equal(got, both) {
+			t.Errorf("%v had it, want %v", got, both)
+		}
+		if got := w.holdersAt("wiki/admins", gone); got != nil {
+			t.Errorf("the policy has it no more, and %v had it", got)
+		}
+		for _, who := range []string{"ada", "bob"} {
+			if e := w.explainAt(who, "wiki/admins", had); e.Standing != access.Holds || !strings.Contains(e.Answer, "its target agreed") {
+				t.Errorf("%s then: %s, %s", who, e.Standing, e.Answer)
+			}
+			if e := w.explainAt(who, "wiki/admins", gone); e.Standing != access.Lost {
+				t.Errorf("%s now: %s, %s", who, e.Standing, e.Answer)
+			}
+		}
+	})
+}
+
 // passing lets time go by, and returns a moment in the middle of it.
 func (w *world) passing(d time.Duration) time.Time {
 	time.Sleep(d / 2) //nolint:forbidigo // of the bubble's own time

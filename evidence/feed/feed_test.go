@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"drawbridge/audit"
 	"drawbridge/evidence/feed"
 	"drawbridge/schema"
@@ -188,6 +190,58 @@ func unescape(text string) (string, error) {
 		b.WriteByte(plain)
 	}
 	return b.String(), nil
+}
+
+// TestCEF reads a line field by field, as a receiver does: each says what the entry does, and
+// how much it weighs; and one of each verb is a line with a name, a weight and an outcome.
+func TestCEF(t *testing.T) {
+	e := event(t, schema.Decision{
+		Verb: schema.Failed, Actor: "connector/wiki", Subject: "01a218c6-1743-7a36-834d-b2175a9d80b0", Object: "wiki/readers", Because: []string{"role/editor", "grant/1"},
+		Reason: "503: try=later | C:\\", Policy: "5f0c", Mode: schema.Enforce,
+	})
+	line, err := feed.CEF(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, fields, err := readCEF(string(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"CEF:0", "Drawbridge", "Drawbridge", "1.2|3", "failed", "failed identity", "6"}; !slices.Equal(header, want) {
+		t.Errorf("header %q, want %q", header, want)
+	}
+	hash := tlog.RecordHash(e.Leaf)
+	for key, want := range map[string]string{
+		"rt": "1795711965219", "externalId": e.Decision.ID, "act": "failed", "outcome": "failure", "suser": "connector/wiki", "duid": e.Decision.Subject, "duser": "ada",
+		"reason": e.Decision.Reason, "cn1Label": "sequence", "cn1": "16", "cs1Label": "object", "cs1": "wiki/readers", "cs2Label": "because", "cs2": "role/editor grant/1",
+		"cs3Label": "policy", "cs3": "5f0c", "cs4Label": "mode", "cs4": "enforce", "cs5Label": "log", "cs5": "drawbridge", "cs6Label": "leafHash", "cs6": hash.String(),
+	} {
+		if fields[key] != want {
+			t.Errorf("%s is %q, want %q", key, fields[key], want)
+		}
+	}
+	if !strings.Contains(fields["msg"], "wiki/readers") || !strings.Contains(fields["msg"], "ada") {
+		t.Errorf("the message is %q", fields["msg"])
+	}
+	for _, verb := range verbs(t) {
+		for about, kind := range map[string]string{"01a218c6-1743-7a36-834d-b2175a9d80b0": "identity", "policy/abc": "policy"} {
+			line, err := feed.CEF(event(t, schema.Decision{Verb: verb, Actor: "bridge", Subject: about}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			header, fields, err := readCEF(string(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if header[4] != string(verb) || header[5] != string(verb)+" "+kind || !slices.Contains([]string{"2", "4", "6", "8"}, header[6]) {
+				t.Errorf("%s: header %q", verb, header)
+			}
+			failed := slices.Contains([]schema.Verb{schema.Failed, schema.Denied, schema.Refused}, verb)
+			if want := map[bool]string{false: "success", true: "failure"}[failed]; fields["outcome"] != want {
+				t.Errorf("%s came to %s, want %s", verb, fields["outcome"], want)
+			}
+		}
+	}
 }
 
 // FuzzLines makes lines of whatever a decision may say: each is one line, and a

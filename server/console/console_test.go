@@ -134,7 +134,10 @@ func TestPagesShow(t *testing.T) {
 	ada := w.full()
 	b := w.as("auditor")
 	told := html.EscapeString(evil)
-	b.shows("/console/", "Everything is halted", "drift", "orphan", "account/wiki")
+	if _, byAge, ok := strings.Cut(b.shows("/console/", "Everything is halted", "account/wiki", "Findings by age"), "Findings by age"); !ok ||
+		strings.Index(byAge, ">orphan</a>") < 0 || strings.Index(byAge, ">drift</a>") < strings.Index(byAge, ">orphan</a>") {
+		t.Errorf("the orphan, found an hour before the drift, is not before it in %s", byAge)
+	}
 	b.shows("/console/people?q=ADA", "ada@example.com")
 	b.shows("/console/people?q="+ada.ID, "ada@example.com")
 	b.shows("/console/people?q=zz", "Nobody is called so")

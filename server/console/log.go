@@ -15,15 +15,24 @@ import (
 // whyPage is why somebody has, had, lost or never had something.
 type whyPage struct {
 	access.Explanation
-	Log []entryView
+	Log  []entryView
+	Asks asOf
 }
 
 // PageTitle asks what the page answers.
 func (p whyPage) PageTitle() string { return p.UserName + " and " + p.Entitlement }
 
 func showWhy(v *visit) (any, error) {
-	var p whyPage
-	if err := v.get(v.ctx, "/explain", &p.Explanation, "identity", v.r.PathValue("id"), "entitlement", v.q("entitlement")); err != nil {
+	about := v.q("entitlement")
+	p := whyPage{Asks: asOf{v.q("at"), v.with("entitlement", about, "at"), about}}
+	at := ""
+	if p.Asks.At != "" {
+		var err error
+		if at, err = p.Asks.when(v.now); err != nil {
+			return nil, err
+		}
+	}
+	if err := v.get(v.ctx, "/explain", &p.Explanation, "identity", v.r.PathValue("id"), "entitlement", about, "at", at); err != nil {
 		return nil, err
 	}
 	for _, d := range p.Decisions {

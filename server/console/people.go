@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,7 @@ type personPage struct {
 	personView
 	Name, Job string
 	Said      []attribute
+	Asks      asOf
 	Holds     []holding
 	Past      []schema.Grant // grants that ended
 	Takable   []string       // roles by which they hold something
@@ -84,8 +86,47 @@ type attribute struct {
 	From  string
 }
 
+// An asOf is the time that a page is about; none is now.
+type asOf struct {
+	At          string // a day, at whose end, or a moment
+	Now         string // the address of the page as things are now
+	Entitlement string // that it is about
+}
+
+// when is that as the API has it. The end of a day that is not over is now.
+func (a asOf) when(now time.Time) (string, error) {
+	if t, err := time.Parse(time.RFC3339, a.At); err == nil {
+		return t.Format(time.RFC3339Nano), nil
+	}
+	t, err := time.Parse(time.DateOnly, a.At)
+	if err != nil {
+		return "", &problem{Status: http.StatusUnprocessableEntity, Detail: "Write a day, as in 2030-01-31, or a moment, as in 2030-01-31T12:00:00Z."}
+	}
+	if t = t.AddDate(0, 0, 1); t.After(now) && t.AddDate(0, 0, -1).Before(now) {
+		t = now
+	}
+	return t.UTC().Format(time.RFC3339Nano), nil
+}
+
+// Day is the day, where it is one.
+func (a asOf) Day() string {
+	if strings.Contains(a.At, "T") {
+		return ""
+	}
+	return a.At
+}
+
+// Then says when, in words.
+func (a asOf) Then() string {
+	if a.Day() != "" {
+		return "at the end of " + a.At
+	}
+	return "at " + a.At
+}
+
 // A holding is one thing that somebody holds, and the chain of reasons for it: the
-// roles, the grants with who agreed, and how the account at the target stands.
+// roles, the grants with who agreed, and how the account at the target stands. Of what
+// they held at another time it is as the log tells it.
 type holding struct {
 	schema.Assignment
 	Roles    []string
@@ -94,6 +135,8 @@ type holding struct {
 	Account  *schema.Account
 	Arrived  bool // the target agreed
 	Proposed bool // nobody let it reach its target yet
+	Reason   string
+	Agreed   time.Time // at another time: when the target did
 }
 
 func showPerson(v *visit) (any, error) {
@@ -113,6 +156,12 @@ func showPerson(v *visit) (any, error) {
 		p.Takable = append(p.Takable, h.Roles...)
 	}
 	p.Takable = schema.Sorted(p.Takable...)
+	if p.Asks = (asOf{At: v.q("at"), Now: v.base + v.r.URL.Path}); p.Asks.At != "" {
+		var err error
+		if p.Holds, err = p.held(v); err != nil {
+			return nil, err
+		}
+	}
 	for _, g := range p.Grants {
 		if !g.Live(v.now) {
 			p.Past = append(p.Past, g)
@@ -125,6 +174,28 @@ func showPerson(v *visit) (any, error) {
 	p.Timeline, p.More = log.Items, v.more(log.Next)
 	v.call(p.Timeline)
 	return p, nil
+}
+
+// held is what they held at another time.
+func (p *personPage) held(v *visit) (all []holding, err error) {
+	at, err := p.Asks.when(v.now)
+	if err != nil {
+		return nil, err
+	}
+	var then list[struct {
+		schema.Assignment
+		Reason string    `json:"reason"`
+		Agreed time.Time `json:"agreed"`
+	}]
+	if err := v.get(v.ctx, "/assignments", &then, "identity", p.ID, "at", at, "limit", "100"); err != nil {
+		return nil, err
+	}
+	for _, line := range then.Items {
+		h := p.holding(line.Assignment)
+		h.Account, h.Arrived, h.Reason, h.Agreed = nil, !line.Agreed.IsZero(), line.Reason, line.Agreed
+		all = append(all, h)
+	}
+	return all, nil
 }
 
 func (p *personPage) holding(line schema.Assignment) holding {
