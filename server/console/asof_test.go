@@ -1,13 +1,16 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/policy/booktest"
 	"drawbridge/schema"
 	"drawbridge/store"
 )
@@ -50,7 +53,27 @@ func TestAsOf(t *testing.T) {
 	b.shows(why+"&"+at(had), "was to have wiki/readers", "As it is now")
 	b.shows(why+"&"+at(before), "nobody had decided that they should")
 	b.shows(page+"?at="+time.Now().UTC().Format(time.DateOnly), "What they held at the end of "+time.Now().UTC().Format(time.DateOnly))
-	for _, bad := range []string{page + "?at=soon", why + "&at=2999-01-01", page + "?at=2999-01-01"} {
+	who := "/console/entitlements?entitlement=wiki/readers"
+	if text := b.shows(who, "Nobody."); strings.Contains(text, "ada@example.com") {
+		t.Errorf("she is gone, and has it:\n%s", text)
+	}
+	b.shows(who+"&"+at(had), "Who had it", "ada@example.com", "itself", "had yet to agree", "/console/roles/engineer")
+	w.rules.Use(booktest.CompileBut(t, "Role", strings.Replace(documents, "target: Editors, risk: moderate }", "target: Editors, risk: moderate, confers: [wiki/readers] }", 1)))
+	w.update(func(tx store.Tx) error {
+		for i := range 60 {
+			err := store.Assignments.Put(tx, schema.Assignment{Identity: fmt.Sprintf("p%02d", i), Connector: "wiki", Entitlement: "editors", Because: []string{"role/author"}, Mode: schema.Enforce})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	more := regexp.MustCompile(`href="([^"]*)">Show more`).FindStringSubmatch(b.shows(who, "wiki/editors, which confers it", "p00"))
+	if more == nil {
+		t.Fatal("there are 60, and no page after the first")
+	}
+	b.shows(strings.ReplaceAll(more[1], "&amp;", "&"), "p59")
+	for _, bad := range []string{page + "?at=soon", why + "&at=2999-01-01", page + "?at=2999-01-01", who + "&at=then", "/console/entitlements?entitlement=wiki"} {
 		if status, _ := b.get(bad); status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", bad, status)
 		}

@@ -35,6 +35,7 @@ func pages() []page {
 		{path: "people", name: "people", section: "people", title: "People", show: showPeople},
 		{path: "people/{id}", name: "person", section: "people", show: showPerson},
 		{path: "people/{id}/why", name: "why", section: "people", show: showWhy},
+		{path: "entitlements", name: "entitlement", section: "people", show: showEntitlement},
 		{path: "roles", name: "roles", section: "roles", title: "Roles", show: showRoles},
 		{path: "roles/{name}", name: "role", section: "roles", show: showRole},
 		{path: "machines", name: "machines", section: "machines", title: "Machines", show: showMachines},

@@ -64,6 +64,7 @@ func (c *Console) words() template.FuncMap {
 		"pair":     func(s sheet, a, b any) sheet { s.Main = [2]any{a, b}; return s },
 		"sentence": sentenceOf,
 		"join":     strings.Join,
+		"has":      strings.Contains,
 		"list":     func(v ...any) []any { return v },
 		"add":      func(a, b int) int { return a + b },
 		"runid":    func(id string) string { return strings.Replace(id, "/", ":", 1) }, // as the API takes it in a path

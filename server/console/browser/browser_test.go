@@ -13,6 +13,7 @@ import (
 var paths = []string{
 	"/console/", "/console/inbox", "/console/requests", "/console/reviews", "/console/reviews/mine", "/console/halt", "/console/people", "/console/people?q=ann", "/console/people/anna.kowalska@northwind.example",
 	"/console/people/julia.weber@northwind.example", "/console/people/julia.weber@northwind.example/why?entitlement=crm/invoices",
+	"/console/entitlements?entitlement=wiki/readers", "/console/people/anna.kowalska@northwind.example?at=2026-01-31",
 	"/console/roles", "/console/roles/finance", "/console/roles/crm-export", "/console/machines", "/console/exceptions", "/console/held", "/console/findings",
 	"/console/work", "/console/sweeps", "/console/sweeps/expiry", "/console/sweeps/expiry/runs/quiet:expiry", "/console/connectors", "/console/connectors/crm", "/console/policy",
 	"/console/log", "/console/log/10", "/console/log?verb=assigned&by=bridge", "/console/bypasses", "/console/exposure", "/console/exposure?days=30&by=trigger",
