@@ -217,7 +217,7 @@ func (l *Loop) pause(ctx context.Context, again time.Time) bool {
 
 // conclude settles an item that was handled.
 func (l *Loop) conclude(ctx, working context.Context, item store.Item, finish access.Finish, err error) {
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errInUse) {
 		l.Log.WarnContext(ctx, "will try again", "lane", l.Lane, "item", item.ID, "attempt", item.Attempt, "error", err)
 	}
 	if settling := l.settle(working, item, finish, err); settling != nil && !errors.Is(settling, store.ErrLeaseLost) {
@@ -262,6 +262,9 @@ func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish
 		}
 		if failed == nil {
 			return tx.Done(item, next)
+		}
+		if errors.Is(failed, errInUse) {
+			return tx.Postpone(item, tx.Now().Add(lookAgain))
 		}
 		wait := max(connectors.RetryAfter(failed), l.Backoff.After(item.Attempt))
 		if item.Urgent {

@@ -74,6 +74,9 @@ func (p *Provision) Handle(ctx context.Context, item store.Item) (access.Finish,
 	if len(o.Steps) > 0 {
 		p.apply(ctx, &o)
 	}
+	if errors.Is(o.Err, errInUse) {
+		return nil, o.Err // nothing came of it, and nothing is noted
+	}
 	doubted(&o)
 	o.Park = o.Err != nil && parks(o.Err)
 	finish := func(tx store.Tx) (time.Time, error) {
@@ -129,7 +132,7 @@ func (p *Provision) catchUp(ctx context.Context, doubt bool) error {
 // apply asks the connector for it, and reads back what was taken away.
 func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	have := o.Work.Have
-	defer p.seats.stand(have.Identity)
+	defer func() { p.seats.stand(have.Identity, o.Got.RemoteID) }()
 	if connectors.Named(have.RemoteID) == nil {
 		if o.Err = p.seats.sit(have.RemoteID, have.Identity); o.Err != nil {
 			return
@@ -145,6 +148,9 @@ func (p *Provision) apply(ctx context.Context, o *access.Outcome) {
 	})
 	o.Got, o.Err = p.Connector.Apply(ctx, o.Work.Have, o.Work.Want)
 	o.Acked = time.Now()
+	if errors.Is(o.Err, errInUse) {
+		return
+	}
 	p.Breaker.Record(o.Err)
 	if o.Err != nil {
 		if connectors.KindOf(o.Err) == connectors.Gone {

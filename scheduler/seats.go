@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -61,8 +62,9 @@ func (s *seats) take(account, identity string, may func() error) error {
 	return nil
 }
 
-// stand ends what an identity does at the target.
-func (s *seats) stand(identity string) {
+// stand ends what an identity does at the target, which then has the account of that id.
+// What else it was to take over, and did not, is free.
+func (s *seats) stand(identity, has string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -73,6 +75,8 @@ func (s *seats) stand(identity string) {
 	}
 	for account, t := range s.taken {
 		switch {
+		case t.by == identity && t.until.IsZero() && account != has:
+			delete(s.taken, account)
 		case t.by == identity && t.until.IsZero():
 			s.taken[account] = taking{identity, now.Add(writeDown)}
 		case !t.until.IsZero() && now.After(t.until):
@@ -92,6 +96,13 @@ func (s *seats) free(account, identity string) error {
 	return nil
 }
 
+// errInUse is why somebody waits for an account that another is at. It says nothing about
+// the target, and what waits for it was not begun.
+var errInUse = errors.New("it is looked at again")
+
+// lookAgain is how soon an account that was in use is looked at again.
+const lookAgain = time.Second
+
 func inUse(account, by string) error {
-	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("account %s is being written to for identity %s: it is looked at again", account, by)}
+	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("account %s is being written to for identity %s: %w", account, by, errInUse)}
 }

@@ -141,13 +141,27 @@ func (t *transaction) Retry(item Item, at time.Time) error {
 	if err != nil {
 		return err
 	}
+	attempt := was.attempt
+	if !was.due.IsZero() && !at.Before(was.due) {
+		attempt = 0 // a change came first: patience begins anew
+	}
+	return t.again(item, was, at, attempt)
+}
+
+func (t *transaction) Postpone(item Item, at time.Time) error {
+	was, err := t.leased(item)
+	if err != nil {
+		return err
+	}
+	return t.again(item, was, at, was.attempt-1)
+}
+
+// again settles an item that is to come back, after so many attempts.
+func (t *transaction) again(item Item, was *state, at time.Time, attempts int) error {
 	if at.IsZero() {
 		return fmt.Errorf("lane %s: %s is tried again at no time: %w", item.Lane, item.ID, schema.ErrInvalid)
 	}
-	is := state{due: was.due, urgent: was.urgent, attempt: was.attempt}
-	if !is.due.IsZero() && !at.Before(is.due) {
-		is.attempt = 0 // a change came first: patience begins anew
-	}
+	is := state{due: was.due, urgent: was.urgent, attempt: attempts}
 	is.join(at, was.pressing)
 	return t.settle(item, was, is)
 }

@@ -375,19 +375,16 @@ func (h *history) settle() op {
 		return h.record()
 	}
 	l := h.held[rapid.IntRange(0, len(h.held)-1).Draw(h.T, "held")]
-	retry := rapid.Bool().Draw(h.T, "retry")
+	how := rapid.SampledFrom([]string{"done", "retry", "postpone"}).Draw(h.T, "how")
 	in := rapid.SampledFrom([]time.Duration{0, time.Minute, -1}).Draw(h.T, "next")
 	return func(tx store.Tx, m *model) error {
 		var next time.Time
-		if in >= 0 || retry {
+		if in >= 0 || how != "done" {
 			next = tx.Now().Add(max(0, in))
 		}
 		was, ok := m.items[l.item.ID]
 		mine := ok && was.lease == l.number
-		settle := tx.Done
-		if retry {
-			settle = tx.Retry
-		}
+		settle := map[string]func(store.Item, time.Time) error{"done": tx.Done, "retry": tx.Retry, "postpone": tx.Postpone}[how]
 		if err := settle(l.item, next); err != nil || !mine {
 			if mine || !errors.Is(err, store.ErrLeaseLost) {
 				h.Fatalf("settle %+v: %v, is it the worker's own: %v", l.item, err, mine)
@@ -395,14 +392,14 @@ func (h *history) settle() op {
 			return nil
 		}
 		is := item{due: was.due, urgent: was.urgent}
-		if retry {
+		switch {
+		case how == "postpone":
+			is.attempt = was.attempt - 1
+		case how == "retry" && (is.due.IsZero() || next.Before(is.due)):
 			is.attempt = was.attempt
-			if !is.due.IsZero() && !next.Before(is.due) {
-				is.attempt = 0
-			}
-			is.join(next, was.press)
-		} else if !next.IsZero() {
-			is.join(next, false)
+		}
+		if !next.IsZero() {
+			is.join(next, how != "done" && was.press)
 		}
 		m.items[l.item.ID] = is
 		if is.due.IsZero() {

@@ -58,6 +58,10 @@ type Tx interface {
 	// was woken meanwhile. Attempts go on being counted, unless a change came
 	// first. ErrLeaseLost if the item is no longer the caller's.
 	Retry(item Item, at time.Time) error
+	// Postpone settles a leased item whose work could not begin: due at a time, or
+	// sooner if it was woken meanwhile. It was no attempt. ErrLeaseLost if the item is
+	// no longer the caller's.
+	Postpone(item Item, at time.Time) error
 	// Rewoken reports whether a leased item was woken meanwhile, so that its work
 	// is out of date. ErrLeaseLost if the item is no longer the caller's.
 	Rewoken(item Item) (bool, error)
