@@ -28,6 +28,9 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if len(differences) == 0 {
 		return false, nil
 	}
+	if is, err := someoneElses(tx, acc, seen); err != nil || is {
+		return false, err
+	}
 	what := joinLimited(differences, 5)
 	if c, ok := book.Connector(seen.Connector); !ok || c.Spec.Authority != policy.Exclusive || book.Mode("", seen.Connector) != schema.Enforce {
 		return false, Report(tx, book, sweepDrift, schema.Finding{
@@ -50,7 +53,10 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if err != nil {
 		return false, err
 	}
-	strangers := slices.DeleteFunc(slices.Clone(acc.Entitlements), func(target string) bool { return slices.Contains(acc.Managed, target) })
+	strangers, err := strangers(tx, book, acc, seen)
+	if err != nil {
+		return false, err
+	}
 	acc.RemoteID, acc.Active, acc.Attributes = seen.RemoteID, seen.Active, seen.Attributes
 	acc.Entitlements = schema.Sorted(seen.Entitlements...)
 	acc.Managed = slices.DeleteFunc(schema.Sorted(governed(book, seen.Connector, acc.Entitlements)...), func(target string) bool {
@@ -62,6 +68,41 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 		return false, err
 	}
 	return true, tx.WakeUrgent(LaneAccount(seen.Connector), seen.Identity)
+}
+
+// someoneElses reports whether an account that was seen, and was not known to be that of its
+// identity, went over to another one meanwhile.
+func someoneElses(r store.Reader, acc, seen schema.Account) (bool, error) {
+	if !seen.Exists() || acc.RemoteID == seen.RemoteID {
+		return false, nil
+	}
+	for other, err := range store.Accounts.By(r, store.AccountRemote, seen.Connector, seen.RemoteID) {
+		if err != nil || other.Identity != seen.Identity {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// strangers returns what an account holds that was there when it was taken over, and nobody
+// decided about. Of one that was taken for gone, and of which nothing is remembered, that is
+// what nobody ever decided.
+func strangers(r store.Reader, book *policy.Book, acc, seen schema.Account) (all []string, err error) {
+	if acc.Exists() {
+		return slices.DeleteFunc(slices.Clone(acc.Entitlements), func(target string) bool { return slices.Contains(acc.Managed, target) }), nil
+	}
+	for _, target := range seen.Entitlements {
+		e, ok := book.EntitlementByTarget(seen.Connector, target)
+		if !ok {
+			continue
+		}
+		if _, err := store.LogLatest(r, seen.Identity, seen.Connector+"/"+e.ID); schema.IsNotFound(err) {
+			all = append(all, target)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Differences says how what was seen of an account differs from what is

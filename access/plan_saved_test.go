@@ -141,7 +141,7 @@ func TestCoverage(t *testing.T) {
 		w.targets["wiki"]["r-"+ada] = schema.Account{RemoteID: "r-" + ada, Active: true, Entitlements: []string{"Admins", "Elsewhere"}}
 		w.publish(w.rules.Book())
 		w.work()
-		if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", []string{"r-nobody"}); err != nil {
+		if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", []string{"r-nobody"}, nil); err != nil {
 			t.Fatal(err)
 		}
 		got := w.plan(w.rules.Book()).Coverage

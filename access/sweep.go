@@ -62,8 +62,8 @@ func nothingNew(last, run schema.Run) bool {
 
 // ReportOrphans makes the findings of one connector's orphans, by the ids of their
 // accounts, those of a complete listing: new ones are raised, those that are gone are
-// resolved.
-func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []string) error {
+// resolved. Of some it is known for which identity the bridge made them.
+func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, connector string, orphans []string, madeFor map[string]string) error {
 	const actor = "sweep/orphans"
 	there := map[string]bool{}
 	for some := range slices.Chunk(orphans, chunk) {
@@ -71,7 +71,11 @@ func ReportOrphans(ctx context.Context, s *store.Store, book *policy.Book, conne
 			there[id] = true
 		}
 		err := reportAll(ctx, s, book, actor, some, func(id string) schema.Finding {
-			return schema.Finding{Kind: findingOrphan, Connector: connector, Subject: id, Reason: "no identity explains this account"}
+			reason := "no identity explains this account"
+			if identity := madeFor[id]; identity != "" {
+				reason = "it has the id of identity " + identity + ", who is not known to have it: of several that were made for them one is theirs, so disable it or delete it at the target"
+			}
+			return schema.Finding{Kind: findingOrphan, Connector: connector, Subject: id, Reason: reason}
 		})
 		if err != nil {
 			return err

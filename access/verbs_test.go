@@ -516,7 +516,7 @@ func TestRuns(t *testing.T) {
 			return nil
 		})
 		for _, some := range [][]string{{"stranger"}, {"stranger"}, nil} {
-			if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", some); err != nil {
+			if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", some, nil); err != nil {
 				t.Fatal(err)
 			}
 			if got := w.findings("orphan"); len(got) != len(some) {

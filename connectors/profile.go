@@ -22,7 +22,8 @@ type Profile struct {
 	Restrictions []string `yaml:"restrictions"`
 
 	// Match lists the attributes by which an account that is there already is
-	// found, in order; the first that finds exactly one wins.
+	// found, in order; the first that finds exactly one wins. Of several, kind scim takes
+	// the one that has the externalId which the bridge gives.
 	Match []string `yaml:"match"`
 	// Find says when to look: before every create, or only when a create is
 	// answered with a conflict, which saves a call where userName is all there

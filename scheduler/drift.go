@@ -35,7 +35,7 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 			}
 		}
 		used := &usage{store: s, rules: rules, connector: name, tells: connectors.TellsUse(lister), dry: sweep.dry}
-		seen, others, err := differing(ctx, s, name, lister, used)
+		listed, err := differing(ctx, s, name, lister, used)
 		if err != nil {
 			return err
 		}
@@ -43,14 +43,14 @@ func Drift(s *store.Store, rules *access.Rules, targets map[string]connectors.Co
 			return err
 		}
 		subject := "sweep/" + sweep.Name + "/" + name
-		d := &drifted{seen: seen, others: others, before: before, whom: whom}
+		d := &drifted{listed: listed, before: before, whom: whom}
 		if run.Resumed > 0 {
 			d.resumed = run.Started
 		}
 		if err := d.compare(ctx, s, subject, name); err != nil {
 			return err
 		}
-		if seen.Len() == 0 && d.known > 0 {
+		if d.seen.Len() == 0 && d.known > 0 {
 			return fmt.Errorf("connector %s: its listing is empty, and %d accounts are known there: nothing is concluded", name, d.known)
 		}
 		if !sweep.dry && !d.halted {
@@ -118,11 +118,11 @@ func updating(ctx context.Context, s *store.Store) func(func(store.Tx) error) er
 // the bridge neither made nor adopted them.
 func Orphans(s *store.Store, rules *access.Rules, targets map[string]connectors.Connector) func(context.Context, Sweep, *schema.Run) error {
 	return eachLister(targets, func(ctx context.Context, sweep Sweep, run *schema.Run, name string, lister connectors.Lister) error {
-		seen, orphans, err := unexplained(ctx, s, name, lister)
+		looked, orphans, madeFor, err := unexplained(ctx, s, name, lister)
 		if err != nil {
 			return err
 		}
-		run.Looked += seen.Len()
+		run.Looked += looked
 		run.Found += len(orphans)
 		for _, o := range orphans {
 			run.First = some(run.First, []schema.Deed{{Identity: o, What: "nobody explains it at " + name}})
@@ -131,7 +131,7 @@ func Orphans(s *store.Store, rules *access.Rules, targets map[string]connectors.
 			return nil
 		}
 		run.Reported += len(orphans)
-		return access.ReportOrphans(ctx, s, rules.Book(), name, orphans)
+		return access.ReportOrphans(ctx, s, rules.Book(), name, orphans, madeFor)
 	})
 }
 

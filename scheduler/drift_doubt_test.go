@@ -249,3 +249,80 @@ func (w *world) open(kind schema.FindingKind) (all []schema.Finding) {
 	}
 	return all
 }
+
+// TestDriftFindsWhoWasTakenForGone has a target not show somebody whom the bridge made there,
+// until that was believed, and they left: what has the id that only the bridge gives is
+// theirs, and loses what was decided for it. What nobody ever decided stays. R-DRIFT-1.
+func TestDriftFindsWhoWasTakenForGone(t *testing.T) {
+	for name, c := range map[string]struct {
+		id     func(id string) string // that the account has at the target
+		active bool
+		undone int
+	}{
+		"it has their id":         {func(id string) string { return id }, false, 1},
+		"it has another's id":     {func(string) string { return "somebody" }, true, 0},
+		"it has no id of anybody": {func(string) string { return "" }, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				id := w.admit("", "Engineering", true)
+				w.admitNamed("eve", "", "Engineering", true)
+				settle(time.Second)
+				w.admit(id, "Engineering", false)
+				settle(time.Second)
+				w.update(func(tx store.Tx) error {
+					a, err := store.Accounts.Get(tx, "wiki", id)
+					if err != nil {
+						return err
+					}
+					a.RemoteID, a.Attributes, a.Entitlements, a.Managed = "", nil, nil, nil
+					return store.Accounts.Put(tx, a)
+				})
+				w.target.edit("r-"+id, func(a *schema.Account) {
+					a.Active, a.Entitlements = true, []string{"Editors", "Readers"}
+					a.Attributes = map[string]string{"userName": "ada", "externalId": c.id(id)}
+				})
+				settle(time.Second)
+				drift := scheduler.Drift(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+				if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != c.undone {
+					t.Errorf("%+v, %v; want %d undone", run, err, c.undone)
+				}
+				settle(time.Second)
+				want := []string{"Editors", "Readers"}
+				if c.undone > 0 {
+					want = want[:1]
+				}
+				w.want(id, c.active, want...)
+				if run, err := w.sweep("drift", drift, policy.Brake{Count: 10, Percent: 100}); err != nil || run.Done != 0 {
+					t.Errorf("again: %+v, %v; want nothing to be undone", run, err)
+				}
+			})
+		})
+	}
+}
+
+// TestOneOfTwoWhoWereMade has somebody be made twice, where the first was not shown: the one
+// that the bridge does not know is an orphan, of which is said whose it is. R-DRIFT-1.
+func TestOneOfTwoWhoWereMade(t *testing.T) {
+	inBubble(t, func(w *world) {
+		id := w.admit("", "Engineering", true)
+		settle(time.Second)
+		w.target.edit("r-2", func(a *schema.Account) {
+			a.Active, a.Attributes = true, map[string]string{"userName": "ada", "externalId": id}
+		})
+		w.target.edit("r-3", func(a *schema.Account) { a.Active, a.Attributes = true, map[string]string{"userName": "eve"} })
+		orphans := scheduler.Orphans(w.store, w.rules, map[string]connectors.Connector{"wiki": w.target})
+		if _, err := w.sweep("orphans", orphans, policy.Brake{Count: 10, Percent: 100}); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range w.open("orphan") {
+			if named := strings.Contains(f.Reason, id); named != (f.Subject == "r-2") {
+				t.Errorf("of %s is said: %s", f.Subject, f.Reason)
+			}
+		}
+		if n := len(w.open("orphan")); n != 2 {
+			t.Errorf("%d orphans, want two", n)
+		}
+		w.want(id, true, "Readers")
+	})
+}

@@ -23,8 +23,7 @@ const tellAfter = 24 * time.Hour
 
 // A drifted is how a target differs from what is remembered, by a listing.
 type drifted struct {
-	seen    *connectors.Seen
-	others  map[string]schema.Account                           // those listed otherwise than is remembered, by their ids
+	listed
 	before  time.Time                                           // when the listing began
 	resumed time.Time                                           // of a run that was cut off, when it began
 	whom    func(r store.Reader, identity string) (bool, error) // whose accounts are looked at; nil: everybody's
@@ -63,10 +62,11 @@ func (d *drifted) compare(ctx context.Context, s *store.Store, subject, name str
 			if err != nil {
 				return err
 			}
+			look := d.look
 			if !known.Exists() {
-				continue
+				look = d.lookForOneBack
 			}
-			if err := d.look(r, known); err != nil {
+			if err := look(r, known); err != nil {
 				return err
 			}
 		}
@@ -106,6 +106,26 @@ func (d *drifted) look(r store.Reader, known schema.Account) error {
 			d.differing = append(d.differing, difference{account, how})
 			d.would.Add(known.Identity, how...)
 		}
+	}
+	return nil
+}
+
+// lookForOneBack compares somebody who has no account with the one that was made for them, if
+// the target has it after all. One who is owed something finds it when that is done.
+func (d *drifted) lookForOneBack(r store.Reader, known schema.Account) error {
+	account, is := d.back[known.Identity]
+	if !is || passedOver(known, d.before) != "" || d.acted(known, passedOver(known, d.before)) {
+		return nil
+	}
+	if within, err := d.within(r, known.Identity); err != nil || !within {
+		return err
+	}
+	d.looked++
+	account.Identity = known.Identity
+	if how := access.Differences(known, account); len(how) > 0 {
+		how = append(how, "is there after all")
+		d.differing = append(d.differing, difference{account, how})
+		d.would.Add(known.Identity, how...)
 	}
 	return nil
 }

@@ -57,46 +57,78 @@ func list(
 	return seen, look()
 }
 
-// differing reads a listing, and returns those of its accounts that are known and
-// otherwise than is remembered, by their ids. What it says of their use is kept on the way.
-func differing(ctx context.Context, s *store.Store, name string, lister connectors.Lister, used *usage) (*connectors.Seen, map[string]schema.Account, error) {
-	others := map[string]schema.Account{}
-	seen, err := list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
-		delete(others, account.RemoteID) // of one that is listed twice the last counts
+// A listed is what of a listing is to be looked at.
+type listed struct {
+	seen   *connectors.Seen
+	others map[string]schema.Account // those that are known, and otherwise than is remembered, by their ids
+	back   map[string]schema.Account // those that nobody is known to have, by the identity of theirs that was made an account, and has none now
+}
+
+// differing reads a listing. What it says of the use of accounts is kept on the way.
+func differing(ctx context.Context, s *store.Store, name string, lister connectors.Lister, used *usage) (listed, error) {
+	l := listed{others: map[string]schema.Account{}, back: map[string]schema.Account{}}
+	var err error
+	l.seen, err = list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
+		delete(l.others, account.RemoteID) // of one that is listed twice the last counts
+		nobodys := true
 		for known, err := range store.Accounts.By(r, store.AccountRemote, name, account.RemoteID) {
 			if err != nil {
 				return err
 			}
+			nobodys = false
 			if err := used.see(r, known, account); err != nil {
 				return err
 			}
 			if len(access.Differences(known, account)) > 0 {
-				others[account.RemoteID] = account
+				l.others[account.RemoteID] = account
 			}
+		}
+		if nobodys {
+			return l.comeBack(r, account)
 		}
 		return nil
 	}, func() error { return used.keep(ctx) })
-	return seen, others, err
+	return l, err
 }
 
-// unexplained reads a listing, and returns the ids of those of its accounts that
-// nobody is known to have, sorted.
-func unexplained(ctx context.Context, s *store.Store, name string, lister connectors.Lister) (seen *connectors.Seen, orphans []string, err error) {
+// comeBack keeps an account that nobody is known to have, if it has the id that the bridge
+// gives to those of an identity who has none: it was made, and taken for gone. Of several,
+// one that is active.
+func (l listed) comeBack(r store.Reader, account schema.Account) error {
+	made, known, err := madeAs(r, account)
+	if err != nil || !made || known.Exists() {
+		return err
+	}
+	if other, several := l.back[known.Identity]; !several || account.Active && !other.Active {
+		l.back[known.Identity] = account
+	}
+	return nil
+}
+
+// unexplained reads a listing, and returns how many accounts it has, the ids of those that
+// nobody is known to have, sorted, and for whom the bridge made some of them.
+func unexplained(ctx context.Context, s *store.Store, name string, lister connectors.Lister) (looked int, orphans []string, madeFor map[string]string, err error) {
 	unknown := func(r store.Reader, id string) (bool, error) {
 		for _, err := range store.Accounts.By(r, store.AccountRemote, name, id) {
 			return false, err
 		}
 		return true, nil
 	}
-	seen, err = list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
+	madeFor = map[string]string{}
+	seen, err := list(ctx, s, name, lister, func(r store.Reader, account schema.Account) error {
 		is, err := unknown(r, account.RemoteID)
-		if is {
-			orphans = append(orphans, account.RemoteID)
+		if !is || err != nil {
+			return err
+		}
+		orphans = append(orphans, account.RemoteID)
+		made, _, err := madeAs(r, account)
+		if made {
+			madeFor[account.RemoteID] = account.Attributes["externalId"]
 		}
 		return err
 	}, func() error { return nil })
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, nil, err
 	}
 	slices.Sort(orphans)
 	var still []string
@@ -113,5 +145,19 @@ func unexplained(ctx context.Context, s *store.Store, name string, lister connec
 		}
 		return nil
 	})
-	return seen, still, err
+	return seen.Len(), still, madeFor, err
+}
+
+// madeAs reports whether an account that nobody is known to have has the id of an identity
+// that was to have one there, which only the bridge gives, and what is known of theirs.
+func madeAs(r store.Reader, account schema.Account) (made bool, known schema.Account, err error) {
+	identity := account.Attributes["externalId"]
+	if identity == "" {
+		return false, known, nil
+	}
+	known, err = store.Accounts.Get(r, account.Connector, identity)
+	if schema.IsNotFound(err) {
+		return false, known, nil
+	}
+	return err == nil, known, err
 }

@@ -137,14 +137,14 @@ func (c *Connector) fetch(ctx context.Context, id string) (any, error) {
 	return item, nil
 }
 
-// find returns the one account that the first attribute to match by finds, and
-// nil if none of them finds any. Several are an error: nobody can tell which of
-// them is meant.
+// find returns the one account that the first attribute to match by finds that finds one
+// alone, and nil if none of them finds any. Where all that find any find several, nobody can
+// tell which of them is meant, and that is an error.
 func (c *Connector) find(ctx context.Context, attributes map[string]string) (any, error) {
 	if len(c.d.Accounts.Find) == 0 {
 		return c.search(ctx, attributes)
 	}
-	doubted := false
+	doubted, ambiguous := false, error(nil)
 	for i := range c.d.Accounts.Find {
 		f := &c.d.Accounts.Find[i]
 		value := attributes[f.By]
@@ -167,14 +167,17 @@ func (c *Connector) find(ctx context.Context, attributes map[string]string) (any
 				found = append(found, item)
 			}
 		}
-		if len(found) > 0 {
-			return single(found, f.By)
+		switch {
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1 && ambiguous == nil:
+			ambiguous = several(f.By)
 		}
 	}
-	if doubted {
+	if doubted && ambiguous == nil {
 		return nil, astray(c.reachable(ctx))
 	}
-	return nil, nil
+	return nil, ambiguous
 }
 
 // search looks through all accounts, by the attributes of the profile's match.
@@ -196,12 +199,16 @@ func (c *Connector) search(ctx context.Context, attributes map[string]string) (a
 			}
 		}
 	}
+	var ambiguous error
 	for _, by := range c.o.Profile.Match {
-		if len(found[by]) > 0 {
-			return single(found[by], by)
+		switch {
+		case len(found[by]) == 1:
+			return found[by][0], nil
+		case len(found[by]) > 1 && ambiguous == nil:
+			ambiguous = several(by)
 		}
 	}
-	return nil, nil
+	return nil, ambiguous
 }
 
 // has reports whether the account has the value of the attribute, whatever its
@@ -211,11 +218,8 @@ func (c *Connector) has(item any, by, value string) (bool, error) {
 	return err == nil && strings.EqualFold(a.Attributes[by], value), err
 }
 
-func single(found []any, by string) (any, error) {
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	return nil, &connectors.Error{Kind: connectors.Exists, Err: fmt.Errorf("the target has several accounts with this %s: none of them is adopted", by)}
+func several(by string) error {
+	return &connectors.Error{Kind: connectors.Exists, Err: fmt.Errorf("the target has several accounts with this %s: none of them is adopted", by)}
 }
 
 // List returns every account, or an error. Of a target whose accounts are made

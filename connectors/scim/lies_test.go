@@ -3,6 +3,7 @@ package scim_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -118,6 +119,86 @@ func TestMadeAndNotShown(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOneOfSeveralByAName loses the answer to a create at a target that lets several users
+// have one name, where others have it: the one that was made is told by the externalId,
+// wherever in the list it is. Without one nobody is taken for ours. R-PROV-2.
+func TestOneOfSeveralByAName(t *testing.T) {
+	for name, row := range map[string]struct {
+		externalID string
+		want       schema.Account
+		kind       connectors.Kind
+	}{
+		"and stays":                  {"ext-0001", schema.Account{Active: true, Attributes: connectortest.Person(1), Entitlements: []string{"readers"}}, 0},
+		"and leaves":                 {"ext-0001", schema.Account{Attributes: connectortest.Person(1)}, 0},
+		"none of them is ours":       {"ext-9999", schema.Account{Active: true, Attributes: connectortest.Person(1)}, connectors.Exists},
+		"we give them no externalId": {"", schema.Account{Active: true, Attributes: connectortest.Person(1)}, connectors.Exists},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := connectors.DefaultProfile()
+			p.Paging.Size = 2
+			c, target := open(t, p)
+			target.Lie(fake.Lies{Twice: true})
+			ours := ""
+			for n := range 5 {
+				a := schema.Account{Active: true, Attributes: connectortest.Person(1)}
+				a.Attributes["externalId"] = fmt.Sprint("theirs-", n)
+				if n == 3 {
+					a.Attributes["externalId"] = "ext-0001"
+				}
+				got, err := target.Put(t.Context(), a)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n == 3 {
+					ours = got.RemoteID
+				}
+			}
+			row.want.Attributes["externalId"] = row.externalID
+			have := schema.Account{RemoteID: connectors.Unnamed("p0001@example.com"), Active: true, Attributes: row.want.Attributes}
+			got, err := c.Apply(t.Context(), have, row.want)
+			if row.kind != 0 {
+				if err == nil || connectors.KindOf(err) != row.kind {
+					t.Errorf("Apply: account %s, %v; want an error, for none of them is known to be ours", got.RemoteID, err)
+				}
+			} else if err != nil || got.RemoteID != ours {
+				t.Errorf("Apply: account %s, %v; want %s", got.RemoteID, err, ours)
+			}
+			for _, u := range target.Users() {
+				if is := row.kind == 0 && u.RemoteID == ours; u.Active != (!is || row.want.Active) || len(u.Entitlements) > 0 != (is && row.want.Active) {
+					t.Errorf("account %s is active %v and holds %q, ours being %s", u.RemoteID, u.Active, u.Entitlements, ours)
+				}
+			}
+			if n := len(target.Users()); n != 5 {
+				t.Errorf("it has %d users, want no other", n)
+			}
+		})
+	}
+}
+
+// TestTheFirstThatFindsOneAlone has two of a name, of whom one has the address: the profile
+// matches by the name, and then by that.
+func TestTheFirstThatFindsOneAlone(t *testing.T) {
+	p := connectors.DefaultProfile()
+	p.Match = []string{"userName", "emails.value"}
+	c, target := open(t, p)
+	target.Lie(fake.Lies{Twice: true})
+	var theirs []string
+	for _, email := range []string{"other@example.com", "p0001@example.com"} {
+		a := schema.Account{Active: true, Attributes: connectortest.Person(1)}
+		a.Attributes["emails.value"] = email
+		delete(a.Attributes, "externalId")
+		got, err := target.Put(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs = append(theirs, got.RemoteID)
+	}
+	got, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: connectortest.Person(1)})
+	if err != nil || got.RemoteID != theirs[1] || !got.Adopted {
+		t.Errorf("Apply: account %s, %v; want %s to be adopted", got.RemoteID, err, theirs[1])
 	}
 }
 

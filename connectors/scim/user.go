@@ -61,17 +61,19 @@ func (c *Connector) withAccount(held []string, active bool) []string {
 	return schema.Sorted(held...)
 }
 
-// find returns the one user that the first attribute to match by finds, and nil
-// if none of them finds any. Several are an error: nobody can tell which of them
-// is meant.
+// find returns the one user that the first attribute to match by finds that finds one
+// alone, and nil if none of them finds any. Of several it is the one that we made; if there
+// is none, nobody can tell which of them is meant, and that is an error.
 func (c *Connector) find(ctx context.Context, attributes map[string]string) (resource, error) {
+	var ambiguous error
 	for _, name := range c.profile.Match {
 		value := attributes[name]
 		if value == "" {
 			continue
 		}
 		p := parsePath(name)
-		list, err := c.page(ctx, "/Users", "filter="+url.QueryEscape(equals(p.String(), value))+"&count=2")
+		filter := "filter=" + url.QueryEscape(equals(p.String(), value))
+		list, err := c.page(ctx, "/Users", filter+"&count=2")
 		if err != nil {
 			return nil, err
 		}
@@ -82,14 +84,37 @@ func (c *Connector) find(ctx context.Context, attributes map[string]string) (res
 		}
 		switch {
 		case len(list.Resources) > 1 || list.total() > 1:
-			return nil, &connectors.Error{Kind: connectors.Exists, Err: ambiguousError(name)}
+			if made, err := c.made(ctx, filter, attributes["externalId"]); err != nil || made != nil {
+				return made, err
+			}
+			if ambiguous == nil {
+				ambiguous = &connectors.Error{Kind: connectors.Exists, Err: ambiguousError(name)}
+			}
 		case len(list.Resources) == 1:
 			return list.Resources[0], nil
 		case list.total() > 0:
 			return nil, transient("GET /Users: the target says that it found a user with this %s, and shows none", name)
 		}
 	}
-	return nil, nil
+	return nil, ambiguous
+}
+
+// made returns, of all users that the filter finds, the one that was made with the
+// externalId, which only we give, and nil if none was. Where several were, because the
+// target did not show the first, it is one that is active, so that who leaves loses that.
+func (c *Connector) made(ctx context.Context, filter, externalID string) (made resource, err error) {
+	if externalID == "" {
+		return nil, nil
+	}
+	for r, err := range c.all(ctx, "/Users", filter) {
+		if err != nil {
+			return nil, err
+		}
+		if r.get(path{name: "externalId"}) == externalID && (made == nil || r.active() && !made.active()) {
+			made = r
+		}
+	}
+	return made, nil
 }
 
 // An ambiguousError says by which attribute more than one user was found.

@@ -28,7 +28,7 @@ func TestAdoptingWhatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorldAt(t, map[string]api.Target{"wiki": {Connector: row.target}})
-			if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", []string{"stranger"}); err != nil {
+			if err := access.ReportOrphans(t.Context(), w.store, w.rules.Book(), "wiki", []string{"stranger"}, nil); err != nil {
 				t.Fatal(err)
 			}
 			var all struct {
