@@ -366,9 +366,9 @@ func (s *simulation) orphans() {
 	}
 	for _, t := range s.targets {
 		t.mu.Lock()
-		for id := range t.is {
+		for id, a := range t.is {
 			name := t.name + "/" + id
-			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] && !t.lost[id] {
+			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] && !t.mayBeAnOrphan(a) {
 				s.broke("account %s, which is of %q: known %v, reported as an orphan %v", name, t.owner[id], known[name], reported[name])
 			}
 		}

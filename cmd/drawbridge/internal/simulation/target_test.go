@@ -62,7 +62,7 @@ type target struct {
 	out     time.Time       // until then it knows nobody's token
 	doubled bool            // two accounts may have one name
 	blinded map[string]int  // by name: how many searches for whoever has it found nobody since they were made
-	lost    map[string]bool // accounts that two searches did not show, or one of several by a name: nobody may know of them but who lists what is there
+	lost    map[string]bool // accounts that two searches did not show: nobody may know of them but who lists what is there
 	turns   map[string]uint64
 	stale   map[string][]byte // the last answers, by path
 
@@ -372,13 +372,9 @@ func (t *target) agrees() {
 		}
 		want := t.oracle.at(p, t.name, now)
 		own, named := t.of(p)
-		several := t.doubled && len(own)+len(named) > 1 // which of them is whose, people have to settle
-		own = slices.DeleteFunc(own, func(a schema.Account) bool {
-			t.lost[a.RemoteID] = t.lost[a.RemoteID] || several
-			return t.lost[a.RemoteID] && t.holder[a.RemoteID] != p.id
-		})
-		if several && len(own) == 0 {
-			continue
+		own = slices.DeleteFunc(own, func(a schema.Account) bool { return t.holder[a.RemoteID] != p.id && t.mayBeAnOrphan(a) })
+		if t.doubled && len(own) == 0 && len(named) > 1 {
+			continue // whose they are, people have to settle
 		}
 		switch {
 		case len(own) > 1:
@@ -395,6 +391,20 @@ func (t *target) agrees() {
 			t.isEmpty(p, append(own, named...)[0])
 		}
 	}
+}
+
+// mayBeAnOrphan reports whether an account that was made for somebody may be nobody's to the
+// bridge: two searches did not show it, and either they have another one, or it lets nobody
+// in and holds nothing, or others write there, so that it is reported and stays.
+func (t *target) mayBeAnOrphan(a schema.Account) bool {
+	if !t.lost[a.RemoteID] {
+		return false
+	}
+	owner, another := t.owner[a.RemoteID], false
+	for id := range t.is {
+		another = another || id != a.RemoteID && t.holder[id] == owner
+	}
+	return another || t.shared || !a.Active && len(t.beyond(a, nil)) == 0
 }
 
 // of returns the accounts that are somebody's, and those of others by their name.
@@ -425,7 +435,7 @@ func (t *target) isAtMost(p *person, a schema.Account, want []string) {
 
 // isEmpty checks the account of somebody who is to have none.
 func (t *target) isEmpty(p *person, a schema.Account) {
-	if t.owner[a.RemoteID] == "" || t.lost[a.RemoteID] && t.holder[a.RemoteID] == "" {
+	if t.owner[a.RemoteID] == "" || t.holder[a.RemoteID] == "" && t.mayBeAnOrphan(a) {
 		return // nobody's: it was there, and the bridge never had a reason to touch it; or an orphan, which is reported
 	}
 	if a.Active {
