@@ -177,8 +177,10 @@ func (p *Provision) readBack(ctx context.Context, reader connectors.Reader, o *a
 	p.Breaker.Record(err)
 	if err != nil && connectors.KindOf(err) != connectors.Gone {
 		// What was there counts as there until it was read back: it is told again. Whether it
-		// is nobody knows, so that it is looked at although somebody is to have it again.
-		is.Active, is.Attributes, is.Entitlements = o.Work.Have.Active, nil, o.Work.Have.Entitlements
+		// is nobody knows, so that it is looked at although somebody is to have it again. Of an
+		// account that was found what it holds beside that is known only now.
+		is.Active, is.Attributes = o.Work.Have.Active, nil
+		is.Entitlements = schema.Sorted(slices.Concat(is.Entitlements, o.Work.Have.Entitlements)...)
 		o.Got, o.Err = is, fmt.Errorf("read back: %w", err)
 		return
 	}
