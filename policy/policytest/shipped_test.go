@@ -90,3 +90,25 @@ func TestShippedRefusal(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoPolicy holds what the demo adds to the shipped policy to its own tests: those of
+// the rest say of each person all that they have without it.
+func TestDemoPolicy(t *testing.T) {
+	set, loaded := policy.Load(shipped(t, "../../configs/policy", "../../configs/demo/alerts"))
+	book, compiled := policy.Compile(set)
+	if found := slices.Concat(loaded, compiled); len(found) > 0 {
+		t.Errorf("got findings:\n%s", found)
+	}
+	ran := 0
+	for _, r := range policytest.Run(book, set) {
+		if r.File != "alerts/alerts.yaml" {
+			continue
+		}
+		if ran++; !r.OK {
+			t.Errorf("%s:%d: %s: %v", r.File, r.Line, r.Name, r.Failures)
+		}
+	}
+	if ran == 0 {
+		t.Error("it has no tests")
+	}
+}

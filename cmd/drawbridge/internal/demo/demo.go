@@ -148,7 +148,8 @@ func (s *stage) strike() error {
 	return errors.Join(append(problems, os.RemoveAll(s.dir))...)
 }
 
-// documents returns the shipped policy, with a role among it that is refused.
+// documents returns the shipped policy, with a role among it that is refused, and one that
+// gives accounts at a target which deletes for good.
 func documents() (fs.FS, error) {
 	shipped, err := fs.Sub(configs.Shipped, "policy")
 	if err != nil {
@@ -158,5 +159,9 @@ func documents() (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return both{shipped, refused}, nil
+	alerts, err := fs.Sub(configs.Shipped, "demo/alerts")
+	if err != nil {
+		return nil, err
+	}
+	return both{shipped, both{refused, alerts}}, nil
 }

@@ -31,7 +31,7 @@ func TestOnce(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, want := range []string{"25 people, 1 machine", "exposure window", "E-OWNER", "decisions are exactly those", "nothing else"} {
+	for _, want := range []string{"25 people, 1 machine", "exposure window", "deleted for good; exposure window", "E-OWNER", "decisions are exactly those", "nothing else"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the story does not say %q:\n%s", want, out.String())
 		}

@@ -25,7 +25,7 @@ func (s *stage) play(ctx context.Context) error {
 		title string
 		play  func(context.Context) error
 	}{
-		{"The bridge starts, with three targets and a policy", s.opening},
+		{"The bridge starts, with four targets and a policy", s.opening},
 		{"The identity provider pushes everyone, over SCIM", s.push},
 		{"Three people move", s.move},
 		{"Somebody asks for a role, for four seconds, and two people agree", s.grant},
@@ -63,7 +63,11 @@ func dialect(c connectors.Config) string {
 	if c.Kind == "file" {
 		return "a file of JSON Lines, for a system without an interface: " + c.Options["path"]
 	}
-	return fmt.Sprintf("SCIM, changed by %s, at %s", strings.ToUpper(string(c.Profile.Update)), c.BaseURL)
+	text := fmt.Sprintf("SCIM, changed by %s, at %s", strings.ToUpper(string(c.Profile.Update)), c.BaseURL)
+	if c.Profile.Irreversible {
+		text += ", where nobody is disabled: accounts are deleted for good, which allowIrreversible lets the bridge do"
+	}
+	return text
 }
 
 func (s *stage) push(ctx context.Context) error {
@@ -258,8 +262,15 @@ func (s *stage) leave(ctx context.Context) error {
 		if !a.Last.Verified.IsZero() {
 			proof = "read back"
 		}
-		s.lost("%-7s disabled and empty; exposure window %v: decided +%v, sent +%v, %s +%v",
-			c.Name, round(a.Last.Exposure()),
+		done := "disabled and empty"
+		if c.Profile.Irreversible {
+			if _, there := s.targets.providers[c.Name].User(who); there {
+				return fmt.Errorf("%s still has an account at %s", who, c.Name)
+			}
+			done = "deleted for good"
+		}
+		s.lost("%-7s %s; exposure window %v: decided +%v, sent +%v, %s +%v",
+			c.Name, done, round(a.Last.Exposure()),
 			round(a.Last.Decided.Sub(a.Last.Received)), round(a.Last.Sent.Sub(a.Last.Received)), proof, round(a.Last.Exposure()))
 	}
 	return s.explain(ctx, who, "crm/invoices")

@@ -18,10 +18,11 @@ import (
 const (
 	wiki   = "wiki"
 	crm    = "crm"
+	alerts = "alerts"
 	badges = "badges"
 )
 
-// targets are the downstream systems: two SCIM service providers on loopback, of
+// targets are the downstream systems: three SCIM service providers on loopback, of
 // different dialects, and a file.
 type targets struct {
 	providers map[string]*fake.Provider
@@ -33,6 +34,7 @@ type targets struct {
 // startTargets starts the targets. The wiki is as strict as GitHub is with managed users: a
 // hundred members in one request, a thousand who join a group and as many who are made in
 // an hour, and it says who is in a group only to a filter. The customer records take PUT only.
+// The alerts know nobody who is disabled: whoever has no account any more is deleted, for good.
 func startTargets(ctx context.Context, dir, token string) (*targets, error) {
 	t := &targets{providers: map[string]*fake.Provider{}, journal: filepath.Join(dir, "badges.jsonl")}
 	for _, p := range []struct {
@@ -41,6 +43,7 @@ func startTargets(ctx context.Context, dir, token string) (*targets, error) {
 	}{
 		{wiki, "github-emu", []string{"readers", "runbooks", "people", "contractors"}},
 		{crm, "put-only", []string{"accounts", "invoices", "exports", "sync-client"}},
+		{alerts, "sentry", []string{"billing"}},
 	} {
 		if err := t.serve(ctx, p.name, p.profile, token, p.groups); err != nil {
 			return nil, errors.Join(err, t.close())
@@ -68,6 +71,7 @@ func (t *targets) serve(ctx context.Context, name, profile, token string, groups
 	t.configs = append(t.configs, connectors.Config{
 		Name: name, Kind: "scim", BaseURL: "http://" + listener.Addr().String() + "/scim/v2",
 		Auth: connectors.Auth{Secret: connectors.Secret(token)}, Profile: p,
+		AllowIrreversible: p.Irreversible,
 	})
 	return nil
 }
