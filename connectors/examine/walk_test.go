@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -315,3 +316,36 @@ func TestWalkIsRefusedWhereItCannotBeUndone(t *testing.T) {
 		t.Errorf("%d writes, want none", c.target.Writes())
 	}
 }
+
+// TestTheWireHearsOfRates has a target say in headers how often it may be called, in the words
+// of some vendors: whoever connects it is told, of each what was said last.
+func TestTheWireHearsOfRates(t *testing.T) {
+	n := 0
+	w := examine.NewWire(trip(func(r *http.Request) (*http.Response, error) {
+		n++
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r, Header: http.Header{
+			"X-Ratelimit-Remaining": {strconv.Itoa(100 - n)}, "Ratelimit-Policy": {`"q";q=100;w=60`}, "Retry-After": {"7"},
+			"X-Acme-Ratelimit": {"9"}, "Content-Type": {"application/json"}, "X-Request-Id": {"rate"},
+		}}, nil
+	}), 10)
+	if said := w.Rates(); said != "" {
+		t.Errorf("before anything was asked: %q", said)
+	}
+	for range 2 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/Users", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.RoundTrip(req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := w.Rates(), `Ratelimit-Policy: "q";q=100;w=60, Retry-After: 7, X-Acme-Ratelimit: 9, X-Ratelimit-Remaining: 98`; got != want {
+		t.Errorf("it heard %q, want %q", got, want)
+	}
+}
+
+// A trip answers requests.
+type trip func(*http.Request) (*http.Response, error)
+
+func (f trip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
