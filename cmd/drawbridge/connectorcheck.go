@@ -63,6 +63,7 @@ func connectorCheckCommand() *cobra.Command {
 type connectorCheck struct {
 	name, config, group, domain, draft string
 	probe, clean                       bool
+	verify                             string // as it is configured
 	progress                           progress
 	stderr                             io.Writer
 }
@@ -128,6 +129,7 @@ func (c *connectorCheck) find() (connectors.Config, error) {
 	var names []string
 	for _, one := range cfg.Connectors {
 		if one.Name == c.name {
+			c.verify = cfg.Care[c.name].Verify
 			return one, nil
 		}
 		names = append(names, one.Name)
@@ -168,6 +170,7 @@ func (l *looking) look(ctx context.Context) error {
 		}
 		l.tell(connectors.Fact{Key: "reached", Profile: "works", Target: "works", Note: "it is there, and lets the bridge in"})
 	}
+	l.blind()
 	canary := examine.Canary(l.name, l.domain)
 	if err := l.leftover(ctx, canary); err != nil {
 		return err
@@ -183,6 +186,21 @@ func (l *looking) look(ctx context.Context) error {
 	l.rates()
 	l.use(ctx)
 	return l.compare(ctx)
+}
+
+// blind tells what the bridge will not see of the target.
+func (l *looking) blind() {
+	const unverified = ": what it agrees to counts as acknowledged, and no revocation as verified"
+	_, reads := l.target.(connectors.Reader)
+	switch {
+	case l.verify == connectors.VerifyNever:
+		l.tell(connectors.Fact{Key: "read back", Note: "the configuration says verify: never" + unverified})
+	case !reads && !l.probe: // which finds out itself
+		l.tell(connectors.Fact{Key: "read back", Note: "it cannot be read" + unverified})
+	}
+	if _, lists := l.target.(connectors.Lister); !lists {
+		l.tell(connectors.Fact{Key: "list", Note: "its accounts cannot be listed: what is changed there by hand, and whose nobody is, is not found"})
+	}
 }
 
 // leftover looks for the canary of an earlier check, and removes it if it is told
