@@ -69,6 +69,9 @@ type Forecast struct {
 	Reads  int           `json:"reads"`
 	Takes  time.Duration `json:"takes"`           // 0: no limit is known
 	Limit  string        `json:"limit,omitempty"` // what makes it take so long
+
+	// ForGood are accounts that are disabled where they cannot be had back.
+	ForGood int `json:"forGood,omitempty"`
 }
 
 // Forecast works a tally out: what calls it takes at a target with the profile, whose
@@ -76,6 +79,9 @@ type Forecast struct {
 func (p Profile) Forecast(t Tally, costs Costs, verify string) Forecast {
 	calls := costs.Tally(t, verify)
 	f := Forecast{Reads: calls.by(http.MethodGet)}
+	if p.Irreversible {
+		f.ForGood = t.Disables
+	}
 	for _, n := range calls {
 		f.Writes += n
 	}
@@ -121,9 +127,14 @@ func (f Forecast) String() string {
 		text += ", " + thousands(f.Reads) + " reads"
 	}
 	if f.Takes == 0 {
-		return text + "; no rate limit is known"
+		text += "; no rate limit is known"
+	} else {
+		text += ", " + span(f.Takes) + " at " + f.Limit
 	}
-	return text + ", " + span(f.Takes) + " at " + f.Limit
+	if f.ForGood > 0 {
+		text += fmt.Sprintf("; accounts that end there for good: %s", thousands(f.ForGood))
+	}
+	return text
 }
 
 func span(d time.Duration) string {
