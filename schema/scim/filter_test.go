@@ -56,6 +56,10 @@ func TestFilterGrammar(t *testing.T) {
 		{`name pr`, true}, {`emails pr`, true}, {`phoneNumbers pr`, false}, {`addresses pr`, false}, {`nickName pr`, false}, {`name.middleName pr`, false},
 		{mine + `desk pr`, true}, {mine + `sites pr`, true}, {ent + `manager pr`, true}, {`emails[type pr]`, true}, {`emails[display pr]`, false},
 		{`nickName eq null`, true}, {`nickName ne null`, false}, {`userName ne null`, true}, {`nickName ne "x"`, true}, {`not (nickName pr)`, true},
+		// Null is unassigned, of what has parts and of lists too.
+		{`name eq null`, false}, {`name ne null`, true}, {`addresses eq null`, true}, {`addresses ne null`, false}, {`phoneNumbers eq null`, true}, {`emails eq null`, false}, {`emails ne null`, true},
+		{`emails.display eq null`, true}, {`emails.type eq null`, false}, {`phoneNumbers.type eq null`, true}, {ent + `manager eq null`, false}, {mine + `desk ne null`, true}, {mine + `sites eq null`, false},
+		{`groups eq null`, false}, {`groups ne null`, true}, {`name eq null or addresses eq null and not (emails eq null)`, true},
 		// Values of lists: of any element, of one that is chosen, of one that is two things at once.
 		{`emails eq "ADA@home"`, true}, {`emails.value co "work"`, true}, {`emails.type eq "other"`, false}, {mine + `sites eq "lab"`, true}, {mine + `sites[value ew "Q"]`, true},
 		{`emails[type eq "work" and value ew "@work"]`, true}, {`emails[type eq "work" and value ew "@home"]`, false}, {`emails.type eq "work" and emails.value ew "@home"`, true},
@@ -98,7 +102,7 @@ func TestFilterGrammar(t *testing.T) {
 		`(userName pr`, `userName pr)`, `not userName pr`, `userName pr userName pr`, `userName pr xor active pr`, `emails[type eq "work"`, `emails[]`, `emails[type eq "x"].`,
 		`emails[type eq "x"].size eq 1`, `emails[size eq 1]`, `userName[value eq "x"]`, `shoeSize eq 1`, `name eq "x"`, `name.shoeSize pr`, `active gt true`, `active eq 1`,
 		mine + `floor co "1"`, mine + `floor eq "many"`, mine + `floor eq true`, `meta.created gt "yesterday"`, `meta.nothing pr`, `meta eq "x"`, `groups.size eq "x"`,
-		`userName eq "\x"`, `password pr`, `urn:example:3.0:User:floor eq 1`, `userName gt null`, "userName eq \"a\x00b", `emails[emails[type pr]]`,
+		`userName eq "\x"`, `password pr`, `urn:example:3.0:User:floor eq 1`, `userName gt null`, `name gt null`, `emails lt null`, "userName eq \"a\x00b", `emails[emails[type pr]]`,
 	} {
 		if f, err := u.ParseFilter(filter); err == nil {
 			t.Errorf("%s is taken, as %+v", filter, f.root)

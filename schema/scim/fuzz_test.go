@@ -134,7 +134,7 @@ func FuzzPatch(f *testing.F) {
 func FuzzFilter(f *testing.F) {
 	for _, s := range []string{`userName eq "a"`, `emails[type eq "work" and (value co "x" or not (primary eq true))].value sw "y"`, `active eq "True"`, `id eq "1" and groups eq "2"`,
 		`meta.lastModified ge "2026-01-01T00:00:00Z"`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value pr`, `title eq "\u00e9\"" or nickName eq null`,
-		strings.Repeat("(", 40), `not not`, `userName eq "`, `emails[`, `members[value eq "1"]`, `members.display eq "A" or not (groups pr)`, `schemas co "x" and meta.location pr`} {
+		strings.Repeat("(", 40), `not not`, `userName eq "`, `emails[`, `members[value eq "1"]`, `members.display eq "A" or not (groups pr)`, `schemas co "x" and meta.location pr`, `name eq null or addresses ne null`} {
 		f.Add(s)
 	}
 	u, g := users(f), groups(f)

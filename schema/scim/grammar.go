@@ -230,8 +230,18 @@ func (p *parser) resolve(e *expr, path string) error {
 }
 
 // about makes the comparison one with an attribute. Of a complex one its value
-// is meant; of a list, that of any element.
+// is meant; of a list, that of any element. Null is what is unassigned (RFC 7643,
+// section 2.5), whatever else it might be.
 func (e *expr) about(a, sub *Attribute) error {
+	if e.lit.kind == litNull && (e.op == opEq || e.op == opNe) {
+		there := &expr{op: opPr}
+		err := there.about(a, sub)
+		if e.op == opEq {
+			there = &expr{op: opNot, kids: []*expr{there}}
+		}
+		*e = *there
+		return err
+	}
 	if sub == nil && a.Kind == Complex && (e.op != opPr || a.Multi) {
 		value, ok := a.subs["value"]
 		if !ok {
