@@ -24,7 +24,7 @@ func TestLongTestsAreRun(t *testing.T) {
 		return string(m[1])
 	}
 	var dirs []string
-	for _, dir := range strings.Fields(variable("OF_LONG")) {
+	for dir := range strings.FieldsSeq(variable("OF_LONG")) {
 		dirs = append(dirs, filepath.Clean(dir))
 	}
 	in := map[string][]string{}

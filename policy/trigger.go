@@ -382,15 +382,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Answers reports whether somebody's yes about a role answers what a trigger asks: the one
-// that they name, SET/NAME, or any.
+// Answers reports whether a yes about a role answers what a trigger asks: the one named, SET/NAME, or any.
 func (b *Book) Answers(f schema.Firing, trigger string) bool {
 	return f.Settled.IsZero() && b.Asks(f) && (trigger == "" || trigger == f.Trigger)
 }
 
-// Asks reports whether a trigger that holds asks something of people: another approval,
-// owner or secret; or, where it fired on something that happened, whether its effect is
-// to stand, which nothing else ends.
+// Asks reports whether a trigger that holds asks something of people: another approval, owner or
+// secret; or, where it fired on what happened, whether its effect is to stand, which nothing else ends.
 func (b *Book) Asks(f schema.Firing) bool {
 	switch f.Action {
 	case actionReapprove, actionReassign, actionRotate:

@@ -336,9 +336,11 @@ func TestTheWireHearsOfRates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.RoundTrip(req); err != nil {
+		resp, err := w.RoundTrip(req)
+		if err != nil {
 			t.Fatal(err)
 		}
+		resp.Body.Close()
 	}
 	if got, want := w.Rates(), `Ratelimit-Policy: "q";q=100;w=60, Retry-After: 7, X-Acme-Ratelimit: 9, X-Ratelimit-Remaining: 98`; got != want {
 		t.Errorf("it heard %q, want %q", got, want)

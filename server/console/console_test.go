@@ -135,7 +135,7 @@ func TestPagesShow(t *testing.T) {
 	b := w.as("auditor")
 	told := html.EscapeString(evil)
 	if _, byAge, ok := strings.Cut(b.shows("/console/", "Everything is halted", "account/wiki", "Findings by age"), "Findings by age"); !ok ||
-		strings.Index(byAge, ">orphan</a>") < 0 || strings.Index(byAge, ">drift</a>") < strings.Index(byAge, ">orphan</a>") {
+		!strings.Contains(byAge, ">orphan</a>") || strings.Index(byAge, ">drift</a>") < strings.Index(byAge, ">orphan</a>") {
 		t.Errorf("the orphan, found an hour before the drift, is not before it in %s", byAge)
 	}
 	b.shows("/console/people?q=ADA", "ada@example.com")
