@@ -9,10 +9,11 @@ LINTER   := go tool -modfile=tools/go.mod golangci-lint
 # The race detector needs a C compiler; without one the tests still run. In CI
 # it is not negotiable, and go test says what is missing.
 # Where one goroutine is at work it has nothing to find, and takes ten times as long to do so: in
-# access, which starts none and has the longest suite, and in the long tests of others.
+# access, which starts none and has the longest suite, and in the long tests of others; and it
+# is the most of what a command costs, of which scripts and roads start seven hundred.
 SERIAL := ^drawbridge/access$$
-LONG := TestLargePatchTakesLittleMemory|TestLongAnswersTakeLittleMemory|TestMembershipsGoInBatchesAllTheWay|TestMemoryIsFlat|TestMutations|TestResumedWhereverCut|TestVeryManyNobodies|TestVeryManyWait
-OF_LONG := ./evidence ./policy ./scheduler ./server/scim
+LONG := TestLargePatchTakesLittleMemory|TestLongAnswersTakeLittleMemory|TestMembershipsGoInBatchesAllTheWay|TestMemoryIsFlat|TestMutations|TestResumedWhereverCut|TestRoads|TestScripts|TestVeryManyNobodies|TestVeryManyWait
+OF_LONG := ./cmd/drawbridge ./evidence ./policy ./scheduler ./server/scim
 RACE := $(if $(CI)$(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
