@@ -57,8 +57,9 @@ type making struct {
 	start, end  []byte // checkpoints; start is nil where nothing was signed before the period
 	endSize     int64
 
-	filled []*filling // by name
-	seedBy string
+	filled  []*filling // by name
+	seedBy  string
+	reaches map[string][]string // what is privileged of what comes along with an entitlement, where it was asked for
 }
 
 // A Pack is one that can be written: its request is in order, and the log is signed as

@@ -56,12 +56,20 @@ func listAccounts(ctx context.Context, m *making, row rowFunc) error {
 
 // privileged returns what is privileged, by the policy at the end of the period, of what
 // who has an entitlement (connector/id) has: it itself, or what it brings along.
-func (m *making) privileged(ref string) (refs []string) {
+func (m *making) privileged(ref string) []string {
+	if refs, known := m.reaches[ref]; known {
+		return refs
+	}
+	if m.reaches == nil {
+		m.reaches = map[string][]string{}
+	}
+	var refs []string
 	for _, e := range m.book.Effective(ref) {
 		if e.Privileged {
 			refs = append(refs, e.Ref())
 		}
 	}
+	m.reaches[ref] = refs
 	return refs
 }
 
