@@ -57,7 +57,12 @@ func (l *look) urge(connector string, v policy.Verdict) {
 // because its rule does not match any more.
 func (l *look) demanding(v policy.Verdict) (fired []policy.Fired) {
 	if v.Trigger == "" && v.Grant == "" && v.Outcome == policy.NotEligible {
-		return l.book.Demanding(l.facts, v.Role, l.now)
+		found, looked := l.demanded[v.Role]
+		if !looked { // once for all that the role gives
+			found = l.book.Demanding(l.facts, v.Role, l.now)
+			l.demanded[v.Role] = found
+		}
+		return found
 	}
 	for _, f := range l.access.Fired {
 		if f.Role == v.Role && f.Takes() {

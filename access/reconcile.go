@@ -69,9 +69,10 @@ type look struct {
 	access  policy.Access
 
 	attributes map[string]string
-	lines      []schema.Assignment // what it holds from now on
-	because    map[string][]string // connector to the decisions made on its lines
-	urged      map[string]urge     // connector to what demands that access ends there in time
+	lines      []schema.Assignment       // what it holds from now on
+	because    map[string][]string       // connector to the decisions made on its lines
+	urged      map[string]urge           // connector to what demands that access ends there in time
+	demanded   map[string][]policy.Fired // role that its rule gives no more to the triggers that demand its end, too
 	noticed    map[noticeKey]bool
 	rulings    []ruling          // what is decided, and about to be recorded
 	stays      map[string]string // lines that a brake keeps, and why
@@ -132,6 +133,7 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 func (l *look) write(tx store.Tx) (time.Time, error) {
 	// Of this run: an earlier one may have been taken back.
 	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{}
+	l.demanded = map[string][]policy.Fired{}
 	l.rulings, l.stays, l.lasts = nil, nil, nil
 	c := comparison{
 		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
