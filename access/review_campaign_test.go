@@ -253,7 +253,8 @@ func TestDelegateAndEscalate(t *testing.T) {
 	})
 }
 
-// TestNothingToReview opens nothing where nobody holds anything.
+// TestNothingToReview opens nothing where nobody holds anything; where that is told only by
+// looking at everybody, as of whom somebody manages, it is over and nobody hears of it.
 func TestNothingToReview(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		w.governors()
@@ -269,8 +270,17 @@ func TestNothingToReview(t *testing.T) {
 			if n, err := store.Reviews.Count(r); n != 0 || err != nil {
 				t.Errorf("there are %d reviews: %v", n, err)
 			}
+			return nil
+		})
+		if v := w.openReview(access.Opening{Kind: schema.ReviewManager}); v.State != schema.ReviewEmpty {
+			t.Errorf("a review of nobody is %s", v.State)
+		}
+		w.view(func(r store.Reader) error {
 			if n, err := store.Reminders.Count(r); n != 0 || err != nil {
 				t.Errorf("there are %d reminders: %v", n, err)
+			}
+			if n, err := store.Notices.Count(r); n != 0 || err != nil {
+				t.Errorf("there are %d notices: %v", n, err)
 			}
 			return nil
 		})
