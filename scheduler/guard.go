@@ -128,6 +128,9 @@ func (g *guard) did(before schema.PlanPart, done *access.Agenda) error {
 // left is what a run that failed did of released plans that it did not come to the end of.
 // The next one goes on under the same release: for it, all of that was before.
 func (g *guard) left() (parts []schema.PlanPart) {
+	if !g.incomplete { // what it did not come to is no more
+		return nil
+	}
 	for _, p := range g.parts {
 		p.Before = p.Count
 		parts = append(parts, p)

@@ -431,3 +431,39 @@ func TestReleaseIsOfItsPlanAfterAFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingIsLeftOfAPlanThatIsOver has the rest of what people released end by itself, when
+// a run failed in the middle of it: the next plan is one of its own.
+func TestNothingIsLeftOfAPlanThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, left := failingWorld(t)
+		defer w.stop()
+		sweep := resumed()["expiry, released"](w)
+		if run, failed := w.failAt(sweep, left, 4); !failed || run.Done == 0 || !w.came("expiry") {
+			t.Fatalf("it did not fail in the middle: %+v", run)
+		}
+		w.update(func(tx store.Tx) error {
+			var rest []schema.Grant
+			for g, err := range store.Grants.All(tx) {
+				if err != nil {
+					return err
+				}
+				if g.Ended.IsZero() {
+					rest = append(rest, g)
+				}
+			}
+			return each(len(rest), func(i int) error { return store.Grants.Delete(tx, rest[i].Identity, rest[i].ID) })
+		})
+		settle(time.Second)
+		if run := w.run(sweep); run.Held != "" || run.Done != 0 || w.came("expiry") || len(w.outcome("expiry").Holds) > 0 {
+			t.Errorf("nothing is left to do, and it came to %+v; something is kept of it: %v, %v", run, w.came("expiry"), w.outcome("expiry").Holds)
+		}
+		w.update(func(tx store.Tx) error {
+			return errors.Join(store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour)), store.Grants.Put(tx, grantThatEnded(tx, "y", time.Hour)))
+		})
+		w.releasing(sweep, "sweep:expiry")
+		if run := w.run(sweep); run.Held != "" || run.Done != 2 {
+			t.Errorf("what people released anew came to %+v", run)
+		}
+	})
+}

@@ -137,7 +137,7 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 		if err != nil && !schema.IsNotFound(err) {
 			return err
 		}
-		sweep.guard.parts = p.Parts
+		sweep.guard.parts = slices.DeleteFunc(p.Parts, func(part schema.PlanPart) bool { return sweep.guard.plans[part.Hold] == "" }) // those released still
 		if p.Run.ID == "" {
 			run = fresh
 			run.ID = tx.NewID()
