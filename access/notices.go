@@ -99,6 +99,38 @@ func notifyDecided(tx store.Tx, q schema.Request) error {
 	return nil
 }
 
+// notifyBoard has those told who could agree to a policy, while its plan is young enough.
+func notifyBoard(tx store.Tx, b *board, q schema.Publication) error {
+	able, err := b.able(mostAsked)
+	if err != nil {
+		return err
+	}
+	for _, m := range able {
+		err := Notify(tx, schema.Notice{
+			To: m.Base(), Kind: "approval", Subject: publicationRef(q.ID), Due: q.Planned.Add(b.book.Publication().PlanAge()), Path: publicationPath(q),
+			What: "policy " + brief(q.Digest) + " is to come into force, if you agree" + escalated(q),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// notifyPublished has whoever proposed a policy told what became of it, unless they did that
+// themselves.
+func notifyPublished(tx store.Tx, q schema.Publication, by Decider) error {
+	if q.Proposer == "" || q.Proposer == by.Identity {
+		return nil
+	}
+	return Notify(tx, schema.Notice{
+		To: q.Proposer, Kind: "decided", Subject: publicationRef(q.ID), Path: publicationPath(q),
+		What: fmt.Sprintf("policy %s is %s: %s", brief(q.Digest), q.State, q.Outcome),
+	})
+}
+
+func publicationPath(q schema.Publication) string { return "/console/publications/" + q.ID }
+
 // notifyTaken has those told whom a role names that is for an emergency (R-BG-1).
 func notifyTaken(tx store.Tx, book *policy.Book, y schema.Bypass, names []string) error {
 	role, _ := book.Role(y.Role)

@@ -166,6 +166,42 @@ func TestAnEmergencyIsToldAtOnce(t *testing.T) {
 	})
 }
 
+// TestPoliciesAreTold has those told who could agree to a policy, and of what is beyond the
+// clearance of some also the others; and whoever proposed it what became of it, unless that was
+// their own doing.
+func TestPoliciesAreTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		c := newCouncil(w, draft(t, oneMode, clearing))
+		c.group("Security", "lead")
+		told := func(when string, who ...string) {
+			t.Helper()
+			for name, id := range c.ids {
+				kinds := w.dueFor(id)
+				if got := slices.Contains(kinds, "approval") || slices.Contains(kinds, "decided"); got != slices.Contains(who, name) {
+					t.Errorf("%s: %s is to be told %v", when, name, kinds)
+				}
+				w.tellThem(id)
+			}
+		}
+		small := draft(t, oneMode, clearing, "Engineers read the wiki.", "Engineers may read the wiki.")
+		q := c.must(c.propose(c.proposing(small)))
+		told("it was proposed", "one", "two", "three")
+		q = c.must(c.approve(q, "one"))
+		told("as many agreed as must")
+		c.must(c.publishPlanned(q, small)) // by ada, who proposed it
+		told("whoever proposed it published it")
+
+		more := draft(t, oneMode, clearing, "Engineers read the wiki.", "Engineers may read the wiki.", `identity.department == "Operations"`, `identity.department in ["Operations", "Press"]`)
+		q = c.must(c.propose(c.proposing(more)))
+		told("what is beyond was proposed", "one", "two", "three", "lead")
+		w.update(func(tx store.Tx) error {
+			_, err := access.RefusePublication(tx, w.rules.Book(), access.Choice{Request: q.ID, By: c.as("lead"), Reason: "not now"})
+			return err
+		})
+		told("it was refused", "ada")
+	})
+}
+
 // TestExceptionsAreTold has those told who may decide about an exception, whom it is for
 // and who asked what became of it, and before it ends all of them. R-EXC-4.
 func TestExceptionsAreTold(t *testing.T) {

@@ -76,6 +76,9 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 	if err := keepPlan(tx, q, x.Draft, x.Plan); err != nil {
 		return q, err
 	}
+	if err := notifyBoard(tx, b, q); err != nil {
+		return q, err
+	}
 	return q, store.Publications.Put(tx, q)
 }
 
@@ -291,6 +294,9 @@ func endPublication(tx store.Tx, q schema.Publication, verb schema.Verb, by Deci
 			return q, err
 		}
 	} else if !schema.IsNotFound(err) {
+		return q, err
+	}
+	if err := notifyPublished(tx, q, by); err != nil {
 		return q, err
 	}
 	return q, store.Publications.Put(tx, q)

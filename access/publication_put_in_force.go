@@ -94,6 +94,7 @@ func putInForce(tx store.Tx, book *policy.Book, files map[string]string, q schem
 		},
 		func() error { return store.Publications.Put(tx, q) },
 		func() error { return forgetDocuments(tx, q) },
+		func() error { return notifyPublished(tx, q, by) },
 		func() error { return NoteReadable(tx, book) },
 		func() error { return recordInForce(tx, book, q, by) },
 		func() error { return overtake(tx, q) },
