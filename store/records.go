@@ -209,11 +209,14 @@ func (c *records) refuses(key, old []byte, rec any) error {
 	if err := c.decode(key, old, was); err != nil {
 		return err
 	}
-	if c.fault(was) != nil {
+	if !c.sound(was) {
 		return nil
 	}
 	return fault
 }
+
+// sound reports whether nothing is the matter with a record.
+func (c *records) sound(rec any) bool { return c.fault(rec) == nil }
 
 func (c *records) encode(room *slab, rec any) ([]byte, error) {
 	if c.written != nil {
