@@ -37,16 +37,20 @@ func (p Publication) Escalation() int {
 }
 
 // Beyond returns of the documents in which another policy differs from this one those, as
-// KIND/NAME, that are beyond what those are cleared for who agree to it by this one. There is
-// none where this one says nothing of clearance.
+// KIND/NAME, that are beyond what those are cleared for who agree to it by this one. One that
+// says the same, and of which something else is wrong, differs: it comes into force, or goes
+// out of it, by what another document says. There is none where this one says nothing of
+// clearance.
 func (b *Book) Beyond(to *Book) (refs []string) {
 	if b.Publication().Clearance == "" {
 		return nil
 	}
 	c := newClearance(b, to)
 	was, is := b.set.byRef(), to.set.byRef()
+	wrong, now := b.codes(), to.codes()
 	for _, ref := range slices.Sorted(maps.Keys(merged(was, is))) {
-		if said(was[ref]) != said(is[ref]) && c.beyond(was[ref], is[ref]) {
+		differs := said(was[ref]) != said(is[ref]) || wrong[ref] != now[ref]
+		if differs && c.beyond(was[ref], is[ref]) {
 			refs = append(refs, ref)
 		}
 	}
@@ -60,6 +64,20 @@ func (s *Set) byRef() map[string]document {
 		all[d.header().Ref()] = d
 	}
 	return all
+}
+
+// codes returns of the documents with errors the codes of these.
+func (b *Book) codes() map[string]string {
+	codes := map[string][]string{}
+	for _, f := range b.wrong {
+		codes[f.Object] = append(codes[f.Object], string(f.Code))
+	}
+	refs := map[string]string{}
+	for ref, some := range codes {
+		slices.Sort(some)
+		refs[ref] = strings.Join(some, " ")
+	}
+	return refs
 }
 
 func merged(some, more map[string]document) map[string]document {
@@ -84,7 +102,7 @@ func newClearance(books ...*Book) clearance {
 		for _, b := range books {
 			for _, doc := range b.set.Connectors {
 				for _, e := range doc.Spec.Entitlements {
-					look(doc.Metadata.Name+"/"+e.ID, doc.Metadata.Name+"/"+e.Target, e)
+					look(doc.Metadata.Name+"/"+e.ID, doc.Metadata.Name+"/"+plainly(e.Target), e)
 				}
 			}
 		}
@@ -113,6 +131,10 @@ func newClearance(books ...*Book) clearance {
 	}
 	return c
 }
+
+// plainly writes what something is called at its target as targets compare it that care for
+// neither case nor spaces.
+func plainly(target string) string { return strings.ToLower(strings.Join(strings.Fields(target), "")) }
 
 // reaches reports whether something beyond comes with an entitlement, by any of the policies.
 func (c clearance) reaches(ref string) bool {
@@ -148,8 +170,8 @@ func (c clearance) beyond(was, is document) bool {
 	return false
 }
 
-// catalogue reports whether something beyond is said otherwise at a connector: of the entry
-// itself, or of the connector that has it.
+// catalogue reports whether something beyond is said otherwise at a connector, of the entry
+// itself or of the connector that has it; or where nothing is, whether it has something.
 func (c clearance) catalogue(was, is document) bool {
 	entries := func(d document) (map[string]Entitlement, string) {
 		doc, ok := d.(*Connector)
@@ -166,9 +188,10 @@ func (c clearance) catalogue(was, is document) bool {
 	}
 	before, rest := entries(was)
 	after, now := entries(is)
-	for _, all := range []map[string]Entitlement{before, after} {
-		for ref := range all {
-			if c.reaches(ref) && (rest != now || said(before[ref]) != said(after[ref])) {
+	all := rest != now || said(was) == said(is)
+	for _, some := range []map[string]Entitlement{before, after} {
+		for ref := range some {
+			if c.reaches(ref) && (all || said(before[ref]) != said(after[ref])) {
 				return true
 			}
 		}

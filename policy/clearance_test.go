@@ -93,6 +93,7 @@ func TestBeyondClearance(t *testing.T) {
 		"more comes with it":            {[]string{"target: Sales, risk: moderate }", "target: Sales, risk: moderate, confers: [wiki/editors] }", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/crm Connector/wiki"},
 		"its risk is said to be less":   {[]string{"target: Admins, risk: critical, privileged: true", "target: Admins, risk: low"}, "Connector/wiki"},
 		"it goes by another name":       {[]string{"id: admins, target: Admins, risk: critical, privileged: true", "id: helpers, target: Admins, risk: low", "entitlement: admins", "entitlement: helpers", "[[wiki/admins]", "[[wiki/helpers]"}, "Connector/wiki Constraint/apart Role/admin"},
+		"it is written otherwise":       {[]string{"{ id: readers, target: Readers, risk: low }", "{ id: readers, target: ADMINS, risk: low }"}, "Connector/wiki"},
 		"the target of more":            {[]string{"mode: enforce\n  authority: exclusive", "mode: enforce\n  authority: shared"}, "Connector/wiki"},
 		"what is kept apart":            {[]string{"[[wiki/admins], [crm/sales]] }", "[[wiki/admins], [crm/sales]], enforcement: detect }"}, "Constraint/apart"},
 		"who says who somebody is":      {[]string{`trust: authoritative, authoritativeFor: ["*"]`, `trust: authoritative, scope: 'identity.kind == "human"', authoritativeFor: ["*"]`}, "Source/hr"},
@@ -112,6 +113,34 @@ func TestBeyondClearance(t *testing.T) {
 				t.Errorf("where nothing is said of clearance, beyond is %q", got)
 			}
 		})
+	}
+}
+
+// TestBeyondByAnotherDocument has a role that was refused come into force by what is said of
+// something small, and a constraint go out of it: the role, and the constraint, are beyond, be
+// they written as they were.
+func TestBeyondByAnotherDocument(t *testing.T) {
+	const board = "publication: { approvers: { group: Board }, clearance: moderate, escalate: { group: Security }, require: [modes] }"
+	of := func(replace ...string) *Book {
+		texts := strings.NewReplacer(append([]string{
+			"publication: { require: [modes] }", board,
+			"grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: admins }, { connector: crm, entitlement: mail }]",
+			"[[wiki/admins], [crm/sales]]", "[[wiki/admins], [crm/sales, crm/desk]]",
+		}, replace...)...)
+		book, _ := lint(folder(t, map[string]string{"base.yaml": texts.Replace(baseText(t)), "roles.yaml": texts.Replace(clearing)}))
+		return book
+	}
+	const sales = "{ id: sales, target: Sales, risk: moderate }"
+	before := of(sales, sales+"\n    - { id: desk, target: Desk, risk: low }")
+	after := of(sales, sales+"\n    - { id: mail, target: Mail, risk: low }")
+	if _, refused := before.Refusal("admin"); !refused {
+		t.Fatal("the role is not refused before")
+	}
+	if _, inForce := after.Role("admin"); !inForce {
+		t.Fatal("the role is not in force after")
+	}
+	if got := strings.Join(before.Beyond(after), " "); got != "Constraint/apart Role/admin" {
+		t.Errorf("beyond is %q, want the role and the constraint", got)
 	}
 }
 
