@@ -60,6 +60,50 @@ func TestMembershipsGoInBatches(t *testing.T) {
 	})
 }
 
+// TestBatchesKeepToTheirBytes has many join a group at a target that takes so many bytes in
+// one request, and any number of members: none is refused, and each is nearly full. R-PROV-2.
+func TestBatchesKeepToTheirBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const people, most = 60, 1000
+		p := connectors.DefaultProfile()
+		p.Groups.MaxMembers, p.Groups.MaxBytes, p.Rate = 0, most, connectors.RateLimit{}
+		target := fake.New(fake.Options{Profile: p, Groups: entitlements, Latency: func() time.Duration { return time.Millisecond }})
+		var mu sync.Mutex
+		var sizes []int64
+		c := wired(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPatch {
+				mu.Lock()
+				sizes = append(sizes, r.ContentLength)
+				mu.Unlock()
+			}
+			target.ServeHTTP(w, r)
+		}))
+		var accounts []schema.Account
+		for i := range people {
+			a, err := target.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(i)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			accounts = append(accounts, a)
+		}
+		all(t, accounts, func(have schema.Account) error {
+			want := have
+			want.Entitlements = []string{"readers"}
+			_, err := c.Apply(t.Context(), have, want)
+			return err
+		})
+		if got := len(target.Members("readers")); got != people {
+			t.Errorf("%d are members, want %d", got, people)
+		}
+		if got := slices.Max(sizes); got > most {
+			t.Errorf("a request has %d bytes, and %d may be sent", got, most)
+		}
+		if len(sizes) > people/5 {
+			t.Errorf("%d requests, of %v bytes, want several members in each", len(sizes), sizes)
+		}
+	})
+}
+
 // all runs it for every account at once.
 func all(t *testing.T, accounts []schema.Account, do func(schema.Account) error) {
 	t.Helper()
