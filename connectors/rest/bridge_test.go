@@ -175,7 +175,7 @@ func (w *world) sweep(run func(context.Context, scheduler.Sweep, *schema.Run) er
 }
 
 // TestAtRabbitMQFromJoiningToLeaving provisions somebody, changes them by hand,
-// repairs that, and cuts them off.
+// repairs that, and cuts them off, also where they are connected. R-REV-9.
 func TestAtRabbitMQFromJoiningToLeaving(t *testing.T) {
 	t.Parallel()
 	f := needBroker(t).front(t)
@@ -209,8 +209,15 @@ func TestAtRabbitMQFromJoiningToLeaving(t *testing.T) {
 		t.Errorf("the orphans sweep found %d accounts, want the one made by hand, and the bridge's own", run.Found)
 	}
 
+	if _, err := f.ask(t.Context(), "PUT", "/users/"+user, map[string]any{"password": "let-me-in", "tags": "administrator,monitoring"}); err != nil {
+		t.Fatal(err)
+	}
+	session := f.signIn(t, ada, "let-me-in")
 	w.admit(id, ada, "Engineering", false)
 	w.becomes("left", id, ada, false, "tag:administrator")
+	if err := session.ended(10 * time.Second); err != nil {
+		t.Errorf("whoever left is connected still: %v", err)
+	}
 	accounts, err := f.Accounts(t.Context())
 	if err != nil {
 		t.Fatal(err)

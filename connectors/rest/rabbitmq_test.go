@@ -37,6 +37,7 @@ const (
 type broker struct {
 	dir   string
 	api   string // of the management plugin
+	amqp  string // host:port
 	log   *os.File
 	epmd  *exec.Cmd
 	erl   *exec.Cmd
@@ -89,7 +90,7 @@ func startBroker() (b *broker, err error) {
 	if err != nil {
 		return b, err
 	}
-	b.api = fmt.Sprintf("http://127.0.0.1:%d/api", ports[1])
+	b.api, b.amqp = fmt.Sprintf("http://127.0.0.1:%d/api", ports[1]), fmt.Sprintf("127.0.0.1:%d", ports[0])
 	for name, text := range map[string]string{
 		"plugins": "[rabbitmq_management].\n",
 		"rabbitmq.conf": fmt.Sprintf(`
