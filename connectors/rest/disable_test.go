@@ -2,9 +2,12 @@ package rest_test
 
 import (
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 
+	"drawbridge/connectors"
 	"drawbridge/schema"
 )
 
@@ -48,5 +51,44 @@ func TestDisablingIsDoneWhole(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestDisablingSignsOut disables people who are signed in, at services that ship a declaration
+// and let an administrator end sessions. R-REV-9.
+func TestDisablingSignsOut(t *testing.T) {
+	tokens := newTokenServer(t)
+	for name, of := range map[string]struct {
+		api    func(*directory) http.Handler
+		change func(*connectors.Options)
+	}{
+		"grafana": {grafana, func(*connectors.Options) {}},
+		"google-workspace": {google, func(o *connectors.Options) {
+			o.Auth = connectors.Auth{User: "admin@example.com", Secret: tokens.account(t)}
+			o.Profile.Auth.TokenURL = tokens.URL
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := connectors.LoadProfile(os.DirFS("../../configs/profiles"), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := newDirectory(name == "grafana")
+			d.api, d.admits = of.api(d), func(*http.Request) bool { return true }
+			c := open(t, p, d, func(o *connectors.Options) {
+				o.BaseURL = strings.TrimSuffix(o.BaseURL, "/v1")
+				of.change(o)
+			})
+			person := map[string]string{"userName": "ada@example.com", "displayName": "Ada", "name.givenName": "Ada", "name.familyName": "L", "emails.value": "ada@example.com"}
+			is, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: person})
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := d.with("userName", "ada@example.com")
+			h.in = true
+			if _, err := c.Apply(t.Context(), is, schema.Account{Attributes: person}); err != nil || h.active || h.in {
+				t.Errorf("%v; active %v, signed in %v: want neither", err, h.active, h.in)
+			}
+		})
 	}
 }

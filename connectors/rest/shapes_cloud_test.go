@@ -109,7 +109,12 @@ func google(d *directory) http.Handler {
 		}
 		answer(w, http.StatusOK, user(h))
 	})
-	mux.HandleFunc("POST /users/{key}/signOut", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("POST /users/{key}/signOut", func(w http.ResponseWriter, r *http.Request) {
+		if h := find(r.PathValue("key")); h != nil {
+			h.in = false
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("GET /groups", func(w http.ResponseWriter, r *http.Request) {
 		groups := d.groups
 		if key := r.URL.Query().Get("userKey"); key != "" {

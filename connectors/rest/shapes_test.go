@@ -42,6 +42,7 @@ type human struct {
 	active bool
 	of     map[string]string // attributes by SCIM path
 	seen   time.Time         // when it was last used
+	in     bool              // signed in
 }
 
 type group struct {
@@ -480,7 +481,8 @@ func grafana(d *directory) http.Handler {
 			answer(w, http.StatusOK, map[string]any{"message": "User " + verb + "d"})
 		}))
 	}
-	mux.HandleFunc("POST /admin/users/{id}/logout", one(func(w http.ResponseWriter, _ *http.Request, _ *human) {
+	mux.HandleFunc("POST /admin/users/{id}/logout", one(func(w http.ResponseWriter, _ *http.Request, h *human) {
+		h.in = false
 		answer(w, http.StatusOK, map[string]any{"message": "User logged out"})
 	}))
 	mux.HandleFunc("GET /teams/search", func(w http.ResponseWriter, r *http.Request) {
