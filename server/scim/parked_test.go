@@ -74,7 +74,11 @@ func TestMembersWhoAreYetToCome(t *testing.T) {
 	}
 
 	version := w.send("GET", "/Groups/"+g, "").text("meta", "version")
-	came := w.send("POST", "/Users", `{"userName":"seven","externalId":"emp-7"}`).is(201).text("id")
+	made := w.send("POST", "/Users", `{"userName":"seven","externalId":"emp-7"}`).is(201).has(g, "groups", 0, "value") // who made it is told of the group at once
+	came := made.text("id")
+	if now := w.send("GET", "/Users/"+came, "").is(200); now.header.Get("ETag") != made.header.Get("ETag") || now.body != made.body {
+		t.Errorf("made as %s %s, and is %s %s", made.header.Get("ETag"), made.body, now.header.Get("ETag"), now.body)
+	}
 	w.waits(g, schema.Sorted(here, came), []string{"emp-8"})
 	if got, want := w.verbs(came), []schema.Verb{schema.Admitted, schema.Joined}; !slices.Equal(got, want) {
 		t.Errorf("the log has %v of who came, want %v", got, want)

@@ -41,7 +41,25 @@ func createUser(q *request) error {
 	if err != nil {
 		return q.taken(err, said)
 	}
-	return q.user(http.StatusCreated, got, belonging{}, q.projection(q.users).Answering(b.Record.Said()))
+	return q.userNow(http.StatusCreated, got, b.Record.Said())
+}
+
+// userNow answers with a user that was made or changed, as it is now: groups that waited
+// for it have it already.
+func (q *request) userNow(status int, id schema.Identity, told wire.Said) error {
+	p := q.projection(q.users).Answering(told)
+	var in belonging
+	err := q.store.View(q.c.Request().Context(), func(r store.Reader) (err error) {
+		in, err = q.belonging(r, id.ID, p)
+		return err
+	})
+	if err == nil {
+		err = q.sumUp(&in)
+	}
+	if err != nil {
+		return err
+	}
+	return q.user(status, id, in, p)
 }
 
 // taken says which of a user's names another one has.
@@ -142,8 +160,7 @@ func patchUser(q *request) error {
 // change changes the user that the path names, and answers with it.
 func (q *request) change(told wire.Said, to func(old schema.Identity) (schema.Identity, access.Provenance, error)) error {
 	var got, said schema.Identity
-	ctx := q.c.Request().Context()
-	err := q.store.Update(ctx, func(tx store.Tx) error {
+	err := q.store.Update(q.c.Request().Context(), func(tx store.Tx) error {
 		old, err := q.ownUser(tx, q.param())
 		if err != nil {
 			return err
@@ -169,19 +186,7 @@ func (q *request) change(told wire.Said, to func(old schema.Identity) (schema.Id
 	if err != nil {
 		return q.taken(err, said)
 	}
-	p := q.projection(q.users).Answering(told)
-	var in belonging
-	err = q.store.View(ctx, func(r store.Reader) (err error) {
-		in, err = q.belonging(r, got.ID, p)
-		return err
-	})
-	if err == nil {
-		err = q.sumUp(&in)
-	}
-	if err != nil {
-		return err
-	}
-	return q.user(http.StatusOK, got, in, p)
+	return q.userNow(http.StatusOK, got, told)
 }
 
 func deleteUser(q *request) error {
