@@ -95,7 +95,7 @@ func patchMusts() []must {
 		{"7644 3.5.2", "what is read-only, or immutable and set, is not modified", func(c *client) {
 			u := c.user(`,"` + rfcURN + `":{"birthplace":"Here","badges":[{"value":"b1","colour":"red"}]}`)
 			for _, op := range []string{
-				`{"op":"replace","path":"id","value":"x"}`, `{"op":"replace","path":"meta.created","value":"2020-01-01T00:00:00Z"}`, `{"op":"remove","path":"groups"}`,
+				`{"op":"replace","path":"id","value":"x"}`, `{"op":"replace","path":"meta.created","value":"2020-01-01T00:00:00Z"}`, `{"op":"remove","path":"groups"}`, `{"op":"remove","path":"schemas"}`,
 				`{"op":"replace","path":"` + rfcURN + `:birthplace","value":"There"}`, `{"op":"remove","path":"` + rfcURN + `:birthplace"}`,
 				`{"op":"replace","path":"` + rfcURN + `:badges[colour eq \"red\"].value","value":"b2"}`,
 				`{"op":"remove","path":"` + rfcURN + `:badges[colour eq \"red\"].value"}`,

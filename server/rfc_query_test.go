@@ -109,6 +109,8 @@ func queryMusts() []must {
 			for query, want := range map[string]string{
 				"&sortBy=userName": "a B c", "&sortBy=userName&sortOrder=descending": "c B a", "&sortBy=" + rfcURN + ":level": "a B c",
 				"&sortBy=" + rfcURN + ":level&sortOrder=descending": "c B a", "&sortBy=emails.value": "a B c", "&sortBy=name.familyName": "c a B", "&sortBy=meta.created": "a B c",
+				"&sortBy=" + userURN + ":userName&sortOrder=descending": "c B a", "&sortBy=" + userURN + ":meta.created&sortOrder=descending": "c B a", "&sortBy=" + userURN + ":id": "a B c",
+				"&sortBy=meta.location&sortOrder=descending": "c B a", "&sortBy=META.lastModified": "a B c", "&sortBy=meta.resourceType": "a B c",
 			} {
 				c.check(sorted(query) == want, "%s is %q, want %q", query, sorted(query), want)
 			}
@@ -269,6 +271,10 @@ func queryMusts() []must {
 			p := people(c)
 			c.check(c.find(userURN+`:userName eq "`+p+`a"`) == p+"a", "the core URN")
 			c.check(c.find(`userName sw "`+p+`" and `+staffURN+`:department eq "R&D"`) == p+"c", "an extension's")
+			whole := inList(c.get("/Users?attributes=" + userURN + "&filter=" + url.QueryEscape(`userName eq "`+p+`c"`)).is(200))
+			whole.has(p+"c", "userName").has("Keen", "name", "familyName").has(nil, staffURN).has(nil, "meta")
+			rest := inList(c.get("/Users?excludedAttributes=" + userURN + "&filter=" + url.QueryEscape(`userName eq "`+p+`c"`)).is(200))
+			rest.has(nil, "userName").has("R&D", staffURN, "department").has("User", "meta", "resourceType")
 			g := c.get("/Users?attributes=" + userURN + ":userName," + staffURN + "&filter=" + url.QueryEscape(`userName eq "`+p+`c"`)).is(200)
 			g.has(p+"c", "Resources", 0, "userName").has("R&D", "Resources", 0, staffURN, "department")
 		}},

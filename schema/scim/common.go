@@ -29,19 +29,28 @@ var commons = []struct {
 	{resourceType, String},
 }
 
-// resolveCommon finds what every resource has (RFC 7643, section 3.1), the schema's URN
-// before it or not.
-func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
-	if urn, rest, found := p.typ.urnOf(path); found && urn == p.typ.Schemas[0].ID {
+// common returns what every resource has that a path names (RFC 7643, section 3.1), the
+// schema's URN before it or not.
+func (t *Type) common(path string) (name string, kind Kind, ok bool) {
+	if urn, rest, found := t.urnOf(path); found && urn == t.Schemas[0].ID {
 		path = rest
 	}
 	for _, c := range commons {
 		if fold(path) == fold(c.name) {
-			e.of, e.common = p.typ, c.name
-			return true, e.fit(c.name, c.kind)
+			return c.name, c.kind, true
 		}
 	}
-	return false, nil
+	return "", "", false
+}
+
+// resolveCommon makes a comparison one with what every resource has.
+func (p *parser) resolveCommon(e *expr, path string) (ok bool, err error) {
+	name, kind, ok := p.typ.common(path)
+	if !ok {
+		return false, nil
+	}
+	e.of, e.common = p.typ, name
+	return true, e.fit(name, kind)
 }
 
 // matchCommon is match for what every resource has.

@@ -109,8 +109,13 @@ func (t *Type) ParseProjection(attributes, excluded string) Projection {
 }
 
 func (p *Projection) add(name string) {
-	if urn, rest, ok := p.typ.urnOf(name); ok && urn == p.typ.Schemas[0].ID && rest != "" {
-		name = rest
+	if urn, rest, ok := p.typ.urnOf(name); ok && urn == p.typ.Schemas[0].ID {
+		if name = rest; rest == "" { // all of the schema
+			for _, a := range p.typ.core {
+				p.whole[a] = true
+			}
+			return
+		}
 	}
 	switch first, part, parted := strings.Cut(fold(name), "."); {
 	case first != "meta":

@@ -147,7 +147,7 @@ func (in *patchIntake) spread(o Op, prefix string, value []byte) error {
 func (in *patchIntake) at(o Op, path string, value []byte, loose bool) error {
 	p, err := in.typ.parsePath(path)
 	if unknown, ok := errors.AsType[unknownError](err); ok {
-		return in.unknown(unknown.path, value, loose)
+		return in.unknown(o, unknown.path, value, loose)
 	}
 	if err != nil {
 		return err
@@ -170,13 +170,18 @@ func (in *patchIntake) at(o Op, path string, value []byte, loose bool) error {
 	return in.attribute(o, p, value)
 }
 
-func (in *patchIntake) unknown(path string, value []byte, loose bool) error {
+func (in *patchIntake) unknown(o Op, path string, value []byte, loose bool) error {
 	name := strings.ToLower(path)
 	if !loose && malformed(name) {
 		return Invalid(InvalidPath, "path: %q is none", path)
 	}
 	switch first, _, _ := strings.Cut(name, "."); first {
-	case "schemas", "password":
+	case "schemas":
+		if o != Remove { // they follow from what the resource has
+			return nil
+		}
+		return Invalid(Mutability, "%s: it is required, and can not be unset", path)
+	case "password":
 		return nil
 	case "id", "meta":
 		if loose {

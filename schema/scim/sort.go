@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +16,11 @@ type Sort struct {
 	Descending bool
 
 	by, sub *Attribute
-	common  string // id, meta.created or meta.lastModified, instead of by
+	common  string // what every resource has, instead of by
 }
+
+// sortable is what can be sorted by of what every resource has.
+var sortable = []string{commonID, commonCreated, commonModified, commonLocation, resourceType}
 
 // ParseSort reads sortBy and sortOrder (RFC 7644, section 3.4.2.3).
 func (t *Type) ParseSort(v url.Values) (Sort, error) {
@@ -32,8 +36,7 @@ func (t *Type) ParseSort(v url.Values) (Sort, error) {
 	default:
 		return s, Invalid(InvalidValue, "sortOrder: it must be ascending or descending")
 	}
-	switch common := fold(name); common {
-	case "id", "meta.created", "meta.lastmodified":
+	if common, _, ok := t.common(name); ok && slices.Contains(sortable, common) {
 		s.common = common
 		return s, nil
 	}
@@ -67,12 +70,14 @@ const maxSortKey = 256
 // list, the primary element counts, or the first.
 func (s Sort) Key(c *Candidate) (key string, ok bool) {
 	switch s.common {
-	case "id":
+	case commonID, commonLocation: // locations end in ids, and differ in nothing else
 		return c.ID, true
-	case "meta.created":
+	case commonCreated:
 		return timeKey(c.Created), true
-	case "meta.lastmodified":
+	case commonModified:
 		return timeKey(c.Modified), true
+	case resourceType:
+		return "", true
 	}
 	value, a := s.by.in(c.Resource), s.by
 	if a.Multi {
