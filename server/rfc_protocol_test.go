@@ -250,11 +250,26 @@ func cursorMusts() []must {
 		{"9865 2", "a cursor that is none, or a count, is refused by its own type", func(c *client) {
 			c.get("/Users?cursor=made-up").refuses(400, "invalidCursor")
 			c.get("/Roles?cursor=made-up").refuses(400, "invalidCursor")
-			for _, count := range []string{"x", "0", "-1"} {
-				c.get("/Users?cursor&count="+count).refuses(400, "invalidCount")
-				c.get("/Roles?cursor&count="+count).refuses(400, "invalidCount")
-			}
+			c.get("/Users?cursor&count=x").refuses(400, "invalidCount")
+			c.get("/Roles?cursor&count=1.5").refuses(400, "invalidCount")
 			c.get("/Users?cursor&count=100000").is(200)
+			c.user("")
+			c.user("")
+			for _, path := range []string{"/Users", "/"} {
+				next := fmt.Sprint(c.get(path + "?count=1&cursor").is(200).at("nextCursor"))
+				c.get(path+"?count=2&cursor="+next).refuses(400, "invalidCount")
+				c.get(path+"?count=0&cursor="+next).refuses(400, "invalidCount")
+				c.get(path + "?count=1&cursor=" + next).is(200)
+			}
+		}},
+		{"9865 2", "who wants none of it, or fewer, is told how many there are", func(c *client) {
+			c.user("")
+			for _, path := range []string{"/Users", "/Groups", "/Roles", "/Entitlements", "/"} {
+				total := c.get(path + "?count=0").is(200).at("totalResults")
+				for _, count := range []string{"0", "-1", "-99999999999999999999"} {
+					c.get(path+"?cursor=&count="+count).is(200).has(total, "totalResults").count(0, "Resources").has(nil, "nextCursor")
+				}
+			}
 		}},
 	}
 }

@@ -38,9 +38,6 @@ func ParsePage(q url.Values) (Page, error) {
 		}
 		*at = n
 	}
-	if q.Has("cursor") && p.Count < 1 { // RFC 9865, section 2.1; by index, it would be none
-		return p, Invalid(InvalidCount, "count: by cursor, it must be 1 at least")
-	}
 	p.StartIndex, p.Count = max(p.StartIndex, 1), min(max(p.Count, 0), MaxCount)
 	return p, nil
 }

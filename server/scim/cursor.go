@@ -20,11 +20,12 @@ import (
 // Cursors (RFC 9865) go through a list of any length at the same cost a page, and
 // through what a filter finds that no index serves, a bounded look at a time. A
 // cursor is where the last page ended, and a code that only the bridge can make
-// for this source, this list and this query. It is good after a restart too.
+// for this source, this list and this query. It is good after a restart too. How
+// many are on a page is in it as well: who asks for another number is told that.
 
 const (
 	cursorLife = time.Hour
-	cursorHead = 8 + codeSize // when it was made, and the code
+	cursorHead = 8 + 2 + codeSize // when it was made, how many a page has, and the code
 	codeSize   = 16
 )
 
@@ -53,9 +54,9 @@ func (h *Handler) cursorKey(ctx context.Context) ([]byte, error) {
 
 // code authenticates a cursor: whoever made it up, took it from another source,
 // or changed what is asked for, is refused.
-func (q *request) code(key []byte, t *wire.Type, ask query, made uint64, place store.Place) []byte {
+func (q *request) code(key []byte, t *wire.Type, ask query, made uint64, count uint16, place store.Place) []byte {
 	mac := hmac.New(sha256.New, key)
-	for _, part := range []string{q.source, t.Name, ask.said, strconv.FormatUint(made, 10), string(place)} {
+	for _, part := range []string{q.source, t.Name, ask.said, strconv.FormatUint(made, 10), strconv.Itoa(int(count)), string(place)} {
 		mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(part))))
 		mac.Write([]byte(part))
 	}
@@ -63,9 +64,9 @@ func (q *request) code(key []byte, t *wire.Type, ask query, made uint64, place s
 }
 
 func (q *request) cursor(key []byte, t *wire.Type, ask query, place store.Place) string {
-	made := uint64(q.received.Unix())
-	token := binary.BigEndian.AppendUint64(nil, made)
-	token = append(append(token, q.code(key, t, ask, made, place)...), place...)
+	made, count := uint64(q.received.Unix()), uint16(ask.count)
+	token := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint64(nil, made), count)
+	token = append(append(token, q.code(key, t, ask, made, count, place)...), place...)
 	return base64.RawURLEncoding.EncodeToString(token)
 }
 
@@ -78,9 +79,12 @@ func (q *request) place(key []byte, t *wire.Type, ask query) (store.Place, error
 	if err != nil || len(token) < cursorHead {
 		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is none of ours; begin with an empty one")
 	}
-	made, place := binary.BigEndian.Uint64(token), store.Place(token[cursorHead:])
-	if !hmac.Equal(token[8:cursorHead], q.code(key, t, ask, made, place)) {
+	made, count, place := binary.BigEndian.Uint64(token), binary.BigEndian.Uint16(token[8:]), store.Place(token[cursorHead:])
+	if !hmac.Equal(token[10:cursorHead], q.code(key, t, ask, made, count, place)) {
 		return "", wire.Invalid(wire.InvalidCursor, "cursor: it is not of this query; begin with an empty one")
+	}
+	if int(count) != ask.count { // RFC 9865, section 2.1
+		return "", wire.Invalid(wire.InvalidCount, "count: the pages before this one were of %d; ask for as many", count)
 	}
 	if q.received.Sub(time.Unix(int64(made), 0)) > cursorLife {
 		return "", wire.Invalid(wire.ExpiredCursor, "cursor: it is older than %s; begin with an empty one", cursorLife)
@@ -88,11 +92,11 @@ func (q *request) place(key []byte, t *wire.Type, ask query) (store.Place, error
 	return place, nil
 }
 
-// said is what must be the same on every page.
+// said is what must be the same on every page, beside the count.
 func said(v url.Values) string {
 	same := url.Values{}
 	for name, value := range v {
-		if name != "cursor" {
+		if name != "cursor" && name != "count" {
 			same[name] = value
 		}
 	}
@@ -124,7 +128,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 				return found, err
 			}
 		}
-		if found, err = sorted(ctx, q, k, ask); found.more && ask.page.Count > 0 {
+		if found, err = sorted(ctx, q, k, ask); found.more {
 			found.next = q.cursor(key, k.typ, ask, found.last.place())
 		}
 		return found, err
@@ -139,7 +143,7 @@ func walk[R any](q *request, k kind[R], ask query) (found listing[R], err error)
 	for more && err == nil && !found.full(ask.page) && !e.spent() {
 		more, err = found.walkOn(ctx, k, e, &place)
 	}
-	if more && ask.page.Count > 0 { // who wants none is not to ask for ever
+	if more {
 		found.next = q.cursor(key, k.typ, ask, place)
 	}
 	if found.total = unknown; ask.filter.All() && err == nil {

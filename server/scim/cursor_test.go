@@ -57,7 +57,8 @@ func TestCursors(t *testing.T) {
 	w.send("DELETE", "/Users/"+ids[6], "").is(204) // where the cursor stands
 	w.send("GET", "/Users?count=7&cursor="+next, "").is(200).has("u07", "Resources", 0, "userName")
 
-	w.send("GET", "/Users?count=8&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
+	w.send("GET", "/Users?count=8&cursor="+next, "").refuses(400, "invalidCount", "were of 7")
+	w.send("GET", "/Users?count=7&sortBy=userName&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
 	w.send("GET", "/Groups?count=7&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
 	w.send("other:GET", "/Users?count=7&cursor="+next, "").refuses(400, "invalidCursor", "not of this query")
 	flipped := "A" + next[1:]
@@ -67,8 +68,19 @@ func TestCursors(t *testing.T) {
 	w.send("GET", "/Users?count=7&cursor="+flipped, "").refuses(400, "invalidCursor", "")
 	w.send("GET", "/Users?count=7&cursor=x", "").refuses(400, "invalidCursor", "none of ours")
 	w.send("GET", "/Users?count=x&cursor=", "").refuses(400, "invalidCount", "count")
-	for _, path := range []string{"/Users?count=0&cursor=", "/Users?count=0&cursor=&filter=" + escape(`userName eq "u01"`)} {
-		w.send("GET", path, "").refuses(400, "invalidCount", "1 at least") // a page of none would lead to itself
+	for path, total := range map[string]float64{
+		"/Users?count=0&cursor=": 24, "/Users?count=-1&cursor=": 24, "/Users?count=0&cursor=&filter=" + escape(`userName eq "u01"`): 1, "/Users?count=0&cursor=&sortBy=userName&sortOrder=descending": 24,
+		"/Users?count=0&cursor=&sortBy=title": 24, "/Groups?count=0&cursor=": 3, "/?count=-7&cursor=": 27, "/?count=0&cursor=&filter=" + escape(`displayName eq "same"`): 3,
+	} {
+		w.send("GET", path, "").is(200).has(total, "totalResults").has(nil, "nextCursor").has(nil, "Resources", 0).has(nil, "startIndex") // RFC 9865, section 2
+	}
+	for _, path := range []string{"/Users?count=0&cursor=&filter=title+pr", "/?count=0&cursor=&filter=title+pr"} {
+		w.send("GET", path, "").is(200).has(nil, "totalResults").has(nil, "nextCursor").has(nil, "Resources", 0) // no index knows, and nobody looks at all of them
+	}
+	w.send("GET", "/Users?count=0&cursor="+next, "").refuses(400, "invalidCount", "were of 7")
+	w.send("GET", "/Users?count=0&cursor="+flipped, "").refuses(400, "invalidCursor", "")
+	for _, cursor := range []string{"1.", "0.", ".", "9." + next, "1." + next, "x." + next} {
+		w.send("GET", "/?count=7&cursor="+cursor, "").refuses(400, "invalidCursor", "")
 	}
 	w.send("POST", "/Users/.search", `{"count":7,"cursor":""}`).is(200).has("u00", "Resources", 0, "userName")
 }

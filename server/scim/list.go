@@ -24,6 +24,7 @@ type query struct {
 	cursor   string
 	after    *rank  // where the last page ended, of what is ranked
 	said     string // what must be the same on every page
+	count    int    // likewise, as it was asked for: what is left of it may be less
 }
 
 func newQuery(t *wire.Type, v url.Values) (query, error) {
@@ -42,10 +43,14 @@ func filtered(t *wire.Type, v url.Values, filter wire.Filter, sort wire.Sort) (q
 	page, err := wire.ParsePage(v)
 	ask := query{filter: filter, sort: sort, page: page, projection: projection(t, v)}
 	if ask.byCursor = v.Has("cursor"); ask.byCursor {
-		ask.cursor, ask.said, ask.page.StartIndex = v.Get("cursor"), said(v), 1
+		ask.cursor, ask.said, ask.count, ask.page.StartIndex = v.Get("cursor"), said(v), page.Count, 1
 	}
 	return ask, err
 }
+
+// walks reports whether a page is asked for by cursor. Who wants none of it, and is
+// told how many there are, is answered as by index: there is no next page.
+func (ask query) walks() bool { return ask.byCursor && (ask.page.Count > 0 || ask.cursor != "") }
 
 // A listing is one page of what a query found.
 type listing[R any] struct {
@@ -67,7 +72,7 @@ const unknown = -1
 func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 	ctx := q.c.Request().Context()
 	switch lookups := ask.filter.Lookups(); {
-	case ask.byCursor:
+	case ask.walks():
 		return walk(q, k, ask)
 	case ask.sorts(k.natural):
 		return sorted(ctx, q, k, ask)
@@ -75,6 +80,8 @@ func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 		return lookUp(ctx, q, k, ask, lookups)
 	case ask.filter.All():
 		return everything(ctx, q, k, ask.page)
+	case ask.byCursor: // nobody is wanted, and no index says how many there are
+		return listing[R]{total: unknown}, nil
 	}
 	return scan(ctx, q, k, ask)
 }

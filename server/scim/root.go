@@ -119,12 +119,12 @@ func queries(sections []section, v url.Values) ([]query, error) {
 func (q *request) findAll(sections []section, asks []query) (found listing[entry], err error) {
 	first, cursor := 0, asks[0].cursor
 	if number, rest, ok := strings.Cut(cursor, "."); ok {
-		if first, err = strconv.Atoi(number); err != nil || first < 0 || first >= len(sections) {
+		if first, err = strconv.Atoi(number); err != nil || first < 0 || first >= len(sections) || rest == "" {
 			return found, wire.Invalid(wire.InvalidCursor, "cursor: it is none of ours; begin with an empty one")
 		}
 		cursor = rest
 	}
-	byCursor, most := asks[0].byCursor, asks[0].page.Count
+	byCursor, most := asks[0].walks(), asks[0].page.Count
 	for i := first; i < len(sections); i++ {
 		ask := asks[i]
 		if ask.cursor, cursor = cursor, ""; byCursor && most > 0 && (len(found.page) >= most || found.size >= maxPage) {
@@ -134,7 +134,11 @@ func (q *request) findAll(sections []section, asks []query) (found listing[entry
 				}
 				continue
 			}
-			found.next = strconv.Itoa(i) + "." // it begins on the next page
+			key, err := q.cursorKey(q.c.Request().Context())
+			if err != nil {
+				return found, err
+			}
+			found.next = strconv.Itoa(i) + "." + q.cursor(key, sections[i].typ, ask, "") // it begins on the next page
 			break
 		}
 		if ask.page.Count -= len(found.page); found.size >= maxPage {
@@ -146,6 +150,9 @@ func (q *request) findAll(sections []section, asks []query) (found listing[entry
 		some, err := sections[i].list(q, ask)
 		if err != nil {
 			return found, err
+		}
+		if some.total == unknown && !byCursor {
+			return listing[entry]{total: unknown}, nil
 		}
 		found.page, found.size, found.total = append(found.page, some.page...), found.size+some.size, found.total+some.total
 		if some.next != "" {
