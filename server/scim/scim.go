@@ -106,6 +106,7 @@ type Handler struct {
 	large         *turns // of those with a large one
 	replacing     alone  // of those who say who all members of a group are, by its id
 	cursors       cursorKey
+	ahead         ahead // of lists that are read by cursor
 }
 
 // maxScans is how many requests look at many resources at once; others wait.

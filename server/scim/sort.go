@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"slices"
 	"sort"
+	"strings"
 
-	"drawbridge/schema"
 	wire "drawbridge/schema/scim"
 	"drawbridge/store"
 )
@@ -18,7 +17,7 @@ import (
 // than come before the end of the page, and of each only its key and its id, so that a
 // page of a million large resources takes no more memory than one of some small ones.
 // Since that is more the further a page lies behind the first, pages by index end where
-// Limits.Scan does; by cursor, each begins behind the last, and they have no end.
+// Limits.Scan does; by cursor, each begins behind the last, and they have no end (ahead).
 
 // sorts reports whether an order is asked for that is not there by itself.
 func (ask query) sorts(natural string) bool {
@@ -27,12 +26,38 @@ func (ask query) sorts(natural string) bool {
 }
 
 // sorted answers a query in the order that it asks for.
-func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listing[R], error) {
+func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (found listing[R], err error) {
 	if ask.sort.By(k.natural) && ask.sort.Descending && ask.filter.All() {
 		return backwards(ctx, q, k, ask)
 	}
+	of := strings.Join([]string{q.source, k.typ.Name, ask.said}, "\x00")
+	list, kept := ranked{}, false
+	if ask.walks() {
+		list, kept = q.ahead.behind(of, ask.after, ask.sort.Descending, ask.page.Count, q.received)
+	}
+	if !kept {
+		if list, err = rankAll(ctx, q, k, ask); err != nil {
+			return listing[R]{total: list.total}, err
+		}
+		if list.of = of; ask.walks() && len(list.ranks) > ask.page.Count {
+			q.ahead.keep(list)
+		}
+	}
 	before := ask.page.StartIndex - 1
-	first := &foremostRanks{most: min(before, q.limits.Scan) + ask.page.Count + 1, descending: ask.sort.Descending, after: ask.after}
+	if before > q.limits.Scan && before < list.total {
+		return found, wire.Invalid(wire.TooMany, "startIndex: in this order, pages by index begin at %d at most; page by cursor", q.limits.Scan+1)
+	}
+	list.ranks = list.ranks[min(before, len(list.ranks)):]
+	return readRanked(ctx, q, k, ask, list, kept)
+}
+
+// rankAll ranks everything that the filter means, and returns what comes first: up to the
+// end of the page, and further for the pages behind it.
+func rankAll[R any](ctx context.Context, q *request, k kind[R], ask query) (ranked, error) {
+	first := &foremostRanks{most: min(ask.page.StartIndex-1, q.limits.Scan) + ask.page.Count + 1, descending: ask.sort.Descending, after: ask.after}
+	if ask.walks() {
+		first.most += q.limits.Scan
+	}
 	add := func(_ R, c *wire.Candidate) {
 		key, ok := ask.sort.Key(c)
 		first.add(rank{id: c.ID, key: key, none: !ok})
@@ -43,33 +68,49 @@ func sorted[R any](ctx context.Context, q *request, k kind[R], ask query) (listi
 	} else {
 		err = lookAtAll(ctx, q, k, ask, add)
 	}
-	found := listing[R]{total: first.total}
-	if err != nil {
-		return found, err
+	all := first.ranks()
+	return ranked{at: q.received, ranks: all, total: first.total, more: len(all) == first.most}, err
+}
+
+// readRanked reads a page of what was ranked, by this request or by an earlier one: in
+// which case it looks again at whether the filter means it.
+func readRanked[R any](ctx context.Context, q *request, k kind[R], ask query, list ranked, again bool) (listing[R], error) {
+	found := listing[R]{total: list.total}
+	if again = again && !ask.filter.All(); again {
+		if err := q.takeSlot(ctx); err != nil {
+			return found, err
+		}
+		defer q.freeSlot()
 	}
-	if before > q.limits.Scan && before < found.total {
-		return found, wire.Invalid(wire.TooMany, "startIndex: in this order, pages by index begin at %d at most; page by cursor", q.limits.Scan+1)
-	}
-	kept := first.ranks()
-	all := kept[min(before, len(kept)):]
-	err = q.store.View(ctx, func(r store.Reader) error {
-		for i, one := range all {
+	e := q.effort(ask)
+	err := q.store.View(ctx, func(r store.Reader) error {
+		for i, one := range list.ranks {
 			if found.full(ask.page) {
 				found.more = true
 				return nil
 			}
-			found.last = all[i]
-			rec, err := k.in.Get(r, one.id)
-			if errors.Is(err, schema.ErrNotFound) {
-				continue // it went meanwhile
+			found.last = list.ranks[i]
+			for rec, err := range k.find(q, r, wire.Lookup{By: wire.ByID, Value: one.id}) { // it may have gone meanwhile
+				if err != nil {
+					return err
+				}
+				c := k.candidate(r, rec)
+				if again {
+					if err := e.one(ctx, &c); err != nil {
+						return err
+					}
+					ok, err := ask.filter.Match(&c)
+					if err != nil {
+						return err
+					}
+					if !ok {
+						continue
+					}
+				}
+				found.page, found.size = append(found.page, rec), found.size+len(c.Resource)
 			}
-			if err != nil {
-				return err
-			}
-			c := k.candidate(r, rec)
-			found.page, found.size = append(found.page, rec), found.size+len(c.Resource)
 		}
-		found.more = len(kept) == first.most // some of them went, and those behind the last were not kept
+		found.more = list.more // some of them went, and those behind the last were not kept
 		return nil
 	})
 	return found, err
@@ -102,17 +143,22 @@ func (a rank) compare(b rank) int {
 	return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.id, b.id))
 }
 
-// behind returns those that come after one that was shown, be it there or not.
-func (all ranks) behind(shown *rank, descending bool) ranks {
-	if shown == nil {
-		return all
-	}
-	at, there := slices.BinarySearchFunc(all, *shown, func(a, b rank) int {
+// find returns where one is, or would be.
+func (all ranks) find(one rank, descending bool) (at int, there bool) {
+	return slices.BinarySearchFunc(all, one, func(a, b rank) int {
 		if descending {
 			return b.compare(a)
 		}
 		return a.compare(b)
 	})
+}
+
+// behind returns those that come after one that was shown, be it there or not.
+func (all ranks) behind(shown *rank, descending bool) ranks {
+	if shown == nil {
+		return all
+	}
+	at, there := all.find(*shown, descending)
 	if there {
 		at++
 	}
