@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"drawbridge/server/scim"
 	"drawbridge/store"
@@ -125,40 +126,40 @@ func TestALargeChangeWhoseSenderLeaves(t *testing.T) {
 	}
 }
 
-// TestReplacementsDoNotMix has two say who all the members of a group are, at once.
-// What is left is what one of them said.
+// TestReplacementsDoNotMix has two say who all the members of a group are, at once: the
+// second comes in the middle of the first, and goes as far as it can. What is left is what
+// one of them said.
 func TestReplacementsDoNotMix(t *testing.T) {
-	w, engine, group, ids := newMidway(t, 3200)
-	server := httptest.NewServer(w.handler)
-	defer server.Close()
-	var odd, even []string
-	for i, id := range ids {
-		if i%2 == 0 {
-			even = append(even, id)
-		} else {
-			odd = append(odd, id)
+	synctest.Test(t, func(t *testing.T) {
+		w, engine, group, ids := newMidway(t, 3200)
+		var odd, even []string
+		for i, id := range ids {
+			if i%2 == 0 {
+				even = append(even, id)
+			} else {
+				odd = append(odd, id)
+			}
 		}
-	}
-	var wg sync.WaitGroup
-	put := func(some []string) {
-		if r, err := w.over(server, "PUT", "/Groups/"+group, putMembers(some)); err != nil || r.status != 200 {
-			t.Errorf("status %d, %v", r.status, err)
+		var wg sync.WaitGroup
+		put := func(some []string) { w.send("PUT", "/Groups/"+group, putMembers(some)).is(200) }
+		engine.run(2, func() {
+			wg.Go(func() { put(odd) })
+			synctest.Wait() // until it waits for its turn, or is done
+		})
+		put(even)
+		wg.Wait()
+		text := w.send("GET", "/Groups/"+group, "").is(200).body
+		n, m := 0, 0
+		for i := range even {
+			if strings.Contains(text, even[i]) {
+				n++
+			}
+			if strings.Contains(text, odd[i]) {
+				m++
+			}
 		}
-	}
-	engine.run(2, func() { wg.Go(func() { put(odd) }) })
-	put(even)
-	wg.Wait()
-	text := w.send("GET", "/Groups/"+group, "").is(200).body
-	n, m := 0, 0
-	for i := range even {
-		if strings.Contains(text, even[i]) {
-			n++
+		if n+m != len(even) || n != 0 && m != 0 {
+			t.Errorf("%d of what one said and %d of what the other said", n, m)
 		}
-		if strings.Contains(text, odd[i]) {
-			m++
-		}
-	}
-	if n+m != len(even) || n != 0 && m != 0 {
-		t.Errorf("%d of what one said and %d of what the other said", n, m)
-	}
+	})
 }
