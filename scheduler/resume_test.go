@@ -228,16 +228,16 @@ func TestResumedPlanIsThatPlan(t *testing.T) {
 	}{
 		"nothing": {func(*inspectWorld, store.Tx) error { return nil }, false},
 		"one more": {func(_ *inspectWorld, tx store.Tx) error {
-			return store.Grants.Put(tx, grantThatEnded(tx, time.Hour))
+			return store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour))
 		}, true},
 		"later": {func(_ *inspectWorld, tx store.Tx) error {
-			return store.Grants.Put(tx, grantThatEnded(tx, -500*time.Millisecond))
+			return store.Grants.Put(tx, grantThatEnded(tx, "x", -500*time.Millisecond))
 		}, false},
 		"one less": {func(_ *inspectWorld, tx store.Tx) error {
 			return store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1))
 		}, true},
 		"in exchange": {func(_ *inspectWorld, tx store.Tx) error {
-			return errors.Join(store.Grants.Put(tx, grantThatEnded(tx, time.Hour)), store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1)))
+			return errors.Join(store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour)), store.Grants.Delete(tx, fmt.Sprintf("p%04d", many-1), fmt.Sprintf("g-editor-%04d", many-1)))
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -266,8 +266,8 @@ func TestResumedPlanIsThatPlan(t *testing.T) {
 }
 
 // grantThatEnded is somebody's that reached its end so long ago.
-func grantThatEnded(tx store.Tx, ago time.Duration) schema.Grant {
-	return schema.Grant{ID: "g-x", Identity: "x", Role: "editor", From: tx.Now().Add(-2 * time.Hour), Until: tx.Now().Add(-ago)}
+func grantThatEnded(tx store.Tx, whose string, ago time.Duration) schema.Grant {
+	return schema.Grant{ID: "g-" + whose, Identity: whose, Role: "editor", From: tx.Now().Add(-2 * time.Hour), Until: tx.Now().Add(-ago)}
 }
 
 // threeTargets are one that cannot be listed, one that the bridge only reports about and one
@@ -421,7 +421,7 @@ func TestReleaseIsOfItsPlanAfterAFailure(t *testing.T) {
 		if !failed || run.Done == 0 {
 			t.Fatalf("it did not fail in the middle: %+v", run)
 		}
-		w.update(func(tx store.Tx) error { return store.Grants.Put(tx, grantThatEnded(tx, time.Hour)) })
+		w.update(func(tx store.Tx) error { return store.Grants.Put(tx, grantThatEnded(tx, "x", time.Hour)) })
 		settle(time.Second)
 		if next := w.run(sweep); next.Held == "" || next.Done != 0 {
 			t.Errorf("the next run came to %+v; want it held anew", next)
