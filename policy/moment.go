@@ -21,11 +21,22 @@ func (f finder) moment(s string) (time.Time, bool) {
 			return t, true
 		}
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, zone)
-	if err == nil && f.last {
-		t = t.AddDate(0, 0, 1)
+	day, err := time.Parse(time.DateOnly, s)
+	if f.last {
+		day = day.AddDate(0, 0, 1)
 	}
-	return t, err == nil
+	return begins(day, zone), err == nil
+}
+
+// begins returns the first moment of a day in a time zone: midnight, or where clocks go
+// forward at midnight the moment in which they do.
+func begins(day time.Time, zone *time.Location) time.Time {
+	midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, zone)
+	if midnight.Day() == day.Day() {
+		return midnight
+	}
+	_, forward := midnight.ZoneBounds()
+	return forward
 }
 
 // zone is where a source is, as its document says; one that is not approved is nowhere.

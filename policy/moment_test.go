@@ -22,7 +22,10 @@ func TestMomentsOfASource(t *testing.T) {
 		{"America/Los_Angeles", "endDate", "2026-11-30T17:00:00", "2026-12-01T01:00:00Z"},
 		{"America/Los_Angeles", "endDate", "2026-11-30", "2026-12-01T08:00:00Z"},
 		{"America/Los_Angeles", "startDate", "2026-11-30", "2026-11-30T08:00:00Z"},
-		{"Europe/Berlin", "endDate", "2026-10-25", "2026-10-25T23:00:00Z"}, // of 25 hours
+		{"Europe/Berlin", "endDate", "2026-10-25", "2026-10-25T23:00:00Z"},      // of 25 hours
+		{"America/Santiago", "endDate", "2026-09-05", "2026-09-06T04:00:00Z"},   // after which there is no midnight
+		{"America/Santiago", "startDate", "2026-09-06", "2026-09-06T04:00:00Z"}, // nor before it
+		{"Africa/Cairo", "endDate", "2026-04-23", "2026-04-23T22:00:00Z"},       // the same, east of Greenwich
 		{"Europe/Berlin", "endDate", "2026-12-31", "2026-12-31T23:00:00Z"},
 		{"Europe/Berlin", "contractEnd", "2026-12-31", "2026-12-30T23:00:00Z"},
 	} {
