@@ -160,22 +160,12 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := l.propose(tx, d); err != nil {
 		return time.Time{}, err
 	}
-	if err := l.record(tx); err != nil {
-		return time.Time{}, err
-	}
-	if err := l.forgetNotices(tx); err != nil {
-		return time.Time{}, err
-	}
-	if err := l.wakeAccounts(tx); err != nil {
-		return time.Time{}, err
-	}
-	for _, keep := range []func(store.Tx) error{l.answer, l.bind, l.remember, l.rotate, l.reviewMoved, l.watch} {
-		if err := keep(tx); err != nil {
+	for _, follow := range []func(store.Tx) error{
+		l.record, l.forgetNotices, l.wakeAccounts, l.answer, l.bind, l.remember, l.rotate, l.reviewMoved, l.watch, l.passOn,
+	} {
+		if err := follow(tx); err != nil {
 			return time.Time{}, err
 		}
-	}
-	if err := l.passOn(tx); err != nil {
-		return time.Time{}, err
 	}
 	if err := wakeRequests(tx, l.facts.Identity.ID); err != nil {
 		return time.Time{}, err
