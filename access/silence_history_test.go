@@ -97,7 +97,7 @@ func TestNoSilenceIsOutlived(t *testing.T) {
 		w := newWorld(t, enginetest.Again(enginetest.Memory(rapid.SampledFrom([]int{1, 4}).Draw(r, "writers"))))
 		defer w.store.Close()
 		one := everyQuiet()[rapid.IntRange(0, 2).Draw(r, "of")]
-		h := silences{causes: newCauses(w, one.cause), quiet: one, on: map[string]bool{}, heard: time.Now(), over: map[string]bool{}, had: map[string]bool{}}
+		h := silences{causes: newCauses(w, one.cause), quiet: one, on: map[string]bool{}, heard: time.Now(), given: map[string]time.Time{}, over: map[string]bool{}, had: map[string]bool{}}
 		h.compare()
 		for range rapid.IntRange(1, 10).Draw(r, "steps") {
 			h.step(r)
@@ -112,10 +112,11 @@ func TestNoSilenceIsOutlived(t *testing.T) {
 type silences struct {
 	*causes
 	quiet quiet
-	on    map[string]bool // of whom it was told last that the cause is there
-	heard time.Time       // when something was told last
-	over  map[string]bool // what ended for good, who and role
-	had   map[string]bool // what was held when it was looked at last, likewise
+	on    map[string]bool      // of whom it was told last that the cause is there
+	heard time.Time            // when something was told last
+	given map[string]time.Time // when something was given anew, by who and role
+	over  map[string]bool      // what ended for good, likewise
+	had   map[string]bool      // what was held when it was looked at last, likewise
 }
 
 // step is one thing that happens: something is told, again or anew; time passes; what ended
@@ -136,11 +137,12 @@ func (h *silences) step(r *rapid.T) {
 		h.work()
 	case "anew":
 		for _, a := range h.does() {
-			if key := who + " " + a.role(); h.over[key] && !h.silent() && !h.on[who] {
+			if key := who + " " + a.role(); h.over[key] && !h.silent("") && !h.on[who] {
 				if err := h.store.Update(h.t.Context(), func(tx store.Tx) error { return h.give(tx, who, a.role()) }); err != nil {
 					violated("%s anew for %s, against whom nothing stands: %v", a.role(), who, err)
 				}
 				delete(h.over, key)
+				h.given[key] = time.Now()
 			}
 		}
 		h.work()
@@ -150,7 +152,10 @@ func (h *silences) step(r *rapid.T) {
 	}
 }
 
-func (h *silences) silent() bool { return time.Since(h.heard) >= day24 }
+// silent reports whether nobody told for a day, nor gave what it is about.
+func (h *silences) silent(key string) bool {
+	return time.Since(h.heard) >= day24 && time.Since(h.given[key]) >= day24
+}
 
 // compare fails where somebody has at the target what they should not, or has not what
 // they should.
@@ -159,8 +164,8 @@ func (h *silences) compare() {
 		got := strings.Fields(h.holds(h.ids[who]))
 		for _, a := range h.does() {
 			key := who + " " + a.role()
-			h.over[key] = h.over[key] || !h.cause.machine && a.silence == "revoke" && h.silent()
-			want := !h.over[key] && (!h.on[who] || a.action != "suspend") && (!h.silent() || a.silence == "hold")
+			h.over[key] = h.over[key] || !h.cause.machine && a.silence == "revoke" && h.silent(key)
+			want := !h.over[key] && (!h.on[who] || a.action != "suspend") && (!h.silent(key) || a.silence == "hold")
 			if h.on[who] && a.action == "hold" && !h.had[key] {
 				want = false // it leaves what is held, and gives nothing
 			}

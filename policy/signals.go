@@ -333,10 +333,10 @@ func (e *evaluation) accountsOf(t *compiledTrigger, o occasion) []*object {
 }
 
 // heard returns when whoever tells of what a trigger depends on was heard last,
-// the longest silent of them. One who never was heard is silent since the grant
-// began, or the identity was. It reports false where the trigger depends on
-// nobody: of use that was never told, or of a workload that its own source
-// describes, nothing is expected.
+// the longest silent of them. One who was not heard since the grant began is silent
+// since then, because whoever gave it looked; without a grant, since the identity was
+// made. It reports false where the trigger depends on nobody: of use that was never
+// told, or of a workload that its own source describes, nothing is expected.
 func (e *evaluation) heard(t *compiledTrigger, o occasion) (last time.Time, depends bool) {
 	began := o.grant.From
 	if o.grant.ID == "" {
