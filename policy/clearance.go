@@ -1,8 +1,11 @@
 package policy
 
 import (
+	"cmp"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,8 +16,8 @@ import (
 //
 // What it is about is told by its documents, and not by what they say alone: a role is as
 // much of a risk as the most that comes with what it gives, by this policy or by the next,
-// and so is what it rests on. Whatever says who somebody is, or what the next policy takes,
-// is beyond any clearance: with it one could give all the rest.
+// and so is what it rests on, and what keeps it from somebody. Whatever says who somebody is,
+// or what the next policy takes, is beyond any clearance: with it one could give all the rest.
 
 // severities are the words for how much something puts at risk, from the least.
 var severities = []string{"low", "moderate", "high", "critical"}
@@ -38,18 +41,18 @@ func (p Publication) Escalation() int {
 
 // Beyond returns of the documents in which another policy differs from this one those, as
 // KIND/NAME, that are beyond what those are cleared for who agree to it by this one. One that
-// says the same, and of which something else is wrong, differs: it comes into force, or goes
-// out of it, by what another document says. There is none where this one says nothing of
-// clearance.
+// says the same differs where what comes of it does: it comes into force, or goes out of it, by
+// what another document says. There is none where this one says nothing of clearance.
 func (b *Book) Beyond(to *Book) (refs []string) {
 	if b.Publication().Clearance == "" {
 		return nil
 	}
 	c := newClearance(b, to)
 	was, is := b.set.byRef(), to.set.byRef()
-	wrong, now := b.codes(), to.codes()
-	for _, ref := range slices.Sorted(maps.Keys(merged(was, is))) {
-		differs := said(was[ref]) != said(is[ref]) || wrong[ref] != now[ref]
+	wrong := b.wrongOtherwise(to)
+	for _, ref := range slices.Sorted(maps.Keys(merged(merged(was, is), wrong))) {
+		_, differs := wrong[ref]
+		differs = differs || said(was[ref]) != said(is[ref]) || b.comesOf(was[ref]) != to.comesOf(is[ref])
 		if differs && c.beyond(was[ref], is[ref]) {
 			refs = append(refs, ref)
 		}
@@ -66,18 +69,36 @@ func (s *Set) byRef() map[string]document {
 	return all
 }
 
-// codes returns of the documents with errors the codes of these.
-func (b *Book) codes() map[string]string {
-	codes := map[string][]string{}
-	for _, f := range b.wrong {
-		codes[f.Object] = append(codes[f.Object], string(f.Code))
+// wrongOtherwise returns of which documents something else is wrong in another policy. It is
+// nil of what neither has, for it cannot be read; what is wrong with no document is not there.
+func (b *Book) wrongOtherwise(to *Book) map[string]document {
+	known, now := b.mistakes(), to.mistakes()
+	was, is := b.set.byRef(), to.set.byRef()
+	wrong := map[string]document{}
+	for _, some := range []map[mistake]int{known, now} {
+		for m := range some {
+			if m.object != "" && known[m] != now[m] {
+				wrong[m.object] = cmp.Or(was[m.object], is[m.object])
+			}
+		}
 	}
-	refs := map[string]string{}
-	for ref, some := range codes {
-		slices.Sort(some)
-		refs[ref] = strings.Join(some, " ")
+	return wrong
+}
+
+// comesOf says what becomes of a role or a connector beside what it says: why the one is not
+// in force, how far the other goes.
+func (b *Book) comesOf(d document) string {
+	switch d := d.(type) {
+	case *Role:
+		if r, refused := b.Refusal(d.Metadata.Name); refused {
+			return r.Why()
+		}
+	case *Connector:
+		if c, ok := b.connectors[d.Metadata.Name]; ok {
+			return string(c.mode)
+		}
 	}
-	return refs
+	return ""
 }
 
 func merged(some, more map[string]document) map[string]document {
@@ -92,12 +113,47 @@ type clearance struct {
 	entitlements map[string]bool // connector/id, where it is itself
 	roles        map[string]bool // by name
 	rests        map[string]bool // ApprovalFlow/NAME and TriggerSet/NAME on which such a role rests
+	along        map[string]bool // connector/id of all that comes with any of those
+	barring      map[string]bool // connector/id of what a constraint names that is about any of those
 }
 
 func newClearance(books ...*Book) clearance {
-	c := clearance{books: books, entitlements: map[string]bool{}, roles: map[string]bool{}, rests: map[string]bool{}}
+	c := clearance{
+		books: books, entitlements: beyondAt(books), roles: map[string]bool{}, rests: map[string]bool{},
+		along: map[string]bool{}, barring: map[string]bool{},
+	}
+	for _, b := range books {
+		c.comesAlong(slices.Collect(maps.Keys(c.entitlements)))
+		for _, r := range b.set.Roles {
+			if !slices.ContainsFunc(refsOf(r), c.reaches) {
+				continue
+			}
+			c.roles[r.Metadata.Name] = true
+			c.rests["ApprovalFlow/"+r.Spec.Approval] = true
+			for _, set := range r.Spec.Triggers {
+				c.rests["TriggerSet/"+set] = true
+			}
+			c.comesAlong(refsOf(r))
+		}
+	}
+	for _, b := range books {
+		for _, k := range b.set.Registers.Constraints {
+			if c.constraint(k) {
+				for _, ref := range k.names() {
+					c.barring[ref] = true
+				}
+			}
+		}
+	}
+	return c
+}
+
+// beyondAt returns the entries of catalogues, as connector/id, that are of more risk than those
+// are cleared for who agree by the first of some policies. An entry may get another name: it is
+// what it is called at its target.
+func beyondAt(books []*Book) map[string]bool {
 	cleared := severity(books[0].Publication().Clearance)
-	targets := map[string]bool{} // by connector and what it is called there: an entry may get another name
+	entries, targets := map[string]bool{}, map[string]bool{}
 	each := func(look func(ref, target string, e Entitlement)) {
 		for _, b := range books {
 			for _, doc := range b.set.Connectors {
@@ -114,38 +170,59 @@ func newClearance(books ...*Book) clearance {
 	})
 	each(func(ref, target string, _ Entitlement) {
 		if targets[target] {
-			c.entitlements[ref] = true
+			entries[ref] = true
 		}
 	})
-	for _, b := range books {
-		for _, r := range b.set.Roles {
-			if !slices.ContainsFunc(refsOf(r), c.reaches) {
-				continue
-			}
-			c.roles[r.Metadata.Name] = true
-			c.rests["ApprovalFlow/"+r.Spec.Approval] = true
-			for _, set := range r.Spec.Triggers {
-				c.rests["TriggerSet/"+set] = true
-			}
+	return entries
+}
+
+// comesAlong notes all that comes with some entitlements, by any of the policies.
+func (c clearance) comesAlong(refs []string) {
+	for _, b := range c.books {
+		for ref := range b.effective(refs...) {
+			c.along[ref] = true
 		}
 	}
-	return c
 }
 
 // plainly writes what something is called at its target as targets compare it that care for
-// neither case nor spaces.
-func plainly(target string) string { return strings.ToLower(strings.Join(strings.Fields(target), "")) }
+// neither case nor spaces, nor, where it is the name of an entry in a directory, for how a
+// character of it is written (RFC 4514 section 2.4).
+func plainly(target string) string {
+	target = escaped.ReplaceAllStringFunc(target, func(one string) string {
+		if code, err := strconv.ParseUint(one[1:], 16, 8); err == nil && len(one) == 3 {
+			return string([]byte{byte(code)})
+		}
+		return one[1:]
+	})
+	return strings.ToLower(strings.ToUpper(strings.Join(strings.Fields(target), "")))
+}
+
+// escaped is a character in the name of an entry that is written as its code, or with a
+// backslash before it.
+var escaped = regexp.MustCompile(`\\([0-9A-Fa-f]{2}|[^0-9A-Za-z])`)
 
 // reaches reports whether something beyond comes with an entitlement, by any of the policies.
-func (c clearance) reaches(ref string) bool {
-	return slices.ContainsFunc(c.books, func(b *Book) bool {
-		return slices.ContainsFunc(slices.Collect(maps.Keys(b.effective(ref))), func(ref string) bool { return c.entitlements[ref] })
+func (c clearance) reaches(ref string) bool { return c.brings(ref, c.entitlements) }
+
+// brings reports whether one of some entitlements comes with another, by any of the policies.
+func (c clearance) brings(ref string, some map[string]bool) bool {
+	return some[ref] || slices.ContainsFunc(c.books, func(b *Book) bool {
+		for with := range b.effective(ref) {
+			if some[with] {
+				return true
+			}
+		}
+		return false
 	})
 }
 
 // beyond reports whether a document that was one thing and is another, or was not or is not
 // there, is about more than they are cleared for.
 func (c clearance) beyond(was, is document) bool {
+	if was == nil && is == nil {
+		return true // nobody can tell what it would have been
+	}
 	for _, d := range []document{was, is} {
 		switch d := d.(type) {
 		case nil:
@@ -171,27 +248,17 @@ func (c clearance) beyond(was, is document) bool {
 }
 
 // catalogue reports whether something beyond is said otherwise at a connector, of the entry
-// itself or of the connector that has it; or where nothing is, whether it has something.
+// itself or of the connector that has it; or where nothing is, whether it has something. What
+// keeps something beyond from somebody is an entry that a constraint names: that is another one
+// where the entry is.
 func (c clearance) catalogue(was, is document) bool {
-	entries := func(d document) (map[string]Entitlement, string) {
-		doc, ok := d.(*Connector)
-		if !ok {
-			return nil, ""
-		}
-		all := map[string]Entitlement{}
-		for _, e := range doc.Spec.Entitlements {
-			all[doc.Metadata.Name+"/"+e.ID] = e
-		}
-		rest := *doc
-		rest.Spec.Entitlements = nil
-		return all, said(&rest)
-	}
 	before, rest := entries(was)
 	after, now := entries(is)
 	all := rest != now || said(was) == said(is)
-	for _, some := range []map[string]Entitlement{before, after} {
+	for _, some := range []map[string]string{before, after} {
 		for ref := range some {
-			if c.reaches(ref) && (all || said(before[ref]) != said(after[ref])) {
+			differs := before[ref] != after[ref]
+			if (all || differs) && c.reaches(ref) || differs && c.brings(ref, c.barring) {
 				return true
 			}
 		}
@@ -199,10 +266,31 @@ func (c clearance) catalogue(was, is document) bool {
 	return false
 }
 
-// constraint reports whether one is about something beyond.
+// entries returns what a connector says of each entry of its catalogue, by connector/id, be it
+// there twice; and what it says besides.
+func entries(d document) (all map[string]string, rest string) {
+	doc, ok := d.(*Connector)
+	if !ok {
+		return nil, ""
+	}
+	all = map[string]string{}
+	for _, e := range doc.Spec.Entitlements {
+		all[doc.Metadata.Name+"/"+e.ID] += said(e)
+	}
+	bare := *doc
+	bare.Spec.Entitlements = nil
+	return all, said(&bare)
+}
+
+// constraint reports whether one is about something beyond: it bars by all that comes with what
+// somebody would get, so it is also by what comes along with that.
 func (c clearance) constraint(k *Constraint) bool {
-	about := slices.Concat(append(slices.Clone(k.Spec.Conflict), k.Spec.AppliesTo.Entitlements)...)
-	return k.Spec.AppliesTo.Privileged || slices.ContainsFunc(about, c.reaches)
+	return k.Spec.AppliesTo.Privileged || slices.ContainsFunc(k.names(), func(ref string) bool { return c.along[ref] || c.reaches(ref) })
+}
+
+// names returns the entitlements, as connector/id, that a constraint is about.
+func (k *Constraint) names() []string {
+	return slices.Concat(append(slices.Clone(k.Spec.Conflict), k.Spec.AppliesTo.Entitlements)...)
 }
 
 // exception reports whether one lets somebody have something beyond: of what it waives alone

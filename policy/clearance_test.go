@@ -84,22 +84,29 @@ func TestBeyondClearance(t *testing.T) {
 		"a new role of little risk":       {[]string{"metadata: { name: sales,", "metadata: { name: seller,", "waives: { role: sales }", "waives: { role: seller }"}, ""},
 		"the risk of something small":     {[]string{"target: Readers, risk: low", "target: Readers, risk: moderate"}, ""},
 
-		"who may ask for more":          {[]string{`== "Operations"`, `in ["Operations", "Sales"]`}, "Role/admin"},
-		"for how long":                  {[]string{"max: 2h", "max: 4h"}, "Role/admin"},
-		"who answers for it":            {[]string{"metadata: { name: admin, owner: { user: ann@example.org,", "metadata: { name: admin, owner: { user: eve@example.org,"}, "Role/admin"},
-		"who agrees to it":              {[]string{"[{ roleOwner: true }], min: 1, within: 4h", "[{ roleOwner: true }, { user: eve@example.org }], min: 1, within: 4h"}, "ApprovalFlow/owners"},
-		"what ends it":                  {[]string{`duration("240h")`, `duration("2400h")`}, "TriggerSet/unused"},
-		"what it gives is more":         {[]string{"grants: [{ connector: crm, entitlement: sales }]", "grants: [{ connector: wiki, entitlement: editors }]", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/wiki Role/sales"},
-		"more comes with it":            {[]string{"target: Sales, risk: moderate }", "target: Sales, risk: moderate, confers: [wiki/editors] }", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/crm Connector/wiki"},
-		"its risk is said to be less":   {[]string{"target: Admins, risk: critical, privileged: true", "target: Admins, risk: low"}, "Connector/wiki"},
-		"it goes by another name":       {[]string{"id: admins, target: Admins, risk: critical, privileged: true", "id: helpers, target: Admins, risk: low", "entitlement: admins", "entitlement: helpers", "[[wiki/admins]", "[[wiki/helpers]"}, "Connector/wiki Constraint/apart Role/admin"},
-		"it is written otherwise":       {[]string{"{ id: readers, target: Readers, risk: low }", "{ id: readers, target: ADMINS, risk: low }"}, "Connector/wiki"},
-		"the target of more":            {[]string{"mode: enforce\n  authority: exclusive", "mode: enforce\n  authority: shared"}, "Connector/wiki"},
-		"what is kept apart":            {[]string{"[[wiki/admins], [crm/sales]] }", "[[wiki/admins], [crm/sales]], enforcement: detect }"}, "Constraint/apart"},
-		"who says who somebody is":      {[]string{`trust: authoritative, authoritativeFor: ["*"]`, `trust: authoritative, scope: 'identity.kind == "human"', authoritativeFor: ["*"]`}, "Source/hr"},
-		"what the next policy takes":    {[]string{"clearance: moderate", "clearance: high"}, "PolicySet/base"},
-		"who has to agree":              {[]string{"group: Board", "group: Others"}, "PolicySet/base"},
-		"from more than one rule alone": {[]string{"waives: { role: sales }", "waives: { trigger: leaver/paused }"}, "Exception/for-now"},
+		"who may ask for more":                  {[]string{`== "Operations"`, `in ["Operations", "Sales"]`}, "Role/admin"},
+		"for how long":                          {[]string{"max: 2h", "max: 4h"}, "Role/admin"},
+		"who answers for it":                    {[]string{"metadata: { name: admin, owner: { user: ann@example.org,", "metadata: { name: admin, owner: { user: eve@example.org,"}, "Role/admin"},
+		"who agrees to it":                      {[]string{"[{ roleOwner: true }], min: 1, within: 4h", "[{ roleOwner: true }, { user: eve@example.org }], min: 1, within: 4h"}, "ApprovalFlow/owners"},
+		"what ends it":                          {[]string{`duration("240h")`, `duration("2400h")`}, "TriggerSet/unused"},
+		"what it gives is more":                 {[]string{"grants: [{ connector: crm, entitlement: sales }]", "grants: [{ connector: wiki, entitlement: editors }]", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/wiki Role/sales"},
+		"more comes with it":                    {[]string{"target: Sales, risk: moderate }", "target: Sales, risk: moderate, confers: [wiki/editors] }", "target: Editors, risk: moderate", "target: Editors, risk: high"}, "Connector/crm Connector/wiki"},
+		"its risk is said to be less":           {[]string{"target: Admins, risk: critical, privileged: true", "target: Admins, risk: low"}, "Connector/wiki"},
+		"it goes by another name":               {[]string{"id: admins, target: Admins, risk: critical, privileged: true", "id: helpers, target: Admins, risk: low", "entitlement: admins", "entitlement: helpers", "[[wiki/admins]", "[[wiki/helpers]"}, "Connector/wiki Constraint/apart Role/admin"},
+		"it is written otherwise":               {[]string{"{ id: readers, target: Readers, risk: low }", "{ id: readers, target: ADMINS, risk: low }"}, "Connector/wiki"},
+		"its small letters":                     {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: admins, risk: low }"}, "Connector/wiki"},
+		"a space behind it":                     {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: 'Admins ', risk: low }"}, "Connector/wiki"},
+		"a letter as its code":                  {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: '\\41dmins', risk: low }"}, "Connector/wiki"},
+		"a long s for a small one":              {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Adminſ, risk: low }"}, "Connector/wiki"},
+		"something else of little risk":         {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Helpers, risk: low }"}, ""},
+		"the target of more":                    {[]string{"mode: enforce\n  authority: exclusive", "mode: enforce\n  authority: shared"}, "Connector/wiki"},
+		"what is kept apart":                    {[]string{"[[wiki/admins], [crm/sales]] }", "[[wiki/admins], [crm/sales]], enforcement: detect }"}, "Constraint/apart"},
+		"what is kept apart from it is another": {[]string{"{ id: sales, target: Sales, risk: moderate }", "{ id: sales, target: Desk, risk: low }\n    - { id: selling, target: Sales, risk: moderate }", "entitlement: sales", "entitlement: selling"}, "Connector/crm"},
+		"what is kept apart comes with less":    {[]string{"{ id: sales, target: Sales, risk: moderate }", "{ id: sales, target: Sales, risk: moderate }\n    - { id: bundle, target: Bundle, risk: moderate, confers: [crm/sales] }"}, "Connector/crm"},
+		"who says who somebody is":              {[]string{`trust: authoritative, authoritativeFor: ["*"]`, `trust: authoritative, scope: 'identity.kind == "human"', authoritativeFor: ["*"]`}, "Source/hr"},
+		"what the next policy takes":            {[]string{"clearance: moderate", "clearance: high"}, "PolicySet/base"},
+		"who has to agree":                      {[]string{"group: Board", "group: Others"}, "PolicySet/base"},
+		"from more than one rule alone":         {[]string{"waives: { role: sales }", "waives: { trigger: leaver/paused }"}, "Exception/for-now"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			to := of(t, append([]string{"publication: { require: [modes] }", strings.NewReplacer(test.replace...).Replace(board)}, test.replace...)...)
@@ -116,31 +123,67 @@ func TestBeyondClearance(t *testing.T) {
 	}
 }
 
-// TestBeyondByAnotherDocument has a role that was refused come into force by what is said of
-// something small, and a constraint go out of it: the role, and the constraint, are beyond, be
-// they written as they were.
+// TestBeyondByAnotherDocument has something come into force, or go out of it, by what another
+// document says, which may be about something small: it is beyond, be it written as it was.
 func TestBeyondByAnotherDocument(t *testing.T) {
-	const board = "publication: { approvers: { group: Board }, clearance: moderate, escalate: { group: Security }, require: [modes] }"
-	of := func(replace ...string) *Book {
-		texts := strings.NewReplacer(append([]string{
-			"publication: { require: [modes] }", board,
-			"grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: admins }, { connector: crm, entitlement: mail }]",
-			"[[wiki/admins], [crm/sales]]", "[[wiki/admins], [crm/sales, crm/desk]]",
-		}, replace...)...)
-		book, _ := lint(folder(t, map[string]string{"base.yaml": texts.Replace(baseText(t)), "roles.yaml": texts.Replace(clearing)}))
+	const (
+		board = "publication: { approvers: { group: Board }, clearance: moderate, escalate: { group: Security }, require: [modes] }"
+		sales = "{ id: sales, target: Sales, risk: moderate }"
+		owner = ", owner: { user: iam@example.org, deputy: iam2@example.org } }\n"
+	)
+	of := func(more string, replace ...string) *Book {
+		texts := strings.NewReplacer(append([]string{"publication: { require: [modes] }", board}, replace...)...)
+		files := map[string]string{"base.yaml": texts.Replace(baseText(t)), "roles.yaml": texts.Replace(clearing)}
+		if more != "" {
+			files["zz.yaml"] = "apiVersion: drawbridge/v1\n" + more
+		}
+		book, _ := lint(folder(t, files))
 		return book
 	}
-	const sales = "{ id: sales, target: Sales, risk: moderate }"
-	before := of(sales, sales+"\n    - { id: desk, target: Desk, risk: low }")
-	after := of(sales, sales+"\n    - { id: mail, target: Mail, risk: low }")
-	if _, refused := before.Refusal("admin"); !refused {
-		t.Fatal("the role is not refused before")
+	wider := func(entry string) *Book {
+		return of("", sales, sales+"\n    - "+entry,
+			"grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: admins }, { connector: crm, entitlement: mail }]",
+			"[[wiki/admins], [crm/sales]]", "[[wiki/admins], [crm/sales, crm/desk]]")
 	}
-	if _, inForce := after.Role("admin"); !inForce {
-		t.Fatal("the role is not in force after")
+	both := []string{
+		"grants: [{ connector: wiki, entitlement: admins }]", "grants: [{ connector: wiki, entitlement: admins }, { connector: crm, entitlement: mail }, { connector: crm, entitlement: desk }]",
+		sales, sales + "\n    - { id: mail, target: Mail, risk: low }\n    - { id: desk, target: Desk, risk: low }",
 	}
-	if got := strings.Join(before.Beyond(after), " "); got != "Constraint/apart Role/admin" {
-		t.Errorf("beyond is %q, want the role and the constraint", got)
+	const conferring = "target: Readers, risk: low, confers: [crm/extra]"
+	for name, test := range map[string]struct {
+		from, to *Book
+		want     string
+	}{
+		"an entry that a role gives comes, and one goes that a constraint names": {
+			wider("{ id: desk, target: Desk, risk: low }"), wider("{ id: mail, target: Mail, risk: low }"), "Connector/crm Constraint/apart Role/admin",
+		},
+		"an entry goes that another connector confers": {
+			of("", "target: Readers, risk: low", conferring, sales, sales+"\n    - { id: extra, target: Extra, risk: low }"),
+			of("", "target: Readers, risk: low", conferring), "Connector/wiki",
+		},
+		"a connector is there twice":    {of(""), of("kind: Connector\nmetadata: { name: wiki" + owner + "spec: { type: memory }\n"), "Connector/wiki"},
+		"a source is there twice":       {of(""), of("kind: Source\nmetadata: { name: hr" + owner + "spec: { protocol: scim, trust: authoritative, authoritativeFor: [\"*\"] }\n"), "Source/hr"},
+		"a trigger set is there twice":  {of(""), of("kind: TriggerSet\nmetadata: { name: unused" + owner + "spec: { triggers: [{ name: idle, on: [sweep], when: lastUse == null, action: revoke }] }\n"), "Role/admin TriggerSet/unused"},
+		"there are two policy sets":     {of(""), of("kind: PolicySet\nmetadata: { name: other" + owner + "spec: { mode: observe }\n"), "PolicySet/other"},
+		"a constraint refuses the role": {of("", both...), of("kind: Constraint\nmetadata: { name: unmet"+owner+"spec: { type: separation-of-duties, risk: low, rationale: Nobody is both., conflict: [[crm/desk], [crm/mail]] }\n", both...), "Constraint/unmet Role/admin"},
+		"what comes along is no more kept apart": {
+			of("", "privileged: true }", "privileged: true, confers: [wiki/readers] }", "[[wiki/admins], [crm/sales]]", "[[wiki/readers], [crm/sales]]"),
+			of("", "privileged: true }", "privileged: true, confers: [wiki/readers] }", "[[wiki/admins], [crm/sales]]", "[[wiki/readers], [crm/sales]], enforcement: detect"), "Constraint/apart",
+		},
+		"somebody is excepted from what keeps it apart": {
+			of("", "privileged: true }", "privileged: true, confers: [wiki/readers] }", "[[wiki/admins], [crm/sales]]", "[[wiki/readers], [crm/sales]]"),
+			of("", "privileged: true }", "privileged: true, confers: [wiki/readers] }", "[[wiki/admins], [crm/sales]]", "[[wiki/readers], [crm/sales]]", "waives: { role: sales }", "waives: { constraint: apart }"), "Exception/for-now",
+		},
+		"what the role gives besides is no more kept apart": {
+			of("", append(slices.Clone(both), "[[wiki/admins], [crm/sales]]", "[[crm/mail], [crm/sales]]")...),
+			of("", append(slices.Clone(both), "[[wiki/admins], [crm/sales]]", "[[crm/mail], [crm/sales]], enforcement: detect")...), "Constraint/apart",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(test.from.Beyond(test.to), " "); got != test.want {
+				t.Errorf("beyond is %q, want %q; of the policy before is wrong %v, of the one after %v", got, test.want, test.from.wrong, test.to.wrong)
+			}
+		})
 	}
 }
 
