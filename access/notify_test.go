@@ -172,7 +172,7 @@ func TestAnEmergencyIsToldAtOnce(t *testing.T) {
 func TestPoliciesAreTold(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		c := newCouncil(w, draft(t, oneMode, clearing))
-		c.group("Security", "lead")
+		c.security("lead")
 		told := func(when string, who ...string) {
 			t.Helper()
 			for name, id := range c.ids {

@@ -59,14 +59,11 @@ func Propose(tx store.Tx, book *policy.Book, x Proposing) (schema.Publication, e
 			return q, fmt.Errorf("this plan is proposed already, as %s: %w", other.ID, schema.ErrConflict)
 		}
 	}
-	able, enough, err := b.couldAgree()
-	if err != nil {
+	if err := b.fillable(); err != nil {
 		return q, err
 	}
-	if !enough {
-		return q, fmt.Errorf("%s must agree, and %d could: the others left, or wrote or proposed it: %w", b.seats.must(), able, schema.ErrForbidden)
-	}
-	q.State, q.Outcome = schema.PublicationProposed, b.seats.must()+" must agree"+escalated(q)
+	q.Waived = b.q.Waived
+	q.State, q.Outcome = schema.PublicationProposed, b.withWaived(b.seats.must()+" must agree"+escalated(q))
 	if len(b.seats) == 0 {
 		q.State, q.Outcome = schema.PublicationApproved, "the policy in force demands nobody's approval"
 	}
@@ -197,7 +194,7 @@ func ApprovePublication(tx store.Tx, book *policy.Book, c Choice) (schema.Public
 	return settle(tx, b, q)
 }
 
-// settle writes how many more must agree.
+// settle writes how many more must agree, and of whom nobody has to.
 func settle(tx store.Tx, b *board, q schema.Publication) (schema.Publication, error) {
 	lacks, err := b.lacks()
 	if err != nil {
@@ -206,6 +203,9 @@ func settle(tx store.Tx, b *board, q schema.Publication) (schema.Publication, er
 	q.State, q.Outcome = schema.PublicationApproved, "as many agreed as must"
 	if lacks > 0 {
 		q.State, q.Outcome = schema.PublicationProposed, fmt.Sprintf("%d more of %s must agree", lacks, b.seats.groups())
+	}
+	if q.Outcome = b.withWaived(q.Outcome); b.waived == "" {
+		q.Waived = nil // they are enough by now
 	}
 	return q, store.Publications.Put(tx, q)
 }

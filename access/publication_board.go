@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"drawbridge/policy"
 	"drawbridge/schema"
@@ -12,9 +13,10 @@ import (
 // A board is who may agree to a policy: those whom the policy in force names, never
 // those whom the other one does, or a change could appoint its own approvers.
 type board struct {
-	panel // of no role: what it knows of groups and people
-	seats seats
-	q     schema.Publication
+	panel         // of no role: what it knows of groups and people
+	seats  seats  // with those that are waived, of which nobody must agree
+	waived string // which of them are, and why; nothing where none is
+	q      schema.Publication
 }
 
 func newBoard(r store.Reader, book *policy.Book, q schema.Publication) (*board, error) {
@@ -31,7 +33,21 @@ func newBoard(r store.Reader, book *policy.Book, q schema.Publication) (*board, 
 			return nil, err
 		}
 	}
-	return b, nil
+	return b, b.waive()
+}
+
+// waive has nobody demanded of whom too few could agree when it was proposed, for as long as
+// they are too few.
+func (b *board) waive() error {
+	if len(b.q.Waived) == 0 {
+		return nil
+	}
+	could, err := b.could()
+	if err == nil && b.seats.lack(could) > 0 {
+		kept, waived := b.seats.waive(b.q.Waived)
+		b.seats, b.waived = kept, waived.short(could)
+	}
+	return err
 }
 
 // outside returns what is known of a person who is there and neither proposed the
@@ -87,10 +103,9 @@ func (b *board) sits(identity string) (at sitting, err error) {
 	return at, nil
 }
 
-// standing are the approvals that count now, by where those sit who gave them: of people
-// who are still there, and still among those who may.
-func (b *board) standing() (stand []sitting, err error) {
-	var known []someone
+// standing are the approvals that count now, by those who gave them: of people who are still
+// there, and still among those who may.
+func (b *board) standing() (stand []member, err error) {
 	for _, a := range b.q.Approvals {
 		who, err := b.outside(identityOf(a.By))
 		if refusable(err) {
@@ -103,8 +118,8 @@ func (b *board) standing() (stand []sitting, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if at != 0 && !slices.ContainsFunc(known, who.is) {
-			stand, known = append(stand, at), append(known, who)
+		if at != 0 {
+			stand = append(stand, member{schema.Identity{ID: who.id}, who, at})
 		}
 	}
 	return stand, nil
@@ -113,21 +128,48 @@ func (b *board) standing() (stand []sitting, err error) {
 // lacks returns how many more must agree.
 func (b *board) lacks() (int, error) {
 	stand, err := b.standing()
-	return b.seats.lack(stand), err
+	return b.seats.lack(sittings(stand)), err
 }
 
-// A member is somebody who could agree, and where they sit.
+// A member is an identity that agreed, or could, whose it is, and where it sits.
 type member struct {
 	schema.Identity
-	at sitting
+	who someone
+	at  sitting
 }
 
-// able returns people who could agree now, up to n at each seat.
+// sittings returns where those sit whose identities these are: somebody with several sits where
+// any of them does, and takes one seat.
+func sittings(members []member) (at []sitting) {
+	var all []member
+	for _, one := range members {
+		others := all[:0]
+		for _, m := range all {
+			if m.who.is(one.who) {
+				one.who.names = slices.Concat(one.who.names, m.who.names)
+				one.at |= m.at
+			} else {
+				others = append(others, m)
+			}
+		}
+		all = append(others, one)
+	}
+	for _, m := range all {
+		at = append(at, m.at)
+	}
+	return at
+}
+
+// able returns people who could agree now, up to n at each seat. Somebody with two identities
+// at different seats is there by both.
 func (b *board) able(n int) (able []member, err error) {
 	if b.book == nil {
 		return nil, nil
 	}
-	for i := range b.seats {
+	for i, s := range b.seats {
+		if s.needs == 0 {
+			continue
+		}
 		if able, err = b.ableAt(i, n, able); err != nil {
 			return able, err
 		}
@@ -140,11 +182,7 @@ func (b *board) ableAt(seat, n int, able []member) ([]member, error) {
 	known := slices.Clone(b.agreed)
 	for _, m := range able {
 		if m.at.has(seat) {
-			n--
-		}
-		var err error
-		if known, err = b.note(known, m.ID); err != nil {
-			return able, err
+			n, known = n-1, append(known, m.who)
 		}
 	}
 	if n <= 0 {
@@ -165,7 +203,7 @@ func (b *board) ableAt(seat, n int, able []member) ([]member, error) {
 		if err != nil {
 			return able, err
 		}
-		able, known = append(able, member{id, at}), append(known, who)
+		able, known = append(able, member{id, who, at}), append(known, who)
 		if n--; n == 0 {
 			break
 		}
@@ -173,15 +211,34 @@ func (b *board) ableAt(seat, n int, able []member) ([]member, error) {
 	return able, nil
 }
 
-// couldAgree returns how many could, and whether they are as many as must, at each seat.
-func (b *board) couldAgree() (n int, enough bool, err error) {
-	able, err := b.able(b.seats.needed())
-	sit := make([]sitting, len(able))
-	for i, m := range able {
-		sit[i] = m.at
+// could returns where those sit who agreed, and who could: as many as must at each seat, if
+// there are.
+func (b *board) could() ([]sitting, error) {
+	stand, err := b.standing()
+	if err != nil {
+		return nil, err
 	}
-	return len(able), b.seats.lack(sit) == 0, err
+	able, err := b.able(b.seats.needed())
+	return sittings(append(stand, able...)), err
 }
+
+// fillable returns nil where as many could agree as must, or as many as must at some seats: the
+// others are waived then, or nobody could ever agree. Otherwise it is ErrForbidden.
+func (b *board) fillable() error {
+	could, err := b.could()
+	if err != nil {
+		return err
+	}
+	vacant := b.seats.vacant(could)
+	if kept, _ := b.seats.waive(vacant); len(vacant) > 0 && kept.needed() == 0 {
+		return fmt.Errorf("%s: the others left, or wrote or proposed it: %w", b.seats.short(could), schema.ErrForbidden)
+	}
+	b.q.Waived = vacant
+	return b.waive()
+}
+
+// withWaived adds to what is said of a publication which seats are waived.
+func (b *board) withWaived(words string) string { return strings.TrimSuffix(words+"; "+b.waived, "; ") }
 
 // ApproversOf returns up to n people whose agreement a publication waits for now, and how
 // many more must agree.
@@ -194,12 +251,12 @@ func ApproversOf(r store.Reader, book *policy.Book, q schema.Publication, n int)
 		return nil, 0, err
 	}
 	stand, err := b.standing()
-	if lacks = b.seats.lack(stand); err != nil || lacks == 0 {
+	if lacks = b.seats.lack(sittings(stand)); err != nil || lacks == 0 {
 		return nil, lacks, err
 	}
 	members, err := b.able(n)
 	for _, m := range members {
-		if len(able) < n && b.seats.lack(append(slices.Clone(stand), m.at)) < lacks {
+		if len(able) < n && b.seats.lack(sittings(append(slices.Clone(stand), m))) < lacks {
 			able = append(able, m.Identity)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // force says so, or is the first; and of any what lowers modes, or takes access away by a
 // plan, and does nothing else. Alone says that somebody does it on their own word
 // where those who must agree are too few, or nobody is there who could sign; it is
-// refused where they are not.
+// refused where they are not, be it at one seat: who sits there agrees.
 func PublishNow(tx store.Tx, book *policy.Book, x Proposing, alone bool) (schema.Publication, error) {
 	var lowers, removes bool
 	var more error // what keeps one person from it
@@ -94,16 +94,17 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	default:
 		return "", fmt.Errorf("%s: one person may publish it all the same, on their own word alone: %w", nobody, schema.ErrHeld)
 	}
-	able, enough, err := b.couldAgree()
+	could, err := b.could()
+	kept, _ := b.seats.waive(b.seats.vacant(could))
 	switch {
 	case err != nil:
 		return "", err
 	case !alone:
 		return "", fmt.Errorf("%s must agree to it first%s: propose it; one person may only lower modes, or take access away, and %w: %w", b.seats.must(), escalated(q), more, schema.ErrHeld)
-	case enough:
-		return "", fmt.Errorf("%s must agree to it, and as many could: propose it: %w", b.seats.must(), schema.ErrForbidden)
+	case kept.needed() > 0:
+		return "", fmt.Errorf("%s must agree to it, and as many could: propose it: %w", kept.must(), schema.ErrForbidden)
 	}
-	why := fmt.Sprintf("%s had to agree, and %d could: %s", b.seats.must(), able, onTheWordOf(q))
+	why := b.seats.short(could) + ": " + onTheWordOf(q)
 	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
 }
 

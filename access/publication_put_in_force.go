@@ -69,7 +69,9 @@ func PublishPlanned(tx store.Tx, book *policy.Book, x Publishing) (schema.Public
 		q.State, q.Outcome = schema.PublicationStale, old
 		return endPublication(tx, q, schema.Denied, Decider{Actor: "bridge"}, "")
 	}
-	q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By)
+	if q, _, err = putInForce(tx, x.Draft.Book, x.Draft.Files, q, x.By); err == nil && b.waived != "" {
+		err = Report(tx, x.Draft.Book, x.By.Actor, schema.Finding{Kind: findingAlone, Subject: "policy/" + q.Digest, Reason: b.waived})
+	}
 	return q, err
 }
 

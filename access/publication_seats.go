@@ -3,12 +3,13 @@ package access
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"drawbridge/policy"
 )
 
-// A seat is a group of which so many people must agree to a policy.
+// A seat is a group of which so many people must agree to a policy; none where that is waived.
 type seat struct {
 	group string
 	needs int
@@ -40,20 +41,72 @@ func (s seats) needed() (n int) {
 
 // must says of whom how many must agree: 2 of the group Board.
 func (s seats) must() string {
-	words := make([]string, len(s))
-	for i, one := range s {
-		words[i] = fmt.Sprintf("%d of the group %s", one.needs, one.group)
-	}
-	return strings.Join(words, " and ")
+	return s.each(" and ", func(_ int, one seat) string { return one.must() })
 }
+
+func (s seat) must() string { return fmt.Sprintf("%d of the group %s", s.needs, s.group) }
 
 // groups names them: the group Board.
 func (s seats) groups() string {
-	words := make([]string, len(s))
+	return s.each(" and ", func(_ int, one seat) string { return "the group " + one.group })
+}
+
+// short says of how many of those who must agree how many could.
+func (s seats) short(could []sitting) string {
+	return s.each("; ", func(i int, one seat) string {
+		n := 0
+		for _, at := range could {
+			if at.has(i) {
+				n++
+			}
+		}
+		return fmt.Sprintf("%s had to agree, and %d could", one.must(), n)
+	})
+}
+
+// each says something of each seat of which somebody must agree.
+func (s seats) each(between string, say func(int, seat) string) string {
+	var words []string
 	for i, one := range s {
-		words[i] = "the group " + one.group
+		if one.needs > 0 {
+			words = append(words, say(i, one))
+		}
 	}
-	return strings.Join(words, " and ")
+	return strings.Join(words, between)
+}
+
+// waive returns the same seats, of which nobody must agree at some, by their groups; and those
+// that are waived by it.
+func (s seats) waive(groups []string) (kept, waived seats) {
+	kept, waived = slices.Clone(s), slices.Clone(s)
+	groups = slices.Clone(groups)
+	for i, one := range s {
+		if at := slices.Index(groups, one.group); at >= 0 {
+			kept[i].needs, groups = 0, slices.Delete(groups, at, at+1)
+		} else {
+			waived[i].needs = 0
+		}
+	}
+	return kept, waived
+}
+
+// vacant returns the groups whose seats have to be waived for people to fill the others: as few
+// as may be by how many must agree, and of two that are as good the first, for those further on
+// may agree to more.
+func (s seats) vacant(could []sitting) (groups []string) {
+	most := -1
+	for some := range sitting(1) << len(s) {
+		var without []string
+		for i, one := range s {
+			if some.has(i) {
+				without = append(without, one.group)
+			}
+		}
+		if kept, _ := s.waive(without); kept.lack(could) == 0 && kept.needed() > most {
+			groups, most = without, kept.needed()
+		}
+	}
+	return groups
 }
 
 // A sitting is at which of the seats somebody may sit, a bit each.

@@ -111,7 +111,7 @@ func agreedToIt(q schema.Publication) (by []string) {
 // barred says why a policy might not come into force; nothing where it might.
 func (m *Remaker) barred(from, to *policy.Book, q schema.Publication) (string, error) {
 	rules := from.Publication()
-	must := seatsOf(rules, from.Beyond(to))
+	must, _ := seatsOf(rules, from.Beyond(to)).waive(q.Waived) // that they were too few is not kept
 	by := schema.Sorted(agreedToIt(q)...)
 	switch {
 	case len(by) < len(q.Approvals):

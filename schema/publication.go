@@ -36,6 +36,7 @@ type Publication struct {
 	Planned  time.Time        `json:"planned,omitzero"`
 	Owners   []string         `json:"owners,omitempty"` // email addresses of those who answer for its roles and connectors, case folded
 	Beyond   []string         `json:"beyond,omitempty"` // KIND/NAME of what is beyond those who agree: it takes others besides
+	Waived   []string         `json:"waived,omitempty"` // groups of which nobody has to agree, for too few of them could, where others have to
 	Made     time.Time        `json:"made"`
 
 	Approvals []Approval `json:"approvals,omitempty"` // of those who must agree
