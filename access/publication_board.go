@@ -45,7 +45,7 @@ func (b *board) waive() error {
 	could, err := b.could()
 	if err == nil && b.seats.lack(could) > 0 {
 		kept, waived := b.seats.waive(b.q.Waived)
-		b.seats, b.waived = kept, waived.short(could)
+		b.seats, b.waived = kept, waived.short("had to", could)
 	}
 	return err
 }
@@ -231,7 +231,7 @@ func (b *board) fillable() error {
 	}
 	vacant := b.seats.vacant(could)
 	if kept, _ := b.seats.waive(vacant); len(vacant) > 0 && kept.needed() == 0 {
-		return fmt.Errorf("%s: the others left, or wrote or proposed it: %w", b.seats.short(could), schema.ErrForbidden)
+		return fmt.Errorf("%s: the others left, or wrote or proposed it: %w", b.seats.short("must", could), schema.ErrForbidden)
 	}
 	b.q.Waived = vacant
 	return b.waive()

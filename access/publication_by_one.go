@@ -104,7 +104,7 @@ func onOneWord(tx store.Tx, book *policy.Book, q schema.Publication, alone bool,
 	case kept.needed() > 0:
 		return "", fmt.Errorf("%s must agree to it, and as many could: propose it: %w", kept.must(), schema.ErrForbidden)
 	}
-	why := b.seats.short(could) + ": " + onTheWordOf(q)
+	why := b.seats.short("had to", could) + ": " + onTheWordOf(q)
 	return strings.TrimPrefix(nobody+"; "+why, "; "), nil
 }
 

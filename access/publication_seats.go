@@ -51,8 +51,8 @@ func (s seats) groups() string {
 	return s.each(" and ", func(_ int, one seat) string { return "the group " + one.group })
 }
 
-// short says of how many of those who must agree how many could.
-func (s seats) short(could []sitting) string {
+// short says of how many of those who must agree, or had to, how many could.
+func (s seats) short(must string, could []sitting) string {
 	return s.each("; ", func(i int, one seat) string {
 		n := 0
 		for _, at := range could {
@@ -60,7 +60,7 @@ func (s seats) short(could []sitting) string {
 				n++
 			}
 		}
-		return fmt.Sprintf("%s had to agree, and %d could", one.must(), n)
+		return fmt.Sprintf("%s %s agree, and %d could", one.must(), must, n)
 	})
 }
 
