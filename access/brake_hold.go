@@ -235,6 +235,40 @@ func KeepHolds(tx store.Tx, book *policy.Book, sweep string, held []schema.Hold,
 	return nil
 }
 
+// releaseLasts is for how long a sweep's release is good. Whoever releases has the sweep run
+// at once; what that run did not come to, its next ones do. A target may be down over a long
+// weekend; what people saw more than a week ago they are shown again.
+const releaseLasts = 7 * 24 * time.Hour
+
+// VoidOldReleases has people be asked again about what they released of a sweep so long ago
+// that it is not to be done unseen.
+func VoidOldReleases(tx store.Tx, book *policy.Book, sweep string) error {
+	holds, err := sweepHolds(tx, sweep)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if h.Released.IsZero() || tx.Now().Sub(h.Released) <= releaseLasts {
+			continue
+		}
+		_, err := tx.Record(schema.Decision{
+			Actor: "bridge", Verb: schema.Held, Subject: h.Subject, Policy: book.Digest(),
+			Reason: "what people released on " + day(h.Released) + " was not all done within a week: they are asked again; " + h.Reason,
+		})
+		if err != nil {
+			return err
+		}
+		h.Agreed, h.Released = nil, time.Time{}
+		if err := notifyHeld(tx, book, h); err != nil {
+			return err
+		}
+		if err := store.Holds.Put(tx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ReleasedPlans returns the plans of a sweep that people released and that no run
 // has come to yet, by the holds' ids.
 func ReleasedPlans(r store.Reader, sweep string) (map[string]string, error) {

@@ -17,7 +17,7 @@ var errLooking = errors.New("it only looks")
 type guard struct {
 	plans      map[string]string // that people released, by the holds' ids
 	held       []schema.Hold
-	past       []string          // ids of holds that it let the run past
+	past       []string          // ids of holds that it let the run past, or behind which nothing was left
 	incomplete bool              // the run did not come to everything
 	troubles   []schema.Trouble  // what became of the parts of it that it did not do
 	parts      []schema.PlanPart // what is done of released plans that it has yet to come to the end of
@@ -46,6 +46,7 @@ func (s Sweep) check(run *schema.Run, would *access.Agenda, population int) erro
 func (s Sweep) checkFor(run *schema.Run, would *access.Agenda, why string) error {
 	switch {
 	case would.Count() == 0:
+		s.guard.over(would.HoldID())
 		return nil
 	case s.dry:
 		s.guard.held = append(s.guard.held, would.Hold(why))
@@ -64,7 +65,7 @@ func (s Sweep) checkFor(run *schema.Run, would *access.Agenda, why string) error
 			return err
 		}
 		s.guard.held = append(s.guard.held, would.Hold(why))
-		s.guard.over(would.HoldID()) // what was released is void
+		s.guard.drop(would.HoldID()) // what was released is void
 	}
 	return fmt.Errorf("%s: %w", why, schema.ErrHeld)
 }
@@ -99,15 +100,25 @@ func (g *guard) partOf(hold string) schema.PlanPart {
 
 // at has a run be at a part of a plan.
 func (g *guard) at(part schema.PlanPart) {
-	g.over(part.Hold)
+	g.drop(part.Hold)
 	g.parts = append(g.parts, part)
 }
 
-// over notes that a run came to the end of a hold's plan.
+// over notes that a run came to the end of what a hold is about: its release is spent, also
+// where nothing was left to do, or so little that nobody has to be asked.
 func (g *guard) over(hold string) {
-	if g != nil {
-		g.parts = slices.DeleteFunc(slices.Clone(g.parts), func(p schema.PlanPart) bool { return p.Hold == hold })
+	if g == nil {
+		return
 	}
+	g.drop(hold)
+	if g.plans[hold] != "" && !slices.Contains(g.past, hold) {
+		g.past = append(g.past, hold)
+	}
+}
+
+// drop forgets what is done of a hold's plan.
+func (g *guard) drop(hold string) {
+	g.parts = slices.DeleteFunc(slices.Clone(g.parts), func(p schema.PlanPart) bool { return p.Hold == hold })
 }
 
 // did adds to what is done of the plan that the run is at, from where it was; nothing if

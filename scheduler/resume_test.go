@@ -467,3 +467,93 @@ func TestNothingIsLeftOfAPlanThatIsOver(t *testing.T) {
 		}
 	})
 }
+
+// besides runs a sweep, and what another does besides that sweep's own.
+func besides(sweep scheduler.Sweep, more func() error) scheduler.Sweep {
+	own := sweep.Run
+	sweep.Run = func(ctx context.Context, s scheduler.Sweep, run *schema.Run) error {
+		return errors.Join(own(ctx, s, run), more())
+	}
+	return sweep
+}
+
+// TestAReleaseEndsWithItsPlan has nothing be left of what people released, in a run that does
+// not come to everything: the same due once more, weeks later, is asked about. So it is where
+// a run failed in the middle of it, and where none came to it. R-BRAKE-5.
+func TestAReleaseEndsWithItsPlan(t *testing.T) {
+	for name, failsAt := range map[string]int{"before any of it": 0, "in the middle": 4} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, left := failingWorld(t)
+				defer w.stop()
+				sweep := resumed()["expiry, released"](w)
+				if failsAt > 0 {
+					if run, failed := w.failAt(sweep, left, failsAt); !failed || run.Done == 0 || !w.came("expiry") {
+						t.Fatalf("it did not fail in the middle: %+v", run)
+					}
+				}
+				var all []schema.Grant
+				w.update(func(tx store.Tx) error {
+					all = nil
+					for g, err := range store.Grants.All(tx) {
+						if err != nil {
+							return err
+						}
+						all = append(all, g)
+					}
+					return each(len(all), func(i int) error { return store.Grants.Delete(tx, all[i].Identity, all[i].ID) })
+				})
+				settle(time.Second)
+				if run := w.run(besides(sweep, func() error { return errNoRoom })); run.Problem == "" || run.Done != 0 {
+					t.Fatalf("it found something, or all went well: %+v", run)
+				}
+				if is := w.outcome("expiry"); len(is.Holds) > 0 || w.came("expiry") {
+					t.Errorf("nothing is left of it, and %v is held; something is kept: %v", is.Holds, w.came("expiry"))
+				}
+				w.update(func(tx store.Tx) error {
+					return each(len(all), func(i int) error {
+						all[i].Ended = time.Time{}
+						return store.Grants.Put(tx, all[i])
+					})
+				})
+				settle(21 * oneDay)
+				if run := w.run(sweep); run.Held == "" || run.Done != 0 {
+					t.Errorf("the same weeks later: %+v; want people asked", run)
+				}
+			})
+		})
+	}
+}
+
+// TestAReleaseHasAnAge has nobody come to what people released for more than a week: they are
+// asked again, can agree again, and then it is done. R-BRAKE-5.
+func TestAReleaseHasAnAge(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		held  bool
+	}{"a week": {7*oneDay - time.Hour, false}, "longer": {7*oneDay + time.Hour, true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, left := failingWorld(t)
+				defer w.stop()
+				sweep := resumed()["expiry, released"](w)
+				first, failed := w.failAt(sweep, left, 4)
+				if !failed || first.Done == 0 {
+					t.Fatalf("it did not fail in the middle: %+v", first)
+				}
+				settle(c.after)
+				run := w.run(sweep)
+				if held := run.Held != ""; held != c.held || held == (run.Done > 0) {
+					t.Fatalf("after %v: %+v; want it held: %v", c.after, run, c.held)
+				}
+				if !c.held {
+					return
+				}
+				w.release("sweep:expiry")
+				if run = w.run(sweep); run.Held != "" || first.Done+run.Done != 4*resumeMany {
+					t.Errorf("released again: %+v, and %d before; want %d done", run, first.Done, 4*resumeMany)
+				}
+			})
+		})
+	}
+}

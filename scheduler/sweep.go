@@ -130,6 +130,9 @@ func (w *Sweeper) begin(ctx context.Context, sweep *Sweep) (run schema.Run, err 
 	sweep.guard = &guard{}
 	fresh := schema.Run{Sweep: sweep.Name, Started: time.Now()}
 	err = w.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if err := access.VoidOldReleases(tx, w.Rules.Book(), sweep.Name); err != nil {
+			return err
+		}
 		if sweep.guard.plans, err = access.ReleasedPlans(tx, sweep.Name); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ type Run struct {
 	Reported int       `json:"reported"`           // findings raised or renewed, nothing else done
 	Retried  int       `json:"retried,omitempty"`  // of what was found, what was given up before and is tried again
 	Held     string    `json:"held,omitempty"`     // why the guard held the run
-	Released []string  `json:"released,omitempty"` // holds that it went past because people released them
+	Released []string  `json:"released,omitempty"` // holds that it went past because people released them, or behind which it found nothing left
 	Problem  string    `json:"problem,omitempty"`  // why the run failed
 	DryRun   bool      `json:"dryRun,omitempty"`
 	Resumed  int       `json:"resumed,omitempty"` // how often it was cut off, and went on where it was
@@ -83,7 +83,7 @@ type Progress struct {
 	Run        Run      `json:"run"`
 	Cursor     []string `json:"cursor,omitempty"`
 	Held       []Hold   `json:"held,omitempty"`
-	Past       []string `json:"past,omitempty"` // holds that people released and that it went past
+	Past       []string `json:"past,omitempty"` // holds that people released and that it went past, or found nothing left behind
 	Incomplete bool     `json:"incomplete,omitempty"`
 
 	Troubles []Trouble `json:"troubles,omitempty"` // what became of parts of it that it did not do
