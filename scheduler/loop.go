@@ -264,7 +264,7 @@ func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish
 			return tx.Done(item, next)
 		}
 		if errors.Is(failed, errInUse) {
-			return tx.Postpone(item, tx.Now().Add(lookAgain))
+			return tx.Postpone(item, tx.Now().Add(max(lookAgain, connectors.RetryAfter(failed))))
 		}
 		wait := max(connectors.RetryAfter(failed), l.Backoff.After(item.Attempt))
 		if item.Urgent {

@@ -88,10 +88,17 @@ func (s *seats) stand(identity, has string) {
 // free returns an error, which passes, if another identity is at an account.
 func (s *seats) free(account, identity string) error {
 	if by, busy := s.busy[account]; busy && by != identity {
-		return inUse(account, by)
+		return inUse(account, by, lookAgain)
 	}
-	if t, taken := s.taken[account]; taken && t.by != identity && (t.until.IsZero() || time.Now().Before(t.until)) {
-		return inUse(account, t.by)
+	t, taken := s.taken[account]
+	left := time.Until(t.until)
+	switch {
+	case !taken || t.by == identity:
+		return nil
+	case t.until.IsZero():
+		return inUse(account, t.by, lookAgain)
+	case left > 0: // nobody hears of it when it is written down, which is at once, or late
+		return inUse(account, t.by, max(lookAgain, min(writeDown-left, left)))
 	}
 	return nil
 }
@@ -100,9 +107,14 @@ func (s *seats) free(account, identity string) error {
 // the target, and what waits for it was not begun.
 var errInUse = errors.New("it is looked at again")
 
-// lookAgain is how soon an account that was in use is looked at again.
+// lookAgain is how soon an account that is in use is looked at again, at the least. Of one
+// that was taken, and of which it is not written down, each look is a search at the target:
+// there it is as long again as it has been so.
 const lookAgain = time.Second
 
-func inUse(account, by string) error {
-	return &connectors.Error{Kind: connectors.Transient, Err: fmt.Errorf("account %s is being written to for identity %s: %w", account, by, errInUse)}
+func inUse(account, by string, again time.Duration) error {
+	return &connectors.Error{
+		Kind: connectors.Transient, After: again,
+		Err: fmt.Errorf("account %s is being written to for identity %s: %w", account, by, errInUse),
+	}
 }

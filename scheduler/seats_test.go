@@ -3,10 +3,13 @@ package scheduler_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
+	"drawbridge/access/accesstest"
 	"drawbridge/connectors"
 	"drawbridge/scheduler"
 	"drawbridge/schema"
@@ -93,6 +96,67 @@ func TestATakingThatFailedIsOver(t *testing.T) {
 			if (err != nil) != fails {
 				t.Errorf("%d: %v, want an error: %v", n, err, fails)
 			}
+		}
+	})
+}
+
+// A seeker counts who looked for the one account that there is at the target.
+type seeker struct {
+	mu    sync.Mutex
+	looks map[string]int
+}
+
+func (f *seeker) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
+	f.mu.Lock()
+	f.looks[want.Identity]++
+	f.mu.Unlock()
+	if others, err := connectors.Claim(ctx, have, want, schema.Account{RemoteID: "r-1"}); others {
+		return have, err
+	}
+	return schema.Account{RemoteID: "r-1", Active: true, Attributes: want.Attributes, Adopted: true}, nil
+}
+
+// What came of a taking is never written down. Whoever waits for that account looks at it more
+// and more seldom, and has it once that is certain. R-PROV-2.
+func TestWhoeverWaitsLooksSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := idleWorldOn(t, accesstest.Engine(t))
+		defer w.stop()
+		ada, eve := w.admitNamed("ada", "", "Engineering", true), w.admitNamed("eve", "", "Engineering", true)
+		lane, f := access.LaneAccount("wiki"), &seeker{looks: map[string]int{}}
+		p := &scheduler.Provision{Store: w.store, Rules: w.rules, Name: "wiki", Connector: f}
+		work := func(lane store.Lane, handle scheduler.Handler, d time.Duration) {
+			ctx, cancel := context.WithCancel(t.Context())
+			l := scheduler.Loop{
+				Store: w.store, Lane: lane, Handle: handle, Workers: 1, TTL: time.Minute, Log: discard(), Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute},
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := l.Run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+			settle(d)
+			cancel()
+			wg.Wait()
+		}
+		work(access.LaneIdentity, func(ctx context.Context, item store.Item) (access.Finish, error) {
+			return access.Reconcile(ctx, w.store, w.rules, item)
+		}, time.Second)
+		if _, err := p.Handle(t.Context(), store.Item{Lane: lane, ID: ada}); err != nil || f.looks[ada] != 1 {
+			t.Fatalf("ada looked %d times: %v", f.looks[ada], err)
+		}
+		work(lane, func(ctx context.Context, item store.Item) (access.Finish, error) {
+			if item.ID == ada {
+				return nil, nil
+			}
+			return p.Handle(ctx, item)
+		}, 65*time.Second)
+		if n := f.looks[eve]; n < 3 || n > 9 {
+			t.Errorf("eve looked %d times in a minute, want 3 to 9", n)
+		}
+		if a := w.account(eve); a.RemoteID != "r-1" {
+			t.Errorf("eve has %+v once the minute is over", a)
 		}
 	})
 }
