@@ -15,8 +15,8 @@ import (
 // A review that is open is looked through now and then: when half of its time is over,
 // a day before the end, at the end, and each day after. What ended by itself meanwhile
 // is let go of; of what remains those who may decide are found anew, because managers
-// change and owners leave; and how much waits for whom is written down, for whoever
-// tells people.
+// change and owners leave; from the end on whoever comes next may too; and how much waits
+// for whom is written down, for whoever tells people.
 
 // The kinds of reminder.
 const (
@@ -39,7 +39,7 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 	if err != nil || open == 0 || v.Next.After(time.Now()) {
 		return err
 	}
-	late, escalated := v.Level == 0 && !time.Now().Before(v.Due), false
+	late, escalated := !time.Now().Before(v.Due), false
 	waiting := map[string]int{} // by whom it waits for
 	for after, done := []string(nil), false; !done; {
 		var some []schema.ReviewItem
@@ -62,7 +62,7 @@ func (w *Reviews) lookThrough(ctx context.Context, v schema.Review) error {
 			if !i.Awaited() {
 				continue
 			}
-			escalated = escalated || late && v.OverdueOf(i) == schema.OverdueEscalate
+			escalated = escalated || late && v.OverdueOf(i) == schema.OverdueEscalate && i.Level > v.Level
 			for _, to := range i.Awaits {
 				waiting[to]++
 			}
@@ -101,8 +101,8 @@ func (w *Reviews) open(ctx context.Context, v schema.Review, after []string) (so
 }
 
 // refresh lets go of an item whose access ended by itself, and finds anew who may decide
-// about it: whoever comes next too, if it is late and is to be escalated. The item is then
-// as it is written.
+// about it: if it is late and is to be escalated, whoever comes next too, each day one more
+// link until nobody does. The item is then as it is written.
 func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, late bool) error {
 	now, err := store.ReviewItems.Get(tx, i.Review, i.Identity, i.Holding)
 	if err != nil {
@@ -129,12 +129,13 @@ func refresh(tx store.Tx, b *bench, i *schema.ReviewItem, late bool) error {
 		i.State, i.Awaits, i.Decided, i.By, i.Reason = schema.ItemLapsed, nil, tx.Now(), "bridge", "it ended before anybody decided"
 		return store.ReviewItems.Put(tx, *i)
 	}
-	escalate := late && b.review.OverdueOf(*i) == schema.OverdueEscalate
-	if escalate { // again where this was cut off
-		i.Level = max(i.Level, b.review.Level+1)
+	if late && b.review.OverdueOf(*i) == schema.OverdueEscalate { // again where this was cut off
+		if i.Level, err = b.upTo(b.review.Level+1, *i, f); err != nil {
+			return err
+		}
 	}
 	awaits, err := b.awaits(*i, f)
-	if err != nil || slices.Equal(awaits, i.Awaits) && !escalate {
+	if err != nil || slices.Equal(awaits, i.Awaits) && i.Level == now.Level {
 		return err
 	}
 	i.Awaits = awaits

@@ -289,7 +289,7 @@ func TestNothingToReview(t *testing.T) {
 
 // TestReminders has a review whose owner does nothing: what waits is written down when
 // it is opened, when half of its time is over, a day before its end, at it, and each day
-// after; at the end whoever comes next may decide too.
+// after; from the end on whoever comes next may decide too.
 func TestReminders(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		s := w.governors()
@@ -313,14 +313,16 @@ func TestReminders(t *testing.T) {
 		for _, c := range []struct {
 			day, times int
 			kind       string
-		}{{0, 1, "opened"}, {4, 1, "opened"}, {5, 2, "soon"}, {8, 2, "soon"}, {9, 3, "soon"}, {10, 4, "escalated"}, {11, 5, "overdue"}} {
+		}{{0, 1, "opened"}, {4, 1, "opened"}, {5, 2, "soon"}, {8, 2, "soon"}, {9, 3, "soon"}, {10, 4, "escalated"}, {11, 5, "escalated"}, {12, 6, "overdue"}} {
 			day(c.day)
 			if m := times(s.lead); m.Times != c.times || m.Kind != c.kind || m.Items != 1 {
 				t.Errorf("on day %d: %+v, want %d times and %s", c.day, m, c.times, c.kind)
 			}
 		}
-		if m := times(s.second); m.Times != 2 {
-			t.Errorf("the deputy was reminded %d times, want 2: when it was escalated, and after", m.Times)
+		for who, want := range map[string]int{s.second: 3, s.iam: 2} { // the deputy, and who answers for the policy
+			if m := times(who); m.Times != want {
+				t.Errorf("%s was reminded %d times, want %d: when it was escalated, and after", who, m.Times, want)
+			}
 		}
 		if got := w.findings("review-overdue"); len(got) != 1 {
 			t.Errorf("that it is overdue was found %d times", len(got))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"drawbridge/access"
 	"drawbridge/schema"
@@ -223,5 +224,47 @@ func TestTheNewManagerReviews(t *testing.T) {
 		w.mustJudge(items[0], schema.ItemRevoked, after)
 		w.work()
 		w.want(ada, "")
+	})
+}
+
+// TestTimeGoesUpTheChain has nobody decide: at the end of the time the manager's manager may,
+// a day later the role's owner, and so on while anybody comes next. R-REV-6.
+func TestTimeGoesUpTheChain(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.managing()
+		s := w.governors()
+		chief := w.admit(person{name: "chief", department: "Leads"})
+		boss := w.under(person{name: "boss", department: "Leads"}, chief)
+		w.under(person{name: "ada", department: "Engineering"}, boss)
+		w.work()
+		v := w.openReview(access.Opening{Kind: schema.ReviewRole, Of: "engineer", Reviewer: schema.ByManager, Within: 4 * oneDay})
+		for _, c := range []struct {
+			day, times int
+			able       []string
+		}{
+			{0, 0, []string{boss}}, {3, 0, []string{boss}}, {4, 1, []string{boss, chief}}, {5, 2, []string{boss, chief, s.lead}},
+			{6, 3, []string{boss, chief, s.lead, s.second}}, {7, 4, []string{boss, chief, s.lead, s.second, s.iam}},
+			{8, 4, []string{boss, chief, s.lead, s.second, s.iam}}, {9, 4, []string{boss, chief, s.lead, s.second, s.iam}},
+		} {
+			time.Sleep(time.Until(v.Opened.Add(time.Duration(c.day)*oneDay + time.Hour))) //nolint:forbidigo // of the bubble's own time
+			w.work()
+			var want []string
+			for _, id := range c.able {
+				want = append(want, "identity/"+id)
+			}
+			if got := w.items(v.ID)[0].Awaits; !slices.Equal(got, schema.Sorted(want...)) {
+				t.Errorf("on day %d it waits for %v, want %v", c.day, got, want)
+			}
+			escalated := 0
+			for _, verb := range w.verbs(v.Ref()) {
+				if verb == schema.Escalated {
+					escalated++
+				}
+			}
+			if escalated != c.times {
+				t.Errorf("by day %d it was escalated %d times, want %d", c.day, escalated, c.times)
+			}
+		}
+		w.mustJudge(w.items(v.ID)[0], schema.ItemKept, s.lead)
 	})
 }

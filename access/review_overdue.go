@@ -157,16 +157,11 @@ func Escalate(tx store.Tx, book *policy.Book, j Judgement) (schema.ReviewItem, e
 		return i, err
 	}
 	b := newBench(tx, book, v)
-	before, err := b.seats(i, f)
-	if err != nil {
+	was := i.Level
+	if i.Level, err = b.upTo(was+1, i, f); err != nil {
 		return i, err
 	}
-	i.Level++
-	after, err := b.seats(i, f)
-	if err != nil {
-		return i, err
-	}
-	if len(after) == len(before) {
+	if i.Level == was {
 		return i, fmt.Errorf("%s of %s: nobody comes next who could decide: %w", i.Holding, f.Identity.UserName, schema.ErrConflict)
 	}
 	if i.Awaits, err = b.awaits(i, f); err != nil {

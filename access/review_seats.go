@@ -109,6 +109,24 @@ func (b *bench) seats(i schema.ReviewItem, subject policy.Facts) (able []someone
 	return able, nil
 }
 
+// upTo is the level of an item that is escalated to one: as it is, where nobody comes next.
+func (b *bench) upTo(level int, i schema.ReviewItem, subject policy.Facts) (int, error) {
+	was := i.Level
+	if level <= was {
+		return was, nil
+	}
+	before, err := b.seats(i, subject)
+	if err != nil {
+		return was, err
+	}
+	i.Level = level
+	after, err := b.seats(i, subject)
+	if err != nil || len(after) == len(before) {
+		return was, err
+	}
+	return level, nil
+}
+
 // people are those behind a link who are there.
 func (b *bench) people(l link, subject policy.Facts) ([]someone, error) {
 	if found, ok := b.known[l.name]; ok && l.name != "" {
