@@ -142,8 +142,8 @@ func (k *killable) configure(token string) {
 			fmt.Fprintf(&text, "  - { name: %s, kind: file, options: { path: %s } }\n", c.Name, c.Options["path"])
 			continue
 		}
-		profile := map[string]string{wiki: "github-emu", crm: "put-only"}[c.Name]
-		fmt.Fprintf(&text, "  - { name: %s, kind: scim, profile: %s, baseURL: %s, auth: { bearer: env:TARGET } }\n", c.Name, profile, c.BaseURL)
+		profile := map[string]string{wiki: "github-emu", crm: "put-only", alerts: "sentry"}[c.Name]
+		fmt.Fprintf(&text, "  - { name: %s, kind: scim, profile: %s, baseURL: %s, auth: { bearer: env:TARGET }, allowIrreversible: %t }\n", c.Name, profile, c.BaseURL, c.AllowIrreversible)
 	}
 	k.config, k.url = filepath.Join(k.dir, "drawbridge.yaml"), "http://"+address
 	if err := os.WriteFile(k.config, []byte(text.String()), 0o600); err != nil {
