@@ -44,7 +44,7 @@ spec:
 ---
 apiVersion: drawbridge/v1
 kind: Role
-metadata: { name: scribe, owner: { user: iam@example.com, deputy: iam2@example.com } }
+metadata: { name: scribe, owner: { user: iam@example.com, deputy: lead@example.com } }
 spec:
   type: birthright
   mode: enforce
