@@ -69,7 +69,12 @@ func bookOf(t testing.TB, documents string) *Book {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, found := Load(mapFS{"base.yaml": string(base), "roles.yaml": documents}.fs())
+	files, n := mapFS{"base.yaml": string(base)}, 0
+	for some := range slices.Chunk(strings.Split(documents, "\n---\n"), 1000) { // a file is bounded
+		files[fmt.Sprintf("roles%d.yaml", n)] = strings.Join(some, "\n---\n")
+		n++
+	}
+	set, found := Load(files.fs())
 	book, more := Compile(set)
 	for _, f := range append(found, more...) {
 		if f.Code != CodeUntested && f.Code != CodeOverlap {
