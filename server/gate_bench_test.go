@@ -9,6 +9,7 @@ import (
 
 	"drawbridge/access"
 	"drawbridge/access/tokens"
+	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/server"
 	"drawbridge/server/issuer/issuertest"
@@ -29,8 +30,9 @@ func BenchmarkGate(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = s.Close() })
+	book, _ := policy.Compile(&policy.Set{}) // refusing a credential is a finding, by the policy in force
 	o := server.Options{
-		Store: s, Rules: access.NewRules(nil, nil), TokenKey: tokenKey, Limits: server.Limits{Source: -1}, Uses: &tokens.Uses{},
+		Store: s, Rules: access.NewRules(book, nil), TokenKey: tokenKey, Limits: server.Limits{Source: -1}, Uses: &tokens.Uses{},
 		Credentials: []server.Credential{{Name: "hr", Source: "hr", Secret: sourceSecret}},
 	}
 	trusting(b, i)(&o)

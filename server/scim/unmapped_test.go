@@ -142,7 +142,7 @@ func BenchmarkUnmapped(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				i++
-				w.send("PUT", "/Users/"+id, fmt.Sprintf(strings.TrimSuffix(person, "}")+more+`,"title":"%d"}`, 0, i)).is(200)
+				w.send("PUT", "/Users/"+id, fmt.Sprintf(strings.TrimSuffix(person, "}")+more+`,"profileUrl":"https://example.com/%d"}`, 0, i)).is(200)
 			}
 		})
 	}
