@@ -53,7 +53,7 @@ func writeWords(sum hash.Hash, words ...string) {
 	}
 }
 
-// Deeds are how many things were added to a plan, and some of them.
+// A deeds is how many things were added to a plan, and some of them.
 type deeds struct {
 	count int
 	first []schema.Deed

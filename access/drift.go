@@ -53,14 +53,14 @@ func Drift(tx store.Tx, rules *Rules, run string, seen schema.Account) (bool, er
 	if err != nil {
 		return false, err
 	}
-	strangers, err := strangers(tx, book, acc, seen)
+	foreign, err := strangers(tx, book, acc, seen)
 	if err != nil {
 		return false, err
 	}
 	acc.RemoteID, acc.Active, acc.Attributes = seen.RemoteID, seen.Active, seen.Attributes
 	acc.Entitlements = schema.Sorted(seen.Entitlements...)
 	acc.Managed = slices.DeleteFunc(schema.Sorted(governed(book, seen.Connector, acc.Entitlements)...), func(target string) bool {
-		return slices.Contains(strangers, target) // it was there when the account was taken over, and nobody decided about it
+		return slices.Contains(foreign, target) // it was there when the account was taken over, and nobody decided about it
 	})
 	acc.Observed, acc.State = tx.Now(), schema.Pending
 	acc.Due = acc.Due.Join(schema.Change{Received: tx.Now(), Decided: tx.Now(), Ends: true, Because: []string{d.ID}})

@@ -155,7 +155,7 @@ func (o *lookOver) complete(r store.Reader, f policy.Facts, i *schema.ReviewItem
 	i.Peers, i.Alike = o.census.peers(i.Department, i.Holding)
 	for _, e := range o.book.Effective(i.Gives...) {
 		i.Privileged = i.Privileged || e.Privileged
-		if riskRank(e.Risk) > riskRank(i.Risk) {
+		if policy.RiskRank(e.Risk) > policy.RiskRank(i.Risk) {
 			i.Risk = e.Risk
 		}
 	}
@@ -193,11 +193,6 @@ func (o *lookOver) terms(now time.Time, i *schema.ReviewItem) {
 	if o.bench.review.Overdue == "" {
 		i.Overdue = says.Overdue
 	}
-}
-
-// riskRank orders risks.
-func riskRank(risk string) int {
-	return slices.Index([]string{"low", "moderate", "high", "critical"}, risk) + 1
 }
 
 // useFeeds returns the feeds that tell of use, with when they were heard.

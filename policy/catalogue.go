@@ -95,6 +95,11 @@ func (b *Book) effective(refs ...string) map[string]schema.Entitlement {
 	return all
 }
 
+// RiskRank is how much a word for risk says is at risk, from 1; 0 of what is none.
+func RiskRank(word string) int {
+	return slices.Index([]string{"low", "moderate", "high", "critical"}, word) + 1
+}
+
 // Effective returns what who has some entitlements (connector/id) has: these, and all that
 // they confer, directly or not, by name.
 func (b *Book) Effective(refs ...string) []schema.Entitlement {

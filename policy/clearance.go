@@ -19,17 +19,6 @@ import (
 // and so is what it rests on, and what keeps it from somebody. Whatever says who somebody is,
 // or what the next policy takes, is beyond any clearance: with it one could give all the rest.
 
-// severities are the words for how much something puts at risk, from the least.
-var severities = []string{"low", "moderate", "high", "critical"}
-
-// severity is where a word for risk stands among them; of what nobody wrote, last.
-func severity(word string) int {
-	if i := slices.Index(severities, word); i >= 0 {
-		return i
-	}
-	return len(severities)
-}
-
 // Escalation returns how many must agree besides where the next policy is about more than
 // those are cleared for who agree to it; none where no clearance is said.
 func (p Publication) Escalation() int {
@@ -152,7 +141,7 @@ func newClearance(books ...*Book) clearance {
 // are cleared for who agree by the first of some policies. An entry may get another name: it is
 // what it is called at its target.
 func beyondAt(books []*Book) map[string]bool {
-	cleared := severity(books[0].Publication().Clearance)
+	cleared := RiskRank(books[0].Publication().Clearance)
 	entries, targets := map[string]bool{}, map[string]bool{}
 	each := func(look func(ref, target string, e Entitlement)) {
 		for _, b := range books {
@@ -164,7 +153,7 @@ func beyondAt(books []*Book) map[string]bool {
 		}
 	}
 	each(func(_, target string, e Entitlement) {
-		if e.Privileged || severity(e.Risk) > cleared {
+		if rank := RiskRank(e.Risk); e.Privileged || rank == 0 || rank > cleared {
 			targets[target] = true
 		}
 	})

@@ -114,7 +114,7 @@ func (d *drifted) look(r store.Reader, known schema.Account) error {
 // the target has it after all. One who is owed something finds it when that is done.
 func (d *drifted) lookForOneBack(r store.Reader, known schema.Account) error {
 	account, is := d.back[known.Identity]
-	if !is || passedOver(known, d.before) != "" || d.acted(known, passedOver(known, d.before)) {
+	if !is || passedOver(known, d.before) != "" {
 		return nil
 	}
 	if within, err := d.within(r, known.Identity); err != nil || !within {

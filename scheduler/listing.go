@@ -61,7 +61,7 @@ func list(
 type listed struct {
 	seen   *connectors.Seen
 	others map[string]schema.Account // those that are known, and otherwise than is remembered, by their ids
-	back   map[string]schema.Account // those that nobody is known to have, by the identity of theirs that was made an account, and has none now
+	back   map[string]schema.Account // those that nobody has, by the identity for whom they were made, and which has none
 }
 
 // differing reads a listing. What it says of the use of accounts is kept on the way.

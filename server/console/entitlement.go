@@ -28,18 +28,15 @@ func (p entitlementPage) PageTitle() string { return "Who has " + p.Name }
 func showEntitlement(v *visit) (any, error) {
 	name := v.q("entitlement")
 	p := entitlementPage{Name: name, Asks: asOf{v.q("at"), v.with("entitlement", name, "at", "cursor"), name}}
-	at := ""
-	if p.Asks.At != "" {
-		var err error
-		if at, err = p.Asks.when(v.now); err != nil {
-			return nil, err
-		}
-	}
 	if name == "" {
 		return nil, errNoPage
 	}
+	at, err := p.Asks.when(v.now)
+	if err != nil {
+		return nil, err
+	}
 	var found list[holderView]
-	err := v.get(v.ctx, "/assignments", &found, "entitlement", name, "at", at, "limit", "50", "cursor", v.cursor())
+	err = v.get(v.ctx, "/assignments", &found, "entitlement", name, "at", at, "limit", "50", "cursor", v.cursor())
 	p.Holders, p.More = found.Items, v.more(found.Next)
 	return p, err
 }

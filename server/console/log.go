@@ -25,12 +25,9 @@ func (p whyPage) PageTitle() string { return p.UserName + " and " + p.Entitlemen
 func showWhy(v *visit) (any, error) {
 	about := v.q("entitlement")
 	p := whyPage{Asks: asOf{v.q("at"), v.with("entitlement", about, "at"), about}}
-	at := ""
-	if p.Asks.At != "" {
-		var err error
-		if at, err = p.Asks.when(v.now); err != nil {
-			return nil, err
-		}
+	at, err := p.Asks.when(v.now)
+	if err != nil {
+		return nil, err
 	}
 	if err := v.get(v.ctx, "/explain", &p.Explanation, "identity", v.r.PathValue("id"), "entitlement", about, "at", at); err != nil {
 		return nil, err

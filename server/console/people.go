@@ -95,6 +95,9 @@ type asOf struct {
 
 // when is that as the API has it. The end of a day that is not over is now.
 func (a asOf) when(now time.Time) (string, error) {
+	if a.At == "" {
+		return "", nil
+	}
 	if t, err := time.Parse(time.RFC3339, a.At); err == nil {
 		return t.Format(time.RFC3339Nano), nil
 	}

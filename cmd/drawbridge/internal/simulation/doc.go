@@ -27,7 +27,8 @@
 // In the end the faults cease, and after some sweeps each target must have what an
 // oracle says: a model of the policy that is a page long and has nothing in common
 // with package policy. What was made for somebody is theirs then, also where several have
-// one name; only of two, of which two searches did not show the first, one may be an orphan. The decision log must be whole, and explain every write.
+// one name; only of two, of which two searches did not show the first, one may be an orphan.
+// The decision log must be whole, and explain every write.
 //
 // There is nothing in it but tests:
 //
