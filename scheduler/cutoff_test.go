@@ -95,7 +95,7 @@ func TestCutOffAnywhere(t *testing.T) {
 					}
 					w.forgetFindings()
 				}
-				if cuts < 5 {
+				if cuts < 3 { // and some before writes of the store's own, now and then
 					t.Errorf("it was cut off %d times: it has three pages and more", cuts)
 				}
 			})

@@ -244,8 +244,10 @@ func expireSome(ctx context.Context, pace *store.Pace, digest string, sweep Swee
 		}
 		return sweep.note(tx, is)
 	})
-	if err == nil {
-		*run = is
+	if err != nil {
+		sweep.guard.undid(before)
+		return err
 	}
-	return err
+	*run = is
+	return nil
 }

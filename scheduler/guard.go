@@ -136,6 +136,13 @@ func (g *guard) did(before schema.PlanPart, done *access.Agenda) error {
 	return nil
 }
 
+// undid has the run be where it was before did: the transaction came to nothing.
+func (g *guard) undid(before schema.PlanPart) {
+	if before.Hold != "" {
+		g.at(before)
+	}
+}
+
 // left is what a run that failed did of released plans that it did not come to the end of.
 // The next one goes on under the same release: for it, all of that was before.
 func (g *guard) left() (parts []schema.PlanPart) {

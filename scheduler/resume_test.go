@@ -93,7 +93,7 @@ func TestResumedWhereverCut(t *testing.T) {
 					t.Fatalf("cut off before its write %d (-in one go +resumed):\n%s", at, diff)
 				}
 			}
-			if cuts < 5 {
+			if cuts < 3 { // and some before writes of the store's own, now and then
 				t.Errorf("it was cut off %d times: it has three turns and more", cuts)
 			}
 		})
@@ -316,19 +316,30 @@ func (w *inspectWorld) overdue(id string, n int) {
 	})
 }
 
-// failing is an engine of which one write fails, as where a disk is full for a moment.
+// failing is an engine in which one write of how far a sweep came fails, as where a disk is
+// full for a moment. What the store writes by itself, whenever it does, is not counted.
 type failing struct {
 	store.Engine
-	at *atomic.Int64 // how many writes until then; below 1 there is none
+	at *atomic.Int64 // how many until then; below 1 there is none
 }
 
 var errNoRoom = errors.New("there is no room")
 
 func (e failing) Begin(ctx context.Context, write bool) (store.Txn, error) {
-	if write && e.at.Add(-1) == 0 {
-		return nil, errNoRoom
+	t, err := e.Engine.Begin(ctx, write)
+	return failingTxn{t, e.at}, err
+}
+
+type failingTxn struct {
+	store.Txn
+	at *atomic.Int64
+}
+
+func (t failingTxn) Put(table string, key, value []byte) error {
+	if table == "sweepProgress" && t.at.Add(-1) == 0 {
+		return errNoRoom
 	}
-	return e.Engine.Begin(ctx, write)
+	return t.Txn.Put(table, key, value)
 }
 
 // failingWorld is one in which writes can fail.
@@ -372,7 +383,7 @@ func TestReleaseOutlivesAFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			failures, done := 0, 0
-			for at := 2; ; at++ {
+			for at := 1; ; at++ {
 				came := true
 				synctest.Test(t, func(t *testing.T) {
 					w, left := failingWorld(t)
@@ -385,8 +396,8 @@ func TestReleaseOutlivesAFailure(t *testing.T) {
 						}
 						return
 					}
-					if !strings.Contains(run.Problem, errNoRoom.Error()) { // it was a write of the store's own
-						return
+					if !strings.Contains(run.Problem, errNoRoom.Error()) {
+						t.Fatalf("its write %d failed, and its problem is %q", at, run.Problem)
 					}
 					failures++
 					settle(time.Second)

@@ -40,8 +40,10 @@ func (t *tally) act(update func(func(store.Tx) error) error, do func(tx store.Tx
 		}
 		return t.sweep.note(tx, is, t.sweep.after...)
 	})
-	if err == nil {
-		t.run = is
+	if err != nil {
+		t.sweep.guard.undid(before)
+		return 0, err
 	}
-	return acted, err
+	t.run = is
+	return acted, nil
 }
