@@ -43,12 +43,28 @@ func schemaMusts() []must {
 				c.check(n > 0, "pagination.%s is %v", key, g.at("pagination", key))
 			}
 		}},
-		{"draft-ietf-scim-roles-entitlements 3.1", "it tells of roles and entitlements, whose endpoints answer", func(c *client) {
-			g := c.get("/ServiceProviderConfig").is(200)
-			for _, kind := range []string{"roles", "entitlements"} {
-				g.has(true, "RolesAndEntitlements", kind, "supported").has(true, "RolesAndEntitlements", kind, "primarySupported").has(true, "RolesAndEntitlements", kind, "typeSupported")
+		{"7643 5", "what discovery answers with is of schemas that are told, and has nothing that is in none of them", func(c *client) {
+			all := []got{c.get("/ServiceProviderConfig").is(200)}
+			for _, path := range []string{"/ResourceTypes", "/Schemas"} {
+				for _, one := range list(c.get(path).is(200).at("Resources")) {
+					all = append(all, got{c: c, body: one.(map[string]any)})
+				}
 			}
-			g.has(true, "RolesAndEntitlements", "roles", "multipleRolesSupported").has(true, "RolesAndEntitlements", "entitlements", "multipleEntitlementsSupported")
+			for _, g := range all {
+				urn, _ := g.at("schemas", 0).(string)
+				g.count(1, "schemas").has(urn[strings.LastIndexByte(urn, ':')+1:], "meta", "resourceType")
+				delete(g.body, "schemas")
+				delete(g.body, "meta")
+				describedBy(c, urn, g.body, list(c.get("/Schemas/"+urn).is(200).has(urn[strings.LastIndexByte(urn, ':')+1:], "name").at("attributes")))
+			}
+		}},
+		{"draft-ietf-scim-roles-entitlements 4", "roles and entitlements are resource types by the draft's URN and by Okta's, and users have several of each", func(c *client) {
+			types := fmt.Sprint(c.get("/ResourceTypes").is(200).at("Resources"))
+			for _, kind := range []string{"Role", "Entitlement"} {
+				for _, urn := range []string{"urn:ietf:params:scim:schemas:core:2.0:" + kind, "urn:okta:scim:schemas:core:1.0:" + kind} {
+					c.check(strings.Contains(types, "schema:"+urn), "no resource type is of %s", urn)
+				}
+			}
 			for _, path := range []string{"/Roles", "/Entitlements"} {
 				one := c.get(path+"?count=1").is(200).at("Resources", 0)
 				c.check(one != nil, "%s is empty", path)
@@ -91,6 +107,9 @@ func schemaMusts() []must {
 		{"7643 7", "every attribute of every schema says all that there is to say", schemasAreWhole},
 		{"7643 2.3.8", "no complex attribute is in another one", func(c *client) {
 			eachAttribute(c, func(path string, a map[string]any) {
+				if path == "urn:ietf:params:scim:schemas:core:2.0:Schema:attributes" {
+					return // as in section 8.7.2
+				}
 				for _, s := range list(a["subAttributes"]) {
 					c.check(s.(map[string]any)["type"] != "complex", "%s has a complex attribute in it", path)
 				}
@@ -127,6 +146,46 @@ func schemaMusts() []must {
 				}
 			}
 		}},
+	}
+}
+
+// describedBy checks that all of an object is as attributes say, and that all is there
+// that they require.
+func describedBy(c *client, what string, o map[string]any, attributes []any) {
+	known := map[string]map[string]any{}
+	for _, one := range attributes {
+		a := one.(map[string]any)
+		known[fmt.Sprint(a["name"])] = a
+		c.check(a["required"] != true || o[fmt.Sprint(a["name"])] != nil, "%s has no %v", what, a["name"])
+	}
+	for name, value := range o {
+		a := known[name]
+		if a == nil {
+			c.check(name == "subAttributes", "%s has %s, which is in no schema", what, name) // those of a part are as those of the whole
+			continue
+		}
+		values, multi := value.([]any)
+		c.check(multi == (a["multiValued"] == true), "%s: %s has several values: %v", what, name, multi)
+		if !multi {
+			values = []any{value}
+		}
+		for _, v := range values {
+			kind := map[string]bool{}
+			switch v := v.(type) {
+			case string:
+				kind["string"], kind["reference"] = true, true
+			case bool:
+				kind["boolean"] = true
+			case float64:
+				kind["integer"] = v == float64(int64(v))
+			case map[string]any:
+				kind["complex"] = true
+				describedBy(c, what+"."+name, v, list(a["subAttributes"]))
+			}
+			c.check(kind[fmt.Sprint(a["type"])], "%s: %s is %v, and to be %v", what, name, v, a["type"])
+			usual := list(a["canonicalValues"])
+			c.check(len(usual) == 0 || slices.Contains(usual, v), "%s: %s is %v, which is none of %v", what, name, v, usual)
+		}
 	}
 }
 

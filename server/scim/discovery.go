@@ -109,7 +109,7 @@ func notMe(*request) error {
 func (h *Handler) serviceProviderConfig() object {
 	supported := func(yes bool) object { return object{"supported": yes} }
 	return object{
-		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		"schemas":        []string{configURN},
 		"patch":          supported(true),
 		"bulk":           object{"supported": true, "maxOperations": h.limits.BulkOperations, "maxPayloadSize": h.limits.BulkBody},
 		"filter":         object{"supported": true, "maxResults": wire.MaxCount},
@@ -120,7 +120,6 @@ func (h *Handler) serviceProviderConfig() object {
 			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": wire.DefaultCount,
 			"maxPageSize": wire.MaxCount, "cursorTimeout": int(cursorLife.Seconds()),
 		},
-		"RolesAndEntitlements":  h.rolesAndEntitlements(),
 		"authenticationSchemes": h.authenticationSchemes(),
 		"meta":                  h.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
 	}
@@ -146,16 +145,6 @@ func (h *Handler) authenticationSchemes() (all []object) {
 	return all
 }
 
-// rolesAndEntitlements says what there is of the IETF's draft: both endpoints, and
-// what a user's attributes of these names can be.
-func (h *Handler) rolesAndEntitlements() object {
-	of := func(attribute, several string) object {
-		part := func(name string) bool { return h.users.Knows(attribute + "." + name) }
-		return object{"supported": true, several: true, "primarySupported": part("primary"), "typeSupported": part("type")}
-	}
-	return object{"roles": of("roles", "multipleRolesSupported"), "entitlements": of("entitlements", "multipleEntitlementsSupported")}
-}
-
 func (h *Handler) types() []*wire.Type {
 	all := []*wire.Type{h.users, h.groups}
 	for _, c := range h.catalogues {
@@ -179,7 +168,7 @@ func (h *Handler) resourceTypes() []object {
 			extensions = append(extensions, object{"schema": also, "required": false})
 		}
 		all = append(all, object{
-			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
+			"schemas": []string{typeURN},
 			"id":      name, "name": name, "description": t.Description, "endpoint": t.Endpoint,
 			"schema": schema, "schemaExtensions": extensions,
 			"meta": h.meta("ResourceType", "/ResourceTypes/"+name),
@@ -207,9 +196,13 @@ func exact(attributes any) {
 	}
 }
 
+// schemas are those of resources, and behind them those of what discovery says.
 func (h *Handler) schemas() ([]object, error) {
 	var all []object
 	told := map[string]string{} // by id; one may extend users and groups
+	for _, urn := range []string{configURN, typeURN, schemaURN} {
+		told[strings.ToLower(urn)] = ""
+	}
 	for _, t := range h.types() {
 		schemas := slices.Clone(t.Schemas)
 		if t.Alias != "" {
@@ -234,9 +227,12 @@ func (h *Handler) schemas() ([]object, error) {
 				return nil, err
 			}
 			exact(o["attributes"])
-			o["meta"] = h.meta("Schema", "/Schemas/"+s.ID)
 			all = append(all, o)
 		}
+	}
+	all = append(all, discoverySchemas()...)
+	for _, s := range all {
+		s["schemas"], s["meta"] = []string{schemaURN}, h.meta("Schema", fmt.Sprint("/Schemas/", s["id"]))
 	}
 	return all, nil
 }
