@@ -60,6 +60,33 @@ func resourceMusts() []must {
 			c.user(`,"`+staffURN+`":{"department":"x"}`).count(2, "schemas").has(staffURN, "schemas", 1)
 			c.send("POST", "/Users", `{"schemas":["`+userURN+`","`+userURN+`"],"userName":"`+c.name()+`"}`).is(201).count(1, "schemas")
 		}},
+		{"7643 3", "a body that says it is something else is none that is taken, and one that says nothing is", func(c *client) {
+			u, g := c.user(""), c.group()
+			op := `"Operations":[{"op":"add","path":"title","value":"x"}]`
+			for _, r := range []struct{ method, path, takes, rest string }{
+				{"POST", "/Users", userURN, `"userName":"NAME"`}, {"PUT", u.path(), userURN, `"userName":"NAME"`}, {"POST", "/Groups", groupURN, `"displayName":"NAME"`},
+				{"PATCH", u.path(), "urn:ietf:params:scim:api:messages:2.0:PatchOp", op}, {"PATCH", g.path(), groupURN, `"Operations":[]`},
+				{"POST", "/Users/.search", searchURN, `"count":0`}, {"POST", "/Bulk", "urn:ietf:params:scim:api:messages:2.0:BulkRequest", `"Operations":[]`},
+			} {
+				send := func(schemas string) got {
+					return c.send(r.method, r.path, `{`+schemas+strings.ReplaceAll(r.rest, "NAME", c.name())+`}`)
+				}
+				for _, other := range []string{"urn:ietf:params:scim:schemas:core:2.0:Role", listURN, strings.ToUpper(listURN)} {
+					g := send(`"schemas":["` + other + `"],`).refuses(400, "invalidSyntax")
+					c.check(strings.Contains(g.text, other), "it is not said what is wrong: %s", g.text)
+					send(`"schemas":["` + staffURN + `","` + other + `"],`).refuses(400, "invalidSyntax")
+					c.check(send(`"schemas":["`+other+`","`+r.takes+`"],`).status < 300, "%s %s as both is refused", r.method, r.path)
+				}
+				for _, malformed := range []string{`5`, `true`, `{"a":1}`, `[5]`, `[["` + r.takes + `"]]`} {
+					send(`"schemas":` + malformed + `,`).refuses(400, "invalidSyntax")
+				}
+				for _, schemas := range []string{``, `"schemas":[],`, `"schemas":null,`, `"schemas":"",`, `"schemas":{},`, `"schemas":"` + r.takes + `",`, `"SCHEMAS":["` + strings.ToUpper(r.takes) + `"],`,
+					`"schemas":["` + staffURN + `"],`, `"schemas":["urn:scim:schemas:core:1.0"],`, `"schemas":["urn:example:unknown"],`} {
+					g := send(schemas)
+					c.check(g.status < 300, "%s %s with %q is answered %d: %s", r.method, r.path, schemas, g.status, g.text)
+				}
+			}
+		}},
 		{"7643 3.1", "the server gives the id, and it stays", func(c *client) {
 			u := c.user(`,"id":"mine","meta":{"resourceType":"Robot","created":"1999-01-01T00:00:00Z"}`)
 			c.check(u.id() != "mine" && u.id() != "" && !strings.Contains(u.id(), "bulkId"), "id %q", u.id())

@@ -37,6 +37,10 @@ func ParseBulk(body []byte, l Limits, most int) (Bulk, error) {
 	var list []byte
 	for name, value := range members(body) {
 		switch fold(name) {
+		case "schemas":
+			if err := means(value, bulkURN); err != nil {
+				return b, err
+			}
 		case "operations":
 			list = value
 		case "failonerrors":

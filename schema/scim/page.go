@@ -50,6 +50,11 @@ func ParseSearch(body []byte, l Limits) (url.Values, error) {
 	}
 	v := url.Values{}
 	for name, value := range members(body) {
+		if strings.EqualFold(name, "schemas") {
+			if err := means(value, searchURN); err != nil {
+				return nil, err
+			}
+		}
 		for _, known := range []string{"filter", "startIndex", "count", "attributes", "excludedAttributes", "cursor", "sortBy", "sortOrder"} {
 			if !strings.EqualFold(name, known) {
 				continue

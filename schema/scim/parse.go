@@ -99,6 +99,8 @@ func (in *intake) attribute(t *Type, name string, value []byte) error {
 		return in.extension(t, urn, rest, value)
 	}
 	switch key := fold(name); {
+	case key == "schemas":
+		return means(value, t.Schemas[0].ID)
 	case key == "meta":
 		in.body.Modified = modified(value)
 	case ours(key):

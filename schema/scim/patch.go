@@ -42,8 +42,13 @@ func (t *Type) ParsePatch(body []byte, l Limits) (Patch, error) {
 	}
 	var list []byte
 	for name, value := range members(body) {
-		if strings.EqualFold(name, "Operations") {
+		switch fold(name) {
+		case "operations":
 			list = value
+		case "schemas": // some name what they change
+			if err := means(value, patchURN, t.Schemas[0].ID); err != nil {
+				return Patch{}, err
+			}
 		}
 	}
 	in := patchIntake{typ: t, most: l.operations(), reader: reader{buf: make([]byte, 0, min(len(body), usualBody)/2+64)}}
