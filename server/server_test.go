@@ -198,6 +198,27 @@ func TestWhoOpensWhichDoor(t *testing.T) {
 	}
 }
 
+// TestATokenIsRotated has a source change to another token: both open its door until the
+// old one is revoked, and the new one goes on doing so.
+func TestATokenIsRotated(t *testing.T) {
+	w := newWorld(t)
+	old, tok := w.issue(t, schema.Token{Source: "hr"})
+	fresh, _ := w.issue(t, schema.Token{Source: "hr"})
+	opens := func(when string, secrets map[string]int) {
+		t.Helper()
+		for secret, want := range secrets {
+			if res, body := w.do(t, "GET", "/scim/v2/Users", secret, ""); res.StatusCode != want {
+				t.Errorf("%s: %d, want %d: %s", when, res.StatusCode, want, body)
+			}
+		}
+	}
+	opens("while both are alive", map[string]int{old: 200, fresh: 200, sourceSecret: 200})
+	if err := w.store.Update(t.Context(), func(tx store.Tx) error { return tokens.Revoke(tx, "token/root", tok.ID) }); err != nil {
+		t.Fatal(err)
+	}
+	opens("with the old one revoked", map[string]int{old: 401, fresh: 200, sourceSecret: 200})
+}
+
 func checkSCIMError(t *testing.T, res answer, body string) {
 	t.Helper()
 	var e struct {
