@@ -387,9 +387,24 @@ func TestScope(t *testing.T) {
 	})
 }
 
-// TestGroupsOfAllRecords has a source that may say groups put somebody in one.
+// TestGroupsOfAllRecords has a source that may say groups put somebody in one, and one
+// that may not, of which the log says so. R-SRC-3.
 func TestGroupsOfAllRecords(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
+		var group schema.Group
+		reasons := func(subject string) (all []string) {
+			w.view(func(r store.Reader) error {
+				all = nil
+				for e, err := range store.LogAbout(r, subject) {
+					if err != nil {
+						return err
+					}
+					all = append(all, e.Decision.Reason)
+				}
+				return nil
+			})
+			return all
+		}
 		w.rules.Use(severally(t))
 		hr := w.tell(attested{source: "hr", name: "a", email: "a@y", department: "Engineering"})
 		okta := w.tell(attested{source: "okta", name: "o", email: "a@y"})
@@ -399,6 +414,7 @@ func TestGroupsOfAllRecords(t *testing.T) {
 				if err != nil {
 					return err
 				}
+				group = g
 				_, err = access.Join(tx, w.as(source), schema.Member{Group: g.ID, Member: member})
 				return err
 			})
@@ -406,8 +422,18 @@ func TestGroupsOfAllRecords(t *testing.T) {
 		}
 		join("hr", hr) // okta claims groups by name
 		w.want(hr, "Readers")
+		for subject, want := range map[string]string{"group/" + group.ID: "created; no authority for groups", hr: "its source put it into the group; no authority for groups"} {
+			if got := reasons(subject); !slices.Contains(got, want) {
+				t.Errorf("of %s the log says %q, want %q", subject, got, want)
+			}
+		}
 		join("okta", okta)
 		w.want(hr, "Readers Writers")
+		for subject, want := range map[string]string{"group/" + group.ID: "created", okta: "its source put it into the group"} {
+			if got := reasons(subject); !slices.Contains(got, want) {
+				t.Errorf("of %s the log says %q, want %q", subject, got, want)
+			}
+		}
 	})
 }
 

@@ -145,9 +145,18 @@ func Stamp(tx store.Tx, p Provenance, group string) (schema.Group, error) {
 
 func recordGroup(tx store.Tx, p Provenance, verb schema.Verb, group, reason string) error {
 	_, err := tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: verb, Subject: "group/" + group, Reason: reason, Because: because(p), Policy: p.Book.Digest(),
+		Actor: p.actor(), Verb: verb, Subject: "group/" + group, Reason: reason + p.unheard(), Because: because(p), Policy: p.Book.Digest(),
 	})
 	return err
+}
+
+// unheard is what is added to the reason where a source tells of groups and may not:
+// they are kept as it tells of them, and no rule reads who is in them.
+func (p Provenance) unheard() string {
+	if p.Book.Authority(p.Source, "groups") {
+		return ""
+	}
+	return "; no authority for groups"
 }
 
 func ownGroup(r store.Reader, p Provenance, id string) (schema.Group, error) {

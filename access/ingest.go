@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,10 +85,12 @@ func create(tx store.Tx, p Provenance, id schema.Identity) (schema.Identity, err
 	if err != nil {
 		return id, err
 	}
+	beyond := beyondAuthority
 	if id.Place == schema.OutOfScope {
-		if err := beyondScope(tx, p, id); err != nil {
-			return id, err
-		}
+		beyond = beyondScope
+	}
+	if err := beyond(tx, p, id); err != nil {
+		return id, err
 	}
 	err = admitted(tx, p, schema.Decision{Verb: schema.Admitted, Reason: "created"}, schema.Identity{}, id)
 	if err != nil {
@@ -209,6 +212,21 @@ func recordOf(id schema.Identity) string {
 		return ""
 	}
 	return "record/" + id.ID
+}
+
+// beyondAuthority records what a source says of somebody new, and may not say. What no
+// record is without, a name and that somebody is there, is not meant to be said.
+func beyondAuthority(tx store.Tx, p Provenance, id schema.Identity) error {
+	if p.Book.SaysAll(p.Source) {
+		return nil
+	}
+	names := slices.DeleteFunc(Beyond(p.Book, id), func(name string) bool {
+		return name == "userName" || name == "active" && id.Active
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	return ignored(tx, p, id, "no authority for "+strings.Join(names, ", "))
 }
 
 // beyondScope records that a source told of somebody beyond its scope. The record is

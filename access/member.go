@@ -106,6 +106,7 @@ func recordMoved(tx store.Tx, p Provenance, verb schema.Verb, members []schema.M
 	if len(members) > 1 {
 		d.Also, d.Reason = make([]string, 0, len(members)-1), plural
 	}
+	d.Reason += p.unheard()
 	for _, m := range members[1:] {
 		d.Also = append(d.Also, m.Member)
 	}

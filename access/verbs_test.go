@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,43 @@ func TestAuthority(t *testing.T) {
 			return err
 		})
 		w.want(ada, "Readers")
+	})
+}
+
+// TestAuthorityFromTheFirst has a source that may say who is there, and no department, say
+// one of somebody new: it reads it back, no rule reads it, and the log has it as ignored.
+// R-SRC-3.
+func TestAuthorityFromTheFirst(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.rules.Use(book(t, `authoritativeFor: ["*"] }`, `authoritativeFor: [userName, active] }`))
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		w.want(ada, "")
+		w.view(func(r store.Reader) error {
+			id, err := store.Identities.Get(r, ada)
+			if !strings.Contains(string(id.Resource), "Engineering") {
+				t.Errorf("the source does not read back what it wrote: %s", id.Resource)
+			}
+			var why []string
+			for e, err := range store.LogAbout(r, ada) {
+				if err != nil {
+					return err
+				}
+				if e.Decision.Verb == schema.Ignored {
+					why = append(why, e.Decision.Reason)
+				}
+			}
+			if want := []string{"no authority for department"}; !slices.Equal(why, want) {
+				t.Errorf("ignored for %q, want %q", why, want)
+			}
+			return err
+		})
+	})
+	engines(t, func(t *testing.T, w *world) { // who may say all is not told off
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		if got := w.verbs(ada); slices.Contains(got, schema.Ignored) {
+			t.Errorf("decisions %v", got)
+		}
 	})
 }
 

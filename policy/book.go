@@ -161,6 +161,27 @@ func (b *Book) Authority(source, attribute string) bool {
 	return true
 }
 
+// SaysAll reports whether there is nothing that a source has no authority for: it
+// claims "*", and what nobody else claims is everything.
+func (b *Book) SaysAll(source string) bool {
+	s, ok := b.sources[source]
+	if !ok || source == RegisterSource || !s.believed() || !slices.Contains(s.Spec.AuthoritativeFor, "*") {
+		return false
+	}
+	for _, a := range b.declared() {
+		if len(a.From) > 0 && !slices.Contains(a.From, source) {
+			return false
+		}
+	}
+	for name, other := range b.sources {
+		claims := func(attribute string) bool { return attribute != "*" }
+		if name != source && name != RegisterSource && other.believed() && slices.ContainsFunc(other.Spec.AuthoritativeFor, claims) {
+			return false
+		}
+	}
+	return true
+}
+
 // believed reports whether anything that a source says of people counts: not what is
 // only observed, and not the topics of signals, which are no attributes.
 func (s *Source) believed() bool {
