@@ -72,13 +72,13 @@ func resourceMusts() []must {
 					return c.send(r.method, r.path, `{`+schemas+strings.ReplaceAll(r.rest, "NAME", c.name())+`}`)
 				}
 				for _, other := range []string{"urn:ietf:params:scim:schemas:core:2.0:Role", listURN, strings.ToUpper(listURN)} {
-					g := send(`"schemas":["` + other + `"],`).refuses(400, "invalidSyntax")
+					g := send(`"schemas":["`+other+`"],`).refuses(400, "invalidSyntax")
 					c.check(strings.Contains(g.text, other), "it is not said what is wrong: %s", g.text)
-					send(`"schemas":["` + staffURN + `","` + other + `"],`).refuses(400, "invalidSyntax")
+					send(`"schemas":["`+staffURN+`","`+other+`"],`).refuses(400, "invalidSyntax")
 					c.check(send(`"schemas":["`+other+`","`+r.takes+`"],`).status < 300, "%s %s as both is refused", r.method, r.path)
 				}
 				for _, malformed := range []string{`5`, `true`, `{"a":1}`, `[5]`, `[["` + r.takes + `"]]`} {
-					send(`"schemas":` + malformed + `,`).refuses(400, "invalidSyntax")
+					send(`"schemas":`+malformed+`,`).refuses(400, "invalidSyntax")
 				}
 				for _, schemas := range []string{``, `"schemas":[],`, `"schemas":null,`, `"schemas":"",`, `"schemas":{},`, `"schemas":"` + r.takes + `",`, `"SCHEMAS":["` + strings.ToUpper(r.takes) + `"],`,
 					`"schemas":["` + staffURN + `"],`, `"schemas":["urn:scim:schemas:core:1.0"],`, `"schemas":["urn:example:unknown"],`} {
