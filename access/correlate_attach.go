@@ -184,17 +184,3 @@ func WhyAmbiguous(r store.Reader, rec schema.Identity) (string, error) {
 	}
 	return f.Reason, err
 }
-
-// Beyond names the attributes in a record that its source has no authority to say,
-// sorted. They are there for the source to read back.
-func Beyond(book *policy.Book, rec schema.Identity) []string {
-	all, err := flatten(rec.Resource)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for path := range all {
-		names = append(names, nameAt(path))
-	}
-	return beyond(Provenance{Source: rec.Source, Book: book}, schema.Sorted(names...))
-}

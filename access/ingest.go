@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -197,14 +196,6 @@ func Remove(tx store.Tx, p Provenance, identity string) error {
 	return partAll(tx, p, id.ID)
 }
 
-// ignored records that a source spoke beyond its authority.
-func ignored(tx store.Tx, p Provenance, id schema.Identity, why string) error {
-	_, err := tx.Record(schema.Decision{
-		Actor: p.actor(), Verb: schema.Ignored, Subject: id.Base(), Object: recordOf(id), Policy: p.Book.Digest(), Reason: why, Because: because(p),
-	})
-	return err
-}
-
 // recordOf names one of several records in the log; where a decision is about the
 // identity that the record itself is, nothing.
 func recordOf(id schema.Identity) string {
@@ -212,32 +203,6 @@ func recordOf(id schema.Identity) string {
 		return ""
 	}
 	return "record/" + id.ID
-}
-
-// beyondAuthority records what a source says of somebody new, and may not say. What no
-// record is without, a name and that somebody is there, is not meant to be said.
-func beyondAuthority(tx store.Tx, p Provenance, id schema.Identity) error {
-	if p.Book.SaysAll(p.Source) {
-		return nil
-	}
-	names := slices.DeleteFunc(Beyond(p.Book, id), func(name string) bool {
-		return name == "userName" || name == "active" && id.Active
-	})
-	if len(names) == 0 {
-		return nil
-	}
-	return ignored(tx, p, id, "no authority for "+strings.Join(names, ", "))
-}
-
-// beyondScope records that a source told of somebody beyond its scope. The record is
-// kept, so that it does not tell again, and counts for nothing.
-func beyondScope(tx store.Tx, p Provenance, id schema.Identity) error {
-	if err := ignored(tx, p, id, "beyond the scope of its source"); err != nil {
-		return err
-	}
-	return Report(tx, p.Book, p.actor(), schema.Finding{
-		Kind: findingScope, Subject: "source/" + p.Source, Reason: "the source tells of identities beyond its scope; they are recorded, and hold nothing",
-	})
 }
 
 // settleTime is how soon after a change the next one waits, so that a burst of
@@ -395,14 +360,3 @@ func flatten(resource json.RawMessage) (map[string]json.RawMessage, error) {
 
 // nameAt returns the name of the attribute at a path.
 func nameAt(path string) string { return path[strings.LastIndexByte(path, ':')+1:] }
-
-// beyond returns those of the attributes that the source has no authority for.
-func beyond(p Provenance, attributes []string) []string {
-	var names []string
-	for _, a := range attributes {
-		if !p.Book.Authority(p.Source, a) {
-			names = append(names, a)
-		}
-	}
-	return names
-}
