@@ -254,11 +254,24 @@ func queryMusts() []must {
 			}
 		}},
 		{"7644 3.4.3", "what a .search asks for is of the kind that it is", func(c *client) {
+			for _, body := range []string{`[]`, `"x"`, `5`, `null`} {
+				c.send("POST", "/Users/.search", body).refuses(400, "invalidSyntax")
+				c.send("POST", "/.search", body).refuses(400, "invalidSyntax")
+			}
 			for _, body := range []string{`{"count":[1]}`, `{"filter":["title pr"]}`, `{"attributes":[5]}`, `{"sortBy":{"x":1}}`, `{"count":1.5}`} {
 				c.send("POST", "/Users/.search", body).refuses(400, "invalidValue")
 			}
 			c.get("/Users?sortBy=shoeSize").refuses(400, "invalidValue")
 			c.get("/Users?count=99999999999999999999&startIndex=-99999999999999999999").is(200).has(1.0, "startIndex")
+		}},
+		{"3986 3.4", "a query that says a thing twice is refused, for nobody knows which counts", func(c *client) {
+			for _, query := range []string{"filter=userName+pr&filter=title+pr", "count=1&count=2", "startIndex=1&startIndex=2", "sortBy=title&sortBy=userName", "sortBy=title&sortOrder=ascending&sortOrder=descending", "cursor&cursor="} {
+				for _, path := range []string{"/Users?", "/Groups?", "/Roles?", "/?"} {
+					c.get(path+query).refuses(400, "invalidSyntax")
+				}
+			}
+			g := c.get("/Users?count=1&attributes=userName&attributes=title").is(200) // which may be a list
+			c.check(g.at("Resources", 0, "userName") != nil, "%s", g.text)
 		}},
 		{"7644 3.4.3", "a POST of .search asks what a GET asks", func(c *client) {
 			p := people(c)

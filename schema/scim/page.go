@@ -48,6 +48,9 @@ func ParseSearch(body []byte, l Limits) (url.Values, error) {
 	if err := check(body, l.depth()); err != nil {
 		return nil, err
 	}
+	if body = trim(body); body[0] != '{' { // whoever asks for nothing in particular is told of everybody
+		return nil, Invalid(InvalidSyntax, "the body must be a JSON object: a SearchRequest")
+	}
 	v := url.Values{}
 	for name, value := range members(body) {
 		if strings.EqualFold(name, "schemas") {

@@ -240,6 +240,10 @@ func listed(tags, own string) bool {
 	return false
 }
 
+// once are the parameters that say one thing: who said two may have been heard to say
+// the other one by what is in front of us.
+var once = []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"}
+
 // values are the parameters of the request. A semicolon is part of a value; what
 // can not be read is refused, because a filter that is lost on the way would find
 // everybody.
@@ -247,6 +251,11 @@ func (q *request) values() (url.Values, error) {
 	v, err := url.ParseQuery(strings.ReplaceAll(q.c.Request().URL.RawQuery, ";", "%3B"))
 	if err != nil {
 		return nil, wire.Invalid(wire.InvalidSyntax, "the query can not be read; write a percent sign as %%25")
+	}
+	for _, name := range once {
+		if len(v[name]) > 1 {
+			return nil, wire.Invalid(wire.InvalidSyntax, "%s: the query has it twice, so that it says two things: say it once", name)
+		}
 	}
 	return v, nil
 }
