@@ -144,6 +144,24 @@ func patchMusts() []must {
 			c.patch(group.path(), `{"op":"add","path":"members","value":[{"value":"`+u.id()+`"}]}`).is(204)
 			c.get(group.path()).has(group.at("meta", "version"), "meta", "version").count(1, "members")
 		}},
+		{"7643 2.4", "no type and value come twice by a change either", func(c *client) {
+			for _, op := range []string{
+				`{"op":"replace","path":"emails[type eq \"home\"].type","value":"work"},{"op":"replace","path":"emails[value eq \"h@x.example\"].value","value":"w@x.example"}`,
+				`{"op":"replace","path":"emails.type","value":"other"},{"op":"replace","path":"emails.value","value":"o@x.example"}`,
+				`{"op":"replace","path":"emails[type eq \"home\"]","value":{"value":"w@x.example","type":"work"}}`,
+			} {
+				g := c.patch(c.user(emails).path(), op).is(200).count(1, "emails").has(true, "emails", 0, "primary")
+				c.check(strings.Count(g.text, "@x.example") == 1, "%s", g.text)
+			}
+		}},
+		{"7644 3.10", "the core schema's URN stands for all that is in it, as in a body", func(c *client) {
+			n := c.name()
+			u := c.send("POST", "/Users", `{"schemas":["`+userURN+`"],"`+userURN+`":{"userName":"`+n+`","title":"a"}}`).is(201).has(n, "userName").has("a", "title")
+			c.patch(u.path(), `{"op":"replace","path":"`+userURN+`","value":{"title":"b","name.givenName":"G","groups":[]}}`).is(200).has("b", "title").has("G", "name", "givenName")
+			c.patch(u.path(), `{"op":"add","value":{"`+strings.ToUpper(userURN)+`":{"title":"c","shoeSize":5}}}`).is(200).has("c", "title").has(nil, "shoeSize").has("G", "name", "givenName")
+			c.patch(u.path(), `{"op":"remove","path":"`+userURN+`"}`).refuses(400, "invalidPath")
+			c.patch(u.path(), `{"op":"replace","path":"`+userURN+`","value":"x"}`).refuses(400, "invalidPath")
+		}},
 		{"7644 3.5.2.2", "a remove without a path is noTarget", func(c *client) { c.patch(c.user("").path(), `{"op":"remove"}`).refuses(400, "noTarget") }},
 		{"7644 3.5.2.2", "what is removed is unassigned", func(c *client) {
 			c.patch(c.user(emails+`,"title":"x"`).path(), `{"op":"remove","path":"title"},{"op":"remove","path":"emails"}`).is(200).has(nil, "title").has(nil, "emails")

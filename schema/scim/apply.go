@@ -98,6 +98,9 @@ func (o Operation) apply(r Record) error {
 	if err != nil {
 		return err
 	}
+	if a.Multi && (o.Where != nil || o.Sub != nil) {
+		now = union(a, nil, now) // two that were made the same are one
+	}
 	r.values[a.slot] = now
 	if a.Multi && len(now) > len(old) {
 		return tooMany(a, now)

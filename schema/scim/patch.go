@@ -150,6 +150,9 @@ func (in *patchIntake) spread(o Op, prefix string, value []byte) error {
 // and what may not be written in it is passed over; what was named by a path is
 // refused.
 func (in *patchIntake) at(o Op, path string, value []byte, loose bool) error {
+	if core := in.typ.Schemas[0].ID; o != Remove && len(value) > 0 && value[0] == '{' && strings.EqualFold(path, core) {
+		return in.spread(o, core+":", value)
+	}
 	p, err := in.typ.parsePath(path)
 	if unknown, ok := errors.AsType[unknownError](err); ok {
 		return in.unknown(o, unknown.path, value, loose)
