@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -26,6 +27,20 @@ func toldMusts() []must {
 			}
 			g := c.send("POST", "/Groups", `{"displayName":"`+c.name()+`","externalId":"x-`+c.name()+`","members":[{"value":"`+u.id()+`"}]}`).is(201)
 			returnedAsSaid(c, g.path(), groupURN)
+		}},
+		{"7643 7", "every attribute is changed as its schema says", func(c *client) {
+			for _, urn := range []string{userURN, staffURN, rfcURN, "urn:drawbridge:scim:schemas:extension:2.0:User"} {
+				changedAsSaid(c, c.user("").path(), urn)
+			}
+			changedAsSaid(c, c.group().path(), groupURN)
+		}},
+		{"7643 7", "every attribute is found and sorted by as its schema says", func(c *client) {
+			for _, urn := range []string{userURN, staffURN, rfcURN, "urn:drawbridge:scim:schemas:extension:2.0:User"} {
+				body := keyed(urn, sampleOf(c, urn))
+				body["userName"] = c.name()
+				text, _ := json.Marshal(body)
+				foundAsSaid(c, c.send("POST", "/Users", string(text)).is(201), urn)
+			}
 		}},
 		{"7643 3.1", "schemas are those of the resource's type, and of its extensions", func(c *client) {
 			c.group(c.user(`,"` + staffURN + `":{"department":"d"},"` + rfcURN + `":{"loud":"!"}`).id())
@@ -183,4 +198,94 @@ func returnedAsSaid(c *client, path, urn string) {
 		}
 	}
 	look(attributesOf(c, urn), below, prefix)
+}
+
+// changedAsSaid adds, replaces and removes each attribute of a schema, by its full name,
+// and holds what becomes of it to what the schema says.
+func changedAsSaid(c *client, path, urn string) {
+	var below []any
+	if urn != userURN && urn != groupURN {
+		below = []any{urn}
+	}
+	for _, one := range attributesOf(c, urn) {
+		a := one.(map[string]any)
+		name, full := fmt.Sprint(a["name"]), fmt.Sprint(urn, ":", a["name"])
+		if name == "members" {
+			continue // whoever they are has to be there
+		}
+		here := append(slices.Clone(below), name)
+		op := func(op, value string) got {
+			if value != "" {
+				value = `,"value":` + value
+			}
+			return c.patch(path, `{"op":"`+op+`","path":"`+full+`"`+value+`}`)
+		}
+		is := func(when, want string) {
+			got := c.get(path + "?attributes=" + full).is(200).at(here...)
+			if a["returned"] == "never" {
+				want = "null"
+			}
+			text, _ := json.Marshal(got)
+			c.check(string(text) == want, "%s, %s, is %s, want %s", full, when, text, want)
+		}
+		if a["mutability"] == "readOnly" {
+			op("add", `"x"`).refuses(400, "mutability")
+			op("remove", "").refuses(400, "mutability")
+			continue
+		}
+		value, _ := json.Marshal(sample([]any{a})[name])
+		c.check(op("add", string(value)).status < 300, "%s is not added", full)
+		is("added", string(value))
+		if a["mutability"] == "immutable" {
+			op("replace", strings.ReplaceAll(string(value), "x", "y")).refuses(400, "mutability")
+			op("remove", "").refuses(400, "mutability")
+			continue
+		}
+		other := strings.NewReplacer(`"x"`, `"y"`, `/a"`, `/b"`, "7", "8", "2026", "2027", "QUJD", "REVG").Replace(string(value))
+		c.check(op("replace", other).status < 300, "%s is not replaced", full)
+		is("replaced", other)
+		if a["required"] == true {
+			op("remove", "").refuses(400, "mutability")
+			is("that is required", other)
+			continue
+		}
+		c.check(op("remove", "").status < 300, "%s is not removed", full)
+		is("removed", "null")
+	}
+}
+
+// foundAsSaid finds a resource by each attribute of a schema, and by each part of one.
+func foundAsSaid(c *client, u got, urn string) {
+	var look func(attributes []any, named string)
+	look = func(attributes []any, named string) {
+		for _, one := range attributes {
+			a := one.(map[string]any)
+			full := named + fmt.Sprint(a["name"])
+			if a["mutability"] == "readOnly" || full == userURN+":userName" {
+				continue // it has none, or one of its own
+			}
+			finds := func(filter string) bool {
+				return c.get("/Users?count=0&filter="+url.QueryEscape(`id eq "`+u.id()+`" and `+filter)).is(200).at("totalResults") == 1.0
+			}
+			if a["returned"] == "never" {
+				c.get("/Users?filter="+url.QueryEscape(full+` pr`)).refuses(400, "invalidFilter")
+				c.get("/Users?sortBy="+full).refuses(400, "invalidValue")
+				continue
+			}
+			c.check(finds(full+` pr`), "%s pr does not find it", full)
+			if a["type"] == "complex" {
+				look(list(a["subAttributes"]), full+".")
+				continue
+			}
+			c.get("/Users?count=1&sortBy=" + full).is(200)
+			value, _ := json.Marshal(sample([]any{a})[fmt.Sprint(a["name"])])
+			text := strings.Trim(string(value), "[]")
+			c.check(finds(full+` eq `+text), "%s eq %s does not find it", full, text)
+			c.check(!finds(full+` ne `+text), "%s ne %s finds it", full, text)
+			if upper := strings.ToUpper(text); a["type"] == "string" && upper != text {
+				c.check(finds(full+` eq `+upper) == (a["caseExact"] != true), "%s, of which caseExact is %v, eq %s", full, a["caseExact"], upper)
+			}
+		}
+	}
+	look(attributesOf(c, urn), urn+":")
 }
