@@ -63,6 +63,10 @@ func schemaMusts() []must {
 			for _, kind := range []string{"Role", "Entitlement"} {
 				for _, urn := range []string{"urn:ietf:params:scim:schemas:core:2.0:" + kind, "urn:okta:scim:schemas:core:1.0:" + kind} {
 					c.check(strings.Contains(types, "schema:"+urn), "no resource type is of %s", urn)
+					for _, one := range attributesOf(c, urn) {
+						a := one.(map[string]any)
+						c.check((a["required"] == true) == (a["name"] == "value" || a["name"] == "supported"), "%s:%v is required: %v", urn, a["name"], a["required"])
+					}
 				}
 			}
 			for _, path := range []string{"/Roles", "/Entitlements"} {
