@@ -35,6 +35,7 @@ type Costs struct {
 	Read CallsMade // of an account, to read back what was taken away
 	Gone CallsMade // the same, of one that was disabled
 }
+	Look CallsMade // at an account that is there already, before it is given an entitlement
 
 // Leaving returns what it costs to revoke what an account held that was disabled before,
 // where it costs so much to revoke it from others.
@@ -108,6 +109,9 @@ func (p Profile) costs() Costs {
 		return member
 	}
 	c.Revoke, c.Gone = c.Grant, c.Read
+	if spoken && p.Order == AnyOrder {
+		c.Look = c.Read
+	}
 	c.Leave = func(entitlement string) Membership { return p.Leaving(c.Revoke(entitlement)) }
 	if p.Deactivate == DeactivateDelete && spoken {
 		c.Gone = CallsMade{{Method: http.MethodGet, Path: user}: 1, {Method: http.MethodGet, Path: users}: 1} // that it is not there is believed when the list of users is
@@ -129,6 +133,7 @@ func (c Costs) Tally(t Tally, verify string) CallsMade {
 		costs += calls.members(c.Leave(e), t.Left[e])
 		if costs > 0 {
 			calls.add(c.Find, 1)
+	calls.add(c.Look, t.Joins)
 		}
 	}
 	switch verify {

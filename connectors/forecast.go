@@ -18,6 +18,7 @@ type Tally struct {
 	Switches int            `json:"switches"` // enabled or disabled
 	Disables int            `json:"disables"` // of these, disabled
 	Ends     int            `json:"ends"`     // accounts from which access is taken
+	Joins    int            `json:"joins"`    // accounts that are there already and are given something
 	Members  map[string]int `json:"members"`  // memberships to be changed, by entitlement
 	Revoked  map[string]int `json:"revoked"`  // of these, taken from accounts that go on
 	Left     map[string]int `json:"left"`     // of these, taken from accounts that are disabled as well
@@ -33,8 +34,11 @@ func (t *Tally) Add(steps []Step) {
 	if len(steps) > 0 {
 		t.Accounts++
 	}
+	if does(steps, Grant) && !does(steps, Create) {
+		t.Joins++
+	}
 	taken := t.Revoked
-	if slices.ContainsFunc(steps, func(s Step) bool { return s.Verb == Disable }) {
+	if does(steps, Disable) {
 		taken = t.Left
 	}
 	if slices.ContainsFunc(steps, Step.Ends) {
@@ -60,6 +64,10 @@ func (t *Tally) Add(steps []Step) {
 			}
 		}
 	}
+}
+
+func does(steps []Step, verb Verb) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Verb == verb })
 }
 
 // A Forecast says how many calls a tally takes at a target, and how long they take

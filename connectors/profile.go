@@ -58,10 +58,12 @@ type Profile struct {
 	Auth       AuthScheme `yaml:"auth"`
 	Token      Token      `yaml:"token"`
 
-	Concurrency int    `yaml:"concurrency"` // calls under way at once; 0: no limit
-	Order       Order  `yaml:"order"`
-	UserAgent   string `yaml:"userAgent"` // sent with every request
-	Discovery   string `yaml:"discovery"` // path of the provider's configuration; empty: it has none
+	Concurrency int `yaml:"concurrency"` // calls under way at once; 0: no limit
+	// Order says what the target demands of members: whoever is made a member of a group
+	// is looked at before, where it would not say that they are not there.
+	Order     Order  `yaml:"order"`
+	UserAgent string `yaml:"userAgent"` // sent with every request
+	Discovery string `yaml:"discovery"` // path of the provider's configuration; empty: it has none
 	// BooleanText says that booleans are written as "True" and "False".
 	BooleanText bool `yaml:"booleanText"`
 	// Options are of a connector's kind, for where its configuration leaves them
@@ -115,13 +117,20 @@ const (
 	DeactivateDelete Deactivate = "delete" // DELETE
 )
 
-// Order says what must exist before what.
+// Sessions is a call that ends what an account is signed in with. It goes to the host of
+// the target, with its credential.
+type Sessions struct {
+	Method string `yaml:"method"`
+	Path   string `yaml:"path"` // from the root of the host; {id} is the account's id. Empty: there is no such call
+}
+
+// Order says whether users must exist before a group names them as its members.
 type Order string
 
 // The orders.
 const (
-	UsersFirst Order = "users-first" // a group may only name members that exist
-	AnyOrder   Order = "any"
+	UsersFirst Order = "users-first" // they must: another is refused
+	AnyOrder   Order = "any"         // another is agreed to, and passed over
 )
 
 // Attributes are a target's wishes about what it is sent. Names are SCIM paths.

@@ -29,6 +29,7 @@ func TestForecastsHold(t *testing.T) {
 		"groups filtered": func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfFilter },
 		"groups in pairs": func(p *connectors.Profile) { p.Groups.Of, p.Filter.Attributes = connectors.GroupsOfPair, nil },
 		"groups listed":   func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfList },
+		"asked for first": func(p *connectors.Profile) { p.Order = connectors.AnyOrder },
 		"small batches":   func(p *connectors.Profile) { p.Groups.MaxMembers = 10 },
 		"off by deletion": func(p *connectors.Profile) { p.Deactivate = connectors.DeactivateDelete },
 		"held to a rate":  func(p *connectors.Profile) { p.Rate = connectors.RateLimit{PerSecond: 10, Burst: 10} },

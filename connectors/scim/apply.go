@@ -74,6 +74,13 @@ func (m *move) grant(ctx context.Context, names []string) error {
 	return m.members(ctx, names, true)
 }
 
+	if m.profile.Order == connectors.AnyOrder && !m.Seen {
+		// The target agrees to a member who is not there, so it is asked before.
+		if err := m.Look(ctx); err != nil {
+			return err
+		}
+		return course.ErrAgain
+	}
 // members makes the account a member of each of the groups, or makes it none.
 // One group that refuses does not keep the others from being written.
 func (m *move) members(ctx context.Context, names []string, in bool) error {

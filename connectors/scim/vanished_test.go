@@ -128,3 +128,31 @@ func TestNoWriteWithoutAnID(t *testing.T) {
 		}
 	}
 }
+
+// TestAMemberWhoIsGoneIsMadeAnew has somebody be deleted by hand and then be given a group:
+// at a target that refuses who is not there, and at one that agrees and passes them over.
+func TestAMemberWhoIsGoneIsMadeAnew(t *testing.T) {
+	for _, order := range []connectors.Order{connectors.UsersFirst, connectors.AnyOrder} {
+		t.Run(string(order), func(t *testing.T) {
+			p := connectors.DefaultProfile()
+			p.Order = order
+			connector, target := open(t, p)
+			want := schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}}
+			have, err := connector.Apply(t.Context(), schema.Account{}, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := target.Remove(t.Context(), have.RemoteID); err != nil {
+				t.Fatal(err)
+			}
+			want.Entitlements = []string{"readers"}
+			got, err := connector.Apply(t.Context(), have, want)
+			if err != nil || got.RemoteID == have.RemoteID || !slices.Equal(got.Entitlements, want.Entitlements) {
+				t.Errorf("Apply returns %+v, %v; want the account made anew, and a member", got, err)
+			}
+			if in := target.Members("readers"); len(in) != 1 {
+				t.Errorf("the group has %q, want the one who was made anew", in)
+			}
+		})
+	}
+}
