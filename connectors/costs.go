@@ -1,6 +1,9 @@
 package connectors
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+)
 
 // CallsMade are calls to a target, by what a rate limit sees of each, as far as that is
 // known: of an API of its own the method alone.
@@ -32,10 +35,10 @@ type Costs struct {
 	Grant, Revoke, Leave func(entitlement string) Membership
 
 	Find CallsMade // of an entitlement, once, before its first membership
+	Look CallsMade // at an account that is there already, before it is given an entitlement
 	Read CallsMade // of an account, to read back what was taken away
 	Gone CallsMade // the same, of one that was disabled
 }
-	Look CallsMade // at an account that is there already, before it is given an entitlement
 
 // Leaving returns what it costs to revoke what an account held that was disabled before,
 // where it costs so much to revoke it from others.
@@ -91,6 +94,10 @@ func (p Profile) costs() Costs {
 	if p.Deactivate == DeactivateDelete {
 		c.Disable = CallsMade{{Method: http.MethodDelete, Path: user}: 1}
 	}
+	if p.Sessions.Path != "" {
+		c.Disable = maps.Clone(c.Disable)
+		c.Disable[Call{Method: p.Sessions.Method}]++
+	}
 	member := Membership{Calls: changed(p.Groups.Update, group), Batch: 1}
 	if spoken {
 		member.Batch = Together(p.Groups.MaxMembers)
@@ -102,6 +109,9 @@ func (p Profile) costs() Costs {
 			c.Read[Call{Method: http.MethodGet, Path: groups}]++ // of pairs, one for each group: mostly one
 		}
 	}
+	if spoken && p.Order == AnyOrder {
+		c.Look = c.Read
+	}
 	c.Grant = func(entitlement string) Membership {
 		if entitlement == p.Account {
 			return Membership{Batch: 1} // it comes with the account
@@ -109,9 +119,6 @@ func (p Profile) costs() Costs {
 		return member
 	}
 	c.Revoke, c.Gone = c.Grant, c.Read
-	if spoken && p.Order == AnyOrder {
-		c.Look = c.Read
-	}
 	c.Leave = func(entitlement string) Membership { return p.Leaving(c.Revoke(entitlement)) }
 	if p.Deactivate == DeactivateDelete && spoken {
 		c.Gone = CallsMade{{Method: http.MethodGet, Path: user}: 1, {Method: http.MethodGet, Path: users}: 1} // that it is not there is believed when the list of users is
@@ -126,6 +133,7 @@ func (c Costs) Tally(t Tally, verify string) CallsMade {
 	calls.add(c.Update, t.Updates)
 	calls.add(c.Enable, t.Switches-t.Disables)
 	calls.add(c.Disable, t.Disables)
+	calls.add(c.Look, t.Joins)
 	for e, n := range t.Members {
 		costs := 0
 		costs += calls.members(c.Grant(e), n-t.Revoked[e]-t.Left[e])
@@ -133,7 +141,6 @@ func (c Costs) Tally(t Tally, verify string) CallsMade {
 		costs += calls.members(c.Leave(e), t.Left[e])
 		if costs > 0 {
 			calls.add(c.Find, 1)
-	calls.add(c.Look, t.Joins)
 		}
 	}
 	switch verify {

@@ -37,8 +37,12 @@ func TestForecast(t *testing.T) {
 		}), connectors.Tally{Updates: 3600}, "3,600 writes, 1 h 0 min at 1 PATCH a second"},
 		{"read before it is written", profile(func(p *connectors.Profile) { p.Update = connectors.UpdatePut }),
 			connectors.Tally{Updates: 7}, "7 writes, 7 reads; no rate limit is known"},
+		{"signed out as well", profile(func(p *connectors.Profile) { p.Sessions.Path = "/api/{id}" }),
+			connectors.Tally{Switches: 12, Disables: 10, Ends: 10}, "22 writes, 10 reads; no rate limit is known"},
 		{"disabled for good", profile(func(p *connectors.Profile) { p.Irreversible = true }),
 			connectors.Tally{Switches: 1200, Disables: 1100, Ends: 1100}, "1,200 writes, 1,100 reads; no rate limit is known; accounts that end there for good: 1,100"},
+		{"looked at before they are members", profile(func(p *connectors.Profile) { p.Order = connectors.AnyOrder }),
+			connectors.Tally{Joins: 30, Members: map[string]int{"a": 40}}, "1 writes, 31 reads; no rate limit is known"},
 		{"an API of its own", profile(func(p *connectors.Profile) { p.Kind = "rest" }),
 			connectors.Tally{Members: map[string]int{"a": 30}}, "30 writes; no rate limit is known"},
 		{"a limit of some calls", profile(func(p *connectors.Profile) {

@@ -114,6 +114,13 @@ func (p Profile) mistakes() []mistake {
 	if len(p.Match) == 0 {
 		wrong("match", "is empty: name at least one attribute to find accounts by")
 	}
+	if s := p.Sessions; s.Path != "" && (!strings.HasPrefix(s.Path, "/") || strings.HasPrefix(s.Path, "//") || !strings.Contains(s.Path, "{id}")) {
+		wrong("sessions.path", "is %q: write a path from the root of the host, with {id} in it, as in /api/users/{id}/sessions", s.Path)
+	}
+	if p.Sessions.Path != "" && p.Kind != "" && p.Kind != "scim" {
+		wrong("sessions.path", "is for kind scim: kind %s says in another way how sessions end", p.Kind)
+	}
+	oneOf(wrong, "sessions.method", p.Sessions.Method, "POST", "PUT", "PATCH", "DELETE")
 	if p.Find == FindOnConflict && !slices.Equal(p.Match, []string{"userName"}) {
 		wrong("find", "is on-conflict, which finds by userName only: match must be [userName]")
 	}

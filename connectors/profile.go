@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"cmp"
+	"net/http"
 	"reflect"
 	"strings"
 	"time"
@@ -35,6 +36,10 @@ type Profile struct {
 	Deactivate Deactivate `yaml:"deactivate"`
 	// Irreversible says that a disabled account cannot be had back.
 	Irreversible bool `yaml:"irreversible"`
+
+	// Sessions is how what somebody is signed in with is ended, where the target has a
+	// call for it beside SCIM. Who is disabled counts as active until it was answered.
+	Sessions Sessions `yaml:"sessions"`
 
 	// Hidden says that accounts which the bridge did not make are not shown to it: a
 	// name that is taken is then nobody's who could be adopted.
@@ -300,6 +305,7 @@ func DefaultProfile() Profile {
 		Paging:      Paging{Style: PagingIndex, Size: 100},
 		Filter:      Filter{Operators: []string{"eq", "and"}},
 		Auth:        AuthScheme{Scheme: AuthBearer, Header: "Authorization"},
+		Sessions:    Sessions{Method: http.MethodPost},
 		Concurrency: 8,
 		Order:       UsersFirst,
 		UserAgent:   "drawbridge",

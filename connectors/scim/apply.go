@@ -17,6 +17,7 @@ import (
 func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	want.Attributes = c.fit(want.Attributes)
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
+	m.ends = c.signsOut() && have.Exists() && have.Active && !want.Active
 	err := m.Run(ctx, m)
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
 	return m.Is, err
@@ -26,11 +27,13 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 type move struct {
 	*Connector
 	course.Course
+
+	ends bool // it is to be disabled whatever it looks like: see signsOut
 }
 
 // Plan returns the steps that are left, without what the target has no way to take.
 func (m *move) Plan() []connectors.Step {
-	steps := m.Course.Plan()
+	steps := m.disabling(m.Course.Plan())
 	return slices.DeleteFunc(steps, func(s connectors.Step) bool {
 		if s.Verb != connectors.Update {
 			return false
@@ -71,9 +74,6 @@ func (m *move) revoke(ctx context.Context, names []string) error {
 }
 
 func (m *move) grant(ctx context.Context, names []string) error {
-	return m.members(ctx, names, true)
-}
-
 	if m.profile.Order == connectors.AnyOrder && !m.Seen {
 		// The target agrees to a member who is not there, so it is asked before.
 		if err := m.Look(ctx); err != nil {
@@ -81,6 +81,9 @@ func (m *move) grant(ctx context.Context, names []string) error {
 		}
 		return course.ErrAgain
 	}
+	return m.members(ctx, names, true)
+}
+
 // members makes the account a member of each of the groups, or makes it none.
 // One group that refuses does not keep the others from being written.
 func (m *move) members(ctx context.Context, names []string, in bool) error {
@@ -101,11 +104,20 @@ func (m *move) disable(ctx context.Context) error {
 	if m.profile.Irreversible && !m.o.AllowIrreversible {
 		return permanent("disabling cannot be undone at this target: allow it with allowIrreversible")
 	}
+	gone := deletes || m.profile.Irreversible
+	if gone { // nobody can be asked to end what was of nobody
+		if err := m.signOut(ctx); err != nil {
+			return err
+		}
+	}
 	var err error
 	if deletes {
 		err = m.remove(ctx, m.Is.RemoteID)
 	} else {
 		err = m.activate(ctx, m.Is.RemoteID, false)
+	}
+	if err == nil && !gone {
+		err = m.signOut(ctx)
 	}
 	switch {
 	case connectors.KindOf(err) == connectors.Gone && err != nil:
@@ -113,11 +125,11 @@ func (m *move) disable(ctx context.Context) error {
 		return course.ErrAgain
 	case err != nil:
 		return err
-	case deletes || m.profile.Irreversible:
+	case gone:
 		m.Gone() // and what it held with it
 		return course.ErrAgain
 	}
-	m.Is.Active = false
+	m.ends, m.Is.Active = false, false
 	m.Is.Entitlements = m.withAccount(m.Is.Entitlements, false)
 	return nil
 }
@@ -241,7 +253,11 @@ func (m *move) become(ctx context.Context, found resource, also ...string) error
 
 // Settle finds out what came of a step that failed, where that is not certain.
 func (m *move) Settle(ctx context.Context, step connectors.Step, err error) {
-	if uncertain(err) {
-		m.Course.Settle(ctx, m, step)
+	if !uncertain(err) {
+		return
+	}
+	m.Course.Settle(ctx, m, step)
+	if step.Verb == connectors.Disable && m.ends && m.Is.Exists() {
+		m.Doubt(step)
 	}
 }

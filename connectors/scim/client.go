@@ -45,6 +45,11 @@ func (c *Connector) do(ctx context.Context, k call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return c.send(ctx, k, r)
+}
+
+// send sends the call's request.
+func (c *Connector) send(ctx context.Context, k call, r web.Request) (answer, error) {
 	a, err := c.web.Do(ctx, r)
 	if err != nil {
 		return answer{}, err

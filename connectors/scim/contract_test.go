@@ -46,9 +46,13 @@ func dialects() map[string]connectors.Profile {
 		"tells of use": change(func(p *connectors.Profile) {
 			p.LastUsed = "urn:example:scim:schemas:extension:activity:1.0:User:lastLogin"
 		}),
-		"pairs":             change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
-		"keeps what it has": change(func(p *connectors.Profile) { p.Attributes.Fixed = []string{"*"} }),
-		"no case":           change(func(p *connectors.Profile) { p.Attributes.CaseKept = []string{"name.givenName"} }),
+		"pairs": change(func(p *connectors.Profile) { p.Groups.Of = connectors.GroupsOfPair }),
+		"signed out": change(func(p *connectors.Profile) {
+			p.Sessions = connectors.Sessions{Method: http.MethodDelete, Path: "/api/people/{id}/sessions"}
+		}),
+		"members need not exist": change(func(p *connectors.Profile) { p.Order = connectors.AnyOrder }),
+		"keeps what it has":      change(func(p *connectors.Profile) { p.Attributes.Fixed = []string{"*"} }),
+		"no case":                change(func(p *connectors.Profile) { p.Attributes.CaseKept = []string{"name.givenName"} }),
 		"words": change(func(p *connectors.Profile) {
 			p.BooleanText, p.Groups.MemberRemove = true, connectors.RemoveByValue
 			p.Auth = connectors.AuthScheme{Scheme: connectors.AuthHeader, Header: "X-Api-Key", Prefix: "key "}

@@ -68,6 +68,7 @@ type entry struct {
 	doc     map[string]any
 	links   map[string]struct{} // of a user the groups, of a group the members; ids
 	hidden  bool                // of a user: from before, and so never shown
+	in      bool                // of a user: signed in
 	joined  []time.Time         // of a group, in the last hour, where that is limited
 }
 

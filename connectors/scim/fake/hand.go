@@ -164,6 +164,23 @@ func (p *Provider) Use(remoteID, at string) error {
 	return nil
 }
 
+// SignIn has an active user be signed in, until somebody ends that.
+func (p *Provider) SignIn(remoteID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u, ok := p.users.rows[remoteID]; ok {
+		u.in = true
+	}
+}
+
+// SignedIn reports whether a user is signed in.
+func (p *Provider) SignedIn(remoteID string) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	u, ok := p.users.rows[remoteID]
+	return ok && u.in
+}
+
 // Remove removes the user, past the protocol.
 func (p *Provider) Remove(_ context.Context, remoteID string) error {
 	p.mu.Lock()

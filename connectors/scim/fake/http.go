@@ -60,6 +60,9 @@ func (p *Provider) routes() {
 	if p.profile.Discovery != "" {
 		p.mux.HandleFunc("GET "+p.profile.Discovery, p.serve(p.describe))
 	}
+	if s := p.profile.Sessions; s.Path != "" {
+		p.mux.HandleFunc(s.Method+" "+s.Path, p.serve(p.signOut))
+	}
 	p.mux.HandleFunc("/", p.serve(func(r *http.Request) (reply, error) {
 		return reply{}, refuse(http.StatusNotFound, "", "there is no %s %s here", r.Method, r.URL.Path)
 	}))
@@ -68,6 +71,10 @@ func (p *Provider) routes() {
 // ServeHTTP answers one request. What stands before /Users, /Groups or the
 // discovery document in its path does not matter.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, beside := p.mux.Handler(r); beside == p.profile.Sessions.Method+" "+p.profile.Sessions.Path {
+		p.mux.ServeHTTP(w, r)
+		return
+	}
 	for _, root := range []string{"/Users", "/Groups", p.profile.Discovery} {
 		if i := strings.Index(r.URL.Path, root); i > 0 && root != "" {
 			r = r.Clone(r.Context())

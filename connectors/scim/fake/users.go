@@ -134,6 +134,18 @@ func (p *Provider) deleteUser(r *http.Request) (reply, error) {
 	return reply{status: http.StatusNoContent}, nil
 }
 
+// signOut ends what the user is signed in with.
+func (p *Provider) signOut(r *http.Request) (reply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	u, err := find(&p.users, r)
+	if err != nil {
+		return reply{}, err
+	}
+	u.in = false
+	return reply{status: http.StatusNoContent}, nil
+}
+
 func find(t *table, r *http.Request) (*entry, error) {
 	e, ok := t.rows[r.PathValue("id")]
 	if !ok || e.hidden {

@@ -1,0 +1,106 @@
+package scim_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"drawbridge/connectors"
+	"drawbridge/schema"
+)
+
+// TestDisablingEndsSessions disables somebody who is signed in, at a target with a call for
+// that beside SCIM. Each of the two requests may fail, with its effect or without: that the
+// account reads as disabled after the first is no reason to leave out the second. R-REV-9.
+func TestDisablingEndsSessions(t *testing.T) {
+	on := schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}}
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	for nth := 0; nth <= 2; nth++ { // of the first two writes, which fails; 0: none
+		for _, took := range []bool{true, false} {
+			for _, crashed := range []bool{true, false} {
+				t.Run(fmt.Sprintf("request %d, took effect %v, and then the bridge too %v", nth, took, crashed), func(t *testing.T) {
+					p := connectors.DefaultProfile()
+					p.Sessions = connectors.Sessions{Method: http.MethodDelete, Path: "/api/people/{id}/sessions"}
+					c, target := open(t, p)
+					have, err := c.Apply(t.Context(), schema.Account{}, on)
+					if err != nil {
+						t.Fatal(err)
+					}
+					target.SignIn(have.RemoteID)
+					if nth > 0 {
+						target.Fail(nth, took)
+					}
+					got, err := c.Apply(t.Context(), have, off)
+					if (err != nil) != (nth > 0) {
+						t.Fatalf("with request %d failing: %v", nth, err)
+					}
+					if nth > 0 && crashed { // nothing was written down
+						got = schema.Account{RemoteID: have.RemoteID, Active: true}
+					}
+					if nth > 0 {
+						got, err = c.Apply(t.Context(), got, off)
+					}
+					if is, _ := target.User("ada"); err != nil || got.Active || is.Active || target.SignedIn(have.RemoteID) {
+						t.Fatalf("%v; active %v, at the target %v, signed in %v: want none", err, got.Active, is.Active, target.SignedIn(have.RemoteID))
+					}
+					writes := target.Writes()
+					if _, err := c.Apply(t.Context(), got, off); err != nil || target.Writes() != writes {
+						t.Errorf("once it is done: %d writes more, %v", target.Writes()-writes, err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestSessionsEndBeforeAnAccountIsGone disables at targets where that takes the account
+// away: whoever is gone cannot be signed out any more.
+func TestSessionsEndBeforeAnAccountIsGone(t *testing.T) {
+	for name, change := range map[string]func(*connectors.Profile){
+		"deleted":           func(p *connectors.Profile) { p.Deactivate = connectors.DeactivateDelete },
+		"inactive for good": func(p *connectors.Profile) { p.Irreversible = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := connectors.DefaultProfile()
+			p.Sessions.Path = "/api/people/{id}/signout"
+			change(&p)
+			through := &tap{target: newFake(p)}
+			server := httptest.NewServer(through)
+			t.Cleanup(server.Close)
+			c, _ := open(t, p, func(o *connectors.Options) { o.BaseURL = server.URL + "/scim/v2" })
+			have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			through.written = nil
+			got, err := c.Apply(t.Context(), have, schema.Account{Attributes: have.Attributes})
+			if err != nil || got.Exists() || len(through.written) != 2 || through.written[0] != "POST /api/people/"+have.RemoteID+"/signout" {
+				t.Errorf("%+v, %v, after %q; want signed out first, and then gone", got, err, through.written)
+			}
+		})
+	}
+}
+
+// TestACallThatIsNotThereEndsNoSession gives a target another address than that of its
+// call: who leaves is disabled, and counts as active, for nobody signed them out.
+func TestACallThatIsNotThereEndsNoSession(t *testing.T) {
+	does, says := connectors.DefaultProfile(), connectors.DefaultProfile()
+	says.Sessions.Path = "/api/{id}/elsewhere"
+	target := newFake(does)
+	server := httptest.NewServer(target)
+	t.Cleanup(server.Close)
+	c, _ := open(t, says, func(o *connectors.Options) { o.BaseURL = server.URL + "/scim/v2" })
+	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: map[string]string{"userName": "ada"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.Apply(t.Context(), have, schema.Account{Attributes: have.Attributes})
+	if connectors.KindOf(err) != connectors.Permanent || !strings.Contains(err.Error(), "correct sessions.path") || !got.Active {
+		t.Errorf("%v, active %v; want it parked, and to count as active", err, got.Active)
+	}
+	if is, _ := target.User("ada"); is.Active {
+		t.Error("the target has her active")
+	}
+}
