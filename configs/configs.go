@@ -7,6 +7,7 @@
 package configs
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"drawbridge/connectors"
 )
 
 // Shipped holds the configuration, the policy and the profiles that come with
@@ -34,6 +37,16 @@ func Profiles(dir string) fs.FS {
 		return shipped
 	}
 	return overlay{over: os.DirFS(dir), under: shipped}
+}
+
+// ProfileOf returns a configuration with nothing but the profile of the name, and its text.
+func ProfileOf(profiles fs.FS, name string) (c connectors.Config, err error) {
+	if c.Profile, err = connectors.LoadProfile(profiles, name); err != nil {
+		return c, err
+	}
+	c.Kind, c.ProfileName = cmp.Or(c.Profile.Kind, "scim"), name
+	c.ProfileText, err = fs.ReadFile(profiles, name+".yaml")
+	return c, err
 }
 
 // overlay is two folders of files, of which one hides what it has of the other.

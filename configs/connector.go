@@ -70,12 +70,13 @@ func (r *reader) connector(i int, f *file) {
 	if c.Verify != "" {
 		oneOf(r, at("verify"), c.Verify, verifies)
 	}
-	profile := r.profile(at("profile"), c, f.Profiles.Path)
+	profile, text := r.profile(at("profile"), c, f.Profiles.Path)
 	if c.Concurrency > 0 {
 		profile.Concurrency = c.Concurrency
 	}
 	out := connectors.Config{
 		Name: c.Name, Kind: c.Kind, BaseURL: c.BaseURL, Auth: r.auth(at, c, &profile), Profile: profile,
+		ProfileName: c.Profile, ProfileText: text,
 		Options: r.options(c.Options), Shares: c.Shares, AllowIrreversible: c.AllowIrreversible,
 		File: r.file, Lines: r.optionLines(i),
 	}
@@ -94,18 +95,18 @@ func (r *reader) connector(i int, f *file) {
 	f.Care[c.Name] = Care{Timeout: c.Timeout, Verify: c.Verify, Protected: c.Protected}
 }
 
-func (r *reader) profile(key string, c connector, dir string) connectors.Profile {
+func (r *reader) profile(key string, c connector, dir string) (connectors.Profile, []byte) {
 	if c.Profile == "" {
-		return connectors.DefaultProfile()
+		return connectors.DefaultProfile(), nil
 	}
-	p, err := connectors.LoadProfile(Profiles(dir), c.Profile)
+	of, err := ProfileOf(Profiles(dir), c.Profile)
 	if err != nil {
 		r.wrong(key, "cannot be used: %v", err)
 	}
-	if p.Kind != "" && p.Kind != c.Kind {
-		r.wrong(key, "is %s, which is for kind %s", c.Profile, p.Kind)
+	if kind := of.Profile.Kind; kind != "" && kind != c.Kind {
+		r.wrong(key, "is %s, which is for kind %s", c.Profile, kind)
 	}
-	return p
+	return of.Profile, of.ProfileText
 }
 
 // auth resolves a connector's credential. The way it is sent is the profile's,

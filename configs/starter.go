@@ -91,14 +91,11 @@ func (v *starting) profiled(profiles fs.FS) error {
 	if v.Profile == "" {
 		return nil
 	}
-	var err error
-	if v.profile, err = connectors.LoadProfile(profiles, v.Profile); err != nil {
-		return err
-	}
-	text, err := fs.ReadFile(profiles, v.Profile+".yaml")
+	of, err := ProfileOf(profiles, v.Profile)
 	if err != nil {
 		return err
 	}
+	v.profile = of.Profile
 	if kind := v.profile.Kind; v.Kind != "" && kind != "" && kind != v.Kind {
 		return fmt.Errorf("profile %s is for kind %s, not %s: %w", v.Profile, kind, v.Kind, schema.ErrInvalid)
 	}
@@ -108,7 +105,7 @@ func (v *starting) profiled(profiles fs.FS) error {
 	if v.Profile == "generic" {
 		v.Title = v.Name
 	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(of.ProfileText)) {
 		if !strings.HasPrefix(line, "#") {
 			break
 		}

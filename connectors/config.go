@@ -41,7 +41,11 @@ type Config struct {
 	BaseURL string // of the target: for SCIM what /Users follows
 	Auth    Auth
 	Profile Profile
-	Options map[string]string // of the kind; a kind refuses what it does not know
+	// ProfileName and ProfileText are the profile's file, for people: its name without
+	// .yaml, and its text, whose comments cite where what it says was read.
+	ProfileName string
+	ProfileText []byte
+	Options     map[string]string // of the kind; a kind refuses what it does not know
 
 	// File and Lines say where the options are written, as the line on which the
 	// text of each begins: for errors. Empty where nobody knows.

@@ -16,7 +16,7 @@ import (
 
 func connectorCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "The systems downstream"}
-	cmd.AddCommand(connectorListCommand(), connectorCredentialsCommand(), connectorProfilesCommand(), connectorNewCommand(), connectorCheckCommand(), connectorImportCommand(), connectorAdoptCommand(), connectorRampCommand(), connectorFakeCommand(), connectorUnparkCommand(), connectorReplayCommand())
+	cmd.AddCommand(connectorListCommand(), connectorCredentialsCommand(), connectorProfilesCommand(), connectorDescribeCommand(), connectorNewCommand(), connectorCheckCommand(), connectorImportCommand(), connectorAdoptCommand(), connectorRampCommand(), connectorFakeCommand(), connectorUnparkCommand(), connectorReplayCommand())
 	return cmd
 }
 

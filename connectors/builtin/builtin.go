@@ -30,6 +30,28 @@ func Kinds() connectors.Kinds {
 	}
 }
 
+// Sample opens what a profile says of a target by itself: one at no address, to be
+// described and never called. It is nil where only a configuration could say more.
+func Sample(c connectors.Config) connectors.Connector {
+	if c.Kind != "scim" && c.Kind != "rest" {
+		return nil
+	}
+	c.BaseURL, c.Options = "https://target.invalid", map[string]string{}
+	var declared struct {
+		Options map[string]any `yaml:"options"`
+	}
+	if c.Profile.REST.Node != nil && c.Profile.REST.Node.Decode(&declared) == nil {
+		for name := range declared.Options {
+			c.Options[name] = name
+		}
+	}
+	target, err := Kinds().Open(connectors.Options{Config: c})
+	if err != nil {
+		return nil
+	}
+	return target
+}
+
 // Check says what is wrong with how a connector is configured. It talks to no
 // target, and makes and locks no file.
 func Check(c connectors.Config) error {

@@ -38,6 +38,7 @@ var (
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
 	_ connectors.UseTeller = (*Connector)(nil)
+	_ connectors.Ender     = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -53,6 +54,9 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	s.now = o.Now
 	return &Connector{Options: o, settings: s, pool: newPool(s), numbers: &counter{next: map[string]int64{}}}, nil
 }
+
+// EndsForGood reports whether who is disabled is deleted.
+func (c *Connector) EndsForGood() bool { return c.disable == byDelete }
 
 // TellsUse reports whether the profile says which attribute has when people were last
 // seen.

@@ -38,6 +38,7 @@ var (
 	_ connectors.Prober    = (*Connector)(nil)
 	_ connectors.Closer    = (*Connector)(nil)
 	_ connectors.UseTeller = (*Connector)(nil)
+	_ connectors.Ender     = (*Connector)(nil)
 
 	_ connectors.EntitlementLister = (*Connector)(nil)
 )
@@ -57,6 +58,9 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	s.now = o.Now
 	return &Connector{Options: o, settings: s, pool: pool}, nil
 }
+
+// EndsForGood reports whether who is disabled is deleted.
+func (c *Connector) EndsForGood() bool { return c.Profile.Deactivate == connectors.DeactivateDelete }
 
 // TellsUse reports whether the query for accounts shows when they were used last.
 func (c *Connector) TellsUse() bool { return c.accounts.at(colLastUsed) >= 0 }
