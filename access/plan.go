@@ -48,6 +48,8 @@ type Plan struct {
 	Quarantined map[string]string `json:"quarantined,omitempty"` // roles that nobody new would get, and why
 	Modes       []PlanMode        `json:"modes,omitempty"`       // connectors that only observe or propose, or whose mode changes
 	Brakes      []PlanBrake       `json:"brakes,omitempty"`      // the policy's own limits on one run
+	Endings     []PlanEnding      `json:"endings,omitempty"`     // what of it cannot be undone, by connector
+	Unnoted     []string          `json:"unnoted,omitempty"`     // connectors where something ends, and no bridge noted whether that can be undone
 	Findings    policy.Findings   `json:"findings,omitempty"`    // what only data tells of its documents, by code
 }
 
@@ -67,6 +69,7 @@ type PlanTotal struct {
 	Role        string      `json:"role"`
 	Entitlement string      `json:"entitlement,omitempty"` // connector/id
 	Mode        schema.Mode `json:"mode,omitempty"`
+	ForGood     bool        `json:"forGood,omitempty"` // see PlanLine
 	Lines       int         `json:"lines"`
 	Reason      string      `json:"reason"` // of one of them
 }
@@ -132,6 +135,11 @@ func (p *planning) run(ctx context.Context, s *store.Store, each func(PlanLine) 
 	if err := s.View(ctx, p.govern); err != nil {
 		return p.plan, err
 	}
+	if p.covers {
+		if err := s.View(ctx, p.learn); err != nil {
+			return p.plan, err
+		}
+	}
 	for after, more := "", true; more; {
 		page, err := p.page(ctx, s, after)
 		if err != nil {
@@ -188,6 +196,9 @@ type planning struct {
 	sum        *Intent                  // over all stakes
 	observed   map[string]*observed     // by connector/entitlement
 	covers     bool                     // what is observed is looked at, and the exceptions
+	endings    map[string]schema.Ending // how accounts end, by connector, where that is looked at
+	final      []string                 // connectors where they end for good
+	protects   *Rules                   // whose accounts do not
 	named      []string                 // connectors of both policies, by name, once they are asked for
 }
 
@@ -221,13 +232,14 @@ type planned struct {
 	stakes                 []PlanStake
 	holders, matches       map[string]int // by role
 	eligible               map[string]int
+	endings                map[string]int // accounts that end for good, by connector
 	coverage               Coverage
 }
 
 // page works out the next identities.
 func (p *planning) page(ctx context.Context, s *store.Store, after string) (page planned, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
-		page = planned{at: r.Now(), holders: map[string]int{}, matches: map[string]int{}, eligible: map[string]int{}}
+		page = planned{at: r.Now(), holders: map[string]int{}, matches: map[string]int{}, eligible: map[string]int{}, endings: map[string]int{}}
 		for id, err := range store.Identities.From(r, after) {
 			if err != nil {
 				return err
@@ -302,6 +314,9 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		if line.does() && !lines[i].Pending {
 			does = append(does, line)
 		}
+	}
+	if err := p.ends(r, c, d.lines, lines, page); err != nil {
+		return err
 	}
 	if slices.ContainsFunc(lines, PlanLine.writes) {
 		page.affected++

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ func (p *planning) add(page planned) {
 	p.plan.Affected += page.affected
 	p.plan.Held += page.held
 	p.plan.Coverage.add(page.coverage)
+	p.addEndings(page.endings)
 	for _, stake := range page.stakes {
 		p.sum.write(stake.Identity, stake.Saw, stake.Does)
 		if len(p.stakes) < planStakes {
@@ -44,6 +46,7 @@ func (p *planning) count(line PlanLine) {
 		p.plan.Grants++
 	case PlanRevoke:
 		p.plan.Revocations++
+		p.unnoted(line)
 	case PlanRemode:
 		p.plan.Remodes++
 	case PlanHold:
@@ -69,7 +72,7 @@ func (p *planning) count(line PlanLine) {
 	case line.ByPolicy:
 		p.plan.Given++
 	}
-	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode}
+	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode, ForGood: line.ForGood}
 	if line.Connector != "" {
 		alike.Entitlement = line.Connector + "/" + line.Entitlement
 	}
@@ -156,6 +159,9 @@ func (p *planning) countRoles(line PlanLine) {
 func (p *planning) name() {
 	p.sum.write(p.plan.From, p.plan.To)
 	p.sum.write(slices.Sorted(maps.Keys(p.plan.Quarantined))...)
+	for _, e := range p.plan.Endings {
+		p.sum.write("ends for good", e.Connector, fmt.Sprint(e.Accounts), fmt.Sprint(e.Allowed))
+	}
 	p.plan.Hash = hex.EncodeToString(p.sum.sum.Sum(nil))
 }
 
@@ -175,7 +181,7 @@ func (p *planning) finish() {
 		p.plan.Totals = append(p.plan.Totals, *total)
 	}
 	slices.SortFunc(p.plan.Totals, func(a, b PlanTotal) int {
-		return cmp.Or(cmp.Compare(a.Change, b.Change), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Mode, b.Mode))
+		return cmp.Or(cmp.Compare(a.Change, b.Change), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Entitlement, b.Entitlement), cmp.Compare(a.Mode, b.Mode), cmp.Compare(fmt.Sprint(a.ForGood), fmt.Sprint(b.ForGood)))
 	})
 	for _, r := range p.to.Refused() {
 		p.plan.Refused = append(p.plan.Refused, PlanRefusal{Role: r.Role, Codes: r.Codes, News: inBook(p.from, r.Role)})

@@ -18,6 +18,7 @@ type PlanLine struct {
 	Mode        schema.Mode `json:"mode,omitempty"` // only Enforce reaches a target
 	Reason      string      `json:"reason"`
 	ByPolicy    bool        `json:"byPolicy,omitempty"` // it begins or ends by the policy alone, and for no reason of the identity's own
+	ForGood     bool        `json:"forGood,omitempty"`  // its account is disabled with it, where that cannot be undone
 	Pending     bool        `json:"pending,omitempty"`  // the policy in force is about to make it anyway, or keeps it as well
 }
 

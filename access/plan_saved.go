@@ -73,6 +73,7 @@ func (was SavedPlan) Moved(now SavedPlan) []string {
 	if was.Plan.From != now.Plan.From {
 		moved = append(moved, fmt.Sprintf("policy %s is in force, and was %s", brief(now.Plan.From), brief(was.Plan.From)))
 	}
+	moved = append(moved, movedEndings(was.Plan.Endings, now.Plan.Endings)...)
 	people := movedStakes(was.Stakes, now.Stakes)
 	moved = append(moved, people...)
 	if len(moved) == 0 {

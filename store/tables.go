@@ -66,8 +66,12 @@ var (
 // Holds are what waits until two people release it, by id.
 var Holds = define("holds", func(h schema.Hold) []string { return []string{h.ID} })
 
-// Halts are what nothing is written to, by connector.
-var Halts = define("halts", func(h schema.Halt) []string { return []string{h.Connector} })
+// By connector: what nothing is written to, how far it is written to, how accounts end.
+var (
+	Halts   = define("halts", func(h schema.Halt) []string { return []string{h.Connector} })
+	Ramps   = define("ramps", func(r schema.Ramp) []string { return []string{r.Connector} })
+	Endings = define("endings", func(e schema.Ending) []string { return []string{e.Connector} })
+)
 
 // Proposals are lines that wait for a person to release them, by what they are about;
 // found by id, and by group as long as they are open. A group has a row of its own.
@@ -297,9 +301,6 @@ var (
 
 // WorkItems are what people are asked to do, by connector and identity, and credential.
 var WorkItems = define("workItems", schema.WorkItem.Key)
-
-// Ramps are how far targets are written to, by connector.
-var Ramps = define("ramps", func(r schema.Ramp) []string { return []string{r.Connector} })
 
 // Sweeps: what they noticed, and that they ran.
 var (

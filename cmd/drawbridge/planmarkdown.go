@@ -41,12 +41,12 @@ func planMarkdown(out io.Writer, p access.Plan) error {
 	m.section("By role", []string{"role", "hold it now", "reaches", "grants", "revocations", "held", "undecided", "blocked"}, rows)
 	rows = nil
 	for _, t := range p.Totals {
-		rows = append(rows, []string{string(t.Change), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
+		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
 	}
 	m.section("By entitlement", []string{"change", "for", "role", "entitlement", "mode", "because"}, rows)
 	rows = nil
 	for _, l := range p.Lines[:min(len(p.Lines), markdownLines)] {
-		rows = append(rows, []string{l.UserName, string(l.Change), orDash(lineRef(l)), strings.Join(l.Roles, ", "), l.Reason})
+		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), orDash(lineRef(l)), strings.Join(l.Roles, ", "), l.Reason})
 	}
 	m.section("By person", []string{"who", "change", "entitlement", "roles", "because"}, rows)
 	if more := p.More + len(p.Lines) - len(rows); more > 0 {
@@ -107,6 +107,9 @@ func (m *markdown) warnings(p access.Plan) {
 	}
 	for _, mode := range p.Modes {
 		say("connector `%s` %s; %s kept from it", mode.Connector, becomes(mode), plural(mode.Suppressed, "write"))
+	}
+	for _, text := range endingTexts(p) {
+		say("for good: %s", text)
 	}
 	for _, o := range p.Orphaned {
 		say("exception `%s` is orphaned: %s", o.Exception, o.Reason)

@@ -118,7 +118,7 @@ func planTotals(out io.Writer, p access.Plan) error {
 	}
 	var rows [][]string
 	for _, t := range p.Totals {
-		rows = append(rows, []string{string(t.Change), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
+		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(out)
@@ -132,7 +132,7 @@ func planTotals(out io.Writer, p access.Plan) error {
 		if l.Connector != "" {
 			ref = l.Connector + "/" + l.Entitlement
 		}
-		rows = append(rows, []string{l.UserName, string(l.Change), ref, strings.Join(l.Roles, ", "), l.Reason})
+		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), ref, strings.Join(l.Roles, ", "), l.Reason})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(out)
@@ -163,6 +163,9 @@ func planWarnings(out io.Writer, p access.Plan) {
 	for _, m := range p.Modes {
 		fmt.Fprintf(out, "mode: connector %s %s; %s kept from it\n", m.Connector, becomes(m), plural(m.Suppressed, "write"))
 	}
+	for _, text := range endingTexts(p) {
+		fmt.Fprintf(out, "for good: %s\n", text)
+	}
 	for _, o := range p.Orphaned {
 		fmt.Fprintf(out, "orphaned: exception %s: %s\n", o.Exception, o.Reason)
 	}
@@ -174,6 +177,25 @@ func planWarnings(out io.Writer, p access.Plan) {
 	for _, f := range p.Findings {
 		fmt.Fprintln(out, f)
 	}
+}
+
+// changeText says what changes, and that its account is not to be had back then.
+func changeText(change access.PlanChange, forGood bool) string {
+	if forGood {
+		return string(change) + " (for good)"
+	}
+	return string(change)
+}
+
+// endingTexts say what of a plan cannot be undone, and where nobody knows.
+func endingTexts(p access.Plan) (all []string) {
+	for _, e := range p.Endings {
+		all = append(all, e.String())
+	}
+	if len(p.Unnoted) > 0 {
+		all = append(all, "it is not known whether what ends at "+strings.Join(p.Unnoted, ", ")+" can be had back: no bridge has run with it yet that notes this")
+	}
+	return all
 }
 
 // becomes says what happens to a connector's mode.

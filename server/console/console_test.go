@@ -412,7 +412,9 @@ func TestProposalShowsItsText(t *testing.T) {
 			return err
 		}
 		q := schema.Publication{ID: "p1", Digest: "5f0c", From: book.Digest(), State: schema.PublicationProposed, By: "token/admin", Made: tx.Now()}
-		plan, err := json.Marshal(map[string]any{"files": map[string]string{"policy.yaml": strings.Replace(documents, was, is, 1), "more.yaml": "more\n"}})
+		plan, err := json.Marshal(map[string]any{"files": map[string]string{"policy.yaml": strings.Replace(documents, was, is, 1), "more.yaml": "more\n"}, "plan": access.Plan{
+			Endings: []access.PlanEnding{{Connector: "crm", Accounts: 3}}, Lines: []access.PlanLine{{UserName: "ada", Change: access.PlanRevoke, ForGood: true}},
+		}})
 		if err != nil {
 			return err
 		}
@@ -421,6 +423,7 @@ func TestProposalShowsItsText(t *testing.T) {
 	_, text := w.as("viewer").get("/console/policy/publications/p1")
 	for _, want := range []string{
 		"What changes in the text", "<del>  intent: " + was, "<ins>  intent: " + html.EscapeString(is), "1 line comes, 1 line goes", "<code>more.yaml</code>", "<span>  eligible:",
+		"3 accounts at crm would be disabled for good", "revoke (for good)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not show %q\n%s", want, text)

@@ -106,6 +106,7 @@ func Open(ctx context.Context, cfg *configs.Config, o Options) (*Bridge, error) 
 		b.openMetrics,
 		b.openFeeds,
 		b.openConnectors,
+		b.noteEndings,
 		b.openListener,
 		b.openServer,
 	} {

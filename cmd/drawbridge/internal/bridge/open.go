@@ -110,6 +110,18 @@ func (b *Bridge) openConnectors(context.Context) error {
 	return errors.Join(problems...)
 }
 
+// noteEndings has the store know how accounts end at each connector.
+func (b *Bridge) noteEndings(ctx context.Context) error {
+	var all []schema.Ending
+	for _, c := range b.cfg.Connectors {
+		all = append(all, schema.Ending{
+			Connector: c.Name, ForGood: connectors.EndsForGood(b.targets[c.Name], c.Profile), Allowed: c.AllowIrreversible,
+			Protected: b.cfg.CareOf(c.Name).Protected,
+		})
+	}
+	return access.NoteEndings(ctx, b.store, all)
+}
+
 // catalogue are the entitlements that a connector's document names, by the target's
 // names.
 func catalogue(book *policy.Book, connector string) (targets []string) {
