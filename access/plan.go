@@ -81,25 +81,6 @@ type PlanRefusal struct {
 	News  bool     `json:"news"` // the policy in force does
 }
 
-// A PlanMode is a connector's effective mode, before and after.
-type PlanMode struct {
-	Connector  string      `json:"connector"`
-	From       schema.Mode `json:"from,omitempty"`
-	To         schema.Mode `json:"to,omitempty"`
-	Suppressed int         `json:"suppressed"` // writes that the mode keeps from it
-}
-
-// A PlanBrake is a limit, and how much of it the plan takes.
-type PlanBrake struct {
-	Name     string  `json:"name"` // revokesPerRun, grantsPerRun; roleMatchPercent, where it is exceeded
-	Role     string  `json:"role,omitempty"`
-	Lines    int     `json:"lines"` // of a role, identities that its rule matches
-	Share    float64 `json:"share"` // percent of the lines held now; of a role, of all identities
-	Count    int     `json:"count,omitempty"`
-	Percent  float64 `json:"percent,omitempty"`
-	Exceeded bool    `json:"exceeded"`
-}
-
 // planLines is how many lines a plan keeps.
 const planLines = 200
 
@@ -236,6 +217,18 @@ type planned struct {
 	coverage               Coverage
 }
 
+// reach counts whom the rules of roles match.
+func (p *planned) reach(access policy.Access) {
+	for _, v := range access.Verdicts {
+		switch {
+		case v.Outcome == policy.Assigned && v.Grant == "":
+			p.matches[v.Role]++
+		case v.Outcome == policy.Eligible:
+			p.eligible[v.Role]++
+		}
+	}
+}
+
 // page works out the next identities.
 func (p *planning) page(ctx context.Context, s *store.Store, after string) (page planned, err error) {
 	err = s.View(ctx, func(r store.Reader) error {
@@ -283,14 +276,7 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		page.holders[role]++
 	}
 	lines, d := c.planned()
-	for _, v := range c.access.Verdicts {
-		switch {
-		case v.Outcome == policy.Assigned && v.Grant == "":
-			page.matches[v.Role]++
-		case v.Outcome == policy.Eligible:
-			page.eligible[v.Role]++
-		}
-	}
+	page.reach(c.access)
 	if p.covers {
 		if err := p.cover(r, c, d, &page.coverage); err != nil {
 			return err

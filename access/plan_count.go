@@ -224,6 +224,25 @@ func inBook(book *policy.Book, name string) bool {
 	return ok
 }
 
+// A PlanMode is a connector's effective mode, before and after.
+type PlanMode struct {
+	Connector  string      `json:"connector"`
+	From       schema.Mode `json:"from,omitempty"`
+	To         schema.Mode `json:"to,omitempty"`
+	Suppressed int         `json:"suppressed"` // writes that the mode keeps from it
+}
+
+// A PlanBrake is a limit, and how much of it the plan takes.
+type PlanBrake struct {
+	Name     string  `json:"name"` // revokesPerRun, grantsPerRun; roleMatchPercent, where it is exceeded
+	Role     string  `json:"role,omitempty"`
+	Lines    int     `json:"lines"` // of a role, identities that its rule matches
+	Share    float64 `json:"share"` // percent of the lines held now; of a role, of all identities
+	Count    int     `json:"count,omitempty"`
+	Percent  float64 `json:"percent,omitempty"`
+	Exceeded bool    `json:"exceeded"`
+}
+
 // modes lists the connectors that are not enforced, or whose mode changes.
 func (p *planning) modes() []PlanMode {
 	modes := map[string]PlanMode{}

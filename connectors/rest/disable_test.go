@@ -54,6 +54,37 @@ func TestDisablingIsDoneWhole(t *testing.T) {
 	}
 }
 
+// TestARefusedSignOutStaysOpen has the second of two requests be refused for good: the
+// account is left in doubt, so that no listing which shows it disabled closes the matter,
+// and once the refusal is mended it is taken again whole. R-REV-9.
+func TestARefusedSignOutStaysOpen(t *testing.T) {
+	text := strings.Replace(people, "disable: { post: '/people/{id}/suspend' }",
+		"disable: [{ post: '/people/{id}/suspend' }, { post: '/people/{id}/signOut' }]", 1)
+	s, refuses := newStaff(teams...), true
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !refuses || !strings.HasSuffix(r.URL.Path, "/signOut") {
+			return false
+		}
+		refuse(w, http.StatusForbidden, "that is not for you")
+		return true
+	}
+	c := open(t, profile(t, text), s)
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.people[have.RemoteID]["sessions"] = "open"
+	got, err := c.Apply(t.Context(), have, off)
+	if connectors.KindOf(err) != connectors.Permanent || !connectors.Doubtful(got) || !got.Active {
+		t.Errorf("refused: %v, %+v; want it parked, and in doubt", err, got)
+	}
+	refuses = false
+	if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active || s.people[have.RemoteID]["sessions"] != nil {
+		t.Errorf("once it is mended: %v, active %v, sessions %v; want none", err, got.Active, s.people[have.RemoteID]["sessions"])
+	}
+}
+
 // TestDisablingSignsOut disables people who are signed in, at services that ship a declaration
 // and let an administrator end sessions. R-REV-9.
 func TestDisablingSignsOut(t *testing.T) {

@@ -251,12 +251,13 @@ func (m *move) become(ctx context.Context, found resource, also ...string) error
 	return nil
 }
 
-// Settle finds out what came of a step that failed, where that is not certain.
+// Settle finds out what came of a step that failed, where that is not certain. Of one that
+// ends sessions as well it is left in doubt: however disabled the account looks in a
+// listing, it is disabled again, and whole.
 func (m *move) Settle(ctx context.Context, step connectors.Step, err error) {
-	if !uncertain(err) {
-		return
+	if uncertain(err) {
+		m.Course.Settle(ctx, m, step)
 	}
-	m.Course.Settle(ctx, m, step)
 	if step.Verb == connectors.Disable && m.ends && m.Is.Exists() {
 		m.Doubt(step)
 	}

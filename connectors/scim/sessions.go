@@ -40,7 +40,6 @@ func (m *move) signOut(ctx context.Context) error {
 	if !m.Is.Exists() {
 		return course.ErrAgain
 	}
-	m.Is.Active = true // whatever it looks like
 	return permanent("the account is there, and %w: correct sessions.path of the profile", err)
 }
 

@@ -97,8 +97,8 @@ func TestACallThatIsNotThereEndsNoSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := c.Apply(t.Context(), have, schema.Account{Attributes: have.Attributes})
-	if connectors.KindOf(err) != connectors.Permanent || !strings.Contains(err.Error(), "correct sessions.path") || !got.Active {
-		t.Errorf("%v, active %v; want it parked, and to count as active", err, got.Active)
+	if connectors.KindOf(err) != connectors.Permanent || !strings.Contains(err.Error(), "correct sessions.path") || !connectors.Doubtful(got) {
+		t.Errorf("%v, %+v; want it parked, and in doubt: a listing that shows it disabled is no reason to leave it", err, got)
 	}
 	if is, _ := target.User("ada"); is.Active {
 		t.Error("the target has her active")
