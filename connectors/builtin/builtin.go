@@ -30,26 +30,42 @@ func Kinds() connectors.Kinds {
 	}
 }
 
-// Sample opens what a profile says of a target by itself: one at no address, to be
-// described and never called. It is nil where only a configuration could say more.
+// Sample opens what a profile says of a target by itself, to be described and never
+// called: the one that is returned is at no address, and PEOPLE and GROUPS stand for what
+// only a configuration says. It is nil where that does not do.
 func Sample(c connectors.Config) connectors.Connector {
-	if c.Kind != "scim" && c.Kind != "rest" {
-		return nil
+	c.Options, c.AllowIrreversible = declared(c.Profile), true
+	addresses := []string{"https://target.invalid"}
+	switch c.Kind {
+	case "ldap":
+		addresses = []string{"ldaps://target.invalid"}
+		c.Options["userBase"], c.Options["groupBase"] = "ou=PEOPLE", "ou=GROUPS"
+	case "sql":
+		c.Auth.User = "bridge"
+		addresses = []string{"postgres://target.invalid/target", "mariadb://target.invalid/target"}
+	case "file":
+		return nil // it would be made
 	}
-	c.BaseURL, c.Options = "https://target.invalid", map[string]string{}
-	var declared struct {
-		Options map[string]any `yaml:"options"`
-	}
-	if c.Profile.REST.Node != nil && c.Profile.REST.Node.Decode(&declared) == nil {
-		for name := range declared.Options {
-			c.Options[name] = name
+	for _, c.BaseURL = range addresses {
+		if target, err := Kinds().Open(connectors.Options{Config: c}); err == nil {
+			return target
 		}
 	}
-	target, err := Kinds().Open(connectors.Options{Config: c})
-	if err != nil {
-		return nil
+	return nil
+}
+
+// declared has a value for each option that a declaration asks for: its name.
+func declared(p connectors.Profile) map[string]string {
+	all := map[string]string{}
+	var d struct {
+		Options map[string]any `yaml:"options"`
 	}
-	return target
+	if p.REST.Node != nil && p.REST.Node.Decode(&d) == nil {
+		for name := range d.Options {
+			all[name] = name
+		}
+	}
+	return all
 }
 
 // Check says what is wrong with how a connector is configured. It talks to no

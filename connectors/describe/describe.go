@@ -235,8 +235,6 @@ func (w *writer) ends() {
 		for _, says := range cannot {
 			w.tell(&w.Cannot, Able, "%s", says)
 		}
-	case w.target == nil:
-		w.tell(&w.Can, Configured, "how accounts are disabled, and what there is to hold, the options say: describe a connector that has them")
 	case w.p.Deactivate == connectors.DeactivateDelete:
 		w.say(&w.Can, "deactivate", "accounts are disabled, by being deleted")
 	default:

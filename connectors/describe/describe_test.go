@@ -37,16 +37,21 @@ func TestWhatIsKnownOfTargets(t *testing.T) {
 		{"slack", access, describe.Statement{Says: "it ends when the admin who made it leaves", Key: "token.owner", From: describe.Stated}},
 		{"slack", can, describe.Statement{Says: "accounts are changed, by PATCH", Key: "update", From: describe.Usual}},
 		{"slack", can, describe.Statement{Says: "an account is read back: what was taken away is verified", From: describe.Able}},
+		{"atlassian", limits, describe.Statement{Says: "100 in a page, by index", Key: "paging.size", From: describe.Stated, Read: "at most 100 a page"}},
 		{"sentry", forGood, describe.Statement{Says: "a disabled account cannot be had back", Key: "irreversible", From: describe.Stated}},
 		{"sentry", can, describe.Statement{Says: "an entitlement is a team, by its displayName", Key: "groups.called", From: describe.Stated}},
 		{"sentry", cannot, describe.Statement{Says: "change any attribute of an account that is there", Key: "attributes.fixed", From: describe.Stated, Read: "PATCH of a user knows active, and nothing else (sentry-docs#16258)"}},
 		{"figma", cannot, describe.Statement{Says: "have groups", Key: "groups.of", From: describe.Assumed}},
-		{"aws-identity-center", access, describe.Statement{Says: "it lives 365 days", Key: "token.life", From: describe.Stated, Read: "a year (keycloak#13484)"}},
+		{"webex", access, describe.Statement{Says: "it lives 365 days", Key: "token.life", From: describe.Stated}},
 		{"drawbridge", cannot, describe.Statement{Says: "refuse a member who is not there: whoever is made one is looked at before", Key: "order", From: describe.Stated, Read: `docs/scim.md, "What it does where the RFC leaves room"`}},
 		{"grafana", can, describe.Statement{Says: "accounts are disabled, by POST /admin/users/{id}/disable, then POST /admin/users/{id}/logout", From: describe.Able}},
 		{"slack-usergroups", cannot, describe.Statement{Says: "make or disable accounts: others do; who leaves is taken out of what the bridge gave them", From: describe.Able}},
 		{"github-teams", cannot, describe.Statement{Says: "enable an account that is disabled: it is made anew", From: describe.Able}},
-		{"active-directory", can, describe.Statement{Says: "how accounts are disabled, and what there is to hold, the options say: describe a connector that has them", From: describe.Configured}},
+		{"slack", cannot, describe.Statement{Says: "have @ in displayName", Key: "attributes.forbidden", From: describe.Stated, Read: "likewise (SCIM API reference, users: less than 21)"}},
+		{"generic", can, describe.Statement{Says: "accounts are changed, by PATCH", Key: "update", From: describe.Stated}},
+		{"active-directory", can, describe.Statement{Says: "accounts are disabled: bit 2 of userAccountControl is set", From: describe.Able}},
+		{"postgres-roles", can, describe.Statement{Says: "what somebody is signed in with is ended when they are disabled, and looked at until nothing is left of it (options sessions, endSession)", From: describe.Able}},
+		{"csv", can, describe.Statement{Says: "accounts are disabled, and their place is kept", Key: "deactivate", From: describe.Stated}},
 	} {
 		if got := c.part(shipped(t, c.profile)); !slices.Contains(got, c.want) {
 			t.Errorf("%s: want %+v among\n%+v", c.profile, c.want, got)

@@ -23,13 +23,13 @@ func (c *Connector) Describe() (can, cannot []string) {
 	for _, e := range c.d.Entitlements {
 		held := "an entitlement is a name of the target's own"
 		if e.Prefix != "" {
-			held = fmt.Sprintf("an entitlement whose name begins with %q", e.Prefix)
+			held = fmt.Sprintf("the name of an entitlement begins with %q", e.Prefix)
 		}
 		switch {
 		case e.Catalogue != nil && e.Prefix == "":
 			held = "an entitlement is what " + e.Catalogue.String() + " lists"
 		case e.Catalogue != nil:
-			held += " is what " + e.Catalogue.String() + " lists"
+			held += ", and goes on as " + e.Catalogue.String() + " lists it"
 		}
 		can = append(can, held)
 		if e.Batch > 1 {
