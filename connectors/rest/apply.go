@@ -24,6 +24,10 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want, DisableLast: c.disablesLast()}}
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	err := m.Run(ctx, m)
+	if err != nil && m.ends && m.Is.Exists() {
+		// However disabled it looks, here or in a listing: all of it is done again.
+		m.Doubt(connectors.Step{Verb: connectors.Disable})
+	}
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
 	return m.Is, err
 }

@@ -54,6 +54,38 @@ func TestDisablingIsDoneWhole(t *testing.T) {
 	}
 }
 
+// TestSignedOutAlsoWhereALookShowsThemDisabled has nothing but the first of two requests
+// that disable be answered, and what is taken from the account fail after it: that is
+// looked at, and the account reads as disabled. Its sessions are still to be ended. R-REV-9.
+func TestSignedOutAlsoWhereALookShowsThemDisabled(t *testing.T) {
+	text := strings.Replace(people, "disable: { post: '/people/{id}/suspend' }",
+		"disable: [{ post: '/people/{id}/suspend' }, { post: '/people/{id}/signOut' }]", 1)
+	s, broken := newStaff(teams...), false
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !broken || r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, "/suspend") {
+			return false
+		}
+		http.Error(w, "broken", http.StatusInternalServerError)
+		return true
+	}
+	c := open(t, profile(t, text), s)
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes, Entitlements: teams[:1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.people[have.RemoteID]["sessions"] = "open"
+	have.Managed, broken = have.Entitlements, true
+	got, err := c.Apply(t.Context(), have, off)
+	if err == nil {
+		t.Fatal("nothing failed")
+	}
+	broken, got.Managed = false, have.Managed
+	if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active || len(got.Entitlements) > 0 || s.people[have.RemoteID]["sessions"] != nil {
+		t.Errorf("%v, active %v with %q, sessions %v; want none", err, got.Active, got.Entitlements, s.people[have.RemoteID]["sessions"])
+	}
+}
+
 // TestARefusedSignOutStaysOpen has the second of two requests be refused for good: the
 // account is left in doubt, so that no listing which shows it disabled closes the matter,
 // and once the refusal is mended it is taken again whole. R-REV-9.

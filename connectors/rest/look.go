@@ -52,14 +52,9 @@ func (m *move) claim(ctx context.Context, found any) (others bool, err error) {
 	return connectors.Claim(ctx, m.Is, m.Want, account)
 }
 
-// Settle finds out what came of a step that failed, where that is not certain. One that
-// disables by several requests is taken again whole.
+// Settle finds out what came of a step that failed, where that is not certain.
 func (m *move) Settle(ctx context.Context, step connectors.Step, err error) {
-	if !uncertain(err) {
-		return
-	}
-	m.Course.Settle(ctx, m, step)
-	if step.Verb == connectors.Disable && m.severally() && m.Is.Exists() {
-		m.Doubt(step)
+	if uncertain(err) {
+		m.Course.Settle(ctx, m, step)
 	}
 }

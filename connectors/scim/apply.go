@@ -19,6 +19,10 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
 	m.ends = c.signsOut() && have.Exists() && have.Active && !want.Active
 	err := m.Run(ctx, m)
+	if err != nil && m.ends && m.Is.Exists() {
+		// However disabled it looks, here or in a listing: it is disabled again, and whole.
+		m.Doubt(connectors.Step{Verb: connectors.Disable})
+	}
 	m.Is.Entitlements = schema.Sorted(m.Is.Entitlements...)
 	return m.Is, err
 }
@@ -251,14 +255,9 @@ func (m *move) become(ctx context.Context, found resource, also ...string) error
 	return nil
 }
 
-// Settle finds out what came of a step that failed, where that is not certain. Of one that
-// ends sessions as well it is left in doubt: however disabled the account looks in a
-// listing, it is disabled again, and whole.
+// Settle finds out what came of a step that failed, where that is not certain.
 func (m *move) Settle(ctx context.Context, step connectors.Step, err error) {
 	if uncertain(err) {
 		m.Course.Settle(ctx, m, step)
-	}
-	if step.Verb == connectors.Disable && m.ends && m.Is.Exists() {
-		m.Doubt(step)
 	}
 }

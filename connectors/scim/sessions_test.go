@@ -55,6 +55,39 @@ func TestDisablingEndsSessions(t *testing.T) {
 	}
 }
 
+// TestSignedOutAlsoWhereALookShowsThemDisabled has nothing be answered but what disables,
+// and what is taken from the account fail after it: that is looked at, and the account
+// reads as disabled. Its sessions are still to be ended. R-REV-9.
+func TestSignedOutAlsoWhereALookShowsThemDisabled(t *testing.T) {
+	p := connectors.DefaultProfile()
+	p.Sessions.Path = "/api/people/{id}/signout"
+	target, broken := newFake(p), false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken && r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/Users/") {
+			http.Error(w, "broken", http.StatusBadGateway)
+			return
+		}
+		target.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	c, _ := open(t, p, func(o *connectors.Options) { o.BaseURL = server.URL + "/scim/v2" })
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes, Entitlements: []string{"readers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.SignIn(have.RemoteID)
+	have.Managed, broken = have.Entitlements, true
+	got, err := c.Apply(t.Context(), have, off)
+	if err == nil {
+		t.Fatal("nothing failed")
+	}
+	broken, got.Managed = false, have.Managed
+	if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active || len(got.Entitlements) > 0 || target.SignedIn(have.RemoteID) {
+		t.Errorf("%v, active %v with %q, signed in %v; want none", err, got.Active, got.Entitlements, target.SignedIn(have.RemoteID))
+	}
+}
+
 // TestSessionsEndBeforeAnAccountIsGone disables at targets where that takes the account
 // away: whoever is gone cannot be signed out any more.
 func TestSessionsEndBeforeAnAccountIsGone(t *testing.T) {

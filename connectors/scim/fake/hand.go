@@ -120,6 +120,7 @@ func (p *Provider) Put(_ context.Context, account schema.Account) (schema.Accoun
 	default:
 		p.unname(u)
 		u.doc = doc
+		u.in = u.in && account.Active // its console signs out whom it disables
 		u.version++
 	}
 	p.byName[folded(doc)] = u.id
