@@ -334,6 +334,19 @@ func TestATokenThatDoesNotEnd(t *testing.T) {
 	})
 }
 
+// TestSessionsThatCannotBeSeen refuses to say what somebody is signed in with: they are
+// disabled, and left in doubt, so that no listing which shows them disabled settles it.
+func TestSessionsThatCannotBeSeen(t *testing.T) {
+	each(t, map[string]string{"sessions": "SELECT id FROM nowhere WHERE user_id = :id"}, func(t *testing.T, x *target) {
+		have := x.provision(t, ada())
+		got, err := x.Connector.Apply(t.Context(), have, schema.Account{})
+		fails(t, err, connectors.Permanent, "")
+		if !got.Active || !connectors.Doubtful(got) || x.at(t, "ada").Active {
+			t.Errorf("returned %+v, and there is %+v: want it disabled, and in doubt", got, x.at(t, "ada"))
+		}
+	})
+}
+
 // TestASessionEnds logs in as somebody who is then disabled. R-REV-9.
 func TestASessionEnds(t *testing.T) {
 	for scheme, server := range servers {

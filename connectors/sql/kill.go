@@ -30,7 +30,9 @@ func (c *Connector) endSessions(ctx context.Context, m move, have schema.Account
 		return m.account, failed
 	}
 	got := m.account
-	if !got.Exists() {
+	if got.Exists() {
+		got.Attributes = nil // in doubt: no listing that shows it disabled settles it
+	} else {
 		got.RemoteID, got.Attributes = whose.RemoteID, whose.Attributes
 	}
 	got.Active = true
