@@ -28,6 +28,7 @@
 // oracle says: a model of the policy that is a page long and has nothing in common
 // with package policy. What was made for somebody is theirs then, also where several have
 // one name; only of two, of which two searches did not show the first, one may be an orphan.
+// Where sessions end by a call of their own, nobody who is disabled is signed in still.
 // The decision log must be whole, and explain every write.
 //
 // There is nothing in it but tests:

@@ -93,6 +93,8 @@ func newTargets(seed uint64, r *rand.Rand, o *oracle) []*target {
 	wiki := newTarget("wiki", seed, o)
 	wiki.rights = []string{"Readers", "Editors", "Admins", "Writers"}
 
+	wiki.profile.Sessions.Path = "/sessions/{id}"
+
 	crm := newTarget("crm", seed, o)
 	crm.rights, crm.shared = []string{"Sales", "Editors", "VIPs"}, true
 	crm.profile.Update, crm.profile.Groups.Update = connectors.UpdatePut, connectors.UpdatePut
@@ -105,6 +107,7 @@ func newTargets(seed uint64, r *rand.Rand, o *oracle) []*target {
 
 	desk := newTarget("desk", seed, o)
 	desk.rights = []string{"Agents", "Leads"}
+	desk.profile.Order = connectors.AnyOrder
 	desk.profile.BooleanText, desk.profile.Groups.MaxMembers = true, 2
 	desk.profile.Groups.MemberRemove = connectors.RemoveByValue
 	desk.profile.Rate = connectors.RateLimit{PerSecond: 2, Burst: 3, Shared: true}
@@ -256,6 +259,7 @@ func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answ
 	}
 	if enabled {
 		t.mayGive(what, id, owner, "")
+		t.signIn(id)
 	}
 	for _, name := range gained {
 		if name == extra {
@@ -274,6 +278,16 @@ func (t *target) judgeOne(what, id string, was, is schema.Account, existed, answ
 		if disabled {
 			t.ended(owner, []string{""})
 		}
+	}
+}
+
+// signsOut reports whether it ends sessions, by a call of its own.
+func (t *target) signsOut() bool { return t.profile.Sessions.Path != "" }
+
+// signIn has whoever may get in do so at once, and stay.
+func (t *target) signIn(id string) {
+	if t.signsOut() {
+		t.provider.SignIn(id)
 	}
 }
 
@@ -394,17 +408,18 @@ func (t *target) agrees() {
 }
 
 // mayBeAnOrphan reports whether an account that was made for somebody may be nobody's to the
-// bridge: two searches did not show it, and either they have another one, or it lets nobody
-// in and holds nothing, or others write there, so that it is reported and stays.
+// bridge: two searches did not show it, or the one beside which it was made, and either they
+// have another one, or it lets nobody in and holds nothing, or others write there, so that it
+// is reported and stays.
 func (t *target) mayBeAnOrphan(a schema.Account) bool {
-	if !t.lost[a.RemoteID] {
-		return false
-	}
-	owner, another := t.owner[a.RemoteID], false
+	owner, lost, another := t.owner[a.RemoteID], t.lost[a.RemoteID], false
 	for id := range t.is {
-		another = another || id != a.RemoteID && t.holder[id] == owner
+		if id != a.RemoteID {
+			lost = lost || t.lost[id] && t.owner[id] == owner
+			another = another || t.holder[id] == owner
+		}
 	}
-	return another || t.shared || !a.Active && len(t.beyond(a, nil)) == 0
+	return lost && (another || t.shared || !a.Active && len(t.beyond(a, nil)) == 0)
 }
 
 // of returns the accounts that are somebody's, and those of others by their name.
@@ -440,6 +455,9 @@ func (t *target) isEmpty(p *person, a schema.Account) {
 	}
 	if a.Active {
 		t.broke("%s: the account of %s is active, with %v, and is to be disabled", t.name, p.name, a.Entitlements)
+	}
+	if t.signsOut() && t.provider.SignedIn(a.RemoteID) {
+		t.broke("%s: the account of %s is disabled, and whoever was signed in is so still", t.name, p.name)
 	}
 	if left := t.beyond(a, nil); len(left) > 0 {
 		t.broke("%s: the account of %s holds %v, and is to hold nothing", t.name, p.name, left)
