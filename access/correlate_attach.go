@@ -156,8 +156,8 @@ func (c *correlation) carryGrants(was string, rec schema.Identity) error {
 		}
 		carried := g
 		carried.Identity = rec.Base()
-		if !carried.Bounded() { // an earlier version of the program gave it
-			carried.Permanent = "it was given without an end"
+		if !carried.Bounded() {
+			carried.Permanent = "it was given before a grant had to have an end, or to say why it needs none"
 		}
 		if err := endGrant(c.tx, c.book.Digest(), ending{g, c.actor, schema.Revoked, "joined", "it goes over to identity " + rec.Base()}); err != nil {
 			return err

@@ -1,15 +1,19 @@
 package access_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"drawbridge/access"
 	"drawbridge/policy"
 	"drawbridge/schema"
 	"drawbridge/store"
+	"drawbridge/store/enginetest"
 )
 
 // An attested is what one source says of somebody.
@@ -200,6 +204,73 @@ func TestAmbiguousIsKeptApart(t *testing.T) {
 			t.Errorf("it joined again by itself: %+v", got)
 		}
 	})
+}
+
+// TestOldGrantsGoOver has the grant of somebody who turns out to be somebody else go over to
+// them, and one that has no end, as an older version of the program gave them, say so: R-JIT-1.
+func TestOldGrantsGoOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := enginetest.Memory(4)
+		w := newWorld(t, engine)
+		w.rules.Use(severally(t, "duration: { default: 8h, max: 24h }", "permanent: { because: Editors stay. }"))
+		hr := w.tell(attested{source: "hr", name: "a", email: "a@y", department: "Engineering"})
+		payroll := w.tell(attested{source: "payroll", name: "p", email: "p@y", department: "Engineering"})
+		w.work()
+		w.update(func(tx store.Tx) error {
+			_, err := access.Grant(tx, w.rules.Book(), schema.Grant{Identity: payroll, Role: "editor", By: "token/test", Reason: "to write", Approvals: []schema.Approval{{By: "iam@example.com"}}})
+			return err
+		})
+		edit(t, engine, "grants", `,"permanent":"Editors stay."`, "")
+		w.update(func(tx store.Tx) error {
+			return access.Attach(tx, w.rules.Book(), access.Attachment{Record: payroll, Identity: hr, By: "token/test", Reason: "I know her"})
+		})
+		w.work()
+		var carried []schema.Grant
+		w.view(func(r store.Reader) error {
+			for g, err := range store.Grants.All(r, hr) {
+				if err != nil {
+					return err
+				}
+				carried = append(carried, g)
+			}
+			return nil
+		})
+		const why = "it was given before a grant had to have an end, or to say why it needs none"
+		if len(carried) != 1 || !carried[0].Until.IsZero() || carried[0].Permanent != why {
+			t.Errorf("went over: %+v", carried)
+		}
+		w.want(hr, "Editors Readers")
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// edit has rows of a table be as something else wrote them, past the store.
+func edit(t *testing.T, e store.Engine, table, was, is string) {
+	t.Helper()
+	txn, err := e.Begin(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]byte{}
+	for row, err := range txn.Scan(table, nil, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := bytes.Replace(row.Value, []byte(was), []byte(is), 1); !bytes.Equal(other, row.Value) {
+			rows[string(row.Key)] = bytes.Clone(other)
+		}
+	}
+	if len(rows) == 0 {
+		t.Fatalf("no row of %s has %s", table, was)
+	}
+	for key, value := range rows {
+		err = errors.Join(err, txn.Put(table, []byte(key), value))
+	}
+	if err := errors.Join(err, txn.Commit()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestAValueThatChanges has records go from one identity to another.
