@@ -98,6 +98,17 @@ func TestBeyondClearance(t *testing.T) {
 		"a space behind it":                     {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: 'Admins ', risk: low }"}, "Connector/wiki"},
 		"a letter as its code":                  {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: '\\41dmins', risk: low }"}, "Connector/wiki"},
 		"a long s for a small one":              {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Adminſ, risk: low }"}, "Connector/wiki"},
+		"letters as wide as others":             {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Ａｄｍｉｎｓ, risk: low }"}, "Connector/wiki"},
+		"a letter in a circle":                  {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Ⓐdmins, risk: low }"}, "Connector/wiki"},
+		"a letter of mathematics":               {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: 𝐀dmins, risk: low }"}, "Connector/wiki"},
+		"one above the line":                    {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: ᴬdmins, risk: low }"}, "Connector/wiki"},
+		"an accent":                             {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Ádmins, risk: low }"}, "Connector/wiki"},
+		"an accent for itself":                  {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"A\\u0301dmins\", risk: low }"}, "Connector/wiki"},
+		"a character that nobody sees":          {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"Ad\\u200bmins\", risk: low }"}, "Connector/wiki"},
+		"a hyphen that nobody sees":             {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"Ad\\u00admins\", risk: low }"}, "Connector/wiki"},
+		"a letter that is chosen":               {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"Admins\\ufe0f\", risk: low }"}, "Connector/wiki"},
+		"a control character":                   {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"Admins\\u0007\", risk: low }"}, "Connector/wiki"},
+		"a wide space":                          {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: \"Admins\\u3000\", risk: low }"}, "Connector/wiki"},
 		"something else of little risk":         {[]string{"target: Readers, risk: low }", "target: Readers, risk: low }\n    - { id: helpers, target: Helpers, risk: low }"}, ""},
 		"the target of more":                    {[]string{"mode: enforce\n  authority: exclusive", "mode: enforce\n  authority: shared"}, "Connector/wiki"},
 		"what is kept apart":                    {[]string{"[[wiki/admins], [crm/sales]] }", "[[wiki/admins], [crm/sales]], enforcement: detect }"}, "Constraint/apart"},
@@ -184,6 +195,27 @@ func TestBeyondByAnotherDocument(t *testing.T) {
 				t.Errorf("beyond is %q, want %q; of the policy before is wrong %v, of the one after %v", got, test.want, test.from.wrong, test.to.wrong)
 			}
 		})
+	}
+}
+
+// TestNamesOfOneEntry holds that a target is the same by whichever way its name is written that
+// targets take for one name, and another by a name that they do not. R-PUB-2.
+func TestNamesOfOneEntry(t *testing.T) {
+	const entry = "CN=Straße Admins,OU=Groups,DC=example,DC=org"
+	for _, same := range []string{
+		"cn=strasse admins, ou=groups, dc=example, dc=org", `cn=stra\C3\9Fe admins,ou=groups,dc=example,dc=org`, "2.5.4.3=Straße Admins,2.5.4.11=Groups,0.9.2342.19200300.100.1.25=example,DC=org",
+		"OID.2.5.4.3=Straße Admins,ou=Groups,dc=example,dc=org", "commonName=STRASSE ADMINS,organizationalUnitName=Groups,domainComponent=example,dc=org", "cn=Ｓtraße Admins,ou=Groups,dc=example,dc=org",
+	} {
+		if plainly(same) != plainly(entry) {
+			t.Errorf("%s is %s, and %s is %s", same, plainly(same), entry, plainly(entry))
+		}
+	}
+	for _, other := range []string{
+		"cn=Straße Admin,ou=Groups,dc=example,dc=org", "ou=Straße Admins,ou=Groups,dc=example,dc=org", "cn=Straße Αdmins,ou=Groups,dc=example,dc=org", // a Greek letter
+	} {
+		if plainly(other) == plainly(entry) {
+			t.Errorf("%s and %s are both %s", other, entry, plainly(entry))
+		}
 	}
 }
 
