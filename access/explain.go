@@ -19,7 +19,7 @@ const (
 	Holds     Standing = "holds"     // it should have it, and its target agreed
 	Due       Standing = "due"       // it should have it, and its target has yet to agree
 	Watched   Standing = "watched"   // it should have it, in a mode in which nothing is written
-	Ending    Standing = "ending"    // it should have it no more, and its target has yet to agree
+	Ending    Standing = "ending"    // it should have it no more, and its target has yet to agree, or to be told
 	Lost      Standing = "lost"      // it had it, and has it no more
 	Missed    Standing = "missed"    // it was to have it, and that ended before its target agreed
 	Unmanaged Standing = "unmanaged" // its account has it, and the bridge did not give it
@@ -37,6 +37,7 @@ type Explanation struct {
 	Answer      string             `json:"answer"` // one sentence
 	Line        *schema.Assignment `json:"line,omitempty"`
 	Through     string             `json:"through,omitempty"` // the entitlement that confers it, where it is not held by itself
+	Over        time.Time          `json:"over,omitzero"`     // when what the line is held by ended, where it has yet to be taken
 	Kept        string             `json:"kept,omitempty"`    // why it stays although nothing earns it
 	Hold        string             `json:"hold,omitempty"`    // the id of the hold that keeps it, if one does
 	Account     *Holding           `json:"account,omitempty"`
@@ -110,6 +111,11 @@ func Explain(r store.Reader, rules *Rules, identity, ref string) (Explanation, e
 	}
 	if err := e.keptBy(r, book); err != nil {
 		return e, err
+	}
+	if e.Line != nil && e.Kept == "" {
+		if e.Over, err = Over(r, *e.Line); err != nil {
+			return e, err
+		}
 	}
 	entry, catalogued := book.Entitlement(connector, entitlement)
 	e.target = entry.Target
@@ -258,6 +264,8 @@ func (e *Explanation) standing() Standing {
 	switch {
 	case e.Line != nil && e.Line.Mode != schema.Enforce:
 		return Watched
+	case e.Line != nil && !e.Over.IsZero():
+		return Ending
 	case e.Line != nil && (held || e.Through != ""):
 		return Holds
 	case e.Line != nil:

@@ -138,6 +138,9 @@ func (e *Explanation) answer() string {
 	case Watched:
 		return fmt.Sprintf("%s would have %s since %s (%s), but its mode is %s, so nothing is written.", who, what, day(e.Line.Since), e.earned(), e.Line.Mode)
 	case Ending:
+		if e.Line != nil {
+			return fmt.Sprintf("%s is losing %s: what it is held by ended %s, and the work of taking it has yet to be done%s.", who, what, day(e.Over), e.through())
+		}
 		return fmt.Sprintf("%s is losing %s: %s, and its target has yet to agree%s.", who, what, e.ended(), e.state())
 	case Lost:
 		return fmt.Sprintf("%s had %s and lost it: %s%s.", who, what, e.ended(), e.told())

@@ -563,3 +563,54 @@ func TestRuns(t *testing.T) {
 		}
 	})
 }
+
+// TestOverAtEveryRead has a grant reach its end while nothing runs: whoever looks is told that
+// it is over, and not that somebody has what it gave. What a rule gives besides is held. R-JIT-2.
+func TestOverAtEveryRead(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.grant(ada, "editor")
+		w.work()
+		end := time.Now().Add(8 * time.Hour)
+		w.view(func(r store.Reader) error {
+			for g, err := range store.Grants.All(r, ada) {
+				if end = g.Until; err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		look := func(over bool) {
+			t.Helper()
+			w.view(func(r store.Reader) error {
+				for ref, is := range map[string]bool{"wiki/editors": over, "wiki/readers": false} {
+					e, err := access.Explain(r, w.rules, "ada", ref)
+					if err != nil {
+						return err
+					}
+					if want := map[bool]access.Standing{false: access.Holds, true: access.Ending}[is]; e.Standing != want || e.Over.Equal(end) != is {
+						t.Errorf("%s: it %s, over %s; want it %s: %s", ref, e.Standing, e.Over, want, e.Answer)
+					}
+					if is && !strings.Contains(e.Answer, "has yet to be done") {
+						t.Errorf("%s: %s", ref, e.Answer)
+					}
+				}
+				for line, err := range store.Assignments.All(r, ada) {
+					if err != nil {
+						return err
+					}
+					if at, err := access.Over(r, line); err != nil || at.Equal(end) != (over && line.Entitlement == "editors") {
+						t.Errorf("%s is over at %s, %v", line.Ref(), at, err)
+					}
+				}
+				return nil
+			})
+		}
+		time.Sleep(time.Until(end) - time.Second) //nolint:forbidigo // of the bubble's own time
+		look(false)
+		time.Sleep(time.Second) //nolint:forbidigo // of the bubble's own time
+		look(true)
+		w.work()
+		w.want(ada, "Readers")
+	})
+}

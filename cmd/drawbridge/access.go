@@ -135,12 +135,17 @@ func accessListCommand() *cobra.Command {
 	return cmd
 }
 
-// held is what somebody has, and what it was listed for where that comes along with it.
+// held is what somebody has, what it was listed for where that comes along with it, and that it
+// is over where it has yet to be taken.
 func held(l api.AssignmentView) string {
-	if l.Confers == "" {
-		return l.Ref()
+	what := l.Ref()
+	if l.Confers != "" {
+		what += " (confers " + l.Confers + ")"
 	}
-	return l.Ref() + " (confers " + l.Confers + ")"
+	if !l.Over.IsZero() {
+		what += " (ended " + moment(l.Over) + ", to be taken)"
+	}
+	return what
 }
 
 // A heldQuery asks for lines of desired state.
@@ -235,7 +240,11 @@ func (q heldQuery) from(r store.Reader, book *policy.Book) (lines []api.Assignme
 				return nil, false, err
 			}
 		}
-		lines = append(lines, api.AssignmentView{Assignment: line, UserName: names[line.Identity], Confers: api.Conferred(line, q.entitlement)})
+		over, err := access.Over(r, line)
+		if err != nil {
+			return nil, false, err
+		}
+		lines = append(lines, api.AssignmentView{Assignment: line, UserName: names[line.Identity], Confers: api.Conferred(line, q.entitlement), Over: over})
 	}
 	return lines, false, nil
 }

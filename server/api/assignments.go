@@ -28,6 +28,7 @@ type AssignmentView struct {
 	schema.Assignment
 	UserName string    `json:"userName"`
 	Confers  string    `json:"confers,omitempty" doc:"The entitlement that was asked for, where they have it by way of this one."`
+	Over     time.Time `json:"over,omitzero" doc:"When the last of the grants ended that it is held by, where nothing else gives it and it has yet to be taken."`
 	Decision string    `json:"decision,omitempty" doc:"As of a time: the decision that made it so."`
 	Reason   string    `json:"reason,omitempty" doc:"As of a time: why."`
 	Agreed   time.Time `json:"agreed,omitzero" doc:"As of a time: when its target agreed; missing where it had not by then."`
@@ -54,7 +55,11 @@ func (a *API) listAssignments(ctx context.Context, in *assignmentsInput) (*Reply
 			if err != nil && !errors.Is(err, schema.ErrNotFound) {
 				return err
 			}
-			named.Items = append(named.Items, AssignmentView{Assignment: line, UserName: id.UserName, Confers: Conferred(line, in.Entitlement)})
+			over, err := access.Over(r, line)
+			if err != nil {
+				return err
+			}
+			named.Items = append(named.Items, AssignmentView{Assignment: line, UserName: id.UserName, Confers: Conferred(line, in.Entitlement), Over: over})
 		}
 		return nil
 	})
@@ -89,7 +94,9 @@ func (a *API) assignmentsAt(ctx context.Context, in *assignmentsInput) (*Reply[L
 func LinesAt(r store.Reader, book *policy.Book, identity, entitlement string, at time.Time, n int, behind ...string) (views []AssignmentView, next []string, err error) {
 	view := func(l access.PastLine) error {
 		name, err := access.NameAt(r, l.Identity)
-		views = append(views, AssignmentView{l.Assignment, name, Conferred(l.Assignment, entitlement), l.Decision, l.Reason, l.Agreed})
+		views = append(views, AssignmentView{
+			Assignment: l.Assignment, UserName: name, Confers: Conferred(l.Assignment, entitlement), Decision: l.Decision, Reason: l.Reason, Agreed: l.Agreed,
+		})
 		return err
 	}
 	switch {
