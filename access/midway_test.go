@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -281,5 +282,37 @@ func TestRolloutWaitsForItsPolicy(t *testing.T) {
 		})
 		w.work()
 		w.want(id, "")
+	})
+}
+
+// TestALookAtEverybodyGoesOn asks for one while another is under way: that goes on where it is,
+// so that looks that take longer than it is from one to the next come to their end. R-ENG-5.
+func TestALookAtEverybodyGoesOn(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.publish(w.rules.Book())
+		ids := []string{w.admit(person{name: "ada", department: "Engineering"}), w.admit(person{name: "bob", department: "Engineering"}), w.admit(person{name: "eve", department: "Engineering"})}
+		w.work()
+		slices.Sort(ids)
+		looked := func() (all []string) {
+			w.update(access.LookAgain)
+			w.lane(access.LaneRollout, func(item store.Item) (access.Finish, error) {
+				return access.Rollout(t.Context(), w.store, w.rules, item)
+			})
+			w.lane(access.LaneIdentity, func(item store.Item) (access.Finish, error) {
+				all = append(all, item.ID)
+				return access.Reconcile(t.Context(), w.store, w.rules, item)
+			})
+			slices.Sort(all)
+			return all
+		}
+		w.update(func(tx store.Tx) error { // it is behind the first
+			return store.Settings.Put(tx, store.Setting{Name: "rollout/" + w.rules.Book().Digest(), Value: ids[0]})
+		})
+		if got := looked(); !slices.Equal(got, ids[1:]) {
+			t.Errorf("it looks at %v, want %v", got, ids[1:])
+		}
+		if got := looked(); !slices.Equal(got, ids) {
+			t.Errorf("the next one looks at %v, want %v", got, ids)
+		}
 	})
 }

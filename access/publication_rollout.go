@@ -32,6 +32,16 @@ func wakeEveryone(tx store.Tx) error {
 	return tx.Wake(LaneRollout, digest, tx.Now())
 }
 
+// LookAgain has everybody looked at again, as things are now. Where they are being looked at
+// already, that goes on.
+func LookAgain(tx store.Tx) error {
+	digest, err := store.PolicyInForce(tx)
+	if err != nil || digest == "" {
+		return err
+	}
+	return tx.Wake(LaneRollout, digest, tx.Now())
+}
+
 // How a rollout gives way: it wakes no more people while so many are waiting, and
 // looks again a little later, so that who joins meanwhile is not behind everyone.
 const (

@@ -182,6 +182,7 @@ func Default() Config {
 			{Name: "silence", Schedule: "@every 15m", Limits: defaultLimits},
 			{Name: "unconfirmed", Schedule: "@every 5m", Age: time.Hour, Limits: defaultLimits},
 			{Name: "retention", Schedule: "0 4 * * *", Jitter: jitter, Limits: defaultLimits},
+			{Name: "everybody", Schedule: "0 1 * * *", Jitter: jitter, Limits: defaultLimits},
 			{Name: "watch", Schedule: "@every 15m", Limits: defaultLimits},
 		},
 		Credentials: Credentials{WarnBefore: 14 * 24 * time.Hour},
@@ -224,6 +225,6 @@ var (
 	verifies = []string{"revocations", "always", "never"}
 	sweeps   = []string{
 		"expiry", "drift", "orphans", "unused", "unmanaged", "ownerless", "exceptions", "evidence", "credentials", "reviews",
-		"silence", "unconfirmed", "retention", "watch",
+		"silence", "unconfirmed", "retention", "everybody", "watch",
 	}
 )

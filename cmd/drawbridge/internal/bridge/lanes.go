@@ -162,6 +162,7 @@ func (b *Bridge) sweeper() (*scheduler.Sweeper, error) {
 		"reviews":     scheduler.Reviews(b.store, b.rules),
 		"credentials": scheduler.Credentials(b.lookAtCredentials),
 		"retention":   scheduler.Retention(b.store, b.rules, b.sign),
+		"everybody":   scheduler.Everybody(b.store),
 		"watch":       scheduler.Watch(b.store, b.rules, func() map[string]scheduler.Sweep { return w.Sweeps }),
 	}
 	for name, search := range access.Inspections() {
