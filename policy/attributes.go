@@ -122,7 +122,7 @@ func (b *Book) viewOf(source string) view {
 	for slot, name := range map[string]string{"status": "employmentStatus", "startDate": "startDate", "endDate": "endDate"} {
 		if v.employment {
 			found := recordFinder(s.employment, slot, name, declared).in(zone)
-			found.last = slot == "endDate"
+			found.last = slot == lastDay
 			v.record = append(v.record, found)
 			v.ranks["identity.employment."+slot] = b.rankOf(source, "employment")
 		}

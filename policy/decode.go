@@ -237,7 +237,7 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, within bounds) {
 	}
 }
 
-// free decodes a node of no declared type: text, truth, whole number, time, list
+// free decodes a node of no declared type: text, truth, whole number, time, day, list
 // or mapping.
 func (d *decoder) free(n *yaml.Node) any {
 	switch n.Kind {
@@ -260,6 +260,9 @@ func (d *decoder) free(n *yaml.Node) any {
 		case "!!timestamp":
 			if t, err := time.Parse(time.RFC3339, n.Value); err == nil {
 				return t
+			}
+			if _, err := time.Parse(time.DateOnly, n.Value); err == nil {
+				return bareDay(n.Value)
 			}
 		}
 		var s string

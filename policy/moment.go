@@ -9,6 +9,9 @@ import (
 // section 2.3.5), or by a day. Which moment one without is depends on where the source is:
 // who works until the 30th in San Francisco works for a third of the 1st in London.
 
+// lastDay is the attribute of employment that, as a day, is the last one.
+const lastDay = "endDate"
+
 // moment reads a time, or a day, which stands for its first moment; the last day of somebody
 // is theirs, and stands for the first moment after it.
 func (f finder) moment(s string) (time.Time, bool) {

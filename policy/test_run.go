@@ -216,7 +216,7 @@ func firings(f TestFiring, grants []schema.Grant) (all []schema.Firing) {
 // facts makes an object of what a test writes out. Kind is human where it says
 // nothing, as it is for what a source sends.
 func facts(s *shape, values map[string]any) *object {
-	o, _, _ := objectOf(s, values)
+	o, _, _ := objectOf(s, values, time.UTC)
 	if i, ok := s.index["kind"]; ok && s.path == "identity" && o.slots[i] == nil {
 		o.slots[i] = types.String(schema.Human)
 	}

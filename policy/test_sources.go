@@ -23,7 +23,7 @@ func (b *Book) said(identity *object, sources map[string]map[string]any) *object
 		shapes: s, of: make([]choice, len(s.identity.fields)), job: make([]choice, len(s.employment.fields)), grouped: -1,
 	}
 	for _, source := range slices.Sorted(maps.Keys(sources)) {
-		o, _, _ := objectOf(s.identity, sources[source])
+		o, _, _ := objectOf(s.identity, sources[source], b.sources[source].zone())
 		t.hear(source, b.views[source], o)
 	}
 	t.settle(identity)

@@ -94,3 +94,60 @@ func TestSaidBySources(t *testing.T) {
 		})
 	}
 }
+
+// TestDaysOfATest has tests say days, and times without a zone, as sources do: in a source's
+// own words they are where that is, elsewhere in UTC, and the last day is worked. R-REV-1.
+func TestDaysOfATest(t *testing.T) {
+	const there, gone = "assigned: [reader]", "assigned: [], fired: [{ role: reader, trigger: leaver/suspended, action: revoke }]"
+	said := func(end string) string {
+		return "{ hr: { active: true, department: Finance, title: Clerk, employment: { endDate: " + end + " } }, directory: { groups: [staff] } }"
+	}
+	for name, c := range map[string]struct{ identity, sources, expect, wrong string }{
+		"yesterday":                     {"{ employment: { status: active, endDate: 2026-11-22 } }", said("2027-01-01"), there, ""}, // a source says otherwise
+		"the last day":                  {"", said("2026-11-23"), there, ""},
+		"the day after it":              {"", said("2026-11-22"), gone, ""},
+		"in quotes":                     {"", said(`"2026-11-22"`), gone, ""},
+		"of a source west of it":        {"America/Los_Angeles", said("2026-11-22"), gone, ""},
+		"of one where it is not over":   {"Pacific/Honolulu", said("2026-11-22"), there, ""},
+		"a time without a zone":         {"", said("2026-11-23T09:00:00"), gone, ""},
+		"a moment before it":            {"", said("2026-11-23T09:00:01"), there, ""},
+		"without a zone, at its source": {"America/Los_Angeles", said("2026-11-23T01:00:00"), gone, ""},
+		"of the identity itself":        {"{ active: true, department: Finance, title: Clerk, groups: [staff], employment: { status: active, endDate: 2026-11-22 } }", "{}", gone, ""},
+		"and its last day":              {"{ active: true, department: Finance, title: Clerk, groups: [staff], employment: { status: active, endDate: 2026-11-23 } }", "{}", there, ""},
+		"and its first":                 {"{ active: true, department: Finance, title: Clerk, groups: [staff], employment: { status: active, startDate: 2026-11-23 } }", "{}", there, ""},
+		"no day at all":                 {"", said("2026-11-31"), "", `employment: endDate: 2026-11-31 is not a time`},
+		"a text that looks like one":    {"{ department: 2026-11-22 }", "{}", "", "department: 2026-11-22 reads as a day: quote it"},
+		"numbers for names":             {"{ groups: [12] }", "{}", "", "groups: 12 is not a string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			identity, zone := "{ kind: human }", ""
+			if strings.HasPrefix(c.identity, "{") {
+				identity = c.identity
+			} else if c.identity != "" {
+				zone = ", timeZone: " + c.identity
+			}
+			text := strings.NewReplacer(
+				"identity.active == false", "identity.active == false || has(identity.employment.endDate) && identity.employment.endDate <= now",
+				`"*", department, title, active] }`, `"*", department, title, active]`+zone+" }",
+				`identity.kind == "human" &&`, `identity.kind == "human" && (!has(identity.employment.startDate) || identity.employment.startDate <= now) &&`,
+				"{ id: u, kind: human }", identity, "SOURCES", c.sources, "EXPECT", c.expect,
+			).Replace(saidDocuments)
+			set, findings := policy.Load(fstest.MapFS{"policy.yaml": {Data: []byte(text)}})
+			book, more := policy.Compile(set)
+			wrong := ""
+			for _, f := range slices.Concat(findings, more) {
+				if f.Severity == policy.Error && f.Code != policy.CodeEmpty {
+					wrong += f.Message
+				}
+			}
+			if !strings.Contains(wrong, c.wrong) || (wrong == "") != (c.wrong == "") {
+				t.Fatalf("found %q, want %q", wrong, c.wrong)
+			}
+			for _, r := range policytest.Run(book, set) {
+				if !r.OK && c.wrong == "" {
+					t.Error(r.Failures)
+				}
+			}
+		})
+	}
+}
