@@ -362,7 +362,7 @@ func TestRemovalIsNotConfirmed(t *testing.T) {
 	})
 }
 
-// R-BG-8: what was done by hand at a target is left until the bypass is reviewed, and
+// R-BG-8, R-DRIFT-4: what was done by hand at a target is left until the bypass is reviewed, and
 // undone afterwards.
 func TestDriftUnderBypass(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

@@ -76,7 +76,7 @@ func TestNoItemTwiceAtOnce(t *testing.T) {
 	})
 }
 
-// A target that lists nothing at all has lost its mind, not its accounts. R-DRIFT-4.
+// A target that lists nothing at all has lost its mind, not its accounts. R-DRIFT-1.
 func TestEmptyListingProvesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -93,7 +93,7 @@ func TestEmptyListingProvesNothing(t *testing.T) {
 	})
 }
 
-// An account that a listing lacks is gone only if it can not be read either. R-DRIFT-4.
+// An account that a listing lacks is gone only if it can not be read either. R-DRIFT-1.
 func TestShrunkenListingProvesNothing(t *testing.T) {
 	inBubble(t, func(w *world) {
 		ada := w.admitNamed("ada", "", "Engineering", true)

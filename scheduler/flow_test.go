@@ -535,7 +535,7 @@ func TestPermanentFailureIsParked(t *testing.T) {
 	})
 }
 
-// TestDrift proves R-DRIFT-1, R-DRIFT-2, R-DRIFT-3.
+// TestDrift proves R-DRIFT-1, R-DRIFT-2.
 func TestDrift(t *testing.T) {
 	inBubble(t, func(w *world) {
 		id := w.admit("", "Engineering", true)
@@ -562,7 +562,7 @@ func TestDrift(t *testing.T) {
 	})
 }
 
-// TestOrphansAreReportedAndNotTouched proves R-INH-6.
+// TestOrphansAreReportedAndNotTouched proves R-INH-6, R-SWEEP-2.
 func TestOrphansAreReportedAndNotTouched(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.target.edit("stranger", func(a *schema.Account) { a.Active, a.Entitlements = true, []string{"Editors"} })

@@ -366,7 +366,7 @@ func (w *inspectWorld) decisions(actor string) (verbs []schema.Verb) {
 }
 
 // TestOwnerless finds every document whose owner left with no deputy, and every machine
-// for which nobody answers. R-OWN-2.
+// for which nobody answers. R-OWN-2, R-SWEEP-2.
 func TestOwnerless(t *testing.T) {
 	inspecting(t, func(w *inspectWorld) {
 		iam := w.admitNamed("iam", "", "Leads", true)

@@ -259,7 +259,7 @@ func TestMatchesInOrder(t *testing.T) {
 	}
 }
 
-// TestIncompleteListsAreErrors proves R-DRIFT-4.
+// TestIncompleteListsAreErrors proves R-DRIFT-1: of what was not listed to its end nothing is concluded.
 func TestIncompleteListsAreErrors(t *testing.T) {
 	page := func(total int, ids ...string) string {
 		var users []map[string]string
