@@ -384,7 +384,7 @@ func TestProgramsAndStrangersDecideNothing(t *testing.T) {
 	})
 }
 
-// Silence is no: the lane denies what nobody decided in time.
+// Silence is no: the lane denies what nobody decided in time, and the log says so. R-POL-3, R-LOG-1.
 func TestRequestTimesOut(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		o := newOffice(w)

@@ -50,7 +50,8 @@ func (w *world) writers() (in func(id string, in bool)) {
 }
 
 // TestRulesDoNotBreakConstraints has a rule match that would break a separation of
-// duties: who holds one side does not get the other, and gets it when that ended. R-INH-2.
+// duties: who holds one side does not get the other, which is logged, and gets it when that
+// ended. R-INH-2, R-LOG-1.
 func TestRulesDoNotBreakConstraints(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {
 		writers := w.writers()
