@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// kills is G21: a bridge that is killed at any moment, over and over, has lost
+// kills is G21, R-PROV-3: a bridge that is killed at any moment, over and over, has lost
 // nothing that it acknowledged, and tells every target in the end.
 func kills(m *measure) {
 	told, names, dir := newTargets(m), connectorNames(3), onDisk(m)
@@ -40,6 +40,9 @@ func kills(m *measure) {
 	}
 	m.atMost("G21", "acknowledged writes lost to kill -9", float64(lost), 0, "")
 	m.atMost("G21", "of them, those whose targets were not told in the end", float64(untold), 0, "")
+	if lost+untold > 0 {
+		m.Errorf("of %d who were acknowledged %d are lost, and targets were not told of %d", len(is), lost, untold)
+	}
 }
 
 // untilKilled brings users, and has every third leave again, until the bridge is
