@@ -64,7 +64,7 @@ func harmlessAs(row string) string {
 // codes that lint has for it with testdata/mutations.txt: in that document or, where nothing
 // is wrong with that, in those that refer to it. There is never more than one code in a
 // document: a mistake is said once. What lint says nothing about at all is of a class that
-// says why. R-POL-2.
+// says why. R-POL-2, R-OWN-1.
 func TestMutations(t *testing.T) {
 	const golden = "testdata/mutations.txt"
 	lines := []string{"# Written by go test ./policy -run TestMutations -update. What lint says of a field that goes wrong;", "# in brackets, why it rightly says nothing:"}

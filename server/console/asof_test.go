@@ -52,7 +52,8 @@ func TestAsOf(t *testing.T) {
 	}
 	b.shows(why+"&"+at(had), "was to have wiki/readers", "As it is now")
 	b.shows(why+"&"+at(before), "nobody had decided that they should")
-	b.shows(page+"?at="+time.Now().UTC().Format(time.DateOnly), "What they held at the end of "+time.Now().UTC().Format(time.DateOnly))
+	today := time.Now().UTC().Format(time.DateOnly)
+	b.shows(page+"?at="+today, "What they held at the end of "+today)
 	who := "/console/entitlements?entitlement=wiki/readers"
 	if text := b.shows(who, "Nobody."); strings.Contains(text, "ada@example.com") {
 		t.Errorf("she is gone, and has it:\n%s", text)
