@@ -68,10 +68,19 @@ type PlanTotal struct {
 	Change      PlanChange  `json:"change"`
 	Role        string      `json:"role"`
 	Entitlement string      `json:"entitlement,omitempty"` // connector/id
+	Reaches     []string    `json:"reaches,omitempty"`     // connector/id of all that comes with it
 	Mode        schema.Mode `json:"mode,omitempty"`
 	ForGood     bool        `json:"forGood,omitempty"` // see PlanLine
 	Lines       int         `json:"lines"`
 	Reason      string      `json:"reason"` // of one of them
+}
+
+// A likeness is what makes lines alike.
+type likeness struct {
+	change            PlanChange
+	role, entitlement string
+	mode              schema.Mode
+	forGood           bool
 }
 
 // A PlanRefusal is a role that the policy does not automate.
@@ -101,7 +110,7 @@ func PlanEach(ctx context.Context, s *store.Store, from, to *policy.Book, each f
 
 func newPlanning(from, to *policy.Book) *planning {
 	p := &planning{
-		from: from, to: to, sound: to, totals: map[PlanTotal]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
+		from: from, to: to, sound: to, totals: map[likeness]*PlanTotal{}, suppressed: map[string]int{}, roles: map[string]*PlanRole{}, last: map[string]string{},
 		blocked: map[string]string{}, observed: map[string]*observed{},
 		sum: NewIntent("plan"),
 	}
@@ -168,7 +177,7 @@ type planning struct {
 	from, to   *policy.Book
 	sound      *policy.Book             // to, as if no role were in quarantine
 	formers    []*policy.Book           // what to came after
-	totals     map[PlanTotal]*PlanTotal // by what makes lines alike
+	totals     map[likeness]*PlanTotal  // by what makes lines alike
 	suppressed map[string]int           // by connector
 	roles      map[string]*PlanRole     // by name
 	last       map[string]string        // role to the identity that was counted for it last
@@ -348,17 +357,17 @@ func (c *comparison) planned() ([]PlanLine, difference) {
 		if index(c.held, a) >= 0 {
 			change = PlanRemode
 		}
-		line := planLine(change, a, access, "")
+		line := c.planLine(change, a, "")
 		line.ByPolicy = index(d.given, a) >= 0
 		lines = append(lines, line)
 	}
 	for _, a := range d.ended {
-		line := planLine(PlanRevoke, a, access, "")
+		line := c.planLine(PlanRevoke, a, "")
 		line.ByPolicy = index(d.plain, a) >= 0
 		lines = append(lines, line)
 	}
 	for _, k := range d.kept {
-		lines = append(lines, planLine(PlanHold, k.line, access, k.why))
+		lines = append(lines, c.planLine(PlanHold, k.line, k.why))
 	}
 	slices.SortStableFunc(lines, func(x, y PlanLine) int {
 		return cmp.Or(cmp.Compare(x.Connector, y.Connector), cmp.Compare(x.Entitlement, y.Entitlement))
@@ -375,21 +384,22 @@ func (c *comparison) planned() ([]PlanLine, difference) {
 }
 
 // planLine is one line of a plan, with the reasons of its roles where none is given.
-func planLine(change PlanChange, on schema.Assignment, access policy.Access, why string) PlanLine {
+func (c *comparison) planLine(change PlanChange, on schema.Assignment, why string) PlanLine {
 	l := PlanLine{
 		Identity: on.Identity, Change: change, Roles: on.Roles(), Connector: on.Connector, Entitlement: on.Entitlement, Mode: on.Mode, Reason: why,
+		Reaches: comesAlong(c.book, on),
 	}
 	if why != "" {
 		return l
 	}
 	var reasons []string
 	for _, role := range l.Roles {
-		i := slices.IndexFunc(access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
+		i := slices.IndexFunc(c.access.Verdicts, func(v policy.Verdict) bool { return v.Role == role })
 		if i < 0 {
 			reasons = append(reasons, "role "+role+" is not in force")
 			continue
 		}
-		v := access.Verdicts[i]
+		v := c.access.Verdicts[i]
 		if change == PlanRevoke && v.Outcome == policy.Assigned {
 			v.Reason = confersNoMore
 		}

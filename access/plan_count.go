@@ -72,14 +72,10 @@ func (p *planning) count(line PlanLine) {
 	case line.ByPolicy:
 		p.plan.Given++
 	}
-	alike := PlanTotal{Change: line.Change, Role: strings.Join(line.Roles, ", "), Mode: line.Mode, ForGood: line.ForGood}
-	if line.Connector != "" {
-		alike.Entitlement = line.Connector + "/" + line.Entitlement
-	}
+	alike := likeness{line.Change, strings.Join(line.Roles, ", "), line.Ref(), line.Mode, line.ForGood}
 	total, ok := p.totals[alike]
 	if !ok {
-		total = &PlanTotal{}
-		*total, total.Reason = alike, line.Reason
+		total = &PlanTotal{Change: alike.change, Role: alike.role, Entitlement: alike.entitlement, Reaches: line.Reaches, Mode: alike.mode, ForGood: alike.forGood, Reason: line.Reason}
 		p.totals[alike] = total
 	}
 	total.Lines++

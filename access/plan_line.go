@@ -2,7 +2,9 @@ package access
 
 import (
 	"slices"
+	"strings"
 
+	"drawbridge/policy"
 	"drawbridge/schema"
 )
 
@@ -15,7 +17,8 @@ type PlanLine struct {
 	Roles       []string    `json:"roles"` // sorted
 	Connector   string      `json:"connector,omitempty"`
 	Entitlement string      `json:"entitlement,omitempty"`
-	Mode        schema.Mode `json:"mode,omitempty"` // only Enforce reaches a target
+	Reaches     []string    `json:"reaches,omitempty"` // connector/id of all that comes with it, as the catalogues say, by name
+	Mode        schema.Mode `json:"mode,omitempty"`    // only Enforce reaches a target
 	Reason      string      `json:"reason"`
 	ByPolicy    bool        `json:"byPolicy,omitempty"` // it begins or ends by the policy alone, and for no reason of the identity's own
 	ForGood     bool        `json:"forGood,omitempty"`  // its account is disabled with it, where that cannot be undone
@@ -34,6 +37,40 @@ const (
 	PlanOpen   PlanChange = "open"   // a role that is not held cannot be decided: nothing is given
 	PlanBlock  PlanChange = "block"  // a constraint keeps a role from whom its rule matches
 )
+
+// Ref is the entitlement, as connector/id; nothing where the line is about a role alone.
+func (l PlanLine) Ref() string {
+	if l.Connector == "" {
+		return ""
+	}
+	return l.Connector + "/" + l.Entitlement
+}
+
+// What is the entitlement, with what comes along.
+func (l PlanLine) What() string { return withWhatComesAlong(l.Ref(), l.Reaches) }
+
+// What is the entitlement, with what comes along.
+func (t PlanTotal) What() string { return withWhatComesAlong(t.Entitlement, t.Reaches) }
+
+func withWhatComesAlong(ref string, reaches []string) string {
+	if len(reaches) == 0 {
+		return ref
+	}
+	return ref + " (→ " + strings.Join(reaches, ", ") + ")"
+}
+
+// comesAlong returns what comes with an entitlement, by name; nothing for most.
+func comesAlong(book *policy.Book, on schema.Assignment) (refs []string) {
+	if e, known := book.Entitlement(on.Connector, on.Entitlement); !known || len(e.Confers) == 0 {
+		return nil
+	}
+	for _, e := range book.Effective(on.Ref()) {
+		if e.Ref() != on.Ref() {
+			refs = append(refs, e.Ref())
+		}
+	}
+	return refs
+}
 
 // writes reports whether an entitlement is gained or lost by it.
 func (l PlanLine) writes() bool { return l.Change == PlanGrant || l.Change == PlanRevoke }

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,41 @@ func TestPlan(t *testing.T) {
 		w.work()
 		if p := w.plan(next); p.Grants+p.Revocations+p.Remodes != 0 {
 			t.Errorf("after it was put in force it still changes %+v", p.Totals)
+		}
+	})
+}
+
+// TestPlanSaysWhatComesAlong plans a policy by which somebody gets, and another loses, what brings
+// something else along: each line says what, and how far each role reaches. R-PLAN-1, R-INH-2.
+func TestPlanSaysWhatComesAlong(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		conferring := []string{
+			"{ id: readers, target: Readers, risk: low }", "{ id: readers, target: Readers, risk: low, confers: [crm/sales] }",
+			"{ id: admins, target: Admins, risk: high }", "{ id: admins, target: Admins, risk: high, confers: [wiki/readers] }",
+		}
+		w.publish(book(t, conferring...))
+		w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		p := w.plan(book(t, append(conferring, `identity.department == "Engineering"`+"\n  grants: [{ connector: wiki, entitlement: readers }]",
+			`identity.department == "Research"`+"\n  grants: [{ connector: wiki, entitlement: readers }]", `department == "Operations"`, `department == "Engineering"`)...))
+		var lines, totals []string
+		for _, l := range p.Lines {
+			lines = append(lines, string(l.Change)+" "+l.What())
+		}
+		for _, t := range p.Totals {
+			totals = append(totals, string(t.Change)+" "+t.What())
+		}
+		want := []string{"grant wiki/admins (→ crm/sales, wiki/readers)", "revoke wiki/readers (→ crm/sales)"}
+		if !slices.Equal(lines, want) || !slices.Equal(totals, want) {
+			t.Errorf("it says %q, and together %q; want %q", lines, totals, want)
+		}
+		for _, r := range p.Roles {
+			if gains := r.Role == "admin"; r.Identities != 1 || r.Share != 100 || (r.Grants == 1) != gains || (r.Revocations == 1) == gains {
+				t.Errorf("role %s: %+v", r.Role, r)
+			}
+		}
+		if len(p.Roles) != 2 {
+			t.Errorf("%d roles change something, want 2", len(p.Roles))
 		}
 	})
 }

@@ -41,12 +41,12 @@ func planMarkdown(out io.Writer, p access.Plan) error {
 	m.section("By role", []string{"role", "hold it now", "reaches", "grants", "revocations", "held", "undecided", "blocked"}, rows)
 	rows = nil
 	for _, t := range p.Totals {
-		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
+		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.What()), string(t.Mode), t.Reason})
 	}
 	m.section("By entitlement", []string{"change", "for", "role", "entitlement", "mode", "because"}, rows)
 	rows = nil
 	for _, l := range p.Lines[:min(len(p.Lines), markdownLines)] {
-		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), orDash(lineRef(l)), strings.Join(l.Roles, ", "), l.Reason})
+		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), orDash(l.What()), strings.Join(l.Roles, ", "), l.Reason})
 	}
 	m.section("By person", []string{"who", "change", "entitlement", "roles", "because"}, rows)
 	if more := p.More + len(p.Lines) - len(rows); more > 0 {
@@ -137,10 +137,3 @@ func escapeMarkdown(text string) string {
 }
 
 func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
-
-func lineRef(l access.PlanLine) string {
-	if l.Connector == "" {
-		return ""
-	}
-	return l.Connector + "/" + l.Entitlement
-}

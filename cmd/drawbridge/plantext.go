@@ -118,7 +118,7 @@ func planTotals(out io.Writer, p access.Plan) error {
 	}
 	var rows [][]string
 	for _, t := range p.Totals {
-		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.Entitlement), string(t.Mode), t.Reason})
+		rows = append(rows, []string{changeText(t.Change, t.ForGood), fmt.Sprint(t.Lines), t.Role, orDash(t.What()), string(t.Mode), t.Reason})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(out)
@@ -128,11 +128,7 @@ func planTotals(out io.Writer, p access.Plan) error {
 	}
 	rows = nil
 	for _, l := range p.Lines {
-		ref := "-"
-		if l.Connector != "" {
-			ref = l.Connector + "/" + l.Entitlement
-		}
-		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), ref, strings.Join(l.Roles, ", "), l.Reason})
+		rows = append(rows, []string{l.UserName, changeText(l.Change, l.ForGood), orDash(l.What()), strings.Join(l.Roles, ", "), l.Reason})
 	}
 	if len(rows) > 0 {
 		fmt.Fprintln(out)
