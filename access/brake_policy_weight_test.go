@@ -13,23 +13,32 @@ import (
 
 const limited = "  mode: enforce\n  limits: { revokesPerRun: { count: 100 }, grantsPerRun: { count: 2 }, roleMatchPercent: 60 }\n  identity:"
 
-// TestHeldWhole publishes policies that give too much, or have a rule that matches too
-// many: nothing of them happens, neither what they give nor what they take, until two
+// TestHeldWhole publishes policies that give or take too much, by count or by percent, or have a
+// rule that matches too many: nothing of them happens, neither what they give nor what they take, until two
 // people release them; what happens for other reasons does. R-BRAKE-1, R-BRAKE-2, R-BRAKE-5.
 func TestHeldWhole(t *testing.T) {
 	const plain, rule = "  mode: enforce\n  identity:", `identity.department == "Engineering"` + "\n  grants: [{ connector: wiki, entitlement: readers }]"
-	for name, tc := range map[string]struct{ rule, why, then string }{
+	const share = "  mode: enforce\n  limits: { revokesPerRun: { percent: 50 }, grantsPerRun: { percent: 50 } }\n  identity:"
+	for name, tc := range map[string]struct{ limits, rule, why, then string }{
 		"it gives to too many": {
-			`identity.department == "Engineering"` + "\n  grants: [{ connector: wiki, entitlement: editors }]", "would give 4 lines", "Editors",
+			limited, `identity.department == "Engineering"` + "\n  grants: [{ connector: wiki, entitlement: editors }]", "would give 4 lines", "Editors",
+		},
+		"it gives too large a part": {
+			share, `identity.department == "Engineering"` + "\n  grants: [{ connector: wiki, entitlement: readers }, { connector: wiki, entitlement: editors }]",
+			"would give 4 lines, of 5 that are held, and its limit is 50%", "Editors Readers",
+		},
+		"it takes too large a part": {
+			share, `identity.department == "Research"` + "\n  grants: [{ connector: wiki, entitlement: readers }]",
+			"would take away 4 of 5 lines, and its limit is 50%", "",
 		},
 		"its rule matches too many": {
-			`identity.department in ["Engineering", "Sales"]` + "\n  grants: [{ connector: wiki, entitlement: readers }]", "role engineer matches 5 identities, 83% of all", "Readers",
+			limited, `identity.department in ["Engineering", "Sales"]` + "\n  grants: [{ connector: wiki, entitlement: readers }]", "role engineer matches 5 identities, 83% of all", "Readers",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			engines(t, func(t *testing.T, w *world) {
 				c := &council{w, nil}
-				c.force(draft(t, plain, limited))
+				c.force(draft(t, plain, tc.limits))
 				var engineers []string
 				for i := range 4 {
 					engineers = append(engineers, w.admit(person{name: fmt.Sprint("p", i), department: "Engineering"}))
@@ -37,7 +46,7 @@ func TestHeldWhole(t *testing.T) {
 				seller := w.admit(person{name: "seller", department: "Sales"})
 				w.admit(person{name: "clerk", department: "Office"})
 				w.work()
-				heavy := draft(t, plain, limited, rule, tc.rule)
+				heavy := draft(t, plain, tc.limits, rule, tc.rule)
 				c.force(heavy)
 				w.work()
 				h := w.held("policy:" + heavy.Book.Digest())
@@ -62,7 +71,7 @@ func TestHeldWhole(t *testing.T) {
 				if open := slices.Concat(w.findings("held-policy"), w.findings("kept")); len(open) > 0 {
 					t.Errorf("findings about %v stay open", open)
 				}
-				again := draft(t, plain, limited, rule, tc.rule, "Sellers see the customers.", "Sellers see their customers.")
+				again := draft(t, plain, tc.limits, rule, tc.rule, "Sellers see the customers.", "Sellers see their customers.")
 				c.force(again)
 				w.work()
 				if h := w.held("policy:" + again.Book.Digest()); h.ID != "" {
