@@ -63,26 +63,6 @@ type PlanAnew struct {
 	Quarantined int `json:"quarantined"` // roles of both
 }
 
-// A PlanTotal counts the lines that are alike.
-type PlanTotal struct {
-	Change      PlanChange  `json:"change"`
-	Role        string      `json:"role"`
-	Entitlement string      `json:"entitlement,omitempty"` // connector/id
-	Reaches     []string    `json:"reaches,omitempty"`     // connector/id of all that comes with it
-	Mode        schema.Mode `json:"mode,omitempty"`
-	ForGood     bool        `json:"forGood,omitempty"` // see PlanLine
-	Lines       int         `json:"lines"`
-	Reason      string      `json:"reason"` // of one of them
-}
-
-// A likeness is what makes lines alike.
-type likeness struct {
-	change            PlanChange
-	role, entitlement string
-	mode              schema.Mode
-	forGood           bool
-}
-
 // A PlanRefusal is a role that the policy does not automate.
 type PlanRefusal struct {
 	Role  string   `json:"role"`

@@ -12,6 +12,26 @@ import (
 	"drawbridge/schema"
 )
 
+// A PlanTotal counts the lines that are alike.
+type PlanTotal struct {
+	Change      PlanChange  `json:"change"`
+	Role        string      `json:"role"`
+	Entitlement string      `json:"entitlement,omitempty"` // connector/id
+	Reaches     []string    `json:"reaches,omitempty"`     // connector/id of all that comes with it
+	Mode        schema.Mode `json:"mode,omitempty"`
+	ForGood     bool        `json:"forGood,omitempty"` // see PlanLine
+	Lines       int         `json:"lines"`
+	Reason      string      `json:"reason"` // of one of them
+}
+
+// A likeness is what makes lines alike.
+type likeness struct {
+	change            PlanChange
+	role, entitlement string
+	mode              schema.Mode
+	forGood           bool
+}
+
 // add adds a page to the plan, but for its lines.
 func (p *planning) add(page planned) {
 	p.plan.At = page.at
