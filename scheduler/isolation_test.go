@@ -14,7 +14,7 @@ import (
 
 // Of four targets one hangs, one fails and one lies: it agrees to take access away, and
 // does not. How long it takes until everybody who leaves is out of the fourth, and that
-// was read back, is as long as without them.
+// was read back, is as long as without them. R-SLO-2.
 func TestBadTargetsDelayNobody(t *testing.T) {
 	const people = 60
 	names := make([]string, people)

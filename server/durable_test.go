@@ -38,7 +38,7 @@ type failingTxn struct {
 
 func (t failingTxn) Commit() error {
 	if t.engine.full.Load() {
-		return errors.Join(errors.New("the disk is full"), t.Txn.Rollback())
+		return errors.Join(errors.New("the disk is full"), t.Rollback())
 	}
 	return t.Txn.Commit()
 }
