@@ -145,19 +145,26 @@ func (s *Syslog) connect(ctx context.Context) (err error) {
 const listens = 20 * time.Millisecond
 
 // alive is an error if the server hung up. It says nothing otherwise: that is how it
-// is known that it did not.
+// is known that it did not. Whoever was kept from listening, until it was too late to be told
+// of what is there already, listens again.
 func (s *Syslog) alive() error {
 	if s.network == "udp" {
 		return nil
 	}
-	if err := s.conn.SetReadDeadline(time.Now().Add(listens)); err != nil {
-		return err
+	for {
+		began := time.Now()
+		if err := s.conn.SetReadDeadline(began.Add(listens)); err != nil {
+			return err
+		}
+		_, err := s.conn.Read(make([]byte, 64))
+		timeout, ok := errors.AsType[net.Error](err)
+		switch {
+		case err != nil && (!ok || !timeout.Timeout()):
+			return fmt.Errorf("syslog server %s hung up: %w", s.address, err)
+		case err == nil || time.Since(began) < 2*listens:
+			return nil
+		}
 	}
-	_, err := s.conn.Read(make([]byte, 64))
-	if timeout, ok := errors.AsType[net.Error](err); err == nil || ok && timeout.Timeout() {
-		return nil
-	}
-	return fmt.Errorf("syslog server %s hung up: %w", s.address, err)
 }
 
 // Close ends the connection, if there is one. A later Send makes another.
