@@ -103,7 +103,7 @@ func (p *person) sees(text string) {
 // until waits until something is true in whatever page there is by then.
 func (p *person) until(script string) {
 	p.t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(time.Minute) // a busy machine is no failing page
 	for {
 		var so bool
 		if err := chromedp.Run(p.ctx, chromedp.Evaluate(script, &so)); err == nil && so { // between two pages there is none to ask
@@ -113,7 +113,7 @@ func (p *person) until(script string) {
 		case <-end:
 			var text string
 			p.do(chromedp.Text("body", &text, chromedp.ByQuery))
-			p.t.Fatalf("after 20 s it is not so that %s\n%s", script, text)
+			p.t.Fatalf("after a minute it is not so that %s\n%s", script, text)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
