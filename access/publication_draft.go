@@ -90,8 +90,8 @@ func (d *Draft) meets(p policy.Publication) error {
 	case len(results) == 0:
 		return fmt.Errorf("the policy in force demands tests that pass, and there is none: %w", schema.ErrForbidden)
 	case len(failed) > 0:
-		return fmt.Errorf("the policy in force demands that tests pass, and of %d %d failed: %s: %s: %w",
-			len(results), len(failed), failed[0].Name, failed[0].Failures[0], schema.ErrForbidden)
+		return fmt.Errorf("the policy in force demands that tests pass, and %d of %d failed: %s: %s: %w",
+			len(failed), len(results), failed[0].Name, failed[0].Failures[0], schema.ErrForbidden)
 	}
 	return nil
 }

@@ -384,6 +384,48 @@ func TestFolderIsTakenUp(t *testing.T) {
 	})
 }
 
+// TestWhatIsDemandedOfTheNext has the policy in force demand that lint refuses nothing of the next
+// one, or that its tests pass: it comes into force where that is so, and not otherwise. R-PUB-2.
+func TestWhatIsDemandedOfTheNext(t *testing.T) {
+	const flow = "\napiVersion: drawbridge/v1\nkind: ApprovalFlow\n"
+	tested := func(assigned string) []string {
+		return []string{flow, "\napiVersion: drawbridge/v1\nkind: Test\nmetadata: { name: engineers }\nspec:\n  now: 2026-11-24T09:00:00Z\n" +
+			"  identity: { kind: human, active: true, department: Engineering, employment: { status: active } }\n  expect: { assigned: [" + assigned + "] }\n---" + flow}
+	}
+	for name, c := range map[string]struct {
+		require string
+		next    []string
+		refused string
+	}{
+		"nothing is wrong with it":     {"lint", nil, ""},
+		"a role without an owner":      {"lint", []string{"metadata: { name: engineer, owner: { user: lead@example.com, deputy: second@example.com } }", "metadata: { name: engineer }"}, "E-OWNER"},
+		"the same where it may be":     {"plan", []string{"metadata: { name: seller, owner: { user: iam@example.com, deputy: iam2@example.com } }", "metadata: { name: seller }"}, ""},
+		"its test passes":              {"tests", tested("engineer"), ""},
+		"its test fails":               {"tests", tested("seller"), "1 of 1 failed: engineers: "},
+		"it has none":                  {"tests", nil, "there is none"},
+		"it fails, and nobody demands": {"plan", tested("seller"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				demanding := []string{oneMode, "  mode: enforce\n  publication: { require: [" + c.require + "] }\n  identity:"}
+				council := newCouncil(w, draft(t, demanding...))
+				before := w.rules.Book().Digest()
+				err := council.publishNow(draft(t, append(append(demanding, c.next...), "Edit the wiki for a while.", "Edit the wiki for some time.")...))
+				if c.refused == "" {
+					if err != nil || w.rules.Book().Digest() == before {
+						t.Errorf("it is refused: %v", err)
+					}
+					return
+				}
+				council.refuses(name, err, schema.ErrForbidden)
+				if err == nil || !strings.Contains(err.Error(), c.refused) || w.rules.Book().Digest() != before {
+					t.Errorf("refused because %v, want %s", err, c.refused)
+				}
+			})
+		})
+	}
+}
+
 // R-PLAN-3: publish(plan) does what the plan says, and then the plan is empty.
 func TestPublishedPlanIsEmpty(t *testing.T) {
 	inBubbles(t, func(t *testing.T, r *rapid.T) {
