@@ -187,6 +187,9 @@ func (r *reader) scope(i int, s *Sweep) {
 	if s.Name == "retention" && s.Mode == schema.Propose {
 		r.wrong(key("sweeps", i, "mode"), "is not for retention: it prunes what the policy says, or observes")
 	}
+	if s.Name == "everybody" && s.Mode == schema.Propose {
+		r.wrong(key("sweeps", i, "mode"), "is not for everybody: it takes nothing away by itself, and there is nothing to release")
+	}
 	if s.Scope.Where != "" && !takes.people {
 		wrong("where", "it is not about people")
 	}

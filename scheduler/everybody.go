@@ -19,7 +19,7 @@ func Everybody(s *store.Store) func(context.Context, Sweep, *schema.Run) error {
 			run.Looked = int(n)
 			return err
 		})
-		if err != nil || sweep.dry {
+		if err != nil || !sweep.acts() {
 			return err
 		}
 		return s.Update(store.Background(ctx), access.LookAgain)

@@ -35,7 +35,13 @@ func TestNobodyIsOverlooked(t *testing.T) {
 		settle(30 * 24 * time.Hour)
 		w.want(moved, true, "Readers") // nothing announced it
 		before := w.recordedOf(stays)
-		run, err := w.sweep("everybody", scheduler.Everybody(w.store), policy.Brake{Count: 1})
+		run, err := w.sweep("everybody", scheduler.Everybody(w.store), policy.Brake{}) // which is not to act
+		w.rollOut()
+		settle(time.Minute)
+		if w.want(moved, true, "Readers"); err != nil || run.Looked != 2 {
+			t.Errorf("it was only to look, and came to %+v, %v", run, err)
+		}
+		run, err = w.sweep("everybody", scheduler.Everybody(w.store), policy.Brake{Count: 1})
 		if err != nil || run.Looked != 2 || run.Found != 0 {
 			t.Errorf("it came to %+v, %v", run, err)
 		}
