@@ -103,11 +103,10 @@ func TestPlanOfABackupIsThatOfItsStore(t *testing.T) {
 		live := w.savePlan(moved(t))
 
 		var text bytes.Buffer
-		if err := w.store.Backup(t.Context(), &text); err != nil {
-			if !errors.Is(err, schema.ErrInvalid) {
-				t.Fatal(err)
-			}
-			t.Skip("this engine has no backups: ", err)
+		if err := w.store.Backup(t.Context(), &text); errors.Is(err, schema.ErrInvalid) {
+			return // an engine that has no backups
+		} else if err != nil {
+			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "copy.db")
 		if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {

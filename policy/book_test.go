@@ -170,6 +170,33 @@ spec: { protocol: signals, trust: contributing, authoritativeFor: [workload] }
 	}
 }
 
+// TestObservesWhereNobodySaysOtherwise takes the mode out of the policy set, of a connector and of a
+// role, each by itself: then nothing of it is written. R-MODE-1.
+func TestObservesWhereNobodySaysOtherwise(t *testing.T) {
+	const mode = "  mode: enforce\n"
+	base := baseText(t)
+	set, connector := strings.Index(base, mode), strings.LastIndex(base, mode)
+	without := func(text string, at int) string { return text[:at] + text[at+len(mode):] }
+	for name, files := range map[string]mapFS{
+		"the policy set": {"base.yaml": without(base, set), "roles.yaml": roles},
+		"the connector":  {"base.yaml": without(base, connector), "roles.yaml": roles},
+		"the role":       {"base.yaml": base, "roles.yaml": without(roles, strings.Index(roles, mode))},
+		"nothing":        {"base.yaml": base, "roles.yaml": roles},
+	} {
+		book, found := lint(files.fs())
+		if found.Errors() {
+			t.Fatal(found)
+		}
+		want := schema.Observe
+		if name == "nothing" {
+			want = schema.Enforce
+		}
+		if got := book.Mode("base", "wiki"); got != want {
+			t.Errorf("without the mode of %s it is %s, want %s", name, got, want)
+		}
+	}
+}
+
 // TestInScope proves R-SRC-5.
 func TestInScope(t *testing.T) {
 	book := bookOf(t, authorities)
