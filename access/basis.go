@@ -132,9 +132,7 @@ func (l *look) record(tx store.Tx) error {
 	if len(l.rulings) == 0 {
 		return nil
 	}
-	detail, err := json.Marshal(struct {
-		Inputs basis `json:"inputs"`
-	}{l.basis()})
+	detail, err := l.inputs()
 	if err != nil {
 		return err
 	}
@@ -149,6 +147,43 @@ func (l *look) record(tx store.Tx) error {
 		}
 	}
 	return nil
+}
+
+// A foreseen basis is one that was written down before it was certain what is decided.
+type foreseen struct {
+	of     []ruling
+	inputs json.RawMessage
+}
+
+// foresee writes down what the look will have decided from if all goes as it mostly does:
+// lines begin and end, and nothing is kept.
+func (l *look) foresee() {
+	for _, line := range slices.Concat(l.differs.begun, l.differs.ended) {
+		l.rulings = append(l.rulings, ruling{schema.Decision{Object: line.Ref()}, line.Roles(), []string{line.Ref()}})
+	}
+	if len(l.rulings) == 0 {
+		return
+	}
+	if inputs, err := json.Marshal(inputsOf{l.basis()}); err == nil {
+		l.foreseen = foreseen{l.rulings, inputs}
+	}
+	l.rulings = nil
+}
+
+// inputsOf is how a basis stands in the detail of a decision.
+type inputsOf struct {
+	Inputs basis `json:"inputs"`
+}
+
+// inputs is the basis of the rulings, as it was foreseen or else as it turned out.
+func (l *look) inputs() (json.RawMessage, error) {
+	same := func(a, b ruling) bool {
+		return a.decision.Object == b.decision.Object && slices.Equal(a.roles, b.roles) && slices.Equal(a.refs, b.refs)
+	}
+	if len(l.stays)+len(l.lasts) == 0 && slices.EqualFunc(l.rulings, l.foreseen.of, same) {
+		return l.foreseen.inputs, nil
+	}
+	return json.Marshal(inputsOf{l.basis()})
 }
 
 // concerned returns the roles that the rulings depend on, and which of the lines that
@@ -284,7 +319,7 @@ func (b basis) look(book *policy.Book, identity string) *look {
 	if len(b.Quarantined) > 0 {
 		book = book.With(b.Quarantined)
 	}
-	l := &look{now: b.At, book: book, facts: b.facts(book, identity), open: map[string]schema.Proposal{}, unfounded: map[string]ending{}}
+	l := &look{backdrop: backdrop{now: b.At, book: book}, facts: b.facts(book, identity), open: map[string]schema.Proposal{}, unfounded: map[string]ending{}}
 	for _, h := range b.Held {
 		connector, entitlement, _ := strings.Cut(h.Ref, "/")
 		l.held = append(l.held, schema.Assignment{

@@ -22,8 +22,8 @@ import (
 
 // restrain returns the difference, and keeps of what ends what the brakes on sources
 // hold.
-func (l *look) restrain(tx store.Tx, c comparison) (difference, error) {
-	d := c.difference()
+func (l *look) restrain(tx store.Tx) (difference, error) {
+	c, d := &l.compared, l.differs.clone()
 	held := map[string]store.Loss{}
 	if !l.book.Brakes() && len(d.ended) == 0 {
 		return d, nil

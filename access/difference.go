@@ -21,6 +21,12 @@ type difference struct {
 	back  []schema.Assignment // what the brake keeps back
 }
 
+// clone is the same, for whoever changes it.
+func (d difference) clone() difference {
+	d.lines, d.ended, d.kept = slices.Clone(d.lines), slices.Clone(d.ended), slices.Clone(d.kept)
+	return d
+}
+
 // A keptLine is a line that stays although nothing earns it, and why.
 type keptLine struct {
 	line     schema.Assignment

@@ -24,49 +24,102 @@ type Finish func(tx store.Tx) (next time.Time, err error)
 // its transaction: to leave it to the next time would starve whoever is changed
 // faster than they can be looked at.
 func Reconcile(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
-	var l *look
-	err := s.View(ctx, func(r store.Reader) (err error) {
-		l, err = lookAt(r, rules, item)
-		return err
-	})
-	if schema.IsNotFound(err) {
-		return func(store.Tx) (time.Time, error) { return time.Time{}, nil }, nil
-	}
+	all, err := ReconcileAll(ctx, s, rules, []store.Item{item})
 	if err != nil {
 		return nil, err
 	}
-	l.access = evaluate(l.book, l.facts, l.held, l.now)
+	return all[0], nil
+}
+
+// ReconcileAll is Reconcile of several who can wait for each other, each with a Finish of
+// its own: they are looked at in one snapshot, which costs each of them less. An error is
+// that of any of them.
+func ReconcileAll(ctx context.Context, s *store.Store, rules *Rules, items []store.Item) ([]Finish, error) {
+	looks := make([]*look, len(items)) // nil of who is not there
+	err := s.View(ctx, func(r store.Reader) error {
+		b, err := backdropOf(r, rules)
+		if err != nil {
+			return err
+		}
+		for i, item := range items {
+			if looks[i], err = b.lookAt(r, item); err != nil && !schema.IsNotFound(err) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	finishes := make([]Finish, len(items))
+	for i, l := range looks {
+		if l == nil {
+			finishes[i] = func(store.Tx) (time.Time, error) { return time.Time{}, nil }
+			continue
+		}
+		l.evaluate()
+		finishes[i] = l.finish(items[i])
+	}
+	return finishes, nil
+}
+
+// finish writes what was worked out, or what is worked out anew if that is stale.
+func (l *look) finish(item store.Item) Finish {
 	return func(tx store.Tx) (time.Time, error) {
 		stale, err := tx.Rewoken(item)
 		if err != nil {
 			return time.Time{}, err
 		}
-		now := l
-		if stale || rules.Book().Digest() != l.book.Digest() {
-			if now, err = lookAt(tx, rules, item); err != nil {
-				return time.Time{}, err
-			}
-			now.access = evaluate(now.book, now.facts, now.held, now.now)
+		if !stale && l.rules.Book().Digest() == l.book.Digest() {
+			return l.write(tx)
 		}
-		return now.write(tx)
-	}, nil
+		b, err := backdropOf(tx, l.rules)
+		if err != nil {
+			return time.Time{}, err
+		}
+		anew, err := b.lookAt(tx, item)
+		if err != nil {
+			return time.Time{}, err
+		}
+		anew.evaluate()
+		return anew.write(tx)
+	}
+}
+
+// A backdrop is what is the same for everybody who is looked at in one snapshot.
+type backdrop struct {
+	now     time.Time
+	rules   *Rules
+	book    *policy.Book   // in force, with what is in quarantine
+	brake   string         // why the policy takes nothing away by itself; nothing if it does
+	formers []*policy.Book // those before one that is held
+}
+
+func backdropOf(r store.Reader, rules *Rules) (b backdrop, err error) {
+	b = backdrop{now: r.Now(), rules: rules}
+	if b.book, err = inForce(r, rules.Book()); err != nil {
+		return b, err
+	}
+	b.brake, b.formers, err = rules.held(r, b.book)
+	return b, err
 }
 
 // A look is one identity's access as it is and as policy wants it, at a time.
 type look struct {
-	now     time.Time
-	since   time.Time // when what made us look happened, or fell due
-	urgent  bool      // before everyone else: access may end
-	book    *policy.Book
-	brake   string         // why the policy takes nothing away by itself; nothing if it does
-	formers []*policy.Book // those before one that is held
-	rules   *Rules
-	facts   policy.Facts
-	owned   time.Time // until when who answers for a machine is there, where that is known
-	held    []schema.Assignment
-	open    map[string]schema.Proposal // what is proposed, by connector/entitlement
-	known   []schema.Finding           // what is known of it to be undecided, kept or held
-	access  policy.Access
+	backdrop
+	since  time.Time // when what made us look happened, or fell due
+	urgent bool      // before everyone else: access may end
+	facts  policy.Facts
+	owned  time.Time // until when who answers for a machine is there, where that is known
+	held   []schema.Assignment
+	open   map[string]schema.Proposal // what is proposed, by connector/entitlement
+	known  []schema.Finding           // what is known of it to be undecided, kept or held
+
+	access   policy.Access // as policy wants it
+	over     bool          // the identity ended
+	compared comparison
+	differs  difference
+	foreseen foreseen
 
 	attributes map[string]string
 	lines      []schema.Assignment       // what it holds from now on
@@ -80,17 +133,10 @@ type look struct {
 	unfounded  map[string]ending // grants that rest on an exception which is no more, by id
 }
 
-func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
-	l := &look{now: r.Now(), since: item.Due, urgent: item.Urgent, rules: rules, book: rules.Book()}
+func (b backdrop) lookAt(r store.Reader, item store.Item) (_ *look, err error) {
+	l := &look{backdrop: b, since: item.Due, urgent: item.Urgent}
 	if l.since.IsZero() || l.since.After(l.now) {
 		l.since = l.now
-	}
-	var err error
-	if l.book, err = inForce(r, l.book); err != nil {
-		return nil, err
-	}
-	if l.brake, l.formers, err = rules.held(r, l.book); err != nil {
-		return nil, err
 	}
 	if l.facts, l.owned, err = GatherAll(r, l.book, item.ID); err != nil {
 		return nil, err
@@ -129,16 +175,25 @@ func lookAt(r store.Reader, rules *Rules, item store.Item) (*look, error) {
 	return l, nil
 }
 
+// evaluate works out what policy wants, and whatever of what is to be written takes only
+// thought: the writer has one thing to do at a time, and everybody waits for it.
+func (l *look) evaluate() {
+	l.access = evaluate(l.book, l.facts, l.held, l.now)
+	l.over = ended(l.book, l.facts, l.now)
+	l.compared = comparison{
+		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
+	}
+	l.differs = l.compared.difference()
+	l.foresee()
+}
+
 // write makes the store agree with what policy wants, in one transaction.
 func (l *look) write(tx store.Tx) (time.Time, error) {
 	// Of this run: an earlier one may have been taken back.
 	l.because, l.noticed, l.urged = map[string][]string{}, map[noticeKey]bool{}, map[string]urge{}
 	l.demanded = map[string][]policy.Fired{}
 	l.rulings, l.stays, l.lasts = nil, nil, nil
-	c := comparison{
-		book: l.book, facts: l.facts, held: l.held, access: l.access, now: l.now, brake: l.brake, formers: l.formers, proposals: l.open,
-	}
-	d, err := l.restrain(tx, c)
+	d, err := l.restrain(tx)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -170,7 +225,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 	if err := wakeRequests(tx, l.facts.Identity.ID); err != nil {
 		return time.Time{}, err
 	}
-	if ended(l.book, l.facts, l.now) {
+	if l.over {
 		if err := wakeAgreed(tx, l.facts.Identity.ID); err != nil {
 			return time.Time{}, err
 		}
