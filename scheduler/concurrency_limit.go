@@ -13,9 +13,10 @@ type room struct {
 	most    int           // that are not urgent
 	gather  int           // that stand aside, of which a quarter is for what is urgent
 	changed chan struct{} // a hint: there is room again
-	writing chan struct{} // as many as may be written down at once
+	written sync.Cond     // writing changed
 
-	mu    sync.Mutex
+	mu      sync.Mutex
+	writing int // how many are to be written down
 	at    int // work
 	aside int
 	calm  int     // of those aside
@@ -23,7 +24,9 @@ type room struct {
 }
 
 func newRoom(most, gather int) *room {
-	return &room{most: most, gather: gather, changed: make(chan struct{}, 1), writing: make(chan struct{}, 2*most+gather/2)}
+	r := &room{most: most, gather: gather, changed: make(chan struct{}, 1)}
+	r.written.L = &r.mu
+	return r
 }
 
 // left returns how many more there is room for: none until a quarter of it is free,
@@ -66,14 +69,21 @@ func (r *room) leave(item store.Item) {
 	}
 }
 
-// write waits until what was worked on may be written down. It returns what is to be
-// called when it was.
-func (r *room) write(item store.Item) (written func()) {
-	if item.Urgent {
-		return func() {}
+// write waits until so many that are not urgent, and were worked on, may be written down.
+// It returns what is to be called when they were.
+func (r *room) write(n int) (written func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.writing > 0 && r.writing+n > 2*r.most+r.gather/2 {
+		r.written.Wait()
 	}
-	r.writing <- struct{}{}
-	return func() { <-r.writing }
+	r.writing += n
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.writing -= n
+		r.written.Broadcast()
+	}
 }
 
 // stand reports whether there is room for one more aside. If there is none, the turn is

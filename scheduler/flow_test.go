@@ -296,6 +296,11 @@ func (w *world) start() {
 			Store: w.store, Lane: lane, Handle: handle, Workers: 4, TTL: time.Minute, Grace: time.Second,
 			Backoff: scheduler.Backoff{First: time.Second, Most: time.Minute}, Log: slog.New(slog.DiscardHandler), Breaker: breaker,
 		}
+		if lane == access.LaneIdentity {
+			l.HandleCrowd = func(ctx context.Context, items []store.Item) ([]access.Finish, error) {
+				return access.ReconcileAll(ctx, w.store, w.rules, items)
+			}
+		}
 		wg.Go(func() {
 			if err := l.Run(ctx); err != nil {
 				w.t.Error(err)

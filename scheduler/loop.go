@@ -23,18 +23,19 @@ type Handler func(ctx context.Context, item store.Item) (access.Finish, error)
 // A Loop does the work of one lane, several items at a time and no item twice
 // at once.
 type Loop struct {
-	Store   *store.Store
-	Lane    store.Lane
-	Handle  Handler
-	Workers int           // how many items are handled at once; at least 1
-	Calm    int           // of these, how many at most are not urgent, so that the urgent need not wait; zero is all
-	Gather  int           // how many items beside these may stand aside, for a call that they share: see turn
-	TTL     time.Duration // how long a lease lasts: longer than any item takes, unless it is renewed
-	Renews  bool          // items may take longer than their lease, which is renewed meanwhile
-	Grace   time.Duration // how long work under way may go on once the loop is told to stop
-	Backoff Backoff
-	Breaker *Breaker // of the target that the lane is about; nil if it is about none
-	Log     *slog.Logger
+	Store       *store.Store
+	Lane        store.Lane
+	Handle      Handler
+	HandleCrowd CrowdHandler  // handles those together that are not urgent, where that costs less; nil has each handled by itself. Not where leases are renewed, or items stand aside.
+	Workers     int           // how many items are handled at once; at least 1
+	Calm        int           // of these, how many at most are not urgent, so that the urgent need not wait; zero is all
+	Gather      int           // how many items beside these may stand aside, for a call that they share: see turn
+	TTL         time.Duration // how long a lease lasts: longer than any item takes, unless it is renewed
+	Renews      bool          // items may take longer than their lease, which is renewed meanwhile
+	Grace       time.Duration // how long work under way may go on once the loop is told to stop
+	Backoff     Backoff
+	Breaker     *Breaker // of the target that the lane is about; nil if it is about none
+	Log         *slog.Logger
 
 	busy sync.Map // ids of the items that are being worked on
 }
@@ -64,9 +65,18 @@ func (l *Loop) Run(ctx context.Context) error {
 		for range idle - len(items) {
 			free <- struct{}{}
 		}
-		for _, item := range items {
-			t := &turn{item: item, room: calm, free: free}
-			wg.Go(func() { l.work(ctx, working, t) })
+		turns := make([]*turn, len(items))
+		for i, item := range items {
+			turns[i] = &turn{item: item, room: calm, free: free}
+		}
+		for _, some := range l.crowds(turns) {
+			wg.Go(func() {
+				if len(some) > 1 {
+					l.workTogether(ctx, working, some)
+					return
+				}
+				l.work(ctx, working, some[0])
+			})
 		}
 		if err != nil && ctx.Err() == nil {
 			l.Log.ErrorContext(ctx, "lease", "lane", l.Lane, "error", err)
@@ -93,7 +103,10 @@ func (l *Loop) work(ctx, working context.Context, t *turn) {
 		l.busy.Delete(t.item.ID) // before it is written down, after which it may be leased again at once
 	}
 	l.Breaker.end()
-	written := t.room.write(t.item)
+	written := func() {}
+	if !t.item.Urgent {
+		written = t.room.write(1)
+	}
 	t.worked() // the next is begun while this one is written down
 	l.conclude(ctx, working, t.item, finish, err)
 	written()

@@ -18,7 +18,7 @@ import (
 const (
 	// deciders is how many identities are decided at once. What is done of them
 	// shares a commit, so there are many more of them than processors.
-	deciders = 64
+	deciders = 256
 	// unlimited is how many accounts are provisioned at once where a profile sets
 	// no limit.
 	unlimited = 64
@@ -45,7 +45,7 @@ var quick = scheduler.Backoff{First: time.Second, Most: time.Minute}
 func (b *Bridge) lanes(sweeper *scheduler.Sweeper) []*scheduler.Loop {
 	slow := scheduler.Backoff{First: 5 * time.Second, Most: 5 * time.Minute}
 	loops := []*scheduler.Loop{
-		{Lane: access.LaneIdentity, Handle: b.reconcile, Workers: deciders, Calm: calm(deciders), TTL: time.Minute, Backoff: quick},
+		{Lane: access.LaneIdentity, Handle: b.reconcile, HandleCrowd: b.reconcileAll, Workers: deciders, Calm: calm(deciders), TTL: time.Minute, Backoff: quick},
 		{Lane: access.LaneGroup, Handle: b.regroup, Workers: 2, TTL: longLease, Renews: true, Backoff: quick},
 		{Lane: access.LaneGovernance, Handle: b.govern, Workers: 1, TTL: longLease, Renews: true, Backoff: quick},
 		{Lane: access.LaneRequest, Handle: b.attend, Workers: 2, TTL: time.Minute, Backoff: quick},
@@ -97,6 +97,10 @@ func gathers(target connectors.Connector) int {
 
 func (b *Bridge) reconcile(ctx context.Context, item store.Item) (access.Finish, error) {
 	return access.Reconcile(ctx, b.store, b.rules, item)
+}
+
+func (b *Bridge) reconcileAll(ctx context.Context, items []store.Item) ([]access.Finish, error) {
+	return access.ReconcileAll(ctx, b.store, b.rules, items)
 }
 
 func (b *Bridge) regroup(ctx context.Context, item store.Item) (access.Finish, error) {

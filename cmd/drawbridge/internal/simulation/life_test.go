@@ -142,7 +142,9 @@ func (l *life) lanes(open map[string]connectors.Connector, sweeper *scheduler.Sw
 		}
 	}
 	loops := []*scheduler.Loop{
-		{Lane: access.LaneIdentity, Handle: handler(access.Reconcile), Workers: 4, Calm: 3, TTL: time.Minute},
+		{Lane: access.LaneIdentity, Handle: handler(access.Reconcile), HandleCrowd: func(ctx context.Context, items []store.Item) ([]access.Finish, error) {
+			return access.ReconcileAll(ctx, l.store, l.rules, items)
+		}, Workers: 4, Calm: 3, TTL: time.Minute},
 		{Lane: access.LaneGroup, Handle: handler(access.Regroup), Workers: 2, TTL: 3 * time.Minute, Renews: true},
 		{Lane: access.LaneGovernance, Handle: handler(access.Govern), Workers: 1, TTL: 3 * time.Minute, Renews: true},
 		{Lane: access.LaneRequest, Handle: handler(access.Attend), Workers: 2, TTL: time.Minute},

@@ -1,0 +1,125 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"drawbridge/access"
+	"drawbridge/store"
+)
+
+// A CrowdHandler does the work that several items stand for, none of them urgent, and
+// returns a Finish for each, in their order. With an error each is handled by itself.
+type CrowdHandler func(ctx context.Context, items []store.Item) ([]access.Finish, error)
+
+// mostInCrowd is how many items are handled in one go: as many as take a few milliseconds,
+// because whoever is urgent may have to wait for those that are being written down.
+const mostInCrowd = 32
+
+// crowds divides items that were leased together into those that are handled in one go, as
+// many crowds as there are processors at least. What is urgent goes by itself, before all.
+func (l *Loop) crowds(turns []*turn) (all [][]*turn) {
+	var calm []*turn
+	for _, t := range turns {
+		if l.HandleCrowd == nil || t.item.Urgent {
+			all = append(all, []*turn{t})
+			continue
+		}
+		calm = append(calm, t)
+	}
+	if len(calm) == 0 {
+		return all
+	}
+	share := (len(calm) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
+	return slices.AppendSeq(all, slices.Chunk(calm, min(share, mostInCrowd)))
+}
+
+// workTogether handles a crowd and settles it in one Update. Whatever fails in company is
+// done by each alone, so that one that cannot be done keeps no other from it.
+func (l *Loop) workTogether(ctx, working context.Context, turns []*turn) {
+	turns, others := l.begin(turns)
+	finishes, err := l.handleCrowd(working, turns)
+	for _, t := range turns {
+		l.busy.Delete(t.item.ID)
+	}
+	if err != nil {
+		others, turns = append(others, turns...), nil
+	}
+	for _, t := range others {
+		l.work(ctx, working, t)
+	}
+	if len(turns) == 0 {
+		return
+	}
+	written := turns[0].room.write(len(turns))
+	for _, t := range turns {
+		l.Breaker.end()
+		t.worked()
+	}
+	if err := l.settleCrowd(working, turns, finishes); err != nil {
+		for i, t := range turns {
+			l.conclude(ctx, working, t.item, finishes[i], nil)
+		}
+	}
+	written()
+	for _, t := range turns {
+		t.written()
+	}
+}
+
+// begin takes those items that nobody is at. Others are those that somebody is.
+func (l *Loop) begin(turns []*turn) (taken, others []*turn) {
+	for _, t := range turns {
+		if _, busy := l.busy.LoadOrStore(t.item.ID, true); busy {
+			others = append(others, t)
+			continue
+		}
+		taken = append(taken, t)
+	}
+	return taken, others
+}
+
+// handleCrowd calls the handler; one that panics has failed.
+func (l *Loop) handleCrowd(ctx context.Context, turns []*turn) (finishes []access.Finish, err error) {
+	if len(turns) == 0 {
+		return nil, nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			finishes, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	items := make([]store.Item, len(turns))
+	for i, t := range turns {
+		items[i] = t.item
+	}
+	return l.HandleCrowd(ctx, items)
+}
+
+// settleCrowd ends the leases of a crowd together, or of none of it.
+func (l *Loop) settleCrowd(ctx context.Context, turns []*turn, finishes []access.Finish) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return l.Store.Update(store.Unhurried(ctx), func(tx store.Tx) error {
+		for i, t := range turns {
+			var next time.Time
+			if finishes[i] != nil {
+				var err error
+				if next, err = finishes[i](tx); err != nil {
+					return err
+				}
+			}
+			if err := tx.Done(t.item, next); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
