@@ -42,10 +42,12 @@ func LookAgain(tx store.Tx) error {
 	return tx.Wake(LaneRollout, digest, tx.Now())
 }
 
-// How a rollout gives way: it wakes no more people while so many are waiting, and
-// looks again a little later, so that who joins meanwhile is not behind everyone.
+// How a rollout gives way: it wakes so many people in one transaction, no more while so
+// many are waiting, and looks again a little later. Who joins meanwhile is woken alone,
+// and so before those.
 const (
-	rolloutAhead = 1000
+	rolloutChunk = 1000
+	rolloutAhead = 4000
 	rolloutPause = 50 * time.Millisecond
 )
 
@@ -101,7 +103,7 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 			return false, err
 		}
 		batch, rows = append(batch, id.ID), append(rows, id)
-		if len(batch) == chunk {
+		if len(batch) == rolloutChunk {
 			break
 		}
 	}
@@ -116,5 +118,5 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 	if err := tx.WakeAll(LaneIdentity, batch, tx.Now()); err != nil {
 		return false, err
 	}
-	return len(batch) == chunk, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})
+	return len(batch) == rolloutChunk, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})
 }

@@ -17,10 +17,10 @@ type room struct {
 
 	mu      sync.Mutex
 	writing int // how many are to be written down
-	at    int // work
-	aside int
-	calm  int     // of those aside
-	keen  []*turn // would stand aside, if there were room
+	at      int // work
+	aside   int
+	calm    int     // of those aside
+	keen    []*turn // would stand aside, if there were room
 }
 
 func newRoom(most, gather int) *room {
