@@ -46,7 +46,7 @@ func LookAgain(tx store.Tx) error {
 // many are waiting, and looks again a little later. Who joins meanwhile is woken alone,
 // and so before those.
 const (
-	rolloutChunk = 1000
+	rolloutChunk = 500
 	rolloutAhead = 4000
 	rolloutPause = 50 * time.Millisecond
 )

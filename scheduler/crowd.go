@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"drawbridge/access"
@@ -16,12 +17,14 @@ import (
 // returns a Finish for each, in their order. With an error each is handled by itself.
 type CrowdHandler func(ctx context.Context, items []store.Item) ([]access.Finish, error)
 
-// mostInCrowd is how many items are handled in one go: as many as take a few milliseconds,
-// because whoever is urgent may have to wait for those that are being written down.
-const mostInCrowd = 32
+// mostInCrowd is how many items are handled in one go: so few that it takes less than a
+// millisecond, because whoever is urgent may have to wait for those that are being written
+// down. More made next to no difference to what each costs.
+const mostInCrowd = 8
 
-// crowds divides items that were leased together into those that are handled in one go, as
-// many crowds as there are processors at least. What is urgent goes by itself, before all.
+// crowds divides items that were leased together into those that are handled in one go, so
+// that no processor is without one while another has two. What is urgent goes by itself,
+// before all.
 func (l *Loop) crowds(turns []*turn) (all [][]*turn) {
 	var calm []*turn
 	for _, t := range turns {
@@ -47,10 +50,13 @@ func (l *Loop) workTogether(ctx, working context.Context, turns []*turn) {
 		l.busy.Delete(t.item.ID)
 	}
 	if err != nil {
+		l.Log.WarnContext(ctx, "each is done alone", "lane", l.Lane, "items", len(turns), "error", err)
 		others, turns = append(others, turns...), nil
 	}
+	var alone sync.WaitGroup
+	defer alone.Wait()
 	for _, t := range others {
-		l.work(ctx, working, t)
+		alone.Go(func() { l.work(ctx, working, t) })
 	}
 	if len(turns) == 0 {
 		return
@@ -61,9 +67,12 @@ func (l *Loop) workTogether(ctx, working context.Context, turns []*turn) {
 		t.worked()
 	}
 	if err := l.settleCrowd(working, turns, finishes); err != nil {
+		l.Log.WarnContext(ctx, "each is written alone", "lane", l.Lane, "items", len(turns), "error", err)
+		var each sync.WaitGroup
 		for i, t := range turns {
-			l.conclude(ctx, working, t.item, finishes[i], nil)
+			each.Go(func() { l.conclude(ctx, working, t.item, finishes[i], nil) })
 		}
+		each.Wait()
 	}
 	written()
 	for _, t := range turns {

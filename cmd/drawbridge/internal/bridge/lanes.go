@@ -18,7 +18,7 @@ import (
 const (
 	// deciders is how many identities are decided at once. What is done of them
 	// shares a commit, so there are many more of them than processors.
-	deciders = 256
+	deciders = 64
 	// unlimited is how many accounts are provisioned at once where a profile sets
 	// no limit.
 	unlimited = 64

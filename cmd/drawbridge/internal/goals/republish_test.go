@@ -151,7 +151,7 @@ func (r *republisher) publish(book *policy.Book) {
 
 // work does what the lanes of a bridge do with a publication, until it is told to stop.
 func (r *republisher) work() (stop func()) {
-	const workers = 256
+	const workers = 64
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for lane, handle := range map[store.Lane]scheduler.Handler{
