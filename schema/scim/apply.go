@@ -137,10 +137,11 @@ func merge(a *Attribute, old, with []byte) []byte {
 }
 
 // union returns the list with the elements of another one. An element that has
-// an old one's value and type stands for it.
+// an old one's value and type stands for it. Of those of one list that have the same
+// the next says more of the one before, and that is primary if either is.
 func union(a *Attribute, old, more []byte) []byte {
 	all := slices.Collect(elements(old))
-	at := map[string]int{}
+	stored, at := len(all), map[string]int{}
 	for i, e := range all {
 		at[identity(a, e)] = i
 	}
@@ -153,14 +154,20 @@ func union(a *Attribute, old, more []byte) []byte {
 			i = len(all)
 			all, at[key] = append(all, e), i
 		case a.Kind == Complex:
+			if i >= stored && isPrimary(all[i]) {
+				e = setMember(a, e, a.subs["primary"], []byte("true"))
+			}
 			all[i] = merge(a, all[i], e)
 		}
-		if string(member(e, "primary")) == "true" {
+		if isPrimary(e) {
 			primary = i
 		}
 	}
 	return keepPrimary(a, joinList(all), primary)
 }
+
+// isPrimary reports whether an element says that it is the primary one.
+func isPrimary(e []byte) bool { return string(member(e, "primary")) == "true" }
 
 // identity is what two elements of a list have in common that are about one
 // thing: their value and type, where they have a value.
@@ -273,7 +280,7 @@ func (o Operation) setsPrimary() bool {
 	if o.Sub != nil {
 		return o.Sub.Name == "primary" && string(o.Value) == "true"
 	}
-	return string(member(o.Value, "primary")) == "true"
+	return isPrimary(o.Value)
 }
 
 // change returns an element as the operation leaves it, nil if it is removed. It

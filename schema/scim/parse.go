@@ -214,7 +214,7 @@ func keepPrimary(a *Attribute, list []byte, keep int) []byte {
 	primary, many := a.subs["primary"], 0
 	all := slices.Collect(elements(list))
 	for i, e := range all {
-		if string(member(e, "primary")) != "true" {
+		if !isPrimary(e) {
 			continue
 		}
 		if many++; keep < 0 {
@@ -225,7 +225,7 @@ func keepPrimary(a *Attribute, list []byte, keep int) []byte {
 		return list
 	}
 	for i, e := range all {
-		if i != keep && string(member(e, "primary")) == "true" {
+		if i != keep && isPrimary(e) {
 			all[i] = setMember(a, e, primary, []byte("false"))
 		}
 	}

@@ -48,6 +48,8 @@ func TestParse(t *testing.T) {
 			want: `{"userName":"a","entitlements":[{"value":"v","display":"V"}],"roles":[{"value":"x"},{"value":"y"}]}`},
 		{name: "one primary at most", body: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":true}]}`,
 			want: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"2","primary":false}]}`},
+		{name: "the primary one stays that where it is said again", body: `{"userName":"a","emails":[{"value":"1","primary":true},{"value":"1","primary":false,"display":"D"}]}`,
+			want: `{"userName":"a","emails":[{"value":"1","display":"D","primary":true}]}`},
 		{name: "escapes are as they are stored", body: `{"userName":"\u0041\u00e9\/<&>\u2028"}`, want: "{\"userName\":\"Aé/\\u003c\\u0026\\u003e\\u2028\"}"},
 		{name: "no userName", body: `{"externalId":"x"}`, err: "userName: it is required and must not be empty"},
 		{name: "a blank userName", body: `{"userName":" \t\u00a0"}`, err: "userName: it is required and must not be empty"},
@@ -101,6 +103,7 @@ func join(s []string) string {
 
 func TestPatch(t *testing.T) {
 	const work = `"emails":[{"value":"a@x","type":"work","primary":true}]`
+	const two = `"emails":[{"value":"a@x","type":"work","primary":true},{"value":"b@x","type":"work","primary":false}]`
 	for _, test := range []struct{ name, have, ops, want, dropped, err string }{
 		{name: "replace, capitalised, as text", have: `{"userName":"a","active":true}`, ops: `{"op":"Replace","path":"active","value":"False"}`, want: `{"userName":"a","active":false}`},
 		{name: "replace, wrapped as an old job does", have: `{"userName":"a","active":true}`, ops: `{"op":"Replace","path":"active","value":[{"$ref":null,"value":"False"}]}`, want: `{"userName":"a","active":false}`},
@@ -134,6 +137,14 @@ func TestPatch(t *testing.T) {
 			ops: `{"op":"replace","path":"emails[type eq \"desk\"].value","value":"c@x"}`, err: "path: no value of emails is as its filter says"},
 		{name: "add to a list, and a new primary", have: `{"userName":"a",` + work + `}`, ops: `{"op":"add","path":"emails","value":[{"value":"h@x","type":"home","primary":true}]}`,
 			want: `{"userName":"a","emails":[{"value":"a@x","type":"work","primary":false},{"value":"h@x","type":"home","primary":true}]}`},
+		{name: "two that become one are primary if one was", have: `{"userName":"a",` + two + `}`, ops: `{"op":"replace","path":"emails[type eq \"work\"].value","value":"c@x"}`,
+			want: `{"userName":"a","emails":[{"value":"c@x","type":"work","primary":true}]}`},
+		{name: "so is one that becomes another", have: `{"userName":"a",` + two + `}`, ops: `{"op":"replace","path":"emails[value eq \"a@x\"].value","value":"b@x"}`,
+			want: `{"userName":"a","emails":[{"value":"b@x","type":"work","primary":true}]}`},
+		{name: "so are all that become one", have: `{"userName":"a",` + two + `}`, ops: `{"op":"replace","path":"emails.value","value":"c@x"}`,
+			want: `{"userName":"a","emails":[{"value":"c@x","type":"work","primary":true}]}`},
+		{name: "what is there is primary no more if that is said", have: `{"userName":"a",` + work + `}`, ops: `{"op":"add","path":"emails","value":{"value":"a@x","type":"work","primary":false}}`,
+			want: `{"userName":"a","emails":[{"value":"a@x","type":"work","primary":false}]}`},
 		{name: "add what is there", have: `{"userName":"a",` + work + `}`, ops: `{"op":"add","path":"emails","value":{"value":"a@x","type":"work"}}`, want: `{"userName":"a",` + work + `}`},
 		{name: "remove an element by filter", have: `{"userName":"a",` + work + `}`, ops: `{"op":"remove","path":"emails[type eq \"work\" and value ew \"x\"]"}`, want: `{"userName":"a"}`},
 		{name: "remove elements by value", have: `{"userName":"a","roles":[{"value":"x"},{"value":"y"}]}`, ops: `{"op":"Remove","path":"roles","value":[{"value":"x"}]}`, want: `{"userName":"a","roles":[{"value":"y"}]}`},
