@@ -71,7 +71,7 @@ func resourceMusts() []must {
 				send := func(schemas string) got {
 					return c.send(r.method, r.path, `{`+schemas+strings.ReplaceAll(r.rest, "NAME", c.name())+`}`)
 				}
-				for _, other := range []string{"urn:ietf:params:scim:schemas:core:2.0:Role", listURN, strings.ToUpper(listURN)} {
+				for _, other := range []string{coreURNs + "Role", coreURNs + "Schema:", listURN, strings.ToUpper(listURN)} {
 					g := send(`"schemas":["`+other+`"],`).refuses(400, "invalidSyntax")
 					c.check(strings.Contains(g.text, other), "it is not said what is wrong: %s", g.text)
 					send(`"schemas":["`+staffURN+`","`+other+`"],`).refuses(400, "invalidSyntax")
@@ -81,7 +81,8 @@ func resourceMusts() []must {
 					send(`"schemas":`+malformed+`,`).refuses(400, "invalidSyntax")
 				}
 				for _, schemas := range []string{``, `"schemas":[],`, `"schemas":null,`, `"schemas":"",`, `"schemas":{},`, `"schemas":"` + r.takes + `",`, `"SCHEMAS":["` + strings.ToUpper(r.takes) + `"],`,
-					`"schemas":["` + staffURN + `"],`, `"schemas":["urn:scim:schemas:core:1.0"],`, `"schemas":["urn:example:unknown"],`} {
+					`"schemas":["` + staffURN + `"],`, `"schemas":["urn:scim:schemas:core:1.0"],`, `"schemas":["urn:example:unknown"],`,
+					`"schemas":["` + r.takes + ` "],`, `"schemas":["` + r.takes + `:"],`, `"schemas":["` + coreURNs + `PatchOp"],`, `"schemas":["` + coreURNs + `User:PatchOp"],`, `"schemas":["` + coreURNs + `EnterpriseUser"],`} {
 					g := send(schemas)
 					c.check(g.status < 300, "%s %s with %q is answered %d: %s", r.method, r.path, schemas, g.status, g.text)
 				}

@@ -159,8 +159,9 @@ func (c *client) name() string {
 }
 
 const (
-	userURN   = "urn:ietf:params:scim:schemas:core:2.0:User"
-	groupURN  = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	coreURNs  = "urn:ietf:params:scim:schemas:core:2.0:"
+	userURN   = coreURNs + "User"
+	groupURN  = coreURNs + "Group"
 	staffURN  = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 	rfcURN    = "urn:example:scim:schemas:extension:rfc:2.0:User"
 	strictURN = "urn:example:scim:schemas:extension:strict:2.0:Any"

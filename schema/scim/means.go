@@ -21,6 +21,14 @@ const (
 	bulkURN   = messageURNs + "BulkRequest"
 )
 
+// standard are the resources and messages that a body can say it is, and each is no
+// other. Names that only begin as these do are the sender's own.
+var standard = []string{
+	UserURN, GroupURN, resourceURNs + "Role", resourceURNs + "Entitlement",
+	resourceURNs + "ServiceProviderConfig", resourceURNs + "ResourceType", resourceURNs + "Schema",
+	patchURN, searchURN, bulkURN, messageURNs + "BulkResponse", messageURNs + "ListResponse", messageURNs + "Error",
+}
+
 // means returns an error if schemas, as they were sent, name a resource or a message of
 // the standard, and nothing that is wanted; or if they are no names.
 func means(schemas []byte, wanted ...string) error {
@@ -29,14 +37,17 @@ func means(schemas []byte, wanted ...string) error {
 		return err
 	}
 	for _, name := range names {
-		if folded := fold(name); strings.HasPrefix(folded, resourceURNs) || strings.HasPrefix(folded, messageURNs) {
-			return Invalid(InvalidSyntax, "schemas: it says that this is a %s, and a %s is taken here; name that, or leave schemas out", name, wanted[0])
+		if isOne(name, standard) {
+			return Invalid(InvalidSyntax, "schemas: it says that this is a %s, and a %s is taken here; name that, or leave schemas out", strings.TrimSpace(name), wanted[0])
 		}
 	}
 	return nil
 }
 
+// isOne reports whether a name is one of some, in whatever case. Space around it, and
+// a colon behind it, are not part of it.
 func isOne(name string, of []string) bool {
+	name = strings.TrimSuffix(strings.TrimSpace(name), ":")
 	return slices.ContainsFunc(of, func(o string) bool { return strings.EqualFold(o, name) })
 }
 
