@@ -282,17 +282,14 @@ func (p *planning) identity(r store.Reader, id schema.Identity, page *planned) e
 		}
 		now, _ = before.planned()
 	}
-	var does []PlanLine
 	for i, line := range lines {
 		lines[i].UserName = id.UserName
 		lines[i].Pending = slices.ContainsFunc(now, line.like)
-		if line.does() && !lines[i].Pending {
-			does = append(does, line)
-		}
 	}
 	if err := p.ends(r, c, d.lines, lines, page); err != nil {
 		return err
 	}
+	does := slices.DeleteFunc(slices.Clone(lines), func(l PlanLine) bool { return !l.does() || l.Pending })
 	if slices.ContainsFunc(lines, PlanLine.writes) {
 		page.affected++
 	}

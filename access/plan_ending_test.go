@@ -65,6 +65,33 @@ func TestPlanMarksWhatCannotBeUndone(t *testing.T) {
 	})
 }
 
+// TestPlanIsOfWhoEndsForGood has a plan for two people, of whom one is protected from an end
+// that cannot be undone, and then the other: as many end for good, and it is another plan.
+func TestPlanIsOfWhoEndsForGood(t *testing.T) {
+	w := newWorld(t, enginetest.Memory(1))
+	defer w.store.Close()
+	w.admit(person{name: "ada", department: "Engineering"})
+	w.admit(person{name: "bob", department: "Engineering"})
+	w.work()
+	ends := book(t, "identity.department == \"Engineering\"\n  grants: [{ connector: wiki", "identity.department == \"Sales\"\n  grants: [{ connector: wiki")
+	saved := func(protected string) access.SavedPlan {
+		w.endings(schema.Ending{ForGood: true, Allowed: true, Protected: []string{protected}})
+		return w.savePlan(ends)
+	}
+	was := saved("ada")
+	if same := saved("ada"); same.Plan.Hash != was.Plan.Hash {
+		t.Errorf("nothing is different, and %q moved", was.Moved(same))
+	}
+	now := saved("bob")
+	if !slices.Equal(was.Plan.Endings, now.Plan.Endings) {
+		t.Fatalf("%+v end for good, and %+v: want as many", was.Plan.Endings, now.Plan.Endings)
+	}
+	want := []string{"ada: it would do something else for them", "bob: it would do something else for them"}
+	if got := was.Moved(now); !slices.Equal(got, want) {
+		t.Errorf("another one ends for good, and %q moved, want %q", got, want)
+	}
+}
+
 // TestEndingsAreNotedOnce has a bridge say twice how accounts end, and then without a
 // connector: what is noted is what was said last, and to say it again writes nothing.
 func TestEndingsAreNotedOnce(t *testing.T) {

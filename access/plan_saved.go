@@ -15,8 +15,8 @@ import (
 )
 
 // A plan that is kept is a promise: what is published is that plan, or nothing. Its
-// hash names both policies, every change there would be, and what was seen of those
-// for whom there is one. What the policy in force is about to change anyway is none of
+// hash names both policies, every change there would be, whose account ends with it for
+// good, and what was seen of those for whom there is one. What the policy in force is about to change anyway is none of
 // the plan's doing, and not in it; nor is the time. So a plan made from a backup and
 // one made from the store it is of have one hash, and of two plans with one hash it is
 // the same to which of them people agreed.
@@ -171,11 +171,14 @@ func saw(c *comparison) string {
 	return half(sum)
 }
 
-// sumOf is a hash of what is done.
+// sumOf is a hash of what is done, and of what of it cannot be undone.
 func sumOf(lines []PlanLine) string {
 	sum := NewIntent("lines")
 	for _, l := range lines {
 		sum.write(append([]string{string(l.Change), l.Connector, l.Entitlement, string(l.Mode)}, l.Roles...)...)
+		if l.ForGood {
+			sum.write("for good")
+		}
 	}
 	return half(sum)
 }
