@@ -54,3 +54,15 @@ func TestListensUntilItIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestNobodyListensForEver holds that a connection to which nobody ever comes in time is not
+// listened to without end: whether its server is there is not known, and another is made.
+func TestNobodyListensForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := (&Syslog{network: "tcp", address: "log.example.com:601", conn: &late{times: 10000}}).alive()
+		if took := time.Since(began); err == nil || took > sendTimeout {
+			t.Errorf("listened for %v, and it came to %v; want an error within %v", took, err, sendTimeout)
+		}
+	})
+}

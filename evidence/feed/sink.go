@@ -141,17 +141,22 @@ func (s *Syslog) connect(ctx context.Context) (err error) {
 	return nil
 }
 
-// listens is how long one listens whether a server hung up.
-const listens = 20 * time.Millisecond
+// listens is how long one listens whether a server hung up, and mostLate how often one may come
+// too late for that.
+const (
+	listens  = 20 * time.Millisecond
+	mostLate = 50
+)
 
 // alive is an error if the server hung up. It says nothing otherwise: that is how it
 // is known that it did not. Whoever was kept from listening, until it was too late to be told
-// of what is there already, listens again.
+// of what is there already, listens again; whoever always is does not know, and has the messages
+// sent again.
 func (s *Syslog) alive() error {
 	if s.network == "udp" {
 		return nil
 	}
-	for {
+	for range mostLate {
 		began := time.Now()
 		if err := s.conn.SetReadDeadline(began.Add(listens)); err != nil {
 			return err
@@ -165,6 +170,7 @@ func (s *Syslog) alive() error {
 			return nil
 		}
 	}
+	return fmt.Errorf("syslog server %s: it cannot be told whether it hung up, for the machine is too busy to listen (%d times)", s.address, mostLate)
 }
 
 // Close ends the connection, if there is one. A later Send makes another.
