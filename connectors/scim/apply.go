@@ -19,6 +19,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
 	m.ends = c.signsOut() && have.Exists() && have.Active && !want.Active
 	err := m.Run(ctx, m)
+	if m.signedIn != nil && !m.Is.Exists() {
+		err = permanent("the account is gone, and what it is signed in with may go on: see there that it ends: %w", m.signedIn)
+	}
 	if err != nil && m.ends && m.Is.Exists() {
 		// However disabled it looks, here or in a listing: it is disabled again, and whole.
 		m.Doubt(connectors.Step{Verb: connectors.Disable})
@@ -32,7 +35,8 @@ type move struct {
 	*Connector
 	course.Course
 
-	ends bool // it is to be disabled whatever it looks like: see signsOut
+	ends     bool  // it is to be disabled whatever it looks like: see signsOut
+	signedIn error // why an account that was taken away may be signed in yet
 }
 
 // Plan returns the steps that are left, without what the target has no way to take.
@@ -104,23 +108,14 @@ func (m *move) Refuses(err error) bool {
 }
 
 func (m *move) disable(ctx context.Context) error {
-	deletes := m.profile.Deactivate == connectors.DeactivateDelete
 	if m.profile.Irreversible && !m.o.AllowIrreversible {
 		return permanent("disabling cannot be undone at this target: allow it with allowIrreversible")
 	}
-	gone := deletes || m.profile.Irreversible
-	if gone { // nobody can be asked to end what was of nobody
-		if err := m.signOut(ctx); err != nil {
-			return err
-		}
+	if m.profile.Irreversible || m.profile.Deactivate == connectors.DeactivateDelete {
+		return m.takeAway(ctx)
 	}
-	var err error
-	if deletes {
-		err = m.remove(ctx, m.Is.RemoteID)
-	} else {
-		err = m.activate(ctx, m.Is.RemoteID, false)
-	}
-	if err == nil && !gone {
+	err := m.activate(ctx, m.Is.RemoteID, false)
+	if err == nil {
 		err = m.signOut(ctx)
 	}
 	switch {
@@ -129,13 +124,40 @@ func (m *move) disable(ctx context.Context) error {
 		return course.ErrAgain
 	case err != nil:
 		return err
-	case gone:
-		m.Gone() // and what it held with it
-		return course.ErrAgain
 	}
 	m.ends, m.Is.Active = false, false
 	m.Is.Entitlements = m.withAccount(m.Is.Entitlements, false)
 	return nil
+}
+
+// takeAway disables an account for good. What it is signed in with is ended before, for
+// nobody can be asked to end what was of nobody; but whatever comes of that, who left
+// does not keep the account.
+func (m *move) takeAway(ctx context.Context) error {
+	m.signedIn = m.signOut(ctx)
+	if !m.Is.Exists() {
+		m.signedIn = nil // there was nobody to sign out
+		return course.ErrAgain
+	}
+	deletes := m.profile.Deactivate == connectors.DeactivateDelete
+	var err error
+	if deletes {
+		err = m.remove(ctx, m.Is.RemoteID)
+	} else {
+		err = m.activate(ctx, m.Is.RemoteID, false)
+	}
+	switch {
+	case err != nil && connectors.KindOf(err) == connectors.Gone:
+		m.signedIn = nil // nor was there anybody to sign out
+	case err != nil && m.signedIn != nil:
+		return connectors.Worst([]error{m.signedIn, err})
+	case err != nil:
+		return err
+	case m.signedIn != nil && !deletes:
+		return m.signedIn // it is there still, and is asked again
+	}
+	m.Gone() // and what it held with it
+	return course.ErrAgain
 }
 
 func (m *move) enable(ctx context.Context) error {

@@ -137,3 +137,51 @@ func TestACallThatIsNotThereEndsNoSession(t *testing.T) {
 		t.Error("the target has her active")
 	}
 }
+
+// TestARefusedSignOutKeepsNoAccount has ending sessions fail where being disabled takes an
+// account away: who left does not keep it, and that they may be signed in yet is said. An
+// account that is there still is signed out later; of a deleted one nobody can be. R-REV-9.
+func TestARefusedSignOutKeepsNoAccount(t *testing.T) {
+	for way, change := range map[string]func(*connectors.Profile){
+		"deleted":           func(p *connectors.Profile) { p.Deactivate = connectors.DeactivateDelete },
+		"inactive for good": func(p *connectors.Profile) { p.Irreversible = true },
+	} {
+		for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable} {
+			t.Run(fmt.Sprintf("%s, %d", way, status), func(t *testing.T) {
+				p := connectors.DefaultProfile()
+				p.Sessions.Path = "/api/people/{id}/signout"
+				change(&p)
+				shown := p
+				shown.Irreversible = false // it shows whom it disabled
+				target, broken := newFake(shown), true
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if broken && strings.HasSuffix(r.URL.Path, "/signout") {
+						http.Error(w, "{}", status)
+						return
+					}
+					target.ServeHTTP(w, r)
+				}))
+				t.Cleanup(server.Close)
+				c, _ := open(t, p, func(o *connectors.Options) { o.BaseURL = server.URL + "/scim/v2" })
+				off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+				have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+				if err != nil {
+					t.Fatal(err)
+				}
+				target.SignIn(have.RemoteID)
+				got, err := c.Apply(t.Context(), have, off)
+				if is, there := target.User("ada"); there && is.Active || err == nil {
+					t.Fatalf("active %v at the target, %v; want her disabled, and told that she may be signed in", is.Active, err)
+				}
+				deleted := p.Deactivate == connectors.DeactivateDelete
+				if deleted && (got.Exists() || connectors.KindOf(err) != connectors.Permanent) || !deleted && !connectors.Doubtful(got) {
+					t.Errorf("%+v, %v; want a deleted account parked, and one that is there in doubt", got, err)
+				}
+				broken = false
+				if got, err = c.Apply(t.Context(), got, off); err != nil || got.Exists() || !deleted && target.SignedIn(have.RemoteID) {
+					t.Errorf("once it is mended: %+v, %v, signed in %v; want neither", got, err, target.SignedIn(have.RemoteID))
+				}
+			})
+		}
+	}
+}
