@@ -23,8 +23,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	want.Attributes = c.fit(want.Attributes)
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want, DisableLast: c.disablesLast()}}
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
+	m.begun = connectors.Doubtful(have)
 	err := m.Run(ctx, m)
-	if err != nil && m.ends && m.Is.Exists() {
+	if err != nil && m.ends && m.begun && m.Is.Exists() {
 		// However disabled it looks, here or in a listing: all of it is done again.
 		m.Doubt(connectors.Step{Verb: connectors.Disable})
 	}
@@ -37,7 +38,8 @@ type move struct {
 	*Connector
 	course.Course
 
-	ends bool // it is to be disabled whatever it looks like: see severally
+	ends  bool // it is to be disabled whatever it looks like: see severally
+	begun bool // it may be disabled in part: what disables was sent, and not refused
 }
 
 // severally reports whether an account is disabled by several requests. One that
@@ -129,6 +131,7 @@ func (m *move) disable(ctx context.Context) error {
 		return m.release(ctx)
 	}
 	_, err := m.run(ctx, m.d.Accounts.Disable, m.vars(variables{"id": m.Is.RemoteID}))
+	m.begun = m.begun || uncertain(err)
 	if err := m.certain(ctx, err); err != nil {
 		if isMissing(err) {
 			m.Gone()

@@ -117,6 +117,42 @@ func TestARefusedSignOutStaysOpen(t *testing.T) {
 	}
 }
 
+// TestWhereNothingBeganNothingIsInDoubt has nothing be sent, or the first of two requests be
+// refused: the account is as it was, so that a listing which shows that a person disabled
+// it there settles the matter.
+func TestWhereNothingBeganNothingIsInDoubt(t *testing.T) {
+	text := strings.Replace(people, "disable: { post: '/people/{id}/suspend' }",
+		"disable: [{ post: '/people/{id}/suspend' }, { post: '/people/{id}/signOut' }]", 1)
+	for name, status := range map[string]int{"not allowed": 0, "later": http.StatusTooManyRequests, "refused": http.StatusForbidden} {
+		t.Run(name, func(t *testing.T) {
+			s, refuses := newStaff(teams...), false
+			s.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if !refuses || !strings.HasSuffix(r.URL.Path, "/suspend") {
+					return false
+				}
+				refuse(w, status, "not now")
+				return true
+			}
+			p := profile(t, text)
+			p.Irreversible, refuses = status == 0, status != 0
+			c := open(t, p, s, func(o *connectors.Options) { o.AllowIrreversible = false })
+			off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+			have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.Apply(t.Context(), have, off)
+			if err == nil || !got.Active || connectors.Doubtful(got) {
+				t.Fatalf("%+v, %v; want it active as before, and no doubt about it", got, err)
+			}
+			s.people[have.RemoteID]["state"], got.Active = "off", false
+			if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active {
+				t.Errorf("done by hand: %+v, %v; want it settled", got, err)
+			}
+		})
+	}
+}
+
 // TestDisablingSignsOut disables people who are signed in, at services that ship a declaration
 // and let an administrator end sessions. R-REV-9.
 func TestDisablingSignsOut(t *testing.T) {

@@ -18,11 +18,12 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	want.Attributes = c.fit(want.Attributes)
 	m := &move{Connector: c, Course: course.Course{Is: have, Want: want}}
 	m.ends = c.signsOut() && have.Exists() && have.Active && !want.Active
+	m.begun = connectors.Doubtful(have)
 	err := m.Run(ctx, m)
 	if m.signedIn != nil && !m.Is.Exists() {
 		err = permanent("the account is gone, and what it is signed in with may go on: see there that it ends: %w", m.signedIn)
 	}
-	if err != nil && m.ends && m.Is.Exists() {
+	if err != nil && m.ends && m.begun && m.Is.Exists() {
 		// However disabled it looks, here or in a listing: it is disabled again, and whole.
 		m.Doubt(connectors.Step{Verb: connectors.Disable})
 	}
@@ -36,6 +37,7 @@ type move struct {
 	course.Course
 
 	ends     bool  // it is to be disabled whatever it looks like: see signsOut
+	begun    bool  // it may be disabled in part: what disables was sent, and not refused
 	signedIn error // why an account that was taken away may be signed in yet
 }
 
@@ -114,7 +116,7 @@ func (m *move) disable(ctx context.Context) error {
 	if m.profile.Irreversible || m.profile.Deactivate == connectors.DeactivateDelete {
 		return m.takeAway(ctx)
 	}
-	err := m.activate(ctx, m.Is.RemoteID, false)
+	err := m.deactivate(ctx)
 	if err == nil {
 		err = m.signOut(ctx)
 	}
@@ -144,7 +146,7 @@ func (m *move) takeAway(ctx context.Context) error {
 	if deletes {
 		err = m.remove(ctx, m.Is.RemoteID)
 	} else {
-		err = m.activate(ctx, m.Is.RemoteID, false)
+		err = m.deactivate(ctx)
 	}
 	switch {
 	case err != nil && connectors.KindOf(err) == connectors.Gone:
@@ -158,6 +160,13 @@ func (m *move) takeAway(ctx context.Context) error {
 	}
 	m.Gone() // and what it held with it
 	return course.ErrAgain
+}
+
+// deactivate writes that the account is not active.
+func (m *move) deactivate(ctx context.Context) error {
+	err := m.activate(ctx, m.Is.RemoteID, false)
+	m.begun = m.begun || err == nil || uncertain(err)
+	return err
 }
 
 func (m *move) enable(ctx context.Context) error {

@@ -185,3 +185,50 @@ func TestARefusedSignOutKeepsNoAccount(t *testing.T) {
 		}
 	}
 }
+
+// TestWhereNothingBeganNothingIsInDoubt has nothing be sent, or be refused, of what disables
+// an account and signs out: it is as it was, so that a listing which shows that a person
+// disabled it there settles the matter.
+func TestWhereNothingBeganNothingIsInDoubt(t *testing.T) {
+	for name, status := range map[string]int{"not allowed": 0, "later": http.StatusTooManyRequests, "refused": http.StatusForbidden} {
+		t.Run(name, func(t *testing.T) {
+			says := connectors.DefaultProfile()
+			says.Sessions.Path = "/api/people/{id}/signout"
+			target, refuses := newFake(says), false
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if refuses && status != 0 {
+					http.Error(w, "{}", status)
+					return
+				}
+				target.ServeHTTP(w, r)
+			}))
+			t.Cleanup(server.Close)
+			says.Irreversible = status == 0
+			c, _ := open(t, says, func(o *connectors.Options) { o.BaseURL, o.AllowIrreversible = server.URL+"/scim/v2", false })
+			off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+			have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+			if err != nil {
+				t.Fatal(err)
+			}
+			refuses = true
+			got, err := c.Apply(t.Context(), have, off)
+			if err == nil || !got.Active || connectors.Doubtful(got) {
+				t.Fatalf("%+v, %v; want it active as before, and no doubt about it", got, err)
+			}
+			doubted := have
+			doubted.Attributes = nil
+			if got, err := c.Apply(t.Context(), doubted, off); err == nil || !connectors.Doubtful(got) {
+				t.Errorf("%+v, %v; want what was in doubt to stay so", got, err)
+			}
+			refuses = false
+			is, _ := target.User("ada")
+			is.Active, got.Active = false, false
+			if _, err := target.Put(t.Context(), is); err != nil {
+				t.Fatal(err)
+			}
+			if got, err = c.Apply(t.Context(), got, off); err != nil || got.Active {
+				t.Errorf("done by hand: %+v, %v; want it settled", got, err)
+			}
+		})
+	}
+}
