@@ -54,7 +54,7 @@ func (c connectorDescribe) describe(args []string) (d describe.Description, err 
 	if err != nil {
 		return d, err
 	}
-	target, err := builtin.Kinds().Open(connectors.Options{Config: cfg})
+	target, err := builtin.Unasked(cfg)
 	if err != nil {
 		return d, err
 	}

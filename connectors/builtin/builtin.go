@@ -54,6 +54,19 @@ func Sample(c connectors.Config) connectors.Connector {
 	return nil
 }
 
+// Unasked opens a connector to be described: nothing is asked of its target, and no file
+// is made or locked.
+func Unasked(c connectors.Config) (connectors.Connector, error) {
+	if c.Kind != "file" {
+		return Kinds().Open(connectors.Options{Config: c})
+	}
+	target, err := file.Unopened(c)
+	if err != nil {
+		return nil, fmt.Errorf("connector %s: %w", c.Name, err)
+	}
+	return target, nil
+}
+
 // declared has a value for each option that a declaration asks for: its name.
 func declared(p connectors.Profile) map[string]string {
 	all := map[string]string{}
@@ -71,13 +84,7 @@ func declared(p connectors.Profile) map[string]string {
 // Check says what is wrong with how a connector is configured. It talks to no
 // target, and makes and locks no file.
 func Check(c connectors.Config) error {
-	if c.Kind == "file" {
-		if err := file.Check(c); err != nil {
-			return fmt.Errorf("connector %s: %w", c.Name, err)
-		}
-		return nil
-	}
-	target, err := Kinds().Open(connectors.Options{Config: c})
+	target, err := Unasked(c)
 	if err != nil {
 		return err
 	}

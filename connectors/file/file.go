@@ -81,17 +81,6 @@ func Open(o connectors.Options) (connectors.Connector, error) {
 	return c, nil
 }
 
-// Check returns every mistake in the options, and touches no file.
-func Check(c connectors.Config) error {
-	c = connectors.Options{Config: c}.Defaults().Config
-	if c.Options["format"] == formatTable {
-		_, err := readLayout(c)
-		return err
-	}
-	_, err := settings(c)
-	return err
-}
-
 // The formats.
 const (
 	formatJournal = "journal"

@@ -549,7 +549,7 @@ func TestTableMistakes(t *testing.T) {
 		if c.deactivate == "" {
 			profile.Deactivate = connectors.DeactivateActive
 		}
-		err := Check(connectors.Config{Kind: "file", Options: o, Profile: profile})
+		_, err := Unopened(connectors.Config{Kind: "file", Options: o, Profile: profile})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
