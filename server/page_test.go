@@ -155,6 +155,7 @@ func limits() map[string]func(*client) {
 				c.send("POST", "/Users", body).refuses(400, "invalidSyntax")
 			}
 			c.user(`,"x":` + nested(31))
+			c.get(c.group().path()+"?excludedAttributes=members&count=1&count=1").refuses(400, "invalidSyntax")
 		},
 		"more than 5,000 operations": func(c *client) {
 			u, g := c.user("").path(), c.group().path()

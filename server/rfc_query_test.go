@@ -270,7 +270,18 @@ func queryMusts() []must {
 					c.get(path+query).refuses(400, "invalidSyntax")
 				}
 			}
-			g := c.get("/Users?count=1&attributes=userName&attributes=title").is(200) // which may be a list
+			u, g := c.user(""), c.group()
+			for _, query := range []string{"?excludedAttributes=members&count=1&count=1", "?attributes=%zz"} {
+				for _, path := range []string{u.path(), g.path(), "/Schemas", "/ServiceProviderConfig"} {
+					c.get(path+query).refuses(400, "invalidSyntax")
+				}
+				made := c.name()
+				c.send("POST", "/Users"+query, `{"userName":"`+made+`"}`).refuses(400, "invalidSyntax")
+				c.get("/Users?filter="+url.QueryEscape(`userName eq "`+made+`"`)).is(200).has(0.0, "totalResults")
+				c.send("PATCH", g.path()+query, `{"Operations":[{"op":"replace","path":"displayName","value":"`+c.name()+`"}]}`).refuses(400, "invalidSyntax")
+				c.get(g.path()).has(g.at("displayName"), "displayName")
+			}
+			g = c.get("/Users?count=1&attributes=userName&attributes=title").is(200) // which may be a list
 			c.check(g.at("Resources", 0, "userName") != nil, "%s", g.text)
 		}},
 		{"7644 3.4.3", "a POST of .search asks what a GET asks", func(c *client) {

@@ -125,9 +125,7 @@ func (h *Handler) catalogueRoutes() []route {
 		t := c.Type
 		list := func(q *request, v url.Values) error { return q.listCatalogue(t, v) }
 		routes = append(routes,
-			route{t.Endpoint, verbs{http.MethodGet: func(q *request) error {
-				return q.asked(func(v url.Values) error { return list(q, v) })
-			}}},
+			route{t.Endpoint, verbs{http.MethodGet: func(q *request) error { return list(q, q.query) }}},
 			route{t.Endpoint + "/.search", verbs{http.MethodPost: func(q *request) error {
 				return q.search(func(v url.Values) error { return list(q, v) })
 			}}},

@@ -79,7 +79,7 @@ func (h *Handler) discovery() ([]route, error) {
 		// A filter on them must be refused (RFC 7644, section 4).
 		list := whole[http.MethodGet]
 		whole[http.MethodGet] = func(q *request) error {
-			if q.c.QueryParam("filter") != "" {
+			if q.query.Get("filter") != "" {
 				return &wire.Error{Status: http.StatusForbidden, Detail: "this list is not filtered; read it whole"}
 			}
 			return list(q)

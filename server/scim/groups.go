@@ -165,7 +165,7 @@ func patchGroup(q *request) error {
 	if err != nil {
 		return err
 	}
-	if v := q.c.QueryParam("attributes"); v != "" {
+	if q.query.Get("attributes") != "" {
 		return q.group(http.StatusOK, g, q.projection(q.groups))
 	}
 	q.head(q.storedGroup(g))

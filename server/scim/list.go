@@ -249,17 +249,9 @@ func indexed(t *wire.Type) string {
 	return "id, displayName, externalId or members.value"
 }
 
-func listUsers(q *request) error { return q.asked(q.listUsers) }
+func listUsers(q *request) error { return q.listUsers(q.query) }
 
-func listGroups(q *request) error { return q.asked(q.listGroups) }
-
-func (q *request) asked(list func(url.Values) error) error {
-	v, err := q.values()
-	if err != nil {
-		return err
-	}
-	return list(v)
-}
+func listGroups(q *request) error { return q.listGroups(q.query) }
 
 // searchUsers is listUsers with what is asked for in the body, where no proxy
 // writes it down (RFC 7644, section 3.4.3).

@@ -28,6 +28,7 @@ type request struct {
 	c        echo.Context
 	source   string
 	received time.Time
+	query    url.Values      // what its URL asks for
 	turn     *turns          // it holds one of these, for its body
 	raw      *schema.RawCopy // of a body with attributes in it that no schema has
 	sealed   schema.RawCopy  // the same, as the transaction that runs keeps it
@@ -244,11 +245,11 @@ func listed(tags, own string) bool {
 // the other one by what is in front of us.
 var once = []string{"filter", "sortBy", "sortOrder", "startIndex", "count", "cursor"}
 
-// values are the parameters of the request. A semicolon is part of a value; what
+// parseQuery reads the parameters of a request. A semicolon is part of a value; what
 // can not be read is refused, because a filter that is lost on the way would find
-// everybody.
-func (q *request) values() (url.Values, error) {
-	v, err := url.ParseQuery(strings.ReplaceAll(q.c.Request().URL.RawQuery, ";", "%3B"))
+// everybody, and a projection would show everything.
+func parseQuery(raw string) (url.Values, error) {
+	v, err := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 	if err != nil {
 		return nil, wire.Invalid(wire.InvalidSyntax, "the query can not be read; write a percent sign as %%25")
 	}
@@ -262,11 +263,10 @@ func (q *request) values() (url.Values, error) {
 
 // projection is which attributes the sender wants to see.
 func (q *request) projection(t *wire.Type) wire.Projection {
-	v, err := q.values()
-	if err != nil || len(v) == 0 {
+	if len(q.query) == 0 {
 		return t.Everything()
 	}
-	return projection(t, v)
+	return projection(t, q.query)
 }
 
 func projection(t *wire.Type, v url.Values) wire.Projection {

@@ -13,7 +13,7 @@ import (
 // type: the list is that of users, with that of groups behind it, and the
 // catalogues' behind that.
 
-func listAll(q *request) error { return q.asked(q.listAll) }
+func listAll(q *request) error { return q.listAll(q.query) }
 
 func searchAll(q *request) error { return q.search(q.listAll) }
 

@@ -262,7 +262,10 @@ func (q *request) answer(answer func(*request) error) (err error) {
 			err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
-	if err := answer(q); err != nil {
+	if q.query, err = parseQuery(q.c.Request().URL.RawQuery); err == nil {
+		err = answer(q)
+	}
+	if err != nil {
 		return q.fail(err)
 	}
 	return nil
