@@ -39,21 +39,27 @@ func (p Patch) Apply(r Record) (Record, error) {
 // addresses stay below it.
 const maxWork = 32 << 20
 
+// apart is how often a list is looked through that is taken apart and put together, so
+// that two of it that are the same are one.
+const apart = 2
+
 // work is how many bytes an operation looks through: the old value, as often as
-// the operation compares it with something.
+// the operation compares it with something, or makes it anew.
 func (o Operation) work(old []byte) int {
 	times := 1
 	switch {
 	case o.Where != nil:
-		times += o.Where.size()
+		times += o.Where.size() + apart
+	case o.Sub != nil && o.Attribute.Multi:
+		times += 1 + apart // each element is made anew
 	case o.Op == Remove && o.Value != nil:
 		for range elements(o.Value) {
 			if times++; times > maxParts {
 				break
 			}
 		}
-	case o.Sub == nil && o.Attribute.Multi && o.Op == Add:
-		times += 2 // it is taken apart and put together
+	case o.Attribute.Multi && o.Op == Add:
+		times += apart
 	}
 	return times * len(old)
 }

@@ -282,8 +282,11 @@ func TestWorkIsBounded(t *testing.T) {
 	}{
 		{"one filter of 200 comparisons", crowd.Record, `{"op":"remove","path":"emails[` + clauses + `].display"}`, 1, true},
 		{"200 of them", crowd.Record, `{"op":"remove","path":"emails[` + clauses + `].display"}`, 200, false},
-		{"100 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 100, true},
+		{"200 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 200, true},
+		{"400 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 400, false},
 		{"5,000 of 1,000 addresses by filter", crowd.Record, `{"op":"replace","path":"emails[value eq \"a7@example.com\"].display","value":"A"}`, 5000, false},
+		{"a part of all 1,000 addresses, 100 times", crowd.Record, `{"op":"replace","path":"emails.type","value":"work"}`, 100, true},
+		{"a part of all 1,000 addresses, 400 times", crowd.Record, `{"op":"replace","path":"emails.type","value":"work"}`, 400, false},
 		{"5,000 additions to 1,000", crowd.Record, `{"op":"add","path":"emails","value":{"value":"a7@example.com"}}`, 5000, false},
 		{"5,000 removals of parts from 1,000", crowd.Record, `{"op":"remove","path":"emails","value":[{"display":"x"},{"display":"y"}]}`, 5000, false},
 		{"5,000 edits beside a long text", long.Record, `{"op":"replace","path":"name.givenName","value":"x"}`, 5000, false},
