@@ -38,11 +38,11 @@ func TestNobodyIsOverlooked(t *testing.T) {
 		run, err := w.sweep("everybody", scheduler.Everybody(w.store), policy.Brake{}) // which is not to act
 		w.rollOut()
 		settle(time.Minute)
-		if w.want(moved, true, "Readers"); err != nil || run.Looked != 2 {
+		if w.want(moved, true, "Readers"); err != nil || run.Looked != 0 || run.Proposed != 2 || run.Done != 0 {
 			t.Errorf("it was only to look, and came to %+v, %v", run, err)
 		}
 		run, err = w.sweep("everybody", scheduler.Everybody(w.store), policy.Brake{Count: 1})
-		if err != nil || run.Looked != 2 || run.Found != 0 {
+		if err != nil || run.Looked != 0 || run.Found != 0 || run.Proposed != 0 || run.Done != 2 {
 			t.Errorf("it came to %+v, %v", run, err)
 		}
 		w.rollOut()
@@ -51,6 +51,21 @@ func TestNobodyIsOverlooked(t *testing.T) {
 		w.want(stays, true, "Readers")
 		if after := w.recordedOf(stays); after != before {
 			t.Errorf("%d decisions about whom nothing is different, and %d before", after, before)
+		}
+	})
+}
+
+// TestWithoutAPolicyNobodyIsLookedAt holds that a run says of nobody that they are looked at
+// again, be it that it acts, where no policy is in force by which they could be.
+func TestWithoutAPolicyNobodyIsLookedAt(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.admitNamed("ada", "", "Engineering", true)
+		settle(time.Second)
+		for _, brake := range []policy.Brake{{}, {Count: 1}} { // the first only looks
+			run, err := w.sweep("everybody", scheduler.Everybody(w.store), brake)
+			if err != nil || run.Looked != 0 || run.Proposed != 0 || run.Done != 0 {
+				t.Errorf("with limits %+v it came to %+v, %v; want nothing", brake, run, err)
+			}
 		}
 	})
 }
