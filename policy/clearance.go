@@ -3,14 +3,8 @@ package policy
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 // Whoever may agree to policies could have one agreed to that gives somebody what is not
@@ -177,39 +171,6 @@ func (c clearance) comesAlong(refs []string) {
 		}
 	}
 }
-
-// plainly writes what something is called at its target as a target compares it that is easy
-// about names: for case, spaces, accents, characters that nobody sees and those that are others
-// in another form (RFC 4518 section 2), nor, where it is the name of an entry in a directory, for
-// how a character or the sort of a part is written (RFC 4514 sections 2.3 and 2.4).
-func plainly(target string) string {
-	target = escaped.ReplaceAllStringFunc(target, func(one string) string {
-		if code, err := strconv.ParseUint(one[1:], 16, 8); err == nil && len(one) == 3 {
-			return string([]byte{byte(code)})
-		}
-		return one[1:]
-	})
-	target = norm.NFKD.String(cases.Fold().String(norm.NFKD.String(target)))
-	target = strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.White_Space, unicode.Mn, unicode.Me, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point) {
-			return -1
-		}
-		return r
-	}, target)
-	return sortOfPart.Replace(target)
-}
-
-// sortOfPart writes the sort of a part of an entry's name in the short way of RFC 4514.
-var sortOfPart = strings.NewReplacer(
-	"oid.", "", "2.5.4.3=", "cn=", "commonname=", "cn=", "2.5.4.6=", "c=", "countryname=", "c=", "2.5.4.7=", "l=", "localityname=", "l=",
-	"2.5.4.8=", "st=", "stateorprovincename=", "st=", "2.5.4.9=", "street=", "streetaddress=", "street=",
-	"2.5.4.10=", "o=", "organizationname=", "o=", "2.5.4.11=", "ou=", "organizationalunitname=", "ou=",
-	"0.9.2342.19200300.100.1.1=", "uid=", "userid=", "uid=", "0.9.2342.19200300.100.1.25=", "dc=", "domaincomponent=", "dc=",
-)
-
-// escaped is a character in the name of an entry that is written as its code, or with a
-// backslash before it.
-var escaped = regexp.MustCompile(`\\([0-9A-Fa-f]{2}|[^0-9A-Za-z])`)
 
 // reaches reports whether something beyond comes with an entitlement, by any of the policies.
 func (c clearance) reaches(ref string) bool { return c.brings(ref, c.entitlements) }

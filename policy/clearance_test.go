@@ -204,7 +204,8 @@ func TestNamesOfOneEntry(t *testing.T) {
 	const entry = "CN=Straße Admins,OU=Groups,DC=example,DC=org"
 	for _, same := range []string{
 		"cn=strasse admins, ou=groups, dc=example, dc=org", `cn=stra\C3\9Fe admins,ou=groups,dc=example,dc=org`, "2.5.4.3=Straße Admins,2.5.4.11=Groups,0.9.2342.19200300.100.1.25=example,DC=org",
-		"OID.2.5.4.3=Straße Admins,ou=Groups,dc=example,dc=org", "commonName=STRASSE ADMINS,organizationalUnitName=Groups,domainComponent=example,dc=org", "cn=Ｓtraße Admins,ou=Groups,dc=example,dc=org",
+		"cn=Straße Ａdmins;ou=Groups;dc=example;dc=org", `cn="Straße Admins",ou=Groups,dc=example,dc=org`, "CN=#0c0e53747261c39f652041646d696e73,ou=Groups,dc=example,dc=org",
+		"cn=Strasse Ađmıns,ou=Groups,dc=example,dc=org", "OID.2.5.4.3=Straße Admins,ou=Groups,dc=example,dc=org", "commonName=STRASSE ADMINS,organizationalUnitName=Groups,domainComponent=example,dc=org", "cn=Ｓtraße Admins,ou=Groups,dc=example,dc=org",
 	} {
 		if plainly(same) != plainly(entry) {
 			t.Errorf("%s is %s, and %s is %s", same, plainly(same), entry, plainly(entry))
@@ -212,9 +213,27 @@ func TestNamesOfOneEntry(t *testing.T) {
 	}
 	for _, other := range []string{
 		"cn=Straße Admin,ou=Groups,dc=example,dc=org", "ou=Straße Admins,ou=Groups,dc=example,dc=org", "cn=Straße Αdmins,ou=Groups,dc=example,dc=org", // a Greek letter
+		"cn=Straße Admins,ou=Groups,dc=example+dc=org", "cn=#0c0e53747261c39f652041646d696e,ou=Groups,dc=example,dc=org", // which is cut off
 	} {
 		if plainly(other) == plainly(entry) {
 			t.Errorf("%s and %s are both %s", other, entry, plainly(entry))
+		}
+	}
+	for _, test := range []struct {
+		one, other string
+		same       bool
+	}{
+		{"cn=ada+ou=x,dc=org", "ou=x + cn=ada,dc=org", true},
+		{"cn=ada+ou=x,dc=org", "cn=x+ou=ada,dc=org", false},
+		{"read+write", "write+read", false},
+		{"Łódź Øst", "lodz ost", true},
+		{"android.admins", "andradmins", false},
+		{"oid.admins", "admins", false},
+		{"cn=ada,oid.2.5.4.11=x", "cn=ada,ou=x", true},
+		{"12.5.4.3=x", "1cn=x", false},
+	} {
+		if same := plainly(test.one) == plainly(test.other); same != test.same {
+			t.Errorf("%s (%s) and %s (%s): one is %v, want %v", test.one, plainly(test.one), test.other, plainly(test.other), same, test.same)
 		}
 	}
 }
