@@ -2,12 +2,9 @@ package scheduler
 
 import (
 	"context"
-	"fmt"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
-	"time"
 
 	"drawbridge/access"
 	"drawbridge/store"
@@ -97,11 +94,7 @@ func (l *Loop) handleCrowd(ctx context.Context, turns []*turn) (finishes []acces
 	if len(turns) == 0 {
 		return nil, nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			finishes, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer rescue(&err)
 	items := make([]store.Item, len(turns))
 	for i, t := range turns {
 		items[i] = t.item
@@ -111,19 +104,12 @@ func (l *Loop) handleCrowd(ctx context.Context, turns []*turn) (finishes []acces
 
 // settleCrowd ends the leases of a crowd together, or of none of it.
 func (l *Loop) settleCrowd(ctx context.Context, turns []*turn, finishes []access.Finish) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer rescue(&err)
 	return l.Store.Update(store.Unhurried(ctx), func(tx store.Tx) error {
 		for i, t := range turns {
-			var next time.Time
-			if finishes[i] != nil {
-				var err error
-				if next, err = finishes[i](tx); err != nil {
-					return err
-				}
+			next, err := finished(tx, finishes[i])
+			if err != nil {
+				return err
 			}
 			if err := tx.Done(t.item, next); err != nil {
 				return err

@@ -245,11 +245,7 @@ func (l *Loop) conclude(ctx, working context.Context, item store.Item, finish ac
 
 // handle calls the handler; one that panics has failed, and the others go on.
 func (l *Loop) handle(ctx context.Context, item store.Item) (finish access.Finish, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			finish, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer rescue(&err)
 	if item.Urgent {
 		ctx = connectors.Urgent(ctx)
 	}
@@ -257,21 +253,14 @@ func (l *Loop) handle(ctx context.Context, item store.Item) (finish access.Finis
 }
 
 func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish, failed error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+	defer rescue(&err)
 	if !item.Urgent {
 		ctx = store.Unhurried(ctx)
 	}
 	return l.Store.Update(ctx, func(tx store.Tx) error {
-		var next time.Time
-		if finish != nil {
-			var err error
-			if next, err = finish(tx); err != nil {
-				return err
-			}
+		next, err := finished(tx, finish)
+		if err != nil {
+			return err
 		}
 		if failed == nil {
 			return tx.Done(item, next)
@@ -285,6 +274,21 @@ func (l *Loop) settle(ctx context.Context, item store.Item, finish access.Finish
 		}
 		return tx.Retry(item, tx.Now().Add(wait))
 	})
+}
+
+// finished runs a Finish, if there is one.
+func finished(tx store.Tx, finish access.Finish) (next time.Time, err error) {
+	if finish == nil {
+		return time.Time{}, nil
+	}
+	return finish(tx)
+}
+
+// rescue is deferred: what panicked has failed, and the process goes on.
+func rescue(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+	}
 }
 
 // outlive returns a context that lives on for the grace after ctx is done.

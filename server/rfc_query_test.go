@@ -280,6 +280,9 @@ func queryMusts() []must {
 				c.get("/Users?filter="+url.QueryEscape(`userName eq "`+made+`"`)).is(200).has(0.0, "totalResults")
 				c.send("PATCH", g.path()+query, `{"Operations":[{"op":"replace","path":"displayName","value":"`+c.name()+`"}]}`).refuses(400, "invalidSyntax")
 				c.get(g.path()).has(g.at("displayName"), "displayName")
+				gone := c.user("").path()
+				c.send("DELETE", gone+query, "").is(204) // which shows nothing
+				c.get(gone).is(404)
 			}
 			g = c.get("/Users?count=1&attributes=userName&attributes=title").is(200) // which may be a list
 			c.check(g.at("Resources", 0, "userName") != nil, "%s", g.text)

@@ -262,8 +262,8 @@ func (q *request) answer(answer func(*request) error) (err error) {
 			err = q.fail(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
 		}
 	}()
-	if q.query, err = parseQuery(q.c.Request().URL.RawQuery); err == nil {
-		err = answer(q)
+	if q.query, err = parseQuery(q.c.Request().URL.RawQuery); err == nil || q.c.Request().Method == http.MethodDelete {
+		err = answer(q) // a removal shows nothing, and no query stops it
 	}
 	if err != nil {
 		return q.fail(err)
