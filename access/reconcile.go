@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -90,13 +91,14 @@ func (l *look) finish(item store.Item) Finish {
 type backdrop struct {
 	now     time.Time
 	rules   *Rules
-	book    *policy.Book   // in force, with what is in quarantine
-	brake   string         // why the policy takes nothing away by itself; nothing if it does
-	formers []*policy.Book // those before one that is held
+	book    *policy.Book                // in force, with what is in quarantine
+	brake   string                      // why the policy takes nothing away by itself; nothing if it does
+	formers []*policy.Book              // those before one that is held
+	found   map[schema.FindingKind]bool // kinds that were asked for: whether there is any finding of it
 }
 
 func backdropOf(r store.Reader, rules *Rules) (b backdrop, err error) {
-	b = backdrop{now: r.Now(), rules: rules}
+	b = backdrop{now: r.Now(), rules: rules, found: map[schema.FindingKind]bool{}}
 	if b.book, err = inForce(r, rules.Book()); err != nil {
 		return b, err
 	}
@@ -164,15 +166,40 @@ func (b backdrop) lookAt(r store.Reader, item store.Item) (_ *look, err error) {
 	if len(l.facts.Records) > 0 {
 		kinds = append(kinds, noticeConflict)
 	}
+	l.known, err = b.findings(r, item.ID, kinds)
+	return l, err
+}
+
+// findings returns those of the kinds about an identity. Of most kinds there is none about
+// anybody, which is asked once for all who are looked at.
+func (b backdrop) findings(r store.Reader, identity string, kinds []schema.FindingKind) (all []schema.Finding, err error) {
 	for _, kind := range kinds {
-		for f, err := range store.Findings.All(r, kind, "", item.ID) {
+		some, asked := b.found[kind]
+		if !asked {
+			if some, err = anyOf(store.Findings.All(r, kind)); err != nil {
+				return nil, err
+			}
+			b.found[kind] = some
+		}
+		if !some {
+			continue
+		}
+		for f, err := range store.Findings.All(r, kind, "", identity) {
 			if err != nil {
 				return nil, err
 			}
-			l.known = append(l.known, f)
+			all = append(all, f)
 		}
 	}
-	return l, nil
+	return all, nil
+}
+
+// anyOf reports whether there is anything to walk.
+func anyOf[T any](all iter.Seq2[T, error]) (bool, error) {
+	for _, err := range all {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // evaluate works out what policy wants, and whatever of what is to be written takes only

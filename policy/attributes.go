@@ -248,7 +248,13 @@ func employmentStatus(id schema.Identity, v view, said ref.Val) ref.Val {
 type record struct {
 	raw        json.RawMessage
 	core       members
-	extensions map[string]members
+	extensions []extension
+}
+
+// An extension is what a record says in the schema of a URN.
+type extension struct {
+	urn   string
+	inner members
 }
 
 func (r *record) fill(o *object, finders []finder) {
@@ -277,14 +283,13 @@ func (r *record) find(f finder) json.RawMessage {
 }
 
 func (r *record) extension(urn string) members {
-	if inner, ok := r.extensions[urn]; ok {
-		return inner
-	}
-	if r.extensions == nil {
-		r.extensions = map[string]members{}
+	for _, x := range r.extensions {
+		if x.urn == urn {
+			return x.inner
+		}
 	}
 	inner := fields(r.core.get(urn))
-	r.extensions[urn] = inner
+	r.extensions = append(r.extensions, extension{urn, inner})
 	return inner
 }
 

@@ -22,6 +22,9 @@ type members []member
 // fields returns the members of a JSON object; none of anything else. They are good for
 // as long as what they are of.
 func fields(raw json.RawMessage) members {
+	if len(raw) == 0 {
+		return nil
+	}
 	all := make(members, 0, 16)
 	o := jsonscan.Of(raw)
 	for name := range o.Members() {
@@ -31,7 +34,7 @@ func fields(raw json.RawMessage) members {
 		return all
 	}
 	m := map[string]json.RawMessage{}
-	if len(raw) == 0 || json.Unmarshal(raw, &m) != nil {
+	if json.Unmarshal(raw, &m) != nil {
 		return nil
 	}
 	all = all[:0]

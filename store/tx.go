@@ -231,7 +231,7 @@ func (t *transaction) ahead(table string, from, to []byte) iter.Seq2[Row, error]
 }
 
 func (t *transaction) page(table string, from, to []byte, size int) ([]Row, error) {
-	page := make([]Row, 0, size)
+	var page []Row // mostly there is nothing
 	for row, err := range t.txn.Scan(table, from, to) {
 		if err != nil {
 			return nil, err
