@@ -17,7 +17,7 @@ OF_LONG := ./cmd/drawbridge ./evidence ./policy ./scheduler ./server/scim
 RACE := $(if $(CI)$(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test simulate lint fuzz bench cover image
+.PHONY: help build test test-serial test-long test-browser simulate lint fuzz bench cover image
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,16 @@ test: ## run every test, with the race detector where there is a C compiler
 	@command -v chromium >/dev/null || echo 'no chromium: the console is not tried in a browser'
 	@test -d server/testdata/strangers/node_modules || echo 'no node_modules in server/testdata/strangers: no library of others judges the SCIM endpoint (npm ci --prefix server/testdata/strangers)'
 	go test $(RACE) $(if $(RACE),-skip '^($(LONG))$$') -shuffle=on -timeout 20m $$(go list ./... | grep -Ev '$(SERIAL)')
+	@$(MAKE) --no-print-directory --output-sync --jobs=2 test-browser test-serial $(if $(RACE),test-long)
+
+# Two at once: each of them is long by one test or two, and leaves a processor idle.
+test-serial:
 	go test -shuffle=on -timeout 20m $$(go list ./... | grep -E '$(SERIAL)') $(if $(RACE),./cmd/drawbridge/internal/simulation)
-	$(if $(RACE),go test -run '^($(LONG))$$' -shuffle=on -timeout 20m $(OF_LONG))
+
+test-long:
+	go test -run '^($(LONG))$$' -shuffle=on -timeout 20m $(OF_LONG)
+
+test-browser:
 	go -C server/console/browser test -timeout 10m ./...
 
 simulate: ## try the bridge against made-up bad days: SEEDS=5000 of them from FIRST, within MINUTES=30, or one SEED=4711 again
