@@ -101,14 +101,33 @@ func madeFor(r store.Reader, rules *Rules, connector, identity string, found sch
 }
 
 // theirs is the error of finding an account that is another identity's. As long as
-// something is to be done to it, that may be to give it another name.
+// something is to be done to it, that may be to give it another name, unless it was given
+// up: then people have to settle it, and whoever waits is woken once the name is free.
 func theirs(other schema.Account) error {
 	e := &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
 		"account %s is that of identity %s: give one of them another name, or take the account from the other", other.RemoteID, other.Identity)}
-	if !other.Due.IsZero() {
+	if !other.Due.IsZero() && other.State != schema.Parked {
 		e.Kind = connectors.Transient
 	}
 	return e
+}
+
+// freed has whoever waits for the name tried again that an account had until now.
+func freed(tx store.Tx, now, had schema.Account) error {
+	name := store.Fold(had.Attributes["userName"])
+	if name == "" || name == store.Fold(now.Attributes["userName"]) {
+		return nil
+	}
+	waiting, err := byUserName(tx, name)
+	if err != nil {
+		return err
+	}
+	for _, id := range waiting {
+		if _, err := Retry(tx, now.Connector, id.Base()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isThere reports whether an account is that of an identity that may have access, or

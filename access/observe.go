@@ -85,7 +85,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if len(o.Steps) == 0 {
 		return done, nil
 	}
-	if err := relieve(tx, rules.Book(), now, o.Work.Have); err != nil {
+	if err := errors.Join(relieve(tx, rules.Book(), now, o.Work.Have), freed(tx, now, o.Work.Have)); err != nil {
 		return done, err
 	}
 	return done, succeed(tx, now, told, o)

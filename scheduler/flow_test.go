@@ -1,6 +1,7 @@
 package scheduler_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,10 +118,10 @@ type target struct {
 
 func (g *target) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	g.mu.Lock()
-	_, there := g.accounts["r-"+want.Attributes["userName"]]
+	named := g.named(want.Attributes["userName"])
 	g.mu.Unlock()
-	if there && g.adopts && have.RemoteID == "" {
-		if others, err := connectors.Claim(ctx, have, want, schema.Account{RemoteID: "r-" + want.Attributes["userName"]}); others {
+	if named != "" && g.adopts && have.RemoteID == "" {
+		if others, err := connectors.Claim(ctx, have, want, schema.Account{RemoteID: named}); others {
 			return have, err
 		}
 	}
@@ -143,8 +145,9 @@ func (g *target) apply(have, want schema.Account) (schema.Account, error) {
 	g.calls++
 	id := "r-" + want.Identity
 	if g.adopts {
-		if id = have.RemoteID; id == "" {
-			id = "r-" + want.Attributes["userName"]
+		id = cmp.Or(have.RemoteID, g.named(want.Attributes["userName"]), "r-"+want.Attributes["userName"])
+		if _, taken := g.accounts[id]; taken && id != have.RemoteID && g.named(want.Attributes["userName"]) != id {
+			id += "-too" // whose it is had the name before
 		}
 	}
 	now := g.accounts[id]
@@ -180,6 +183,17 @@ func (g *target) apply(have, want schema.Account) (schema.Account, error) {
 		}
 	}
 	return now, nil
+}
+
+// named returns the id of whoever has a user name; of those it knows no names of, by what
+// they were made as.
+func (g *target) named(userName string) string {
+	for id, a := range g.accounts {
+		if cmp.Or(a.Attributes["userName"], strings.TrimPrefix(id, "r-")) == userName {
+			return id
+		}
+	}
+	return ""
 }
 
 func (g *target) Read(_ context.Context, id string) (schema.Account, error) {
