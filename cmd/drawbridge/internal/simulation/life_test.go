@@ -226,24 +226,46 @@ func (l *life) tell(ctx context.Context, fn func(store.Tx) error) error {
 	return l.store.Update(ctx, fn)
 }
 
-// holders says whose the accounts of a target are, by their ids.
-func (l *life) holders(ctx context.Context, connector string) (map[string]string, error) {
-	all := map[string]string{}
-	err := l.store.View(ctx, func(r store.Reader) error {
+// holders says whose the accounts of a target are, by their ids, and who waits there for
+// people.
+func (l *life) holders(ctx context.Context, connector string) (all map[string]string, waits map[string]bool, err error) {
+	all, waits = map[string]string{}, map[string]bool{}
+	err = l.store.View(ctx, func(r store.Reader) error {
 		for a, err := range store.Accounts.All(r, connector) {
 			if err != nil {
 				return err
 			}
 			all[a.RemoteID] = a.Identity
+			waits[a.Identity] = isNamesake(a)
 		}
 		return nil
 	})
-	return all, err
+	return all, waits, err
+}
+
+// orphans is what is said of accounts of a target that nobody explains, by their ids.
+func (l *life) orphans(ctx context.Context, connector string) (map[string]string, error) {
+	said := map[string]string{}
+	err := l.store.View(ctx, func(r store.Reader) error {
+		for f, err := range store.Findings.All(r, "orphan", connector) {
+			if err != nil {
+				return err
+			}
+			said[f.Subject] = f.Reason
+		}
+		return nil
+	})
+	return said, err
 }
 
 // namesakes are the words of problems with names that an account of somebody else has,
 // who is away or gone: people have to settle that.
 var namesakes = []string{"userName is taken", "is that of identity", "has the user name", "has several users with this"}
+
+// isNamesake reports whether an account is given up for a name that somebody else has.
+func isNamesake(a schema.Account) bool {
+	return a.State == schema.Parked && slices.ContainsFunc(namesakes, func(s string) bool { return strings.Contains(a.Problem, s) })
+}
 
 // settled says what is left to do, once all is quiet.
 func (l *life) settled(ctx context.Context) (left []string, err error) {
@@ -253,7 +275,7 @@ func (l *life) settled(ctx context.Context) (left []string, err error) {
 			if err != nil {
 				return err
 			}
-			if a.State == schema.Parked && slices.ContainsFunc(namesakes, func(s string) bool { return strings.Contains(a.Problem, s) }) {
+			if isNamesake(a) {
 				continue // which agrees looks at
 			}
 			if a.State != schema.Settled || !a.Due.IsZero() {

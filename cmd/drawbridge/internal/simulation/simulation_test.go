@@ -298,8 +298,11 @@ func (s *simulation) agrees() {
 	}
 	for _, t := range s.targets {
 		var err error
-		if t.holder, err = s.life.holders(ctx, t.name); err != nil {
+		if t.holder, t.waits, err = s.life.holders(ctx, t.name); err != nil {
 			s.broke("%s: whose accounts are whose: %v", t.name, err)
+		}
+		if t.said, err = s.life.orphans(ctx, t.name); err != nil {
+			s.broke("%s: which accounts nobody explains: %v", t.name, err)
 		}
 		t.agrees()
 	}
@@ -345,14 +348,8 @@ func (s *simulation) explained() {
 // orphans compares what was reported of accounts that nobody explains with those that
 // the bridge does not know.
 func (s *simulation) orphans() {
-	reported, known := map[string]bool{}, map[string]bool{}
+	known := map[string]bool{}
 	err := s.life.store.View(s.t.Context(), func(r store.Reader) error {
-		for f, err := range store.Findings.All(r, "orphan") {
-			if err != nil {
-				return err
-			}
-			reported[f.Connector+"/"+f.Subject] = true
-		}
 		for a, err := range store.Accounts.All(r) {
 			if err != nil {
 				return err
@@ -362,14 +359,14 @@ func (s *simulation) orphans() {
 		return nil
 	})
 	if err != nil {
-		s.broke("the findings: %v", err)
+		s.broke("the accounts: %v", err)
 	}
 	for _, t := range s.targets {
 		t.mu.Lock()
 		for id, a := range t.is {
-			name := t.name + "/" + id
-			if known[name] == reported[name] || t.nobodys[id] && known[name] || t.owner[id] != "" && !known[name] && !t.mayBeAnOrphan(a) {
-				s.broke("account %s, which is of %q: known %v, reported as an orphan %v", name, t.owner[id], known[name], reported[name])
+			is, said := known[t.name+"/"+id], t.said[id]
+			if is == (said != "") || t.nobodys[id] && is || t.owner[id] != "" && !is && !t.mayBeAnOrphan(a) {
+				s.broke("account %s/%s, which is of %q: known %v, reported as an orphan %q", t.name, id, t.owner[id], is, said)
 			}
 		}
 		t.mu.Unlock()

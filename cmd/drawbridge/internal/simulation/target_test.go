@@ -73,6 +73,8 @@ type target struct {
 	owner   map[string]string         // identities, by account
 	taken   map[string]string         // likewise, of those that were there before, and of which only the name says it
 	holder  map[string]string         // identities, by account, as the bridge has it in the end: it may have taken over one that it was told nothing to do with yet
+	waits   map[string]bool           // who is given up there, as the bridge has it in the end, for a name that somebody else has
+	said    map[string]string         // what the bridge says in the end of accounts that nobody explains, by their ids
 	removed map[string]map[right]time.Time
 }
 
@@ -385,17 +387,18 @@ func (t *target) agrees() {
 			continue // somebody else has the name now
 		}
 		want := t.oracle.at(p, t.name, now)
+		settle := len(want) == 0 || t.waits[p.id] // people have to, and are told so
 		own, named := t.of(p)
 		own = slices.DeleteFunc(own, func(a schema.Account) bool { return t.holder[a.RemoteID] != p.id && t.mayBeAnOrphan(a) })
-		if t.doubled && len(own) == 0 && len(named) > 1 {
-			continue // whose they are, people have to settle
+		if t.doubled && len(own) == 0 && len(named) > 1 && settle {
+			continue // whose they are
 		}
 		switch {
 		case len(own) > 1:
 			t.broke("%s: %s has %d accounts: %+v", t.name, p.name, len(own), own)
-		case len(own) == 1 && len(named) > 0 && own[0].Attributes["userName"] != p.name:
-			t.isAtMost(p, own[0], want) // somebody else had the name, which people have to settle
-		case len(own) == 0 && len(named) > 0 && t.isTheirs(named[0], p):
+		case len(own) == 1 && len(named) > 0 && own[0].Attributes["userName"] != p.name && settle:
+			t.isAtMost(p, own[0], want) // somebody else had the name
+		case len(own) == 0 && len(named) > 0 && t.isTheirs(named[0], p) && settle:
 			continue // likewise
 		case len(own)+len(named) == 0 && len(want) > 0:
 			t.broke("%s: %s has no account, and is to have %v", t.name, p.name, want)
@@ -408,11 +411,14 @@ func (t *target) agrees() {
 }
 
 // mayBeAnOrphan reports whether an account that was made for somebody may be nobody's to the
-// bridge: two searches did not show it, or the one beside which it was made, and either they
-// have another one, or it lets nobody in and holds nothing, or others write there, so that it
-// is reported and stays.
+// bridge: two searches did not show it, or the one beside which it was made, it is reported
+// with the id that it has, and either they have another one, or it lets nobody in and holds
+// nothing, or others write there, so that it stays.
 func (t *target) mayBeAnOrphan(a schema.Account) bool {
 	owner, lost, another := t.owner[a.RemoteID], t.lost[a.RemoteID], false
+	if !strings.Contains(t.said[a.RemoteID], "identity "+owner+",") {
+		return false
+	}
 	for id := range t.is {
 		if id != a.RemoteID {
 			lost = lost || t.lost[id] && t.owner[id] == owner
