@@ -25,6 +25,9 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m.ends = have.Exists() && have.Active && !want.Active && m.severally()
 	m.begun = connectors.Doubtful(have)
 	err := m.Run(ctx, m)
+	if m.undone != nil && !m.Is.Exists() {
+		err = permanent("the account is gone, and not all that ends its access was done: see there that it ended: %w", m.undone)
+	}
 	if err != nil && m.ends && m.begun && m.Is.Exists() {
 		// However disabled it looks, here or in a listing: all of it is done again.
 		m.Doubt(connectors.Step{Verb: connectors.Disable})
@@ -38,14 +41,10 @@ type move struct {
 	*Connector
 	course.Course
 
-	ends  bool // it is to be disabled whatever it looks like: see severally
-	begun bool // it may be disabled in part: what disables was sent, and not refused
+	ends   bool  // it is to be disabled whatever it looks like: see severally
+	begun  bool  // it may be disabled in part: what disables was sent, and not refused
+	undone error // why what an account that is gone is signed in with, or the like, may go on
 }
-
-// severally reports whether an account is disabled by several requests. One that
-// looks disabled may then be so by the first alone, and what the others end, such as
-// sessions, goes on: all of them are made again until they were all answered.
-func (m *move) severally() bool { return len(m.d.Accounts.Disable) > 1 }
 
 // disablesLast reports whether what an account holds is taken before it is disabled:
 // where others disable it, and the last is to see that it holds nothing of ours; and
@@ -121,31 +120,6 @@ func (c *Connector) prefixes() string {
 		all = append(all, fmt.Sprintf("%q", k.Prefix))
 	}
 	return strings.Join(all, " or ")
-}
-
-func (m *move) disable(ctx context.Context) error {
-	if m.o.Profile.Irreversible && !m.o.AllowIrreversible {
-		return permanent("disabling cannot be undone at this target: allow it with allowIrreversible")
-	}
-	if m.d.Accounts.Elsewhere {
-		return m.release(ctx)
-	}
-	_, err := m.run(ctx, m.d.Accounts.Disable, m.vars(variables{"id": m.Is.RemoteID}))
-	m.begun = m.begun || uncertain(err)
-	if err := m.certain(ctx, err); err != nil {
-		if isMissing(err) {
-			m.Gone()
-			return course.ErrAgain
-		}
-		return err
-	}
-	m.ends = false
-	if m.o.Profile.Deactivate == connectors.DeactivateDelete || m.o.Profile.Irreversible {
-		m.Gone()
-	}
-	m.Is.Active = false
-	m.Is.Entitlements = m.withAccount(m.Is.Entitlements, false)
-	return nil
 }
 
 // release lets go of an account that others make and disable, once it is read

@@ -28,32 +28,57 @@ type reply struct {
 	link    http.Header
 }
 
-// run makes the requests one after the other, and returns what the last was
-// answered.
+// run makes the requests one after the other, until one fails, and returns what the last
+// was answered.
 func (c *Connector) run(ctx context.Context, all steps, in variables) (answer any, err error) {
-	in = maps.Clone(in)
-	wrote, answers := false, make([]any, 0, len(all))
+	s := c.sequence(in)
 	for _, r := range all {
-		in["answer"], in["answers"] = answer, answers
-		in["random"] = randomText()
-		if r.When.given() {
-			does, err := r.When.truth(in)
-			if err != nil {
-				return nil, halfway(wrote, permanent("when: %w", err))
-			}
-			if !does {
-				answers = append(answers, nil)
-				continue
-			}
+		if err := s.make(ctx, r); err != nil {
+			return nil, halfway(s.wrote, err)
 		}
-		got, err := c.ask(ctx, r, in)
-		if err != nil {
-			return nil, halfway(wrote, err)
-		}
-		answer, answers = got.body, append(answers, got.body)
-		wrote = wrote || r.method != http.MethodGet
 	}
-	return answer, nil
+	return s.answer, nil
+}
+
+// A sequence is requests of which each knows what those before it were answered: nothing,
+// where it failed.
+type sequence struct {
+	*Connector
+	in      variables
+	answer  any
+	answers []any
+	wrote   bool
+}
+
+func (c *Connector) sequence(in variables) *sequence {
+	return &sequence{Connector: c, in: maps.Clone(in)}
+}
+
+// make makes the next of the requests, if it is to be made.
+func (s *sequence) make(ctx context.Context, r *request) error {
+	answer, made, err := s.made(ctx, r)
+	s.answers = append(s.answers, answer)
+	if made {
+		s.answer = answer
+		s.wrote = s.wrote || r.method != http.MethodGet
+	}
+	return err
+}
+
+func (s *sequence) made(ctx context.Context, r *request) (answer any, made bool, err error) {
+	s.in["answer"], s.in["answers"] = s.answer, slices.Clone(s.answers)
+	s.in["random"] = randomText()
+	if r.When.given() {
+		does, err := r.When.truth(s.in)
+		if err != nil {
+			return nil, false, permanent("when: %w", err)
+		}
+		if !does {
+			return nil, false, nil
+		}
+	}
+	got, err := s.ask(ctx, r, s.in)
+	return got.body, err == nil, err
 }
 
 // A halfwayError is that of a request before which others took effect.

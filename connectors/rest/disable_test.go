@@ -117,6 +117,83 @@ func TestARefusedSignOutStaysOpen(t *testing.T) {
 	}
 }
 
+// TestARefusedSignOutKeepsNoAccount has ending sessions fail, before what disables or
+// deletes an account or after it: who left does not keep it, and that they may be signed in
+// yet is said. An account that is there still is signed out later; of a deleted one nobody
+// can be. R-REV-9.
+func TestARefusedSignOutKeepsNoAccount(t *testing.T) {
+	const signOut, suspend, remove = "{ post: '/people/{id}/signOut' }", "{ post: '/people/{id}/suspend' }", "{ delete: '/people/{id}' }"
+	for order, c := range map[string]struct {
+		disable string
+		deletes bool
+	}{
+		"before it is disabled": {signOut + ", " + suspend, false}, "after": {suspend + ", " + signOut, false},
+		"before it is deleted": {signOut + ", " + remove, true}, "after that": {remove + ", " + signOut, true},
+	} {
+		for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusServiceUnavailable} {
+			t.Run(fmt.Sprintf("%s, %d", order, status), func(t *testing.T) {
+				p := profile(t, strings.Replace(people, "disable: "+suspend, "disable: ["+c.disable+"]", 1))
+				if c.deletes {
+					p.Deactivate = connectors.DeactivateDelete
+				}
+				s, broken := newStaff(teams...), true
+				s.before = func(w http.ResponseWriter, r *http.Request) bool {
+					if broken && strings.HasSuffix(r.URL.Path, "/signOut") {
+						refuse(w, status, "no")
+						return true
+					}
+					return false
+				}
+				a := open(t, p, s)
+				off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+				have, err := a.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.people[have.RemoteID]["sessions"] = "open"
+				got, err := a.Apply(t.Context(), have, off)
+				is := s.people[have.RemoteID]
+				if is != nil && (c.deletes || is["state"] != "off") {
+					t.Fatalf("there is %v, and the error is %v; want her cut off", is, err)
+				}
+				none := order == "after that" && status == http.StatusNotFound // who is deleted is not there to sign out
+				switch {
+				case err == nil != none:
+					t.Errorf("%v: want it told that she may be signed in", err)
+				case c.deletes && (got.Exists() || !none && connectors.KindOf(err) != connectors.Permanent), !c.deletes && !connectors.Doubtful(got):
+					t.Errorf("%+v, %v; want a deleted account parked, and one that is there in doubt", got, err)
+				}
+				broken = false
+				if got, err = a.Apply(t.Context(), got, off); err != nil || got.Exists() && got.Active || is != nil && is["sessions"] != nil {
+					t.Errorf("once it is mended: %+v, %v, and there is %v; want no sessions", got, err, is)
+				}
+			})
+		}
+	}
+}
+
+// TestNothingToDisableWith has an account be there that the call which disables does not
+// find: whoever left has it still, so that it is no account that is gone.
+func TestNothingToDisableWith(t *testing.T) {
+	s := newStaff(teams...)
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/suspend") {
+			refuse(w, http.StatusNotFound, "no such path")
+			return true
+		}
+		return false
+	}
+	c := open(t, profile(t, people), s)
+	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
+	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Apply(t.Context(), have, off); connectors.KindOf(err) != connectors.Permanent || !got.Active || got.RemoteID != have.RemoteID {
+		t.Errorf("%+v, %v; want it active still, and parked", got, err)
+	}
+}
+
 // TestWhereNothingBeganNothingIsInDoubt has nothing be sent, or the first of two requests be
 // refused: the account is as it was, so that a listing which shows that a person disabled
 // it there settles the matter.
