@@ -1,6 +1,8 @@
 package sql_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"drawbridge/connectors"
+	"drawbridge/connectors/sql"
 	"drawbridge/connectors/sql/sqltest"
 	"drawbridge/schema"
 )
@@ -347,6 +350,48 @@ func TestSessionsThatCannotBeSeen(t *testing.T) {
 	})
 }
 
+// TestSessionsEndLater has looking for sessions fail once somebody is disabled or deleted:
+// they are that all the same, and what they are signed in with ends at the next Apply, also
+// where the bridge wrote nothing down. R-REV-9.
+func TestSessionsEndLater(t *testing.T) {
+	for _, deletes := range []bool{false, true} {
+		for _, crashed := range []bool{false, true} {
+			each(t, nil, func(t *testing.T, x *target) {
+				h := x.Hand.(*rows)
+				have := x.provision(t, ada())
+				h.must(t, "INSERT INTO tokens (user_id) VALUES (?)", have.RemoteID)
+				config := x.config
+				if deletes {
+					config.Profile.Deactivate, config.AllowIrreversible = connectors.DeactivateDelete, true
+					config.Options = maps.Clone(config.Options)
+					config.Options["disable"], config.Options["enable"], config.Options["delete"] = "", "", "DELETE FROM users WHERE id = :id"
+				}
+				c, err := connectors.Kinds{"sql": sql.Open}.Open(connectors.Options{Config: config})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.(connectors.Closer).Close() })
+				h.must(t, "ALTER TABLE tokens RENAME TO away")
+				got, err := c.Apply(t.Context(), have, schema.Account{})
+				fails(t, err, connectors.Permanent, "")
+				if is := x.at(t, "ada"); !got.Active || is.Active || is.Exists() == deletes {
+					t.Errorf("returned %+v, and there is %+v: want it ended there, and reported as active", got, is)
+				}
+				h.must(t, "ALTER TABLE away RENAME TO tokens")
+				if crashed {
+					got = have
+				}
+				if got, err = c.Apply(t.Context(), got, schema.Account{}); err != nil || got.Active {
+					t.Errorf("again: %+v, %v", got, err)
+				}
+				if left, err := strs(t.Context(), x.admin, "SELECT user_id FROM tokens WHERE revoked IS NULL"); err != nil || len(left) != 0 {
+					t.Errorf("tokens of %v are left, %v", left, err)
+				}
+			})
+		}
+	}
+}
+
 // TestASessionEnds logs in as somebody who is then disabled. R-REV-9.
 func TestASessionEnds(t *testing.T) {
 	for scheme, server := range servers {
@@ -386,6 +431,35 @@ func TestASessionEnds(t *testing.T) {
 				t.Errorf("enabled again, one may not log in: %v", err)
 			}
 		})
+	}
+}
+
+// TestASessionOfAnotherStays has somebody be gone whose name another has by now, who is logged
+// in: nobody's session ends for having the name of one who left.
+func TestASessionOfAnotherStays(t *testing.T) {
+	s := servers["postgres"](t)
+	x := withRoles(t, s)
+	name := "another@example.com"
+	person := schema.Account{Active: true, Attributes: map[string]string{"userName": name}}
+	left := x.provision(t, person)
+	h := x.Hand.(*roles)
+	if err := h.Remove(t.Context(), left.RemoteID); err != nil {
+		t.Fatal(err)
+	}
+	x.provision(t, person)
+	must(t, x.admin, "ALTER ROLE "+h.account(name)+" PASSWORD '"+sqltest.Password+"'")
+	conn, err := s.As(t, name).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // of a test
+	ctx := connectors.WithOwners(t.Context(), func(context.Context, schema.Account) error { return errors.New("it is another's") })
+	if got, err := x.Connector.Apply(ctx, left, schema.Account{}); err != nil || got.Exists() {
+		t.Errorf("%+v, %v; want it gone", got, err)
+	}
+	var one int
+	if err := conn.QueryRowContext(t.Context(), "SELECT 1").Scan(&one); err != nil {
+		t.Errorf("the session of who has the name now: %v", err)
 	}
 }
 

@@ -22,8 +22,8 @@ func (c *Connector) endSessions(ctx context.Context, m move, have schema.Account
 		whose = have
 	}
 	known := whose.Exists() && !connectors.IsUnnamed(whose.RemoteID) && len(whose.Attributes) > 0
-	if len(c.sessions) == 0 || !known || m.before.protected {
-		return m.account, failed // nobody's sessions are ended for having a name
+	if len(c.sessions) == 0 || !known || m.before.protected || m.others {
+		return m.account, failed // nobody's sessions are ended for having a name, also that of one who is gone
 	}
 	err := c.quiet(ctx, values{id: whose.RemoteID, attributes: whose.Attributes})
 	if err == nil {

@@ -15,6 +15,7 @@ type move struct {
 	account schema.Account // as it is now, as far as is known
 	before  person         // as it was found
 	found   bool           // it was there before
+	others  bool           // what was found is another's
 	steps   []connectors.Step
 }
 
@@ -55,7 +56,7 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 		return m, err
 	}
 	if others, err := connectors.Claim(ctx, have, want, p.account); others {
-		m.account = schema.Account{}
+		m.account, m.others = schema.Account{}, true
 		return m, err
 	}
 	m.before, m.found, m.account = *p, p.account.Exists(), p.account
