@@ -132,15 +132,8 @@ func (c *Connector) refusal(k call, a web.Answer) error {
 // whatever its status. One that holds what was asked for is none: what people are
 // called there must not keep their accounts from being read.
 func (c *Connector) throttled(a web.Answer) bool {
-	if a.Status/100 == 2 && holdsResources(a.Body) {
-		return false
-	}
-	for _, text := range c.profile.Throttled {
-		if bytes.Contains(a.Body, []byte(text)) {
-			return true
-		}
-	}
-	return false
+	says := slices.ContainsFunc(c.profile.Throttled, func(text string) bool { return bytes.Contains(a.Body, []byte(text)) })
+	return says && (a.Status/100 != 2 || !holdsResources(a.Body))
 }
 
 // holdsResources reports whether the body is a resource, or a list of them.

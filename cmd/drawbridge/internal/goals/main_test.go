@@ -65,6 +65,7 @@ var goals = []goal{
 	{"console", consolePages}, // in the same, which it fills up
 	{"G13", leaversOneByOne},
 	{"G14", leaversAtOnce},
+	{"scim", oneConnector},
 	{"target", oneTarget}, // and how much memory waits with it
 	{"G15", oneTargetHangs},
 	{"G16", manyEdits},

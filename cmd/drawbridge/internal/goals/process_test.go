@@ -149,6 +149,10 @@ func play(role string) int {
 			err = playBridge(ctx, p)
 		case "client":
 			err = playClient(ctx, p)
+		case "connector":
+			err = playConnector(ctx, p)
+		case "teller":
+			err = playTeller(ctx, p)
 		case "hello":
 			go endOfInput(cancel)
 			err = playServer(ctx, hello())
