@@ -2,6 +2,8 @@ package rest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
@@ -15,7 +17,8 @@ const maxPages = 1_000_000
 
 // all returns every item of the listing, page by page, or an error: one that
 // repeats itself, shrinks, or ends before its total, is none. Where key is not
-// nil it says what tells one item from another.
+// nil it says what tells one item from another; else all that is in it does, from
+// one page to the next.
 func (c *Connector) all(ctx context.Context, l *listing, in variables, key func(any) (string, error)) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		w := newWalk(l)
@@ -23,6 +26,8 @@ func (c *Connector) all(ctx context.Context, l *listing, in variables, key func(
 			items, err := c.page(ctx, l, w, in)
 			if err == nil && key != nil {
 				err = w.once(items, key)
+			} else if err == nil {
+				err = w.fresh(items)
 			}
 			if err != nil {
 				yield(nil, err)
@@ -202,6 +207,30 @@ func (w *walk) once(items []any, key func(any) (string, error)) error {
 			return w.incomplete("an entry is listed twice")
 		}
 		w.known[k] = struct{}{}
+	}
+	return nil
+}
+
+// fresh refuses items that another page had: where one comes again, a page was moved, and
+// another item was passed over. What is the same on one page may be held in two ways.
+func (w *walk) fresh(items []any) error {
+	if w.done && w.pages == 1 {
+		return nil // it is all on one
+	}
+	page := make([]string, len(items))
+	for i, item := range items {
+		text, err := json.Marshal(item)
+		if err != nil {
+			return w.incomplete("an entry cannot be read: " + err.Error())
+		}
+		sum := sha256.Sum256(text)
+		page[i] = string(sum[:16])
+		if _, twice := w.known[page[i]]; twice {
+			return w.incomplete("an entry is on two pages")
+		}
+	}
+	for _, sum := range page {
+		w.known[sum] = struct{}{}
 	}
 	return nil
 }

@@ -1,0 +1,115 @@
+package rest_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"drawbridge/connectors"
+	"drawbridge/connectors/connectortest"
+	"drawbridge/connectors/rest"
+	"drawbridge/schema"
+)
+
+// TestPagesThatLie lists a target that repeats, skips, or ends before its end, of accounts
+// and of what they hold. Nobody may conclude from such a list who is gone, or holds nothing.
+func TestPagesThatLie(t *testing.T) {
+	const (
+		token = "query: { cursor: page.token }\n      items: body.entries\n      page: { style: token, next: 'body.?next.orValue(\"\")' }"
+		held  = "of: { get: '/people/{id}/teams', items: body.entries, page: { style: link }, id: item.team.id }"
+	)
+	styles := map[string]string{
+		"tokens":  strings.Replace(token, `orValue("")' }`, `orValue("")', total: body.total }`, 1),
+		"offsets": "query: { offset: page.offset }\n      items: body.entries\n      page: { style: offset, total: body.total }",
+		"numbers": "query: { page: page.number }\n      items: body.entries\n      page: { style: number, first: 1, total: body.total }",
+	}
+	var all []string
+	for i := range 8 {
+		all = append(all, fmt.Sprint("team", i))
+	}
+	for style, page := range styles {
+		for name, lie := range map[string]func(from, to, all int) (int, int){
+			"repeats the first page": func(from, to, _ int) (int, int) { return 0, to - from },
+			"repeats one":            func(from, to, _ int) (int, int) { return max(0, from-1), max(0, from-1) + to - from },
+			"skips one":              func(from, to, _ int) (int, int) { return min(from+1, to), to },
+			"ends early":             func(from, to, all int) (int, int) { return min(from, all-2), min(to, all-2) },
+			"has nothing":            func(int, int, int) (int, int) { return 0, 0 },
+		} {
+			for what, at := range map[string]string{"accounts": "/people", "what is held": "/teams"} {
+				t.Run(strings.Join([]string{style, name, what}, ", "), func(t *testing.T) {
+					of := strings.Replace(held, "items: body.entries, page: { style: link }", strings.ReplaceAll(page, "\n      ", ", "), 1)
+					s := newStaff(all...)
+					c := open(t, profile(t, strings.NewReplacer(token, page, held, of).Replace(people)), s)
+					var have schema.Account
+					for i := range 8 {
+						var err error
+						if have, err = s.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(i), Entitlements: all}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					read := func() (err error) {
+						if what == "accounts" {
+							for _, err = range c.(connectors.Lister).List(t.Context()) {
+							}
+							return err
+						}
+						_, err = c.(connectors.Reader).Read(t.Context(), have.RemoteID)
+						return err
+					}
+					if err := read(); err != nil {
+						t.Fatalf("of the truth: %v", err)
+					}
+					s.lies = func(path string, from, to, all int) (int, int) {
+						if !strings.HasSuffix(path, at) || path == "/v1/teams" {
+							return from, to
+						}
+						return lie(from, to, all)
+					}
+					if err := read(); err == nil || connectors.KindOf(err) != connectors.Transient {
+						t.Errorf("%v, want an error that passes", err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestAThrottledCallHoldsTheOthersBack has one call be answered, in words only, that there
+// are too many: whoever calls next waits, also for somebody else.
+func TestAThrottledCallHoldsTheOthersBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		words := "so please slow down please!"
+		o := connectors.Options{
+			Config: connectors.Config{Name: "staff", Kind: "rest", BaseURL: "http://127.0.0.1/v1", Profile: profile(t, rules)},
+			Rate:   connectors.NewRate(connectors.RateLimit{}),
+			Transport: sender(func(r *http.Request) *http.Response {
+				a := &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(words))}
+				if words == "" {
+					a.StatusCode, a.Body = http.StatusOK, io.NopCloser(strings.NewReader(`{"ok": true}`))
+				}
+				return a
+			}),
+		}
+		c, err := connectors.Kinds{"rest": rest.Open}.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.(connectors.Prober).Probe(t.Context()); connectors.KindOf(err) != connectors.Transient {
+			t.Errorf("%v, want an error that passes", err)
+		}
+		words = ""
+		began := time.Now()
+		if err := c.(connectors.Prober).Probe(t.Context()); err != nil || time.Since(began) < time.Second {
+			t.Errorf("%v after %v, want it to wait a second", err, time.Since(began))
+		}
+	})
+}
+
+// A sender answers without a network.
+type sender func(*http.Request) *http.Response
+
+func (s sender) RoundTrip(r *http.Request) (*http.Response, error) { return s(r), nil }
