@@ -145,6 +145,48 @@ func TestUnconfirmedRemovalsStayRed(t *testing.T) {
 	})
 }
 
+// TestADeclinedRemovalStaysRed has somebody say that they will not take access away: the
+// account is parked, and stays among those of which access is yet to end. R-REV-8.
+func TestADeclinedRemovalStaysRed(t *testing.T) {
+	tended(t, func(t *testing.T, w *world) {
+		ada := w.admit(person{name: "ada", department: "Engineering"})
+		w.work()
+		item, _ := w.asked(ada)
+		if err := w.say(access.Confirm, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "seen"}); err != nil {
+			t.Fatal(err)
+		}
+		w.work()
+		w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
+		w.work()
+		item, _ = w.asked(ada)
+		if err := w.say(access.Decline, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "not my job"}); err != nil {
+			t.Fatal(err)
+		}
+		for day := range 3 {
+			w.work()
+			if a := w.account(ada); a.State != schema.Parked || !a.Active || !a.Due.Ends {
+				t.Errorf("day %d: the account is %+v, want it parked with its end due", day, a)
+			}
+			open := 0
+			w.view(func(r store.Reader) error {
+				for a, err := range store.Accounts.By(r, store.AccountOpen, "wiki") {
+					if err != nil {
+						return err
+					}
+					if a.Identity == ada {
+						open++
+					}
+				}
+				return nil
+			})
+			if open != 1 {
+				t.Errorf("day %d: %d of her removals are open, want 1", day, open)
+			}
+			time.Sleep(24 * time.Hour) //nolint:forbidigo // of the bubble's own time
+		}
+	})
+}
+
 // TestDeclinedIsParked has somebody say no, and somebody else have it tried again;
 // meanwhile more is wanted, which keeps the day on which the first was due.
 func TestDeclinedIsParked(t *testing.T) {

@@ -96,8 +96,13 @@ func TestMovedBesides(t *testing.T) {
 				got.Managed = groupNames
 				have = p.apply(t, got, want)
 				base := map[bool]string{true: "ou=people,", false: "ou=disabled,"}[want.Active] + p.base
-				if e := p.where(t, person["userName"]); !below(base, e.DN) {
+				e := p.where(t, person["userName"])
+				if !below(base, e.DN) {
 					t.Errorf("call %d of step %d (took effect: %v): it stands at %s, want it below %s", nth, i, took, e.DN, base)
+				}
+				in := slices.ContainsFunc(p.members(t, groupNames[0]), func(m string) bool { return normal(m) == normal(e.DN) })
+				if off := flags(e, "userAccountControl")&2 != 0; off == want.Active || in != want.Active {
+					t.Errorf("call %d of step %d (took effect: %v): disabled %v, and in its group %v; want active %v", nth, i, took, off, in, want.Active)
 				}
 			}
 		}
@@ -126,6 +131,13 @@ func TestDisabledIsABit(t *testing.T) {
 	}
 }
 
+// with returns options with one of them otherwise.
+func with(options map[string]string, name, value string) map[string]string {
+	changed := maps.Clone(options)
+	changed[name] = value
+	return changed
+}
+
 // TestRanges reads a group that the server gives in pieces.
 func TestRanges(t *testing.T) {
 	needDC(t)
@@ -150,6 +162,24 @@ func TestRanges(t *testing.T) {
 	}
 	if n, err := count(); err != nil || n != people {
 		t.Errorf("%d are listed with the group, %v, want %d", n, err, people)
+	}
+	asked := func(memberRange string) (searches int) {
+		whole := openAD(t, "ldaps://"+p.proxy.Addr().String(), with(p.connector.Options.Options, "memberRange", memberRange))
+		p.proxy.tell(func(tag ber.Tag) {
+			if tag == ldap.ApplicationSearchRequest {
+				searches++
+			}
+		})
+		defer p.proxy.tell(nil)
+		for _, err := range whole.List(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return searches
+	}
+	if more := asked("4") - asked(""); more < people/4 {
+		t.Errorf("in pieces of four %d requests more were made than for all at once, want one for each piece of %d", more, people)
 	}
 	// A member goes after the first piece was read: those behind it move up.
 	var once sync.Once
