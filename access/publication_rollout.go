@@ -42,30 +42,32 @@ func LookAgain(tx store.Tx) error {
 	return tx.Wake(LaneRollout, digest, tx.Now())
 }
 
-// How a rollout gives way: it wakes so many people in one transaction, no more while so
+// How a rollout gives way: it wakes some people in one transaction, no more while so
 // many are waiting, and looks again a little later. Who joins meanwhile is woken alone,
-// and so before those.
+// and so before those. To wake somebody takes microseconds; where their records are
+// correlated anew, a hundred times as long.
 const (
-	rolloutChunk = 500
+	fewestWoken, firstWoken, mostWoken = 16, 64, 500
+
 	rolloutAhead = 4000
 	rolloutPause = 50 * time.Millisecond
 )
 
-// Rollout weighs a new policy, and wakes every identity for it, a chunk at a time
+// Rollout weighs a new policy, and wakes every identity for it, some at a time
 // behind everyone else's writes. It remembers how far it came, so that a restart
 // goes on from there; a policy that was superseded meanwhile is left off.
 func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item) (Finish, error) {
 	if err := weigh(ctx, s, rules, item.ID); err != nil {
 		return nil, err
 	}
-	for {
-		busy, more := false, false
-		err := s.Update(store.Background(ctx), func(tx store.Tx) error {
+	for pace := s.Pace(fewestWoken, firstWoken, mostWoken); ; {
+		busy, more, some := false, false, pace.Rows()
+		err := pace.Update(store.Background(ctx), some, func(tx store.Tx) error {
 			n, err := store.Backlog(tx, LaneIdentity, rolloutAhead)
 			if busy = n >= rolloutAhead; err != nil || busy {
 				return err
 			}
-			more, err = rollOn(tx, rules.Book(), item.ID)
+			more, err = rollOn(tx, rules.Book(), item.ID, some)
 			return err
 		})
 		switch {
@@ -84,7 +86,8 @@ func Rollout(ctx context.Context, s *store.Store, rules *Rules, item store.Item)
 	}
 }
 
-func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error) {
+// rollOn wakes the next some, and reports whether there may be more.
+func rollOn(tx store.Tx, book *policy.Book, digest string, some int) (more bool, err error) {
 	current, err := store.Settings.Get(tx, store.SettingPolicy)
 	if err != nil {
 		return false, err
@@ -103,7 +106,7 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 			return false, err
 		}
 		batch, rows = append(batch, id.ID), append(rows, id)
-		if len(batch) == rolloutChunk {
+		if len(batch) == some {
 			break
 		}
 	}
@@ -118,5 +121,5 @@ func rollOn(tx store.Tx, book *policy.Book, digest string) (more bool, err error
 	if err := tx.WakeAll(LaneIdentity, batch, tx.Now()); err != nil {
 		return false, err
 	}
-	return len(batch) == rolloutChunk, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})
+	return len(batch) == some, store.Settings.Put(tx, store.Setting{Name: settingCursor + digest, Value: batch[len(batch)-1]})
 }
