@@ -16,6 +16,7 @@ func (c *compiler) catalogues() {
 		for i, e := range doc.Spec.Entitlements {
 			c.entitlement(one, i, e)
 		}
+		c.alike(one)
 		c.book.connectors[doc.Metadata.Name] = one
 		c.book.names = append(c.book.names, doc)
 	}
@@ -60,6 +61,25 @@ func (c *compiler) entitlement(one *connector, i int, e Entitlement) {
 		Risk: e.Risk, Privileged: e.Privileged, Confers: slices.Clone(e.Confers), Environment: e.Environment,
 	}
 	one.byID[e.ID], one.byTarget[e.Target] = entry, entry
+}
+
+// alike warns of entries of one catalogue that may be one thing at their target. Some targets
+// tell such names apart, so that neither is refused; at others whoever gets the entry of
+// little risk has the one of much, and what is said of that one does not hold for it.
+func (c *compiler) alike(one *connector) {
+	first := map[string]Entitlement{}
+	for i, e := range one.doc.Spec.Entitlements {
+		if kept, ok := one.byTarget[e.Target]; !ok || kept.ID != e.ID {
+			continue // it was left out
+		}
+		name := plainly(e.Target)
+		if other, ok := first[name]; ok && other.Target != e.Target {
+			c.report(&one.doc.Header, CodeAlike, in("spec", "entitlements", nth(i), "target"), "target %q may be the same there as %q, which is entitlement %q", e.Target, other.Target, other.ID).
+				hint("keep one of the two, or accept it where the target tells them apart")
+			continue
+		}
+		first[name] = e
+	}
 }
 
 // conferred checks what an entitlement says it brings along.

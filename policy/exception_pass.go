@@ -250,7 +250,7 @@ func (c *compiler) roleNamed(name string) *Role {
 
 // warnings are the codes that somebody may accept of a document, for a time.
 var warnings = []Code{
-	CodeDeputy, CodeOverlap, CodeRisk, CodeTicket, CodeUntested, CodeVendorReview, CodeFederate, CodeOverpowered, CodeStaticDeploy, CodeOldAge,
+	CodeDeputy, CodeOverlap, CodeAlike, CodeRisk, CodeTicket, CodeUntested, CodeVendorReview, CodeFederate, CodeOverpowered, CodeStaticDeploy, CodeOldAge,
 	CodeEnvironments, CodeReuse, CodeInteractively, CodeMatchesMost, CodeMatchesNone, CodeUnexplained, CodeNesting,
 }
 

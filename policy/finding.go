@@ -60,6 +60,7 @@ const (
 	CodeSOD         Code = "E-SOD"         // breaks a separation of duties by itself
 	CodeEvent       Code = "E-EVENT"       // reads an event when there is none
 	CodeOverlap     Code = "W-OVERLAP"     // the same access as another role
+	CodeAlike       Code = "W-ALIKE"       // a target that may be another entry's
 	CodeRisk        Code = "W-RISK"        // nobody wrote how much is at risk
 	CodeTicket      Code = "W-TICKET"      // bound to a ticket, and to any
 

@@ -177,6 +177,12 @@ var mutations = []mutation{
 		return true
 	}},
 	{name: "is what another gives", in: "editor", at: regexp.MustCompile(`^Role\.spec\.grants\[\]\.entitlement$`), do: ruled(func(string) string { return "readers" })},
+	{name: "is another's in capitals", in: "wiki", at: regexp.MustCompile(`^Connector\.spec\.entitlements\[\]\.target$`), do: instead(func(was string) *yaml.Node {
+		if was == "readers" {
+			return nil
+		}
+		return quotedNode("READERS")
+	})},
 	{name: "gives both sides", at: regexp.MustCompile(`^Role\.spec\.grants$`), do: func(of *yaml.Node, i int) bool {
 		for _, id := range []string{"vendors", "post"} {
 			of.Content[i].Content = append(of.Content[i].Content, &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
