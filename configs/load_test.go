@@ -193,6 +193,36 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// TestOneTargetTwice warns of two connectors that reach the same, and of no others.
+func TestOneTargetTwice(t *testing.T) {
+	wiki := connectors.Config{Name: "wiki", Kind: "scim", BaseURL: "https://wiki.example/scim/v2", Auth: connectors.Auth{Secret: "s"}}
+	for _, test := range []struct {
+		name  string
+		other func(*connectors.Config)
+		warns bool
+	}{
+		{"the same", func(*connectors.Config) {}, true},
+		{"written otherwise", func(c *connectors.Config) { c.BaseURL = "https://WIKI.example:443/scim/v2/" }, true},
+		{"by another profile", func(c *connectors.Config) { c.Profile.Title = "Other" }, true},
+		{"another path", func(c *connectors.Config) { c.BaseURL = "https://wiki.example/other/v2" }, false},
+		{"another credential, as of another tenant", func(c *connectors.Config) { c.Auth.Secret = "t" }, false},
+		{"another option, as the base of a directory", func(c *connectors.Config) { c.Options = map[string]string{"base": "dc=other"} }, false},
+		{"another kind", func(c *connectors.Config) { c.Kind = "rest" }, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			other := wiki
+			other.Name = "pages"
+			test.other(&other)
+			c := Default()
+			c.Connectors = []connectors.Config{wiki, {Name: "doors", Kind: "manual"}, {Name: "keys", Kind: "manual"}, other}
+			warnings := strings.Join(c.Warnings(), "\n")
+			if warned := strings.Contains(warnings, "pages reaches what wiki does"); warned != test.warns || strings.Contains(warnings, "doors") {
+				t.Errorf("it warns: %v, want %v: %s", warned, test.warns, warnings)
+			}
+		})
+	}
+}
+
 func TestProfilesOfTheOperatorCount(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "mine.yaml"), []byte("title: Mine\n"), 0o600); err != nil {

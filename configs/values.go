@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -214,7 +215,37 @@ func (c *Config) Warnings() []string {
 			all = append(all, fmt.Sprintf("connectors: %s shows no credential to its target", t.Name))
 		}
 	}
+	return append(all, c.reachedTwice()...)
+}
+
+// reachedTwice warns of connectors that reach the same accounts: each takes away what it is
+// not told of, which is what the other gives, and what policy says of an entitlement at the
+// one does not hold for it at the other.
+func (c *Config) reachedTwice() (all []string) {
+	first := map[string]string{}
+	for _, t := range c.Connectors {
+		if t.BaseURL == "" && len(t.Options) == 0 {
+			continue // it reaches nothing, or what is its own
+		}
+		as := fmt.Sprintf("%q %q %q %q %q", t.Kind, plainURL(t.BaseURL), t.Options, t.Auth.User, t.Auth.Secret.Reveal())
+		if other, ok := first[as]; ok {
+			all = append(all, fmt.Sprintf("connectors: %s reaches what %s does, as the same user: each takes what the other gives; keep one", t.Name, other))
+			continue
+		}
+		first[as] = t.Name
+	}
 	return all
+}
+
+// plainURL writes an address as it is compared: RFC 3986, section 6.2.
+func plainURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	u.Host = strings.ToLower(u.Hostname()) + ":" + cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443", "ldap": "389", "ldaps": "636"}[u.Scheme])
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u.String()
 }
 
 // leftOut names the sweeps that there are and that the configuration does not run.
