@@ -194,6 +194,22 @@ func protocolMusts() []must {
 			}
 			c.check(c.send(http.MethodOptions, u.path(), "").refuses(405, "").header.Get("Allow") != "", "no Allow")
 		}},
+		{"3986 6.2.2.2", "what is encoded in a path and need not be is as what is not", func(c *client) {
+			u, g := c.user(""), c.group()
+			role, entitlement := c.get("/Roles?count=1").at("Resources", 0, "id"), c.get("/Entitlements?count=1").at("Resources", 0, "id")
+			for path, id := range map[string]any{
+				"/Schemas/" + strings.ReplaceAll(userURN, ":", "%3A"): userURN, "/ResourceTypes/%55ser": "User", "/%55sers/%30" + u.id()[1:]: u.id(), "/Groups/%30" + g.id()[1:]: g.id(),
+				"/Roles/" + encoded(role): role, "/Entitlements/" + encoded(entitlement): entitlement,
+			} {
+				c.get(path).is(200).has(id, "id")
+			}
+			c.send("PATCH", "/Users/%30"+u.id()[1:], operations(`{"op":"add","path":"title","value":"x"}`)).is(200).has("x", "title").has(u.path(), "meta", "location")
+			c.send("GET", c.api+"/identities/"+encoded(u.name()), "", "Authorization", "Bearer "+viewerSecret).is(200).has(u.id(), "id")
+			c.send("DELETE", "/Users/"+encoded(u.id()), "").is(204)
+			for _, path := range []string{"/Users/%2e%2e", "/Users/%2F", "/Users/%2e%2e%2fGroups", "/Users/" + u.id() + "%00", "/Users/%25" + g.id()} {
+				c.get(path).refuses(404, "")
+			}
+		}},
 		{"7644 1.3", "a slash behind a path is as none", func(c *client) {
 			u := c.user("")
 			c.get(u.path()+"/").is(200).has(u.id(), "id")
@@ -202,6 +218,15 @@ func protocolMusts() []must {
 			c.get("/ServiceProviderConfig/").is(200)
 		}},
 	}
+}
+
+// encoded writes an id with every character as its code.
+func encoded(id any) string {
+	var all strings.Builder
+	for _, b := range []byte(fmt.Sprint(id)) {
+		fmt.Fprintf(&all, "%%%02X", b)
+	}
+	return all.String()
 }
 
 // cursorMusts are of RFC 9865.

@@ -92,7 +92,7 @@ func queryMusts() []must {
 		}},
 		{"7644 3.4.2.2", "what is no filter is invalidFilter", func(c *client) {
 			for _, filter := range []string{"x", "(((", `userName regex "x"`, `userName eq`, `userName eq x`, `eq "x"`, `active gt true`, `active le false`, `x509Certificates.value gt "x"`,
-				`userName eq "x" and`, `userName eq "x")`, `emails[type eq "work"`, `not userName pr`, `userName pr "x"`, `userName eq "x" userName eq "y"`, " "} {
+				`userName eq "x" and`, `userName eq "x")`, `emails[type eq "work"`, `not userName pr`, `userName pr "x"`, `userName eq "x" userName eq "y"`, `userName eq {}`, `userName eq {"a":1}`, " "} {
 				g := c.get("/Users?filter=" + url.QueryEscape(filter))
 				c.check(g.status == 400 && g.at("scimType") == "invalidFilter", "%q is answered %d %v", filter, g.status, g.at("scimType"))
 			}

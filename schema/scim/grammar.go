@@ -355,7 +355,7 @@ func (p *parser) literal(e *expr) error {
 		e.lit.kind = litBool
 	case strings.EqualFold(w, "null"):
 		e.lit.kind = litNull
-	case w != "" && json.Valid([]byte(w)):
+	case w != "" && w[0] != '{' && json.Valid([]byte(w)):
 		e.lit.kind, e.lit.text = litNumber, w
 	default:
 		return p.fail("expected a value: a string in double quotes, a number, true, false or null")
