@@ -97,6 +97,7 @@ func protocolMusts() []must {
 			for accept, want := range map[string]string{
 				"": "application/scim+json", "*/*": "application/scim+json", "application/scim+json": "application/scim+json", "application/json": "application/json",
 				"application/json, application/scim+json": "application/scim+json", "text/html": "application/scim+json", "application/json;q=0.9, text/plain": "application/json",
+				"application/scim+json;q=0, application/json": "application/json", "application/json;q=0": "application/scim+json", "application/json; Q=0.000, */*": "application/scim+json",
 			} {
 				for _, path := range []string{u.path(), "/Users?count=1", "/ServiceProviderConfig", "/Users/nobody", "/Roles?count=1", "/nowhere"} {
 					got := c.send("GET", path, "", "Accept", accept).header.Get("Content-Type")
@@ -205,6 +206,9 @@ func protocolMusts() []must {
 			}
 			c.send("PATCH", "/Users/%30"+u.id()[1:], operations(`{"op":"add","path":"title","value":"x"}`)).is(200).has("x", "title").has(u.path(), "meta", "location")
 			c.send("GET", c.api+"/identities/"+encoded(u.name()), "", "Authorization", "Bearer "+viewerSecret).is(200).has(u.id(), "id")
+			c.send("POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"/Users/`+encoded(u.id())+`","data":{"Operations":[{"op":"add","path":"title","value":"y"}]}}]}`).
+				has("200", "Operations", 0, "status").has(u.path(), "Operations", 0, "location")
+			c.get(u.path()).has("y", "title")
 			c.send("DELETE", "/Users/"+encoded(u.id()), "").is(204)
 			for _, path := range []string{"/Users/%2e%2e", "/Users/%2F", "/Users/%2e%2e%2fGroups", "/Users/" + u.id() + "%00", "/Users/%25" + g.id()} {
 				c.get(path).refuses(404, "")
@@ -289,10 +293,13 @@ func cursorMusts() []must {
 		}},
 		{"9865 2", "who wants none of it, or fewer, is told how many there are", func(c *client) {
 			c.user("")
-			for _, path := range []string{"/Users", "/Groups", "/Roles", "/Entitlements", "/"} {
-				total := c.get(path + "?count=0").is(200).at("totalResults")
-				for _, count := range []string{"0", "-1", "-99999999999999999999"} {
-					c.get(path+"?cursor=&count="+count).is(200).has(total, "totalResults").count(0, "Resources").has(nil, "nextCursor")
+			for _, path := range []string{"/Users?", "/Groups?", "/Roles?", "/Entitlements?", "/?"} {
+				for _, filter := range []string{"", "filter=meta.created+pr&", "filter=displayName+co+%22zzz%22&"} {
+					total := c.get(path + filter + "count=0").is(200).at("totalResults")
+					c.check(total != nil, "%s%s does not say how many there are", path, filter)
+					for _, count := range []string{"0", "-1", "-99999999999999999999"} {
+						c.get(path+filter+"cursor=&count="+count).is(200).has(total, "totalResults").count(0, "Resources").has(nil, "nextCursor")
+					}
 				}
 			}
 		}},

@@ -171,6 +171,9 @@ func (b *bulk) refused(o wire.BulkOperation, err error) outcome {
 // send runs an operation as a request of its own.
 func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path string, data []byte) outcome {
 	path = strings.TrimSuffix(strings.TrimPrefix(path, b.base), "/")
+	if plain, err := url.PathUnescape(path); err == nil {
+		path = plain
+	}
 	answer, id, err := b.target(method, path)
 	if err != nil {
 		return b.refused(o, err)

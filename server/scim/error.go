@@ -21,8 +21,9 @@ const mediaType = "application/scim+json"
 func media(r *http.Request) string {
 	plain := false
 	for accepted := range strings.SplitSeq(strings.Join(r.Header["Accept"], ","), ",") {
-		kind, _, _ := strings.Cut(accepted, ";")
+		kind, parameters, _ := strings.Cut(accepted, ";")
 		switch kind = strings.TrimSpace(kind); {
+		case unwanted(parameters):
 		case strings.EqualFold(kind, mediaType), kind == "*/*", strings.EqualFold(kind, "application/*"):
 			return mediaType
 		case strings.EqualFold(kind, echo.MIMEApplicationJSON):
@@ -33,6 +34,18 @@ func media(r *http.Request) string {
 		return echo.MIMEApplicationJSON
 	}
 	return mediaType
+}
+
+// unwanted reports whether what has these parameters is not accepted: its weight is none
+// (RFC 9110, section 12.4.2).
+func unwanted(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if weight, err := strconv.ParseFloat(value, 64); strings.EqualFold(name, "q") && err == nil && weight == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // blob answers with a body as it is.

@@ -80,10 +80,13 @@ func list[R any](q *request, k kind[R], ask query) (listing[R], error) {
 		return lookUp(ctx, q, k, ask, lookups)
 	case ask.filter.All():
 		return everything(ctx, q, k, ask.page)
-	case ask.byCursor: // nobody is wanted, and no index says how many there are
-		return listing[R]{total: unknown}, nil
 	}
-	return scan(ctx, q, k, ask)
+	found, err := scan(ctx, q, k, ask)
+	var refused *wire.Error
+	if ask.byCursor && errors.As(err, &refused) && refused.Type == wire.TooMany {
+		return listing[R]{total: unknown}, nil // nobody is wanted, and they are too many to count
+	}
+	return found, err
 }
 
 func lookUp[R any](ctx context.Context, q *request, k kind[R], ask query, lookups []wire.Lookup) (found listing[R], err error) {
