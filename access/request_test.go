@@ -3,7 +3,9 @@ package access_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -650,6 +652,53 @@ func TestCapOfMoments(t *testing.T) {
 			if err := give(step.who, step.from, step.lasts); (err == nil) != step.fits {
 				t.Errorf("%d: %s from %s for %s: %v", i, step.who, step.from, step.lasts, err)
 			}
+		}
+	})
+}
+
+// TestCapUnderConcurrency has many be given a role at one moment of which two may hold it. R-JIT-6.
+func TestCapUnderConcurrency(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		o := newOffice(w)
+		w.publish(compiled(t, askedFor, "concurrent: { max: 1 }", "concurrent: { max: 2 }"))
+		var names []string
+		for i := range 12 {
+			names = append(names, fmt.Sprint("p", i))
+			o.tell(names[i], "Engineering", "boss", false)
+		}
+		w.work()
+		var group sync.WaitGroup
+		given := make([]error, len(names))
+		for i, who := range names {
+			group.Go(func() {
+				given[i] = w.store.Update(t.Context(), func(tx store.Tx) error {
+					_, err := access.Grant(tx, w.rules.Book(), schema.Grant{
+						Identity: o.ids[who], Role: "keeper", By: "token/test", Reason: "x", Ticket: "CHG-1", From: tx.Now(), Until: tx.Now().Add(time.Hour),
+						Approvals: []schema.Approval{{By: "identity/" + o.ids["sec1"]}, {By: "identity/" + o.ids["sec2"]}},
+					})
+					time.Sleep(time.Millisecond) //nolint:forbidigo // of the bubble's own time: where there are several writers, all are there before one commits
+					return err
+				})
+			})
+		}
+		group.Wait()
+		got := 0
+		for i, err := range given {
+			if err == nil {
+				got++
+			} else if !errors.Is(err, schema.ErrHeld) {
+				t.Errorf("%s: %v", names[i], err)
+			}
+		}
+		w.work()
+		holding := 0
+		for _, who := range names {
+			if w.holds(o.ids[who]) == "Keepers" {
+				holding++
+			}
+		}
+		if got != 2 || holding != 2 {
+			t.Errorf("%d were given it and %d hold it, want two", got, holding)
 		}
 	})
 }

@@ -45,7 +45,7 @@ func signalling(t *testing.T, i *issuertest.Issuer) func(*server.Options) {
 	transport := &http.Transport{}
 	issuers, err := issuer.New([]issuer.Config{{
 		Name: "idp", Issuer: i.URL, Audience: []string{"bridge"}, Algorithms: []string{"ES256"},
-		Leeway: time.Minute, Refresh: time.Hour, Stale: 24 * time.Hour, Caller: "sub", Events: []string{"idp"},
+		Leeway: time.Minute, Refresh: time.Hour, Stale: 24 * time.Hour, Caller: "sub", Events: []string{"idp", "hr"},
 	}}, issuer.Options{Transport: transport})
 	if err != nil {
 		t.Fatal(err)
@@ -166,6 +166,11 @@ func TestSecurityEventTokens(t *testing.T) {
 		{"no iat", idpSecret, sign(typ, disabled, map[string]any{"iat": nil}), "invalid_request", false},
 		{"no events", idpSecret, sign(typ, disabled, map[string]any{"events": nil}), "invalid_request", false},
 		{"no token", idpSecret, "x", "invalid_request", false},
+		{"a source of people", sourceSecret, sign(typ, disabled, map[string]any{"jti": "t-9"}), "access_denied", false},
+		{"of tomorrow", idpSecret, sign(typ, disabled, map[string]any{"jti": "t-10", "events": map[string]any{disabled: map[string]any{"event_timestamp": time.Now().AddDate(0, 0, 1).Unix()}}}), "invalid_request", false},
+		{"issued tomorrow", idpSecret, sign(typ, disabled, map[string]any{"jti": "t-11", "iat": time.Now().AddDate(0, 0, 1).Unix()}), "invalid_request", false},
+		{"an event that is no object", idpSecret, sign(typ, disabled, map[string]any{"jti": "t-12", "events": map[string]any{disabled: "x"}}), "invalid_request", false},
+		{"too many events", idpSecret, sign(typ, disabled, map[string]any{"jti": "t-13", "events": map[string]any{"a": nil, "b": nil, "c": nil, "d": nil, "e": nil, "f": nil, "g": nil, "h": nil, "i": nil}}), "invalid_request", false},
 		{"disabled", idpSecret, good, "", true},
 		{"enabled", idpSecret, sign(typ, enabled, map[string]any{"jti": "t-2"}), "", false},
 		{"replayed", idpSecret, good, "", false},
