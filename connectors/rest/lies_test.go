@@ -1,10 +1,15 @@
 package rest_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,3 +118,68 @@ func TestAThrottledCallHoldsTheOthersBack(t *testing.T) {
 type sender func(*http.Request) *http.Response
 
 func (s sender) RoundTrip(r *http.Request) (*http.Response, error) { return s(r), nil }
+
+// TestHalfABatch has the target do half of some batches and say that it failed. Whoever asks
+// again gets there, in and out, and who was not asked about stays.
+func TestHalfABatch(t *testing.T) {
+	s := newStaff(teams...)
+	var batches, failed atomic.Int64
+	s.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost || !strings.HasPrefix(r.URL.Path, "/v1/teams/") || batches.Add(1)%2 == 0 {
+			return false
+		}
+		var body struct {
+			IDs []string `json:"ids"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		half, err := json.Marshal(map[string]any{"ids": body.IDs[:len(body.IDs)/2]})
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(half))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.serve(httptest.NewRecorder(), r)
+		http.Error(w, "broken", http.StatusInternalServerError)
+		return true
+	}
+	p := dialects(t)["offsets, and members in batches"]
+	c := open(t, p, s)
+	put := func(i int, held ...string) schema.Account {
+		a, err := s.Put(t.Context(), schema.Account{Active: true, Attributes: connectortest.Person(i), Entitlements: held})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Managed = held
+		return a
+	}
+	put(99, "readers", "writers")
+	var group sync.WaitGroup
+	for i := range 20 {
+		have := put(i, [][]string{{"writers"}, nil}[i%2]...)
+		group.Go(func() {
+			want := have
+			want.Entitlements = []string{"readers"}
+			for range 40 {
+				got, err := c.Apply(t.Context(), have, want)
+				if err == nil {
+					return
+				}
+				if failed.Add(1); connectors.KindOf(err) != connectors.Transient {
+					t.Error(err)
+					return
+				}
+				have, have.Managed = got, []string{"readers", "writers"}
+			}
+			t.Error("forty times were not enough")
+		})
+	}
+	group.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if failed.Load() == 0 || len(s.teams["readers"]) != 21 || len(s.teams["writers"]) != 1 {
+		t.Errorf("%d heard that something failed; %d are readers, %d writers: want 21, and the one whom nobody asked about", failed.Load(), len(s.teams["readers"]), len(s.teams["writers"]))
+	}
+}

@@ -27,7 +27,9 @@
 // In the end the faults cease, and after some sweeps each target must have what an
 // oracle says: a model of the policy that is a page long and has nothing in common
 // with package policy. What was made for somebody is theirs then, also where several have
-// one name; only of two, of which two searches did not show the first, one may be an orphan.
+// one name; only of two, of which two searches did not show the first, one may be an orphan,
+// and only if the bridge reports it with the id that it has. Nor does anybody go without an
+// account, for a name that somebody else has, unless the bridge gave them up for that.
 // Where sessions end by a call of their own, nobody who is disabled is signed in still.
 // The decision log must be whole, and explain every write.
 //
