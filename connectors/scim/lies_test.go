@@ -506,7 +506,7 @@ func TestDoneAndNotAnswered(t *testing.T) {
 					p.Update, p.Groups.Update = update, update
 					target := fake.New(fake.Options{Profile: p, Groups: entitlements})
 					to := &mute{wire: wire{target}, left: nth}
-					c := wired(t, p, nil, func(o *connectors.Options) { o.Transport, o.Config.Options = to, map[string]string{"timeout": "7s"} })
+					c := wired(t, p, nil, func(o *connectors.Options) { o.Transport, o.Options = to, map[string]string{"timeout": "7s"} })
 					ada := connectortest.Person(1)
 					renamed := connectortest.Person(2)
 					have, failed := schema.Account{}, 0

@@ -452,7 +452,7 @@ func TestASessionOfAnotherStays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // of a test
+	defer conn.Close()
 	ctx := connectors.WithOwners(t.Context(), func(context.Context, schema.Account) error { return errors.New("it is another's") })
 	if got, err := x.Connector.Apply(ctx, left, schema.Account{}); err != nil || got.Exists() {
 		t.Errorf("%+v, %v; want it gone", got, err)
