@@ -177,9 +177,10 @@ func lowered(h http.Header) map[string]string {
 
 // A refusedError is an answer that is not as hoped for.
 type refusedError struct {
-	request string
-	status  int
-	detail  string
+	request   string
+	status    int
+	detail    string
+	throttled bool // it means "too many requests", and so that nothing was done
 }
 
 func (r *refusedError) Error() string {
@@ -241,6 +242,7 @@ func (c *Connector) refusal(q web.Request, answer web.Answer, in variables, kind
 	if answer.Status/100 == 3 {
 		refused.detail = "the target redirects elsewhere, which is not followed: correct baseURL"
 	}
+	refused.throttled = answer.Status == http.StatusTooManyRequests || rule == nil && c.throttled(answer.Body)
 	e := &connectors.Error{Kind: kind, Code: strconv.Itoa(answer.Status), Err: refused}
 	if kind != connectors.Transient {
 		return e
@@ -251,7 +253,7 @@ func (c *Connector) refusal(q web.Request, answer web.Answer, in variables, kind
 			e.After = after
 		}
 	}
-	if e.After == 0 && (answer.Status == http.StatusTooManyRequests || rule == nil && c.throttled(answer.Body)) {
+	if e.After == 0 && refused.throttled {
 		c.o.Rate.Pause(briefPause)
 	}
 	c.o.Rate.Pause(e.After)
@@ -316,7 +318,7 @@ func uncertain(err error) bool {
 	}
 	e, ok := errors.AsType[*connectors.Error](err)
 	if r, refused := errors.AsType[*refusedError](err); refused {
-		return r.status >= 500 && e.After == 0 || r.status/100 == 2
+		return r.status >= 500 && e.After == 0 && !r.throttled || r.status/100 == 2
 	}
 	return !ok || e.Kind == connectors.Transient && e.After == 0
 }

@@ -114,6 +114,41 @@ func TestAThrottledCallHoldsTheOthersBack(t *testing.T) {
 	})
 }
 
+// TestThrottledInWordsDidNothing has a call be answered with 500 and words that mean "too many
+// requests": nothing was done, so that nobody need look what came of it.
+func TestThrottledInWordsDidNothing(t *testing.T) {
+	for status, looks := range map[int]int{http.StatusInternalServerError: 0, http.StatusServiceUnavailable: 0, http.StatusBadGateway: 1} {
+		s, words := newStaff(teams...), "slow down please"
+		if looks > 0 {
+			words = "out of order"
+		}
+		gets, throttles := 0, false
+		s.before = func(w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case !throttles:
+				return false
+			case r.Method == http.MethodGet:
+				gets++
+				return false
+			}
+			http.Error(w, words, status)
+			return true
+		}
+		p := profile(t, people)
+		p.Throttled = []string{"slow down please"}
+		c := open(t, p, s)
+		have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: connectortest.Person(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		throttles = true
+		got, err := c.Apply(t.Context(), have, schema.Account{})
+		if connectors.KindOf(err) != connectors.Transient || !got.Active || connectors.Doubtful(got) || (gets > 0) != (looks > 0) {
+			t.Errorf("%d %q: %v, %+v after %d looks; want it as it was, and a look only where something may have been done", status, words, err, got, gets)
+		}
+	}
+}
+
 // A sender answers without a network.
 type sender func(*http.Request) *http.Response
 
