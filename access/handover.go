@@ -112,10 +112,11 @@ func theirs(other schema.Account) error {
 	return e
 }
 
-// freed has whoever waits for the name tried again that an account had until now.
+// freed has whoever waits for the name tried again that an account had until now, or has
+// although it is nobody's by now.
 func freed(tx store.Tx, now, had schema.Account) error {
 	name := store.Fold(had.Attributes["userName"])
-	if name == "" || name == store.Fold(now.Attributes["userName"]) {
+	if name == "" || now.Active && name == store.Fold(now.Attributes["userName"]) {
 		return nil
 	}
 	waiting, err := byUserName(tx, name)

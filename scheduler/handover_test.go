@@ -230,36 +230,44 @@ func TestTwoWithOneAccount(t *testing.T) {
 }
 
 // Whoever gets a name that another's account keeps, because its target refuses to give that
-// another one, waits for people, visibly, and gets an account once the other gave up the name.
+// another one, waits for people, visibly, and gets an account once the other gave up the name,
+// or that account once the other left.
 func TestANameThatIsKept(t *testing.T) {
-	inBubble(t, func(w *world) {
-		w.target.change(func(g *target) { g.adopts = true })
-		first := w.admitNamed("ada", "", "Engineering", true)
-		settle(2 * time.Second)
-		w.target.change(func(g *target) {
-			g.refuse = func(s connectors.Step) error {
-				if s.Verb != connectors.Update {
-					return nil
+	for name, settles := range map[string]func(w *world, first string){
+		"renamed": func(w *world, first string) {
+			w.target.change(func(g *target) { g.refuse = nil })
+			w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", first) })
+		},
+		"left": func(w *world, first string) { w.remove(first) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(w *world) {
+				w.target.change(func(g *target) { g.adopts = true })
+				first := w.admitNamed("ada", "", "Engineering", true)
+				settle(2 * time.Second)
+				w.target.change(func(g *target) {
+					g.refuse = func(s connectors.Step) error {
+						if s.Attributes["userName"] != "lovelace" {
+							return nil
+						}
+						return &connectors.Error{Kind: connectors.Exists, Err: errors.New("somebody has the name")}
+					}
+				})
+				w.admitNamed("lovelace", first, "Engineering", true)
+				second := w.admitNamed("ada", "", "Engineering", true)
+				settle(10 * time.Minute)
+				if a := w.account(second); a.State != schema.Parked || !strings.Contains(a.Problem, first) {
+					t.Errorf("the second has %+v, want it parked for %s", a, first)
 				}
-				return &connectors.Error{Kind: connectors.Exists, Err: errors.New("somebody has the name")}
-			}
+				settles(w, first)
+				settle(time.Minute)
+				a := w.account(second)
+				if there := w.target.account(a.RemoteID); a.State != schema.Settled || !there.Active || there.Attributes["userName"] != "ada" {
+					t.Errorf("the second has %+v, and there is %+v", a, there)
+				}
+			})
 		})
-		w.admitNamed("lovelace", first, "Engineering", true)
-		second := w.admitNamed("ada", "", "Engineering", true)
-		settle(10 * time.Minute)
-		if a := w.account(second); a.State != schema.Parked || !strings.Contains(a.Problem, first) {
-			t.Errorf("the second has %+v, want it parked for %s", a, first)
-		}
-		w.target.change(func(g *target) { g.refuse = nil })
-		w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", first) })
-		settle(time.Minute)
-		for id, name := range map[string]string{first: "lovelace", second: "ada"} {
-			a := w.account(id)
-			if there := w.target.account(a.RemoteID); a.State != schema.Settled || !there.Active || there.Attributes["userName"] != name {
-				t.Errorf("%s has %+v, and there is %+v", name, a, there)
-			}
-		}
-	})
+	}
 }
 
 // Whoever gets the name of somebody who is away, and has another one, does not get
