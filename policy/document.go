@@ -47,7 +47,7 @@ type Metadata struct {
 // An Owner is the person who answers for an object, and who does when they
 // leave. Both are named by email address.
 type Owner struct {
-	User   string `json:"user,omitempty"`
+	User   string `json:"user,omitempty" jsonschema:"required"`
 	Deputy string `json:"deputy,omitempty"`
 }
 

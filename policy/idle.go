@@ -24,18 +24,17 @@ func (c *compiler) idleRole(r *Role) {
 	for _, f := range []struct {
 		field            string
 		written          bool
-		read             []schema.RoleType // of which types it is read
 		because, instead string
 	}{
-		{"assign", s.Assign != "", byRule, "it is asked for, by whom eligible says", "leave it out, or write type: birthright"},
-		{"eligible", s.Eligible != "", byAsking, "whoever matches assign has it, and nobody asks", "leave it out, or write type: requestable"},
-		{"approval", s.Approval != "", []schema.RoleType{schema.Requestable, schema.JIT}, "nobody is asked before it is given", "leave it out, or write type: requestable"},
-		{"ticket", s.Ticket != nil, byAsking, "nobody asks for it, with a ticket or without", "leave it out; what ends with a ticket is asked for: type: jit"},
-		{"bypass", s.Bypass != nil, []schema.RoleType{schema.BreakGlass}, "only break-glass roles are taken before anyone approves", "leave it out, or write type: break-glass"},
-		{"duration", s.Duration != nil, byAsking, "it is held for as long as its rule matches", "write permanent: { because: ... }; what has an end is asked for"},
-		{"concurrent", s.Concurrent != nil, byAsking, "whoever matches has it, however many they are", "leave it out; matchPercentMax says when so many are too many"},
+		{"assign", s.Assign != "", "it is asked for, by whom eligible says", "leave it out, or write type: birthright"},
+		{"eligible", s.Eligible != "", "whoever matches assign has it, and nobody asks", "leave it out, or write type: requestable"},
+		{"approval", s.Approval != "", "nobody is asked before it is given", "leave it out, or write type: requestable"},
+		{"ticket", s.Ticket != nil, "nobody asks for it, with a ticket or without", "leave it out; what ends with a ticket is asked for: type: jit"},
+		{"bypass", s.Bypass != nil, "only break-glass roles are taken before anyone approves", "leave it out, or write type: break-glass"},
+		{"duration", s.Duration != nil, "it is held for as long as its rule matches", "write permanent: { because: ... }; what has an end is asked for"},
+		{"concurrent", s.Concurrent != nil, "whoever matches has it, however many they are", "leave it out; matchPercentMax says when so many are too many"},
 	} {
-		if f.written && s.Type != "" && !slices.Contains(f.read, s.Type) {
+		if f.written && s.Type != "" && !slices.Contains(readBy[f.field], s.Type) {
 			c.idle(&r.Header, in("spec", f.field), f.because, f.instead)
 		}
 	}
@@ -66,6 +65,12 @@ var (
 	byRule   = []schema.RoleType{schema.Birthright, schema.NHI}
 	byAsking = []schema.RoleType{schema.Requestable, schema.JIT, schema.BreakGlass}
 )
+
+// readBy says of which types of role a field is read that not all read.
+var readBy = map[string][]schema.RoleType{
+	"assign": byRule, "eligible": byAsking, "ticket": byAsking, "duration": byAsking, "concurrent": byAsking,
+	"approval": {schema.Requestable, schema.JIT}, "bypass": {schema.BreakGlass},
+}
 
 // denies reports a field that is written as false, of what is true in any case.
 func (c *compiler) denies(h *Header, because string, path ...string) {

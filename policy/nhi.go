@@ -19,7 +19,7 @@ type NHI struct {
 // NHISpec is the body of an NHI.
 type NHISpec struct {
 	Kind        string              `json:"kind" jsonschema:"enum=service-account,enum=api-key,enum=oauth-app,enum=workload,enum=certificate,enum=bot,enum=agent"`
-	Purpose     string              `json:"purpose,omitempty"`
+	Purpose     string              `json:"purpose,omitempty" jsonschema:"required"`
 	Environment string              `json:"environment,omitempty"`
 	Workload    WorkloadBond        `json:"workload,omitzero"`
 	Credential  *MachineCredential  `json:"credential,omitempty"` // the only one

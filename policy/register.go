@@ -22,7 +22,7 @@ type Constraint struct {
 type ConstraintSpec struct {
 	Type        string     `json:"type" jsonschema:"enum=separation-of-duties,enum=invariant"`
 	Risk        string     `json:"risk,omitempty" jsonschema:"enum=low,enum=moderate,enum=high,enum=critical"`
-	Rationale   string     `json:"rationale,omitempty"`
+	Rationale   string     `json:"rationale,omitempty" jsonschema:"required"`
 	Conflict    [][]string `json:"conflict,omitempty"` // sides, each a list of connector/id
 	AppliesTo   Reach      `json:"appliesTo,omitzero"`
 	Require     string     `json:"require,omitempty"` // CEL over identity
@@ -50,12 +50,12 @@ type ExceptionSpec struct {
 	Waives       Waiver    `json:"waives"`
 	Subjects     []string  `json:"subjects,omitempty"`
 	Scope        Reach     `json:"scope,omitzero"`
-	Reason       string    `json:"reason,omitempty"`
+	Reason       string    `json:"reason,omitempty" jsonschema:"required"`
 	Compensating []string  `json:"compensating,omitempty"`
-	ApprovedBy   []string  `json:"approvedBy,omitempty"`
+	ApprovedBy   []string  `json:"approvedBy,omitempty" jsonschema:"required"`
 	ApprovedAt   time.Time `json:"approvedAt,omitzero"`
 	Ticket       string    `json:"ticket,omitempty"`
-	Expires      time.Time `json:"expires,omitzero"`
+	Expires      time.Time `json:"expires,omitzero" jsonschema:"required"`
 	Review       *Recheck  `json:"review,omitempty"`
 	OnExpiry     string    `json:"onExpiry,omitempty" jsonschema:"enum=revoke,enum=fallback"`
 }

@@ -91,15 +91,15 @@ type TicketBond struct {
 // A Bypass says when a break-glass role may be taken before anyone approves, and
 // what is owed afterwards.
 type Bypass struct {
-	When           string    `json:"when,omitempty"` // CEL over ticket and identity
+	When           string    `json:"when,omitempty" jsonschema:"required"` // CEL over ticket and identity
 	Approval       string    `json:"approval,omitempty" jsonschema:"enum=after"`
-	EvidenceBefore []string  `json:"evidenceBefore,omitempty"`
-	EvidenceAfter  []string  `json:"evidenceAfter,omitempty"`
-	EvidenceWithin Duration  `json:"evidenceWithin,omitempty"`
-	Reviewers      Reviewers `json:"reviewers,omitzero"`
-	ReviewWithin   Duration  `json:"reviewWithin,omitempty"`
-	Notify         []string  `json:"notify,omitempty"`
-	DrillEvery     Duration  `json:"drillEvery,omitempty"`
+	EvidenceBefore []string  `json:"evidenceBefore,omitempty" jsonschema:"required"`
+	EvidenceAfter  []string  `json:"evidenceAfter,omitempty" jsonschema:"required"`
+	EvidenceWithin Duration  `json:"evidenceWithin,omitempty" jsonschema:"required"`
+	Reviewers      Reviewers `json:"reviewers,omitzero" jsonschema:"required"`
+	ReviewWithin   Duration  `json:"reviewWithin,omitempty" jsonschema:"required"`
+	Notify         []string  `json:"notify,omitempty" jsonschema:"required"`
+	DrillEvery     Duration  `json:"drillEvery,omitempty" jsonschema:"required"`
 }
 
 // DrillDue returns when a break-glass role is to be taken again, if only to see that it can
