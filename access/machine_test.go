@@ -105,6 +105,23 @@ func (w *world) risky(machine string, want ...string) {
 	}
 }
 
+// findingOf returns what is found of somebody; nothing, where nothing is.
+func (w *world) findingOf(kind, subject string) (found schema.Finding) {
+	w.t.Helper()
+	w.view(func(r store.Reader) error {
+		for f, err := range store.Findings.All(r, kind) {
+			if err != nil {
+				return err
+			}
+			if f.Subject == subject {
+				found = f
+			}
+		}
+		return nil
+	})
+	return found
+}
+
 func change(machine string) access.MachineChange {
 	return access.MachineChange{Identity: machine, By: access.Decider{Actor: "token/test"}, Reason: "we agreed"}
 }
@@ -279,6 +296,95 @@ func TestMachineHoldsWhatComesAlong(t *testing.T) {
 				return nil
 			})
 		}
+	})
+}
+
+// TestWhatTheRegisterSays finds what a document says that is a risk, unless it is accepted, and
+// finds it again when that has ended. R-NHI-5, R-NHI-6, R-EXC-4.
+func TestWhatTheRegisterSays(t *testing.T) {
+	const (
+		key, secret  = "type: key-pair, ref", "type: client-secret, issued: 2000-01-01T00:00:00Z, ref"
+		proof, place = `workload: { issuer: "https://ci.example.com", audience: wiki, subject: "repo:example/billing" }`, "workload: { repo: example/billing }"
+		token, other = "    - { name: token, type: federated }\n", "    - { name: token, type: certificate, issued: 2000-01-01T00:00:00Z, ref: \"vault:other\", maxAge: 60d }\n"
+	)
+	for _, test := range []struct {
+		risk, why string
+		says      []string
+	}{
+		{"NHI4", "beside what needs no secret", []string{key, secret, proof, place, token, other}},
+		{"NHI5", "whatever comes to be", []string{"scopes: [deploy]", `scopes: ["deploy.*"]`}},
+		{"NHI6", "its workload can prove itself", []string{key, secret}},
+		{"NHI7", "may get 120d old", []string{key, secret, proof, place, token, "", "maxAge: 60d", "maxAge: 120d"}},
+		{"NHI9", "it is used by 2: billing, payroll", []string{"usedBy: [billing]", "usedBy: [billing, payroll]"}},
+	} {
+		t.Run(test.risk, func(t *testing.T) {
+			engines(t, func(t *testing.T, w *world) {
+				machine, _, _ := withRegister(w)
+				w.risky(machine)
+				says := append(slices.Clone(test.says), "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow")
+				register := strings.NewReplacer(test.says...).Replace(machineRegister)
+				w.publish(book(t, append(says, register)...))
+				w.work()
+				w.risky(machine, test.risk)
+				if why := w.findingOf(test.risk+":2025", machine).Reason; !strings.Contains(why, test.why) {
+					t.Errorf("it is at risk because %q, want %q", why, test.why)
+				}
+				w.publish(book(t, append(says, `---
+apiVersion: drawbridge/v1
+kind: Exception
+metadata: { name: for-now, owner: { user: iam@example.com, deputy: iam2@example.com } }
+spec:
+  waives: { nhi: svc-billing, risk: "`+test.risk+`:2025" }
+  reason: Until it is moved.
+  approvedBy: [boss@example.com]
+  approvedAt: 2000-01-01T00:00:00Z
+  expires: 2000-01-11T00:00:00Z
+`+register)...))
+				w.work()
+				w.risky(machine)
+				w.pass(9 * 24 * time.Hour)
+				w.risky(machine)
+				w.pass(2 * 24 * time.Hour)
+				w.risky(machine, test.risk)
+				if why := w.findingOf(test.risk+":2025", machine).Reason; !strings.Contains(why, "that it is accepted ended on 2000-01-11") {
+					t.Errorf("it is at risk again because %q", why)
+				}
+			})
+		})
+	}
+}
+
+// TestMachineElsewhere finds a machine that is told of where it is not registered for, and one
+// that proves itself otherwise than its role is for. R-NHI-5, R-NHI-6.
+func TestMachineElsewhere(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		machine, _, _ := withRegister(w)
+		runs := func(where string) {
+			w.update(func(tx store.Tx) error {
+				_, err := access.Admit(tx, w.hr(), schema.Identity{
+					ID: machine, UserName: "svc-billing", Kind: schema.Workload, Active: true,
+					Resource: json.RawMessage(`{"urn:drawbridge:scim:schemas:extension:2.0:User":{"kind":"workload","environment":"` + where + `"}}`),
+				})
+				return err
+			})
+			w.work()
+		}
+		runs("staging")
+		w.risky(machine, "NHI8")
+		if why := w.findingOf("NHI8:2025", machine).Reason; why != "it runs in staging, and is registered for prod" {
+			t.Errorf("it is at risk because %q", why)
+		}
+		runs("prod")
+		w.risky(machine)
+
+		register := func(replace ...string) {
+			w.publish(book(t, "---\napiVersion: drawbridge/v1\nkind: ApprovalFlow", strings.NewReplacer(replace...).Replace(machineRegister)))
+			w.work()
+		}
+		register("interactiveLogin: deny", "interactiveLogin: deny, credential: federated")
+		w.risky(machine, "NHI4")
+		register()
+		w.risky(machine)
 	})
 }
 
