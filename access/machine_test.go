@@ -388,6 +388,42 @@ func TestMachineElsewhere(t *testing.T) {
 	})
 }
 
+// TestMachinesShare finds of two machines that each has what is to be one's alone: a name by which
+// workloads are told of, an account. It is found no longer once it is so no longer. R-NHI-5, NHI9:2025.
+func TestMachinesShare(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		one, _, _ := withRegister(w)
+		other := w.machine("svc-other")
+		w.work()
+		w.risky(one)
+		tell := func(repo string) {
+			w.update(func(tx store.Tx) error {
+				_, err := access.Admit(tx, w.hr(), schema.Identity{
+					ID: other, UserName: "svc-other", Kind: schema.Workload, Active: true,
+					Resource: json.RawMessage(`{"urn:drawbridge:scim:schemas:extension:2.0:User":{"kind":"workload","repo":"` + repo + `"}}`),
+				})
+				return err
+			})
+			w.work()
+		}
+		tell("SVC-billing")
+		for id, too := range map[string]string{one: other, other: one} {
+			if why := w.findingOf("NHI9:2025", id).Reason; why != "machine identity "+too+" goes by the name svc-billing too" {
+				t.Errorf("%s is at risk because %q", id, why)
+			}
+		}
+		tell("svc-else")
+		w.risky(one)
+		if got := w.findingOf("NHI9:2025", other); got.Kind != "" {
+			t.Errorf("the other still is: %s", got.Reason)
+		}
+		tell("svc-billing")
+		w.update(func(tx store.Tx) error { return access.Remove(tx, w.hr(), other) })
+		w.work()
+		w.risky(one)
+	})
+}
+
 // TestMachineIsSeen is R-NHI-3, R-NHI-4 and R-NHI-5: what those who see a machine at work tell.
 func TestMachineIsSeen(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

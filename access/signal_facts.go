@@ -272,10 +272,11 @@ func (l *look) remember(tx store.Tx) error {
 
 // bind keeps the names by which a machine may be told of as a workload. It is
 // looked at again when one is new: it may have been told of under that name while
-// nobody knew whom it was about.
+// nobody knew whom it was about. So are others that go by a name that is new, or is
+// this one's no longer, because a name is to be one machine's alone (NHI9).
 func (l *look) bind(tx store.Tx) error {
 	id := l.facts.Identity
-	var names []string
+	var names, gone []string
 	if l.book.Depends(schema.TopicWorkload) && !id.Gone() && l.facts.Into == "" {
 		names = l.book.WorkloadNames(l.facts)
 	}
@@ -290,14 +291,22 @@ func (l *look) bind(tx store.Tx) error {
 		if err := store.Bindings.Delete(tx, b.Name, b.Machine); err != nil {
 			return err
 		}
+		gone = append(gone, b.Name)
 	}
 	for _, name := range names {
 		if err := store.Bindings.Put(tx, store.Bound{Name: name, Machine: id.ID}); err != nil {
 			return err
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	for _, name := range append(names, gone...) {
+		for b, err := range store.Bindings.All(tx, name) {
+			if err != nil {
+				return err
+			}
+			if err := tx.Wake(LaneIdentity, b.Machine, tx.Now()); err != nil {
+				return err
+			}
+		}
 	}
-	return tx.Wake(LaneIdentity, id.ID, tx.Now())
+	return nil
 }
