@@ -11,7 +11,7 @@ import (
 func schemaMusts() []must {
 	return []must{
 		{"7644 4", "/ServiceProviderConfig has the schema of one, whatever is asked with it", func(c *client) {
-			c.get("/ServiceProviderConfig?filter=x&sortBy=y&startIndex=9").is(200).
+			c.get("/ServiceProviderConfig?sortBy=y&startIndex=9").is(200).
 				has("urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig", "schemas", 0).
 				has("ServiceProviderConfig", "meta", "resourceType").has(c.base+"/ServiceProviderConfig", "meta", "location")
 		}},
@@ -81,7 +81,10 @@ func schemaMusts() []must {
 				g := c.get(path+"?startIndex=2&count=1&sortBy=id").is(200).has(listURN, "schemas", 0)
 				all, _ := g.at("Resources").([]any)
 				g.has(float64(len(all)), "totalResults").has(float64(len(all)), "itemsPerPage").has(1.0, "startIndex")
-				c.send("GET", path+"?filter=id+eq+%22x%22", "").refuses(403, "")
+			}
+			for _, path := range []string{"/Schemas", "/ResourceTypes", "/ServiceProviderConfig", "/Schemas/" + userURN, "/ResourceTypes/User"} {
+				c.get(path+"?filter=id+eq+%22x%22").refuses(403, "")
+				c.check(c.get(path+"?attributes=id&count=1&sortBy=id").is(200).text == c.get(path).text, "%s is other for a query", path)
 			}
 		}},
 		{"7644 4", "one schema, and one resource type, is found by its id and no other", func(c *client) {

@@ -49,13 +49,13 @@ func (h *Handler) discovery() ([]route, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := verbs{http.MethodGet: func(q *request) error {
+	config := verbs{http.MethodGet: unfiltered(func(q *request) error {
 		body, err := json.Marshal(h.serviceProviderConfig())
 		if err != nil {
 			return err
 		}
 		return q.blob(http.StatusOK, body)
-	}}
+	})}
 	me := verbs{}
 	for _, verb := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		me[verb] = notMe
@@ -76,20 +76,12 @@ func (h *Handler) discovery() ([]route, error) {
 				return nil, err
 			}
 		}
-		// A filter on them must be refused (RFC 7644, section 4).
-		list := whole[http.MethodGet]
-		whole[http.MethodGet] = func(q *request) error {
-			if q.query.Get("filter") != "" {
-				return &wire.Error{Status: http.StatusForbidden, Detail: "this list is not filtered; read it whole"}
-			}
-			return list(q)
-		}
-		routes = append(routes, route{path, whole}, route{path + "/:id", verbs{http.MethodGet: func(q *request) error {
+		routes = append(routes, route{path, whole}, route{path + "/:id", verbs{http.MethodGet: unfiltered(func(q *request) error {
 			if v, ok := one[strings.ToLower(q.param())]; ok {
 				return v[http.MethodGet](q)
 			}
 			return &wire.Error{Status: http.StatusNotFound, Detail: "there is no " + q.param()}
-		}}})
+		})}})
 	}
 	return routes, nil
 }
@@ -97,7 +89,18 @@ func (h *Handler) discovery() ([]route, error) {
 // fixed answers always the same.
 func fixed(o object) (verbs, error) {
 	body, err := json.Marshal(o)
-	return verbs{http.MethodGet: func(q *request) error { return q.blob(http.StatusOK, body) }}, err
+	return verbs{http.MethodGet: unfiltered(func(q *request) error { return q.blob(http.StatusOK, body) })}, err
+}
+
+// unfiltered refuses a filter, so that nobody takes what is answered for what it means; all
+// else that a query may ask for is passed over (RFC 7644, section 4).
+func unfiltered(answer func(*request) error) func(*request) error {
+	return func(q *request) error {
+		if q.query.Get("filter") != "" {
+			return &wire.Error{Status: http.StatusForbidden, Detail: "this is not filtered; read it whole"}
+		}
+		return answer(q)
+	}
 }
 
 // notMe answers for /Me (RFC 7644, section 3.11): a credential is a source's, and
