@@ -2,6 +2,7 @@ package access
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"drawbridge/connectors"
@@ -104,27 +105,42 @@ func madeFor(r store.Reader, rules *Rules, connector, identity string, found sch
 // something is to be done to it, that may be to give it another name, unless it was given
 // up: then people have to settle it, and whoever waits is woken once the name is free.
 func theirs(other schema.Account) error {
-	e := &connectors.Error{Kind: connectors.Permanent, Err: fmt.Errorf(
-		"account %s is that of identity %s: give one of them another name, or take the account from the other", other.RemoteID, other.Identity)}
+	e := &connectors.Error{Kind: connectors.Permanent, Err: takenError{account: other.RemoteID, identity: other.Identity}}
 	if !other.Due.IsZero() && other.State != schema.Parked {
 		e.Kind = connectors.Transient
 	}
 	return e
 }
 
-// freed has whoever waits for the name tried again that an account had until now, or has
-// although it is nobody's by now.
-func freed(tx store.Tx, now, had schema.Account) error {
-	name := store.Fold(had.Attributes["userName"])
-	if name == "" || now.Active && name == store.Fold(now.Attributes["userName"]) {
+// A takenError says whose an account is that was found for another.
+type takenError struct{ account, identity string }
+
+func (e takenError) Error() string {
+	return fmt.Sprintf("account %s is that of identity %s: give one of them another name, or take the account from the other", e.account, e.identity)
+}
+
+// waitsFor is the identity whose account is the problem, if it is that.
+func waitsFor(problem error) string {
+	e, _ := errors.AsType[takenError](problem)
+	return e.identity
+}
+
+// freed has those tried again who wait for an account that has another name now, or is
+// disabled, or gone.
+func freed(tx store.Tx, was, now schema.Account) error {
+	if was.RemoteID == now.RemoteID && was.Active == now.Active && was.Attributes["userName"] == now.Attributes["userName"] {
 		return nil
 	}
-	waiting, err := byUserName(tx, name)
-	if err != nil {
-		return err
-	}
-	for _, id := range waiting {
-		if _, err := Retry(tx, now.Connector, id.Base()); err != nil {
+	return retryWaiting(tx, now.Identity)
+}
+
+// retryWaiting has those tried again who wait for an account of an identity.
+func retryWaiting(tx store.Tx, identity string) error {
+	for a, err := range store.Accounts.By(tx, store.AccountWaits, identity) {
+		if err != nil {
+			return err
+		}
+		if err := wakeTo(tx, a); err != nil {
 			return err
 		}
 	}
@@ -151,6 +167,9 @@ func letAccountGo(tx store.Tx, digest string, a schema.Account, to string) error
 		Because: a.Due.Because, Reason: "its account " + a.RemoteID + " went over to identity " + to, Policy: digest,
 	})
 	if err != nil {
+		return err
+	}
+	if err := retryWaiting(tx, a.Identity); err != nil {
 		return err
 	}
 	return store.Accounts.Put(tx, schema.Account{

@@ -33,6 +33,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
+	before := now
 	if late, err := lateFor(tx, now, o); err != nil || late {
 		return schema.Change{}, err
 	}
@@ -40,13 +41,15 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
-	was := now.State
 	now = merge(rules.Book(), now, o, tx.Now())
 	if over {
 		now.Attributes = nil // to be looked at once more
 	}
+	if err := freed(tx, before, now); err != nil {
+		return schema.Change{}, err
+	}
 	if o.Err != nil {
-		return schema.Change{}, errors.Join(fail(tx, now, was, item.Attempt, o), faltered(tx, rules.Book(), item, o))
+		return schema.Change{}, errors.Join(fail(tx, now, before.State, item.Attempt, o), faltered(tx, rules.Book(), item, o))
 	}
 	if err := recovered(tx, connector, identity); err != nil {
 		return schema.Change{}, err
@@ -55,7 +58,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if err != nil {
 		return schema.Change{}, err
 	}
-	now.State, now.Problem, now.Attempt = schema.Settled, "", 0
+	now.State, now.Problem, now.WaitsFor, now.Attempt = schema.Settled, "", "", 0
 	if len(o.Steps) > 0 {
 		now.Verified = !o.Verified.IsZero()
 		now.Due.Sent, now.Due.Acknowledged, now.Due.Verified = o.Sent, o.Acked, o.Verified
@@ -85,7 +88,7 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if len(o.Steps) == 0 {
 		return done, nil
 	}
-	if err := errors.Join(relieve(tx, rules.Book(), now, o.Work.Have), freed(tx, now, o.Work.Have)); err != nil {
+	if err := relieve(tx, rules.Book(), now, o.Work.Have); err != nil {
 		return done, err
 	}
 	return done, succeed(tx, now, told, o)
@@ -160,7 +163,7 @@ func done(o Outcome) string {
 }
 
 func fail(tx store.Tx, now schema.Account, was schema.State, attempt int, o Outcome) error {
-	now.State, now.Problem, now.Attempt = schema.Retrying, o.Err.Error(), attempt
+	now.State, now.Problem, now.WaitsFor, now.Attempt = schema.Retrying, o.Err.Error(), waitsFor(o.Err), attempt
 	if o.Park {
 		now.State, now.Attempt = schema.Parked, 0
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -253,7 +254,7 @@ func (l *look) write(tx store.Tx) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if l.over {
-		if err := wakeAgreed(tx, l.facts.Identity.ID); err != nil {
+		if err := errors.Join(wakeAgreed(tx, l.facts.Identity.ID), retryWaiting(tx, l.facts.Identity.ID)); err != nil {
 			return time.Time{}, err
 		}
 	}

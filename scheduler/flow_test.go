@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -110,6 +111,7 @@ type target struct {
 	broken   bool                        // its listing ends with an error
 	dead     bool                        // it does not answer
 	adopts   bool                        // it knows people by their userName, as most do
+	prefix   string                      // what people are called there begins with it
 	answer   func(schema.Account)        // is called before it answers; nil: it is not
 	blind    func() error                // what reading an account answers; nil: the account
 	tells    bool                        // its listing says when accounts were used
@@ -118,6 +120,10 @@ type target struct {
 
 func (g *target) Apply(ctx context.Context, have, want schema.Account) (schema.Account, error) {
 	g.mu.Lock()
+	if g.prefix != "" {
+		want.Attributes = maps.Clone(want.Attributes)
+		want.Attributes["userName"] = g.prefix + want.Attributes["userName"]
+	}
 	named := g.named(want.Attributes["userName"])
 	g.mu.Unlock()
 	if named != "" && g.adopts && have.RemoteID == "" {

@@ -231,23 +231,40 @@ func TestTwoWithOneAccount(t *testing.T) {
 
 // Whoever gets a name that another's account keeps, because its target refuses to give that
 // another one, waits for people, visibly, and gets an account once the other gave up the name,
-// or that account once the other left.
+// whatever else is refused then and whatever the target makes of names; or that account once
+// the other left.
 func TestANameThatIsKept(t *testing.T) {
-	for name, settles := range map[string]func(w *world, first string){
-		"renamed": func(w *world, first string) {
-			w.target.change(func(g *target) { g.refuse = nil })
-			w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", first) })
-		},
-		"left": func(w *world, first string) { w.remove(first) },
+	unpark := func(w *world, first string) {
+		w.target.change(func(g *target) { g.refuse = nil })
+		w.update(func(tx store.Tx) error { return access.Unpark(tx, "token/test", "wiki", first) })
+	}
+	for name, c := range map[string]struct {
+		prefix  string // that the target puts before user names
+		settles func(w *world, first string)
+	}{
+		"renamed":                    {"", unpark},
+		"renamed where names differ": {"x-", unpark},
+		"renamed, then refused": {"", func(w *world, first string) {
+			w.target.change(func(g *target) {
+				g.refuse = func(s connectors.Step) error {
+					if s.Verb != connectors.Grant || !slices.Contains(s.Entitlements, "Editors") {
+						return nil
+					}
+					return &connectors.Error{Kind: connectors.Permanent, Err: errors.New("no grants today")}
+				}
+			})
+			grantEditor(w, first)
+		}},
+		"left": {"", func(w *world, first string) { w.remove(first) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(w *world) {
-				w.target.change(func(g *target) { g.adopts = true })
+				w.target.change(func(g *target) { g.adopts, g.prefix = true, c.prefix })
 				first := w.admitNamed("ada", "", "Engineering", true)
 				settle(2 * time.Second)
 				w.target.change(func(g *target) {
 					g.refuse = func(s connectors.Step) error {
-						if s.Attributes["userName"] != "lovelace" {
+						if s.Attributes["userName"] != c.prefix+"lovelace" {
 							return nil
 						}
 						return &connectors.Error{Kind: connectors.Exists, Err: errors.New("somebody has the name")}
@@ -259,10 +276,10 @@ func TestANameThatIsKept(t *testing.T) {
 				if a := w.account(second); a.State != schema.Parked || !strings.Contains(a.Problem, first) {
 					t.Errorf("the second has %+v, want it parked for %s", a, first)
 				}
-				settles(w, first)
+				c.settles(w, first)
 				settle(time.Minute)
 				a := w.account(second)
-				if there := w.target.account(a.RemoteID); a.State != schema.Settled || !there.Active || there.Attributes["userName"] != "ada" {
+				if there := w.target.account(a.RemoteID); a.State != schema.Settled || !there.Active || there.Attributes["userName"] != c.prefix+"ada" {
 					t.Errorf("the second has %+v, and there is %+v", a, there)
 				}
 			})
@@ -271,7 +288,7 @@ func TestANameThatIsKept(t *testing.T) {
 }
 
 // Whoever gets the name of somebody who is away, and has another one, does not get
-// their account, not even for a moment.
+// their account, not even for a moment, until they are gone.
 func TestTheNameOfSomebodyAway(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.target.change(func(g *target) { g.adopts = true })
@@ -291,6 +308,9 @@ func TestTheNameOfSomebodyAway(t *testing.T) {
 				t.Error("the target was told to change it for the second")
 			}
 		})
+		w.remove(away) // as disabled as before, but nobody's
+		settle(time.Minute)
+		w.want("ada", true, "Readers")
 	})
 }
 

@@ -245,6 +245,8 @@ func readAccount(_, value []byte) (a schema.Account, ok bool) {
 			a.State = schema.State(o.Text())
 		case "problem":
 			a.Problem = o.Text()
+		case "waitsFor":
+			a.WaitsFor = o.Text()
 		case "attempt":
 			a.Attempt = int(o.Number())
 		case "observed":

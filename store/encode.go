@@ -144,6 +144,7 @@ func writeAccount(room *slab, a schema.Account) (value []byte, ok bool) {
 	d.texts("managed", a.Managed)
 	d.given("state", string(a.State))
 	d.given("problem", a.Problem)
+	d.given("waitsFor", a.WaitsFor)
 	d.count("attempt", a.Attempt)
 	d.time("observed", a.Observed)
 	d.truth("verified", a.Verified)

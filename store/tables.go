@@ -285,9 +285,9 @@ var (
 	// AccountUnmanaged has those that hold what the bridge neither gave nor adopted, or
 	// that no role gave anything yet.
 	AccountUnmanaged = &Index[schema.Account]{by: "unmanaged", of: one(func(a schema.Account) []string { return unless(!a.Ungoverned(), a.Connector) })}
-
+	AccountWaits     = &Index[schema.Account]{by: "waits", of: one(func(a schema.Account) []string { return unless(a.State != schema.Parked || a.WaitsFor == "", a.WaitsFor) })} // those parked for another identity's account, by whose it is
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} },
-		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged).reading(readAccount).writing(writeAccount)
+		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged, AccountWaits).reading(readAccount).writing(writeAccount)
 )
 
 // Exposure windows that closed, by id; found by when they were opened, and by whose
