@@ -45,13 +45,10 @@ func Observe(tx store.Tx, rules *Rules, item store.Item, o Outcome) (schema.Chan
 	if over {
 		now.Attributes = nil // to be looked at once more
 	}
-	if err := freed(tx, before, now); err != nil {
-		return schema.Change{}, err
-	}
 	if o.Err != nil {
-		return schema.Change{}, errors.Join(fail(tx, now, before.State, item.Attempt, o), faltered(tx, rules.Book(), item, o))
+		return schema.Change{}, errors.Join(freed(tx, before, now), fail(tx, now, before.State, item.Attempt, o), faltered(tx, rules.Book(), item, o))
 	}
-	if err := recovered(tx, connector, identity); err != nil {
+	if err := errors.Join(freed(tx, before, now), recovered(tx, connector, identity)); err != nil {
 		return schema.Change{}, err
 	}
 	stale, err := tx.Rewoken(item)
@@ -163,9 +160,9 @@ func done(o Outcome) string {
 }
 
 func fail(tx store.Tx, now schema.Account, was schema.State, attempt int, o Outcome) error {
-	now.State, now.Problem, now.WaitsFor, now.Attempt = schema.Retrying, o.Err.Error(), waitsFor(o.Err), attempt
+	now.State, now.Problem, now.WaitsFor, now.Attempt = schema.Retrying, o.Err.Error(), "", attempt
 	if o.Park {
-		now.State, now.Attempt = schema.Parked, 0
+		now.State, now.WaitsFor, now.Attempt = schema.Parked, waitsFor(o.Err), 0
 	}
 	if err := store.Accounts.Put(tx, now); err != nil {
 		return err

@@ -80,7 +80,7 @@ type Account struct {
 	Managed  []string  `json:"managed,omitempty"` // those of Entitlements that the bridge granted or adopted, sorted
 	State    State     `json:"state,omitempty"`
 	Problem  string    `json:"problem,omitempty"`  // of the last failure, for people
-	WaitsFor string    `json:"waitsFor,omitempty"` // id of the identity whose account it was taken for, if that is the problem
+	WaitsFor string    `json:"waitsFor,omitempty"` // id of the identity whose account is in the way, of one that is parked for that
 	Attempt  int       `json:"attempt,omitempty"`  // of the last failure: what came of a later one nobody wrote down; 0 if it did not fail, or was parked
 	Observed time.Time `json:"observed,omitzero"`  // when the target last told us
 	Verified bool      `json:"verified,omitempty"` // it was read back, not only acknowledged

@@ -283,9 +283,10 @@ var (
 	})}
 
 	// AccountUnmanaged has those that hold what the bridge neither gave nor adopted, or
-	// that no role gave anything yet.
+	// that no role gave anything yet; AccountWaits those parked for an account of another.
 	AccountUnmanaged = &Index[schema.Account]{by: "unmanaged", of: one(func(a schema.Account) []string { return unless(!a.Ungoverned(), a.Connector) })}
-	AccountWaits     = &Index[schema.Account]{by: "waits", of: one(func(a schema.Account) []string { return unless(a.State != schema.Parked || a.WaitsFor == "", a.WaitsFor) })} // those parked for another identity's account, by whose it is
+	AccountWaits     = &Index[schema.Account]{by: "waits", of: one(func(a schema.Account) []string { return unless(a.WaitsFor == "", a.WaitsFor) })}
+
 	Accounts = define("accounts", func(a schema.Account) []string { return []string{a.Connector, a.Identity} },
 		AccountRemote, AccountOpen, AccountState, AccountObjective, AccountUnmanaged, AccountWaits).reading(readAccount).writing(writeAccount)
 )
