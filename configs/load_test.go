@@ -196,6 +196,12 @@ func TestWarnings(t *testing.T) {
 // TestOneTargetTwice warns of two connectors that reach the same, and of no others.
 func TestOneTargetTwice(t *testing.T) {
 	wiki := connectors.Config{Name: "wiki", Kind: "scim", BaseURL: "https://wiki.example/scim/v2", Auth: connectors.Auth{Secret: "s"}}
+	keyed := func(c *connectors.Config, header string) {
+		c.Profile.Auth = connectors.AuthScheme{Scheme: connectors.AuthHeader, Header: header}
+	}
+	fetched := func(c *connectors.Config, from string, scopes ...string) {
+		c.Profile.Auth = connectors.AuthScheme{Scheme: connectors.AuthClient, TokenURL: from, Scopes: scopes}
+	}
 	for _, test := range []struct {
 		name  string
 		other func(*connectors.Config)
@@ -208,11 +214,26 @@ func TestOneTargetTwice(t *testing.T) {
 		{"another credential, as of another tenant", func(c *connectors.Config) { c.Auth.Secret = "t" }, false},
 		{"another option, as the base of a directory", func(c *connectors.Config) { c.Options = map[string]string{"base": "dc=other"} }, false},
 		{"another kind", func(c *connectors.Config) { c.Kind = "rest" }, false},
+		{"a header written otherwise", func(c *connectors.Config) { keyed(c, "x-api-key") }, true},
+		{"another header", func(c *connectors.Config) { keyed(c, "X-Other-Key") }, false},
+		{"scopes in another order", func(c *connectors.Config) { fetched(c, "https://LOGIN.example:443/one", "write", "read") }, true},
+		{"a token of another tenant", func(c *connectors.Config) { fetched(c, "https://login.example/two", "read", "write") }, false},
+		{"a token for something else", func(c *connectors.Config) { fetched(c, "https://login.example/one", "read") }, false},
+		{"a profile that fetches, of which the token is written down", func(c *connectors.Config) {
+			fetched(c, "https://login.example/two")
+			c.Profile.Auth.Scheme = connectors.AuthBearer
+		}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			other := wiki
+			wiki, other := wiki, wiki
 			other.Name = "pages"
 			test.other(&other)
+			switch other.Profile.Auth.Scheme {
+			case connectors.AuthHeader:
+				keyed(&wiki, "X-Api-Key")
+			case connectors.AuthClient:
+				fetched(&wiki, "https://login.example/one", "read", "write")
+			}
 			c := Default()
 			c.Connectors = []connectors.Config{wiki, {Name: "doors", Kind: "manual"}, {Name: "keys", Kind: "manual"}, other}
 			warnings := strings.Join(c.Warnings(), "\n")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -227,7 +228,7 @@ func (c *Config) reachedTwice() (all []string) {
 		if t.BaseURL == "" && len(t.Options) == 0 {
 			continue // it reaches nothing, or what is its own
 		}
-		as := fmt.Sprintf("%q %q %q %q %q", t.Kind, plainURL(t.BaseURL), t.Options, t.Auth.User, t.Auth.Secret.Reveal())
+		as := fmt.Sprintf("%q %q %q %q %q %q", t.Kind, plainURL(t.BaseURL), t.Options, t.Auth.User, t.Auth.Secret.Reveal(), shown(t.Profile.Auth))
 		if other, ok := first[as]; ok {
 			all = append(all, fmt.Sprintf("connectors: %s reaches what %s does, as the same user: each takes what the other gives; keep one", t.Name, other))
 			continue
@@ -235,6 +236,20 @@ func (c *Config) reachedTwice() (all []string) {
 		first[as] = t.Name
 	}
 	return all
+}
+
+// shown is what tells one user's tenants apart, beside the secret: where a token is fetched
+// and what for, or the name that the secret goes by.
+func shown(by connectors.AuthScheme) []string {
+	switch by.Scheme {
+	case connectors.AuthClient, connectors.AuthJWT:
+		return append(slices.Sorted(slices.Values(by.Scopes)), plainURL(by.TokenURL))
+	case connectors.AuthHeader:
+		return []string{http.CanonicalHeaderKey(by.Header)}
+	case connectors.AuthQuery:
+		return []string{by.Header}
+	}
+	return nil
 }
 
 // plainURL writes an address as it is compared: RFC 3986, section 6.2.
