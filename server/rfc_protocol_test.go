@@ -98,6 +98,9 @@ func protocolMusts() []must {
 				"": "application/scim+json", "*/*": "application/scim+json", "application/scim+json": "application/scim+json", "application/json": "application/json",
 				"application/json, application/scim+json": "application/scim+json", "text/html": "application/scim+json", "application/json;q=0.9, text/plain": "application/json",
 				"application/scim+json;q=0, application/json": "application/json", "application/json;q=0": "application/scim+json", "application/json; Q=0.000, */*": "application/scim+json",
+				"application/scim+json;q=0, */*": "application/json", "application/*, application/scim+json;q=0.000": "application/json", "*/*;q=0, application/json": "application/json",
+				"application/*;q=0, application/json": "application/json", "application/*;q=0, application/scim+json": "application/scim+json", "*/*, application/*;q=0": "application/scim+json",
+				"application/json;q=0, application/*": "application/scim+json", "*/*;q=0": "application/scim+json", "Application/SCIM+JSON ; q=0,*/*;q=0.1": "application/json",
 			} {
 				for _, path := range []string{u.path(), "/Users?count=1", "/ServiceProviderConfig", "/Users/nobody", "/Roles?count=1", "/nowhere"} {
 					got := c.send("GET", path, "", "Accept", accept).header.Get("Content-Type")

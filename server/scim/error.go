@@ -19,21 +19,29 @@ const mediaType = "application/scim+json"
 // who accepts that and no SCIM (RFC 7644, section 3.8). What nobody can answer in
 // is not asked for.
 func media(r *http.Request) string {
-	plain := false
-	for accepted := range strings.SplitSeq(strings.Join(r.Header["Accept"], ","), ",") {
-		kind, parameters, _ := strings.Cut(accepted, ";")
-		switch kind = strings.TrimSpace(kind); {
-		case unwanted(parameters):
-		case strings.EqualFold(kind, mediaType), kind == "*/*", strings.EqualFold(kind, "application/*"):
-			return mediaType
-		case strings.EqualFold(kind, echo.MIMEApplicationJSON):
-			plain = true
-		}
-	}
-	if plain {
+	accept := strings.Join(r.Header["Accept"], ",")
+	if !accepted(accept, mediaType) && accepted(accept, echo.MIMEApplicationJSON) {
 		return echo.MIMEApplicationJSON
 	}
 	return mediaType
+}
+
+// accepted reports whether an Accept takes a kind of answer. What is said of that very
+// kind counts before what is said of several (RFC 9110, section 12.5.1).
+func accepted(accept, kind string) bool {
+	for _, of := range []string{kind, "application/*", "*/*"} {
+		said, wanted := false, false
+		for entry := range strings.SplitSeq(accept, ",") {
+			name, parameters, _ := strings.Cut(entry, ";")
+			if strings.EqualFold(strings.TrimSpace(name), of) {
+				said, wanted = true, wanted || !unwanted(parameters)
+			}
+		}
+		if said {
+			return wanted
+		}
+	}
+	return false
 }
 
 // unwanted reports whether what has these parameters is not accepted: its weight is none
