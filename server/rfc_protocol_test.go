@@ -66,6 +66,27 @@ func bulkMusts() []must {
 				c.check(g.at("Operations", 0, "response", "detail") != nil, "%s: %s", op, g.text)
 			}
 		}},
+		{"7644 3.7", "a path is read as that of a request: from the root or as a URL, encoded or not, and an encoded slash parts nothing", func(c *client) {
+			u := c.user("")
+			for _, path := range []string{"/Users/" + encoded(u.id()), "/%55sers/" + u.id() + "/", u.path()} {
+				bulk(c, 0, `{"method":"PATCH","path":"`+path+`","data":`+operations(`{"op":"add","path":"title","value":"`+c.name()+`"}`)+`}`).
+					has("200", "Operations", 0, "status").has(u.path(), "Operations", 0, "location")
+			}
+			g := bulk(c, 0, makes("u", c.name()), `{"method":"PATCH","path":"/Users/bulk%49d%3A%75","data":`+operations(`{"op":"add","path":"title","value":"x"}`)+`}`).has("200", "Operations", 1, "status")
+			c.check(g.at("Operations", 0, "location") == g.at("Operations", 1, "location"), "one is at two places: %s", g.text)
+			for _, path := range []string{"/Users%2F" + u.id(), "/Users/" + u.id() + "%2F", "/Users/" + u.id() + "%2f..", "/Users%2F:id", "/Users/%25" + u.id(), "/Users//" + u.id(), "/Users/" + u.id() + "/x", "/%zz/x"} {
+				bulk(c, 0, `{"method":"DELETE","path":"`+path+`"}`).has("404", "Operations", 0, "status")
+				if path != "/%zz/x" { // which is no URL
+					c.send("DELETE", path, "").refuses(404, "")
+				}
+			}
+			for _, path := range []string{"/.search", "/%2Esearch", "/Users%2F.search", "/Users/.search", "/", "/Users/bulkId%253Au"} {
+				g := bulk(c, 0, makes("u", c.name()), `{"method":"POST","path":"`+path+`","data":{}}`).has("201", "Operations", 0, "status")
+				c.check(g.at("Operations", 1, "status") != "200" && g.at("Operations", 1, "status") != "201", "%s: %s", path, g.text)
+			}
+			bulk(c, 0, `{"method":"GET","path":"`+u.path()+`"}`).has("400", "Operations", 0, "status").has(u.path(), "Operations", 0, "location")
+			c.get(u.path()).is(200)
+		}},
 		{"7644 3.7.4", "what is larger than it says of itself is 413", func(c *client) {
 			config := c.get("/ServiceProviderConfig")
 			most, _ := config.at("bulk", "maxOperations").(float64)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,7 @@ type Bulk struct {
 type BulkOperation struct {
 	Method  string // in upper case
 	ID      string // its bulkId
-	Path    string
+	Path    string // as it was sent
 	Version string
 	Data    []byte // as it was sent
 }
@@ -102,7 +103,7 @@ func (b Bulk) distinct() error {
 // References returns the bulkIds that the path and the data refer to.
 func (o BulkOperation) References() []string {
 	var ids []string
-	for part := range strings.SplitSeq(o.Path, "/") {
+	for _, part := range o.segments() {
 		if id, ok := strings.CutPrefix(part, reference); ok {
 			ids = append(ids, id)
 		}
@@ -114,18 +115,30 @@ func (o BulkOperation) References() []string {
 	return ids
 }
 
-// ResolvePath returns the path with ids for what it refers to. It refers to what
-// is not there if ok is false.
-func (o BulkOperation) ResolvePath(idOf func(bulkID string) (string, bool)) (path string, ok bool) {
-	parts := strings.Split(o.Path, "/")
+// segments returns the parts of the path. Each is decoded by itself, so that an encoded
+// slash parts nothing (RFC 3986, section 2.2); what can not be decoded is what it says.
+func (o BulkOperation) segments() []string {
+	parts := strings.Split(strings.TrimPrefix(o.Path, "/"), "/")
+	for i, part := range parts {
+		if plain, err := url.PathUnescape(part); err == nil {
+			parts[i] = plain
+		}
+	}
+	return parts
+}
+
+// ResolvePath returns the parts of the path, decoded, with ids for what it refers to. It
+// refers to what is not there if ok is false.
+func (o BulkOperation) ResolvePath(idOf func(bulkID string) (string, bool)) (parts []string, ok bool) {
+	parts = o.segments()
 	for i, part := range parts {
 		if id, refers := strings.CutPrefix(part, reference); refers {
 			if parts[i], ok = idOf(id); !ok {
-				return "", false
+				return nil, false
 			}
 		}
 	}
-	return strings.Join(parts, "/"), true
+	return parts, true
 }
 
 // Resolve returns the data with ids for what it refers to. What refers to

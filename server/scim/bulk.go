@@ -43,7 +43,9 @@ func bulkRequest(q *request) error {
 			return err
 		}
 		b := bulk{request: q, Bulk: asked, byID: map[string]int{}, outcomes: make([]outcome, len(asked.Operations))}
-		for i, o := range b.Operations {
+		for i := range b.Operations {
+			o := &b.Operations[i]
+			o.Path = strings.TrimSuffix(strings.TrimPrefix(o.Path, b.base), "/")
 			if o.ID != "" {
 				b.byID[o.ID] = i
 			}
@@ -88,13 +90,13 @@ func (b *bulk) operation(ctx context.Context, i int) {
 	if b.stopped() {
 		return
 	}
-	path, ok := o.ResolvePath(b.made)
+	parts, ok := o.ResolvePath(b.made)
 	data, whole := o.Resolve(b.made)
 	switch {
 	case !ok || !whole && (o.Method != http.MethodPost || !b.inCircle(o)):
 		b.outcomes[i] = b.unresolved(o)
 	default:
-		b.outcomes[i] = b.send(ctx, o, o.Method, path, data)
+		b.outcomes[i] = b.send(ctx, o, o.Method, parts, data)
 	}
 	if b.outcomes[i].status >= http.StatusBadRequest {
 		b.errors++
@@ -133,7 +135,8 @@ func (b *bulk) complete(ctx context.Context) {
 		now := b.unresolved(o)
 		if data, whole := o.Resolve(b.made); whole {
 			id, _ := b.made(o.ID)
-			now = b.send(ctx, wire.BulkOperation{ID: o.ID}, http.MethodPut, strings.TrimSuffix(o.Path, "/")+"/"+id, data)
+			of, _ := o.ResolvePath(b.made)
+			now = b.send(ctx, wire.BulkOperation{ID: o.ID}, http.MethodPut, append(of, id), data)
 		}
 		if now.status < http.StatusBadRequest {
 			was.version = now.version
@@ -168,17 +171,14 @@ func (b *bulk) refused(o wire.BulkOperation, err error) outcome {
 	return out
 }
 
-// send runs an operation as a request of its own.
-func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path string, data []byte) outcome {
-	path = strings.TrimSuffix(strings.TrimPrefix(path, b.base), "/")
-	if plain, err := url.PathUnescape(path); err == nil {
-		path = plain
-	}
-	answer, id, err := b.target(method, path)
+// send runs an operation as a request of its own, to a path of these parts.
+func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method string, parts []string, data []byte) outcome {
+	to := address(parts)
+	answer, id, err := b.target(method, to.Path, parts)
 	if err != nil {
 		return b.refused(o, err)
 	}
-	r := (&http.Request{Method: method, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}).WithContext(ctx)
+	r := (&http.Request{Method: method, URL: to, Header: http.Header{}, Body: http.NoBody}).WithContext(ctx)
 	if o.Version != "" {
 		r.Header.Set("If-Match", o.Version)
 	}
@@ -195,7 +195,7 @@ func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path stri
 	}
 	out := outcome{status: w.status, location: w.header.Get(echo.HeaderLocation), version: w.header.Get("ETag")}
 	if out.location == "" && method != http.MethodPost {
-		out.location = b.base + path
+		out.location = b.base + to.EscapedPath()
 	}
 	if w.status >= http.StatusBadRequest {
 		out.version, out.response = "", w.body.Bytes()
@@ -203,29 +203,34 @@ func (b *bulk) send(ctx context.Context, o wire.BulkOperation, method, path stri
 	return out
 }
 
-// target returns what answers an operation: a resource's own verbs that change
-// something, and nothing else.
-func (b *bulk) target(method, path string) (answer func(*request) error, id string, err error) {
+// address is where parts lead that are not encoded.
+func address(parts []string) *url.URL {
+	escaped := make([]string, len(parts))
+	for i, part := range parts {
+		escaped[i] = url.PathEscape(part)
+	}
+	return &url.URL{Path: "/" + strings.Join(parts, "/"), RawPath: "/" + strings.Join(escaped, "/")}
+}
+
+// target returns what answers an operation, and the last part of its path, which is the id
+// of the one that it is about: a resource's own verbs that change something, and nothing else.
+func (b *bulk) target(method, path string, parts []string) (answer func(*request) error, last string, err error) {
 	const form = "an operation is a POST of /Users or /Groups, or a PUT, PATCH or DELETE of one resource"
 	switch method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
 		return nil, "", wire.Invalid(wire.InvalidSyntax, "method: %q is none of POST, PUT, PATCH and DELETE", method)
 	}
-	if path == "" {
+	if path == "/" {
 		return nil, "", wire.Invalid(wire.InvalidSyntax, "path: it is missing; %s", form)
 	}
-	endpoint, id, one := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	pattern := "/" + endpoint
-	if one {
-		pattern += "/:id"
-	}
 	for _, r := range resources() {
-		if !strings.EqualFold(r.path, pattern) || strings.HasPrefix(id, ".") {
+		endpoint, one := strings.CutSuffix(strings.TrimPrefix(r.path, "/"), "/:id")
+		if !strings.EqualFold(endpoint, parts[0]) || one != (len(parts) == 2) || len(parts) > 2 || strings.HasSuffix(endpoint, ".search") {
 			continue
 		}
 		if answer := r.verbs[method]; answer != nil {
-			return answer, id, nil
+			return answer, parts[len(parts)-1], nil
 		}
 		return nil, "", &wire.Error{Status: http.StatusMethodNotAllowed, Detail: "there is no " + method + " of " + path + "; " + form}
 	}

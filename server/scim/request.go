@@ -187,8 +187,15 @@ func (q *request) provenance(occurred, modified, stored time.Time) access.Proven
 	return access.Provenance{Source: q.source, Occurred: occurred, Received: q.received, Request: q.id(), Book: q.rules.Book()}
 }
 
-// param is the id that the path ends in. Some senders end it with a slash.
-func (q *request) param() string { return strings.TrimSuffix(q.c.Param("id"), "/") }
+// param is the id that the path ends in. Some senders end it with a slash, which is not one
+// that is encoded.
+func (q *request) param() string {
+	id := q.c.Param("id")
+	if strings.HasSuffix(echo.GetPath(q.c.Request()), "/") {
+		return strings.TrimSuffix(id, "/")
+	}
+	return id
+}
 
 // matches returns an error unless the version is one that If-Match allows. What is
 // shown beside a resource is not what is changed, and makes no difference.
