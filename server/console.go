@@ -18,6 +18,7 @@ import (
 	"drawbridge/schema"
 	"drawbridge/server/api"
 	"drawbridge/server/console"
+	"drawbridge/server/paths"
 	"drawbridge/store"
 )
 
@@ -38,6 +39,7 @@ func mountConsole(e *echo.Echo, o Options, g *gate, a *api.API) error {
 	}
 	inside := echo.New()
 	inside.HTTPErrorHandler = answerError(o.Log)
+	paths.Decode(inside)
 	inside.Use(recovered)
 	a.Mount(inside)
 	pages, err := console.New(console.Options{

@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -112,6 +113,10 @@ func protocolMusts() []must {
 			g := c.send("GET", "/Users", "", "Authorization", "").refuses(401, "")
 			c.check(strings.HasPrefix(g.header.Get("WWW-Authenticate"), "Bearer"), "WWW-Authenticate %q", g.header.Get("WWW-Authenticate"))
 			c.send("GET", "/Users", "", "Authorization", "Bearer wrong-wrong-wrong").refuses(401, "")
+			for _, path := range []string{"/%61pi/v1/identities", "/%61pi/v1/identities/x%2Fy", "/api%2Fv1/identities", "/api/v1%2F..%2Fidentities", "/%73cim/v2/Users", "/%73cim/v2/Users/x%2Fy", "/scim/v2%2FUsers", "/sig%6eals/v1/x"} {
+				g := c.send("GET", strings.TrimSuffix(c.api, "/api/v1")+path, "", "Authorization", "")
+				c.check(g.status == 401 || g.status == 404, "%s is open: %d %s", path, g.status, g.text)
+			}
 		}},
 		{"7644 3.8", "answers are application/scim+json in UTF-8, or application/json for who accepts that alone", func(c *client) {
 			u := c.user(`,"displayName":"Zo\u00eb"`).has("Zoë", "displayName")
@@ -229,7 +234,17 @@ func protocolMusts() []must {
 				c.get(path).is(200).has(id, "id")
 			}
 			c.send("PATCH", "/Users/%30"+u.id()[1:], operations(`{"op":"add","path":"title","value":"x"}`)).is(200).has("x", "title").has(u.path(), "meta", "location")
-			c.send("GET", c.api+"/identities/"+encoded(u.name()), "", "Authorization", "Bearer "+viewerSecret).is(200).has(u.id(), "id")
+			for _, named := range []string{"", "corp/", "100%", "a%2F", "a,b ", "a;", "a?", "a/../"} {
+				name := named + c.name()
+				of := c.send("POST", "/Users", `{"userName":"`+name+`"}`).is(201).id()
+				for _, part := range []string{encoded(name), url.PathEscape(name), strings.ReplaceAll((&url.URL{Path: "/" + name}).EscapedPath()[1:], "/", "%2F")} {
+					c.send("GET", c.api+"/identities/"+part, "", "Authorization", "Bearer "+viewerSecret).is(200).has(of, "id")
+				}
+			}
+			for _, one := range []got{c.get(u.path()), c.get(g.path()), c.get("/Roles/" + encoded(role)), c.get("/Entitlements/" + encoded(entitlement)), c.get("/Schemas/" + encoded(userURN))} {
+				at := fmt.Sprint(one.at("meta", "location"))
+				c.get(at).is(200).has(at, "meta", "location")
+			}
 			c.send("POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"/Users/`+encoded(u.id())+`","data":{"Operations":[{"op":"add","path":"title","value":"y"}]}}]}`).
 				has("200", "Operations", 0, "status").has(u.path(), "Operations", 0, "location")
 			c.get(u.path()).has("y", "title")

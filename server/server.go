@@ -26,6 +26,7 @@ import (
 	"drawbridge/server/api"
 	"drawbridge/server/issuer"
 	"drawbridge/server/metrics"
+	"drawbridge/server/paths"
 	"drawbridge/server/scim"
 	"drawbridge/store"
 )
@@ -114,7 +115,7 @@ func New(o Options) (*Server, error) {
 	e.IPExtractor = echo.ExtractIPDirect() // what a client says of itself in a header is not believed
 	e.Logger.SetOutput(io.Discard)
 
-	e.Pre(decoded)
+	paths.Decode(e)
 	e.Use(observe(o.Log, o.Metrics)) // request id, access log, metrics; outermost, for it sees every answer
 	e.Use(recovered)
 	e.Use(secured(o.PublicURL))
@@ -168,18 +169,6 @@ func secured(publicURL string) echo.MiddlewareFunc {
 			maps.Copy(c.Response().Header(), headers) // the values are shared: nobody writes into them
 			return next(c)
 		}
-	}
-}
-
-// decoded has a path in which more is encoded than has to be be the same as one in which it is
-// not (RFC 3986, section 6.2.2.2): a client may write an address as ada%40example.com, and the
-// id of a schema as urn%3Aietf. An encoded slash parts nothing, so that a path with one stays.
-func decoded(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		if u := c.Request().URL; !strings.Contains(strings.ToUpper(u.RawPath), "%2F") {
-			u.RawPath = ""
-		}
-		return next(c)
 	}
 }
 

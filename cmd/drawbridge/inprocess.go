@@ -11,6 +11,7 @@ import (
 	"drawbridge/cmd/drawbridge/internal/bridge"
 	"drawbridge/schema"
 	"drawbridge/server/api"
+	"drawbridge/server/paths"
 	"drawbridge/store"
 	"drawbridge/store/bolt"
 )
@@ -38,6 +39,7 @@ func (w *who) with(ctx context.Context, do func(c *client) error) error {
 			return err
 		}
 		e := echo.New()
+		paths.Decode(e)
 		api.New(api.Options{Store: s.store, Rules: rules, Issuers: s.cfg.IssuerNames(), Version: versionOf()}).Mount(e)
 		caller := api.Caller{Name: local(), Role: schema.Admin, Person: w.as, Auth: api.AuthLocal}
 		if w.key != "" {

@@ -608,3 +608,15 @@ func TestInboxHasEverything(t *testing.T) {
 		t.Errorf("who is nobody is told\n%s", text)
 	}
 }
+
+// TestPagesOfWhoeverIsCalledSo shows people whose names have in them what parts or ends a
+// path.
+func TestPagesOfWhoeverIsCalledSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := w.as("viewer")
+	for _, name := range []string{"corp/ada", "a,b c", "a;b", "100%ada", "a%2Fb", "a?b"} {
+		id := w.person(name)
+		b.shows("/console/people/"+url.PathEscape(name), "/console/people/"+id.ID+"/why?")
+	}
+}
