@@ -233,6 +233,7 @@ func TestOneTargetTwice(t *testing.T) {
 				keyed(&wiki, "X-Api-Key")
 			case connectors.AuthClient:
 				fetched(&wiki, "https://login.example/one", "read", "write")
+			default:
 			}
 			c := Default()
 			c.Connectors = []connectors.Config{wiki, {Name: "doors", Kind: "manual"}, {Name: "keys", Kind: "manual"}, other}

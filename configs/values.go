@@ -248,8 +248,9 @@ func shown(by connectors.AuthScheme) []string {
 		return []string{http.CanonicalHeaderKey(by.Header)}
 	case connectors.AuthQuery:
 		return []string{by.Header}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // plainURL writes an address as it is compared: RFC 3986, section 6.2.

@@ -17,7 +17,7 @@ import (
 func routed(path string) (status int, text string) {
 	e := echo.New()
 	paths.Decode(e)
-	e.GET("/work/:connector/of/:identity", func(c echo.Context) error {
+	e.GET("/at/:connector/of/:identity", func(c echo.Context) error {
 		return c.String(http.StatusOK, fmt.Sprintf("%q %q", c.Param("connector"), c.Param("identity")))
 	})
 	w := httptest.NewRecorder()
@@ -49,7 +49,7 @@ func TestNamesInPaths(t *testing.T) {
 		for _, b := range names {
 			want := fmt.Sprintf("%q %q", a, b)
 			for _, encode := range []func(string) string{sparing, url.PathEscape, every, func(s string) string { return strings.ToLower(every(s)) }} {
-				path := "/work/" + encode(a) + "/of/" + encode(b)
+				path := "/at/" + encode(a) + "/of/" + encode(b)
 				if status, got := routed(path); status != http.StatusOK || got != want {
 					t.Errorf("%s is %d %s, want %s", path, status, got, want)
 				}
@@ -61,7 +61,7 @@ func TestNamesInPaths(t *testing.T) {
 // TestRoutesAreMetEncoded has a route's own words be encoded, and its slashes not.
 func TestRoutesAreMetEncoded(t *testing.T) {
 	for path, want := range map[string]int{
-		"/w%6Frk/a/of/b": 200, "/%77ork/a/o%66/x%2Fy": 200, "/%77ork%2Fa/of/b": 404, "/work/a%2Fof/b": 404, "/work/a/of%2Fb": 404, "/work%2F..%2Fwork/a/of/b": 404, "/work/a/%2e%2e/of/b": 404,
+		"/a%74/a/of/b": 200, "/%61t/a/o%66/x%2Fy": 200, "/%61t%2Fa/of/b": 404, "/at/a%2Fof/b": 404, "/at/a/of%2Fb": 404, "/at%2F..%2Fat/a/of/b": 404, "/at/a/%2e%2e/of/b": 404,
 	} {
 		if status, text := routed(path); status != want {
 			t.Errorf("%s is %d %s, want %d", path, status, text, want)
@@ -79,7 +79,7 @@ func FuzzPaths(f *testing.F) {
 			return // a route has a name for each
 		}
 		want := fmt.Sprintf("%q %q", a, b)
-		for _, path := range []string{"/work/" + url.PathEscape(a) + "/of/" + url.PathEscape(b), "/work/" + every(a) + "/of/" + url.PathEscape(b)} {
+		for _, path := range []string{"/at/" + url.PathEscape(a) + "/of/" + url.PathEscape(b), "/at/" + every(a) + "/of/" + url.PathEscape(b)} {
 			if status, got := routed(path); status != http.StatusOK || got != want {
 				t.Errorf("%s is %d %s, want %s", path, status, got, want)
 			}
