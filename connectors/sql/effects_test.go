@@ -463,6 +463,30 @@ func TestASessionOfAnotherStays(t *testing.T) {
 	}
 }
 
+// TestWhatALeaverIsSignedInWithEndsByTheirID has somebody be gone whose name another has by
+// now, at a target that knows by ids who is signed in: what they left open ends, and what the
+// other has stays. R-REV-9.
+func TestWhatALeaverIsSignedInWithEndsByTheirID(t *testing.T) {
+	each(t, nil, func(t *testing.T, x *target) {
+		h := x.Hand.(*rows)
+		left := x.provision(t, ada())
+		h.must(t, "INSERT INTO tokens (user_id) VALUES (?)", left.RemoteID)
+		if err := h.Remove(t.Context(), left.RemoteID); err != nil {
+			t.Fatal(err)
+		}
+		now := x.provision(t, ada())
+		h.must(t, "INSERT INTO tokens (user_id) VALUES (?)", now.RemoteID)
+		ctx := connectors.WithOwners(t.Context(), func(context.Context, schema.Account) error { return errors.New("it is another's") })
+		if got, err := x.Connector.Apply(ctx, left, schema.Account{}); err != nil || got.Exists() {
+			t.Errorf("%+v, %v; want it gone", got, err)
+		}
+		open, err := strs(t.Context(), x.admin, "SELECT user_id FROM tokens WHERE revoked IS NULL")
+		if want := []string{now.RemoteID}; err != nil || !cmp.Equal(open, want) {
+			t.Errorf("tokens of %v are open, %v; want those of %v", open, err, want)
+		}
+	})
+}
+
 // TestARoleIsRenamed and keeps what it holds.
 func TestARoleIsRenamed(t *testing.T) {
 	for scheme, server := range servers {

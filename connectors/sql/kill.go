@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	db "database/sql"
+	"slices"
+	"strings"
 	"time"
 
 	"drawbridge/connectors"
@@ -22,7 +24,7 @@ func (c *Connector) endSessions(ctx context.Context, m move, have schema.Account
 		whose = have
 	}
 	known := whose.Exists() && !connectors.IsUnnamed(whose.RemoteID) && len(whose.Attributes) > 0
-	if len(c.sessions) == 0 || !known || m.before.protected || m.others {
+	if len(c.sessions) == 0 || !known || m.before.protected || m.other != "" && !c.apart(whose.RemoteID, m.other) {
 		return m.account, failed // nobody's sessions are ended for having a name, also that of one who is gone
 	}
 	err := c.quiet(ctx, values{id: whose.RemoteID, attributes: whose.Attributes})
@@ -40,6 +42,18 @@ func (c *Connector) endSessions(ctx context.Context, m move, have schema.Account
 		err = connectors.Worst([]error{failed, err})
 	}
 	return got, err
+}
+
+// apart reports whether the sessions of an account that is gone cannot be taken for those
+// of another that has its name by now: they are asked for by id alone, and the ids are not
+// one to a server which minds no case.
+func (c *Connector) apart(gone, other string) bool {
+	for _, s := range slices.Concat(c.sessions, c.writes[optEndSession]) {
+		if slices.ContainsFunc(s.names(), func(name string) bool { return name != paramID && name != paramSession }) {
+			return false
+		}
+	}
+	return !strings.EqualFold(gone, other)
 }
 
 // quiet ends sessions until there are none.

@@ -15,7 +15,7 @@ type move struct {
 	account schema.Account // as it is now, as far as is known
 	before  person         // as it was found
 	found   bool           // it was there before
-	others  bool           // what was found is another's
+	other   string         // the id of what was found, where that is another's
 	steps   []connectors.Step
 }
 
@@ -56,7 +56,7 @@ func (c *Connector) move(ctx context.Context, have, want schema.Account, pick fu
 		return m, err
 	}
 	if others, err := connectors.Claim(ctx, have, want, p.account); others {
-		m.account, m.others = schema.Account{}, true
+		m.account, m.other = schema.Account{}, p.account.RemoteID
 		return m, err
 	}
 	m.before, m.found, m.account = *p, p.account.Exists(), p.account
