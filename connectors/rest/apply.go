@@ -26,7 +26,7 @@ func (c *Connector) Apply(ctx context.Context, have, want schema.Account) (schem
 	m.begun = connectors.Doubtful(have)
 	err := m.Run(ctx, m)
 	if m.undone != nil && !m.Is.Exists() {
-		err = permanent("the account is gone, and not all that ends its access was done: see there that it ended: %w", m.undone)
+		err = permanent("the account is gone, and not all that ends its access was seen to be done: see there that it ended: %w", m.undone)
 	}
 	if err != nil && m.ends && m.begun && m.Is.Exists() {
 		// However disabled it looks, here or in a listing: all of it is done again.

@@ -40,14 +40,17 @@ func (c *Connector) run(ctx context.Context, all steps, in variables) (answer an
 	return s.answer, nil
 }
 
-// A sequence is requests of which each knows what those before it were answered: nothing,
-// where it failed.
+// A sequence is requests of which each knows what those before it were answered. Where one
+// failed, others may still be made: but none that reads what that one would have said.
 type sequence struct {
 	*Connector
 	in      variables
-	answer  any
-	answers []any
+	answer  any   // of the last that was made
+	answers []any // of all
 	wrote   bool
+	failed  bool // one of them did
+	unheard bool // the last that was to be made did
+	held    bool // one failed that others need
 }
 
 func (c *Connector) sequence(in variables) *sequence {
@@ -58,14 +61,23 @@ func (c *Connector) sequence(in variables) *sequence {
 func (s *sequence) make(ctx context.Context, r *request) error {
 	answer, made, err := s.made(ctx, r)
 	s.answers = append(s.answers, answer)
-	if made {
-		s.answer = answer
+	switch {
+	case err != nil:
+		s.failed, s.unheard, s.held = true, true, s.held || r.Needed
+	case made:
+		s.answer, s.unheard = answer, false
 		s.wrote = s.wrote || r.method != http.MethodGet
 	}
 	return err
 }
 
 func (s *sequence) made(ctx context.Context, r *request) (answer any, made bool, err error) {
+	switch {
+	case s.held:
+		return nil, false, permanent("%s: not made: one before it that is needed failed", r.name())
+	case s.unheard && r.reads("answer"), s.failed && r.reads("answers"):
+		return nil, false, permanent("%s: not made: it goes by the answer of one that failed", r.name())
+	}
 	s.in["answer"], s.in["answers"] = s.answer, slices.Clone(s.answers)
 	s.in["random"] = randomText()
 	if r.When.given() {
@@ -79,6 +91,23 @@ func (s *sequence) made(ctx context.Context, r *request) (answer any, made bool,
 	}
 	got, err := s.ask(ctx, r, s.in)
 	return got.body, err == nil, err
+}
+
+// reads reports whether what the request says reads the variable.
+func (r *request) reads(variable string) bool {
+	for _, segment := range r.path.segments {
+		for _, p := range segment {
+			if p.expr != nil && p.expr.reads(variable) {
+				return true
+			}
+		}
+	}
+	for _, e := range r.Query {
+		if e.reads(variable) {
+			return true
+		}
+	}
+	return r.When.reads(variable) || r.Body.reads(variable)
 }
 
 // A halfwayError is that of a request before which others took effect.

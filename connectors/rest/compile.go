@@ -214,6 +214,9 @@ func (c *compiler) request(r *request, may []string, line int) {
 	if r.method == "" {
 		c.add(line, "a request has a method with its path: write get, post, put, patch or delete")
 	}
+	if ends := c.Accounts.Disable; r.Needed && !slices.Contains(ends[:max(0, len(ends)-1)], r) {
+		c.add(r.line, "needed: nothing goes by it here: it is of a request in disable that others come after")
+	}
 	c.expression(&r.When, may, boolean)
 	c.expression(&r.Body, may, any1)
 	if r.Body.given() && r.method == http.MethodGet {

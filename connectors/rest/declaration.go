@@ -111,6 +111,7 @@ type request struct {
 	Query    map[string]expression `yaml:"query"` // what is empty is left out
 	Body     expression            `yaml:"body"`
 	Optional bool                  `yaml:"optional"` // that there is no such thing is an answer: null
+	Needed   bool                  `yaml:"needed"`   // of several that disable: where it fails, none after it is made
 	Errors   []errorRule           `yaml:"errors"`   // looked at before those of the declaration
 
 	line   int
@@ -175,7 +176,9 @@ const (
 )
 
 // steps are requests, one after the other. What one is answered the next reads
-// as answer.
+// as answer. The first that fails is the last that is made, but of those that disable:
+// who leaves does not keep what the others end, and what must not be done without the
+// one before it says that it reads its answer, or that one says that it is needed.
 type steps []*request
 
 // UnmarshalYAML takes one request, or a list of them.

@@ -33,6 +33,8 @@ func TestMistakes(t *testing.T) {
 		"a query in the path":          {"get: /teams", "get: /teams?all=yes", "get: /teams", "write the query under query"},
 		"a brace that is not closed":   {"'/teams/{entitlement.id}/members/{id}' }\n      revoke", "'/teams/{entitlement.id/members/' }\n      revoke", "grant:", "opened and not closed"},
 		"a body of a get":              {"read: { get: '/people/{id}' }", "read: { get: '/people/{id}', body: '{}' }", "read:", "a get sends none"},
+		"needed by nothing":            {"disable: { post: '/people/{id}/suspend' }", "disable: { post: '/people/{id}/suspend', needed: true }", "disable:", "needed: nothing goes by it here"},
+		"needed where all are":         {"read: { get: '/people/{id}' }", "read: { get: '/people/{id}', needed: true }", "read:", "needed: nothing goes by it here"},
 		"no way to revoke":             {"      revoke: { delete: '/teams/{entitlement.id}/members/{id}' }\n", "", "- catalogue", "grant and revoke are needed"},
 		"no way to come back":          {"    enable: { post: '/people/{id}/resume' }\n", "", "rest:", "enable is missing"},
 		"no way to look":               {"    read: { get: '/people/{id}' }\n", "", "", ""},

@@ -35,9 +35,10 @@ func (m *move) disable(ctx context.Context) error {
 	return nil
 }
 
-// endEach makes each of the requests that disable, whatever becomes of the others, unless
-// the account turns out not to be there. It reports whether one took effect, and what
-// failed of those about an account that is there.
+// endEach makes each of the requests that disable, whatever becomes of those whose answer
+// it does not go by and that are not needed, unless the account turns out not to be there.
+// It reports whether one took effect, and what failed of those about an account that is
+// there.
 func (m *move) endEach(ctx context.Context) (wrote bool, failed []error, err error) {
 	s := m.sequence(m.vars(variables{"id": m.Is.RemoteID}))
 	for _, r := range m.d.Accounts.Disable {
@@ -48,7 +49,8 @@ func (m *move) endEach(ctx context.Context) (wrote bool, failed []error, err err
 			case lookErr != nil:
 				err = lookErr
 			case !m.Is.Exists():
-				if s.wrote {
+				// One that failed may be what removed the account.
+				if s.wrote || len(failed) > 1 && uncertain(connectors.Worst(failed)) {
 					m.undone = connectors.Worst(failed)
 				}
 				return s.wrote, failed, course.ErrAgain

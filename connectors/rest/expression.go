@@ -28,7 +28,8 @@ const (
 type expression struct {
 	text    string
 	line    int
-	inside  bool // the text begins on the line after: a block scalar
+	inside  bool     // the text begins on the line after: a block scalar
+	names   []string // of what it reads
 	program cel.Program
 }
 
@@ -42,6 +43,9 @@ func (e *expression) UnmarshalYAML(node *yaml.Node) error {
 }
 
 func (e *expression) given() bool { return e.text != "" }
+
+// reads reports whether the expression reads the variable.
+func (e *expression) reads(variable string) bool { return slices.Contains(e.names, variable) }
 
 // variables are what an expression may read, by name.
 type variables map[string]any
@@ -58,7 +62,7 @@ var shapes = map[string]*cel.Type{
 	"credential":  cel.MapType(cel.StringType, cel.StringType), // name, ref and machine
 	"random":      cel.StringType,                              // text that nobody can guess, anew for each request
 	"page":        cel.MapType(cel.StringType, cel.StringType), // token, offset, number, size
-	"answer":      cel.DynType,                                 // body of the request before, of several
+	"answer":      cel.DynType,                                 // body of the last request that was made, of several
 	"answers":     cel.ListType(cel.DynType),                   // bodies of all before; null for one that was not made
 	"item":        cel.DynType,                                 // one of a listing
 	"body":        cel.DynType,                                 // of the answer; null where it is no JSON
@@ -111,6 +115,9 @@ func (l *language) compile(e *expression, may []string, want ...*cel.Type) []mis
 	}
 	if all := l.misspelt(e, checked); all != nil {
 		return all
+	}
+	for _, of := range checked.NativeRep().ReferenceMap() {
+		e.names = append(e.names, of.Name)
 	}
 	e.program, err = env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	if err != nil {
