@@ -117,7 +117,7 @@ func (k *kind) learn(ctx context.Context, fresh time.Duration) error {
 	}
 	began := k.c.o.Now()
 	ids, names, doubled := map[string]string{}, map[string]string{}, map[string]bool{}
-	for item, err := range k.c.all(ctx, &k.Catalogue.listing, nil, nil) {
+	for item, err := range k.c.lines(ctx, &k.Catalogue.listing, nil, k.says(&k.Catalogue.ID)) {
 		if err != nil {
 			return astray(err)
 		}
@@ -167,7 +167,7 @@ func (k *kind) of(ctx context.Context, item any, id string, names []string) ([]s
 		return k.held(ctx, k.Of, item)
 	case k.Of != nil:
 		var held []string
-		for line, err := range k.c.all(ctx, &k.Of.listing, k.c.vars(variables{"id": id}), nil) {
+		for line, err := range k.c.lines(ctx, &k.Of.listing, k.c.vars(variables{"id": id}), k.says(&k.Of.ID, &k.Of.Name)) {
 			if isMissing(err) {
 				return nil, k.c.certain(ctx, err)
 			}
@@ -275,7 +275,7 @@ func (k *kind) everyone(ctx context.Context) (map[string][]string, error) {
 	switch {
 	case k.Everyone != nil:
 		held := map[string][]string{}
-		for line, err := range k.c.all(ctx, &k.Everyone.listing, nil, nil) {
+		for line, err := range k.c.lines(ctx, &k.Everyone.listing, nil, k.says(&k.Everyone.Account, &k.Everyone.ID, &k.Everyone.Name)) {
 			if err != nil {
 				return nil, err
 			}
@@ -328,7 +328,7 @@ func (k *kind) memberships(ctx context.Context) (map[string][]string, error) {
 // members returns the ids of the accounts that hold the entitlement.
 func (k *kind) members(ctx context.Context, id, name string) (accounts []string, err error) {
 	in := k.c.vars(variables{"entitlement": map[string]string{"id": id, "name": name}})
-	for line, err := range k.c.all(ctx, &k.Members.listing, in, nil) {
+	for line, err := range k.c.lines(ctx, &k.Members.listing, in, k.says(&k.Members.Account)) {
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,79 @@ func TestPagesThatLie(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// TestAThingTwiceInAListing has what is held, who holds it, or what there is to hold be said on
+// two pages. Where the pages moved nobody may conclude from it who holds nothing; where somebody
+// holds a thing in two ways, that is no reason never to read them.
+func TestAThingTwiceInAListing(t *testing.T) {
+	line := func(id int, more string) any {
+		return map[string]any{"team": map[string]any{"id": id}, "person": id, "id": id, "title": fmt.Sprint("team ", id), "more": more}
+	}
+	type pages [][]any
+	whole := pages{{line(1, ""), line(2, "")}, {line(3, ""), line(4, "")}}
+	for name, c := range map[string]struct {
+		once, then pages
+		fine       bool
+	}{
+		"a page moved by one":                     {pages{{line(1, ""), line(2, "")}, {line(2, ""), line(4, "")}}, whole, false},
+		"and the line says another time":          {pages{{line(1, "12:00"), line(2, "12:00")}, {line(2, "12:01"), line(4, "12:01")}}, whole, false},
+		"a page moved by two":                     {pages{{line(1, "12:00"), line(2, "12:00"), line(3, "12:00")}, {line(2, "12:01"), line(3, "12:01"), line(5, "12:01")}}, whole, false},
+		"a page moved each time":                  {pages{{line(1, ""), line(2, "")}, {line(2, "again"), line(4, "")}}, pages{{line(1, ""), line(3, "")}, {line(3, "again"), line(4, "")}}, false},
+		"it cannot be read again":                 {pages{{line(1, ""), line(2, "")}, {line(2, "again"), line(4, "")}}, nil, false},
+		"a page comes twice":                      {pages{{line(1, ""), line(2, "")}, {line(3, "")}, {line(1, ""), line(2, "")}}, whole, false},
+		"two ways, from one page to the next":     {pages{{line(1, "lent"), line(2, "lent")}, {line(2, "own"), line(3, "own")}}, pages{{line(1, "lent"), line(2, "lent")}, {line(2, "own"), line(3, "own")}}, true},
+		"two ways, of which nothing more is said": {pages{{line(1, ""), line(2, "")}, {line(3, ""), line(1, "")}}, nil, true},
+		"two ways on one page, and an empty page": {pages{{line(1, ""), line(1, "")}, {}, {line(3, "")}, {}}, nil, true},
+	} {
+		for what, at := range map[string]string{"what is held": "/teams", "who holds it": "/members", "what there is": "/v1/teams"} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				s, reads := newStaff(teams...), 0
+				s.before = func(w http.ResponseWriter, r *http.Request) bool {
+					if !strings.HasSuffix(r.URL.Path, at) || (r.URL.Path == "/v1/teams") != (what == "what there is") {
+						return false
+					}
+					page, _ := strconv.Atoi(r.URL.Query().Get("cursor"))
+					if page == 0 {
+						reads++
+					}
+					shown := c.once
+					if reads > 1 {
+						shown = c.then
+					}
+					if shown == nil {
+						refuse(w, http.StatusServiceUnavailable, "busy")
+						return true
+					}
+					if page+1 < len(shown) {
+						w.Header().Set("Link", fmt.Sprintf(`<%s?cursor=%d>; rel="next"`, r.URL.Path, page+1))
+					}
+					answer(w, http.StatusOK, map[string]any{"entries": shown[page]})
+					return true
+				}
+				text := people
+				if what == "who holds it" {
+					text = strings.Replace(text, "of: { get: '/people/{id}/teams', items: body.entries, page: { style: link }, id: item.team.id }",
+						"members: { get: '/teams/{entitlement.id}/members', items: body.entries, page: { style: link }, account: item.person }", 1)
+					s.names = s.names[:1] // so that it is one listing
+				}
+				a := open(t, profile(t, text), s)
+				have, err := s.Put(t.Context(), schema.Account{RemoteID: "7", Active: true, Attributes: connectortest.Person(1)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if what == "what there is" {
+					for _, err = range a.(connectors.EntitlementLister).Entitlements(t.Context()) {
+					}
+				} else {
+					_, err = a.(connectors.Reader).Read(t.Context(), have.RemoteID)
+				}
+				if (err == nil) != c.fine || !c.fine && connectors.KindOf(err) != connectors.Transient || reads == 0 {
+					t.Errorf("read %d times: %v; want it fine %v, or an error that passes", reads, err, c.fine)
+				}
+			})
 		}
 	}
 }

@@ -3,8 +3,8 @@ package rest
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
+	"hash"
 	"iter"
 	"net/http"
 	"strconv"
@@ -15,40 +15,43 @@ import (
 // for ever.
 const maxPages = 1_000_000
 
-// all returns every item of the listing, page by page, or an error: one that
-// repeats itself, shrinks, or ends before its total, is none. Where key is not
-// nil it says what tells one item from another; else all that is in it does, from
-// one page to the next.
+// all returns every item of the listing, page by page, or an error: one that repeats
+// itself, shrinks, or ends before its total, is none. No two items have one key.
 func (c *Connector) all(ctx context.Context, l *listing, in variables, key func(any) (string, error)) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		w := newWalk(l)
-		for range maxPages {
-			items, err := c.page(ctx, l, w, in)
-			if err == nil && key != nil {
-				err = w.once(items, key)
-			} else if err == nil {
-				err = w.fresh(items)
-			}
+		w.check = func(items []any) error { return w.once(items, key) }
+		c.walk(ctx, w, in, yield)
+	}
+}
+
+// walk yields every item, and reports whether it came to the end of them.
+func (c *Connector) walk(ctx context.Context, w *walk, in variables, yield func(any, error) bool) bool {
+	for range maxPages {
+		items, err := c.page(ctx, w.l, w, in)
+		if err == nil {
+			err = w.check(items)
+		}
+		if err != nil {
+			yield(nil, err)
+			return false
+		}
+		for _, item := range items {
+			counts, err := c.counts(w.l, item)
 			if err != nil {
 				yield(nil, err)
-				return
+				return false
 			}
-			for _, item := range items {
-				counts, err := c.counts(l, item)
-				if err != nil {
-					yield(nil, err)
-					return
-				}
-				if counts && !yield(item, nil) {
-					return
-				}
-			}
-			if w.done {
-				return
+			if counts && !yield(item, nil) {
+				return false
 			}
 		}
-		yield(nil, transient("%s: the list does not end", l.name()))
+		if w.done {
+			return true
+		}
 	}
+	yield(nil, transient("%s: the list does not end", w.l.name()))
+	return false
 }
 
 // counts reports whether the item is one that the declaration wants.
@@ -72,12 +75,18 @@ type walk struct {
 	token  string
 	next   string // the link to the next page
 	done   bool
-	known  map[string]struct{} // keys of the items so far
 	tokens map[string]struct{}
+	check  func(items []any) error // whether a page is one that comes after those before
+
+	known  map[string]struct{} // keys of the items so far; of lines, the pages
+	before []string            // keys of the page before
+	last   string              // its last item
+	moved  bool                // a page began with what the one before had
+	read   hash.Hash           // of the keys
 }
 
 func newWalk(l *listing) *walk {
-	return &walk{l: l, total: -1, known: map[string]struct{}{}, tokens: map[string]struct{}{}}
+	return &walk{l: l, total: -1, known: map[string]struct{}{}, tokens: map[string]struct{}{}, read: sha256.New()}
 }
 
 // vars returns what expressions read as page.
@@ -207,30 +216,6 @@ func (w *walk) once(items []any, key func(any) (string, error)) error {
 			return w.incomplete("an entry is listed twice")
 		}
 		w.known[k] = struct{}{}
-	}
-	return nil
-}
-
-// fresh refuses items that another page had: where one comes again, a page was moved, and
-// another item was passed over. What is the same on one page may be held in two ways.
-func (w *walk) fresh(items []any) error {
-	if w.done && w.pages == 1 {
-		return nil // it is all on one
-	}
-	page := make([]string, len(items))
-	for i, item := range items {
-		text, err := json.Marshal(item)
-		if err != nil {
-			return w.incomplete("an entry cannot be read: " + err.Error())
-		}
-		sum := sha256.Sum256(text)
-		page[i] = string(sum[:16])
-		if _, twice := w.known[page[i]]; twice {
-			return w.incomplete("an entry is on two pages")
-		}
-	}
-	for _, sum := range page {
-		w.known[sum] = struct{}{}
 	}
 	return nil
 }
