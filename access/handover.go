@@ -126,9 +126,10 @@ func waitsFor(problem error) string {
 }
 
 // freed has those tried again who wait for an account that has another name now, or is
-// disabled, or gone.
+// disabled, or gone. Nobody waits for one that was not there.
 func freed(tx store.Tx, was, now schema.Account) error {
-	if was.RemoteID == now.RemoteID && was.Active == now.Active && was.Attributes["userName"] == now.Attributes["userName"] {
+	same := was.RemoteID == now.RemoteID && was.Active == now.Active && was.Attributes["userName"] == now.Attributes["userName"]
+	if same || !was.Exists() {
 		return nil
 	}
 	return retryWaiting(tx, now.Identity)

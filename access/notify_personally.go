@@ -62,8 +62,8 @@ func toldOf(r store.Reader, n schema.Notice, to string) (bool, error) {
 // Tells reports whether an address that nobody is known by is one that the bridge tells
 // things: the policy names it, or something was for it.
 func Tells(r store.Reader, book *policy.Book, to string) (bool, error) {
-	for _, err := range store.Notices.All(r, to) {
-		return err == nil, err
+	if told, err := anyOf(store.Notices.All(r, to)); told || err != nil {
+		return told, err
 	}
 	address := strings.TrimPrefix(to, MailTo)
 	return slices.ContainsFunc(book.Owned(), func(d policy.Owned) bool {

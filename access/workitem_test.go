@@ -102,19 +102,26 @@ func TestPeopleAreAsked(t *testing.T) {
 	})
 }
 
+// toBeRemoved returns somebody whose access people gave by hand, and who left since.
+func (w *world) toBeRemoved() (identity string) {
+	w.t.Helper()
+	ada := w.admit(person{name: "ada", department: "Engineering"})
+	w.work()
+	item, _ := w.asked(ada)
+	if err := w.say(access.Confirm, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "seen"}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.work()
+	w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
+	w.work()
+	return ada
+}
+
 // TestUnconfirmedRemovalsStayRed has nobody confirm a removal: it stays due, people
 // are reminded once a day, and it is closed when nothing is to be done any more. R-REV-8, R-LOG-7.
 func TestUnconfirmedRemovalsStayRed(t *testing.T) {
 	tended(t, func(t *testing.T, w *world) {
-		ada := w.admit(person{name: "ada", department: "Engineering"})
-		w.work()
-		item, _ := w.asked(ada)
-		if err := w.say(access.Confirm, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "seen"}); err != nil {
-			t.Fatal(err)
-		}
-		w.work()
-		w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
-		w.work()
+		ada := w.toBeRemoved()
 		for day := range 4 {
 			if got := len(w.findings("overdue-work")); (got == 1) != (day > 0) {
 				t.Errorf("day %d: %d findings", day, got)
@@ -149,16 +156,8 @@ func TestUnconfirmedRemovalsStayRed(t *testing.T) {
 // account is parked, and stays among those of which access is yet to end. R-REV-8.
 func TestADeclinedRemovalStaysRed(t *testing.T) {
 	tended(t, func(t *testing.T, w *world) {
-		ada := w.admit(person{name: "ada", department: "Engineering"})
-		w.work()
+		ada := w.toBeRemoved()
 		item, _ := w.asked(ada)
-		if err := w.say(access.Confirm, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "seen"}); err != nil {
-			t.Fatal(err)
-		}
-		w.work()
-		w.admit(person{id: ada, name: "ada", department: "Engineering", inactive: true})
-		w.work()
-		item, _ = w.asked(ada)
 		if err := w.say(access.Decline, access.Confirmation{Connector: "wiki", Identity: ada, Plan: item.Plan, By: "token/desk", Words: "not my job"}); err != nil {
 			t.Fatal(err)
 		}

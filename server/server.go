@@ -116,7 +116,7 @@ func New(o Options) (*Server, error) {
 	e.Logger.SetOutput(io.Discard)
 
 	paths.Decode(e)
-	e.Use(observe(o.Log, o.Metrics)) // request id, access log, metrics; outermost, for it sees every answer
+	e.Use(observe(o.Log, o.Metrics)) // request id, access log, metrics; before whatever answers, for it sees every answer
 	e.Use(recovered)
 	e.Use(secured(o.PublicURL))
 	e.Use(g.guard) // who may use /scim, /signals and /api

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,8 @@ func disabling(t *testing.T, disable string, answers map[string]func(s *staff, i
 		}
 		return answers[request] != nil
 	}
-	c := open(t, profile(t, strings.Replace(people, "disable: { post: '/people/{id}/suspend' }", "disable: ["+disable+"]", 1)), s)
+	c := open(t, profile(t, strings.NewReplacer("disable: { post: '/people/{id}/suspend' }", "disable: ["+disable+"]",
+		"rest:\n", "rest:\n  options: { heir: { default: bob } }\n").Replace(people)), s)
 	off := schema.Account{Attributes: map[string]string{"userName": "ada"}}
 	have, err := c.Apply(t.Context(), schema.Account{}, schema.Account{Active: true, Attributes: off.Attributes})
 	if err != nil {
@@ -111,6 +113,35 @@ func TestWhatFailedIsToldOfWhomALostAnswerRemoved(t *testing.T) {
 		})
 		if got.Exists() || (err != nil) != told || told && connectors.KindOf(err) != connectors.Permanent {
 			t.Errorf("by %s: %+v, %v, asked %q; want it told %v", disable, got, err, asked, told)
+		}
+	}
+}
+
+// TestDisablingAsDocumented has the example of docs/connectors/rest.md do as the page says: what
+// ends access is done whatever else is refused, and nobody is deleted whose things could not be
+// handed over.
+func TestDisablingAsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/connectors/rest.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(page), "```yaml\ndisable:\n  - ")
+	example, _, found := strings.Cut(after, "\n```")
+	if !found {
+		t.Fatal("the page has no example of disable")
+	}
+	example = strings.NewReplacer("\n  - ", ", ", "/users/", "/people/").Replace(example)
+	const suspend, signOut, transfer, remove = "POST /people/ID/suspend", "POST /people/ID/signOut", "POST /people/ID/transfer", "DELETE /people/ID"
+	done := func(_ *staff, _ string, w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
+	for fails, want := range map[string][]string{
+		"nothing": {suspend, signOut, transfer, remove}, signOut: {suspend, signOut, transfer, remove}, transfer: {suspend, signOut, transfer},
+	} {
+		answers := map[string]func(*staff, string, http.ResponseWriter){transfer: done}
+		answers[fails] = failing(http.StatusForbidden)
+		_, asked, _, err := disabling(t, example, answers)
+		asked = slices.DeleteFunc(asked, func(a string) bool { return strings.HasPrefix(a, "GET ") })
+		if !slices.Equal(asked, want) || (err == nil) != (fails == "nothing") {
+			t.Errorf("%s fails: asked %q, %v; want %q", fails, asked, err, want)
 		}
 	}
 }
